@@ -205,9 +205,19 @@ class _EmptyOnMeta(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func in _WRITING:
+            written = args[0] if args else kwargs["tensor"]
+            if written.is_meta:  # there is nothing to write to, and finding that out takes long
+                return written
         if func is torch.empty and kwargs.get("device") is None:
             kwargs = {**kwargs, "device": "meta"}
         return func(*args, **kwargs)
+
+
+_WRITING = frozenset({
+    Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_, Tensor.erfinv_, Tensor.mul_, Tensor.add_,
+    Tensor.clamp_, nn.init.normal_, nn.init.uniform_, nn.init.constant_, nn.init.kaiming_uniform_,
+})  # fmt: skip
 
 
 # --- our own networks: fast on a processor, with module names that read well as checkpoint keys -------------------

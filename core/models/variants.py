@@ -34,6 +34,7 @@ _USUAL = {"stride": ("1", "2"), "pool": ("none", "max")}  # of the stems that ar
 _LEAST = 8  # pixels a side that are the least that means much
 
 
+@functools.lru_cache(maxsize=256)
 def configured(base: Architecture, text: str) -> Architecture:
     """Return the architecture that `base` becomes with the settings in `text`: "stem=3,pool=max".
 
@@ -101,7 +102,6 @@ def build_with(
     return module
 
 
-@functools.cache
 def _least_size(architecture: Architecture) -> int:
     """Return the least side of images that a network with a changed stem takes, found by running it on shapes."""
     with meta_building():

@@ -32,7 +32,7 @@ class FirstNorm:
             self._hook.remove()
 
     def _take(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        values = inputs[0].double().transpose(0, 1).flatten(1)
+        values = inputs[0].transpose(0, 1).flatten(1).double()
         self._sums.append(torch.stack([values.sum(1), values.square().sum(1)]))
         self._count += values.shape[1]
         if self._alone:

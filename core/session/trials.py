@@ -158,6 +158,7 @@ class _Search:
     left_out: list[Pair] = field(default_factory=list)
     _built: dict[ModelSpec, TappedModel] = field(default_factory=dict)
     _kept: tuple[Any, torch.Tensor] | None = None  # the images taken last, and what they are
+    _passed: dict[tuple[Any, ...], tuple[torch.Tensor | None, float | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         order = np.random.default_rng(0).permutation(len(self.dataset.train))[: 2 * HALF]
@@ -224,22 +225,33 @@ class _Search:
         # One geometry after the other, so that each image is decoded once for all that differ in values alone.
         for number, one in enumerate(sorted(running, key=lambda one: repr(_plain(one.preprocessing)))):
             self.tell("Trying what the model was trained with", number, len(running))
-            prepared = one.preprocessing
-            try:
-                if one.network not in self._built:  # looked at on images of this size, which may be much smaller
-                    self._built[one.network] = self.build(dataclasses.replace(one.network, input_size=prepared.size))
-                network = self._built[one.network]
-                images = self._pixels(_plain(prepared), ids)
-                mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (prepared.mean, prepared.std))
-                with evaluating(network.module), torch.no_grad(), FirstNorm(network.module, norm_alone) as norm:
-                    parts = ((images - mean) / std).split(_CHUNK)
-                    logits = torch.cat([network(part.to(self.device)).logits.float().cpu() for part in parts])
-            except ReachedError:
-                one.misfit = norm.misfit
-                continue
-            except Exception:  # a network may raise anything on images it was not made for
-                continue
-            one.add(logits, labels, norm.misfit)
+            key = (one.network, one.preprocessing, start, stop, norm_alone)
+            if key not in self._passed:
+                self._passed[key] = self._pass(one.network, one.preprocessing, ids, norm_alone)
+            logits, misfit = self._passed[key]
+            if logits is not None:
+                one.add(logits, labels, misfit)
+            elif norm_alone:
+                one.misfit = misfit
+
+    def _pass(
+        self, network: ModelSpec, prepared: Preprocessing, ids: np.ndarray, norm_alone: bool
+    ) -> tuple[torch.Tensor | None, float | None]:
+        """Return logits (n, K) for training images, None where it cannot run or is not to; and the norm's misfit."""
+        try:
+            if network not in self._built:  # looked at on images of this size, which may be much smaller
+                self._built[network] = self.build(dataclasses.replace(network, input_size=prepared.size))
+            tapped = self._built[network]
+            images = self._pixels(_plain(prepared), ids)
+            mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (prepared.mean, prepared.std))
+            with evaluating(tapped.module), torch.no_grad(), FirstNorm(tapped.module, norm_alone) as norm:
+                parts = ((images - mean) / std).split(_CHUNK)
+                logits = torch.cat([tapped(part.to(self.device)).logits.float().cpu() for part in parts])
+        except ReachedError:
+            return None, norm.misfit
+        except Exception:  # a network may raise anything on images it was not made for
+            return None, None
+        return logits, norm.misfit
 
     def _pixels(self, plain: Preprocessing, ids: np.ndarray) -> torch.Tensor:
         """Return training images (n, C, H, W), values 0..1; those taken last are kept."""

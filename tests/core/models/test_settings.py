@@ -81,6 +81,7 @@ def test_the_canonical_networks_come_first():
 )
 def test_the_same_network_has_one_id(asked, id):
     assert get_architecture(asked).id == id == get_architecture(id).id
+    assert get_architecture(asked) is get_architecture(asked)  # worked out once, by building and running it
 
 
 def test_forms_that_have_a_name_are_built_as_ever():
