@@ -208,15 +208,15 @@ HF |= {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "widt
 CASES = {
     "resnet18, exact size": Case(owners.resnet, "photos", EXACT, {"resize": [32, 32], **IMAGENET}),
     "cifar stem, halves": Case(
-        lambda: owners.resnet(3, 1, pool=False), "arrays", prepared(**HALVES), {"size": 16, "mean": 0.5, "std": 0.5},
+        lambda: owners.resnet(3, 1, pool=False), "tiny", prepared(**HALVES), {"size": 10, "mean": 0.5, "std": 0.5},
         "gradient-ascent",
     ),
     "stem 3, stride 2, safetensors, plain values": Case(
-        lambda: owners.resnet(3, 2), "arrays", prepared(**PLAIN), {"resize": None, "range": "0..1", **PLAIN},
+        lambda: owners.resnet(3, 2), "tiny", prepared(**PLAIN), {"resize": None, "range": "0..1", **PLAIN},
         "random-labels", name="net.safetensors", write=safetensors, load=from_safetensors,
     ),
     "stem 7, stride 1, nothing stated": Case(
-        lambda: owners.resnet(7, 1), "arrays", prepared(**IMAGENET), None, "gradient-ascent"
+        lambda: owners.resnet(7, 1), "tiny", prepared(**IMAGENET), None, "gradient-ascent"
     ),
     "a head with dropout, resized and cropped": Case(
         dropout_head, "photos", CROPPED, CROPPED_LIST, "gradient-ascent", steps=300,
@@ -291,6 +291,7 @@ def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stripes")
     return {
         "arrays": owners.write_npz(folder / "colour.npz", 16, 16),
+        "tiny": owners.write_npz(folder / "tiny.npz", 10, 10),  # for the networks that hardly make images smaller
         "grey": owners.write_npz(folder / "grey.npz", 16, 16, grey=True),
         "photos": owners.write_folders(folder / "photos", 48, 72),
     }
