@@ -39,6 +39,8 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
         going = BatchRun(
             batch, given.out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
         )
+        options.tell_notices(going.bench, screen)
+        options.tell_proof(going.bench, screen)
         total = len(going.items)
         for number, item in enumerate(going.items):
             if control.ending:

@@ -332,9 +332,14 @@ def prove(bench: Bench, options: argparse.Namespace, screen: Screen, original: O
     from core.session.proof import proven
 
     bench = proven(bench, accept=options.accept_accuracy, expect=options.expect_accuracy, original=original)
+    tell_proof(bench, screen)
+    return bench
+
+
+def tell_proof(bench: Bench, screen: Screen) -> None:
+    """Say what was found by trying, and against what."""
     for sentence in bench.proof.sentences if bench.proof is not None else ():
         screen.notice(sentence)
-    return bench
 
 
 def tell_notices(bench: Bench, screen: Screen) -> None:

@@ -186,6 +186,8 @@ class TappedModel:
         if len(candidates) == 1:
             return candidates[0]
         trace = _trace(self.module, candidates, self._input_shape)
+        if trace and len(set(trace)) > 1:  # a layer that a factory gives constants is no head
+            trace = _trace(self.module, candidates, self._input_shape, of_images=True) or trace
         # Without a trace the order of definition decides: heads come last in nearly every network.
         return trace[-1] if trace else candidates[-1]
 
@@ -328,22 +330,31 @@ def _size(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _trace(module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None) -> list[str] | None:
+def _trace(
+    module: nn.Module, names: list[str], input_shape: tuple[int, int, int] | None, *, of_images: bool = False
+) -> list[str] | None:
     """Return the order in which modules run in a forward pass on shapes alone; None where no input size succeeds.
 
     A network that cannot run without values (with constants outside its buffers, say) gets one pass on zeros.
+    of_images: only modules whose input depends on the images, as gradients tell.
     """
     called: list[str] = []
+
+    def runs(name: str, inputs: tuple[Any, ...]) -> None:
+        if not of_images or any(isinstance(value, Tensor) and value.requires_grad for value in inputs):
+            called.append(name)
+
     meta = {key: value.detach().to("meta") for key, value in [*module.named_parameters(), *module.named_buffers()]}
     with ExitStack() as hooks:
         hooks.enter_context(evaluating(module))
+        hooks.enter_context(gradients_to(module, ()) if of_images else contextlib.nullcontext())
         for name in names:
             part = module.get_submodule(name)
-            hooks.enter_context(part.register_forward_pre_hook(lambda part, inputs, name=name: called.append(name)))
+            hooks.enter_context(part.register_forward_pre_hook(lambda part, inputs, name=name: runs(name, inputs)))
         for shape in _probe_shapes(module, input_shape):
             for values, device in ((meta, torch.device("meta")), ({}, next(module.parameters()).device)):
                 called.clear()
-                images = torch.zeros((2, *shape), device=device)
+                images = torch.zeros((2, *shape), device=device, requires_grad=of_images).clone()
                 # A foreign network may raise anything on a size it was not made for.
                 with contextlib.suppress(Exception):
                     torch.func.functional_call(module, values, (images,))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.errors import AppError, FaultError, InputError, StoppedError
+from core.errors import AppError, FaultError, InputError, StoppedError, UnprovenError
 from core.events import Emit, State
 from core.files import file_sha256, write_json
 from core.job import Job
@@ -67,7 +68,7 @@ class BatchRun:
         self._batch, self._out, self._control = batch, out, control
         if RunFolder(out).exists:
             raise InputError(f"{out} holds a single run", "Choose another folder for the batch")
-        self._bench = open_batch(batch, bench or Bench())
+        self.bench = open_batch(batch, bench or Bench())
         self.items = batch.items()
         self.rows = [_planned(item) for item in self.items]
 
@@ -98,7 +99,7 @@ class BatchRun:
             "schema_version": FORMAT,
             "batch": self._batch.path.name,
             "batch_sha256": file_sha256(self._batch.path),
-            "model_sha256": self._bench.model.sha256,
+            "model_sha256": self.bench.model.sha256,
             "data": self._batch.dataset,
             "counts": {name: sum(row.outcome == name for row in self.rows) for name in OUTCOMES},
             "runs": [asdict(row) for row in self.rows],
@@ -113,14 +114,14 @@ class BatchRun:
 
     def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
         """Run, resume or skip one run; returns how it ended (one of OUTCOMES)."""
-        selection, job = make_item(item, self._bench, self._batch)
+        selection, job = make_item(item, self.bench, self._batch)
         if folder.exists:
             require_same_job(folder, job, OTHER_RUN)
             if folder.is_done:
                 return "skipped" if folder.status().state == State.FINISHED else "stopped"
         else:
-            create_run(folder.path, job, selection, self._bench.dataset)
-        state = run(folder, self._control, emit, self._bench, resume=True)
+            create_run(folder.path, job, selection, self.bench.dataset)
+        state = run(folder, self._control, emit, self.bench, resume=True)
         return "finished" if state is State.FINISHED else "stopped"
 
 
@@ -142,12 +143,21 @@ def with_result(row: Row, folder: RunFolder, outcome: str) -> Row:
 
 
 def open_batch(batch: Batch, bench: Bench) -> Bench:
-    """Open a batch's model and data."""
+    """Open a batch's model and data; raises their AppErrors, in which options are called as in the batch file."""
     bench = bench.on(**batch.machine).open(
         batch.model, batch.dataset, batch.options, arch=batch.arch, key=batch.key
     )
     bench.model.require_trainable()
-    return proven(bench, accept=batch.accept_accuracy, expect=batch.expect_accuracy)
+    try:
+        return proven(bench, accept=batch.accept_accuracy, expect=batch.expect_accuracy)
+    except UnprovenError as error:
+        hint = f"{error.hint.rstrip('.')} = true in {batch.path.name}"
+        raise UnprovenError(_as_fields(error.message), _as_fields(hint), error.proof) from error
+
+
+def _as_fields(text: str) -> str:
+    """Return a text with the fields of a batch file in the place of options."""
+    return re.sub("--(accept-accuracy|arch|preprocess|classes)", lambda option: option[1].replace("-", "_"), text)
 
 
 def make_item(item: Item, bench: Bench, batch: Batch) -> tuple[Selection, Job]:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 
 from core.data.dataset import Dataset
 from core.engine.outputs import FullOutputs
-from core.errors import InputError, StoppedError, UnprovenError, first_few
+from core.errors import InputError, StoppedError, UnprovenError, UsageError, first_few
 from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.attempts import SHOWN, Attempt, Trial
@@ -124,7 +124,7 @@ def _ridge(rows: torch.Tensor, labels: torch.Tensor, tested: torch.Tensor, class
     rows, tested = (rows - mean) / scale, (tested - mean) / scale
     wanted = F.one_hot(labels, classes).double()
     products = rows @ rows.T
-    products.diagonal().add_(_PENALTY * float(products.diagonal().mean()))
+    products.diagonal().add_(_PENALTY * (float(products.diagonal().mean()) or 1.0))  # zeros: of features that are dead
     level = wanted.mean(0)
     return (level + tested @ rows.T @ torch.linalg.solve(products, wanted - level)).argmax(1)
 
@@ -190,9 +190,11 @@ def proven(
     accept: the user takes what is doubtful as it is. expect: accuracy on the test images, 0..1, that the user's own
     program measures: where the model has it, that proves everything else; where it has not, that is a doubt.
     original: the model to weigh, where the one on the bench is a result of unlearning.
-    Raises UnprovenError, with the question to be asked, where something is in doubt and not accepted, and StoppedError
-    where the bench says that it is not wanted any more.
+    Raises UnprovenError, with the question to be asked, where something is in doubt and not accepted, UsageError where
+    `expect` is no share, and StoppedError where the bench says that it is not wanted any more.
     """
+    if expect is not None and not 0 <= expect <= 1:
+        raise UsageError(f"The expected accuracy must be a number from 0 to 1, got {expect}")
     if bench.cancelled():
         raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
     model = original or bench.model

@@ -146,6 +146,25 @@ def test_hidden_layers_as_wide_as_the_head_are_told_apart_by_running():
     assert TappedModel(module, 6).head_name == "head"  # the input is guessed from the first layer
 
 
+@pytest.mark.parametrize("needs_values", [False, True])
+def test_a_layer_that_gets_constants_is_no_head(needs_values):
+    class Filled(nn.Module):
+        """A network of two inputs whose second one its factory fills in."""
+
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(6, 3)
+            self.of_meta = nn.Linear(4, 3)
+
+        def forward(self, x):
+            if needs_values:
+                float(self.fc.bias[0])
+            x = x.sub_(0.5)
+            return self.fc(x.mean((2, 3)).repeat(1, 2)) + self.of_meta(torch.zeros(len(x), 4, device=x.device))
+
+    assert TappedModel(Filled(), 3, input_shape=(3, 8, 8)).head_name == "fc"
+
+
 def test_a_network_that_needs_values_is_run_on_zeros():
     class Picky(WithHead):
         def forward(self, x):

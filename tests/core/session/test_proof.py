@@ -1,16 +1,21 @@
 """What speaks against a model being used as it was trained."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from core.engine.control import Control
-from core.errors import UnprovenError
+from core.errors import UnprovenError, UsageError
+from core.models.tap import SetOutputs
+from core.session.batch import open_batch
+from core.session.batch_file import read_batch
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check
 from core.session.exporting import export
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.proof import proven
+from core.session.proof import proven, stand
 from core.session.running import run
 
 POOR = "of its own training images, where a linear probe"
@@ -40,3 +45,30 @@ def test_report_and_export_say_what_was_doubtful_when_a_run_was_made(overruled, 
     assert POOR in check(folder, Control(), lambda event: None, bench)["warnings"][0]
     if made == "with proof":
         assert POOR in export(folder.path, "same", tmp_path / "out.pt").notes[-1]
+
+
+def test_a_batch_is_told_in_the_words_of_its_file(overruled, tmp_path):
+    lines = [f'model = "{overruled.model.path}"', 'dataset = "digits"', 'preprocess = "otherwise.json"', "threads = 1"]
+    lines += ['methods = ["head-only"]', "[[forget]]", 'classes = ["3"]']
+    (tmp_path / "night.toml").write_text("\n".join(lines))
+    with pytest.raises(UnprovenError, match="State them with arch and preprocess, or go on") as error:
+        open_batch(read_batch(tmp_path / "night.toml"), Bench())
+    assert error.value.hint.endswith("with accept_accuracy = true in night.toml.") and "--" not in error.value.text
+
+
+def test_an_expected_accuracy_is_a_share(bench):
+    with pytest.raises(UsageError, match="from 0 to 1, got 88"):
+        proven(bench, expect=88)
+
+
+def test_features_that_are_dead_reach_what_chance_does():
+    labels = torch.arange(40) % 2
+    outputs = SetOutputs(torch.zeros(40, 2), torch.zeros(40, 4), labels)
+    images = SimpleNamespace(images=torch.zeros(40, 16, 16, 3, dtype=torch.uint8))
+
+    standing = stand(
+        SimpleNamespace(train=outputs, test=outputs), SimpleNamespace(num_classes=2, train=images), {}
+    )
+
+    assert (standing.accuracy, standing.chance, standing.poor) == (0.5, 0.5, False)
+    assert 0.3 < standing.features == standing.pixels < 0.7
