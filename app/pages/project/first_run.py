@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.services import format as fmt
@@ -24,7 +24,7 @@ class FirstRunRow(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.setAccessibleName("Example")
-        self.setFixedHeight(theme.px(HEIGHT))
+        self.setMaximumHeight(theme.px(HEIGHT))  # less where a banner takes the room
         row = QHBoxLayout()
         row.setSpacing(theme.px(t.L))
         self._text = Label("", "section")
@@ -38,6 +38,9 @@ class FirstRunRow(Card):
         words.addWidget(caption(NOTE))
         row.addLayout(words, 1)
         row.addWidget(self.button)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme.px(HEIGHT))
 
     def set_words(self, digit: str, seconds: float | None) -> None:
         """Name the digit, and how long it took here the last time where that is known."""

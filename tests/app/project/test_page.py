@@ -150,6 +150,16 @@ def test_another_program_s_file_says_how_its_network_gets_into_pytorch(page, con
     assert not [button for button in page.banner.findChildren(QPushButton) if "architecture" in button.text()]
 
 
+def test_a_long_banner_lies_over_nothing(page, window):
+    assert page.first_run.height() == theme.px(96)
+    page.banner.show_message("net.h5 was not opened. " + "In Keras, load it and save it as another file. " * 9, "error")
+    QApplication.processEvents()
+    assert page.banner.height() > theme.px(60) and page.first_run.isVisible()
+    bottom = page.model_card.geometry().bottom()
+    assert page.fit_card.y() > bottom
+    assert_fits(window)
+
+
 def test_a_folder_that_holds_nothing_says_what_is_missing(page, context, idle, tmp_path):
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "notes.txt").write_text("x")
