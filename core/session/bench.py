@@ -33,6 +33,7 @@ from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
 from core.selection import Selection
 from core.session.attempts import Trial
+from core.session.preparations import UNDECIDED, prepared_alike, seen_alike, stated_in
 from core.session.trials import channels_of, find_out, worth_trying
 
 if TYPE_CHECKING:
@@ -40,12 +41,6 @@ if TYPE_CHECKING:
 
 Images = tuple[ImageStore, ImageStore]
 """A data set's training and test images, where a device can use them."""
-
-UNDECIDED = "undecided"
-"""Source of a preparation that nobody, or only in part, stated: images are not decoded yet."""
-
-PUBLISHED = "timm config"
-"""Source of a preparation that belongs to published weights, and not for certain to these."""
 
 
 class CardOrderError(MismatchError):
@@ -265,7 +260,7 @@ class Bench:
                 "Bring a model trained on the same class order",
             )
         stated = None if self.options.preprocess_file else stated_in(model.file)
-        if stated is not None and not prepared_alike(stated, self.dataset.preprocessing):
+        if stated is not None and not seen_alike(self.dataset, stated):
             raise MismatchError(
                 f"{model.path.name} was trained on images prepared in another way ({stated.words})",
                 f"Bring a model trained on images prepared like those here: {self.dataset.preprocessing.words}",
@@ -462,15 +457,6 @@ def _write(folder: str, data: bytes, ending: str) -> Path:
     return path
 
 
-def stated_in(file: ModelFile) -> Preprocessing | None:
-    """Return the preparation of images that what lies beside a model's weights states; None where it does not.
-
-    timm writes that of its published weights into config.json, whatever the network was trained with: no statement.
-    """
-    stated = file.preprocessing
-    return None if stated is None or stated.source == PUBLISHED else stated
-
-
 def _of_job(job: Job) -> Preprocessing | None:
     """Return how a job's images are prepared, None where it does not say."""
     return Preprocessing.from_dict(job.model.preprocessing) if job.model.preprocessing else None
@@ -490,8 +476,3 @@ def _fitting(file: ModelFile, arch: str | None, dataset: Dataset) -> OpenedModel
             raise CardOrderError(error, names) from error
         raise
     return model
-
-
-def prepared_alike(one: Preprocessing, other: Preprocessing) -> bool:
-    """Whether a network gets the same of an image by two preparations, whoever says so."""
-    return numbers_of(one.to_dict()) == numbers_of(other.to_dict())

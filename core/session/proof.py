@@ -24,8 +24,9 @@ from core.errors import InputError, StoppedError, UnprovenError, UsageError, fir
 from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.attempts import SHOWN, Attempt, Trial
-from core.session.bench import Bench, prepared_alike, write_class_order
+from core.session.bench import Bench, write_class_order
 from core.session.caveats import ClassOrder, find_class_order
+from core.session.preparations import seen_alike
 from core.session.trials import never_trained
 from core.verify.numbers import percent
 
@@ -231,7 +232,7 @@ def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:
     """Whether this program made a model, and images are prepared as then: what it does badly, it does not for that."""
     stated = model.preprocessing
     made_here = bool((model.card or {}).get("forgotten"))
-    return made_here and stated is not None and prepared_alike(stated, dataset.preprocessing)
+    return made_here and stated is not None and seen_alike(dataset, stated)
 
 
 def _doubts(proof: Proof, bench: Bench, as_made_here: bool) -> Iterator[str]:

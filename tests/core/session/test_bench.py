@@ -236,5 +236,8 @@ def test_a_model_to_compare_with_whose_images_were_prepared_otherwise_is_refused
     with pytest.raises(MismatchError, match=r"r\.pt was trained on images prepared in another way"):
         bench.open_beside(save_model(tmp_path / "r.pt", card=otherwise))
     assert bench.open_beside(save_model(tmp_path / "s.pt", card=CARD)).spec == bench.model.spec
+    written_otherwise = {"steps": [], "mean": [0.2501], "std": [0.5], "size": [12, 12]}
+    other = save_model(tmp_path / "t.pt", card={**CARD, "preprocessing": written_otherwise})
+    assert bench.open_beside(other).spec == bench.model.spec
     by_hand = bench.with_preprocessing(OTHERWISE)  # stated for both
     assert by_hand.open_beside(tmp_path / "s.pt").spec == bench.model.spec
