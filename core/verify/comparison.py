@@ -235,6 +235,9 @@ def _differences(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
         (lambda run: run.report.get("suite"),
          "Some reports hold the full suite and some the quick one: rows that only some have stay empty."),
     )  # fmt: skip
+    doubtful = [run.name for run in runs if (run.report.get("proof") or {}).get("doubts")]
+    if doubtful:
+        further.append(f"Nothing proved that the originals of {', '.join(doubtful)} are used as they were trained.")
     return serious, further
 
 

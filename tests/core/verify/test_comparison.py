@@ -61,6 +61,13 @@ def test_how_an_original_was_proven_is_no_difference_between_runs():
     assert [group["runs"] for group in found["groups"]] == [["a", "b"]] and list(found["job_differences"]) == ["seed"]
 
 
+def test_runs_whose_original_was_in_doubt_are_named():
+    certain, doubtful = run("a"), run("b", seed=2)
+    doubtful.report["proof"] = {"doubts": ["It is poor."], "accepted": True}
+    (said,) = compare([certain, doubtful])["differences"]
+    assert said == "Nothing proved that the originals of b are used as they were trained."
+
+
 def test_a_later_request_has_the_original_of_the_first():
     later = {"model": {"sha256": "m2"}, "origin": {"sha256": "m1", "path": "/a/m.pt"}}
     assert compare([run("a"), run("b", **later)])["differences"] == []
