@@ -14,6 +14,7 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    MEASURED,
     PHOTO_SIDE,
     Preprocessing,
     measure_preprocessing,
@@ -54,15 +55,17 @@ def usual_candidates(
     channels: what the network takes, None: as the images are stored; size: the (H, W) that its weights are made for,
     None where any goes; published: what the architecture's published weights were trained with, tried first; stated:
     a part of the preparation that is known, as `core.data.stated.read_stated` returns it, which all of them keep. All
-    have the source "tried", or "tried in part" where something is stated. Candidates with the same `steps` have the
-    same pixels: only mean and std differ.
+    have the source "tried", or MEASURED where mean and std are those of a sample of the images, with "in part" where
+    something is stated. Candidates with the same `steps` have the same pixels: only mean and std differ.
     """
     channels = channels or dataset.stored_channels
     stored = dataset.stored_sizes
     sizes = [size for size, _ in stored.most_common(_SIZES_COMPARED)]
     ways = list(_ways(sizes, size, published))
     turned: tuple[Step, ...] = (Grayscale(1),) if channels == 1 and dataset.stored_channels == 3 else ()
-    values = list(_values(dataset, channels, max((min(s) for s in sizes), default=0) >= PHOTO_SIDE, ways[0]))
+    photos = max((min(s) for s in sizes), default=0) >= PHOTO_SIDE
+    measured, sampled = _measured(dataset, channels, ways[0])
+    values = list(_values(channels, photos, measured))
     if published is not None and published.channels == channels:
         values = [(published.mean, published.std), *values]
     opened = (True, False) if dataset.train.stored.originals.changed else (True,)
@@ -76,9 +79,11 @@ def usual_candidates(
         reached = size_after(steps, alike)
         if reached is None:
             continue
-        candidate = Preprocessing(reached, mean, std, source="tried", steps=(*turned, *steps), upright=upright)
+        source = MEASURED if (mean, std) == measured and steps == sampled else "tried"
+        candidate = Preprocessing(reached, mean, std, source=source, steps=(*turned, *steps), upright=upright)
         if stated:
-            candidate = Preprocessing.from_dict(stated, base=candidate, source="tried in part")
+            source = f"{source if {'mean', 'std'}.isdisjoint(stated) else 'tried'} in part"
+            candidate = Preprocessing.from_dict(stated, base=candidate, source=source)
             candidate = candidate.of_size(size_after(candidate.steps or (), alike) or candidate.size)
         effect = candidate.size if candidate.steps is None else _effect(candidate.steps, sizes)
         found.setdefault((effect, candidate.mean, candidate.std, candidate.upright), candidate)
@@ -122,17 +127,14 @@ def _targets(sizes: list[Size], published: Preprocessing | None) -> list[Size]:
     return list(dict.fromkeys([*first, *((s, s) for s in near or SIZES[:2])]))
 
 
-def _values(dataset: Dataset, channels: int, photos: bool, steps: tuple[Step, ...]) -> Iterator[Values]:
-    """Return means and standard deviations for images of so many channels, the most usual first.
-
-    steps: what images that are streamed go through to be measured.
-    """
+def _values(channels: int, photos: bool, measured: Values) -> Iterator[Values]:
+    """Return means and standard deviations for images of so many channels, the most usual first."""
     known = list({3: COLOUR, 1: GREY}.get(channels, {}).values())
     if channels == 3 and photos:
         first, *known = known[:2]
         yield first
     yield from _of_all((PLAIN, HALF), channels)
-    yield _measured(dataset, channels, steps)
+    yield measured
     yield from known
     yield from _of_all((BYTES,), channels)
 
@@ -141,16 +143,17 @@ def _of_all(values: Iterable[Values], channels: int) -> Iterator[Values]:
     yield from ((mean * channels, std * channels) for mean, std in values)
 
 
-def _measured(dataset: Dataset, channels: int, steps: tuple[Step, ...]) -> Values:
-    """Return mean and standard deviation of the training images, of streamed ones on a sample spread over them."""
-    measured = dataset.preprocessing
+def _measured(dataset: Dataset, channels: int, steps: tuple[Step, ...]) -> tuple[Values, tuple[Step, ...] | None]:
+    """Return mean and std of the training images, or of a sample of streamed ones after `steps`, and these steps."""
+    measured, sampled = dataset.preprocessing, None
     if measured.source != "data set" or measured.channels != channels:
         images = dataset.train.images
         if not isinstance(images, torch.Tensor) or images.shape[3] != channels:
             ids = np.linspace(0, len(images) - 1, min(_MEASURED, len(images))).round().astype(np.int64)
+            sampled = steps if len(ids) < len(images) else None
             images, _ = dataset.train.stored.pixels(ids, Preprocessing.unscaled(channels, steps=steps))
         measured = measure_preprocessing(images)
-    return measured.mean, measured.std
+    return (measured.mean, measured.std), sampled
 
 
 def _effect(steps: tuple[Step, ...], sizes: list[Size]) -> object:

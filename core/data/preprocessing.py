@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
 
 _FITTING = ("nearest", "bilinear", "bicubic")  # of a preparation that states a size and no steps
+MEASURED = "measured"
+"""Source of what is to be tried with mean and std of a sample; once it is taken they are measured on all images."""
+
 SOURCES = {
     "data set": "measured on the data",
     "model card": "from the model card",
@@ -31,8 +34,10 @@ SOURCES = {
     "timm config": "from timm's config.json",
     "hugging face": "from preprocessor_config.json",
     "undecided": "nobody stated it",
-    "tried in part": "partly stated with --preprocess, the rest found by trying the usual ones on the data",
-    "tried": "found by trying the usual ones on the data",
+    **dict.fromkeys(("tried", MEASURED), "the best of the usual ones, tried on the data"),
+    **dict.fromkeys(
+        ("tried in part", f"{MEASURED} in part"), "partly stated with --preprocess, the rest the best of the usual ones"
+    ),
 }
 """Who may say how images are prepared, and that in words."""
 
@@ -269,6 +274,14 @@ def measure_preprocessing(images: torch.Tensor | StreamedImages) -> Preprocessin
         std=tuple(round(float(s), 4) if s >= 1e-4 else 1.0 for s in std),
         source="data set",
     )
+
+
+def measured_anew(preprocessing: Preprocessing, images: torch.Tensor | StreamedImages) -> Preprocessing:
+    """Return a preparation, with mean and std of all these training images where it has those of a sample of them."""
+    if not preprocessing.source.startswith(MEASURED):
+        return preprocessing
+    whole, source = measure_preprocessing(images), preprocessing.source.replace(MEASURED, "tried")
+    return dataclasses.replace(preprocessing, mean=whole.mean, std=whole.std, source=source)
 
 
 def assume_imagenet(size: tuple[int, int]) -> Preprocessing:

@@ -28,6 +28,7 @@ from core.data.preprocessing import (
     assume_imagenet,
     count_channels,
     measure_preprocessing,
+    measured_anew,
 )
 from core.data.reading import Listing, Parts, load_listing, no_test_part, prepare_parts
 from core.data.splits import set_aside
@@ -121,14 +122,15 @@ def prepare_anew(
 ) -> Dataset:
     """Return an open data set with its images prepared in another way, from its files or arrays as they are stored.
 
-    `progress(what, done, total)` may raise to end it. Raises InputError where the images would be of different sizes
-    or a file has changed, MismatchError where they cannot get the number of channels.
+    Mean and std of a sample (`MEASURED`) become those of all training images. `progress(what, done, total)` may raise
+    to end it. Raises InputError where the images would be of different sizes or a file has changed, MismatchError where
+    they cannot get the number of channels.
     """
     for part in (dataset.train, dataset.test):
         part.stored.originals.let_go()
     parts = prepare_parts((dataset.train, dataset.test), preprocessing, memory_budget, progress)
     _, height, width, _ = parts[0].images.shape
-    return _with_images(dataset, parts, preprocessing.of_size((height, width)))
+    return _with_images(dataset, parts, measured_anew(preprocessing, parts[0].images).of_size((height, width)))
 
 
 def _with_images(dataset: Dataset, parts: Sequence[ImageSet], preprocessing: Preprocessing) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,12 @@ class Trial:
     def best(self) -> Attempt:
         """The attempt that fits best."""
         return self.attempts[0]
+
+    def with_values_of(self, taken: Preprocessing) -> Trial:
+        """Return the trial with the best's mean and std as they were taken: measured on all images, not on a sample."""
+        said = dataclasses.replace(self.best.preprocessing, mean=taken.mean, std=taken.std, source=taken.source)
+        best = dataclasses.replace(self.best, preprocessing=said)
+        return dataclasses.replace(self, attempts=(best, *self.attempts[1:]))
 
     @property
     def rivals(self) -> tuple[Attempt, ...]:

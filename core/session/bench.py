@@ -375,6 +375,7 @@ class Bench:
                 )
         if trial is not None and trial.best.preprocessing != settled.preprocessing:
             settled = prepare_anew(settled, trial.best.preprocessing, progress=self.tell)
+            trial = trial.with_values_of(settled.preprocessing)
         network = trial.best.network.architecture if trial is not None and model.alternatives else arch
         model = dataclasses.replace(
             _fitting(file, network, settled), alternatives=model.alternatives, proof=model.proof

@@ -8,7 +8,7 @@ import torch
 from torchvision import transforms as T
 
 from core.data.candidates import usual_candidates
-from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, MEASURED, Preprocessing
 from core.data.sources import open_dataset, prepare_anew
 from core.data.steps import CenterCrop, Resize
 from core.files import cache_home
@@ -139,3 +139,15 @@ def test_what_is_stated_is_never_undecided(photos, tmp_path):
     (tmp_path / "said.json").write_text('{"resize": [20, 20], "mean": 0.5, "std": 0.5}')
     data = open_dataset(str(photos), undecided=True, preprocess_file=tmp_path / "said.json")
     assert data.preprocessing.source == "file" and isinstance(data.train.images, torch.Tensor)
+
+
+def test_the_mean_of_a_sample_becomes_that_of_all_images_once_it_is_taken(tmp_path, class_folders):
+    root = class_folders(tmp_path / "many", {"train/a": 200, "train/b": 200, "test/a": 2}, size=(6, 6))
+    whole = open_dataset(str(root)).preprocessing
+    data = open_dataset(str(root), undecided=True)
+    ways = usual_candidates(data)
+    sampled = next(one for one in ways if one.source == MEASURED)
+    taken = prepare_anew(data, sampled).preprocessing
+    assert (sampled.mean, sampled.std) != (whole.mean, whole.std) == (taken.mean, taken.std)
+    assert taken.source == "tried" and all(one.source in (MEASURED, "tried") for one in ways)
+    assert usual_candidates(data, stated={"resize": 6})[0].source.endswith("in part")
