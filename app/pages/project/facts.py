@@ -42,7 +42,7 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
              "" if known else "The file does not tell its input size; it follows from the data."),
         Fact("classes", "Outputs", f"{fmt.plural(spec.num_classes, 'class', 'classes')} · {names}"),
     ]  # fmt: skip
-    if others := [name for name in model.file.weights.entries if name != entry(model)]:
+    if others := [name for name in model.file.weights.entries if name not in entry(model).split("+")]:
         facts.insert(1, Fact("entry", "Entry", f"{entry(model)} · beside it {', '.join(others)}", change="Change…"))
     if dataset is not None:
         said = dataset.preparation.replace(FROM_FILE, "set by hand")
@@ -57,7 +57,8 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
 
 def entry(model: OpenedModel) -> str:
     """Return which entry of its file a model is, as --key takes it; "" where the file holds nothing beside it."""
-    return model.form.key or model.form.container or ""
+    name = model.form.key or model.form.container or ""  # may lead into the entry, to the network in it
+    return max((one for one in model.file.weights.entries if f"{name}.".startswith(f"{one}.")), key=len, default=name)
 
 
 def data_facts(dataset: Dataset) -> list[Fact]:

@@ -74,7 +74,7 @@ class Questions(QObject):
 
     def _ask_entry(self, request: Request, candidates: Sequence[tuple[str, str]], now: str = "") -> None:
         dialog = EntryDialog(request.name, candidates, self._page.window())
-        if now:
+        if now in dict(candidates):
             dialog.choose(now)
         dialog.chosen.connect(partial(self._keyed, request))
         dialog.open()

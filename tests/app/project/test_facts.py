@@ -1,10 +1,15 @@
-"""What is told about opened data: how many files were left out, and how many count as black."""
+"""What is told about opened models and data: other networks of the file, files left out, and what counts as black."""
 
 import dataclasses
 
-from app.pages.project.facts import data_facts
+import pytest
+import torch
+
+from app.pages.project.facts import data_facts, model_facts
 from core.data.dataset import Unreadable
 from core.data.sources import open_dataset
+from core.models.architectures import ModelSpec, build_model
+from core.session.bench import Bench
 
 
 def left_out(dataset):
@@ -27,3 +32,25 @@ def test_files_left_out_and_files_that_count_as_black():
     assert left_out(black) == ["1 counts as black"]
     both = dataclasses.replace(black, unreadable=two[:1], train=with_faults(digits.train, two))
     assert left_out(both) == ["1 file could not be read · 3 count as black"]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "said"),
+    [
+        (lambda state: state, []),
+        (lambda state: {"ema": {"model": state}}, []),
+        (lambda state: {"state_dict": {f"net.{key}": value for key, value in state.items()}}, []),
+        (lambda state: {"state_dict": state, "state_dict_ema": state}, ["state_dict · beside it state_dict_ema"]),
+        (
+            lambda state: {
+                "model": {f"module.{key}": value for key, value in state.items()}, "ema": {"module": state},
+            },
+            ["model · beside it ema.module"],
+        ),
+    ],
+)  # fmt: skip
+def test_other_networks_of_the_file_are_named(tmp_path, wrap, said):
+    state = build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict()
+    torch.save(wrap(state), tmp_path / "net.pt")
+    model = Bench().with_model(tmp_path / "net.pt").model
+    assert [fact.value for fact in model_facts(model, None) if fact.key == "entry"] == said
