@@ -174,12 +174,13 @@ def _outputs_moved(models: Measures) -> float | None:
 class ClassOrder:
     """A better order of classes and how well it does. An order lists, output by output, a class of the data.
 
-    `better` was fitted on one half of the test images; all accuracies are on the other half, 0..1. A class is moved
-    where the two orders have another output for it.
+    `better` was fitted on one half of the images of `part` ("test" or "training"); all accuracies are on the other
+    half, 0..1. A class is moved where the two orders have another output for it.
     """
 
     better: tuple[int, ...]
     confusion: np.ndarray  # (K, K) int64 of the half that accuracies are on: class of the data (row), output (column)
+    part: str = "test"
 
     @property
     def images(self) -> int:
@@ -225,27 +226,33 @@ class ClassOrder:
         return right / self.images if self.images else 0.0
 
 
-def find_class_order(predicted: np.ndarray, dataset: Dataset) -> ClassOrder | None:
+def find_class_order(
+    predicted: np.ndarray, dataset: Dataset, training: np.ndarray | None = None
+) -> ClassOrder | None:
     """Return the order of classes that fits a model's answers best; predicted: (n_test,) int, the classes it names.
 
-    None with too few test images to halve them, and with more than 4,000 classes. An assignment problem on the
-    confusion matrix of one half of the test images (Kuhn 1955), judged on the other.
+    An assignment problem on the confusion matrix of one half of the test images (Kuhn 1955), judged on the other.
+    training: (n_train,) int, its answers to training images, which are halved where the test images are too few for
+    that; None where there is nothing to halve, and with more than 4,000 classes.
     """
     from scipy.optimize import linear_sum_assignment
 
     if dataset.num_classes > _MOST_CLASSES:
         return None
-    judged = evaluation_half(dataset.test)
+    part, images, judged = "test", dataset.test, evaluation_half(dataset.test)
     if bool(judged.all()) or not bool(judged.any()):
-        return None
+        if training is None:
+            return None
+        part, images, predicted = "training", dataset.train, training
+        judged = torch.arange(len(images)) % 2 == 0
     answers = torch.from_numpy(predicted.astype(np.int64))
-    labels, classes = dataset.test.labels, dataset.num_classes
+    labels, classes = images.labels, dataset.num_classes
     fitted_on = confusion_matrix(answers[~judged], labels[~judged], classes).numpy()
     confusion = confusion_matrix(answers[judged], labels[judged], classes).numpy()
     # Where several orders fit equally well (outputs that were never given), the present one is kept.
     score = fitted_on.T.astype(np.float64) + np.eye(classes) / (2 * classes)
     _, better = linear_sum_assignment(score, maximize=True)
-    return ClassOrder(tuple(better.tolist()), confusion)
+    return ClassOrder(tuple(better.tolist()), confusion, part)
 
 
 def order_of_least_loss(logs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -211,7 +211,8 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     """Weigh what makes it certain that a model with these outputs is used as it was trained, and what is doubtful."""
     dataset, trial = bench.dataset, bench.trial
     standing = stand(outputs, dataset, model.state_dict)
-    order = find_class_order(outputs.test.logits.argmax(dim=1).numpy(), dataset)
+    answers, training = (part.logits.argmax(dim=1).numpy() for part in (outputs.test, outputs.train))
+    order = find_class_order(answers, dataset, training)
     if trial is not None and trial.order is not None:  # the surer of the two; a model may be poor on test images
         order = max((one for one in (trial.order, order) if one is not None), key=lambda one: one.accuracy_better)
     network = model.proof or ("found" if trial is not None and trial.sure else "")
@@ -248,11 +249,10 @@ def _doubts(proof: Proof, bench: Bench, as_made_here: bool) -> Iterator[str]:
     if standing.untrained:
         return  # nothing was learnt that could be lost
     if proof.order is not None and proof.order.offered:
-        names = [bench.dataset.classes[label] for label in proof.order.better]
-        part = "training" if trial is not None and proof.order is trial.order else "test"
+        order, names = proof.order, [bench.dataset.classes[label] for label in proof.order.better]
         yield (
-            f"The class order probably differs between model and data: {percent(proof.order.accuracy_now)} of {part} "
-            f"images are right, and {percent(proof.order.accuracy_better)} would be with the outputs in the order "
+            f"The class order probably differs between model and data: {percent(order.accuracy_now)} of {order.part} "
+            f"images are right, and {percent(order.accuracy_better)} would be with the outputs in the order "
             f"{first_few(names, _NAMES_SHOWN)}: give it with --classes{_order_file(names)}."
         )
         return

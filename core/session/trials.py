@@ -127,7 +127,7 @@ class _Running:
         if not self.fitted_on or not len(self.answers[half:]):
             return None
         confusion = confusion_matrix(self.answers[half:], self.labels[half:], len(self.order)).numpy()
-        return ClassOrder(tuple(self.order.tolist()), confusion)
+        return ClassOrder(tuple(self.order.tolist()), confusion, "training")
 
     def attempt(self, half: int, best: _Running) -> Attempt:
         """Return what came of it; half: images in the half that the best was chosen by."""

@@ -86,6 +86,15 @@ def test_too_few_images_give_no_order(predicted, digits):
     assert find_class_order(predicted[:30], few) is None
 
 
+def test_training_images_tell_the_order_where_test_images_are_too_few(predicted, digits):
+    test = dataclasses.replace(digits.test, images=digits.test.images[:30], labels=digits.test.labels[:30])
+    wrong = (1, 0, 2, 3, 4, 5, 6, 7, 8, 9)
+    labels = torch.tensor(wrong)[digits.train.labels]
+    few = dataclasses.replace(digits, test=test, train=dataclasses.replace(digits.train, labels=labels))
+    order = find_class_order(predicted[:30], few, digits.train.labels.numpy())
+    assert (order.better, order.part, order.accuracy_better) == (wrong, "training", 1.0) and order.offered
+
+
 def test_the_accuracy_of_any_order_is_known():
     order = ClassOrder((1, 0), np.array([[1, 3], [5, 1]]))
     assert order.accuracy_of((0, 1)) == pytest.approx(0.2)
