@@ -81,11 +81,6 @@ class Pickles:
         """Return the next object of an open file."""
         return self.Unpickler(file, **options).load()
 
-    @staticmethod
-    def dump(value: Any, file: Any, protocol: int | None = None) -> None:
-        """Write a plain value into an open file."""
-        pickle.dump(value, file, protocol)
-
     def read(self) -> Any:
         """Return what the file holds; its code runs. Raises InputError where that fails."""
         try:

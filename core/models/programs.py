@@ -6,6 +6,7 @@ A network that is rebuilt from the weights is held against it on random images.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,7 +33,7 @@ class Program:
     """A program: `run(images)` gives what it gives for (n, c, h, w).
 
     shape: what it takes, None where any number will do, empty where it does not say. differences: by the name of a
-    network, how far its outputs were from the program's, as a share of the largest; found: whether they agreed.
+    network, how far its outputs were from the program's, as a share of the largest.
     """
 
     kind: Literal["pickled", "TorchScript", "torch.export"]
@@ -43,16 +44,15 @@ class Program:
     missing: InputError | None = None  # why a pickled one cannot run
     inputs: int = 1  # that must be given; of pickled ones their class tells
     differences: dict[str, float] = field(default_factory=dict)
-    found: dict[str, bool] = field(default_factory=dict)
 
     def agrees(self, spec: ModelSpec, build: Build, sizes: Sequence[Size]) -> bool:
         """Whether a network's outputs are the program's on random images; not where it takes no image that was tried.
 
         build: returns a network with the file's weights, in evaluation mode. sizes: of images to try first.
         """
-        if spec.architecture not in self.found:  # a file is opened several times, for other data
-            self.found[spec.architecture] = self._agrees(spec, build(spec), sizes)
-        return self.found[spec.architecture]
+        if spec.architecture not in self.differences:  # a file is opened several times, for other data
+            self.differences[spec.architecture] = self._difference(spec, build(spec), sizes)
+        return self.differences[spec.architecture] <= self._tolerance
 
     def require_one_input(self, file: str) -> None:
         """Raise InputError, naming the file, where the program takes something beside images."""
@@ -66,18 +66,19 @@ class Program:
         """Whether the program runs on images of one of these sizes, or one of the usual ones."""
         return next(self._answers(channels, sizes), None) is not None
 
-    def _agrees(self, spec: ModelSpec, network: nn.Module, sizes: Iterable[Size]) -> bool:
-        looks = 0
-        for images, wanted in self._answers(spec.in_channels, sizes):
+    @property
+    def _tolerance(self) -> float:
+        return _TOLERANCE.get(self.dtype, _COARSE)
+
+    def _difference(self, spec: ModelSpec, network: nn.Module, sizes: Iterable[Size]) -> float:
+        """Return how far a network's outputs are from the program's; infinite where it takes no image."""
+        difference = math.inf
+        for _, (images, wanted) in zip(range(_LOOKS), self._answers(spec.in_channels, sizes), strict=False):
             modes = (False, True) if self.kind == "torch.export" else (False,)  # the others are put into evaluation
             difference = min(_difference(network, images, wanted, training) for training in modes)
-            self.differences[spec.architecture] = difference
-            if not difference <= _TOLERANCE.get(self.dtype, _COARSE):
-                return False
-            looks += 1
-            if looks == _LOOKS:
+            if not difference <= self._tolerance:
                 break
-        return looks > 0
+        return difference
 
     def _answers(self, channels: int, sizes: Iterable[Size]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield random images (n, c, h, w) of each size that the program takes, and its outputs (n, K) for them."""
@@ -141,8 +142,8 @@ def _difference(network: nn.Module, images: Tensor, wanted: Tensor, training: bo
             torch.manual_seed(0)
             given = main_logits(network.train(training)(images))
     except Exception:  # what a network raises on images too small for it
-        return float("inf")
+        return math.inf
     if given.shape != wanted.shape:
-        return float("inf")
+        return math.inf
     scale = max(float(wanted.abs().max()), 1e-6)
     return float((given - wanted).abs().max()) / scale

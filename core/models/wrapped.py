@@ -37,7 +37,7 @@ class Wrapped(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (n, K) for images (n, c, h, w)."""
         features = self.get_submodule(self._backbone)(images)
-        logits: Tensor = self.get_submodule(self._head)(features.flatten(1) if ".n" in self.names else features)
+        logits: Tensor = self.get_submodule(self._head)(features.flatten(1))
         return logits
 
 
@@ -76,10 +76,10 @@ def parted(shapes: Shapes, family_keys: Mapping[str, tuple[str, ...]]) -> tuple[
     tops = list(dict.fromkeys(key.partition(".")[0] for key in shapes))
     if len(tops) != 2:
         return None
+    families = [name for name in family_keys if name in PLACES and name not in _ALONE]
     for backbone, head in (tops, tops[::-1]):
         inside = _under(shapes, backbone)
         for number, renamed in ((False, inside), (True, _by_name(inside, _CHILDREN["resnet"]))):
-            families = ["resnet"] if number else [name for name in family_keys if name in PLACES and name not in _ALONE]
             family = next((name for name in families if any(key in renamed for key in family_keys[name])), None)
             if family is None or any(key.startswith(f"{_head_of(family)}.") for key in renamed):
                 continue

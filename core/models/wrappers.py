@@ -42,11 +42,6 @@ class Found:
     entries: dict[str, int]  # every state dict of the file: by its --key, how many tensors it has
 
     @property
-    def place(self) -> Place:
-        """Its one place; empty where it is all, or in parts."""
-        return self.places[0] if len(self.places) == 1 else ()
-
-    @property
     def container(self) -> str | None:
         """Its places as --key and jobs write them; None where it is the whole content."""
         return "+".join(map(place_name, self.places)) or None
