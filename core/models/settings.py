@@ -9,7 +9,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -310,19 +310,18 @@ def _head_at(part: int) -> tuple[Any, Any, Any]:
 
 # --- the table -----------------------------------------------------------------------------------------------------
 
-_Rule = tuple[str, Callable[[str], str]]  # which values there are, in words, and what cleans a text
+_Rule = tuple[tuple[str, ...], str, Callable[[str], str]]  # usual values, which there are in words, what cleans a text
 
 
-def _whole(least: int, most: int) -> _Rule:
+def _whole(usual: tuple[str, ...], least: int, most: int) -> _Rule:
     return (
-        f"a whole number from {least} to {most}",
+        usual, f"a whole number from {least} to {most}",
         lambda text: str(int(text)) if text.isdecimal() and least <= int(text) <= most else "",
-    )
+    )  # fmt: skip
 
 
-def _one_of(names: Iterable[str]) -> _Rule:
-    known = tuple(names)
-    return f"one of {', '.join(known)}", lambda text: text if text in known else ""
+def _one_of(*names: str) -> _Rule:
+    return names, f"one of {', '.join(names)}", lambda text: text if text in names else ""
 
 
 def _number(text: str) -> str:
@@ -333,32 +332,31 @@ def _number(text: str) -> str:
         return ""
 
 
-_YES = ("yes", "no")
 _HEADS = ("linear", "drop/linear", "linear256/relu/drop/linear")
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting(
-            "stem", "side of the first convolution", ("3", "7", "5"), *_whole(1, 16),
+            "stem", "side of the first convolution", *_whole(("3", "7", "5"), 1, 16),
             _read_side, _write_stem, _seen_stem,
         ),
         Setting(
-            "stride", "stride of the first convolution", ("1", "2"), *_whole(1, 16),
+            "stride", "stride of the first convolution", *_whole(("1", "2"), 1, 16),
             *_of(_stem, lambda convs: str(convs[0].stride[0]), _set_stride),
         ),
         Setting(
-            "pool", "pooling after the first convolution", tuple(_POOLS), *_one_of(_POOLS), _read_pool, _write_pool
+            "pool", "pooling after the first convolution", *_one_of(*_POOLS), _read_pool, _write_pool
         ),
         Setting(
-            "pad", "padding of the first convolution: half its side, or none", ("same", "none"),
-            *_one_of(("same", "none")), *_of(_stem, _pad, _set_pad),
+            "pad", "padding of the first convolution: half its side, or none", *_one_of("same", "none"),
+            *_of(_stem, _pad, _set_pad),
         ),
         Setting(
-            "bias", "bias of the first convolution", _YES, *_one_of(_YES),
+            "bias", "bias of the first convolution", *_one_of("yes", "no"),
             *_of(_stem, lambda convs: "no" if convs[0].bias is None else "yes", _set_bias), _seen_bias,
         ),
         Setting(
-            "act", "the activation it has most of", tuple(ACTIVATIONS), *_one_of(ACTIVATIONS),
+            "act", "the activation it has most of", *_one_of(*ACTIVATIONS),
             _read_activation, _write_activation,
         ),
         Setting(
@@ -366,23 +364,23 @@ SETTINGS: dict[str, Setting] = {
             "a number like 1e-5 or 0.001", _number, *_of(_norms, _eps, _set_eps),
         ),
         Setting(
-            "bottleneck", "stride in the 1x1 convolution (v1) or in the 3x3 one (v1.5)", ("v1.5", "v1"),
-            *_one_of(("v1.5", "v1")), *_of(_called("resnet", "Bottleneck"), _bottleneck, _swap_strides),
+            "bottleneck", "stride in the 1x1 convolution (v1) or in the 3x3 one (v1.5)", *_one_of("v1.5", "v1"),
+            *_of(_called("resnet", "Bottleneck"), _bottleneck, _swap_strides),
         ),
         Setting(
-            "last_stride", "stride of the last stage", ("2", "1"), *_whole(1, 2),
+            "last_stride", "stride of the last stage", *_whole(("2", "1"), 1, 2),
             *_of(_called("resnet", *_BLOCKS, within="layer4"), _last_stride, _restride),
         ),
         Setting(
-            "dilate", "stages with dilation in place of a stride", tuple(_DILATED), *_one_of(_DILATED),
+            "dilate", "stages with dilation in place of a stride", *_one_of(*_DILATED),
             _read_dilation, _write_dilation,
         ),
         Setting(
-            "heads", "attention heads", ("12", "6", "8", "4", "3", "16"), *_whole(1, 64),
+            "heads", "attention heads", *_whole(("12", "6", "8", "4", "3", "16"), 1, 64),
             *_of(_called("vision_transformer", "MultiheadAttention"), lambda them: str(them[0].num_heads), _set_heads),
         ),
         Setting(
-            "norm_first", "norms before attention and MLP, not after the sums", _YES, *_one_of(_YES),
+            "norm_first", "norms before attention and MLP, not after the sums", *_one_of("yes", "no"),
             *_of(
                 _called("vision_transformer", "EncoderBlock", "PostNormBlock"),
                 lambda blocks: "yes" if type(blocks[0]).__name__ == "EncoderBlock" else "no", _set_norm_last,

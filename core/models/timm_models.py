@@ -192,16 +192,13 @@ def vision_transformers(shapes: Shapes) -> tuple[Architecture, ...]:
         return ()
     width = patch[0]
     numbers = {key.split(".")[1] for key in shapes if key.startswith("blocks.")}
-    arguments = {"patch_size": patch[2], "embed_dim": width, "depth": len(numbers), "mlp_ratio": hidden[0] / width}
-    shown = {
-        "qkv_bias": "blocks.0.attn.qkv.bias" in shapes, "qk_norm": "blocks.0.attn.q_norm.weight" in shapes,
-        "pre_norm": "norm_pre.weight" in shapes, "class_token": "cls_token" in shapes,
+    shown = {  # and what is usual
+        "patch_size": (patch[2], 16), "embed_dim": (width, 768), "depth": (len(numbers), 12),
+        "mlp_ratio": (hidden[0] / width, 4.0), "qkv_bias": ("blocks.0.attn.qkv.bias" in shapes, True),
+        "qk_norm": ("blocks.0.attn.q_norm.weight" in shapes, False), "pre_norm": ("norm_pre.weight" in shapes, False),
+        "class_token": ("cls_token" in shapes, True),
     }  # fmt: skip
-    usual = {
-        "patch_size": 16, "embed_dim": 768, "depth": 12, "mlp_ratio": 4.0, "qkv_bias": True, "qk_norm": False,
-        "pre_norm": False, "class_token": True,
-    }  # fmt: skip
-    stated: dict[str, Any] = {key: value for key, value in {**arguments, **shown}.items() if value != usual[key]}
+    stated: dict[str, Any] = {key: value for key, (value, usual) in shown.items() if value != usual}
     if "reg_token" in shapes:
         stated["reg_tokens"] = shapes["reg_token"][1]
     if "blocks.0.ls1.gamma" in shapes:

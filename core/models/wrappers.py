@@ -55,7 +55,7 @@ def locate(file: str, content: Mapping[Any, Any], key: str | None = None) -> Fou
     are several, InputError where there is none, NotFoundError where `key` names nothing.
     """
     found = dict(_state_dicts(content))
-    entries = {place_name(place): _tensors(inner) for place, inner in found.items() if place}
+    entries = _entries(found)
     parts = re.split(_PLUS, key or "")
     if len(parts) > 1 and key not in content:
         places = tuple(_named(file, content, part, found)[0] for part in parts)
@@ -156,7 +156,7 @@ def _chosen(file: str, content: Mapping[Any, Any], found: Mapping[Place, Any]) -
     if len(plain) == 1:
         return plain[0]
     if plain:
-        raise _ambiguous(file, {place_name(place): _tensors(found[place]) for place in found})
+        raise _ambiguous(file, _entries(found))
     if _GROUPS in content or any(_OPTIMISER.search(str(name)) for name in content):
         raise InputError(
             f"{file} holds the state of an optimiser and no weights", "Open the file the network itself was saved in"
@@ -181,17 +181,22 @@ def _named(file: str, content: Mapping[Any, Any], key: str, found: Mapping[Place
         return place, f"{rest}."
     below = [other for other in found if other[: len(place)] == place and (other != () or not found)]
     if rest or not below:
-        there = {place_name(other): _tensors(inner) for other, inner in found.items() if other}
+        there = _entries(found)
         could = "; ".join(f"{name} ({words})" for name, words in listed(there))
         hint = did_you_mean(key, there) or (f"--key may be {could}" if could else "Leave out --key")
         raise NotFoundError(f"{file} has no weights under {key!r}", hint)
     if place not in below and len(below) > 1:
-        raise _ambiguous(file, {place_name(other): _tensors(found[other]) for other in below})
+        raise _ambiguous(file, _entries({other: found[other] for other in below}))
     return place if place in below else below[0], ""
 
 
 def _ambiguous(file: str, entries: Mapping[str, int]) -> AmbiguousEntryError:
     return AmbiguousEntryError(f"{file} holds {len(entries)} state dicts", listed(entries), parts=True)
+
+
+def _entries(found: Mapping[Place, Mapping[Any, Any]]) -> dict[str, int]:
+    """Return how many tensors each state dict has that is not the whole content, by its --key."""
+    return {place_name(place): _tensors(inner) for place, inner in found.items() if place}
 
 
 def _tensors(content: Mapping[Any, Any]) -> int:
