@@ -151,7 +151,7 @@ def _measured(dataset: Dataset, channels: int, steps: tuple[Step, ...]) -> tuple
         if not isinstance(images, torch.Tensor) or images.shape[3] != channels:
             ids = np.linspace(0, len(images) - 1, min(_MEASURED, len(images))).round().astype(np.int64)
             sampled = steps if len(ids) < len(images) else None
-            images, _ = dataset.train.stored.pixels(ids, Preprocessing.unscaled(channels, steps=steps))
+            images = dataset.train.stored.pixels(ids, Preprocessing.unscaled(channels, steps=steps))
         measured = measure_preprocessing(images)
     return (measured.mean, measured.std), sampled
 

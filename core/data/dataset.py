@@ -239,8 +239,8 @@ class Dataset(Loaded):
         They are read again from their files, or taken from the arrays as they were stored. Raises InputError where
         the preparation leaves images of different sizes or a file is gone, MismatchError where channels do not fit.
         """
-        pixels, size = self.train.stored.pixels(ids, preprocessing)
-        return preprocessing.of_size(size).apply(pixels)
+        pixels = self.train.stored.pixels(ids, preprocessing)
+        return preprocessing.of_size((pixels.shape[1], pixels.shape[2])).apply(pixels)
 
     def preview(self, index: int, preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
         """Return training image `index` as it is stored and as a network sees it: (H, W, C) uint8 each.

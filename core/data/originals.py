@@ -236,7 +236,7 @@ class Stored:
         """Return some of them."""
         return Stored(self.originals, self.rows[ids])
 
-    def pixels(self, ids: np.ndarray | Sequence[int], preprocessing: Preprocessing) -> tuple[torch.Tensor, Size]:
-        """Return images `ids` (n,) as a preparation makes them before values are scaled: (n, H, W, C) uint8, (H, W)."""
+    def pixels(self, ids: np.ndarray | Sequence[int], preprocessing: Preprocessing) -> torch.Tensor:
+        """Return images `ids` (n,) as a preparation makes them before values are scaled: (n, H, W, C) uint8."""
         form = self.originals.form(preprocessing)
-        return torch.from_numpy(self.originals.pixels(self.rows[np.asarray(ids)], form)), form.size
+        return torch.from_numpy(self.originals.pixels(self.rows[np.asarray(ids)], form))

@@ -284,11 +284,6 @@ def measured_anew(preprocessing: Preprocessing, images: torch.Tensor | StreamedI
     return dataclasses.replace(preprocessing, mean=whole.mean, std=whole.std, source=source)
 
 
-def assume_imagenet(size: tuple[int, int]) -> Preprocessing:
-    """Return ImageNet's mean and std, marked as assumed: what most colour networks were trained with."""
-    return Preprocessing(size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD, source="assumed")
-
-
 def count_channels(count: int) -> str:
     """Return "1 channel" or "3 channels"."""
     return f"{count} channel{'' if count == 1 else 's'}"

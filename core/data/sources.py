@@ -23,9 +23,10 @@ from core.data.listings import FOLDERS_HINT, find_class_folders, list_folders, w
 from core.data.named import SOURCES, find_source, load_named
 from core.data.originals import ArrayOriginals, Originals
 from core.data.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
     PHOTO_SIDE,
     Preprocessing,
-    assume_imagenet,
     count_channels,
     measure_preprocessing,
     measured_anew,
@@ -102,12 +103,15 @@ def open_dataset(
     geometry = stated.geometry(train.stored.originals, channels)
     budget = 0 if undecided else memory_budget
     train, test = prepare_parts((train, test), geometry, budget, report, keep=not undecided)
+    if undecided:  # until one is found
+        _, height, width, image_channels = train.images.shape
+        settled = Preprocessing.unscaled(image_channels, (height, width), source="undecided")
+    else:
+        settled = stated.settle(loaded.title, train.images, source is None and loaded.root is not None)
     return Dataset(
         **{**vars(loaded), "train": train, "test": test},
         spec=name,
-        preprocessing=_undecided(train.images)
-        if undecided
-        else stated.settle(loaded.title, train.images, source is None and loaded.root is not None),
+        preprocessing=settled,
         fingerprint=content,
         test_origin=test_origin,
     )
@@ -245,7 +249,7 @@ class _Stated:
         if self.card is not None:
             base = self.card
         elif may_be_photos and channels == 3 and min(size) >= PHOTO_SIDE:
-            base = assume_imagenet(size)
+            base = Preprocessing(size, IMAGENET_MEAN, IMAGENET_STD, source="assumed")
         else:
             base = measure_preprocessing(images)
         result = self._merge(base).of_size(size)
@@ -283,12 +287,6 @@ def _load_path(path: Path, report: Tell, needs_test: bool) -> Loaded:
         "Open a folder of class folders or of IDX files, a CSV of path,label, an .npz, .npy, parquet or COCO file, or "
         ".tar shards",
     )
-
-
-def _undecided(images: torch.Tensor | StreamedImages) -> Preprocessing:
-    """Return what stands for a preparation until one is found: pixels as they are, 0 to 1."""
-    _, height, width, channels = images.shape
-    return Preprocessing.unscaled(channels, (height, width), source="undecided")
 
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:

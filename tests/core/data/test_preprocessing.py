@@ -5,8 +5,12 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from core.data.preprocessing import Preprocessing, assume_imagenet, measure_preprocessing
+from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, measure_preprocessing
 from core.errors import InputError, MismatchError
+
+
+def imagenets(size):
+    return Preprocessing(size, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def random_images(n=5, h=9, w=7, c=3):
@@ -15,7 +19,7 @@ def random_images(n=5, h=9, w=7, c=3):
 
 def test_apply_is_torchvisions_to_tensor_and_normalize():
     images = random_images()
-    p = assume_imagenet((9, 7))
+    p = imagenets((9, 7))
     expected = v2.functional.normalize(images.permute(0, 3, 1, 2).float() / 255, p.mean, p.std)
     result = p.apply(images)
     assert result.dtype == torch.float32 and result.shape == (5, 3, 9, 7)
@@ -36,14 +40,14 @@ def test_apply_resizes_like_torchvision(size, interpolation):
 def test_apply_keeps_channels_last_and_leaves_the_images_alone():
     images = random_images()
     before = images.clone()
-    result = assume_imagenet((9, 7)).apply(images)
+    result = imagenets((9, 7)).apply(images)
     assert result.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(images, before)
 
 
 def test_apply_refuses_another_number_of_channels():
     with pytest.raises(MismatchError, match=r"for 3 channels, the images have 1 channel\."):
-        assume_imagenet((9, 7)).apply(random_images(c=1))
+        imagenets((9, 7)).apply(random_images(c=1))
 
 
 def test_measured_values_are_numpys_rounded():
