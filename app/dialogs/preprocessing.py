@@ -119,24 +119,24 @@ class PreprocessingDialog(Sheet):
         self.mean, self.std = QLineEdit(), QLineEdit()
         self.mean.setAccessibleName("Mean of every channel")
         self.std.setAccessibleName("Standard deviation of every channel")
-        rows: list[tuple[str, QWidget, list[QWidget]]] = [
-            ("&Resize", self.resize_kind, [self.resize_kind, self.side_height, self.by, self.side_width]),
-            ("&With", self.interpolation, [self.interpolation]),
-            ("", self.cropped, [self.cropped, self.crop_height, Label("×", "body", "text-2"), self.crop_width]),
-            ("Edge on &all sides", self.pad, [self.pad, self.grey]),
-            ("&Values", self.values, [self.values]),
-            ("&Mean, 0 to 1", self.mean, [self.mean]),
-            ("&Std, 0 to 1", self.std, [self.std]),
+        rows: list[tuple[str, list[QWidget]]] = [
+            ("&Resize", [self.resize_kind, self.side_height, self.by, self.side_width]),
+            ("&With", [self.interpolation]),
+            ("", [self.cropped, self.crop_height, Label("×", "body", "text-2"), self.crop_width]),
+            ("Edge on &all sides", [self.pad, self.grey]),
+            ("&Values", [self.values]),
+            ("&Mean, 0 to 1", [self.mean]),
+            ("&Std, 0 to 1", [self.std]),
         ]
-        for number, (word, buddy, widgets) in enumerate(rows):
+        for number, (word, widgets) in enumerate(rows):
             label = Label(word, "body", "text-2")
-            label.setBuddy(buddy)
+            label.setBuddy(widgets[0])
             line = QHBoxLayout()
             line.setSpacing(theme.px(t.S))
+            wide = isinstance(widgets[0], QLineEdit)
             for widget in widgets:
-                line.addWidget(widget, 1 if isinstance(widget, QLineEdit) else 0)
-            if not isinstance(widgets[-1], QLineEdit):
-                line.addStretch(1)
+                line.addWidget(widget, int(wide))
+            line.addStretch(int(not wide))
             grid.addWidget(label, number, 0)
             grid.addLayout(line, number, 1)
         return self.form
@@ -216,14 +216,13 @@ class PreprocessingDialog(Sheet):
         """Show the fields that the kind of resizing and the crop need."""
         kind = self.resize_kind.currentData()
         self.side_height.setVisible(kind != "none")
-        self.by.setVisible(kind not in ("none", "short"))
-        self.side_width.setVisible(kind not in ("none", "short"))
+        for widget in (self.by, self.side_width):
+            widget.setVisible(kind not in ("none", "short"))
         self.interpolation.setEnabled(kind != "none")
-        self.cropped.setEnabled(kind != "cover")
         for spin in (self.crop_height, self.crop_width):
             spin.setEnabled(kind != "cover" and self.cropped.isChecked())
-        self.pad.setEnabled(kind != "cover")
-        self.grey.setEnabled(kind != "cover")
+        for field in (self.cropped, self.pad, self.grey):
+            field.setEnabled(kind != "cover")
 
     def _values_chosen(self) -> None:
         known = self._known.get(self.values.currentData())

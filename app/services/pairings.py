@@ -26,25 +26,27 @@ class Pairings:
 
     def remember(self, weights: str, data: str, options: Any, arch: str = "") -> None:
         """Note what `options` (of DataOptions) says beside the names, and the architecture that the user named."""
-        said = {name: getattr(options, name) for name in FILES if getattr(options, name)}
-        said |= {ARCH: arch} if arch else {}
-        kept = self._read().get(_key(weights, data), {})
-        self._write(weights, data, said | {name: kept[name] for name in (ACCEPTED,) if name in kept})
+        said = {**{name: getattr(options, name) for name in FILES}, ARCH: arch}
+        said[ACCEPTED] = self._of(weights, data).get(ACCEPTED)
+        self._write(weights, data, {name: value for name, value in said.items() if value})
 
     def accept(self, weights: str, data: str, doubts: Sequence[str]) -> None:
         """Note that the user takes a pair as it is, though these sentences speak against it."""
-        self._write(weights, data, {**self._read().get(_key(weights, data), {}), ACCEPTED: list(doubts)})
+        self._write(weights, data, {**self._of(weights, data), ACCEPTED: list(doubts)})
 
     def accepted(self, weights: str, data: str) -> tuple[str, ...]:
         """Return the doubts of a pair that the user took as it is."""
-        said = self._read().get(_key(weights, data), {}).get(ACCEPTED)
+        said = self._of(weights, data).get(ACCEPTED)
         return tuple(map(str, said)) if isinstance(said, list) else ()
 
     def recall(self, weights: str, data: str) -> dict[str, str]:
         """Return what was set by hand: fields of DataOptions whose files are still there, and "arch"."""
-        found = self._read().get(_key(weights, data), {})
-        said = {name: str(found[name]) for name in FILES if name in found and Path(str(found[name])).is_file()}
-        return said | {name: str(found[name]) for name in (ARCH,) if name in found}
+        found = {name: str(value) for name, value in self._of(weights, data).items()}
+        return {name: found[name] for name in (*FILES, ARCH)
+                if name in found and (name == ARCH or Path(found[name]).is_file())}  # fmt: skip
+
+    def _of(self, weights: str, data: str) -> dict[str, Any]:
+        return self._read().get(_key(weights, data), {})
 
     def _write(self, weights: str, data: str, said: dict[str, Any]) -> None:
         """Keep what is said of a pair; nothing said is forgotten."""
