@@ -161,6 +161,7 @@ def export(
     out: Path | str,
     format: str = "same",
     *,
+    bench: Bench | None = None,
     with_report: bool = False,
     overwrite: bool = False,
 ) -> ExportResult:
@@ -168,14 +169,15 @@ def export(
 
     format: "same" (wrapper, keys and types of the file that came in), "safetensors", "pt", "pt2" or "onnx".
     `result.path` is the file, `result.largest_difference` that of the logits on up to 256 images, `result.sha256` its
-    hash; the model card lies beside it. with_report: also the run's report.
+    hash; the model card lies beside it. bench: what is trusted, and the data where it is open. with_report: also the
+    run's report.
 
-    Raises TargetExistsError, InputError (no result, or a network that cannot be written so) or RunError (what was read
-    back differs).
+    Raises TargetExistsError, UnsafeFileError (the network's code has to run, and was not allowed), InputError (no
+    result, or a network that cannot be written so) or RunError (what was read back differs).
     """
     from core.session import exporting
 
-    return exporting.export(_folder(run).path, format, out, with_report=with_report, overwrite=overwrite)
+    return exporting.export(_folder(run).path, format, out, bench, with_report=with_report, overwrite=overwrite)
 
 
 def _folder(run: RunFolder | Path | str) -> RunFolder:

@@ -25,7 +25,7 @@ from core.errors import (
 from core.files import file_sha256, read_json
 from core.models.trust import Trust
 from core.runs.folder import MODEL, TUNING, RunFolder
-from core.session import checking
+from core.session import checking, exporting
 from core.session.bench import Bench
 from core.session.training import train
 from tests.core.toy import same
@@ -157,3 +157,11 @@ def test_a_check_is_the_one_that_was_asked_for(tmp_path, monkeypatch):
         "given": (folder, control, print, bench), "seeds": (1, 2), "retrained": {"mine": Path("a.pt")}, "which": "full",
     }  # fmt: skip
     assert check(folder)["which"] == "quick"
+
+
+def test_an_export_trusts_what_the_bench_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "export", lambda *given, **options: given)
+    (tmp_path / "run").mkdir()
+    bench = Bench(trust=Trust(code=True))
+    asked = export(RunFolder(tmp_path / "run"), "a.pt", bench=bench)
+    assert asked == (tmp_path / "run", "same", "a.pt", bench)
