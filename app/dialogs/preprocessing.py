@@ -29,6 +29,7 @@ from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton
 from app.widgets.labels import Label, caption
 from app.workers.thumbnails import thumbnail
+from core.data.steps import MAX_SIDE
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.data.preprocessing import Preprocessing
 
-LARGEST_SIDE = 8192
 PREVIEW_SIDE = 176
 RESIZE = {
     "none": "Not at all", "short": "Short side to", "exact": "To exactly", "cover": "To cover, rest cut off",
@@ -315,7 +315,7 @@ def _combo(name: str, entries: dict[str, str]) -> QComboBox:
 
 def _spin(name: str, least: int = 1) -> QSpinBox:
     box = QSpinBox()
-    box.setRange(least, LARGEST_SIDE)
+    box.setRange(least, MAX_SIDE)
     box.setAccessibleName(name)
     box.setFixedWidth(theme.px(80))
     box.lineEdit().setTextMargins(theme.px(t.XS), 0, 0, 0)

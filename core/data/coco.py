@@ -16,6 +16,7 @@ from core.events import Tell
 from core.files import read_json
 
 _IN_FOLDER = ("_annotations.coco.json", "annotations.json")  # beside the images of a part
+_BOXES = "instances"  # COCO's own files with categories, which stand beside those with captions of the same images
 _PROBE = 64 * 1024
 _KEYS = ("images", "annotations", "categories")
 _HINT = "It needs images (id, file_name), annotations (image_id, category_id) and categories (id, name)"
@@ -32,7 +33,10 @@ def find_coco(path: Path) -> Parts | None:
         return None  # class folders, with a file beside them
     inner = [(name, path / name / file) for name in PART_NAMES for file in _IN_FOLDER]
     files = [(name, file) for name, file in inner if file.is_file()]
-    files = files or [(part_of(file), file) for file in sorted((path / "annotations").glob("*.json"))]
+    beside = sorted(
+        (path / "annotations").glob("*.json"), key=lambda file: (not file.name.startswith(_BOXES), file.name)
+    )
+    files = files or [(part_of(file), file) for file in beside]
     return Parts.of(path, {name: file for name, file in reversed(files) if _looks_like(file)}.items())
 
 

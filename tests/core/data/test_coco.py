@@ -60,6 +60,15 @@ def test_a_folder_of_two_parts(tmp_path, annotations, images):
     assert data.test.images[:, 0, 0, 0].tolist() == [50, 51, 52, 53] and data.test.labels.tolist() == [0, 1, 0, 1]
 
 
+def test_files_with_captions_beside_those_with_categories_are_not_taken_for_them(tmp_path):
+    for part, count in (("train2017", 8), ("val2017", 4)):
+        coco(tmp_path / f"annotations/instances_{part}.json", tmp_path / "images" / part, count=count)
+        captions = {"images": [], "annotations": [{"id": 1, "image_id": 100, "caption": "a dog"}]}
+        (tmp_path / f"annotations/captions_{part}.json").write_text(json.dumps(captions))
+    data = open_dataset(str(tmp_path))
+    assert data.classes == ("cat", "dog") and (len(data.train), len(data.test)) == (8, 4)
+
+
 def test_several_categories_of_one_image_are_refused_by_name(tmp_path):
     file = coco(tmp_path / "c.json", tmp_path, more=[{"image_id": 100, "category_id": 7}])
     with pytest.raises(
