@@ -246,7 +246,10 @@ def _level(text: str) -> str | float:
     """Read a word of LEVELS, or a number from the lowest of them to 1."""
     if text in LEVELS:
         return text
-    return float(number(min(LEVELS.values()), 1)(text))
+    try:
+        return float(number(min(LEVELS.values()), 1)(text))
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("be", f"be {', '.join(LEVELS)} or", 1)) from None
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

@@ -424,7 +424,7 @@ def _notes(report: Mapping[str, Any]) -> Iterable[str]:
     from core.verify.table import judged
 
     if images := judged(report):
-        yield wrapped(f"Columns of test images: on {images}; the others serve stop rules, tuning and attacks.")
+        yield wrapped(f"Test columns: on {images}; the others serve stop rules, tuning and attacks.")
     if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
         yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
     if report.get("warnings"):

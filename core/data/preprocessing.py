@@ -127,10 +127,10 @@ class Preprocessing:
             done.insert(0, "files as Pillow opens them")
         elif changed:
             done.insert(0, f"{changed:,} files turned upright or laid over white")
-        converted = {(1, 3): ", converted to grey", (3, 1): ", converted from grey"}
-        turned = converted.get((self.channels, channels or 0), "")
-        said = any(step.words.startswith("Grayscale") for step in self.steps or ())
-        values = self._values.replace(",", f"{turned},", 1) if turned and not said else self._values
+        values = self._values
+        if not any(step.words.startswith("Grayscale") for step in self.steps or ()):
+            converted = {(1, 3): ("grey", "converted to grey"), (3, 1): ("RGB", "grey copied to RGB")}
+            values = values.replace(*converted.get((self.channels, channels or 0), ("", "")), 1)
         return f"{' → '.join([*done, values])}; {SOURCES.get(self.source, self.source)}"
 
     @property

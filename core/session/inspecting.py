@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,13 +133,20 @@ def inspect(
             raise InputError(f"{path} is a model", "Name data to see how its images are prepared for it")
         return _model(bench.with_model(path, arch=arch, key=key).model)
     # The quick look stops at the first sub-folder.
-    if recognise_dataset(path) is not None if path.is_dir() else kind == "dataset":
+    if recognise_dataset(path) is not None or _holds_images(path) if path.is_dir() else kind == "dataset":
         return _dataset(str(path), bench, options, preview)
     refuse_foreign_data(path)
     what = "folder" if path.is_dir() else "file"
     raise InputError(
         f"{path} is no model, data set, run or forget list that can be opened", f"The guide lists what a {what} may be"
     )
+
+
+def _holds_images(folder: Path) -> bool:
+    """Whether images lie in a folder itself: it is no data set, and opening it says what is missing."""
+    from core.data.images import is_image
+
+    return any(is_image(entry.name) for entry in islice(folder.iterdir(), _ENTRIES))
 
 
 def require_data(text: str) -> None:

@@ -128,3 +128,9 @@ def test_a_table_of_images_with_unknown_columns_is_told_what_they_are_called(tmp
     path.write_text("Datei;Klasse\na.png;Hose\nb.png;Hemd\n")
     said = dict(inspect(str(path)).facts)["Note"]
     assert "columns Datei, Klasse" in said and "called path and label" in said
+
+
+def test_images_without_class_folders_are_told_what_is_missing(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"")
+    with pytest.raises(InputError, match="holds no class folders with images"):
+        inspect(str(tmp_path))
