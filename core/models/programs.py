@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.models.architectures import ModelSpec, Size
 from core.models.pickles import cannot_run
 from core.models.tap import evaluating, main_logits
+from core.models.tasks import FILL_IN, needed_inputs
 
 Build = Callable[[ModelSpec], nn.Module]
 
@@ -42,7 +43,8 @@ class Program:
     dtype: torch.dtype = torch.float32
     name: str = ""  # of the class, of pickled ones
     missing: InputError | None = None  # why a pickled one cannot run
-    inputs: int = 1  # that must be given; of pickled ones their class tells
+    inputs: int = 1  # that must be given
+    called: str = ""  # these inputs in words, of pickled ones
     differences: dict[str, float] = field(default_factory=dict)
 
     def agrees(self, spec: ModelSpec, build: Build, sizes: Sequence[Size]) -> bool:
@@ -58,8 +60,7 @@ class Program:
         """Raise InputError, naming the file, where the program takes something beside images."""
         if self.inputs != 1:
             raise InputError(
-                f"The {self.kind} program in {file} takes {self.inputs} inputs, not images alone",
-                "Unlearn Studio works on networks that give each image its logits",
+                f"The {self.kind} program in {file} takes {self.inputs} inputs{self.called}, not images alone", FILL_IN
             )
 
     def takes(self, channels: int, sizes: Iterable[Size]) -> bool:
@@ -110,7 +111,11 @@ def pickled_program(network: nn.Module, explain: Callable[[], InputError]) -> Pr
         with evaluating(module):
             return module(images)
 
-    return Program("pickled", run, name=type(network).__name__)
+    needed = needed_inputs(network)
+    if len(needed) < 2:
+        return Program("pickled", run, name=type(network).__name__)
+    called = f" ({', '.join(needed)})"
+    return Program("pickled", run, name=type(network).__name__, inputs=len(needed), called=called)
 
 
 def scripted_program(module: Any) -> Program:

@@ -134,6 +134,8 @@ class Trial:
             )
 
 
+FILL_IN = "Let a factory (--arch FILE.py:FACTORY) return a network that takes the images and fills in the rest"
+"""What to do with a network of several inputs."""
 SIZES: tuple[Size, ...] = tuple((side, side) for side in (224, 32, 64, 28, 96, 128, 299, 384, 256, 48, 16, 8))
 """Sizes of images that networks are tried with where nothing tells theirs."""
 
@@ -144,12 +146,10 @@ def try_out(module: nn.Module, channels: Iterable[int], sizes: Iterable[Size], n
     channels, sizes: what to try, in this order. The network is left in the mode it was in, the global generator as it
     was. Raises InputError where the network, `name` in words, takes more than images.
     """
-    parameters = _parameters(module)
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    needed = needed_inputs(module)
     if len(needed) > 1:
         raise InputError(
-            f"{name} takes {len(needed)} inputs ({', '.join(needed)}), and a model here is given images alone",
-            "Let a factory (--arch FILE.py:FACTORY) return a network that takes the images and fills in the rest",
+            f"{name} takes {len(needed)} inputs ({', '.join(needed)}), and a model here is given images alone", FILL_IN
         )
     with evaluating(module):
         for count, size in itertools.product(dict.fromkeys(channels), dict.fromkeys(sizes)):
@@ -163,11 +163,13 @@ def try_out(module: nn.Module, channels: Iterable[int], sizes: Iterable[Size], n
     return None
 
 
-def _parameters(module: nn.Module) -> list[inspect.Parameter]:
+def needed_inputs(module: nn.Module) -> list[str]:
+    """Return the names of the inputs that a network must be given; none where that is not known."""
     try:
-        return list(inspect.signature(module.forward).parameters.values())
+        given = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):
         return []
+    return [p.name for p in given if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 class _Watch(TorchFunctionMode):

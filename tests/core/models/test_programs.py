@@ -259,6 +259,22 @@ def test_two_inputs_of_a_pickled_network_are_one_sentence(tmp_path):
         opened(folder / "net.pth")
 
 
+def test_two_inputs_of_a_pickled_network_are_seen_where_a_part_of_it_is_named(tmp_path):
+    code = (
+        "import torch\nfrom torch import nn\nfrom torchvision.models import resnet18\n"
+        "class Two(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.net = resnet18(num_classes=4)\n    def forward(self, image, age):\n"
+        "        return self.net(image) + age\n"
+    )
+    (tmp_path / "mytwo.py").write_text(code)
+    subprocess.run(
+        [sys.executable, "-c", "import torch, mytwo; torch.save(mytwo.Two(), 'net.pth')"], check=True, cwd=tmp_path
+    )
+    for arch in (None, "resnet18"):
+        with pytest.raises(InputError, match=r"takes 2 inputs \(image, age\), not images alone"):
+            opened(tmp_path / "net.pth", arch=arch)
+
+
 @pytest.mark.parametrize("suffix", ["pt2", "ts"])
 def test_two_inputs_of_a_program_are_one_sentence(tmp_path, suffix):
     class Two(nn.Module):
