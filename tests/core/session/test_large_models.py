@@ -23,7 +23,7 @@ from core.models.formats import write_same
 from core.models.trust import Trust
 from core.parameters import resolve
 from core.selection import Selection
-from core.session.bench import Bench
+from core.session.bench import Bench, DataOptions
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 
@@ -59,7 +59,9 @@ def test_one_step_on_weights_of_plain_torch(tmp_path, noise, architecture, prese
     torch.manual_seed(0)
     weights = models.get_model(architecture, num_classes=CLASSES).state_dict()
     torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "in.pth")
-    bench = Bench().open(tmp_path / "in.pth", str(noise))
+    stated = tmp_path / "preprocess.json"
+    stated.write_text('{"size": 32, "mean": 0.5, "std": 0.5}')
+    bench = Bench().open(tmp_path / "in.pth", str(noise), DataOptions(preprocess_file=str(stated)))
     assert (bench.model.spec.architecture, bench.model.spec.num_classes) == (architecture, CLASSES)
     for name in presets:
         module = stepped(bench, *ONE_STEP[name])
