@@ -108,10 +108,13 @@ def test_it_is_verified_against_retraining(cli, run):
     assert "Mütze" in html and ">nan" not in html.lower()
 
 
-@pytest.mark.parametrize("method", ["random-labels", "finetune", "boundary-shrink", "scrub"])
-def test_other_methods_take_it(cli, model, folders, tmp_path, method):
+@pytest.mark.parametrize(
+    ("method", "short"),
+    [("random-labels", ()), ("finetune", ("epochs=1",)), ("boundary-shrink", ("min_steps=20",)), ("scrub", ())],
+)
+def test_other_methods_take_it(cli, model, folders, tmp_path, method, short):
     done = cli("unlearn", "--model", model, "--dataset", folders, "--forget-class", "Hose", "--method", method,
-               "--out", tmp_path / method, "--threads", 1)  # fmt: skip
+               "--out", tmp_path / method, "--threads", 1, *(["--set", *short] if short else []))  # fmt: skip
     assert done.code == 0, done.err
 
 
