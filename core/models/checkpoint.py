@@ -325,7 +325,8 @@ class _Opening:
                 break
         if not found and program.kind != "pickled":
             differ = program.differences
-            what = f"{next(iter(differ))} and others with its keys give other outputs" if differ else str(refused)
+            what = f"{next(iter(differ))} and others with its keys give other outputs" if differ else ""
+            what = what or (refused.message if refused else "none fits its weights")
             raise InputError(
                 f"{self.file.path.name} is a {program.kind} program that no known network computes the same as: {what}",
                 "Give its code with --arch FILE.py:FACTORY --trust-code",

@@ -90,8 +90,10 @@ def test_programs_that_nothing_reproduces_are_refused_in_a_sentence(tmp_path, su
         opened(tmp_path / f"net{suffix}")
     own = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)).eval()
     WRITERS[suffix](own, tmp_path / f"own{suffix}")
-    with pytest.raises(InputError, match=r"no known network computes the same as: The architecture was not recognised"):
+    said = r"no known network computes the same as: The architecture was not recognised"
+    with pytest.raises(InputError, match=said) as error:
         opened(tmp_path / f"own{suffix}")
+    assert "--" not in error.value.message and error.value.hint.startswith("Give its code with --arch")
 
 
 def test_a_card_that_names_another_network_than_the_program_is_refused(tmp_path):
