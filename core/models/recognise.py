@@ -55,6 +55,9 @@ FAMILY_KEYS = {
     "vgg": ("features.0.weight",),
     "vision_transformer": ("encoder.pos_embedding",),
 }
+_WITHOUT_TIMM = (
+    '. With the package timm installed, its networks are recognised too: pip install "unlearn-studio[timm]"'
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -
     raise InputError(
         f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
-        + ("" if timm_models.installed() else ". With the package timm installed, its networks are recognised too"),
+        + ("" if timm_models.installed() else _WITHOUT_TIMM),
     )
 
 

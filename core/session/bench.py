@@ -391,9 +391,12 @@ class Bench:
     ) -> Dataset:
         """Read data, telling and asking whom the bench says; `prepared`: how its images are, where it is known.
 
-        Where it is read for a model, images whose preparation nobody states are not decoded yet.
+        What a job knows is enough where the file it was stated in is gone. Where data is read for a model, images whose
+        preparation nobody states are not decoded yet.
         """
         known: dict[str, Any] = {name: value for name, value in vars(options).items() if value}
+        if prepared is not None and not Path(options.preprocess_file).is_file():
+            known.pop("preprocess_file", None)
         if model is not None:
             prepared = prepared or stated_in(model.file)
             known |= {"outputs_known": True, "undecided": True, "channels": channels_of(model)}

@@ -115,8 +115,9 @@ def test_a_run_says_it_in_job_report_and_card_and_the_card_is_enough(photos, sai
     assert dict(inspect(str(exported.path)).facts)["Preprocessing"] == WORDS.replace(
         "stated with --preprocess", "from the model card"
     )
-    # So does a run that is taken up again, from elsewhere.
-    assert bench.for_job(job).dataset.preprocessing == bench.dataset.preprocessing
+    # So does a run that is taken up again, from elsewhere, also where the file that said it is gone.
+    said.unlink()
+    assert Bench().for_job(job).dataset.preprocessing == bench.dataset.preprocessing
 
 
 OWNERS = {
