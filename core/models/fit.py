@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.models.checkpoint import OpenedModel
 
+_CHANGED = "or state that images are made grey or colour with --preprocess"
+
 
 def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     """Raise MismatchError, naming both values and what to do, where a model cannot be used on a data set.
@@ -24,17 +26,22 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     one. With a card its image size and class list bind as well.
     """
     refuse_other_outputs(model, dataset)
-    if model.spec.in_channels != dataset.channels:
-        raise MismatchError(
-            f"The model takes images of {count_channels(model.spec.in_channels)}, "
-            f"the data set's have {count_channels(dataset.channels)}",
-            "Open the data the model was trained on"
-            + ("" if model.spec.in_channels in (1, 3) else ": such images are read from arrays (.npz or .npy)"),
-        )
+    check_channels(model.spec.in_channels, dataset.channels)
     _check_card_channels(model, dataset)
     _check_card_size(model, dataset)
     _check_structure(model, dataset)
     _check_class_list(model, dataset)
+
+
+def check_channels(takes: int, given: int) -> None:
+    """Raise MismatchError where a network takes images of another number of channels than it is given."""
+    if takes != given:
+        raise MismatchError(
+            f"The model takes images of {count_channels(takes)}, the data set's have {count_channels(given)}",
+            f"Open the data the model was trained on, {_CHANGED}"
+            if takes in (1, 3)
+            else "Open the data the model was trained on: such images are read from arrays (.npz or .npy)",
+        )
 
 
 def _check_card_channels(model: OpenedModel, dataset: Dataset) -> None:
@@ -47,7 +54,7 @@ def _check_card_channels(model: OpenedModel, dataset: Dataset) -> None:
         raise MismatchError(
             f"The model card says images of {count_channels(stated)}, "
             f"the data set's have {count_channels(dataset.stored_channels)}",
-            "Open the data the model was trained on, or state that images are made grey or colour with --preprocess",
+            f"Open the data the model was trained on, {_CHANGED}",
         )
 
 

@@ -27,14 +27,14 @@ from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
-from core.models.fit import check_fit
+from core.models.fit import check_channels, check_fit
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
 from core.selection import Selection
 from core.session.attempts import Trial
 from core.session.preparations import UNDECIDED, prepared_alike, seen_alike, stated_in
-from core.session.trials import channels_of, find_out, worth_trying
+from core.session.trials import channels_of, find_out, never_trained, worth_trying
 
 if TYPE_CHECKING:
     from core.session.proof import Proof
@@ -364,6 +364,9 @@ class Bench:
         settled = dataset if options.classes_file else settle_classes(model, dataset)
         if settled.preprocessing.source != UNDECIDED:  # nobody's, or a part of it alone
             stated = stated or bool(options.preprocess_file) or stated_in(file) is not None
+        if not (stated or options.preprocess_file) and never_trained(model.state_dict):
+            # It cannot prove that images are made grey or colour for it.
+            check_channels(channels_of(model) or settled.stored_channels, settled.stored_channels)
         if model.alternatives or not stated:
             preparations = (settled.preprocessing,) if stated else worth_trying(model, settled, options.preprocess_file)
             trial = find_out(model, settled, preparations, self.network, self.place, self.tell)

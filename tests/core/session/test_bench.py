@@ -62,6 +62,16 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(tmp_path, folder):
     assert project.opened_model is None and project.opened_data is not None
 
 
+def test_grey_images_are_made_colour_for_a_network_that_was_never_trained_only_where_that_is_stated(tmp_path, folder):
+    model = save_model(tmp_path / "colour.pth", channels=3)
+    with pytest.raises(MismatchError, match="takes images of 3 channels, the data set's have 1 channel") as refused:
+        Bench().open(model, str(folder))
+    assert "--preprocess" in refused.value.hint
+    stated = tmp_path / "how.json"
+    stated.write_text('{"grey": 3}')
+    assert Bench().open(model, str(folder), DataOptions(preprocess_file=str(stated))).dataset.channels == 3
+
+
 def test_data_without_a_test_part_says_how_many_images_it_has(folder):
     with pytest.raises(NoTestPartError) as caught:
         Bench().with_data(str(folder / "train"), DataOptions())
@@ -220,9 +230,7 @@ def test_a_job_gets_its_own_network_whatever_the_same_weights_are_open_as(tmp_pa
     ).state_dict(), path)  # fmt: skip
     for name, file in code.items():
         file.write_text(CODE.replace("ACTIVATION", name))
-    own, other = (
-        Bench(trust=Trust(code=True)).open(path, str(folder), arch=f"{file}:net") for file in code.values()
-    )
+    own, other = (Bench(trust=Trust(code=True)).open(path, str(folder), arch=f"{file}:net") for file in code.values())
     job = run_on(own, tmp_path / "run").job()
     fitted = other.for_job(job)
     assert fitted.model.spec == own.model.spec != other.model.spec
