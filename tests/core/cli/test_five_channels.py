@@ -31,7 +31,8 @@ def test_five_channels(cli, tmp_path):
         optimiser.step()
     torch.save(network.state_dict(), tmp_path / "five.pt")
     done = cli("unlearn", "--model", tmp_path / "five.pt", "--dataset", tmp_path / "five.npz", "--forget-class", 2,
-               "--method", "muda", "--set", "rounds=2", "--out", tmp_path / "out", "--threads", 1)  # fmt: skip
+               "--method", "muda", "--set", "rounds=2", "relearn_min_steps=10", "--out", tmp_path / "out",
+               "--threads", 1)  # fmt: skip
     assert done.code == 0, done.err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["models"]["original"]["retain_test_accuracy"] > 0.9

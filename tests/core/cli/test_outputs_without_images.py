@@ -63,7 +63,7 @@ def model(tmp_path_factory):
 def run(cli, model, folders, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "without-hose"
     done = cli("unlearn", "--model", model, "--dataset", folders, "--forget-class", "Hose", "--method", "muda",
-               "--set", "rounds=2", "--out", out, "--threads", 1)  # fmt: skip
+               "--set", "rounds=2", "relearn_min_steps=10", "--out", out, "--threads", 1)  # fmt: skip
     assert done.code == 0, done.err
     assert "The classes stand in the order of 'classes' in clothes.pt" in done.err
     assert "2 classes have no training image, only an output: 'Anorak', 'Mantel'." in done.err

@@ -10,7 +10,7 @@ from core.runs.folder import RunFolder
 from core.session import running
 from tests.core.cli.conftest import unlearn
 
-SHORT = ("--set", "rounds=1", "recover_share=0.1", "--threads", 1, "--precision", "float32")
+SHORT = ("--set", "rounds=1", "relearn_min_steps=10", "recover_share=0.1", "--threads", 1, "--precision", "float32")
 
 
 @pytest.fixture(scope="module", autouse=True)

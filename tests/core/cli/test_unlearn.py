@@ -15,6 +15,7 @@ from core.runs.folder import RunFolder
 
 from .conftest import contents, unlearn
 
+SHORT = ("--set", "rounds=1", "relearn_min_steps=10")
 ACCURACIES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
 
 
@@ -78,7 +79,7 @@ def test_a_plan_says_what_the_run_would_take_and_runs_nothing(cli, model, tmp_pa
 def test_the_seed_decides_the_result(cli, model, tmp_path):
     states = []
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        assert cli(*unlearn(model, tmp_path / name, "--set", "rounds=1", "--seed", seed)).code == 0
+        assert cli(*unlearn(model, tmp_path / name, *SHORT, "--seed", seed)).code == 0
         states.append((tmp_path / name / "model.pt").read_bytes())
     assert states[0] == states[1] != states[2]
 
@@ -112,21 +113,21 @@ def test_a_run_never_writes_over_a_model_that_lies_in_its_folder(cli, model, tmp
 
 def test_several_classes_by_name_and_index(cli, model, tmp_path):
     forget = ("--forget-class", "3", "5", "--forget-class", "0")
-    found = cli(*unlearn(model, tmp_path / "u", "--json", "--set", "rounds=1", forget=forget)).document
+    found = cli(*unlearn(model, tmp_path / "u", "--json", *SHORT, forget=forget)).document
     assert found["forget"]["classes"] == ["0", "3", "5"]
 
 
 def test_classes_and_a_list_together(cli, model, digits, tmp_path):
     (tmp_path / "l.txt").write_text("0\n1\n2\n")
     forget = ("--forget-class", "3", "--forget-samples", tmp_path / "l.txt")
-    found = cli(*unlearn(model, tmp_path / "u", "--json", "--set", "rounds=1", forget=forget)).document
+    found = cli(*unlearn(model, tmp_path / "u", "--json", *SHORT, forget=forget)).document
     assert found["forget"]["mode"] == "mixed" and 1 <= found["forget"]["count"] - digits.threes <= 3
 
 
 def test_a_random_share_is_drawn_by_the_seed(cli, model, digits, tmp_path):
     lists = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        result = cli(*unlearn(model, tmp_path / name, "--set", "rounds=1", "--seed", seed,
+        result = cli(*unlearn(model, tmp_path / name, *SHORT, "--seed", seed,
                               forget=("--forget-random", "0.05")))  # fmt: skip
         assert result.code == 0, result.err
         lists.append((tmp_path / name / "forget.csv").read_text())
@@ -136,7 +137,7 @@ def test_a_random_share_is_drawn_by_the_seed(cli, model, digits, tmp_path):
 
 def test_lines_that_match_nothing_can_be_passed_over(cli, model, tmp_path):
     (tmp_path / "l.txt").write_text("5\n6\n123456\nnever.png\n")
-    command = unlearn(model, tmp_path / "u", "--set", "rounds=1", forget=("--forget-samples", tmp_path / "l.txt"))
+    command = unlearn(model, tmp_path / "u", *SHORT, forget=("--forget-samples", tmp_path / "l.txt"))
     refused = cli(*command)
     assert refused.code == 3 and "2 of 4 entries" in refused.error and "'123456'" in refused.error
     passed = cli(*command, "--allow-missing")
@@ -247,7 +248,7 @@ def test_runs_lists_a_damaged_one_too(cli, tmp_path):
 
 
 def test_a_report_is_held_against_its_files(cli, model, tmp_path):
-    assert cli(*unlearn(model, tmp_path / "u", "--set", "rounds=1")).code == 0
+    assert cli(*unlearn(model, tmp_path / "u", *SHORT)).code == 0
     for target in ("report.json", "report.html", ""):
         found = cli("verify-report", tmp_path / "u" / target, "--json").document
         assert found["valid"] is True and "model.safetensors" in found["files"]

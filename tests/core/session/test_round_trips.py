@@ -40,7 +40,7 @@ SHORT = {
     "finetune": {"epochs": 1, "min_steps": 2, "lr": 0.02},
     "random-labels": {"epochs": 1, "max_steps": 2, "lr": 0.01},
     "gradient-ascent": {"max_steps": 2, "batch": 20, "lr": 0.2},
-    "muda": {"rounds": 1, "min_steps": 2, "forget_epochs": 0.5, "recover_share": 0.5},
+    "muda": {"rounds": 1, "min_steps": 2, "relearn_min_steps": 2, "forget_epochs": 0.5, "recover_share": 0.5},
 }
 KEYS = {
     "train": ("retain_accuracy", "forget_accuracy"),
