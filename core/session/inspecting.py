@@ -234,6 +234,7 @@ def _model(model: OpenedModel) -> Description:
     data = {
         "format": form.format,
         **model.described(),
+        "alternatives": (others := [one.architecture for one in model.alternatives]),
         "classes": list(model.names) if model.names else None,
         "parameters": model.parameters,
         "form": {
@@ -263,6 +264,7 @@ def _model(model: OpenedModel) -> Description:
     images = f"({count(forgotten.get('count'))} images, {how})"
     facts = (
         ("Architecture", f"{spec.architecture}, {count(model.parameters)} parameters"),
+        ("Fits as well", f"{first_few(others)}: told apart on the data, or by --arch" if others else ""),
         ("Outputs", f"{count(spec.num_classes)}{_names(model.names)}"),
         ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),

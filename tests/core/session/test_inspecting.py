@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.models import resnet18
 
 from core.errors import InputError
 from core.session.inspecting import inspect, kind_of
@@ -134,3 +135,10 @@ def test_images_without_class_folders_are_told_what_is_missing(tmp_path):
     (tmp_path / "0.png").write_bytes(b"")
     with pytest.raises(InputError, match="holds no class folders with images"):
         inspect(str(tmp_path))
+
+
+def test_the_other_networks_that_weights_fit_are_named(tmp_path):
+    torch.save(resnet18(num_classes=3).state_dict(), tmp_path / "net.pt")
+    described = inspect(str(tmp_path / "net.pt"))
+    assert "resnet18:stem=7,stride=2,pool=none" in described.data["alternatives"]
+    assert dict(described.facts)["Fits as well"].endswith(": told apart on the data, or by --arch")
