@@ -27,6 +27,7 @@ _TRAINING = (
     "Random", "ColorJitter", "AutoAugment", "RandAugment", "TrivialAugment", "AugMix", "GaussianBlur", "GaussianNoise",
     "Mixup", "MixUp", "CutMix", "Cutout", "ElasticTransform", "ScaleJitter",
 )  # fmt: skip
+_MOST_TIMES = 64  # how often the values of a list may be repeated: no network takes more channels
 _FIT = "Fit"  # how `Preprocessing.transforms` writes a size alone, which torchvision has no name for
 _POSITIONS = {
     **{name: [field for field in kind.__struct_fields__ if field != "down"] for name, kind in KINDS.items()},
@@ -299,7 +300,19 @@ def _literal(node: ast.expr) -> Any:
         return _last_name(node)
     if isinstance(node, ast.Call):
         return ast.unparse(node)
+    if isinstance(node, ast.BinOp):
+        return _computed(node)
     return ast.literal_eval(node)
+
+
+def _computed(node: ast.BinOp) -> Any:
+    """Return what means and stds are often written as: a list many times, `[0.5] * 3`, or a fraction, `63.0 / 255`."""
+    left, right = _literal(node.left), _literal(node.right)
+    if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int) and right <= _MOST_TIMES:
+        return left * right
+    if isinstance(node.op, ast.Div) and all(isinstance(value, (int, float)) for value in (left, right)) and right:
+        return left / right
+    raise ValueError
 
 
 def _last_name(node: ast.expr) -> str:

@@ -94,19 +94,20 @@ def around(spec: ModelSpec) -> tuple[ModelSpec, ...]:
 def told_apart(specs: Sequence[ModelSpec]) -> tuple[tuple[str, str], ...]:
     """Return the name of each network and what it does otherwise than the first: "conv1 is Conv2d with stride=(1, 1)".
 
-    Compared are the classes and settings of their layers. Networks that compute the same as the first are left out.
+    Compared are the classes and settings of layers, of which the first that differ are named. Networks that compute
+    the same as the first are left out.
     """
     first = _layers(specs[0])
+    usual: dict[str, str] = {}  # what the first network does where another does otherwise
     told: list[tuple[str, str]] = []
     for spec in specs[1:]:
         layers = _layers(spec)
-        name = next((name for name in dict.fromkeys([*first, *layers]) if first.get(name) != layers.get(name)), None)
-        if name is not None:
-            where = name or "the network"
-            if not told:
-                told.append((specs[0].architecture, f"{where} is {_words(first.get(name), layers.get(name))}"))
-            told.append((spec.architecture, f"{where} is {_words(layers.get(name), first.get(name))}"))
-    return tuple(told)
+        names = [name for name in dict.fromkeys([*first, *layers]) if first.get(name) != layers.get(name)]
+        if names:
+            told.append((spec.architecture, "; ".join(_words(name, layers, first) for name in names[:_TOLD])))
+            for name in names[:_TOLD]:
+                usual.setdefault(name, _words(name, first, layers))
+    return ((specs[0].architecture, "; ".join(usual.values())), *told) if told else ()
 
 
 def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -> tuple[ModelSpec, ...]:
@@ -146,8 +147,9 @@ def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -
         tried += of_timm
     tried.sort(key=lambda comparison: sum(map(len, comparison.problems.values())))
     near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])
+    begins = f"its {len(shapes)} keys begin with" if len(shapes) > 1 else "its only key is"
     raise InputError(
-        f"The architecture was not recognised: {near or f'its {len(shapes)} keys begin with {first_few(shapes)}'}",
+        f"The architecture was not recognised: {near or f'{begins} {first_few(shapes)}'}",
         "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
         + ("" if timm_models.installed() else _WITHOUT_TIMM),
     )
@@ -251,6 +253,9 @@ def _published_parameters(id: str) -> int | None:
 # --- how networks differ ------------------------------------------------------------------------------------------
 
 # Attributes of layers that change nothing an evaluated network says.
+_TOLD = 3
+"""Layers that are named where two networks compute differently."""
+
 _IMMATERIAL = {"training", "p", "drop_prob", "drop_rate", "scale_by_keep", "grad_checkpointing", "inplace"}
 _Layer = tuple[str, dict[str, Any]]  # class and plain settings
 
@@ -271,11 +276,12 @@ def _settings(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _words(layer: _Layer | None, beside: _Layer | None) -> str:
-    """Return a layer in words: its class, and the settings in which it differs from one of the same class."""
-    if layer is None:
-        return "not there"
-    kind, values = layer
+def _words(name: str, layers: Mapping[str, _Layer], others: Mapping[str, _Layer]) -> str:
+    """Return a layer in words: its name, its class, and the settings in which it differs from the other's."""
+    where, beside = name or "the network", others.get(name)
+    if name not in layers:
+        return f"{where} is not there"
+    kind, values = layers[name]
     shared = beside[1] if beside and beside[0] == kind else values
-    own = [f"{name}={value}" for name, value in values.items() if (name, value) not in shared.items()]
-    return f"{kind} with {', '.join(own)}" if own else kind
+    own = [f"{setting}={value}" for setting, value in values.items() if (setting, value) not in shared.items()]
+    return f"{where} is {kind} with {', '.join(own)}" if own else f"{where} is {kind}"

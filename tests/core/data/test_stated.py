@@ -101,6 +101,19 @@ def test_transforms_are_read_as_a_program_writes_them(photos, tmp_path, text):
     assert torch.equal(found, owners(photos, data, COMPOSED["plain"]))
 
 
+def test_means_are_read_as_products_and_fractions(photos, tmp_path):
+    text = "Resize((32, 32))\nToTensor()\nNormalize([0.5] * 3, (63.0 / 255, 62.1 / 255.0, 0.25))"
+    found, data = prepared(photos, tmp_path, text)
+    pipeline = [T.Resize((32, 32)), T.ToTensor(), T.Normalize([0.5] * 3, (63.0 / 255, 62.1 / 255.0, 0.25))]
+    assert torch.equal(found, owners(photos, data, T.Compose(pipeline)))
+
+
+@pytest.mark.parametrize("mean", ["[0.5] * 99", "[0.5] + [0.1]", "3 / 0", "__import__('os') * 3"])
+def test_what_is_no_such_product_or_fraction_is_refused(photos, tmp_path, mean):
+    with pytest.raises(InputError, match="is no transform"):
+        prepared(photos, tmp_path, f"Resize((32, 32))\nNormalize({mean}, 0.5)")
+
+
 def test_a_size_alone_is_read_as_it_is_written(photos, tmp_path):
     stated, data = prepared(photos, tmp_path, {"size": [20, 24], "mean": MEAN, "std": STD, "interpolation": "bicubic"})
     assert data.preprocessing.transforms[0] == "Fit((20, 24), bicubic)"

@@ -169,6 +169,13 @@ def test_what_shapes_do_not_tell_is_found_in_the_wider_circle(name, change, id):
     assert told_apart([first[0], spec])[1][0] == id
 
 
+def test_networks_are_told_apart_in_words_of_their_own():
+    stems = [f"resnet18:stem=3,stride={stride},pool={pool}" for stride in (1, 2) for pool in ("max", "none")]
+    told = told_apart([ModelSpec(id, 5, 3, (32, 32)) for id in stems])
+    assert [id for id, _ in told] == stems and len({words for _, words in told}) == len(stems)
+    assert told[2][1] == "conv1 is Conv2d with stride=(2, 2)" and "maxpool" in told[1][1] and "maxpool" in told[3][1]
+
+
 def test_stems_of_other_families_are_known_by_their_kernel():
     torch.manual_seed(0)
     net = models.densenet121(num_classes=5)
