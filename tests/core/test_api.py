@@ -31,7 +31,7 @@ from core.session.training import train
 from tests.core.toy import same
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = {"rounds": 2, "recover_share": 0.2}
+SHORT = {"rounds": 2, "recover_share": 0.2, "relearn_min_steps": 10}
 
 
 @pytest.fixture(scope="module")

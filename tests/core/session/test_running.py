@@ -34,7 +34,7 @@ FILES = {
     "report.json",
     "status.json",
 }
-SHORT = {"rounds": 2, "recover_share": 0.2}
+SHORT = {"rounds": 2, "recover_share": 0.2, "relearn_min_steps": 10}
 
 
 def _run(folder, control=None, emit=lambda event: None, **options):

@@ -44,7 +44,7 @@ from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net
 
-SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
+SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1, "relearn_min_steps": 10}
 DATA = toy_dataset(train=80, test=200)
 
 

@@ -20,7 +20,7 @@ from core.session.running import run
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
-SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1}
+SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1, "relearn_min_steps": 10}
 OUTPUTS_ONLY = {"batch": 8, "rounds": 1, "w_da": 0.0, "lr": 0.05}
 
 
