@@ -32,6 +32,8 @@ from core.session.proof import proven
 from core.session.running import run
 from tests.core.session import owners
 
+pytestmark = pytest.mark.slow  # so that this file is begun early: one process alone is at it for long
+
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 HALVES = {"mean": [0.5] * 3, "std": [0.5] * 3}
 PLAIN = {"mean": [0.0] * 3, "std": [1.0] * 3}

@@ -13,6 +13,8 @@ from core.session.bench import Bench, DataOptions
 from core.session.proof import proven
 from tests.core.session import owners
 
+pytestmark = pytest.mark.slow  # so that this file is begun early: one process alone is at it for long
+
 IMAGENET = T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = T.Normalize((0.5,) * 3, (0.5,) * 3)
 
