@@ -35,6 +35,7 @@ from core.engine.timeline import Segment, learning_rate, phase_of
 from core.errors import NonFiniteError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
 from core.methods.base import Alternate, Edit, Train
+from core.models.weights import round_weights
 from core.pace import Pace
 from core.selection import mode_of
 
@@ -101,6 +102,7 @@ class Engine:
                 yield from self._begin_again(diverged.step)
         try:
             yield from self._drain()
+            round_weights(self._module, self.experiment.stored)
             finite = all_finite(self._module)
         except Diverged:  # in steps before a stop or a discard: the last stage ends with a look at its losses
             finite = False

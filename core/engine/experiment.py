@@ -36,6 +36,7 @@ class Experiment:
     device: torch.device
     precision: str = "float32"
     augmentation: Augmentation = NO_AUGMENTATION
+    stored: Mapping[str, str] = field(default_factory=dict)  # types that the result's weights are kept in, by key
     plan: tuple[Stage, ...] = field(init=False)
     timeline: Timeline = field(init=False)
     teacher: TappedModel | None = field(init=False, default=None)

@@ -30,6 +30,20 @@ _LEVELS = 3  # of modules around a network
 _LEAST_SHARE = 0.02  # of a file's values that a network has which is deeper inside than one level
 
 
+def round_weights(module: nn.Module, dtypes: Mapping[str, str]) -> set[str]:
+    """Round a network's weights in place to the types a file stores them in ("float16", by key); return the coarser.
+
+    What is measured afterwards is what the file holds.
+    """
+    coarser = set()
+    for key, value in module.state_dict().items():
+        name = dtypes.get(key, "")
+        if value.is_floating_point() and getattr(torch, name, value.dtype) != value.dtype:
+            value.copy_(value.to(getattr(torch, name)))
+            coarser.add(name)
+    return coarser
+
+
 @dataclass(frozen=True)
 class CheckpointForm:
     """How a file wrapped its weights, so that changed ones can be given back the same way."""

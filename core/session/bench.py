@@ -330,6 +330,7 @@ class Bench:
             device=self.place,
             precision=self.precision_for(network.module),
             augmentation=Augmentation(pad=0 if augmentation == "none" else 4, flip=augmentation == "crop and flip"),
+            stored=job.model.form.get("dtypes", {}),
         )
 
     def outputs(

@@ -44,7 +44,7 @@ from core.models.formats import (
     write_same,
 )
 from core.models.trust import Trust
-from core.models.weights import CheckpointForm
+from core.models.weights import CheckpointForm, round_weights
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
 from core.session.library import check_state
@@ -292,17 +292,12 @@ def _read_back(
 
 def _rounded(source: Source, form: CheckpointForm, images: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
     """Return the network with its weights rounded to the file's types, and a note on how far that moves outputs."""
-    state = source.module.state_dict()
-    coarse = {name for key, name in form.dtypes.items() if key in state and str(state[key].dtype) != f"torch.{name}"}
-    if not coarse:
-        return source.module, ()
     module = copy.deepcopy(source.module)
-    module.load_state_dict(
-        {key: value.to(getattr(torch, form.dtypes.get(key, "float32"))).to(value.dtype) if value.is_floating_point()
-         else value for key, value in state.items()}
-    )  # fmt: skip
+    coarser = round_weights(module, form.dtypes)
+    if not coarser:
+        return source.module, ()
     moved = float((logits_of(module, images) - logits_of(source.module, images)).abs().max())
-    types = " and ".join(sorted(coarse))
+    types = " and ".join(sorted(coarser))
     return module, (f"Weights are {types}, as they came in; that moves outputs by at most {moved:.1e}.",)
 
 

@@ -66,6 +66,28 @@ def test_how_often_one_looks_does_not_change_the_weights():
     assert same(weights(quiet.model.module), weights(curious.model.module))
 
 
+class Watching(Monitor):
+    """Keeps the weights that it measured last."""
+
+    def evaluate(self, step, *, charged=True):
+        self.seen = weights(self._experiment.model.module)
+        return super().evaluate(step, charged=charged)
+
+
+def test_what_is_measured_at_the_end_is_what_a_file_of_coarser_types_holds():
+    experiment, exact = make_experiment("finetune"), make_experiment("finetune")
+    run_to_end(make_engine(exact))
+    trained = weights(exact.model.module)
+    experiment.stored = {key: "bfloat16" for key in list(trained)[:4]}
+    monitor = Watching(experiment, 0.1)
+    run_to_end(Engine(experiment, Control(), monitor))
+    rounded = {
+        key: value.bfloat16().to(value.dtype) if key in experiment.stored else value for key, value in trained.items()
+    }
+    assert not same(rounded, trained)
+    assert same(monitor.seen, rounded) and same(weights(experiment.model.module), rounded)
+
+
 def test_an_evaluation_leaves_weights_statistics_modes_and_random_state_as_they_were():
     experiment = make_experiment("muda")
     experiment.model.module.train()
