@@ -43,6 +43,7 @@ _WHAT: dict[str, tuple[str, str]] = {
     "caffe": ("{name} is a Caffe model", _BY_HAND),
     "coreml": ("{name} is a Core ML model", "Open the PyTorch checkpoint it was converted from"),
     "tensorrt": ("{name} is a TensorRT engine", "Open the PyTorch checkpoint it was built from"),
+    "lfs": ("{name} is a pointer of Git LFS to a file that was not fetched", "Fetch it with: git lfs pull"),
     "index": ("{name} only says in which files a model's weights lie", _JOIN),
     "shards": (
         "The folder {path} holds a model's weights in several files",
@@ -71,7 +72,8 @@ _BY_ENDING = {
     ".msgpack": "flax", ".gguf": "gguf", ".pdparams": "paddle", ".pdmodel": "paddle", ".pdiparams": "paddle",
     ".caffemodel": "caffe", ".mlmodel": "coreml", ".engine": "tensorrt", ".index": "tensorflow checkpoint",
 }  # fmt: skip
-_BY_START = {b"GGUF": "gguf", b"\x89HDF\r\n\x1a\n": "hdf5"}
+START = 32  # first bytes of a file that tell what it is
+_BY_START = {b"version https://git-lfs": "lfs", b"GGUF": "gguf", b"\x89HDF\r\n\x1a\n": "hdf5"}
 _IN_FOLDER = {
     "saved_model.pb": "tensorflow", "keras_metadata.pb": "tensorflow", "_CHECKPOINT_METADATA": "orbax",
     "checkpoint.index": "tensorflow checkpoint", "Manifest.json": "coreml", "adapter_model.safetensors": "adapter",

@@ -168,7 +168,7 @@ def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
             raise InputError(f"{path} is a folder without a model.safetensors", "Open the weights file itself")
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(9)
+            start = file.read(foreign.START)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if size == 0:

@@ -42,6 +42,8 @@ STARTS = {
     "model.ckpt-10.index": (b"\0\0\0\0\0\0", r"is part of a TensorFlow checkpoint", "tf2onnx"),
     "net.mlmodel": (b"\x08\x04\x12\x05", r"is a Core ML model", "it was converted from"),
     "net.engine": (b"ftrt\0\0\0\0\0", r"is a TensorRT engine", "it was built from"),
+    "model.safetensors": (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS", "git lfs pull"),
+    "net.pth": (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS", "git lfs pull"),
     "model.safetensors.index.json": (b'{"weight_map": {}}', r"only says in which files", "load_file"),
 }
 
