@@ -33,6 +33,7 @@ from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
 from core.selection import Selection
 from core.session.attempts import Trial
+from core.session.library import gone
 from core.session.preparations import UNDECIDED, prepared_alike, seen_alike, stated_in
 from core.session.trials import channels_of, find_out, never_trained, worth_trying
 
@@ -207,6 +208,8 @@ class Bench:
         elif bench.other_data_than(job) or not bench.holds_model_of(job):
             if not job.model.path:
                 raise InputError("The job names no model file")
+            if not Path(job.model.path).exists():
+                raise gone(job.model.path)
             bench = bench.open(
                 job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None,
                 prepared=_of_job(job),

@@ -79,13 +79,18 @@ def request_text(request: Mapping[str, Any]) -> str:
     return f"{what}: {plural(int(request.get('count') or 0), 'image')}, by {request.get('method')} ({run})"
 
 
+def gone(original: str) -> NotFoundError:
+    """Return the error to raise where the model that a run started from is no longer there."""
+    return NotFoundError(f"The run needs its original model, and {original} is gone", "Put the file back and try again")
+
+
 def check_resumable(job: Job) -> None:
     """Raise an error that says what is missing where a run cannot go on: its original model is gone or was changed."""
     if job.kind != "unlearn" or not job.model.path:
         return
     original = Path(job.model.path)
     if not original.is_file():
-        raise NotFoundError(f"The run needs its original model, and {original} is gone", "Put the file back to resume")
+        raise gone(job.model.path)
     if file_sha256(original) != job.model.sha256:
         raise MismatchError(
             f"{original} was changed since the run began", "Put the original file back to resume, or start a new run"

@@ -238,6 +238,15 @@ def test_a_job_gets_its_own_network_whatever_the_same_weights_are_open_as(tmp_pa
     assert own.for_job(job).model is own.model
 
 
+def test_a_job_whose_original_is_gone_says_what_to_do(tmp_path, folder):
+    path = save_model(tmp_path / "m.pt", card=CARD)
+    job = run_on(Bench().open(path, str(folder)), tmp_path / "run").job()
+    path.unlink()
+    with pytest.raises(NotFoundError, match=r"needs its original model, and .*m\.pt is gone") as refused:
+        Bench().for_job(job)
+    assert refused.value.hint == "Put the file back and try again"
+
+
 def test_a_model_to_compare_with_whose_images_were_prepared_otherwise_is_refused(tmp_path, folder):
     bench = Bench().open(save_model(tmp_path / "m.pt", card=CARD), str(folder))
     otherwise = {**CARD, "preprocessing": OTHERWISE}
