@@ -78,7 +78,7 @@ def test_what_is_measured_at_the_end_is_what_a_file_of_coarser_types_holds():
     experiment, exact = make_experiment("finetune"), make_experiment("finetune")
     run_to_end(make_engine(exact))
     trained = weights(exact.model.module)
-    experiment.stored = {key: "bfloat16" for key in list(trained)[:4]}
+    experiment.stored = dict.fromkeys(list(trained)[:4], "bfloat16")
     monitor = Watching(experiment, 0.1)
     run_to_end(Engine(experiment, Control(), monitor))
     rounded = {

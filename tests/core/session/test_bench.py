@@ -244,7 +244,7 @@ def test_a_job_whose_original_is_gone_says_what_to_do(tmp_path, folder):
     path.unlink()
     with pytest.raises(NotFoundError, match=r"needs its original model, and .*m\.pt is gone") as refused:
         Bench().for_job(job)
-    assert refused.value.hint == "Put the file back and try again"
+    assert refused.value.hint == "Put the file back and try again."
 
 
 def test_a_model_to_compare_with_whose_images_were_prepared_otherwise_is_refused(tmp_path, folder):
