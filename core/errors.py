@@ -150,6 +150,11 @@ class StoppedError(AppError):
 
     exit_code = 5
 
+    @classmethod
+    def before_run(cls) -> StoppedError:
+        """Return the error of a run that was stopped while model and data were opened and weighed."""
+        return cls("Stopped before the run began, so there is nothing to keep", "Start it again")
+
 
 class RequirementError(AppError):
     """The verdict is below what was required."""

@@ -75,7 +75,8 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     folder = RunFolder.wanted(given.out, resume=given.resume)
     data = options.data_options(given)
     with stop_on_interrupt(screen) as control:
-        bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
+        with _before_run():
+            bench = options.bench_option(given, Loading(screen), lambda: control.ending).with_data(given.dataset, data)
         dataset = bench.dataset
         options.tell_notices(bench, screen)
         if user_code:  # code that fails is told before a folder is made
@@ -131,7 +132,8 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     folder = RunFolder.wanted(given.out, resume=given.resume)
     resumed = folder.exists
     with stop_on_interrupt(screen) as control:
-        bench = options.open_both(given, Loading(screen), lambda: control.ending)
+        with _before_run():
+            bench = options.open_both(given, Loading(screen), lambda: control.ending)
         bench.model.require_trainable()
         options.tell_notices(bench, screen)
         selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
@@ -305,6 +307,15 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
     screen.say(result_text(folder))
     screen.document(result_document(folder))
     return StoppedError.exit_code if state is State.STOPPED else 0
+
+
+@contextlib.contextmanager
+def _before_run() -> Iterator[None]:
+    """Say of an opening that was stopped that no run began."""
+    try:
+        yield
+    except StoppedError:
+        raise StoppedError.before_run() from None
 
 
 @contextlib.contextmanager

@@ -197,7 +197,7 @@ def proven(
     if expect is not None and not 0 <= expect <= 1:
         raise UsageError(f"The expected accuracy must be a number from 0 to 1, got {expect}")
     if bench.cancelled():
-        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
+        raise StoppedError.before_run()
     model = original or bench.model
     outputs = bench.outputs(model, "Measuring the original model")
     proof = weigh(bench, model, outputs, expect)

@@ -52,7 +52,7 @@ def ready_run(
     Raises MismatchError where the folder holds another run, StoppedError where `control` ended it before the run.
     """
     if control.ending:
-        raise StoppedError("Stopped before the run began, so there is nothing to keep", "Start it again")
+        raise StoppedError.before_run()
     if folder.exists:
         require_same_job(folder, _as_tuned(folder, job))
         return folder, None
