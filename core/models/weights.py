@@ -33,14 +33,14 @@ _LEAST_SHARE = 0.02  # of a file's values that a network has which is deeper ins
 def round_weights(module: nn.Module, dtypes: Mapping[str, str]) -> set[str]:
     """Round a network's weights in place to the types a file stores them in ("float16", by key); return the coarser.
 
-    What is measured afterwards is what the file holds.
+    Those are the types that changed a weight. What is measured afterwards is what the file holds.
     """
     coarser = set()
     for key, value in module.state_dict().items():
-        name = dtypes.get(key, "")
-        if value.is_floating_point() and getattr(torch, name, value.dtype) != value.dtype:
-            value.copy_(value.to(getattr(torch, name)))
-            coarser.add(name)
+        rounded = value.to(getattr(torch, dtypes.get(key, ""), value.dtype)) if value.is_floating_point() else value
+        if not torch.equal(rounded.to(value.dtype), value):
+            value.copy_(rounded)
+            coarser.add(dtypes[key])
     return coarser
 
 

@@ -16,7 +16,7 @@ from core.files import file_sha256, write_json
 from core.job import OriginPart
 from core.models.architectures import ModelSpec, build_model
 from core.models.trust import Trust
-from core.models.weights import CheckpointForm, read_weights
+from core.models.weights import CheckpointForm, read_weights, round_weights
 from core.runs.folder import RunFolder, Status
 from core.session import exporting
 from core.session.bench import Bench
@@ -100,6 +100,17 @@ def test_same_says_what_coarser_types_do_to_outputs(run, tmp_path):
     ours = network(1).state_dict()["hidden.weight"]
     theirs = torch.load(result.path, weights_only=True)["state_dict"]["module.hidden.weight"]
     assert torch.equal(theirs, ours.half())
+
+
+def test_same_says_nothing_of_types_that_weights_were_rounded_to(run, tmp_path):
+    module, types = network(1), run.job().model.form["dtypes"]
+    assert round_weights(module, types) == {"float16"} and round_weights(module, types) == set()
+    write_models(run, run.job(), module)
+    card = json.loads(run.file("model.json").read_text())
+    files = {"model.safetensors": file_sha256(run.file("model.safetensors"))}
+    write_json(run.file("model.json"), card | {"files": files})
+    notes = export(run.path, "same", tmp_path / "back.pth").notes
+    assert notes and not [note for note in notes if "float16" in note]
 
 
 @pytest.mark.parametrize(("format", "name"), [("safetensors", "a.safetensors"), ("pt", "a.pt"), ("pt2", "a.pt2")])
