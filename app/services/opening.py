@@ -24,6 +24,7 @@ from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
 from core.errors import AppError, InputError
 from core.models.trust import NO_TRUST, Trust
+from core.models.user_code import FACTORY_OPTION
 from core.runs.folder import JOB, RunFolder
 from core.session.inspecting import Kind, kind_of
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from core.session.attempts import Attempt
     from core.session.bench import DataOptions
 
-FACTORY = "--arch FILE.py:FACTORY --trust-code"  # as hints of the core name a program that makes a network
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
     "dataset": "Open {} as the data",
@@ -339,13 +339,13 @@ def explain(error: BaseException) -> str:
     """Return what happened and what to do, in one line of the window's words, without what only a command line can."""
     if not isinstance(error, AppError):
         return f"This is a fault of the application: {type(error).__name__}: {error}"
-    hint = error.hint.replace(FACTORY, "the architecture FILE.py:FACTORY")
+    hint = error.hint.replace(FACTORY_OPTION, "the architecture FILE.py:FACTORY")
     return " ".join(part for part in (error.message, hint if "--" not in hint else "") if part)
 
 
 def wants_factory(error: AppError) -> bool:
     """Whether a file can be opened once its architecture is named; not one that is to be made from another first."""
-    return FACTORY in error.hint and f"that with {FACTORY}" not in error.hint
+    return FACTORY_OPTION in error.hint and f"that with {FACTORY_OPTION}" not in error.hint
 
 
 def _set_by_hand(options: DataOptions) -> bool:

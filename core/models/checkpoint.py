@@ -40,7 +40,7 @@ from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import around, compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
 from core.models.trust import NO_TRUST, Trust
-from core.models.user_code import is_factory
+from core.models.user_code import FACTORY_OPTION, is_factory
 from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
 from core.models.wrappers import AVERAGED, listed
 
@@ -329,7 +329,7 @@ class _Opening:
             what = what or (refused.message if refused else "none fits its weights")
             raise InputError(
                 f"{self.file.path.name} is a {program.kind} program that no known network computes the same as: {what}",
-                "Give its code with --arch FILE.py:FACTORY --trust-code",
+                f"Give its code with {FACTORY_OPTION}",
             )
         self.by_program = True
         return found
@@ -483,7 +483,7 @@ def _refuse_layers_behind(spec: ModelSpec, whole: Weights, part: Weights, file: 
     if key is not None:
         raise InputError(
             f"{file} has {spec.architecture} under {prefix!r}, and layers behind its {spec.num_classes} outputs: {key}",
-            "Give the whole network with --arch FILE.py:FACTORY --trust-code",
+            f"Give the whole network with {FACTORY_OPTION}",
         )
 
 

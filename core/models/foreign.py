@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from core.models.user_code import FACTORY_OPTION
 
-_FACTORY = "--arch FILE.py:FACTORY --trust-code"
 _ONNX = (
     "save onnx2torch.convert('{onnx}').state_dict() with torch.save, and open that with "
-    f"{_FACTORY}, where FACTORY returns onnx2torch.convert('{{onnx}}')"
+    f"{FACTORY_OPTION}, where FACTORY returns onnx2torch.convert('{{onnx}}')"
 )
 _KERAS = "In Keras, load it and call model.export('net.onnx', format='onnx'), then " + _ONNX.format(onnx="net.onnx")
 _TENSORFLOW = "Turn it into net.onnx with tf2onnx, then " + _ONNX.format(onnx="net.onnx")
@@ -63,7 +63,8 @@ _WHAT: dict[str, tuple[str, str]] = {
     ),
     "fastai": (
         "{name} is a fastai learner",
-        f"In fastai: torch.save(load_learner('{{name}}').model.state_dict(), 'net.pth'), and open that with {_FACTORY}",
+        "In fastai: torch.save(load_learner('{name}').model.state_dict(), 'net.pth'), and open that with "
+        f"{FACTORY_OPTION}",
     ),
     "sklearn": ("{name} is a scikit-learn model, which is no network", "Unlearning here needs a PyTorch network"),
 }
@@ -118,7 +119,7 @@ def refuse_keys(name: str, keys: Collection[str]) -> None:
     if set(keys) >= _FASTAI:
         raise InputError(
             f"{name} holds a vision_learner of fastai: the body and the head of a network in sequence",
-            f"Open it with {_FACTORY}, where FACTORY returns fastai's create_vision_model(resnet18, n_out=10)",
+            f"Open it with {FACTORY_OPTION}, where FACTORY returns fastai's create_vision_model(resnet18, n_out=10)",
         )
 
 

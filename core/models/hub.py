@@ -14,6 +14,7 @@ from core.files import WEIGHTS_NAME
 from core.models import timm_models
 from core.models.architectures import HF_PREFIX, Architecture, Size, read_patches, settings_in
 from core.models.timm_models import text_of
+from core.models.user_code import FACTORY_OPTION
 
 HUB_CONFIG = "config.json"
 HUB_WEIGHTS = (WEIGHTS_NAME, "pytorch_model.bin")  # what transformers and timm call the weights of a folder
@@ -97,7 +98,7 @@ _OTHERS = (
 _HEADED = "Open one that was saved by AutoModelForImageClassification"
 _FACTORY = (
     "Save AutoModelForImageClassification.from_pretrained(FOLDER).state_dict() with torch.save and open that file with "
-    "--arch FILE.py:FACTORY --trust-code, where FACTORY returns "
+    f"{FACTORY_OPTION}, where FACTORY returns "
     "AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(FOLDER))"
 )
 

@@ -27,6 +27,7 @@ from core.models.architectures import (
 )
 from core.models.tasks import refuse_other_tasks
 from core.models.torchvision_models import CIFAR
+from core.models.user_code import FACTORY_OPTION
 
 # Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
 _OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
@@ -150,7 +151,7 @@ def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -
     begins = f"its {len(shapes)} keys begin with" if len(shapes) > 1 else "its only key is"
     raise InputError(
         f"The architecture was not recognised: {near or f'{begins} {first_few(shapes)}'}",
-        "Name it with --arch, or give its code with --arch FILE.py:FACTORY --trust-code"
+        f"Name it with --arch, or give its code with {FACTORY_OPTION}"
         + ("" if timm_models.installed() else _WITHOUT_TIMM),
     )
 
@@ -174,7 +175,7 @@ def _put_together(shapes: Shapes) -> tuple[ModelSpec, ...]:
     backbone, head = names.replace(".n", "").split("+")
     raise InputError(
         f"The weights are a {family} under {backbone!r} with {head!r} behind it in a way that they do not show",
-        "Give the whole network with --arch FILE.py:FACTORY --trust-code",
+        f"Give the whole network with {FACTORY_OPTION}",
     )
 
 
@@ -252,10 +253,8 @@ def _published_parameters(id: str) -> int | None:
 
 # --- how networks differ ------------------------------------------------------------------------------------------
 
+_TOLD = 3  # layers that are named where two networks compute differently
 # Attributes of layers that change nothing an evaluated network says.
-_TOLD = 3
-"""Layers that are named where two networks compute differently."""
-
 _IMMATERIAL = {"training", "p", "drop_prob", "drop_rate", "scale_by_keep", "grad_checkpointing", "inplace"}
 _Layer = tuple[str, dict[str, Any]]  # class and plain settings
 

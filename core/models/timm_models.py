@@ -25,6 +25,7 @@ from core.models.architectures import (
     read_patches,
     settings_in,
 )
+from core.models.user_code import FACTORY_OPTION
 
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.
@@ -57,7 +58,7 @@ def timm_architecture(id: str) -> Architecture:
         missing = next(key for key, value in arguments.items() if value == "")
         raise InputError(
             f"The argument {missing} of timm's {name} is no number, word or list of whole numbers",
-            "Give the network's code with --arch FILE.py:FACTORY --trust-code",
+            f"Give the network's code with {FACTORY_OPTION}",
         )
     config = _config(name)
     size = config.input_size[1:]

@@ -31,6 +31,9 @@ from core.files import file_sha256
 if TYPE_CHECKING:
     from torch import nn
 
+FACTORY_OPTION = "--arch FILE.py:FACTORY --trust-code"
+"""How hints say that the code of a network is to be given; the window says it in its own words."""
+
 CODE = ".py"  # ending of files that hold a factory; of other files a network pickled in them is meant
 _PREFIX = "unlearn_studio_user_"
 _PROGRAM = str(Path(__file__).resolve().parents[2])  # the folder that holds `core` and `app`
