@@ -55,8 +55,13 @@ class Parser(argparse.ArgumentParser):
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-def number(low: float, high: float = math.inf, *, inside: bool = False, whole: bool = False) -> Callable[[str], float]:
-    """Return a type for numbers of a range; `inside` leaves its ends out, `whole` takes whole numbers alone."""
+def number(
+    low: float, high: float = math.inf, *, inside: bool = False, whole: bool = False, noun: str = ""
+) -> Callable[[str], float]:
+    """Return a type for numbers of a range; `inside` leaves its ends out, `whole` takes whole numbers alone.
+
+    noun: what a value must be, in words; "": a number.
+    """
 
     def parse(text: str) -> float:
         try:
@@ -65,10 +70,10 @@ def number(low: float, high: float = math.inf, *, inside: bool = False, whole: b
             value = math.nan
         fits = low < value < high if inside else low <= value <= high
         if not (fits and math.isfinite(value)):
-            noun = "a whole number" if whole else "a number"
+            what = noun or ("a whole number" if whole else "a number")
             to = f" to {high:,}" if math.isfinite(high) else ""
             words = f"above {low:g} and below {high:g}" if inside else f"from {low:g}{to}"
-            raise argparse.ArgumentTypeError(f"must be {noun} {words}, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be {what} {words}, got {text!r}")
         return value
 
     return parse
@@ -246,10 +251,7 @@ def _level(text: str) -> str | float:
     """Read a word of LEVELS, or a number from the lowest of them to 1."""
     if text in LEVELS:
         return text
-    try:
-        return float(number(min(LEVELS.values()), 1)(text))
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(str(error).replace("be", f"be {', '.join(LEVELS)} or", 1)) from None
+    return float(number(min(LEVELS.values()), 1, noun=f"{', '.join(LEVELS)} or a number")(text))
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

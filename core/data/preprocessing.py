@@ -25,10 +25,11 @@ _FITTING = ("nearest", "bilinear", "bicubic")  # of a preparation that states a 
 MEASURED = "measured"
 """Source of what is to be tried with mean and std of a sample; once it is taken they are measured on all images."""
 
+_STATED = "stated with --preprocess"
 SOURCES = {
     "data set": "measured on the data",
     "model card": "from the model card",
-    "file": "stated with --preprocess",
+    "file": _STATED,
     "assumed": "ImageNet's, assumed: nobody stated it",
     "weights": "usual for this architecture: nobody stated it",
     "timm config": "from timm's config.json",
@@ -36,7 +37,7 @@ SOURCES = {
     "undecided": "nobody stated it",
     **dict.fromkeys(("tried", MEASURED), "the best of the usual ones, tried on the data"),
     **dict.fromkeys(
-        ("tried in part", f"{MEASURED} in part"), "partly stated with --preprocess, the rest the best of the usual ones"
+        ("tried in part", f"{MEASURED} in part"), f"partly {_STATED}, the rest the best of the usual ones"
     ),
 }
 """Who may say how images are prepared, and that in words."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
 
 SHORT_HASH = 12
-FROM_FILE = "stated with --preprocess"  # what the core says of a preparation that the window set
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,9 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
     if others := [name for name in model.file.weights.entries if name not in entry(model).split("+")]:
         facts.insert(1, Fact("entry", "Entry", f"{entry(model)} · beside it {', '.join(others)}", change="Change…"))
     if dataset is not None:
-        said = dataset.preparation.replace(FROM_FILE, "set by hand")
+        from core.data.preprocessing import SOURCES
+
+        said = dataset.preparation.replace(SOURCES["file"], "set by hand")
         done, _, who = said.rpartition("; ")
         facts.append(Fact("preprocessing", "Preprocessing", done, said, change="Change…"))
         facts.append(Fact("stated", "", who, said))
