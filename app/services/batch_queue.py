@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
 
 _NAMED = 3
-UNPROVEN = "State arch and preprocess in the file, or write accept_accuracy = true into it to go on as it is."
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ class BatchQueue(QObject):
             self.dialog = ask_trust(self._window, path.name, partial(self.read, path, True))
             return
         if isinstance(error, UnprovenError):
-            self._context.notifications.caution(f"{path.name} was not queued. {error.message}", UNPROVEN)
+            self._context.notifications.caution(f"{path.name} was not queued. {error.message}", error.hint)
             return
         self._context.notifications.error(error, "The batch file was not opened")
 
