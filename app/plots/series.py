@@ -14,6 +14,7 @@ from app.services.tokens import SeriesStyle
 THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
 JAGGED_THICK_BELOW = 300  # a jagged curve of a few hundred points already takes most of a live plot's time
 _FIRST_ROOM = 256
+_POINTS_A_PIXEL = 1.5  # more than the pixels can show takes time and looks the same
 _AFTER_ALPHA = 0.28  # of the part of a curve after the step looked back to
 
 
@@ -68,8 +69,6 @@ class Series:
         self.thin = thin
         self.buffer = GrowingBuffer()
         self.item = pg.PlotDataItem()
-        self.item.setDownsampling(auto=True, method="peak")
-        self.item.setClipToView(True)
         self.dot = pg.ScatterPlotItem(size=theme.px(7), pxMode=True)
         self.dot.setZValue(10)
         self.show_dot = True
@@ -82,6 +81,7 @@ class Series:
         self.jagged = False
         self._pen_key: tuple[object, ...] = ()
         plot.addItem(self.item)
+        draw_what_shows(self.item)
         plot.addItem(self.dot)
 
     def draw(self) -> None:
@@ -103,6 +103,7 @@ class Series:
             self._after = pg.PlotDataItem()
             self._after.setZValue(-20)
             self._plot.addItem(self._after, ignoreBounds=True)
+            draw_what_shows(self._after)
         if self._after is not None:
             self._after.setVisible(rest and self.item.isVisible())
             first = max(end - 1, 0)  # from the last point before it, so that no gap shows
@@ -156,6 +157,16 @@ class Series:
         self.dot.setSymbol(self.style.symbol)
         self.dot.setPen(theme.pen(self.style.token, 1.5))
         self.dot.setBrush(theme.brush(self.style.token if self.style.filled else "surface"))
+
+
+def draw_what_shows(item: pg.PlotDataItem) -> None:
+    """Let a curve draw only points in view, thinned to the pixels there are; to be called once it is in its plot.
+
+    PlotItem.addItem overwrites both settings with its own.
+    """
+    item.setDownsampling(auto=True, method="peak")
+    item.setClipToView(True)
+    item.opts["autoDownsampleFactor"] = _POINTS_A_PIXEL
 
 
 class Band:

@@ -553,3 +553,13 @@ def test_the_y_axis_is_drawn_without_vertical_grid(accuracy):
     top = accuracy.view.mapViewToScene(QPointF(55.0, 97.0)).toPoint()
     column = [image.pixelColor(QPoint(top.x(), y)).name() for y in range(top.y(), top.y() + 8)]
     assert LIGHT.surface.lower() in column
+
+
+def test_a_long_curve_is_thinned_to_what_the_screen_can_show(accuracy):
+    accuracy.set_data("retain", range(150_000), [50.0 + step % 3 for step in range(150_000)])
+    accuracy.flush()
+    x, _y = accuracy.series("retain").item.curve.getData()
+    assert 100 < len(x) < 8_000
+    accuracy.view.setXRange(100.0, 200.0, padding=0)
+    x, y = accuracy.series("retain").item.curve.getData()
+    assert 100 <= len(x) < 110 and set(y) == {50.0, 51.0, 52.0}
