@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
 
-from app.models.columns import Column, ColumnTable
 from app.models.run_table import VERDICTS
+from app.models.tables import Column, ColumnTable
 from app.services import format as fmt
 from app.services.theme import theme
 

@@ -1,40 +1,42 @@
-"""The classes of the data as rows to tick: counts, accuracy, and how much of each is in the forget set."""
+"""Tables of the classes: those to tick on Forget, and on Project which output of the model stands for which class."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtCore import Signal as QtSignal
+from PySide6.QtCore import QObject, Qt, Signal
 
-from app.models.arranged import ArrangedRows
+from app.models.tables import ArrangedRows, Column, ColumnTable, Index
 from app.services import format as fmt
 from app.services.theme import theme
-from app.widgets.table import NUMBER
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.selection import Selection
 
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
-
 NAME, TRAIN, TEST, ACCURACY, FORGET = range(5)
-TITLES = ("Class", "Train", "Test", "Acc. %", "")
-TIPS = (
-    "The box chooses all classes shown, or none. With the keyboard: Tab from the table, then Space.",
-    "Images to train on", "Images to test", "Share of the class's test images that the model gets right",
-    "Share of the class's training images in the forget set",
-)  # fmt: skip
 SHARE = int(Qt.ItemDataRole.UserRole) + 1  # of the FORGET column: 0..1
 LABEL = int(Qt.ItemDataRole.UserRole) + 2  # the class's index
+SAMPLE_COUNT = 6
+SAMPLE_KEYS = int(Qt.ItemDataRole.UserRole) + 1  # of the fit table's samples: thumbnail keys
+
+_NO_TEST_IMAGES = "There are no test images of this class."
 
 
-class ClassTableModel(QAbstractTableModel):
+class ClassTableModel(ColumnTable):
     """Ticking a box changes nothing here: `toggle_wanted(classes, on)` asks for it, `set_selection` shows it."""
 
-    toggle_wanted = QtSignal(object, bool)
+    toggle_wanted = Signal(object, bool)
+    columns = (
+        Column(
+            "Class", "The box chooses all classes shown, or none. With the keyboard: Tab from the table, then Space."
+        ),
+        Column("Train", "Images to train on", number=True),
+        Column("Test", "Images to test", number=True),
+        Column("Acc. %", "Share of the class's test images that the model gets right", number=True),
+        Column("", "Share of the class's training images in the forget set"),
+    )
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -70,7 +72,7 @@ class ClassTableModel(QAbstractTableModel):
         """How many images of each class were forgotten in earlier requests: (K,) int. They cannot be chosen."""
         if len(counts) == len(self._names):
             self._earlier = counts
-            self._changed_all()
+            self.tell_changed()
 
     def gone(self, label: int) -> bool:
         """Whether all of a class was forgotten in earlier requests."""
@@ -79,8 +81,7 @@ class ClassTableModel(QAbstractTableModel):
     def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
         """Show each class's accuracy on test images, 0..1."""
         self._accuracy = accuracy
-        if self._names:
-            self.dataChanged.emit(self.index(0, ACCURACY), self.index(len(self._names) - 1, ACCURACY))
+        self.tell_changed(ACCURACY, ACCURACY)
 
     def state(self, label: int) -> Qt.CheckState:
         """Whether all, some or none of a class is in the forget set."""
@@ -114,11 +115,8 @@ class ClassTableModel(QAbstractTableModel):
         """The classes' names."""
         return self._names
 
-    def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(self._names)
-
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else len(TITLES)
+    def count(self) -> int:
+        return len(self._names)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         flags = super().flags(index)
@@ -126,36 +124,18 @@ class ClassTableModel(QAbstractTableModel):
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TITLES):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return TIPS[section] or None
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in (TRAIN, TEST, ACCURACY):
-            return NUMBER
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row, column = index.row(), index.column()
+    def cell(self, row: int, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.CheckStateRole:
             return self.state(row) if column == NAME and self._train[row] and not self.gone(row) else None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBER if column in (TRAIN, TEST, ACCURACY) else None
         if role == Qt.ItemDataRole.ForegroundRole:
             return theme.brush("text_3") if self.gone(row) or not self._train[row] else None
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._told(row, column)
         if role == SHARE:
-            return self._share(row)
-        if role == LABEL:
-            return row
-        return None
+            return float(self._chosen[row] / self._train[row]) if self._train[row] else 0.0
+        return row if role == LABEL else None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or index.column() != NAME:
@@ -186,15 +166,8 @@ class ClassTableModel(QAbstractTableModel):
         if column in (TRAIN, TEST):
             return f"{fmt.images(int(self._train[row]))} to train on, {fmt.count(int(self._test[row]))} to test"
         if column == ACCURACY and self._value(row) is None:
-            return "There are no test images of this class." if self._accuracy else "Not measured yet."
+            return _NO_TEST_IMAGES if self._accuracy else "Not measured yet."
         return self._text(row, column)
-
-    def _changed_all(self) -> None:
-        if self._names:
-            self.dataChanged.emit(self.index(0, NAME), self.index(len(self._names) - 1, FORGET))
-
-    def _share(self, row: int) -> float:
-        return float(self._chosen[row] / self._train[row]) if self._train[row] else 0.0
 
     def _value(self, row: int) -> float | None:
         return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None
@@ -215,3 +188,112 @@ class ClassFilter(ArrangedRows):
     def state(self) -> Qt.CheckState:
         """Whether all, some or none of what is shown is in the forget set."""
         return self._classes.states(self.rows)
+
+
+class FitTableModel(ColumnTable):
+    """Which output stands for which class: rows are classes in the order of the outputs, with sample images."""
+
+    OUTPUT, MODEL, FOLDER, IMAGES, ACCURACY, SAMPLES = range(6)
+
+    columns = (
+        Column("Output", number=True), Column("Name in model"), Column("Class of the data"),
+        Column("Images", number=True),
+        Column("Accuracy, %", "Share of the class's test images that the model gets right", number=True),
+        Column("Samples"),
+    )  # fmt: skip
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._classes: tuple[str, ...] = ()
+        self._model_names: tuple[str, ...] | None = None
+        self._counts: list[int] = []
+        self._test_counts: list[int] = []
+        self._labels = np.zeros(0, np.int64)
+        self._samples: dict[int, tuple[tuple[str, int], ...]] = {}  # of the rows that were drawn
+        self._accuracy: tuple[float | None, ...] | None = None
+
+    def set_data(self, dataset: Dataset | None, model_names: tuple[str, ...] | None) -> None:
+        """Show another data set, without accuracies."""
+        self.beginResetModel()
+        self._classes = dataset.classes if dataset is not None else ()
+        self._model_names = model_names
+        self._accuracy = None
+        if dataset is not None:
+            labels, many = dataset.train.labels.numpy(), len(self._classes)
+            self._counts = np.bincount(labels, minlength=many).tolist()
+            self._test_counts = np.bincount(dataset.test.labels.numpy(), minlength=many).tolist()
+            self._labels, self._samples = labels, {}
+        self.endResetModel()
+
+    def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
+        """Show each class's accuracy on test images, 0..1."""
+        self._accuracy = accuracy
+        self.tell_changed(self.ACCURACY, self.ACCURACY)
+
+    def sort_keys(self, column: int) -> np.ndarray:
+        """What rows are sorted by."""
+        many = len(self._classes)
+        if column == self.IMAGES:
+            return np.array(self._counts)
+        if column == self.ACCURACY:
+            return np.array([-1.0 if value is None else value for value in map(self._value, range(many))])
+        if column in (self.MODEL, self.FOLDER):
+            texts = [(self._text(row, column) or "").casefold() for row in range(many)]
+            return np.unique(np.array(texts), return_inverse=True)[1]
+        return np.arange(many)
+
+    def row_names(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self._classes
+
+    def samples(self, row: int) -> tuple[tuple[str, int], ...]:
+        """Thumbnail keys of up to SAMPLE_COUNT training images of a class, spread evenly over it."""
+        if row not in self._samples:
+            members = np.flatnonzero(self._labels == row)
+            wanted = min(SAMPLE_COUNT, len(members))
+            chosen = members[np.arange(wanted) * len(members) // max(1, wanted)]
+            self._samples[row] = tuple(("train", image) for image in chosen.tolist())
+        return self._samples[row]
+
+    def samples_came(self) -> None:
+        """Draw the samples again."""
+        self.tell_changed(self.SAMPLES, self.SAMPLES)
+
+    def count(self) -> int:
+        return len(self._classes)
+
+    def cell(self, row: int, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == SAMPLE_KEYS and column == self.SAMPLES:
+            return self.samples(row)
+        return None
+
+    def _text(self, row: int, column: int) -> str | None:
+        if column == self.OUTPUT:
+            return fmt.count(row)
+        if column == self.MODEL:
+            return self._model_names[row] if self._model_names and row < len(self._model_names) else fmt.DASH
+        if column == self.FOLDER:
+            return self._classes[row]
+        if column == self.IMAGES:
+            return fmt.count(self._counts[row])
+        if column == self.ACCURACY:
+            return fmt.percent(self._value(row), unit=False)
+        return None
+
+    def _tip(self, row: int, column: int) -> str | None:
+        if column == self.MODEL and not self._model_names:
+            return "The checkpoint does not hold class names."
+        if column in (self.MODEL, self.FOLDER):
+            return self._text(row, column)
+        if column == self.IMAGES:
+            return f"{fmt.images(self._counts[row])} to train on, {fmt.images(self._test_counts[row])} to test"
+        if column == self.ACCURACY and self._value(row) is None:
+            return "Measured once model and data are both open." if self._accuracy is None else _NO_TEST_IMAGES
+        return None
+
+    def _value(self, row: int) -> float | None:
+        return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
 
-from app.models.columns import Column, ColumnTable
+from app.models.tables import Column, ColumnTable
 from app.plots.sparkline import SPARK_ROLE, Spark
 from app.services import format as fmt
 from app.services import icons
@@ -65,7 +65,7 @@ class RunTableModel(ColumnTable):
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show these runs; those known keep their rows."""
-        self.become(self._rows, rows, lambda row: row.path)
+        self.replace_rows(self._rows, rows, lambda row: row.path)
 
     def set_titles(self, titles: dict[str, str]) -> None:
         """Titles of methods by id."""

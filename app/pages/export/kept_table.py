@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from app.models.columns import Column, ColumnTable, Index
+from app.models.tables import Column, ColumnTable, Index
 from app.services import format as fmt
 from app.services.theme import theme
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QTableView, QVBoxLayout, QWidget
 
-from app.models.arranged import ArrangedRows
-from app.models.fit_table import ACCURACY, FOLDER, IMAGES, MODEL, OUTPUT, SAMPLES, FitTableModel
+from app.models.class_table import FitTableModel
+from app.models.tables import ArrangedRows
 from app.pages.project.sample_strip import ROW_HEIGHT, SampleStrip
 from app.services import tokens as t
 from app.services.theme import theme
@@ -108,15 +108,15 @@ class FitCard(Card):
         set_up_table(view)
         view.setModel(ArrangedRows(model, view))
         view.setSortingEnabled(True)
-        view.sortByColumn(OUTPUT, Qt.SortOrder.AscendingOrder)
+        view.sortByColumn(FitTableModel.OUTPUT, Qt.SortOrder.AscendingOrder)
         view.verticalHeader().setDefaultSectionSize(theme.px(ROW_HEIGHT))
         strip = SampleStrip(thumbnails, view)
-        view.setItemDelegateForColumn(SAMPLES, strip)
+        view.setItemDelegateForColumn(FitTableModel.SAMPLES, strip)
         header = view.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        for column in (MODEL, FOLDER):
+        for column in (FitTableModel.MODEL, FitTableModel.FOLDER):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((OUTPUT, 100), (IMAGES, 96), (ACCURACY, 120)):
+        for column, width in ((FitTableModel.OUTPUT, 100), (FitTableModel.IMAGES, 96), (FitTableModel.ACCURACY, 120)):
             view.setColumnWidth(column, theme.px(width))
-        view.setColumnWidth(SAMPLES, strip.width())
+        view.setColumnWidth(FitTableModel.SAMPLES, strip.width())
         return view

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from app.models.fit_table import FitTableModel
+from app.models.class_table import FitTableModel
 from app.pages.project.first_run import FirstRunRow
 from app.pages.project.fit_card import FitCard
 from app.pages.project.open_card import OpenCard

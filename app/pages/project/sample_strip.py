@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.models.fit_table import SAMPLE_COUNT, SAMPLE_KEYS
+from app.models.class_table import SAMPLE_COUNT, SAMPLE_KEYS
 from app.services import tokens as t
 from app.services.theme import theme
 from app.workers.thumbnails import Thumbnails

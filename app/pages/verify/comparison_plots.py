@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QHeaderView, QStackedWidge
 from PySide6.QtWidgets import QVBoxLayout as Column
 
 from app.models.comparison_table import ANCHORS, method_words
-from app.models.text_table import TextTableModel
+from app.models.tables import TextTableModel
 from app.plots.run_scatter import Dot, RunScatter
 from app.services import tokens as t
 from app.services.theme import theme

@@ -7,9 +7,18 @@ import dataclasses
 import pytest
 from PySide6.QtCore import QPersistentModelIndex, Qt
 
-from app.models import fit_table
-from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassFilter, ClassTableModel
-from app.models.fit_table import FitTableModel
+from app.models.class_table import (
+    ACCURACY,
+    FORGET,
+    LABEL,
+    NAME,
+    SHARE,
+    TEST,
+    TRAIN,
+    ClassFilter,
+    ClassTableModel,
+    FitTableModel,
+)
 from core.selection import Selection
 
 CHECK = Qt.ItemDataRole.CheckStateRole
@@ -147,12 +156,11 @@ def test_the_fit_model_keeps_qts_rules_and_names_both_sides(qapp, digits, qtmode
     qtmodeltester.check(model)
     model.set_data(digits, None)
     qtmodeltester.check(model)
-    assert model.index(3, fit_table.MODEL).data() == "–"
-    assert model.index(3, fit_table.MODEL).data(Qt.ItemDataRole.ToolTipRole).startswith("The checkpoint does not")
+    assert model.index(3, FitTableModel.MODEL).data() == "–"
+    assert model.index(3, FitTableModel.MODEL).data(Qt.ItemDataRole.ToolTipRole).startswith("The checkpoint does not")
     model.set_data(digits, tuple("abcdefghij"))
-    assert [model.index(3, column).data() for column in (fit_table.OUTPUT, fit_table.MODEL, fit_table.FOLDER)] == [
-        "3", "d", "3",
-    ]
+    columns = (FitTableModel.OUTPUT, FitTableModel.MODEL, FitTableModel.FOLDER)
+    assert [model.index(3, column).data() for column in columns] == ["3", "d", "3"]
 
 
 def test_samples_are_of_their_class_and_spread_over_it(qapp, digits):

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from PySide6.QtCore import QPersistentModelIndex
 
-from app.models.try_table import TryTableModel
+from app.dialogs.search_settings import TryTableModel
 from app.pages.unlearn import UnlearnPage
 from app.pages.unlearn.search_presenter import outcome
 from app.services import run_words as words

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.models.comparison_table import FIRST, RUN_ROLE, ComparisonTable, spread_words
-from app.models.text_table import TextTableModel
+from app.models.tables import TextTableModel
 from app.pages.verify.comparison_view import PUBLISHED, read_comparison
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPersistentModelIndex, Qt
 
-from app.models.columns import Column, ColumnTable
+from app.models.tables import Column, ColumnTable
 from app.widgets.table import NUMBER
 
 
@@ -27,7 +27,7 @@ class Words(ColumnTable):
         return None
 
     def show(self, words: list[str]) -> None:
-        self.become(self.words, words, lambda word: word[0])  # the first letter says which row it is
+        self.replace_rows(self.words, words, lambda word: word[0])  # the first letter says which row it is
 
 
 @pytest.fixture

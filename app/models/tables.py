@@ -1,17 +1,120 @@
-"""A table's rows in another order, or some of them: sorted and filtered as arrays, instant for ten thousands."""
+"""What item models of tables share: titled columns, rows that change in place, rows sorted and filtered as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app.widgets.table import NUMBER
 from core.files import composed
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's title, the tool tip of its title, and whether it holds numbers, which stand at the right."""
+
+    title: str
+    tip: str = ""
+    number: bool = False
+
+
+class ColumnTable(QAbstractTableModel):
+    """Subclasses name their `columns`, count their rows and answer for a cell."""
+
+    columns: Sequence[Column] = ()
+
+    def count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def cell(self, row: int, column: int, role: int) -> Any:
+        """What a cell holds under a role; its alignment follows from its column."""
+        raise NotImplementedError
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else self.count()
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return 0 if parent.isValid() else len(self.columns)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.tip or None
+        return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and column.number else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if self.columns[index.column()].number else None
+        return self.cell(index.row(), index.column(), role)
+
+    def tell_changed(self, first: int = 0, last: int | None = None) -> None:
+        """Have the cells of these columns drawn again, in all rows."""
+        rows, last = self.count(), len(self.columns) - 1 if last is None else last
+        if rows:
+            self.dataChanged.emit(self.index(0, first), self.index(rows - 1, last))
+
+    def replace_rows(self, held: list[Row], rows: Sequence[Row], key: Callable[[Row], Hashable]) -> None:
+        """Put `rows` into the model's own list `held`, telling views only of the rows that come, go or change.
+
+        `key` says which row is which. Rows that were there before keep their place in the view, so what is selected
+        stays selected and nothing scrolls; where they stand in another order now, the model is reset.
+        """
+        wanted = {key(row) for row in rows}
+        known = {key(row) for row in held}
+        if [key(row) for row in held if key(row) in wanted] != [key(row) for row in rows if key(row) in known]:
+            self.beginResetModel()
+            held[:] = rows
+            self.endResetModel()
+            return
+        for first, last in reversed(_stretches([n for n, row in enumerate(held) if key(row) not in wanted])):
+            self.beginRemoveRows(ROOT, first, last)
+            del held[first : last + 1]
+            self.endRemoveRows()
+        for first, last in _stretches([n for n, row in enumerate(rows) if key(row) not in known]):
+            self.beginInsertRows(ROOT, first, last)
+            held[first:first] = rows[first : last + 1]
+            self.endInsertRows()
+        for number, row in enumerate(rows):
+            if held[number] != row:
+                held[number] = row
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(self.columns) - 1))
+
+
+class TextTableModel(ColumnTable):
+    """Cells are texts; a long one is whole in its tool tip."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[list[str]] = []
+
+    def set_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show another table."""
+        self.beginResetModel()
+        self.columns, self._rows = [Column(title, title) for title in header], [list(row) for row in rows]
+        self.endResetModel()
+
+    def count(self) -> int:
+        return len(self._rows)
+
+    def cell(self, row: int, column: int, role: int) -> str | None:
+        shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+        return self._rows[row][column] if shown else None
 
 
 class Arrangeable(Protocol):
@@ -122,3 +225,9 @@ class ArrangedRows(QAbstractTableModel):
         if len(self._rows):
             start, stop = self.index(0, first.column()), self.index(len(self._rows) - 1, last.column())
             self.dataChanged.emit(start, stop, roles)
+
+
+def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as (first, last) of those that follow each other."""
+    found = [[number for _, number in members] for _, members in groupby(enumerate(numbers), lambda p: p[1] - p[0])]
+    return [(stretch[0], stretch[-1]) for stretch in found]
