@@ -9,9 +9,9 @@ import numpy as np
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.plots.base import ThemedPlot
+from app.plots.export import Table, table_of
 from app.plots.items import Reference
 from app.plots.series import Band
-from app.plots.tables import Table, table_of
 from app.services.theme import theme
 from app.services.tokens import SETS
 

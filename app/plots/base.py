@@ -11,10 +11,10 @@ from PySide6.QtGui import QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
+from app.plots.export import Cell, table_of
 from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, PlainAxis, Reference, ValueMargin
 from app.plots.scales import Y_PADDING, end_ahead
 from app.plots.series import Series
-from app.plots.tables import Cell, table_of
 from app.plots.turns import DrawTurns
 from app.services import format as fmt
 from app.services import tokens as t

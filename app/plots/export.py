@@ -6,26 +6,38 @@ import contextlib
 import csv
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRectF, QSize, Qt
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QDialog, QFileDialog, QGraphicsView, QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QGraphicsView,
+    QLabel,
+    QMenu,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.plots.tables import written
 from app.services import icons
 from app.services import tokens as t
-from app.services.theme import theme
+from app.services.theme import Role, theme
+from app.widgets.buttons import IconButton
+from app.widgets.labels import caption
 from core.version import VERSION
 
 if TYPE_CHECKING:
     from app.plots.base import ThemedPlot
-    from app.plots.figure import Figure
 
-    Exported: TypeAlias = ThemedPlot | Figure
+    Exported: TypeAlias = "ThemedPlot | Figure"
 
 PNG_SCALES = (2, 4)
 FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)"}
@@ -214,3 +226,118 @@ def _metadata(plot: Exported) -> dict[str, str]:
     if plot.provenance:
         metadata["Run"] = plot.provenance
     return metadata
+
+
+# ---- figures that are no line plots
+
+Text = tuple[str, Role, str, QRect]  # what, role, colour token, where
+_SAID_MS = 4000
+
+
+class Figure(QWidget):
+    """Subclasses say what is drawn and from which numbers; `export_button` is the way to it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.provenance = ""  # run id and settings, written into exported files
+        self._said = caption("")
+        self._said.hide()
+        self._quiet = QTimer(self)
+        self._quiet.setSingleShot(True)
+        self._quiet.setInterval(_SAID_MS)
+        self._quiet.timeout.connect(self._said.hide)
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        raise NotImplementedError
+
+    def caption(self) -> str:
+        """What stands below the figure."""
+        return ""
+
+    def texts(self) -> list[Text]:
+        """Texts that are labels on screen, each with its place in the picture."""
+        return []
+
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """The parts that draw themselves in the theme's colours, each with its place in the picture."""
+        raise NotImplementedError
+
+    def picture_size(self) -> QSize:
+        """The size of a picture of the figure."""
+        return self.size()
+
+    def table(self) -> Table:
+        """The numbers that are drawn: header and rows."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Draw what changed, now."""
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+
+    def export_button(self) -> IconButton:
+        """Make the button that copies and saves."""
+        button = IconButton("more", f"{self.title}: copy, save")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        button.setMenu(self._menu)
+        return button
+
+    def said_label(self) -> QLabel:
+        """The label that says for a moment what became of a file."""
+        return self._said
+
+    def save_to(self, path: Path, scale: int = 2) -> None:
+        """Write the figure as .png, .svg or .csv, and say what became of it."""
+        written, said = save_and_say(self, path, scale)
+        self._said.setText(said)
+        self._said.show()
+        if written:
+            self._quiet.start()
+
+    def place(self, widget: QWidget) -> QRect:
+        """Where a child stands in the figure."""
+        return QRect(widget.mapTo(self, QPoint(0, 0)), widget.size())
+
+    def text_of(self, label: QLabel, role: Role, token: str = "text") -> Text:
+        """A label as a text of the picture."""
+        return label.text(), role, token, self.place(label)
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        fill_menu(self._menu, self)
+
+
+def whole_size(width: int, height: int) -> QSize:
+    """A size no smaller than what can be read."""
+    return QSize(max(width, theme.px(320)), max(height, theme.px(200)))
+
+
+# ---- the data of a figure as a table, for CSV
+
+Cell = float | str | None
+Table = tuple[list[str], list[list[Cell]]]
+Curve = tuple[str, NDArray[np.float64], NDArray[np.float64]]  # title, x (n,), y (n,) with NaN as a gap
+
+
+def table_of(x_title: str, curves: Sequence[Curve]) -> Table:
+    """Return curves as a table: one column of x, one for each curve, None where a curve has no point."""
+    xs = np.unique(np.concatenate([x for _, x, _ in curves])) if curves else np.empty(0)
+    columns = [dict(zip(x.tolist(), y.tolist(), strict=True)) for _, x, y in curves]
+    rows: list[list[Cell]] = [[x, *(_known(column.get(x)) for column in columns)] for x in xs.tolist()]
+    return [x_title, *(title for title, *_ in curves)], rows
+
+
+def written(cell: Cell) -> str:
+    """Write a cell: numbers with nine digits, nothing where there is no value."""
+    if cell is None:
+        return ""
+    return cell if isinstance(cell, str) else f"{cell:.9g}"
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None

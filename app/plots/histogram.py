@@ -9,8 +9,8 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
+from app.plots.export import Cell, Table
 from app.plots.items import MarginLabel
-from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme

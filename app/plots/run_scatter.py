@@ -11,8 +11,8 @@ from PySide6.QtCore import QPointF, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
+from app.plots.export import Cell, Table
 from app.plots.items import MarginLabel
-from app.plots.tables import Cell, Table
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle

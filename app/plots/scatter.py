@@ -13,10 +13,9 @@ from PySide6.QtGui import QCursor, QKeyEvent, QMouseEvent, QPixmap
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.plots.density import DensityLayers
-from app.plots.figure import Figure, Text
+from app.plots.export import Cell, Figure, Table, Text
 from app.plots.lasso import points_in_polygon, points_in_rectangle
 from app.plots.spots import Grid, Spots, corners
-from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe

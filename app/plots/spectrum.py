@@ -12,8 +12,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
+from app.plots.export import Table, table_of
 from app.plots.items import MarginLabel
-from app.plots.tables import Table, table_of
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme

@@ -9,8 +9,7 @@ from PySide6.QtCore import QPoint, QSize
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.pages.verify.class_bars import ClassBars, ClassRow
-from app.plots.figure import Figure, Text, whole_size
-from app.plots.tables import Cell, Table
+from app.plots.export import Cell, Figure, Table, Text, whole_size
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme

@@ -12,9 +12,8 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from app.plots.figure import Figure, Text
+from app.plots.export import Cell, Figure, Table, Text
 from app.plots.scatter import ScatterPlot
-from app.plots.tables import Cell, Table
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
