@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs clean
+.PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs translations clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ screenshots: setup  ## draw the pictures of README and docs from a real run
 
 docs: setup  ## write docs/reference.md from what the program declares
 	@$(PY) -m scripts.reference
+
+translations: setup  ## bring resources/translations up to date with the window's texts, and compile them
+	@$(PY) -m scripts.translations
 
 clean:  ## remove .venv and all caches; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

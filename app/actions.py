@@ -10,9 +10,11 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.services import icons
+from app.services.translation import mark
 
 MENUS = ("file", "edit", "run", "view", "help")
-MENU_TITLES = {"file": "&File", "edit": "&Edit", "run": "&Run", "view": "&View", "help": "&Help"}
+MENU_TITLES = {"file": mark("&File"), "edit": mark("&Edit"), "run": mark("&Run"), "view": mark("&View"),
+               "help": mark("&Help")}  # fmt: skip
 WhyDisabled = Callable[[], str]
 
 

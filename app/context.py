@@ -20,6 +20,7 @@ from app.services.paths import data_dir
 from app.services.recent import RecentFiles
 from app.services.settings import Settings
 from app.services.theme import Theme, theme
+from app.services.translation import use_language
 from app.services.window_state import WindowState
 from app.workers.jobs import Jobs
 from app.workers.trust import TrustedFiles
@@ -247,9 +248,11 @@ class AppContext:
 
 def create_context(parent: QObject | None = None) -> AppContext:
     """Make all services; the files they read come from the user's folders."""
+    settings = Settings(parent=parent)
+    use_language(settings.values.language)  # before anything says a word
     window_state = WindowState(parent=parent)
     context = AppContext(
-        settings=Settings(parent=parent),
+        settings=settings,
         window_state=window_state,
         recent=RecentFiles(window_state, parent),
         notifications=Notifications(parent),

@@ -26,6 +26,7 @@ from app.context import AppContext
 from app.services import tokens as t
 from app.services.notifications import Notification
 from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.drop import DropTarget
 from app.widgets.empty import EmptyState
 from app.widgets.header import PageHeader
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 MINIMUM = QSize(800, 500)
 WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
 FIRST_SIZE = QSize(1360, 800)
-SCHEMES = (("system", "Colours: as the system"), ("light", "Colours: light"), ("dark", "Colours: dark"))
+SCHEMES = (("system", mark("Colours: as the system")), ("light", mark("Colours: light")),
+           ("dark", mark("Colours: dark")))  # fmt: skip
 Factory = Callable[[AppContext], QWidget]
 
 
@@ -232,35 +234,35 @@ class MainWindow(QMainWindow):
         actions, project = self.context.actions, self.context.project
         add = actions.add
         register_file_commands(self.context, self)
-        add("file.quit", "&Quit", self.close, menu="file", shortcut="Ctrl+Q")
+        add("file.quit", tr("&Quit"), self.close, menu="file", shortcut="Ctrl+Q")
 
         def why_no_undo() -> str:
-            return "" if project.history and project.history.can_undo else "There is nothing to undo."
+            return "" if project.history and project.history.can_undo else tr("There is nothing to undo.")
 
         def why_no_redo() -> str:
-            return "" if project.history and project.history.can_redo else "There is nothing to redo."
+            return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
 
-        add("edit.undo", "&Undo selection", project.undo_selection, menu="edit", icon="undo", shortcut="Ctrl+Z",
+        add("edit.undo", tr("&Undo selection"), project.undo_selection, menu="edit", icon="undo", shortcut="Ctrl+Z",
             why_disabled=why_no_undo)
-        add("edit.redo", "&Redo selection", project.redo_selection, menu="edit", icon="redo",
+        add("edit.redo", tr("&Redo selection"), project.redo_selection, menu="edit", icon="redo",
             shortcut="Ctrl+Shift+Z",
             why_disabled=why_no_redo)
-        add("view.log", "Show &log", self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+        add("view.log", tr("Show &log"), self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
         self.log_button = self.status.add_command(actions["view.log"])
         group = QActionGroup(self)
         for scheme, text in SCHEMES:
             set_it = lambda value=scheme: self._set_scheme(value)  # noqa: E731
-            action = add(f"view.{scheme}", text, set_it, menu="view", checkable=True)
+            action = add(f"view.{scheme}", tr(text), set_it, menu="view", checkable=True)
             action.setChecked(theme.scheme == scheme)
             group.addAction(action)
-        add("help.palette", "Find a &command…", lambda: CommandPalette(self.context, self).open(), menu="help",
+        add("help.palette", tr("Find a &command…"), lambda: CommandPalette(self.context, self).open(), menu="help",
             icon="search", shortcut="Ctrl+Shift+P")
-        add("help.shortcuts", "&Keyboard shortcuts", lambda: ShortcutTable(actions, self).open(), menu="help",
+        add("help.shortcuts", tr("&Keyboard shortcuts"), lambda: ShortcutTable(actions, self).open(), menu="help",
             icon="help", shortcut="F1")
-        add("help.log_folder", "Open log &folder", open_log_folder, menu="help", icon="open")
-        add("help.about", "&About Unlearn Studio", self._about, menu="help", icon="info")
-        self.menus = {name: QMenu(MENU_TITLES[name], self) for name in MENUS}
-        self._all_menus = QMenu("Menu", self)
+        add("help.log_folder", tr("Open log &folder"), open_log_folder, menu="help", icon="open")
+        add("help.about", tr("&About Unlearn Studio"), self._about, menu="help", icon="info")
+        self.menus = {name: QMenu(tr(MENU_TITLES[name]), self) for name in MENUS}
+        self._all_menus = QMenu(tr("Menu"), self)
         for name, menu in self.menus.items():
             self._all_menus.addMenu(menu)
             menu.aboutToShow.connect(lambda menu=menu, name=name: self._fill(menu, name))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QLocale
-
+from app.services.translation import locale, tr
 from core.verify import numbers
 from core.verify.numbers import DASH as DASH
 from core.verify.numbers import MINUS, whole_percent
@@ -17,17 +16,9 @@ from core.verify.numbers import duration as duration
 _ALMOST_ALL = 0.999
 
 
-def _locale() -> QLocale:
-    # The C locale separates no thousands, which is meant for programs, not for people.
-    locale = QLocale()
-    if locale.language() == QLocale.Language.C:
-        return QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
-    return locale
-
-
 def count(value: int | None) -> str:
     """Whole number with the locale's thousands separator: "50,000"."""
-    return DASH if value is None else _locale().toString(int(value))
+    return DASH if value is None else locale().toString(int(value))
 
 
 def decimal(value: float | None, places: int = 3) -> str:
@@ -35,7 +26,7 @@ def decimal(value: float | None, places: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     rounded = round(float(value), places) or 0.0  # Qt alone takes halves up: 99.25 to 99.3; and no zero has a sign
-    text = _locale().toString(abs(rounded), "f", places)
+    text = locale().toString(abs(rounded), "f", places)
     return MINUS + text if rounded < 0 else text
 
 
@@ -102,7 +93,7 @@ def short_number(value: float | int | None) -> str:
 
 def images(number: int) -> str:
     """"1 image", "37 images"."""
-    return plural(number, "image")
+    return tr("%n images", n=number)
 
 
 def plural(number: int, noun: str, many: str = "") -> str:

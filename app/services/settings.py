@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.services.paths import config_dir
 from app.services.tokens import Scheme
+from app.services.translation import Language
 from core.errors import AppError
 from core.files import read_json, write_json
 
@@ -28,6 +29,7 @@ class Preferences:
     """All settings with their defaults."""
 
     scheme: Scheme = "system"
+    language: Language = "system"  # takes effect at the next start
     data_root: str = ""  # where data sets are looked for; "" is the data folder
     runs_folder: str = ""  # where new runs go; "" is below the data folder
     device: str = "auto"
