@@ -60,7 +60,7 @@ class InterruptedRuns(QObject):
         if answer == "resume":
             resume(self._context, folder, self._window)
         elif answer == "delete":
-            from app.pages.runs.deleting import delete
+            from app.pages.runs.run_actions import delete
 
             delete(self._context, [folder], self._window)
         else:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
+from PySide6.QtWidgets import QWidget
 
 from app.models.tables import Column, ColumnTable
 from app.plots.sparkline import SPARK_ROLE, Spark
@@ -220,3 +221,25 @@ def _when(created: float) -> str:
     if then.date() == now.date():
         return f"today {then:%H:%M}"
     return f"{then:%Y-%m-%d %H:%M}"
+
+
+class RunFilter(QSortFilterProxyModel):
+    """Rows whose state, method, preset, forget set, model, data or verdict holds the text."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self.setSortRole(SORT_ROLE)
+        self.setDynamicSortFilter(True)
+
+    def set_text(self, text: str) -> None:
+        """Filter by another text."""
+        self._text = text.strip().lower()
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]
+        if not self._text:
+            return True
+        model = self.sourceModel()
+        searched = (STATE, METHOD, PRESET, FORGET, MODEL, DATA, VERDICT)
+        return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)

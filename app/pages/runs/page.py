@@ -20,13 +20,11 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.files import ask_run
 from app.models import run_table as columns
-from app.models.run_filter import RunFilter
-from app.models.run_table import PATH_ROLE, RunTableModel
+from app.models.run_table import PATH_ROLE, RunFilter, RunTableModel
 from app.pages.runs import rules
 from app.pages.runs.batch_view import BatchView
-from app.pages.runs.deleting import ask_delete
 from app.pages.runs.queue_card import QueueCard
-from app.pages.runs.reopen import Reopening
+from app.pages.runs.run_actions import Reopening, ask_delete
 from app.plots.sparkline import SparklineDelegate
 from app.services import tokens as t
 from app.services.resuming import resume

@@ -186,7 +186,7 @@ class RunPresenter(QObject):
         actions[what]()
 
     def _delete(self, run: LiveRun) -> None:
-        from app.pages.runs.deleting import ask_delete
+        from app.pages.runs.run_actions import ask_delete
 
         ask_delete(self._context, [run.folder], self._view.window(), self.left.emit)
 

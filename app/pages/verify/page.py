@@ -15,12 +15,10 @@ from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget
 from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.verify.comparison_view import Comparing, ComparisonView
-from app.pages.verify.measures_view import MeasuresView
-from app.pages.verify.models_row import ModelsRow
+from app.pages.verify.measures import MeasuresView, ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
 from app.pages.verify.presenter import FULL, ResultFacts, VerifyPresenter
-from app.pages.verify.verdict_card import VerdictCard
-from app.pages.verify.words import CODES, NOT_YET, NOTHING, offer
+from app.pages.verify.verdict_card import CODES, NOT_YET, NOTHING, VerdictCard, offer
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import gone

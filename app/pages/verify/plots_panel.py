@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from app.pages.verify.attack_plots import RelearningTab, RocTab
 from app.pages.verify.class_tabs import ConfusionTab, DamageTab
+from app.pages.verify.curves import ProfilePlot, RelearningTab, RocTab, SpectraTab
 from app.pages.verify.embedding_tab import EmbeddingTab
-from app.pages.verify.profile_plot import ProfilePlot, SpectraTab
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.empty import EmptyState

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QTableView
 from app.dialogs.confirm import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
-from app.pages.runs.deleting import delete
+from app.pages.runs.run_actions import delete
 from app.services.resuming import resume
 from app.widgets.column_menu import ColumnMenu
 from app.widgets.status_line import StatusLine
@@ -132,7 +132,7 @@ def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypa
     import shutil
 
     trash: list[Path] = []
-    monkeypatch.setattr("app.pages.runs.deleting._to_trash",
+    monkeypatch.setattr("app.pages.runs.run_actions._to_trash",
                         lambda path: trash.append(path) or not shutil.rmtree(path))  # fmt: skip
     choose(page, "a")
     page.delete_button.click()

@@ -240,7 +240,7 @@ def test_deleted_it_goes_to_the_trash(asked, context, qtbot, monkeypatch):
     import shutil
 
     trash: list[Path] = []
-    monkeypatch.setattr("app.pages.runs.deleting._to_trash",
+    monkeypatch.setattr("app.pages.runs.run_actions._to_trash",
                         lambda path: trash.append(path) or not shutil.rmtree(path))  # fmt: skip
     question().buttons["delete"].click()
     qtbot.waitUntil(lambda: not context.run_library.rows)

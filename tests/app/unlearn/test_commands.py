@@ -124,7 +124,7 @@ def test_nothing_heavy_is_imported_with_these_modules():
     """Pages may bring pyqtgraph, what the window has at its start must not; none of them torch."""
     light = ("app.run_wiring", "app.dialogs.close_run", "app.dialogs.interrupted", "app.services.run_library",
              "app.services.run_commands", "app.services.run_status", "app.workers.run_controller",
-             "app.workers.run_follower", "app.pages.runs.deleting")  # fmt: skip
+             "app.workers.run_follower", "app.pages.runs.run_actions")  # fmt: skip
     heavy = (*light, "app.pages.unlearn", "app.pages.runs", "app.models.run_table")
     never = {"torch", "scipy", "sklearn"}
     for modules, banned in ((light, never | {"pyqtgraph"}), (heavy, never)):

@@ -15,7 +15,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QTabWidget, QWidget
 
 from app.pages.verify import create
-from app.pages.verify.words import NOTHING, limits, offer, split_verdict
+from app.pages.verify.verdict_card import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
 from app.services.theme import theme

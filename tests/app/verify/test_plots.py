@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
+from app.pages.verify.curves import ProfilePlot, SpectraTab
 from app.pages.verify.embedding_tab import HOVER, EmbeddingTab
-from app.pages.verify.profile_plot import ProfilePlot, SpectraTab
 from core.session.feature_maps import Embeddings
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
 
 from app.models.measure_table import MeasureTable
-from app.pages.verify.words import CHECKING, NOT_COMPARED, to_train
+from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED, to_train
 from core.events import MeasureTaken
 from core.verify.measure_log import merge, partial_report
 from core.verify.table import PUBLISHED, published_rows

@@ -1,14 +1,16 @@
-"""Curves of the attacks: how many forget images are told from unseen ones, and how soon they are learnt again."""
+"""Curves of a report: alignment over all k, eigenspectra, attacks and relearning, a curve a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyqtgraph as pg
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from app.pages.verify.words import QUICK_ONLY
+from app.pages.verify.verdict_card import QUICK_ONLY
+from app.plots.alignment import FLOOR, describe_alignment
 from app.plots.base import ThemedPlot
 from app.plots.items import MarginLabel
 from app.services import format as fmt
@@ -20,6 +22,156 @@ from app.widgets.buttons import Segmented
 from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
 from core.verify.plots import describe_attack, describe_relearning
+
+CURVES = ("original", "unlearned", "retrained")  # a head-only edit has the original's features, bit for bit
+_TIMES_K = 5
+_LOWEST = 1e-9  # of the largest eigenvalue: below is the rounding of the decomposition
+
+
+class ProfilePlot(ThemedPlot):
+    """Alignment at k = 1 … C. Labels stand at the value at the k in use, where the dotted line is."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "Dimensional alignment", "Share of forget features inside the k leading retain directions", parent,
+            y_range=(0.0, 1.0), x_title="k", value_format=fmt.alignment,
+        )  # fmt: skip
+        for key in CURVES:
+            self.add_series(key, MODELS[key], SHORT[key]).show_dot = False
+        self.add_series("floor", FLOOR, thin=True).show_dot = False
+        self._at_k: dict[str, float] = {}
+        self._k = 0
+        self._k_line = pg.InfiniteLine(angle=90)
+        self.item.addItem(self._k_line, ignoreBounds=True)
+        self._k_line.hide()
+        self.restyle()
+
+    def set_alignments(self, alignments: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Show the alignment of each model, as in a report."""
+        self._at_k = {}
+        for key in CURVES:
+            found = alignments.get(key) or {}
+            profile = list(found.get("profile") or ())
+            self.set_data(key, range(1, len(profile) + 1), profile)
+            if found.get("value") is not None:
+                self._at_k[key] = float(found["value"])
+        own = alignments.get("unlearned") or alignments.get("original") or {}
+        size = len(own.get("profile") or ())
+        # A random subspace of k directions holds sqrt(k / C) of a vector's length.
+        self.set_data("floor", range(1, size + 1), [(k / size) ** 0.5 for k in range(1, size + 1)])
+        k = own.get("k")
+        if own.get("floor") is not None:
+            self._at_k["floor"] = float(own["floor"])
+        self._k = int(k or 0)
+        self._k_line.setVisible(k is not None)
+        if k is not None:
+            self._k_line.setValue(float(k))
+            self.set_caption(describe_alignment(int(k), own.get("energy"), bool(own.get("centred"))))
+
+    def restyle(self) -> None:
+        super().restyle()
+        if hasattr(self, "_k_line"):
+            self._k_line.setPen(theme.pen("text_3", 1, (2, 3)))
+
+    def _update_labels(self) -> None:
+        labels = []
+        for key, value in self._at_k.items():
+            series = self.series(key)
+            style = series.style
+            labels.append(MarginLabel(key, f"{series.title} {fmt.alignment(value)}", value, style.token, style.symbol,
+                                      style.filled, style.dash))  # fmt: skip
+        self.margin.set_labels(labels)
+        self._update_lines()
+
+    def _follow_data(self) -> None:
+        size = max((len(self.series(key).buffer) for key in CURVES), default=0)
+        # Beyond a few times k all curves are near 1; the rest is a drag or a turn of the wheel away.
+        self.view.setXRange(1.0, float(max(min(size, _TIMES_K * self._k or size), 2)), padding=0.02)
+
+    def _describe(self) -> None:
+        words = [f"{self.series(key).title.lower()} {fmt.alignment(value)}" for key, value in self._at_k.items()]
+        describe(self.canvas, f"at k: {', '.join(words)}. {self.caption()}" if words else "no values yet")
+
+
+class SpectraPlot(ThemedPlot):
+    """The eigenvalues of one set's features, a curve a model, on logarithmic axes."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(
+            title, "Eigenvalue, logarithmic", parent, x_title="Index", log=True,
+            value_format=lambda value: f"{value:.2g}",
+        )  # fmt: skip
+        self.item.setLogMode(x=True, y=True)
+        for key in CURVES:
+            series = self.add_series(key, MODELS[key], SHORT[key])
+            series.show_dot = False
+            series.item.setLogMode(True, True)
+
+    def set_spectra(self, spectra: Mapping[str, Sequence[float]], ranks: Mapping[str, float | None]) -> None:
+        """Show each model's eigenvalues, largest first, and name the effective ranks."""
+        for key in CURVES:
+            values = [float(value) for value in spectra.get(key) or ()]
+            lowest = _LOWEST * max(values, default=0.0)
+            self.set_data(key, range(1, len(values) + 1), [value if value > lowest else None for value in values])
+        known = [f"{SHORT[key].lower()} {fmt.decimal(ranks[key], 1)}" for key in CURVES if ranks.get(key) is not None]
+        self.set_caption(f"effective rank: {', '.join(known)}" if known else "")
+
+    def to_view(self, value: float) -> float:
+        import math
+
+        return math.log10(value) if value > 0 else -12.0
+
+    def readout(self, step: float) -> str:
+        index = round(10**step)  # the axis is logarithmic
+        parts = [f"index {fmt.count(index)}"]
+        for series in self._shown():
+            value = series.at(index)
+            if value is not None:
+                parts.append(f"{series.title} {self.value_format(value)}")
+        return " · ".join(parts)
+
+    def _update_labels(self) -> None:
+        labels = []
+        for series in self._shown():
+            last = series.last()
+            if last is not None:  # the value of the last direction says nothing, so only the name
+                style = series.style
+                labels.append(MarginLabel(series.key, series.title, self.to_view(last[1]), style.token, style.symbol,
+                                          style.filled, style.dash))  # fmt: skip
+        self.margin.set_labels(labels)
+
+    def _describe(self) -> None:
+        describe(self.canvas, self.caption() or "no values yet")
+
+    def _follow_data(self) -> None:
+        size = max((len(self.series(key).buffer) for key in CURVES), default=0)
+        self.view.setXRange(0.0, self.to_view(float(max(size, 10))), padding=0.02)
+
+
+class SpectraTab(QWidget):
+    """One panel a set, because the colours are the models'."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.px(t.S), 0, 0)
+        column.setSpacing(theme.px(t.XS))
+        self.panels = {"retain": SpectraPlot("Retain features"), "forget": SpectraPlot("Forget features")}
+        for panel in self.panels.values():
+            column.addWidget(panel, 1)
+        words = caption("A head-only edit has the original's features, so it has the original's curves.", wrap=True)
+        words.setMaximumWidth(16_777_215)
+        column.addWidget(words)
+
+    def set_models(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show the spectra of a report's models."""
+        found = {key: (models.get(key) or {}).get("spectra") or {} for key in CURVES}
+        for name, panel in self.panels.items():
+            panel.set_spectra(
+                {key: spectra.get(name) or () for key, spectra in found.items()},
+                {key: spectra.get(f"{name}_rank") for key, spectra in found.items()},
+            )
+
 
 Report = Mapping[str, Any]
 
