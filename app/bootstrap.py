@@ -260,6 +260,6 @@ def load_the_rest() -> None:
 
 
 def _open_log_folder() -> None:
-    from app.widgets.log_panel import open_log_folder
+    from app.widgets.frame import open_log_folder
 
     open_log_folder()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.services.opening import Opening
     from app.services.run_library import RunLibrary
     from app.services.selection_history import History
-    from app.widgets.status_line import StatusLine
+    from app.widgets.frame import StatusLine
     from app.workers.live_run import LiveRun
     from app.workers.run_controller import RunController
     from core.data.dataset import Dataset

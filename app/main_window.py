@@ -27,15 +27,10 @@ from app.services import tokens as t
 from app.services.notifications import Notification
 from app.services.theme import theme
 from app.services.translation import mark, tr
-from app.widgets.drop import DropTarget
-from app.widgets.empty import EmptyState
-from app.widgets.header import PageHeader
-from app.widgets.log_panel import LogPanel
-from app.widgets.notice_strip import NoticeStrip
-from app.widgets.page import Page
-from app.widgets.rail import Rail
-from app.widgets.scroll import Room
-from app.widgets.status_line import StatusLine
+from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
+from app.widgets.layout import Room
+from app.widgets.notices import EmptyState, NoticeStrip
+from app.widgets.page import DropTarget, Page
 from core.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -226,10 +221,9 @@ class MainWindow(QMainWindow):
             self._show_state(spec.id)
 
     def _register_commands(self) -> None:
-        from app.dialogs.palette import CommandPalette
-        from app.dialogs.shortcuts import ShortcutTable
+        from app.dialogs.help import CommandPalette, ShortcutTable
         from app.services.file_commands import register_file_commands
-        from app.widgets.log_panel import open_log_folder
+        from app.widgets.frame import open_log_folder
 
         actions, project = self.context.actions, self.context.project
         add = actions.add
@@ -312,7 +306,7 @@ class MainWindow(QMainWindow):
             self.context.settings.change(scheme=scheme)
 
     def _about(self) -> None:
-        from app.dialogs.about import AboutDialog
+        from app.dialogs.help import AboutDialog
 
         AboutDialog(VERSION, self).open()
 

@@ -19,8 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.files import ALL_FILES, ask_file
-from app.dialogs.sheet import Sheet
+from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme

@@ -11,7 +11,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.dialogs.confirm import Choice, ask
+from app.dialogs.sheet import Choice, ask
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services import tokens as t
@@ -19,7 +19,7 @@ from app.services.accessibility import announce
 from app.services.theme import theme
 from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import ProgressLine
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.services import run_words as words
 from app.services.resuming import resume
 from core.events import State

@@ -15,9 +15,9 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
 from app.widgets.buttons import SecondaryButton
+from app.widgets.form import pad_spin_box
 from app.widgets.labels import Label
-from app.widgets.number_field import pad_spin_box
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import ProgressLine
 from app.widgets.table import set_up_table
 
 if TYPE_CHECKING:

@@ -1,14 +1,29 @@
-"""A dialog that collects something: a title, content, and at its foot *Cancel* and one primary button."""
+"""The dialogs others are made of: a sheet that collects something, a question, an error in full, files to open."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+import functools
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, qVersion
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.services import tokens as t
+from app.services.notifications import Notification
 from app.services.theme import theme
-from app.widgets.buttons import PrimaryButton, SecondaryButton
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton, TextButton
+from app.widgets.frame import open_log_folder
 from app.widgets.labels import Label
+from core.files import SUFFIXES
+from core.version import VERSION
+
+if TYPE_CHECKING:
+    from app.context import AppContext
 
 
 class Sheet(QDialog):
@@ -53,3 +68,212 @@ class Sheet(QDialog):
     def reason(self) -> str:
         """The sentence shown."""
         return self._reason.text()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer: its key, its words (a verb first), and whether it destroys something."""
+
+    key: str
+    text: str
+    destructive: bool = False
+
+
+class ConfirmDialog(QDialog):
+    """Asks; `answer` is called with the key of the choice, or with the first (harmless) one on Esc.
+
+    Non-blocking: `ConfirmDialog(...).open()` returns at once.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        choices: Sequence[Choice],
+        answer: Callable[[str], object],
+        parent: QWidget | None = None,
+        details: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Unlearn Studio")
+        self._answer = answer
+        self._chosen = choices[0].key
+        column = QVBoxLayout(self)
+        margin = theme.px(t.XL)
+        column.setContentsMargins(margin, margin, margin, margin)
+        column.setSpacing(theme.px(t.M))
+        text = Label(question, "section", wrap=True)
+        text.setMinimumWidth(theme.px(400))
+        column.addWidget(text)
+        if details:
+            column.addWidget(Label(details, wrap=True))
+        column.addSpacing(theme.px(t.S))
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.S))
+        row.addStretch(1)
+        self.buttons: dict[str, Button] = {}
+        for choice in reversed(choices):
+            choose = functools.partial(self._choose, choice.key)
+            button: Button
+            if choice.destructive:
+                button = DestructiveButton(choice.text, choose, filled=True)
+            else:
+                button = SecondaryButton(choice.text, choose)
+            row.addWidget(button)
+            if choice.destructive:
+                row.addSpacing(theme.px(t.L))
+            self.buttons[choice.key] = button
+        column.addLayout(row)
+        harmless = self.buttons[choices[0].key]
+        harmless.setDefault(True)
+        harmless.setFocus()
+        self.finished.connect(self._finished)
+
+    def _choose(self, key: str) -> None:
+        self._chosen = key
+        self.accept()
+
+    def _finished(self, _code: int) -> None:
+        self._answer(self._chosen)
+
+
+def ask(
+    parent: QWidget | None,
+    question: str,
+    choices: Sequence[Choice],
+    answer: Callable[[str], object],
+    details: str = "",
+) -> ConfirmDialog:
+    """Ask a question without blocking; the first choice is the harmless default and what Esc means."""
+    dialog = ConfirmDialog(question, choices, answer, parent, details)
+    dialog.open()
+    return dialog
+
+
+class ErrorDialog(QDialog):
+    """Shows one notification; the details are there only when asked for."""
+
+    def __init__(self, notification: Notification, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Unlearn Studio")
+        self._notification = notification
+        column = QVBoxLayout(self)
+        margin = theme.px(t.XL)
+        column.setContentsMargins(margin, margin, margin, margin)
+        column.setSpacing(theme.px(t.M))
+        title = Label(notification.text, "section", wrap=True)
+        title.setMinimumWidth(theme.px(440))
+        column.addWidget(title)
+        if notification.hint:
+            column.addWidget(Label(notification.hint, wrap=True))
+        self.details = QPlainTextEdit(report_text(notification))
+        self.details.setReadOnly(True)
+        self.details.setAccessibleName("Details")
+        self.details.setFont(theme.font("fixed"))
+        self.details.setMinimumSize(theme.px(560), theme.px(200))
+        self.details.hide()
+        row = QHBoxLayout()
+        self._toggle = TextButton("Show details", self._toggle_details)
+        row.addWidget(self._toggle)
+        row.addWidget(TextButton("Open log folder", open_log_folder))
+        row.addStretch(1)
+        self._copy = SecondaryButton("Copy", self._copy_text)
+        row.addWidget(self._copy)
+        close = SecondaryButton("Close", self.accept)
+        close.setDefault(True)
+        row.addWidget(close)
+        column.addWidget(self.details, 1)
+        column.addLayout(row)
+
+    def _toggle_details(self) -> None:
+        shown = self.details.isHidden()
+        self.details.setVisible(shown)
+        self._toggle.setText("Hide details" if shown else "Show details")
+        self.adjustSize()
+
+    def _copy_text(self) -> None:
+        QGuiApplication.clipboard().setText(report_text(self._notification))
+        self._copy.setText("Copied")
+
+
+def report_text(notification: Notification) -> str:
+    """The error with its traceback and the environment, for a report."""
+    environment = (
+        f"Unlearn Studio {VERSION}, Python {platform.python_version()}, Qt {qVersion()}, {platform.platform()}"
+    )
+    return "\n".join(part for part in (notification.sentence, environment, notification.details) if part)
+
+
+Asking = Callable[["AppContext", QWidget], QFileDialog]  # a dialog of this module
+
+ALL_FILES = "All files (*)"
+DATA_FILES = "Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)"
+BATCH_FILES = "Batch files (*.toml)"
+LISTS = ("Forget lists (*.csv *.tsv *.txt *.lst)", ALL_FILES)
+
+
+def ask_model(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a model file and open it."""
+    endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
+    start = context.window_state.recent_folder("model")
+    return ask_file(window, "Open a model", context.opening.open_model, (f"Models ({endings})", ALL_FILES), start)
+
+
+def ask_data_folder(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a folder of images and open it."""
+    start = context.window_state.recent_folder("data")
+    return ask_folder(window, "Open a folder of class folders", context.opening.open_data, start)
+
+
+def ask_data_file(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a file of data and open it."""
+    start = context.window_state.recent_folder("data")
+    return ask_file(window, "Open data", context.opening.open_data, (DATA_FILES, ALL_FILES), start)
+
+
+def ask_run(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a run folder and bring it into view."""
+    start = str(context.runs_folder())
+    return ask_folder(window, "Open a run folder", lambda name: context.opening.open_run(Path(name)), start)
+
+
+def ask_batch(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a batch file; what it would run is asked about before anything is queued."""
+    wanted = context.opening.batch_wanted
+    return ask_file(window, "Open a batch file", lambda name: wanted.emit(Path(name)), (BATCH_FILES, ALL_FILES))
+
+
+def ask_list(context: AppContext, window: QWidget) -> QFileDialog:
+    """Ask for a forget list and show on the Forget page what it matches."""
+    return ask_file(window, "Import a forget list", lambda name: context.opening.open_list(Path(name)), LISTS)
+
+
+def ask_file(
+    window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str] = (), start: str = ""
+) -> QFileDialog:
+    """Ask for a file. kinds: name filters, the usual one first; start: the folder to begin in, "" for the last."""
+    dialog = _dialog(window, title, chosen, start)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    if kinds:
+        dialog.setNameFilters(list(kinds))
+    dialog.open()
+    return dialog
+
+
+def ask_folder(window: QWidget, title: str, chosen: Callable[[str], object], start: str = "") -> QFileDialog:
+    """Ask for a folder. start: the folder to begin in, "" for the last."""
+    dialog = _dialog(window, title, chosen, start)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    dialog.open()
+    return dialog
+
+
+def _dialog(window: QWidget, title: str, chosen: Callable[[str], object], start: str) -> QFileDialog:
+    dialog = QFileDialog(window, title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    if start:
+        dialog.setDirectory(start)
+    dialog.fileSelected.connect(chosen)
+    return dialog

@@ -20,8 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.files import ask_folder
-from app.dialogs.sheet import Sheet
+from app.dialogs.sheet import Sheet, ask_folder
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton

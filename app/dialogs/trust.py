@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.workers.trust import TrustedFiles
 from core.job import Job
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.dialogs.trust import with_trusted_code
 from app.services import format as fmt
 from app.widgets.run_chips import describe_run

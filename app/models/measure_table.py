@@ -9,8 +9,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from app.services import format as fmt
 from app.services.theme import theme
-from app.widgets.gap_bar import GAP_ROLE, Gap
-from app.widgets.table import NUMBER
+from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
 Index = QModelIndex | QPersistentModelIndex

@@ -17,7 +17,7 @@ from app.services import icons
 from app.services import run_words as words
 from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, thinned
 from app.services.theme import theme
-from app.widgets.chips import STATE_ICONS
+from app.widgets.buttons import STATE_ICONS
 from core.events import Evaluation, State
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from app.services.accessibility import describe
 from app.services.theme import Role, theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import IconButton, TextButton
-from app.widgets.labels import ElidedLabel
-from app.widgets.term import heading
+from app.widgets.labels import ElidedLabel, heading
 
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.confirm import Choice, ConfirmDialog, ask
+from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
 from app.services import format as fmt
 from app.workers.live_run import LiveRun

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
-from app.dialogs.confirm import Choice, ask
+from app.dialogs.sheet import Choice, ask
 from app.services import run_words as words
 from core.events import State
 

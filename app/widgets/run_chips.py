@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.chips import Chip
+from app.widgets.buttons import Chip
 
 if TYPE_CHECKING:
     from app.context import ProjectState

@@ -1,12 +1,29 @@
-"""Tables: header 28, rows 26, horizontal lines only, numbers right-aligned in tabular figures."""
+"""Tables: their look, headers that sort and tick, a menu of columns, and bars for how much of a gap is closed."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QBrush, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionHeader,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from app.services import format as fmt
+from app.services import icons
 from app.services import tokens as t
+from app.services.accessibility import announce
 from app.services.theme import theme
+from app.services.window_state import WindowState
 
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -33,3 +50,344 @@ def set_up_table(view: QTableView, rows: bool = True) -> None:
     horizontal.setHighlightSections(False)
     horizontal.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     horizontal.setFixedHeight(theme.px(t.TABLE_HEADER))
+
+
+_ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title
+_BY_MOUSE = (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
+HELP = "Left and Right choose a title, Return sorts by it"
+
+
+class SortHeader(QHeaderView):
+    """Put in place with `view.setHorizontalHeader` before `set_up_table`.
+
+    Tab comes to it after the table; Left and Right go over the titles, Return and Space sort as a click does.
+    """
+
+    def __init__(self, view: QTableView) -> None:
+        super().__init__(Qt.Orientation.Horizontal, view)
+        self.setSectionsClickable(True)
+        self.setMinimumSectionSize(theme.px(t.XL))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Titles of the columns")
+        self.setAccessibleDescription(HELP)
+        self._at = 0
+
+    @property
+    def section(self) -> int:
+        """The section the keyboard is at."""
+        return self._at
+
+    def activate(self) -> None:
+        """Do what a click on the title would: sort by it, the other way round where that is so already."""
+        falling = self.isSortIndicatorShown() and self.sortIndicatorSection() == self._at and (
+            self.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
+        )  # fmt: skip
+        self.setSortIndicator(self._at, Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder)
+        order = "descending" if falling else "ascending"
+        announce(self, f"Sorted by {self.title(self._at) or 'this column'}, {order}")
+
+    def title(self, section: int) -> str:
+        """The title of a section, or what its tool tip says where it has none."""
+        roles = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+        found = (self.model().headerData(section, Qt.Orientation.Horizontal, role) for role in roles)
+        return next((str(text) for text in found if text), "")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = event.key()
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self._go(self.visualIndex(self._at), -1 if key == Qt.Key.Key_Left else 1)
+        elif key == Qt.Key.Key_Home:
+            self._go(-1, 1)
+        elif key == Qt.Key.Key_End:
+            self._go(self.count(), -1)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.activate()
+        else:
+            event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        if event.reason() not in _BY_MOUSE and (self._at >= self.count() or self.isSectionHidden(self._at)):
+            self._go(-1, 1)
+        self.viewport().update()
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.viewport().update()
+        super().focusOutEvent(event)
+
+    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
+        painter.save()
+        super().paintSection(painter, rect, section)
+        painter.restore()
+        if section == self._at and self.hasFocus():
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(theme.pen("accent", 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(rect).adjusted(2, 2, -2, -2), theme.px(3), theme.px(3))
+            painter.restore()
+
+    def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
+        super().initStyleOptionForIndex(option, section)
+        right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)
+        if right and self.isSortIndicatorShown() and section == self.sortIndicatorSection():
+            option.text += _ARROW_ROOM
+
+    def _go(self, start: int, by: int) -> None:
+        """Go to the next section that shows."""
+        place = start + by
+        while 0 <= place < self.count():
+            section = self.logicalIndex(place)
+            if not self.isSectionHidden(section):
+                self._at = section
+                announce(self, self.title(section))
+                self._reveal(section)
+                self.viewport().update()
+                return
+            place += by
+
+    def _reveal(self, section: int) -> None:
+        view = self.parentWidget()
+        if isinstance(view, QTableView) and view.model() is not None and view.model().rowCount():
+            view.scrollTo(view.model().index(max(view.rowAt(0), 0), section))
+
+
+_SIDE = 14
+_BOX_ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
+_SHARES = {Qt.CheckState.Checked: "all", Qt.CheckState.PartiallyChecked: "some", Qt.CheckState.Unchecked: "none"}
+_MARKS = {Qt.CheckState.Checked: "tick", Qt.CheckState.PartiallyChecked: "minus"}
+
+
+class CheckHeader(SortHeader):
+    """`box_clicked`: the box was clicked, or Space was pressed at its title.
+
+    Clicks beside it sort as usual, and so does Return. `what` is chosen by the box: "classes".
+    """
+
+    box_clicked = Signal()
+
+    def __init__(self, view: QTableView, what: str) -> None:
+        super().__init__(view)
+        self._state = Qt.CheckState.Unchecked
+        self._what = what
+        self.setAccessibleDescription(f"{HELP}, Space at the first one chooses all {what} shown, or none")
+        self._tell()
+
+    def set_check_state(self, state: Qt.CheckState) -> None:
+        """Show a state of the box."""
+        if state != self._state:
+            self._state = state
+            self._tell()
+            self.viewport().update()
+
+    def title(self, section: int) -> str:
+        own = super().title(section)
+        return f"{own}, {self._words()}" if section == 0 else own
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and self.section == 0:
+            self.box_clicked.emit()
+            announce(self, self._words())
+        else:
+            super().keyPressEvent(event)
+
+    def _words(self) -> str:
+        return f"{_SHARES[self._state]} of the {self._what} shown are chosen"
+
+    def _tell(self) -> None:
+        self.setAccessibleName(f"Titles of the columns; {self._words()}")
+
+    def check_state(self) -> Qt.CheckState:
+        """The state shown."""
+        return self._state
+
+    def box(self) -> QRect:
+        """Where the box is, in the viewport."""
+        side = theme.px(_SIDE)
+        left = self.sectionViewportPosition(0) + theme.px(t.S)
+        return QRect(left, (self.height() - side) // 2, side, side)
+
+    def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
+        super().initStyleOptionForIndex(option, section)
+        if section == 0:
+            option.text = _BOX_ROOM + option.text
+
+    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
+        super().paintSection(painter, rect, section)
+        if section != 0:
+            return
+        box = self.box()
+        chosen = self._state != Qt.CheckState.Unchecked
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme.pen("accent" if chosen else "outline"))
+        painter.setBrush(theme.brush("accent" if chosen else "surface"))
+        painter.drawRoundedRect(box.toRectF().adjusted(0.5, 0.5, -0.5, -0.5), theme.px(3), theme.px(3))
+        if chosen:
+            small = theme.px(12)
+            mark = icons.pixmap(_MARKS[self._state], small, "on_accent", self.devicePixelRatioF())
+            painter.drawPixmap(box.center() - QPoint(small // 2 - 1, small // 2 - 1), mark)
+        painter.restore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if not self._on_box(event):
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._on_box(event):
+            self.box_clicked.emit()
+            return
+        super().mouseReleaseEvent(event)
+
+    def _on_box(self, event: QMouseEvent) -> bool:
+        margin = theme.px(t.XS)
+        area = self.box().adjusted(-2 * margin, -margin, margin, margin)
+        return event.button() == Qt.MouseButton.LeftButton and area.contains(event.position().toPoint())
+
+
+class ColumnMenu(QMenu):
+    """Opens from a button or by a right click on the table's titles. `name` is the table's in the window's memory."""
+
+    def __init__(
+        self, table: QTableView, columns: Iterable[int], hidden: Iterable[int], state: WindowState, name: str
+    ) -> None:
+        """`columns` can be hidden; `hidden` are so until the user chooses otherwise."""
+        super().__init__("Columns", table)
+        self._table, self._state, self._name = table, state, name
+        self.columns: dict[int, QAction] = {}
+        at_first = set(hidden)
+        for column in columns:
+            title = str(table.model().headerData(column, Qt.Orientation.Horizontal))
+            action = self.columns[column] = self.addAction(title)
+            action.setCheckable(True)
+            action.setData(column)
+            shown = state.flag(self._key(column), column not in at_first)
+            action.setChecked(shown)
+            table.setColumnHidden(column, not shown)
+            action.toggled.connect(self._toggled)
+        header = table.horizontalHeader()
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._open)
+
+    def _toggled(self, shown: bool) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        column = int(action.data())
+        self._table.setColumnHidden(column, not shown)
+        self._state.set_flag(self._key(column), shown)
+
+    def _open(self, position: QPoint) -> None:
+        self.popup(self._table.horizontalHeader().mapToGlobal(position))
+
+    def _key(self, column: int) -> str:
+        title = str(self._table.model().headerData(column, Qt.Orientation.Horizontal))
+        return f"column/{self._name}/{title}"
+
+
+LEAST, MOST = -0.25, 1.25
+WIDTH, HEIGHT = 120, 12
+GAP_ROLE = Qt.ItemDataRole.UserRole + 40  # a Gap, for the delegate
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far a measure moved from the original's value (0) to the retrained one's (1); None: nothing to tell."""
+
+    closed: float | None
+    low: float | None = None
+    high: float | None = None
+    informative: bool = True
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        if not self.informative:
+            return "not informative here"
+        if self.closed is None:
+            return "not measured"
+        words = f"{fmt.closed(self.closed)} % of the gap closed"
+        if self.low is not None and self.high is not None:
+            words += f" ({fmt.closed(self.low)} to {fmt.closed(self.high)})"
+        return words
+
+
+def paint_gap(painter: QPainter, rect: QRectF, gap: Gap) -> None:
+    """Draw one bar into `rect`."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pad = theme.px(4)
+    height = min(rect.height(), float(theme.px(HEIGHT)))
+    area = QRectF(rect.left() + pad, rect.center().y() - height / 2, rect.width() - 2 * pad, height)
+
+    def x(value: float) -> float:
+        return area.left() + (min(max(value, LEAST), MOST) - LEAST) / (MOST - LEAST) * area.width()
+
+    middle = area.center().y()
+    thick = theme.px(6)
+    track = QRectF(x(0), middle - thick / 2, x(1) - x(0), thick)
+    painter.setPen(theme.pen("outline"))
+    if not gap.informative:
+        painter.setBrush(QBrush(theme.color("outline"), Qt.BrushStyle.BDiagPattern))
+        painter.drawRect(track)
+        painter.restore()
+        return
+    painter.setBrush(theme.brush("sunken"))
+    painter.drawRect(track)
+    if gap.closed is not None:
+        end = x(gap.closed)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.brush("unlearned"))
+        painter.drawRect(QRectF(min(x(0), end), middle - thick / 2, abs(end - x(0)), thick))
+        if gap.closed > MOST or gap.closed < LEAST:
+            sign = 1 if gap.closed > MOST else -1
+            tip = QPointF(end + sign * pad, middle)
+            painter.drawPolygon(QPolygonF([tip, QPointF(end, middle - thick), QPointF(end, middle + thick)]))
+        if gap.low is not None and gap.high is not None:
+            painter.setPen(theme.pen("text"))
+            painter.drawLine(QPointF(x(gap.low), middle), QPointF(x(gap.high), middle))
+            for edge in (gap.low, gap.high):
+                painter.drawLine(QPointF(x(edge), middle - thick / 2), QPointF(x(edge), middle + thick / 2))
+    painter.setPen(theme.pen("text"))  # the two ends: where the original and the retrained model are
+    for end_value in (0.0, 1.0):
+        painter.drawLine(QPointF(x(end_value), area.top()), QPointF(x(end_value), area.bottom()))
+    painter.restore()
+
+
+class GapBar(QWidget):
+    """One gap bar."""
+
+    def __init__(self, gap: Gap | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._gap = gap or Gap(None)
+        theme.changed.connect(self.update)
+        self.set_gap(self._gap)
+
+    def set_gap(self, gap: Gap) -> None:
+        """Show a gap."""
+        self._gap = gap
+        self.setAccessibleName(gap.text)
+        self.setToolTip(gap.text)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(theme.px(WIDTH), theme.px(t.TABLE_ROW))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        paint_gap(painter, QRectF(self.rect()), self._gap)
+        painter.end()
+
+
+class GapBarDelegate(QStyledItemDelegate):
+    """Draws the `Gap` an item holds under `GAP_ROLE`."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        gap = index.data(GAP_ROLE)
+        if isinstance(gap, Gap):
+            paint_gap(painter, QRectF(option.rect), gap)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(theme.px(WIDTH), theme.px(t.TABLE_ROW))

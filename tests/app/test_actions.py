@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QProxyStyle
 
 from app.actions import Actions, match
 from app.context import create_context
-from app.dialogs.palette import CommandPalette
-from app.dialogs.shortcuts import ShortcutTable
+from app.dialogs.help import CommandPalette, ShortcutTable
 
 
 @pytest.fixture

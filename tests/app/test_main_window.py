@@ -14,9 +14,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from app.context import AppContext, create_context
 from app.main_window import FIRST_SIZE, MainWindow, PageSpec
 from app.services.theme import theme
-from app.widgets.buttons import PrimaryButton
-from app.widgets.chips import ChipButton
-from app.widgets.empty import EmptyState
+from app.widgets.buttons import ChipButton, PrimaryButton
+from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QRect, qWarning
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from app.dialogs.error import ErrorDialog, report_text
+from app.dialogs.sheet import ErrorDialog, report_text
 from app.services import crash, logs, platform
 from app.services import format as fmt
 from app.services.accessibility import announce, describe
@@ -27,7 +27,7 @@ from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
 from app.services.signals import SignalBridge
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
-from app.widgets.notice_strip import NoticeStrip
+from app.widgets.notices import NoticeStrip
 from core.errors import InputError, MismatchError
 from core.files import cache_home, data_home
 from core.verify import numbers

@@ -9,36 +9,31 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequ
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QScrollArea, QVBoxLayout, QWidget
 
-from app.dialogs.confirm import Choice, ask
-from app.dialogs.glossary import GlossaryDialog
+from app.dialogs.help import GlossaryDialog
+from app.dialogs.sheet import Choice, ask
 from app.services.glossary import TERMS
 from app.services.theme import theme
-from app.widgets.banner import Banner
 from app.widgets.buttons import (
+    STATE_ICONS,
+    Chip,
+    ChipButton,
     DestructiveButton,
     IconButton,
     PrimaryButton,
     SecondaryButton,
     Segmented,
+    StateChip,
     TextButton,
 )
-from app.widgets.cards import Card, SelectableCard
-from app.widgets.chips import STATE_ICONS, Chip, ChipButton, StateChip
-from app.widgets.collapsible import CollapsibleSection
-from app.widgets.drop import DropTarget
-from app.widgets.empty import EmptyState
-from app.widgets.facts import FactTable
-from app.widgets.flow import FlowLayout
+from app.widgets.cards import Card, CollapsibleSection, SelectableCard
 from app.widgets.focus_ring import FocusRing
-from app.widgets.form import ParameterForm
-from app.widgets.gap_bar import Gap, GapBar
-from app.widgets.labels import ElidedLabel, Label
-from app.widgets.number_field import NumberField
-from app.widgets.progress import ProgressLine
-from app.widgets.rail import Rail
-from app.widgets.rows import first_and_last_row
-from app.widgets.status_line import StatusLine
-from app.widgets.term import TermLabel, TermRow, heading
+from app.widgets.form import NumberField, ParameterForm
+from app.widgets.frame import Rail, StatusLine
+from app.widgets.labels import ElidedLabel, FactTable, Label, TermLabel, TermRow, heading
+from app.widgets.layout import FlowLayout, first_and_last_row
+from app.widgets.notices import Banner, EmptyState, ProgressLine
+from app.widgets.page import DropTarget
+from app.widgets.table import Gap, GapBar
 from core.parameters import Parameter
 from tests.core.invalid_values import invalid_values
 

@@ -25,7 +25,7 @@ from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import ProgressLine
 from core.files import ending, without_ending
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.dialogs.confirm import Choice, ask
+from app.dialogs.sheet import Choice, ask
 from app.dialogs.trust import with_trusted_code
 from app.pages.export.file_card import FileCard
 from app.pages.export.kept_card import KeptCard, removed_words
@@ -18,15 +18,13 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import gone
 from app.services.theme import theme
-from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
-from app.widgets.empty import EmptyState
-from app.widgets.labels import caption
+from app.widgets.labels import TermRow, caption
+from app.widgets.layout import scrolling
+from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, describe_run
-from app.widgets.scroll import scrolling
-from app.widgets.term import TermRow
 from core.errors import AppError, TargetExistsError
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.cards import Card
-from app.widgets.check_header import CheckHeader
-from app.widgets.table import set_up_table
+from app.widgets.table import CheckHeader, set_up_table
 
 WIDTHS = ((TRAIN, 58), (TEST, 56), (ACCURACY, 74), (FORGET, 28))
 WIDE = 330  # from this width on the table also shows how many images there are to test

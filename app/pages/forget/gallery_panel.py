@@ -8,8 +8,8 @@ from app.models.gallery import GalleryModel
 from app.pages.forget.gallery_view import GalleryView
 from app.services import tokens as t
 from app.widgets.cards import Card
-from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
+from app.widgets.notices import EmptyState
 from app.workers.thumbnails import Thumbnails
 
 HINT = (

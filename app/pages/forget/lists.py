@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.dialogs.files import LISTS, ask_list
-from app.dialogs.forget_list import ForgetListSheet
+from app.dialogs.selection import ForgetListSheet
+from app.dialogs.sheet import LISTS, ask_list
 from app.services import format as fmt
 from app.services.opening import explain
 

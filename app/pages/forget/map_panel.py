@@ -10,8 +10,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import IconButton, Segmented
 from app.widgets.cards import Card
-from app.widgets.empty import EmptyState
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import EmptyState, ProgressLine
 
 PCA, TSNE = "pca", "tsne"
 NOT_YET = "A map of the images appears here once the model was measured on them."

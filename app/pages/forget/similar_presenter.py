@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.dialogs.similar import SimilarSheet
+from app.dialogs.selection import SimilarSheet
 from app.models.gallery import Images
 from app.pages.forget.similar_card import SimilarCard
 from app.services.opening import explain

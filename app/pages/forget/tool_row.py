@@ -15,7 +15,7 @@ from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import IconButton, SecondaryButton
-from app.widgets.rows import first_and_last_row
+from app.widgets.layout import first_and_last_row
 
 PARTS = (("train", "Training images"), ("test", "Test images"))
 ANSWERS = (("all", "Right and wrong"), ("right", "Right answers"), ("wrong", "Wrong answers"))

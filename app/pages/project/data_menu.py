@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.dialogs.files import ask_data_file, ask_data_folder
+from app.dialogs.sheet import ask_data_file, ask_data_folder
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -10,14 +10,11 @@ from app.models.tables import ArrangedRows
 from app.pages.project.sample_strip import ROW_HEIGHT, SampleStrip
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.banner import Banner
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.empty import EmptyState
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.progress import ProgressLine
-from app.widgets.sort_header import SortHeader
-from app.widgets.table import set_up_table
+from app.widgets.notices import Banner, EmptyState, ProgressLine
+from app.widgets.table import SortHeader, set_up_table
 from app.workers.thumbnails import Thumbnails
 
 NOTHING_OPEN = "Open a model and its data to see which output stands for which class, and how often it is right."

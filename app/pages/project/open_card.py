@@ -15,11 +15,9 @@ from app.services.glossary import term_of
 from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
-from app.widgets.drop import DropTarget, Judge
-from app.widgets.empty import EmptyState
-from app.widgets.facts import FactTable
-from app.widgets.labels import Label
-from app.widgets.progress import ProgressLine
+from app.widgets.labels import FactTable, Label
+from app.widgets.notices import EmptyState, ProgressLine
+from app.widgets.page import DropTarget, Judge
 
 HEIGHT = 240
 MENU_CHARACTERS = 60

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
-from app.dialogs.files import ask_model
+from app.dialogs.sheet import ask_model
 from app.pages.project.data_menu import DataMenu
 from app.pages.project.facts import data_facts, model_facts
 from app.pages.project.questions import Questions

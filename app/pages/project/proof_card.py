@@ -15,7 +15,7 @@ from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.scroll import scrolling
+from app.widgets.layout import scrolling
 
 if TYPE_CHECKING:
     from core.session.attempts import Attempt, Trial

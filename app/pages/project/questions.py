@@ -14,10 +14,9 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
-from app.dialogs.files import ALL_FILES, ask_file
 from app.dialogs.no_test_part import NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
-from app.dialogs.sheet import Sheet
+from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
 from app.pages.project.facts import entry
 from app.services import format as fmt

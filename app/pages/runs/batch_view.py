@@ -23,17 +23,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.files import ask_batch
+from app.dialogs.sheet import ask_batch
 from app.models import batch_table as columns
 from app.models.batch_table import OUTCOMES, BatchTableModel
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import ChipButton, SecondaryButton, TextButton
 from app.widgets.cards import Card
-from app.widgets.chips import ChipButton
-from app.widgets.empty import EmptyState
 from app.widgets.labels import Label, caption
+from app.widgets.notices import EmptyState
 from app.widgets.table import set_up_table
 from core.runs.folder import RunFolder
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.files import ask_run
+from app.dialogs.sheet import ask_run
 from app.models import run_table as columns
 from app.models.run_table import PATH_ROLE, RunFilter, RunTableModel
 from app.pages.runs import rules
@@ -30,15 +30,12 @@ from app.services import tokens as t
 from app.services.resuming import resume
 from app.services.run_library import DELETING, RunRow
 from app.services.theme import theme
-from app.widgets.buttons import DestructiveButton, PrimaryButton, SecondaryButton
+from app.widgets.buttons import ChipButton, DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.chips import ChipButton
-from app.widgets.column_menu import ColumnMenu
-from app.widgets.empty import EmptyState
+from app.widgets.labels import TermRow
+from app.widgets.notices import EmptyState
 from app.widgets.page import Page
-from app.widgets.sort_header import SortHeader
-from app.widgets.table import set_up_table
-from app.widgets.term import TermRow
+from app.widgets.table import ColumnMenu, SortHeader, set_up_table
 from core.errors import AppError
 from core.job import Job
 from core.runs.folder import RunFolder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QFile, QObject
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.confirm import Choice, ask
+from app.dialogs.sheet import Choice, ask
 from app.services import format as fmt
 from app.workers.opening_job import Request
 from core.errors import AmbiguousEntryError, AppError, NoTestPartError, UnsafeFileError

@@ -14,10 +14,9 @@ from app.services import format as fmt
 from app.services import method_words as words
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.cards import Card
-from app.widgets.collapsible import CollapsibleSection
+from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.labels import Label
-from app.widgets.scroll import scrolling
+from app.widgets.layout import scrolling
 
 if TYPE_CHECKING:
     from core.session.planning import Choice

@@ -13,7 +13,7 @@ from app.pages.unlearn.second_run import SecondRun
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
-from app.widgets.empty import EmptyState
+from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, matches
 

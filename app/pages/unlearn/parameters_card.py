@@ -21,12 +21,10 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
 from app.widgets.buttons import TextButton
-from app.widgets.cards import Card
-from app.widgets.collapsible import CollapsibleSection
-from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm
+from app.widgets.cards import Card, CollapsibleSection
+from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, pad_spin_box
 from app.widgets.labels import Label, section, separator
-from app.widgets.number_field import pad_spin_box
-from app.widgets.scroll import scrolling
+from app.widgets.layout import scrolling
 from core.errors import AppError
 from core.seeds import parse_seeds
 

@@ -12,10 +12,8 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
 from app.widgets.cards import Card
-from app.widgets.facts import FactTable
-from app.widgets.labels import Label, section
-from app.widgets.scroll import scrolling
-from app.widgets.term import heading
+from app.widgets.labels import FactTable, Label, heading, section
+from app.widgets.layout import scrolling
 
 if TYPE_CHECKING:
     from core.session.planning import Estimate

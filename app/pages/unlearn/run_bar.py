@@ -14,11 +14,10 @@ from app.services import run_words as words
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
-from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton, TextButton
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton, StateChip, TextButton
 from app.widgets.cards import Card
-from app.widgets.chips import StateChip
 from app.widgets.labels import ElidedLabel, Label
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import ProgressLine
 from core.events import State
 
 if TYPE_CHECKING:

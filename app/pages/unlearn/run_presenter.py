@@ -150,7 +150,7 @@ class RunPresenter(QObject):
         return " ".join(part for part in (run.error, run.hint) if part), "error", [details]
 
     def _show_details(self, run: LiveRun) -> None:
-        from app.dialogs.error import ErrorDialog
+        from app.dialogs.sheet import ErrorDialog
 
         notification = Notification(run.error or "The run failed", "error", run.hint, run.details)
         ErrorDialog(notification, self._view.window()).open()

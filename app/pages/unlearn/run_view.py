@@ -11,7 +11,7 @@ from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.time_slider import TimeSlider
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.banner import Banner, Severity
+from app.widgets.notices import Banner, Severity
 
 BannerText = tuple[str, Severity, list[tuple[str, Callable[[], object]]]]
 MOST_BANNERS = 2

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from app.pages.unlearn.run_view import RunView
-from app.widgets.chips import ChipButton
+from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
 from core.errors import AppError
 from core.runs.folder import RunFolder

@@ -13,8 +13,7 @@ from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.buttons import IconButton, TextButton
-from app.widgets.chips import ChipButton
+from app.widgets.buttons import ChipButton, IconButton, TextButton
 from app.widgets.labels import Label
 
 REPLAY_MS = 8000  # a whole run again, however long it was, at the usual speed

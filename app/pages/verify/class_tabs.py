@@ -18,8 +18,8 @@ from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
-from app.widgets.empty import EmptyState
 from app.widgets.labels import Label, caption
+from app.widgets.notices import EmptyState
 
 _BAR, _NAME, _VALUE = 7, 96, 52  # heights and widths in logical pixels
 

@@ -15,8 +15,8 @@ from app.plots.run_scatter import Dot, RunScatter
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.tokens import MODELS, RUN_SYMBOLS, SeriesStyle
-from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
+from app.widgets.notices import EmptyState
 from app.widgets.table import set_up_table
 
 Comparison = Mapping[str, Any]

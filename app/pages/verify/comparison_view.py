@@ -15,11 +15,10 @@ from app.pages.verify.comparison_tree import ComparisonTree
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.banner import Banner
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import ChipButton, SecondaryButton, TextButton
 from app.widgets.cards import Card
-from app.widgets.chips import ChipButton
 from app.widgets.labels import Label, caption
+from app.widgets.notices import Banner
 from core.verify.table import PUBLISHED
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import Segmented
-from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
+from app.widgets.notices import EmptyState
 from core.verify.plots import describe_attack, describe_relearning
 
 CURVES = ("original", "unlearned", "retrained")  # a head-only edit has the original's features, bit for bit

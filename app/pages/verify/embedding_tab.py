@@ -20,9 +20,8 @@ from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
 from app.widgets.buttons import Segmented
-from app.widgets.empty import EmptyState
 from app.widgets.labels import Label, caption
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import EmptyState, ProgressLine
 from app.workers.thumbnails import thumbnail
 
 if TYPE_CHECKING:

@@ -26,10 +26,10 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
-from app.widgets.chips import ChipButton
-from app.widgets.gap_bar import GapBarDelegate
+from app.widgets.buttons import ChipButton
 from app.widgets.labels import Label, caption
-from app.widgets.rows import first_and_last_row
+from app.widgets.layout import first_and_last_row
+from app.widgets.table import GapBarDelegate
 from core.verify.table import TableRow
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from app.dialogs.files import ALL_FILES, ask_file
+from app.dialogs.sheet import ALL_FILES, ask_file
 from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.verify.comparison_view import Comparing, ComparisonView
 from app.pages.verify.measures import MeasuresView, ModelsRow
@@ -23,13 +23,12 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import gone
 from app.services.theme import theme
-from app.widgets.banner import Banner
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
-from app.widgets.empty import EmptyState
+from app.widgets.labels import TermRow
+from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips
-from app.widgets.term import TermRow
 from core.errors import AppError
 from core.runs.folder import REPORT_HTML, RunFolder
 

@@ -12,8 +12,8 @@ from app.pages.verify.curves import ProfilePlot, RelearningTab, RocTab, SpectraT
 from app.pages.verify.embedding_tab import EmbeddingTab
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.empty import EmptyState
 from app.widgets.labels import caption
+from app.widgets.notices import EmptyState
 from core.errors import AppError, StoppedError
 from core.verify.table import NO_ALIGNMENT
 

@@ -15,7 +15,7 @@ from app.services.theme import theme
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import Label, caption
-from app.widgets.progress import ProgressLine
+from app.widgets.notices import ProgressLine
 from core.events import State
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.forget_list import ForgetListSheet, details, sentences
+from app.dialogs.selection import ForgetListSheet, details, sentences
 from core.session.forget_lists import ListMatch, Unmatched
 
 

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.sheet import ConfirmDialog
 from app.pages.export import ExportPage, create
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
 from app.pages.export.presenter import read_facts

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 
-from app.dialogs.similar import SimilarSheet
+from app.dialogs.selection import SimilarSheet
 from core.data.dataset import ImageSet
 from core.data.duplicates import Duplicates
 from core.likeness import LEVELS, SAME

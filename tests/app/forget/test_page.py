@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.dialogs.forget_list import ForgetListSheet
+from app.dialogs.selection import ForgetListSheet
 from app.models.class_table import NAME, TRAIN, ClassTableModel
 from app.models.gallery import Wanted
 from app.pages.forget.class_panel import ClassPanel

@@ -12,9 +12,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit,
 
 from app.dialogs.architecture import ArchitectureDialog, EntryDialog
 from app.dialogs.class_order import ClassOrderDialog
-from app.dialogs.confirm import ConfirmDialog
 from app.dialogs.no_test_part import NoTestPartDialog
-from app.dialogs.sheet import Sheet
+from app.dialogs.sheet import ConfirmDialog, Sheet
 from app.services.theme import theme
 from core.files import write_json
 from core.models.architectures import ModelSpec, build_model

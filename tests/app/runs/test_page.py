@@ -12,13 +12,13 @@ import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QTableView
 
-from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.sheet import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.run_actions import delete
 from app.services.resuming import resume
-from app.widgets.column_menu import ColumnMenu
-from app.widgets.status_line import StatusLine
+from app.widgets.frame import StatusLine
+from app.widgets.table import ColumnMenu
 from core.errors import UnsafeFileError
 from core.models.formats import write_safetensors
 from core.models.trust import Trust

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from app.dialogs import close_run
 from app.dialogs.close_run import RunCloseGuard
-from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.sheet import ConfirmDialog
 from app.main_window import MainWindow
 from app.run_wiring import install_runs
 from core.events import State

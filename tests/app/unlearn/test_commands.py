@@ -10,8 +10,8 @@ import pytest
 
 from app.services.run_commands import RunCommands
 from app.services.run_status import RunStatus
+from app.widgets.frame import StatusLine
 from app.widgets.run_chips import describe_run
-from app.widgets.status_line import StatusLine
 from core.events import State
 from core.runs.folder import MODEL, RunFolder
 from tests.app.scripted import Script, Stepped, job

@@ -8,11 +8,11 @@ import threading
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.sheet import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
 from app.services import run_words as words
 from app.services.reference_markers import Marker
-from app.widgets.term import TermLabel
+from app.widgets.labels import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
 from core.events import State

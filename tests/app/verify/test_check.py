@@ -7,7 +7,7 @@ import torch
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.context import AppContext, create_context
-from app.dialogs.confirm import ConfirmDialog
+from app.dialogs.sheet import ConfirmDialog
 from app.pages.verify import create
 from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController

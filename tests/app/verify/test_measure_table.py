@@ -7,7 +7,7 @@ from PySide6.QtCore import QModelIndex, Qt
 
 from app.models.measure_table import GAP_COLUMN, KIND_ROLE, MeasureTable, written
 from app.services import format as fmt
-from app.widgets.gap_bar import GAP_ROLE
+from app.widgets.table import GAP_ROLE
 from core.verify.table import COLUMNS, NO_RETRAINED, TRAINED_ON, measure_rows
 from tests.app.verify.reports import bare_report, full_report
 
