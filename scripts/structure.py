@@ -1,25 +1,28 @@
-"""How large core is, and through how many of its files a walk leads: figures of the structure, counted from the code.
+"""How large core and app are, and through how many of their files a walk leads: figures counted from the code.
 
-python -m scripts.structure [--json] [--sizes]
+python -m scripts.structure [--json] [--sizes] [--core | --app]
 
 Sizes are tokens of code as Python's tokenizer reads them, without comments, docstrings, newlines and indents, so that
 neither wrapping nor explaining changes them. A walk is one thing the program does, run for real on the digits; it
-counts the files of core with a function entered (not what an import runs), the functions, and the moves: calls from
-one file of core into another. docs/development.md says how to read them.
+counts the files of core (of app in the walks of the window, and its own thread alone) with a function entered, not what
+an import runs; the functions; and the moves: calls from one of those files into another. docs/development.md says how
+to read them.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import inspect
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = ROOT / "core"
+CORE, APP = ROOT / "core", ROOT / "app"
 LAYOUT = frozenset({tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER})
 BETWEEN = frozenset({tokenize.NL, tokenize.COMMENT})
 STEP = 12  # which step of the SCRUB run is looked at: inside a stage, with every cache filled
@@ -48,13 +51,15 @@ def tokens_of(path: Path) -> int:
     return count
 
 
-def sizes() -> dict[str, dict[str, int]]:
-    """Return tokens, files and the lines of the longest file of each folder of core, and of all ("core")."""
+def sizes(root: Path = CORE) -> dict[str, dict[str, int]]:
+    """Return tokens, files and the lines of the longest file of each folder of `root`, and of all by its name."""
     rows: dict[str, dict[str, int]] = {}
-    for path in sorted(CORE.rglob("*.py")):
-        inside = path.relative_to(CORE).parts
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root).parts[:-1]
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        for name in ("core", f"core/{inside[0]}" if len(inside) > 1 else "core/*.py"):
+        # The pages of app are as large as whole folders of core.
+        folder = "/".join(inside[: 2 if inside[:1] == ("pages",) else 1]) or "*.py"
+        for name in (root.name, f"{root.name}/{folder}"):
             row = rows.setdefault(name, {"tokens": 0, "files": 0, "longest": 0})
             row["tokens"] += tokens_of(path)
             row["files"] += 1
@@ -62,29 +67,61 @@ def sizes() -> dict[str, dict[str, int]]:
     return rows
 
 
+def imports(root: Path) -> dict[str, set[str]]:
+    """Return what each module of a package imports of that package, for type checkers alone and in functions too."""
+    paths = {".".join(path.relative_to(root.parent).with_suffix("").parts): path for path in root.rglob("*.py")}
+    modules = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    found: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                parts = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= {part if part in modules else node.module for part in parts}
+    return {name: (wanted & set(modules)) - {name} for name, wanted in found.items()}
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import one another, directly or by way of others, each sorted."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    behind = {name: reached(name) for name in graph}
+    groups = {tuple(sorted(other for other in behind[name] if name in behind[other])) for name in graph}
+    return sorted(list(group) for group in groups if len(group) > 1)
+
+
 @dataclass
 class Walk:
-    """The functions of core that were entered, and the calls from one of its files into another."""
+    """The functions of a package that were entered, and the calls from one of its files into another."""
 
     functions: set[CodeType] = field(default_factory=set)
     moves: int = 0
+    root: Path = CORE
+
+    def holds(self, code: CodeType) -> bool:
+        """Whether code is a function of the package; bodies of modules and classes are what an import runs."""
+        function = code.co_flags & inspect.CO_OPTIMIZED
+        return bool(function) and code.co_filename.startswith(str(self.root)) and not code.co_name.startswith("<")
 
     def enter(self, code: CodeType, caller: FrameType | None) -> None:
         """Note a call."""
         self.functions.add(code)
-        if caller is not None and _in_core(caller.f_code) and caller.f_code.co_filename != code.co_filename:
+        if caller is not None and self.holds(caller.f_code) and caller.f_code.co_filename != code.co_filename:
             self.moves += 1
 
     def figures(self) -> dict[str, int]:
         """Return the counts of files, functions and moves."""
         files = {code.co_filename for code in self.functions}
         return {"files": len(files), "functions": len(self.functions), "moves": self.moves}
-
-
-def _in_core(code: CodeType) -> bool:
-    """Whether code is a function of core; bodies of modules and classes are what an import runs."""
-    function = code.co_flags & inspect.CO_OPTIMIZED
-    return bool(function) and code.co_filename.startswith(str(CORE)) and not code.co_name.startswith("<")
 
 
 @contextmanager
@@ -95,7 +132,7 @@ def walking(walk: Walk, inside: str = "", number: int = 1) -> Iterator[None]:
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         nonlocal calls, within
-        if not _in_core(frame.f_code):
+        if not walk.holds(frame.f_code):
             return
         if event == "call":
             if inside and within is None and frame.f_code.co_name == inside:
@@ -145,6 +182,15 @@ def walks() -> dict[str, dict[str, int]]:
         return rows
 
 
+def _window_walks() -> dict[str, dict[str, int]]:
+    """Return the walks of the window; in a process of its own, as the window's thread is the first of one."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.window_walks"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
+    )
+    walks: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
+    return walks
+
+
 def _command(*arguments: str) -> None:
     """Run a subcommand in this process without its output. Raises RuntimeError where it fails."""
     from core.cli import main
@@ -169,12 +215,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.structure", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--sizes", action="store_true", help="sizes alone: nothing is run")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--core", action="store_true", help="core alone")
+    one.add_argument("--app", action="store_true", help="the window alone")
     options = parser.parse_args()
-    figures = {"sizes": sizes(), **({} if options.sizes else {"walks": walks()})}
+    figures: dict[str, dict[str, dict[str, int]]] = {"sizes": {}, "walks": {}}
+    if not options.app:
+        figures["sizes"] |= sizes()
+        figures["walks"] |= {} if options.sizes else walks()
+    if not options.core:
+        figures["sizes"] |= sizes(APP)
+        figures["walks"] |= {} if options.sizes else _window_walks()
     if options.json:
         print(json.dumps(figures, indent=2))
         return
-    for title, rows in (("size", figures["sizes"]), ("walk", figures.get("walks"))):
+    for title, rows in (("size", figures["sizes"]), ("walk", figures["walks"])):
         if rows:
             Console(width=80).print(_table(title, rows))
 

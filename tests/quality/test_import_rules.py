@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from scripts.structure import APP, cycles, imports
+
 WITHOUT_QT = ROOT / "tests" / "quality" / "without_qt"
+# Of cycles that are being taken apart, one module each.
+TAKEN_APART = {"app.context", "app.pages.project.page", "app.pages.forget.page", "app.plots.base"}
 HEAVY = ("torch", "torchvision", "scipy", "sklearn", "numpy", "PIL", "PySide6", "pyqtgraph")
 
 
@@ -35,6 +39,16 @@ def test_import_contracts_hold():
     command = Path(sys.executable).parent / "lint-imports"
     result = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
+
+
+def test_no_modules_of_the_window_import_one_another():
+    found = [group for group in cycles(imports(APP)) if not TAKEN_APART & set(group)]
+    assert found == []
+
+
+def test_cycles_are_found_also_over_others():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"f"}, "f": {"e"}}
+    assert cycles(graph) == [["a", "b", "c"], ["e", "f"]]
 
 
 def test_main_imports_nothing_heavy():

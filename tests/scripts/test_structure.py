@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scripts import structure
+import pytest
+
+from scripts import structure, window_walks
 
 SOURCE = '''"""Words of a module."""
 
@@ -27,11 +29,38 @@ def test_tokens_are_those_of_code_alone(tmp_path):
     assert structure.tokens_of(file) == 3 + 6 + 3 + 6
 
 
-def test_sizes_add_up_over_the_folders():
-    rows = structure.sizes()
-    whole = rows.pop("core")
+@pytest.mark.parametrize("root", [structure.CORE, structure.APP])
+def test_sizes_add_up_over_the_folders(root):
+    rows = structure.sizes(root)
+    whole = rows.pop(root.name)
     assert whole["tokens"] == sum(row["tokens"] for row in rows.values())
-    assert whole["files"] == sum(row["files"] for row in rows.values()) == len(list(structure.CORE.rglob("*.py")))
+    assert whole["files"] == sum(row["files"] for row in rows.values()) == len(list(root.rglob("*.py")))
+
+
+def test_imports_are_seen_wherever_they_stand(tmp_path):
+    package = tmp_path / "things"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def later():\n    from things import b\n    from things.c import X\n")
+    (package / "b.py").write_text("import sys\nimport things.c\n")
+    (package / "c.py").write_text("if False:\n    from things.b import Y\nX = 1\n")
+    found = structure.imports(package)
+    assert found == {"things": set(), "things.a": {"things.b", "things.c"}, "things.b": {"things.c"},
+                     "things.c": {"things.b"}}  # fmt: skip
+
+
+def test_a_walk_of_the_window_leaves_painting_out():
+    from app.services import format as fmt
+
+    def paintEvent():
+        fmt.size(10)
+
+    walk = structure.Walk(root=structure.APP)
+    with window_walks.in_the_window(walk):
+        paintEvent()
+        fmt.images(2)
+    names = {code.co_name for code in walk.functions}
+    assert "images" in names and "size" not in names
 
 
 def test_a_walk_counts_files_functions_and_moves_of_core():
