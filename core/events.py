@@ -6,12 +6,15 @@ Accuracies and ratios are 0..1; a value that could not be taken is None. An even
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 Tell = Callable[[str, int, int], object]
 """Told what goes on, how much of it is done, and of how much (0: not known). May raise to interrupt the work."""
@@ -137,6 +140,44 @@ class SpectrumMeasured(Event, frozen=True, kw_only=True, tag="spectrum"):
     retain_norm: float | None
 
 
+class FeatureMap(Event, frozen=True, kw_only=True, tag="feature_map"):
+    """The images that `features_moved` follows and the fixed plane they are seen in; sent again on a resume.
+
+    A point is (feature - centre) @ axes / radius, with the plane of the model that the run starts from.
+    """
+
+    counts: dict[str, int]  # points by set, in the order they stand in: retain ones first
+    ids: list[int]  # of the images: positions in the training part for sets ending in "train", else in the test part
+    labels: list[str]  # the images' class names
+    channels: int  # C, of a feature
+    centre: str  # base64 of little-endian float32: (C,)
+    axes: str  # the same: (C, 2), orthonormal columns
+    radius: float  # root mean square distance of the points from the centre in the plane, at the start
+    points: str  # where they are at the start, packed as in `features_moved`
+    share: float | None  # of the features' variance that lies in the plane, at the start
+
+    @property
+    def forget_from(self) -> int:
+        """The position of the first point that is to be forgotten."""
+        return sum(count for name, count in self.counts.items() if name.startswith("retain"))
+
+    def coordinates(self) -> NDArray[np.float32]:
+        """Return where the points are at the start, (n, 2)."""
+        return unpack_points(self.points)
+
+
+class FeaturesMoved(Event, frozen=True, kw_only=True, tag="features_moved"):
+    """Where the points of the latest `feature_map` are now; with whole classes, what energy retain directions hold."""
+
+    points: str  # base64 of little-endian int16, (n, 2), in thousandths of the radius; -32768 is no number
+    share: float | None  # of the features' variance that lies in the plane
+    forget_energy: list[float] = []  # share of the forget features' energy in each of the leading retain directions
+
+    def coordinates(self) -> NDArray[np.float32]:
+        """Return the points, (n, 2), NaN where a feature is not finite."""
+        return unpack_points(self.points)
+
+
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
     """A resumable checkpoint is on disk."""
 
@@ -202,6 +243,8 @@ _ANY = (
     | Evaluation
     | AlignmentMeasured
     | SpectrumMeasured
+    | FeatureMap
+    | FeaturesMoved
     | CheckpointSaved
     | Resources
     | Log
@@ -220,3 +263,21 @@ def from_dict(data: dict[str, Any]) -> Event | None:
         return msgspec.convert(data, _ANY)
     except msgspec.ValidationError:
         return None
+
+
+# --- points of a feature map ---------------------------------------------------------------------------------------
+
+POINT_UNIT = 1000  # steps of a packed coordinate in one radius
+_NO_NUMBER, _FARTHEST = -(2**15), 2**15 - 1
+
+
+def pack_points(points: NDArray[np.floating]) -> str:
+    """Return points (n, 2) as an event holds them: to a thousandth, cut off at 32 radii."""
+    steps = np.where(np.isfinite(points), np.clip(np.rint(points * POINT_UNIT), -_FARTHEST, _FARTHEST), _NO_NUMBER)
+    return base64.b64encode(steps.astype("<i2").tobytes()).decode()
+
+
+def unpack_points(packed: str) -> NDArray[np.float32]:
+    """Return the points (n, 2) that an event holds."""
+    steps = np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2)
+    return np.where(steps == _NO_NUMBER, np.nan, steps / POINT_UNIT).astype(np.float32)

@@ -13,21 +13,26 @@ import torch
 
 from core.data.splits import SETS, stratified
 from core.engine.experiment import Experiment
-from core.engine.outputs import collect
+from core.engine.feature_map import FeatureMapper
+from core.engine.outputs import FullOutputs, collect
 from core.events import AlignmentMeasured, Evaluation, Event, SpectrumMeasured
 from core.metrics.accuracy import accuracy, mean_loss, predicted_shares
-from core.metrics.spaces import FeatureSpace, measure_alignment, measure_spectra
+from core.metrics.spaces import FeatureSpace, energy_in_directions, measure_alignment, measure_spectra
 from core.models.tap import SetOutputs
 
 SMALLEST, LARGEST = 256, 2000  # samples a set; between them twice as many as features, for a Gram of full rank
+DIRECTIONS = 32  # leading retain directions whose energy is told at least, or twice the classes that stay
 HISTOGRAM_SAMPLES = 500  # losses sent along for the histograms of sample forgetting
 
 
 class Monitor:
     """Evaluates as often as its budget allows, and always at the first and the last step."""
 
-    def __init__(self, experiment: Experiment, budget: float) -> None:
-        """`budget`: largest share of the time between first and last step, 0..1; 0 evaluates at the ends only."""
+    def __init__(self, experiment: Experiment, budget: float, start: FullOutputs | None = None) -> None:
+        """`budget`: largest share of the time between first and last step, 0..1; 0 evaluates at the ends only.
+
+        `start`: outputs of the model that the run starts from, in whose features the feature map is laid out.
+        """
         self._experiment = experiment
         self._budget = budget
         size = max(SMALLEST, min(LARGEST, 2 * experiment.model.feature_dim))
@@ -35,6 +40,8 @@ class Monitor:
         self._subsets = {
             name: stratified(experiment.store(name).labels.cpu(), getattr(splits, name), size, seed=0) for name in SETS
         }
+        self._mapper = FeatureMapper.of(experiment, self._subsets, start) if start is not None else None
+        self._laid_out = False  # whether the feature map of this stretch of the run is told
         self.spent = 0.0  # seconds between first and last step
         self._cost = 0.0  # seconds of the latest evaluation
 
@@ -50,7 +57,10 @@ class Monitor:
             name: collect(experiment.model, experiment.store(name), ids, experiment.precision)
             for name, ids in self._subsets.items()
         }
-        events = events_of(experiment, outputs, step, "subset")
+        events = events_of(experiment, outputs, step, "subset", self._mapper)
+        if self._mapper is not None and not self._laid_out:
+            events.insert(0, self._mapper.laid_out(step))
+            self._laid_out = True
         self._cost = time.perf_counter() - began
         if charged:
             self.spent += self._cost
@@ -72,8 +82,17 @@ class Unwatched(Monitor):
         return []
 
 
-def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int, scope: str) -> list[Event]:
-    """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum."""
+def events_of(
+    experiment: Experiment,
+    outputs: dict[str, SetOutputs],
+    step: int,
+    scope: str,
+    mapper: FeatureMapper | None = None,
+) -> list[Event]:
+    """Turn outputs of the four sets into an evaluation, an alignment (whole classes only) and a spectrum.
+
+    With `mapper`, which knows the samples in `outputs`, also into where they are on the feature map.
+    """
     common: dict[str, Any] = {"run": experiment.run_id, "step": step, "time": time.time()}
     retain, forget = outputs["retain_train"], outputs["forget_train"]
     unseen = outputs["forget_test"]
@@ -98,6 +117,7 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
     if not len(forget) or not len(retain):
         return events
     retain_space, forget_space = FeatureSpace.of(retain.features), FeatureSpace.of(forget.features)
+    forget_energy: list[float] = []
     if by_class:
         whole = torch.isin(forget.labels, torch.tensor(experiment.splits.forget_classes))
         of_classes = forget_space if bool(whole.all()) else FeatureSpace.of(forget.features[whole])
@@ -107,9 +127,14 @@ def events_of(experiment: Experiment, outputs: dict[str, SetOutputs], step: int,
             values = alignment.as_dict()
             del values["at_energy"]
             events.append(AlignmentMeasured(**common, scope=scope, **values))
+            if mapper is not None and of_classes is not None and retain_space is not None:
+                shares = energy_in_directions(of_classes, retain_space, max(2 * k, DIRECTIONS))
+                forget_energy = [round(share, 6) for share in shares]
     spectra = measure_spectra(forget_space, retain_space)
     if spectra is not None:
         events.append(SpectrumMeasured(**common, scope=scope, **spectra.as_dict()))
+    if mapper is not None:
+        events.append(mapper.moved(outputs, step, forget_energy))
     return events
 
 

@@ -296,6 +296,19 @@ def sample_energy(forget: FeatureSpace, basis: Tensor) -> float | None:
     return shares / counted if counted else None
 
 
+def energy_in_directions(forget: FeatureSpace, retain: FeatureSpace, count: int) -> list[float]:
+    """Return the share (0..1) of the forget features' energy in each of the `count` leading retain directions.
+
+    That is u_jᵀ G_f u_j / tr G_f; over all C directions the shares sum to 1. Empty for features without energy.
+    """
+    total = float(forget.gram.trace())
+    if not total > 0:
+        return []
+    leading = retain.eigen[1][:, :count]
+    shares: list[float] = ((forget.gram @ leading) * leading).sum(0).clamp_min(0.0).div(total).tolist()
+    return shares
+
+
 def alignment_influence(forget: FeatureSpace, retain: FeatureSpace, k: int) -> NDArray[np.float64]:
     """Return each forget sample's influence on DA at `k`, (n,): the derivative of DA by the sample's weight.
 

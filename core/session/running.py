@@ -138,7 +138,7 @@ class _Runner:
         engine = Engine(
             experiment,
             self._control,
-            Monitor(experiment, job.monitoring_budget),
+            Monitor(experiment, job.monitoring_budget, start),
             save=lambda state: save_checkpoint(self._folder, state),
             checkpoint_seconds=job.checkpoint_seconds,
         )

@@ -10,6 +10,8 @@ from core.events import (
     CheckpointSaved,
     Evaluation,
     Event,
+    FeatureMap,
+    FeaturesMoved,
     Log,
     PhaseChanged,
     Progress,
@@ -20,6 +22,7 @@ from core.events import (
     SpectrumMeasured,
     StepMetrics,
     from_dict,
+    pack_points,
 )
 from core.files import dumps, loads
 
@@ -52,6 +55,14 @@ LINES = [
                       forget_norm=2.0, retain_norm=0.1),
      '{"type":"spectrum","run":"r","step":3,"time":1.5,"scope":"full","retain":[2.0,1e-300],"forget":[3.0]'
      ',"retain_rank":1.5,"forget_rank":null,"forget_norm":2.0,"retain_norm":0.1}'),
+    (FeatureMap(**AT, counts={"retain_test": 1, "forget_test": 1}, ids=[4, 0], labels=["a", "b"], channels=2,
+                centre="AACAPwAAAAA=", axes="AACAPwAAAAAAAAAAAACAPw==", radius=2.0, points="6AMY/AAAAIA=", share=0.5),
+     '{"type":"feature_map","run":"r","step":3,"time":1.5,"counts":{"retain_test":1,"forget_test":1},"ids"'
+     ':[4,0],"labels":["a","b"],"channels":2,"centre":"AACAPwAAAAA=","axes":"AACAPwAAAAAAAAAAAACAPw==","ra'
+     'dius":2.0,"points":"6AMY/AAAAIA=","share":0.5}'),
+    (FeaturesMoved(**AT, points="6AMY/AAAAIA=", share=None, forget_energy=[0.75, 0.25]),
+     '{"type":"features_moved","run":"r","step":3,"time":1.5,"points":"6AMY/AAAAIA=","share":null,"forget_'
+     'energy":[0.75,0.25]}'),
     (CheckpointSaved(**AT, path="checkpoints/step-000000003.pt", bytes=2**40, seconds=0.1),
      '{"type":"checkpoint_saved","run":"r","step":3,"time":1.5,"path":"checkpoints/step-000000003.pt","byt'
      'es":1099511627776,"seconds":0.1}'),
@@ -93,3 +104,16 @@ def test_an_event_of_wrong_types_is_no_event(change):
 
 def test_progress_is_an_event_with_a_name_of_its_own():
     assert Progress(**AT, what="Loading", done=1, total=2).type == "progress"
+
+
+def test_points_of_a_map_are_packed_to_a_thousandth_and_cut_off_far_away():
+    points = np.array([[1.0, -1.0], [0.0, np.nan], [0.12345, 99.0], [-np.inf, -99.0]])
+    event = FeaturesMoved(**AT, points=pack_points(points), share=0.5)
+    expected = [[1.0, -1.0], [0.0, np.nan], [0.123, 32.767], [np.nan, -32.767]]
+    np.testing.assert_allclose(event.coordinates(), expected, atol=1e-6)
+    assert FeaturesMoved(**AT, points="6AMY/AAAAIA=", share=None).coordinates()[0].tolist() == [1.0, -1.0]
+    # As docs/formats.md has it for scripts that read the file.
+    import base64
+
+    steps = np.frombuffer(base64.b64decode(event.points), "<i2").reshape(-1, 2)
+    assert (steps[0] / 1000).tolist() == [1.0, -1.0]

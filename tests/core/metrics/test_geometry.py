@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.metrics.geometry import orthogonal_fit, principal_projection, turned_projection
+from core.metrics.geometry import (
+    fitted_points,
+    orthogonal_fit,
+    principal_plane,
+    principal_projection,
+    turned_projection,
+)
 
 torch.set_num_threads(1)
 
@@ -106,3 +112,53 @@ def test_features_that_are_not_finite_are_refused(clusters):
     broken[3, 1] = float("nan")
     with pytest.raises(ValueError, match=r"NaN|finite"):
         principal_projection(broken)
+
+
+def test_a_fixed_plane_shows_other_features_by_the_same_centre_and_axes(clusters):
+    features = clusters[0].double().numpy()
+    plane = principal_plane(clusters[0])
+    assert plane is not None
+    centred = features - features.mean(0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    expected = centred @ axes
+    radius = np.sqrt((expected**2).sum(1).mean())
+    signs = np.sign((axes * plane.axes.numpy()).sum(0))
+    np.testing.assert_allclose(plane.points(clusters[0]).numpy(), expected * signs / radius, atol=1e-9)
+    assert plane.share(clusters[0]) == pytest.approx((expected**2).sum() / (centred**2).sum())
+    later = torch.from_numpy(features[:, ::-1].copy() + 2)  # another network's features: neither fitted nor centred
+    shown = (later.numpy() - features.mean(0)) @ axes * signs / radius
+    np.testing.assert_allclose(plane.points(later).numpy(), shown, atol=1e-9)
+
+
+def test_features_without_a_plane_have_none(clusters):
+    broken = clusters[0].clone()
+    broken[0, 0] = float("inf")
+    for features in (broken, torch.ones(6, 4), torch.randn(6, 1), clusters[0][:1]):
+        assert principal_plane(features) is None
+    plane = principal_plane(clusters[0])
+    assert plane is not None and plane.share(broken) is None and plane.share(torch.ones(5, 12)) is None
+
+
+def test_another_network_is_seen_from_where_its_classes_lie_as_expected(clusters):
+    features, labels = clusters
+    plane = principal_plane(features)
+    assert plane is not None
+    targets = plane.points(features)
+    kept = torch.where(labels == 4, -1, labels)  # class 4 is shown, and the fit does not know it
+    other = torch.cat([features @ rotation(12, 5) * 7 + 3, torch.zeros(200, 3)], dim=1)  # wider, turned, scaled, moved
+    found = fitted_points(other, targets, kept)
+    assert found is not None
+    torch.testing.assert_close(found, fitted_points(features, targets, kept), atol=1e-4, rtol=0)
+    aims = torch.stack([targets[labels == c].mean(0) for c in range(4)])
+    means = torch.stack([features[labels == c].double().mean(0) for c in range(4)])
+    seen = torch.stack([found[labels == c].mean(0) for c in range(4)])
+    off = float((seen - aims).square().sum())
+    for seed in range(50):  # seen from elsewhere, each with its best scale, the classes lie further off
+        view = (means - means.mean(0)) @ rotation(12, seed)[:, :2].double()
+        scale = (view * (aims - aims.mean(0))).sum() / view.square().sum()
+        assert float((view * scale - (aims - aims.mean(0))).square().sum()) > off
+    moved = other.clone()
+    moved[labels == 4] *= -3
+    again = fitted_points(moved, targets, kept)
+    assert again is not None and torch.equal(again[labels != 4], found[labels != 4])
+    assert fitted_points(other, targets, torch.where(labels > 1, -1, labels)) is None

@@ -14,6 +14,7 @@ from core.metrics.spaces import (
     effective_rank,
     eigendecomposition,
     eigenspectrum,
+    energy_in_directions,
     energy_share,
     gram,
     k_for_energy,
@@ -124,3 +125,13 @@ def test_leading_eigenvectors_of_wide_features_are_those_of_the_whole_decomposit
     assert torch.allclose(eigenspectrum(matrix), values, rtol=1e-10, atol=1e-9 * float(values[0]))
     with pytest.raises(ValueError, match="not finite"):
         leading_eigenvectors(matrix * float("nan"), 7)
+
+
+def test_energy_in_directions_is_that_of_each_sample_s_part_along_them():
+    forget, retain = features(30, 6, 1) + 1, features(80, 6, 2) * torch.arange(1, 7)
+    directions = np.linalg.eigh(retain.double().numpy().T @ retain.double().numpy())[1][:, ::-1]
+    parts = (forget.double().numpy() @ directions) ** 2
+    found = energy_in_directions(FeatureSpace(forget), FeatureSpace(retain), 4)
+    np.testing.assert_allclose(found, (parts.sum(0) / parts.sum())[:4], rtol=1e-9)
+    assert sum(energy_in_directions(FeatureSpace(forget), FeatureSpace(retain), 99)) == pytest.approx(1)
+    assert energy_in_directions(FeatureSpace(torch.zeros(5, 6)), FeatureSpace(retain), 4) == []
