@@ -139,8 +139,26 @@ def names_begin(fingerprint: str) -> str:
 
 def outputs_file(sha256: str, network: str, dataset: Dataset) -> Path:
     """Return where the outputs of a model (hash of its file, `network_key`) on a data set are kept."""
-    name = cache_name(sha256, network, dataset.fingerprint, dataset.preprocessing.to_dict())
-    return cache_home() / "outputs" / name
+    return outputs_path(sha256, network, dataset.fingerprint, dataset.preprocessing.to_dict())
+
+
+def outputs_path(sha256: str, network: str, fingerprint: str, preprocessing: Mapping[str, Any]) -> Path:
+    """Return the same from what a job says of its data, which need not be open."""
+    return cache_home() / "outputs" / cache_name(sha256, network, fingerprint, preprocessing)
+
+
+def kept_features(path: Path, part: str, ids: torch.Tensor) -> torch.Tensor | None:
+    """Return the features (m, C) of the samples `ids` of a part, "train" or "test", from a file of outputs.
+
+    None where there is no such file or it holds fewer samples.
+    """
+    if not path.is_file():
+        return None
+    try:
+        features = load_file(path)[f"{part}_features"]  # pages are read when they are needed
+        return features[ids]
+    except (OSError, SafetensorError, KeyError, IndexError):
+        return None
 
 
 def kept_outputs(

@@ -1,22 +1,29 @@
-"""Features drawn in a plane: a t-SNE map of training images, and a run's images as each of its models places them."""
+"""Features drawn in a plane: a t-SNE map of training images, a run's images as each of its models places them, and what
+retrained models make of the images that the map of a run follows.
+"""  # noqa: D205
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from core.data.batches import ImageStore
 from core.data.dataset import Dataset
 from core.data.splits import Splits, stratified
 from core.devices import set_threads
-from core.engine.outputs import FullOutputs
-from core.errors import InputError
-from core.events import Tell, untold
+from core.engine.outputs import FullOutputs, collect, kept_features, outputs_path
+from core.errors import AppError, InputError
+from core.events import FeatureMap, Tell, untold
+from core.files import file_sha256
 from core.job import Job
-from core.metrics.geometry import Projection, turned_projection
+from core.metrics.geometry import Projection, fitted_points, turned_projection
 from core.metrics.spaces import one_blas_thread
+from core.models.architectures import network_key
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.session.bench import Bench
 from core.session.forget_sets import run_selection
@@ -158,6 +165,66 @@ def _forget_mask(folder: RunFolder, job: Job, dataset: Dataset) -> torch.Tensor:
 
 def _tensor(classes: tuple[int, ...]) -> torch.Tensor:
     return torch.tensor(classes, dtype=torch.int64)
+
+
+# --- retrained models on the map of a run --------------------------------------------------------------------------
+
+MOST_CLOUDS = 3  # retrained models on one map: with more, the cloud hides the points it is compared with
+
+
+@dataclass(frozen=True, eq=False)
+class Clouds:
+    """Where retrained models place the images of a run's map, by name ("seed 1"): (n, 2) float32; why there is none."""
+
+    points: Mapping[str, np.ndarray] = field(default_factory=dict)
+    why: str = ""
+
+
+def retrained_clouds(job: Job, laid: FeatureMap, bench: Bench | None = None) -> Clouds:
+    """Return where the retrained models on disk place the images that a run's map follows.
+
+    Two networks share no axes: each is seen from where the images that stay lie, class by class, most as they do at the
+    start of the run (`fitted_points`). Features come from kept outputs; where there are none, and `bench` holds the
+    job's data, the few images are passed through the network.
+    """
+    trained = list(trained_references(job).items())[:MOST_CLOUDS]
+    if not trained:
+        return Clouds(why="No retrained model yet.")
+    names, labels = np.unique(laid.labels, return_inverse=True)
+    kept = torch.from_numpy(labels.reshape(-1)).long()
+    kept[laid.forget_from :] = -1  # they are shown, and the fit does not know them
+    targets, found = torch.from_numpy(laid.coordinates()), {}
+    why = "The outputs of the retrained models are not kept: open the run's data to see where they place these images."
+    for seed, run in trained:
+        features = None
+        with contextlib.suppress(AppError, OSError):
+            features = _features_on_map(run, laid, job, bench)
+        points = None if features is None else fitted_points(features, targets, kept)
+        if points is not None:
+            found[f"seed {seed}"] = points.float().numpy()
+        elif features is not None:
+            why = f"{len(names)} classes are too few to turn a retrained model onto this map."
+    return Clouds(found, "" if found else why)
+
+
+def _features_on_map(run: RunFolder, laid: FeatureMap, job: Job, bench: Bench | None) -> torch.Tensor | None:
+    """Return a retrained model's features of the images on a map, (n, C); None where they cannot be had."""
+    path, own = run.file(MODEL), run.job()
+    file = outputs_path(file_sha256(path), network_key(own.model), own.data.fingerprint, own.model.preprocessing)
+    sizes = list(laid.counts.values())
+    places = ["train" if name.endswith("train") else "test" for name in laid.counts]
+    parts = list(zip(places, torch.tensor(laid.ids, dtype=torch.int64).split(sizes), strict=True))
+    rows = [kept_features(file, part, ids) for part, ids in parts]
+    if bench is not None and any(row is None for row in rows) and not bench.other_data_than(job):
+        data = bench.dataset
+        network = bench.network(bench.open_beside(path, arch=job.model.builder))
+        rows = []
+        for part, ids in parts:
+            images = getattr(data, part).take(ids.numpy())
+            store = ImageStore(images, data.preprocessing, bench.place)
+            rows.append(collect(network, store, torch.arange(len(images))).features)
+    known = [row for row in rows if row is not None and len(row)]
+    return torch.cat(known) if known and sum(map(len, known)) == len(laid.ids) else None
 
 
 def tsne_map(

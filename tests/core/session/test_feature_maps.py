@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,17 +11,19 @@ import torch
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
-from core.engine.outputs import FullOutputs
+from core.engine.outputs import FullOutputs, keep_outputs, outputs_file
 from core.errors import InputError, StoppedError
-from core.files import cache_home
-from core.models.architectures import ModelSpec, build_model
+from core.events import FeatureMap, pack_points
+from core.files import cache_home, file_sha256
+from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.formats import write_safetensors
 from core.models.tap import SetOutputs
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
-from core.session.feature_maps import embeddings, picture
+from core.session.feature_maps import embeddings, picture, retrained_clouds
 from core.session.jobs import create_run, make_unlearn_job
+from core.session.references import reference_folder
 
 torch.set_num_threads(1)
 CLASSES = ("a", "b", "c", "d")
@@ -157,3 +161,64 @@ def test_it_can_be_ended(run):
 
     with pytest.raises(StoppedError):
         embeddings(run, Bench(tell=end))
+
+
+# ---- retrained models on the map of a run
+
+
+@pytest.fixture
+def reference(run) -> RunFolder:
+    """A retrained model of the run's forget set, on disk where one is looked for."""
+    job = run.job()
+    folder = reference_folder(job, 1)
+    own = replace(job, kind="train", method="retrain", model=replace(job.model, path="", sha256=""), seed=1)
+    RunFolder.create(folder.path, own)
+    torch.manual_seed(5)
+    write_safetensors(folder.file(MODEL), build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
+    return folder
+
+
+def laid(names: tuple[str, ...], points: np.ndarray, ids: list[int], forgotten: int) -> FeatureMap:
+    counts = {"retain_test": len(ids) - forgotten, "forget_test": forgotten}
+    return FeatureMap(run="r", step=0, time=0.0, counts=counts, ids=ids, labels=list(names), channels=2, centre="",
+                      axes="", radius=1.0, points=pack_points(points), share=1.0)  # fmt: skip
+
+
+def test_a_retrained_model_is_turned_onto_the_map_by_the_images_that_stay(run, reference):
+    job, data = run.job(), Bench().with_data("digits").dataset
+    generator = torch.Generator().manual_seed(0)
+    ids = [*torch.nonzero(data.test.labels != 3).flatten().tolist()[:80],
+           *torch.nonzero(data.test.labels == 3).flatten().tolist()[:9]]  # fmt: skip
+    labels = data.test.labels[ids]
+    places = 2 * torch.randn(10, 2, generator=generator)[labels] + torch.randn(len(ids), 2, generator=generator) / 9
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=generator))[0]
+    features = torch.zeros(len(data.test), 6)  # in another network: the same picture, turned and three times as large
+    features[ids] = 3 * torch.cat([places, torch.zeros(len(ids), 4)], 1) @ turn + 1
+    test = SetOutputs(torch.zeros(len(features), 10), features, data.test.labels)
+    train = SetOutputs(torch.zeros(len(data.train), 10), torch.zeros(len(data.train), 6), data.train.labels)
+    event = laid([data.classes[label] for label in labels], places.numpy(), ids, 9)
+    found = retrained_clouds(job, event)
+    assert not found.points and "not kept" in found.why
+    bench = Bench(device="cpu", threads=1).for_job(job)
+    sha256 = file_sha256(reference.file(MODEL))
+    keep_outputs(outputs_file(sha256, network_key(job.model), bench.dataset), FullOutputs(train, test))
+    found = retrained_clouds(job, event)
+    assert list(found.points) == ["seed 1"] and not found.why
+    np.testing.assert_allclose(found.points["seed 1"], places, atol=2e-3)
+
+
+def test_without_kept_outputs_the_few_images_are_passed_through_the_network(run, reference):
+    job = run.job()
+    bench = Bench(device="cpu", threads=1).for_job(job)
+    ids = torch.nonzero(bench.dataset.test.labels != 3).flatten().tolist()[:60]
+    labels = [bench.dataset.classes[bench.dataset.test.labels[i]] for i in ids]
+    event = laid(labels, np.random.default_rng(0).normal(size=(60, 2)), ids, 0)
+    passed = retrained_clouds(job, event, bench)
+    full = bench.outputs(bench.open_beside(reference.file(MODEL)))
+    assert len(full.test)
+    kept = retrained_clouds(job, event)  # from the file that was just written
+    np.testing.assert_allclose(passed.points["seed 1"], kept.points["seed 1"], atol=1e-4)
+
+
+def test_no_retrained_model_is_said(run):
+    assert retrained_clouds(run.job(), laid((), np.empty((0, 2)), [], 0)).why == "No retrained model yet."
