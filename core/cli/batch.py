@@ -25,15 +25,18 @@ def declare_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=path, metavar="DIR", help="a folder for the run folders and batch.json"
     )
+    options.add_table(parser)
     options.add_trust(parser)
 
 
 def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     """Do all runs of FILE."""
     from core.files import write_atomic
-    from core.session.batch import HEADER, BatchRun, csv_text, grouped
+    from core.session.batch import HEADER, BatchRun, csv_text, grouped, results_block
     from core.session.batch_file import read_batch
+    from core.verify.shown import write_tables
 
+    options.check_table(given)
     batch = read_batch(given.file)
     with stop_on_interrupt(screen) as control:
         going = BatchRun(
@@ -62,6 +65,9 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
     if given.csv is not None:
         write_atomic(given.csv, csv_text(groups).encode())
         screen.say(f"CSV     {shown(given.csv)}")
+    if given.table is not None:
+        write_tables(given.table, [results_block(groups)])
+        screen.say(f"Table   {shown(given.table)}")
     screen.document(document)
     return going.exit_code()
 

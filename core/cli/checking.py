@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ from core.cli.running import CHECK, measures_table, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError
 from core.files import write_atomic
 from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
+from core.verify.lamps import LAMPS, LIGHTS, report_lamps
 from core.verify.numbers import number, percent, ratio, whole_percent
 from core.verify.table import COLUMNS, MODELS, verdict_rows
 
 if TYPE_CHECKING:
     from core.selection import Selection
     from core.session.bench import Bench
+    from core.verify.shown import ShownTable
 
 TRAIN = "train"
 """What --retrained takes in place of a path: train the references, or take those on disk."""
@@ -33,7 +37,10 @@ RANKS = ("partly", "close")
 
 def declare_verify(parser: argparse.ArgumentParser) -> None:
     """Declare what `verify` takes."""
-    parser.add_argument("run", type=options.path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "runs", nargs="+", type=options.path, metavar="RUN",
+        help="the folder of a finished run; several share their retrained models and end in one ranked table",
+    )  # fmt: skip
     group = parser.add_argument_group("references")
     group.add_argument(
         "--retrained", nargs="+", action="extend", default=[], metavar="PATH",
@@ -51,8 +58,9 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--require", type=options.one_of(RANKS), metavar="V",
-        help="close or partly: exit with 6 where the verdict is below",
+        help="close or partly: exit with 6 where a verdict is below",
     )  # fmt: skip
+    options.add_table(group)
     group.add_argument(
         "--sign", type=options.path, metavar="KEY", help="sign the report with this SSH key (needs ssh-keygen)"
     )
@@ -60,41 +68,107 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify(given: argparse.Namespace, screen: Screen) -> int:
-    """Check the run, say what came out, and turn the verdict into the exit code where that was asked for."""
+    """Check the runs, say what came out, and turn the verdicts into the exit code where that was asked for."""
     paths = [text for text in given.retrained if text != TRAIN]
     if given.seeds is not None and paths and TRAIN not in given.retrained:
         raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
-    from core.engine.control import Interrupted
-    from core.session.checking import check
     from core.session.report_files import check_key, sign_report
+    from core.verify.shown import measures_block, write_tables
 
-    folder = RunFolder.open(given.run)
-    brought = _brought(paths, folder)
+    folders = _different([RunFolder.open(path) for path in given.runs], "verify")
+    brought = {folder.path: _brought(paths, folder) for folder in folders}
+    options.check_table(given)
     if given.sign is not None:
         check_key(given.sign)
-    seeds = _seeds(given, folder, bool(paths), screen)
-    try:
-        with stop_on_interrupt(screen, CHECK) as control:
-            report = check(
-                folder, control, RunProgress(screen), options.bench_option(given), seeds=seeds, retrained=brought,
-                which=given.suite,
-            )  # fmt: skip
-    except (Interrupted, StoppedError):
-        raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None
+    seeds = {folder.path: _seeds(given, folder, bool(paths), screen) for folder in folders}
+    reports = _check(folders, seeds, brought, given, screen)
     if given.sign is not None:
-        sign_report(folder, given.sign)
-    screen.end_line()
-    screen.say()
-    screen.say(_text(folder, report))
-    document, code = {"report": folder.file(REPORT_JSON), "page": folder.file(REPORT_HTML)}, report["verdict"]["code"]
-    below = bool(given.require) and code not in RANKS[RANKS.index(given.require) :]
+        for folder in folders:
+            sign_report(folder, given.sign)
+    if len(folders) == 1:
+        screen.say(_text(folders[0], reports[0]))
+        tables = [measures_block(reports[0])]
+        document = {**_places(folders[0]), **reports[0]}
+    else:
+        compared = _compared(folders)
+        tables = [block for found in compared for block in _ranking(found)]
+        screen.say("\n\n".join(f"{block.title}\n\n{table(block.header, block.rows, left=4)}" for block in tables))
+        screen.say(wrapped(tables[-1].note) if tables else "No run was compared with a retrained model: no ranking.")
+        listed = zip(folders, reports, strict=True)
+        document = {
+            "runs": [{"run": str(folder.path), **_places(folder), **report} for folder, report in listed],
+            "comparisons": compared,
+        }
+    if given.table is not None:
+        write_tables(given.table, tables)
+        screen.say(f"\nTable  {shown(given.table)}")
+    below = [report["verdict"]["code"] for report in reports if _is_below(report, given.require)]
     error = RequirementError(
-        f"The verdict is {code!r}, and {given.require!r} was required", "The report names the measures"
+        f"The verdict is {below[0] if below else ''!r}, and {given.require!r} was required"
+        + (f" ({len(below)} of {len(reports)} runs are below)" if len(reports) > 1 else ""),
+        "The report names the measures",
     )
-    screen.document(document | report | ({"error": error.as_dict()} if below else {}))
+    screen.document(document | ({"error": error.as_dict()} if below else {}))
     if below:
         raise error
     return 0
+
+
+def _check(
+    folders: Sequence[RunFolder], seeds: Mapping[Path, tuple[int, ...]], brought: Mapping[Path, dict[str, Path]],
+    given: argparse.Namespace, screen: Screen,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Check one run after the other; model, data and retrained models of one serve the next. Returns their reports."""
+    from core.engine.control import Interrupted
+    from core.session.checking import check
+
+    reports, bench = [], options.bench_option(given)
+    try:
+        with stop_on_interrupt(screen, CHECK) as control:
+            for number_of, folder in enumerate(folders, 1):
+                if len(folders) > 1:
+                    screen.say(f"[{number_of} of {len(folders)}] {shown(folder.path)}")
+                    bench = bench.for_job(folder.job())
+                report = check(
+                    folder, control, RunProgress(screen), bench, seeds=seeds[folder.path],
+                    retrained=brought[folder.path], which=given.suite,
+                )  # fmt: skip
+                reports.append(report)
+                screen.end_line()
+                screen.say(wrapped(report["verdict"]["sentence"]) + "\n" if len(folders) > 1 else "")
+    except (Interrupted, StoppedError):
+        raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None
+    return reports
+
+
+def _is_below(report: Mapping[str, Any], required: str | None) -> bool:
+    return bool(required) and report["verdict"]["code"] not in RANKS[RANKS.index(str(required)) :]
+
+
+def _places(folder: RunFolder) -> dict[str, Path]:
+    return {"report": folder.file(REPORT_JSON), "page": folder.file(REPORT_HTML)}
+
+
+def _different(folders: list[RunFolder], command: str) -> list[RunFolder]:
+    if len({folder.path.resolve() for folder in folders}) < len(folders):
+        raise UsageError(f"`{command}` takes different runs, and one is named twice", "Name each folder once")
+    return folders
+
+
+def _compared(folders: Sequence[RunFolder]) -> list[dict[str, Any]]:
+    """Return a comparison for each forget set that runs have in common."""
+    from core.session.library import runs_of
+    from core.verify.comparison import by_forget_set, compare
+
+    return [compare(runs) for runs in by_forget_set(runs_of(folders))]
+
+
+def _ranking(comparison: Mapping[str, Any]) -> list[ShownTable]:
+    """Return the ranked table of a comparison, named by what its runs forget; nothing where none was compared."""
+    from core.verify.ranking import ranking_block
+
+    block = ranking_block(comparison["ranking"])
+    return [replace(block, title=f"{block.title}: {comparison['forgets']}")] if block.rows else []
 
 
 def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
@@ -138,9 +212,18 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
         _gaps(report),
         *(wrapped(f"Warning: {text}") for text in report["warnings"]),
         wrapped(report["verdict"]["sentence"]),
+        _lamps(report),
         facts([("Report", shown(folder.file(REPORT_HTML))), ("", shown(folder.file(REPORT_JSON)))]),
     ]
     return "\n\n".join(filter(None, blocks))
+
+
+def _lamps(report: dict[str, Any]) -> str:
+    """Lay out what outputs, features and attacks say, with the head-only edit beneath."""
+    rows = [
+        [MODELS[name], *(LIGHTS[light] for light in said.values())] for name, said in report_lamps(report).items()
+    ]  # fmt: skip
+    return table(["", *LAMPS.values()], rows, left=4) if rows else ""
 
 
 def _gaps(report: dict[str, Any]) -> str:
@@ -194,16 +277,19 @@ def declare_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--html", type=options.path, metavar="FILE", help="write the comparison as one self-contained page"
     )
+    options.add_table(parser)
 
 
 def run_compare(given: argparse.Namespace, screen: Screen) -> int:
     """Compare the runs' reports."""
     from core.session.library import runs_of
     from core.verify.comparison import blocks, compare, render_comparison
+    from core.verify.shown import write_tables
 
     folders = [RunFolder.open(path) for path in given.runs]
     if len({folder.path.resolve() for folder in folders}) < max(2, len(folders)):
         raise UsageError("`compare` takes two or more different runs", "Name their folders")
+    options.check_table(given)
     comparison = compare(runs_of(folders))
     for text in comparison["differences"]:
         screen.notice(f"warning: {text}")
@@ -215,6 +301,9 @@ def run_compare(given: argparse.Namespace, screen: Screen) -> int:
         screen.say(table(block.header, block.rows))
         if block.note:
             screen.say(wrapped(block.note))
+    if given.table is not None:
+        write_tables(given.table, blocks(comparison))
+        screen.say(f"\nTable  {shown(given.table)}")
     if given.html:
         methods = dict.fromkeys(str(run["title"]) for run in comparison["runs"])
         title = " and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods"

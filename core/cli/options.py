@@ -119,6 +119,21 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
+def add_table(group: argparse._ActionsContainer) -> None:
+    """--table."""
+    group.add_argument(
+        "--table", type=path, metavar="FILE", help="write the table as FILE.csv, FILE.md (Markdown) or FILE.tex (LaTeX)"
+    )
+
+
+def check_table(options: argparse.Namespace) -> None:
+    """Raise UsageError where --table has none of its endings, before anything is done."""
+    from core.verify.shown import check_ending
+
+    if options.table is not None:
+        check_ending(options.table)
+
+
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """--trust-pickle and --trust-code."""
     group = parser.add_argument_group("trust")

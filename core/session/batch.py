@@ -33,7 +33,8 @@ from core.session.library import MEASURES, check_state
 from core.session.proof import proven
 from core.session.running import run
 from core.verify.comparison import mean_interval
-from core.verify.numbers import DASH, count, duration, percent
+from core.verify.numbers import DASH, count, duration
+from core.verify.shown import ShownTable, shares_over_seeds
 
 BATCH = "batch.json"
 FORMAT = 1
@@ -217,7 +218,7 @@ class Group:
 
     def cells(self) -> list[str]:
         """Return the row's cells as text, in the order of HEADER."""
-        values = [mean_text(self.measures[key]) for key, _ in SHOWN]
+        values = [shares_over_seeds(self.measures[key]) for key, _ in SHOWN]
         verdicts = ", ".join(
             f"{count(number)} {_plain(code)}" if len(self.verdicts) > 1 or number < len(self.rows) else _plain(code)
             for code, number in self.verdicts.most_common()
@@ -252,12 +253,9 @@ def grouped(rows: Sequence[Row]) -> tuple[Group, ...]:
     )  # fmt: skip
 
 
-def mean_text(taken: Mapping[str, Any]) -> str:
-    """Write a share's mean in percent with half of its 95 % interval over seeds: "96.7 ± 1.2 %"."""
-    if taken["low"] is None:
-        return percent(taken["mean"])
-    half = f"{50 * (taken['high'] - taken['low']):.1f}"
-    return f"{percent(taken['mean'], unit=False)} ± {half} %"
+def results_block(groups: Sequence[Group]) -> ShownTable:
+    """Return the table of results as it is shown and written into files."""
+    return ShownTable("Results", list(HEADER), [group.cells() for group in groups])
 
 
 def csv_text(groups: Sequence[Group]) -> str:

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,8 @@ from core.verify import numbers
 from core.verify.closure import MEASURES, t_quantile
 from core.verify.numbers import number
 from core.verify.pages import template
+from core.verify.ranking import ranked, ranking_block
+from core.verify.shown import ShownTable, over_seeds
 from core.verify.table import MODELS, PUBLISHED, TableRow, measure_rows, published_rows
 from core.version import VERSION
 
@@ -43,7 +45,8 @@ NOTES = {
     "measures": "Retrained: mean over the retrained models of the first run's report. No value is good for being high "
     "or low; the retrained one is the goal.",
     "closure": "Share of the gap between original and retrained that is closed; a dash: not informative here.",
-    "groups": "Runs that differ in their seed alone: mean, and the 95 % interval of the mean over seeds.",
+    "groups": "Runs that differ in their seed alone: mean, and the 95 % interval of the mean over seeds; of two runs "
+    "both values.",
     "agreement": "Kendall's tau between measures' closures across the runs: 1 the same order, −1 the opposite one. "
     "Metrics disagree; there is no single score.",
     "job": "Entries in which the job files differ.",
@@ -77,17 +80,6 @@ class Run:
         }
 
 
-@dataclass(frozen=True)
-class ShownTable:
-    """A table as text, as page, command line and window show it; the first cell of a row is its title."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str
-    explanations: Mapping[str, str] = field(default_factory=dict)  # by title of a row: its tool tip
-
-
 def compare(runs: Sequence[Run]) -> dict[str, Any]:
     """Return two or more runs side by side as plain data.
 
@@ -95,10 +87,12 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     the key of the closure that is made of a measure, null where none is. `comparable` is false where the runs are not
     about the same data and forget set; `differences` says so in sentences, and also what else weakens a comparison.
     `groups` are runs that differ in their seed alone: mean and 95 % interval over seeds of every measure and closure.
+    `ranking` has the groups in their order (core/verify/ranking.py).
     `agreement` is Kendall's tau between measures across the runs (of their closures, so that all point the same way);
     empty where runs are not comparable.
     """
     serious, further = _differences(runs)
+    groups = [] if serious else _groups(runs)
     measures: dict[str, TableRow] = {}
     for row in (row for run in runs for row in run.rows.values()):
         if row.values["unlearned"] is not None:
@@ -106,6 +100,7 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
     closures = _by_measure([run.closure for run in runs])
     return {
         "comparable": not serious,
+        "forgets": "" if serious else _forgets(runs[0].job),
         "differences": [*serious, *further],
         "measures": [
             {
@@ -116,12 +111,22 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
         ],
         "anchors": {} if serious else {name: runs[0].values(name) for name in ANCHORS},
         "runs": [_run(run) for run in runs],
-        "groups": [] if serious else _groups(runs),
+        "groups": groups,
+        "ranking": ranked(groups, {run.name: run.report for run in runs}),
         "agreement": {} if serious else agreement_matrix(
             {key: values for key, values in closures.items() if any(value is not None for value in values)}
         ),
         "job_differences": job_differences(runs),
     }  # fmt: skip
+
+
+def by_forget_set(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs in groups that are about the same images of the same data, in the order of their first one."""
+    groups: dict[tuple[Any, Any], list[Run]] = {}
+    for run in runs:
+        key = ((run.job.get("data") or {}).get("fingerprint"), (run.job.get("forget") or {}).get("sha256"))
+        groups.setdefault(key, []).append(run)
+    return list(groups.values())
 
 
 def job_differences(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
@@ -155,13 +160,13 @@ def agreement_matrix(values: Mapping[str, Sequence[float | None]]) -> dict[str, 
 
 
 def mean_interval(values: Sequence[float | None]) -> dict[str, Any]:
-    """Return n, mean and the 95 % interval t(n−1)·s/√n of the mean; low and high are null for fewer than two."""
+    """Return the values, n, mean and its 95 % interval t(n−1)·s/√n; low and high are null for fewer than two."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     mean = statistics.fmean(finite) if finite else None
     if mean is None or len(finite) < 2:
-        return {"n": len(finite), "mean": mean, "low": None, "high": None}
+        return {"n": len(finite), "mean": mean, "low": None, "high": None, "values": finite}
     half = t_quantile(len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite))
-    return {"n": len(finite), "mean": mean, "low": mean - half, "high": mean + half}
+    return {"n": len(finite), "mean": mean, "low": mean - half, "high": mean + half, "values": finite}
 
 
 def _by_measure(runs: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
@@ -278,6 +283,7 @@ def blocks(comparison: Comparison) -> list[ShownTable]:
     ours = [measure for measure in comparison["measures"] if measure["group"] != PUBLISHED]
     theirs = [measure for measure in comparison["measures"] if measure["group"] == PUBLISHED]
     tables = [
+        ranking_block(comparison["ranking"]),
         _measures_table("Measures", ours, comparison), _measures_table(PUBLISHED, theirs, comparison),
         _closures_table(comparison),
         *(_group_table(group, comparison["measures"]) for group in comparison["groups"] if len(group["runs"]) > 1),
@@ -364,9 +370,11 @@ def _share(value: float | None) -> str:
 
 
 def _interval(seeds: Mapping[str, Any], unit: str) -> str:
-    """Write an interval; no measure is below 0 and no share above 1, whatever a t-interval of few seeds says."""
+    """Write an interval, or both values of two; no measure is below 0, no share above 1, whatever a t-interval says."""
     if seeds["low"] is None:
         return numbers.DASH
+    if seeds["n"] == 2:
+        return over_seeds(seeds, unit)
     high = min(1.0, seeds["high"]) if unit == "percent" and seeds["mean"] <= 1 else seeds["high"]
     return f"{number(max(0.0, seeds['low']), unit)} … {number(high, unit)}"
 

@@ -12,6 +12,8 @@ from operator import attrgetter
 from typing import Any
 
 from core.verify.closure import CLOSED, look_up
+from core.verify.lamps import LAMPS, LIGHTS, report_lamps
+from core.verify.lamps import MARKERS as LAMP_MARKERS
 from core.verify.pages import MARKERS, gap_bar, template
 from core.verify.plots import plots
 from core.verify.table import (
@@ -46,6 +48,11 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         published=published_rows(report),
         published_note=PUBLISHED_NOTE,
         models={name: title for name, title in MODELS.items() if name in shown},
+        all_models=MODELS,
+        lamps=report_lamps(report),
+        lamp_titles=LAMPS,
+        lamp_markers=LAMP_MARKERS,
+        lights=LIGHTS,
         markers=MARKERS,
         gap_bar=gap_bar,
         closed=look_up(verdict, ("thresholds", "closed")) or CLOSED,

@@ -37,6 +37,7 @@ from core.verify.closure import (
     closure_of,
     look_up,
 )
+from core.verify.lamps import NEAR_ORIGINAL, Light, lamps_of, light_of, near_original
 from core.verify.numbers import from_to, percent, plural, points, whole_percent
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ CLOSE_SHARE = 0.9
 
 CLOSE_FLOOR = 0.5
 """A deciding measure that does not match retraining must be this share of the way for "close"."""
-
-NEAR_ORIGINAL = 0.25
-"""Below this share of the way a measure still puts the model near the original."""
 
 NOT_SHARE = 0.5
 """Share of deciding measures near the original from which a model counts as not forgotten."""
@@ -116,6 +114,8 @@ class MeasureRow:
     moved_away: bool  # further from retraining than the original is, by more than chance explains
     like_control: bool  # whether the head-only edit passes as retrained, or lies no further from the model than chance
     trained_on: bool
+    light: Light  # what it says for its lamp (core/verify/lamps.py) …
+    control_light: Light  # … and what it says of the head-only edit
     note: str = ""  # why it does not decide
 
     @property
@@ -135,8 +135,8 @@ class MeasureRow:
 
     @property
     def near_original(self) -> bool:
-        """Whether hardly anything of the gap is closed. Far beyond the retrained value is not near the original."""
-        return self.closure is not None and self.closure < NEAR_ORIGINAL and not self.beyond
+        """Whether hardly anything of the gap is closed."""
+        return near_original(self.closure, self.kind, self.position)
 
     @property
     def forbids_close(self) -> bool:
@@ -158,11 +158,17 @@ class Verdict:
     thresholds: dict[str, float]
     measures: tuple[MeasureRow, ...]
 
+    @property
+    def lamps(self) -> dict[str, dict[str, Light]]:
+        """What outputs, features and attacks say: model -> lamp -> light."""
+        return lamps_of(row.as_dict() for row in self.measures)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the contract's keys as plain data."""
         return {
             "code": self.code, "damaged": self.damaged, "sentence": self.sentence,
-            "thresholds": dict(self.thresholds), "measures": [row.as_dict() for row in self.measures],
+            "thresholds": dict(self.thresholds), "lamps": self.lamps,
+            "measures": [row.as_dict() for row in self.measures],
         }
 
 
@@ -235,7 +241,7 @@ def _row(
             seed_factor=measure.seed_factor, provisional=half_widths is None,
         )  # fmt: skip
 
-    result = judged("unlearned")
+    result, control_result = judged("unlearned"), judged("head_only")
     model, control = values["unlearned"], values["head_only"]
     by_chance = model is not None and control is not None and abs(model - control) <= (result.half_width or 0.0)
     return MeasureRow(
@@ -243,8 +249,9 @@ def _row(
         original=values["original"], unlearned=values["unlearned"], head_only=values["head_only"],
         retrained=result.retrained, spread=result.spread, half_width=result.half_width, deviation=result.deviation,
         closure=result.value, position=result.position, informative=result.informative, closed=result.closed,
-        moved_away=result.moved_away, like_control=judged("head_only").closed or by_chance,
-        trained_on=measure.key in trained_on,
+        moved_away=result.moved_away, like_control=control_result.closed or by_chance,
+        trained_on=measure.key in trained_on, light=light_of(result, measure.kind, measure.key in trained_on),
+        control_light=light_of(control_result, measure.kind, measure.key in trained_on),
         note="the method was trained on it" if measure.key in trained_on else result.reason,
     )  # fmt: skip
 

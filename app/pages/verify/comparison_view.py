@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.services.window_state import WindowState
     from core.runs.folder import RunFolder
-    from core.verify.comparison import ShownTable
+    from core.verify.shown import ShownTable
 
 GOAL = "No value is good for being high or low: the retrained one is the goal. Double-click a run to open it."
 

@@ -56,7 +56,7 @@ def _samples(folder: Path) -> Path:
 def test_the_table_the_sentence_and_the_report(cli, run):
     result = cli("verify", run)
     assert result.code == 0
-    for text in ("Retrained models on disk: seed 1.", "seed 1", "gap closed", "Linear probe", "report.html"):
+    for text in ("Retrained models on disk: seed 1.", "seed 1", "gap closed", "like the original", "report.html"):
         assert text in result.out, text
     report = RunFolder(run).report()
     judged = [row.title for row in measure_rows(report) if row.verdict is not None]
@@ -109,6 +109,8 @@ def test_verify_leaves_what_the_report_names_as_it_was(cli, run):
         (["{run}", "--retrained", "{model}"], BAD_INPUT, "trained on all images"),
         (["{run}", "--retrained", "{run}", "--seeds", "2"], USAGE, "--seeds counts models to train"),
         (["{run}", "--suite", "ful"], USAGE, "did you mean full"),
+        (["{run}", "{run}"], USAGE, "takes different runs"),
+        (["{run}", "--table", "table.xls"], USAGE, "names no form of table"),
         (["{run}", "--require", "hidden"], USAGE, "must be one of partly, close"),
         (["{run}", "--sign", "nokey"], BAD_INPUT, "There is no key"),
         (["{model}"], BAD_INPUT, "trained a model, so there is nothing to check"),
@@ -194,7 +196,13 @@ def test_runs_side_by_side(cli, model, run, tmp_path):
     seeds = [tmp_path / f"seed-{seed}" for seed in (1, 2)]
     for seed, folder in enumerate(seeds, 1):
         cli(*unlearn(model, folder, "--seed", seed, "--set", "epochs=0.2", method="finetune"))
-        cli("verify", folder)
+    checked = cli("verify", run, *seeds, "--table", tmp_path / "ranking.tex", "--require", "close")
+    assert checked.code == BELOW and "3 of 3 runs are below" in checked.error
+    assert "[3 of 3]" in checked.out
+    ranking = checked.out.split("Ranking: 3, ")[1]
+    assert [line.split()[0] for line in ranking.splitlines()[2:5]] == ["Rank", "1", "2"]
+    assert "\\toprule" in (tmp_path / "ranking.tex").read_text()
+    assert all(RunFolder(folder).report()["verdict"]["lamps"]["head_only"] for folder in seeds)
     page = tmp_path / "page.html"
     result = cli("compare", run, *seeds, "--html", page)
     assert result.code == 0, result.err

@@ -42,7 +42,7 @@ def test_an_interval_is_that_of_students_t():
     found = mean_interval([*values, None])
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert (found["n"], found["low"], found["high"]) == (4, pytest.approx(low), pytest.approx(high))
-    assert mean_interval([0.9]) == {"n": 1, "mean": 0.9, "low": None, "high": None}
+    assert mean_interval([0.9]) == {"n": 1, "mean": 0.9, "low": None, "high": None, "values": [0.9]}
     assert mean_interval([None])["mean"] is None
 
 
@@ -134,7 +134,11 @@ def test_tables_and_page_hold_the_reports_numbers():
     assert row == ["Retain accuracy, unseen, %", "93.0", "93.0", "93.0", "90.1", "94.6"]
     group = next(block for block in blocks(found) if "seeds 1, 2" in block.title)
     interval = next(cells for cells in group.rows if cells[0] == "Retain accuracy, unseen, %")
-    assert interval[1:4] == ["2", "92.3", "64.1 … 100.0"]  # a share is never above 1
+    assert interval[1:4] == ["2", "92.3", "90.1 and 94.6"]
+    three = compare([run("a", 0.9012, seed=1), run("b", 0.9456, seed=2), run("c", 0.999, seed=3)])
+    of_three = next(block for block in blocks(three) if "seeds 1, 2, 3" in block.title)
+    interval = next(cells for cells in of_three.rows if cells[0] == "Retain accuracy, unseen, %")
+    assert interval[1:4] == ["3", "94.9", "82.7 … 100.0"]  # a share is never above 1
     closed = {cells[0]: cells[4] for cells in group.rows}
     assert closed["Forget accuracy, unseen, %"] == "100 %"
     assert closed["Forget accuracy, training, %"] == "–"  # the verdict's measure is that of unseen images

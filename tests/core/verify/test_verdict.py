@@ -494,7 +494,7 @@ def test_damage_is_added_to_any_verdict():
 
 def test_the_verdict_is_strict_data_with_its_thresholds():
     data = loads(dumps(judge(FURTHER).as_dict()))
-    assert set(data) == {"code", "damaged", "sentence", "thresholds", "measures"}
+    assert set(data) == {"code", "damaged", "sentence", "thresholds", "lamps", "measures"}
     assert data["thresholds"]["closed"] == 0.9 and data["thresholds"]["retrained_models"] == 3
     assert {row["key"] for row in data["measures"]} == {
         "forget_accuracy", "output_distance", "membership", "probe", "nmi", "class_means", "dimensional_alignment"
