@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.services import icons
-from app.services.translation import mark
 
-MENUS = ("file", "edit", "run", "view", "help")
-MENU_TITLES = {"file": mark("&File"), "edit": mark("&Edit"), "run": mark("&Run"), "view": mark("&View"),
-               "help": mark("&Help")}  # fmt: skip
 WhyDisabled = Callable[[], str]
+Key = str | QKeySequence.StandardKey  # "Ctrl+L", or what the system's own programs use for it
 
 
 @dataclass(frozen=True)
@@ -51,26 +48,29 @@ class Actions(QObject):
         *,
         menu: str = "",
         icon: str = "",
-        shortcut: str | QKeySequence.StandardKey = "",
+        shortcut: Key | tuple[Key, ...] = (),
         tip: str = "",
         checkable: bool = False,
+        role: QAction.MenuRole = QAction.MenuRole.NoRole,
         why_disabled: WhyDisabled | None = None,
     ) -> QAction:
         """Register a command; raises ValueError for an id or a shortcut that is taken.
 
-        With `checkable`, the callback reads the state from `action.isChecked()`.
+        Of several shortcuts the first is the one that is shown. With `checkable`, the callback reads the state from
+        `action.isChecked()`. `role` moves the command where the system has a place of its own for it.
         """
         if action_id in self._commands:
             raise ValueError(f"the command {action_id!r} exists already")
         action = QAction(text, self)
         action.setObjectName(action_id)
-        if shortcut:
-            keys = QKeySequence(shortcut)
-            taken = self.by_shortcut(keys)
+        keys = sequences(shortcut if isinstance(shortcut, tuple) else (shortcut,))
+        for one in keys:
+            taken = self.by_shortcut(one)
             if taken is not None:
-                raise ValueError(f"{keys.toString()} belongs to {taken.id!r} already")
-            action.setShortcut(keys)
-            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+                raise ValueError(f"{one.toString()} belongs to {taken.id!r} already")
+        action.setShortcuts(keys)
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setMenuRole(role)
         action.setCheckable(checkable)
         if icon:
             icons.set_icon(action, icon, "text_2")
@@ -110,22 +110,14 @@ class Actions(QObject):
         return rule() if rule else ""
 
     def by_shortcut(self, keys: QKeySequence) -> Command | None:
-        """The command of a shortcut."""
-        return next((c for c in self if not keys.isEmpty() and c.action.shortcut() == keys), None)
+        """Return the command that one of its shortcuts names."""
+        return next((command for command in self if keys in command.action.shortcuts()), None)
 
     def install(self, window: QWidget) -> None:
         """Make all shortcuts work in a window, also while their menus are closed."""
         for command in self:
             if command.action not in window.actions():
                 window.addAction(command.action)
-
-    def fill_menu(self, menu: QMenu, name: str) -> None:
-        """Put all commands of one menu into it, in the order they were registered."""
-        menu.clear()
-        for command in self:
-            if command.menu == name:
-                menu.addAction(command.action)
-        menu.setToolTipsVisible(True)
 
     def search(self, text: str, recent: Sequence[str] = ()) -> list[Command]:
         """Commands whose text holds the letters of `text` in order; recent ones first, then the closest match."""
@@ -148,6 +140,15 @@ class Actions(QObject):
         keys = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         tip = command.tip or command.text
         command.action.setToolTip(" · ".join(part for part in (f"{tip} ({keys})" if keys else tip, reason) if part))
+
+
+def sequences(keys: Sequence[Key]) -> list[QKeySequence]:
+    """Return the shortcuts that `keys` stand for, each once; a standard key may stand for several or for none."""
+    found: list[QKeySequence] = []
+    for key in keys:
+        bound = QKeySequence.keyBindings(key) if isinstance(key, QKeySequence.StandardKey) else [QKeySequence(key)]
+        found += [one for one in bound if not one.isEmpty() and one not in found]
+    return found
 
 
 def match(letters: str, text: str) -> int | None:

@@ -9,37 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QPropertyAnimation, QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup, QCloseEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QGraphicsOpacityEffect,
     QHBoxLayout,
     QLabel,
     QMainWindow,
-    QMenu,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from app.actions import MENU_TITLES, MENUS
 from app.context import AppContext
 from app.services import tokens as t
 from app.services.notifications import Notification
 from app.services.theme import theme
-from app.services.translation import mark, tr
+from app.services.tokens import Scheme
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room
 from app.widgets.notices import EmptyState, NoticeStrip
 from app.widgets.page import DropTarget, Page
-from core.version import VERSION
 
 log = logging.getLogger(__name__)
 
 MINIMUM = QSize(800, 500)
 WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
 FIRST_SIZE = QSize(1360, 800)
-SCHEMES = (("system", mark("Colours: as the system")), ("light", mark("Colours: light")),
-           ("dark", mark("Colours: dark")))  # fmt: skip
 Factory = Callable[[AppContext], QWidget]
 
 
@@ -221,62 +217,29 @@ class MainWindow(QMainWindow):
             self._show_state(spec.id)
 
     def _register_commands(self) -> None:
-        from app.dialogs.help import CommandPalette, ShortcutTable
-        from app.services.file_commands import register_file_commands
-        from app.widgets.frame import open_log_folder
+        from app.menus import Menus, register_commands
 
-        actions, project = self.context.actions, self.context.project
-        add = actions.add
-        register_file_commands(self.context, self)
-        add("file.quit", tr("&Quit"), self.close, menu="file", shortcut="Ctrl+Q")
-
-        def why_no_undo() -> str:
-            return "" if project.history and project.history.can_undo else tr("There is nothing to undo.")
-
-        def why_no_redo() -> str:
-            return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
-
-        add("edit.undo", tr("&Undo selection"), project.undo_selection, menu="edit", icon="undo", shortcut="Ctrl+Z",
-            why_disabled=why_no_undo)
-        add("edit.redo", tr("&Redo selection"), project.redo_selection, menu="edit", icon="redo",
-            shortcut="Ctrl+Shift+Z",
-            why_disabled=why_no_redo)
-        add("view.log", tr("Show &log"), self._toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
-        self.log_button = self.status.add_command(actions["view.log"])
-        group = QActionGroup(self)
-        for scheme, text in SCHEMES:
-            set_it = lambda value=scheme: self._set_scheme(value)  # noqa: E731
-            action = add(f"view.{scheme}", tr(text), set_it, menu="view", checkable=True)
-            action.setChecked(theme.scheme == scheme)
-            group.addAction(action)
-        add("help.palette", tr("Find a &command…"), lambda: CommandPalette(self.context, self).open(), menu="help",
-            icon="search", shortcut="Ctrl+Shift+P")
-        add("help.shortcuts", tr("&Keyboard shortcuts"), lambda: ShortcutTable(actions, self).open(), menu="help",
-            icon="help", shortcut="F1")
-        add("help.log_folder", tr("Open log &folder"), open_log_folder, menu="help", icon="open")
-        add("help.about", tr("&About Unlearn Studio"), self._about, menu="help", icon="info")
-        self.menus = {name: QMenu(tr(MENU_TITLES[name]), self) for name in MENUS}
-        self._all_menus = QMenu(tr("Menu"), self)
-        for name, menu in self.menus.items():
-            self._all_menus.addMenu(menu)
-            menu.aboutToShow.connect(lambda menu=menu, name=name: self._fill(menu, name))
-        self.header.set_menu(self._all_menus)
-        actions.install(self)
+        register_commands(self.context, self)
+        self.log_button = self.status.add_command(self.context.actions["view.log"])
+        self.menus = Menus(self.context, self)
+        if self.menus.bar.isNativeMenuBar():
+            self.setMenuBar(self.menus.bar)
+        else:  # beside the title, where it takes no height from the page
+            self.header.set_menu_bar(self.menus.bar)
+            QShortcut(QKeySequence("F10"), self, self.menus.open_first)
+        self.context.actions.install(self)
 
     def _connect(self) -> None:
         self.rail.chosen.connect(self.show_page)
         self.context.page_states.changed.connect(self._show_state)
         self.context.notifications.posted.connect(self._notified)
         self.context.actions.used.connect(self._used)
+        self.context.settings.changed.connect(self._settings_changed)
         drop = DropTarget(self, self._judge)
         drop.hovered.connect(self._drag_hovered)
         drop.dropped.connect(self._dropped)
         if self.context.window_state.flag("log"):
             self._show_log(True)
-
-    def _fill(self, menu: QMenu, name: str) -> None:
-        self.context.actions.refresh()
-        self.context.actions.fill_menu(menu, name)
 
     def _show_state(self, page_id: str) -> None:
         if page_id in self._specs:
@@ -290,25 +253,27 @@ class MainWindow(QMainWindow):
         if action_id != "help.palette":
             self.context.window_state.add_recent("command", action_id)
 
-    def _toggle_log(self) -> None:
+    def toggle_log(self) -> None:
+        """Show or hide the log panel."""
         self._show_log(self.log_panel.isHidden())
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or go back to the size before."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Use light or dark colours, or the system's, from now on."""
+        self.context.settings.change(scheme=scheme)
 
     def _show_log(self, shown: bool) -> None:
         self.log_panel.setVisible(shown)
         self.context.actions["view.log"].setChecked(shown)
 
-    def _set_scheme(self, scheme: str) -> None:
-        from PySide6.QtWidgets import QApplication
-
-        app = QApplication.instance()
-        if isinstance(app, QApplication):
-            theme.apply(app, scheme)  # type: ignore[arg-type]
-            self.context.settings.change(scheme=scheme)
-
-    def _about(self) -> None:
-        from app.dialogs.help import AboutDialog
-
-        AboutDialog(VERSION, self).open()
+    def _settings_changed(self, names: list[str]) -> None:
+        app, scheme = QApplication.instance(), self.context.settings.values.scheme
+        if "scheme" in names and isinstance(app, QApplication):
+            theme.apply(app, scheme)
+            self.context.actions[f"view.{scheme}"].setChecked(True)
 
     # ---- files dropped on the window
 

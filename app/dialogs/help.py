@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import PySide6
-from PySide6.QtCore import QEvent, QObject, Qt, qVersion
-from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QPixmap
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl, qVersion
+from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeyEvent, QKeySequence, QPixmap, QTextCursor
 from PySide6.QtWidgets import (
     QDialog,
     QLineEdit,
@@ -16,18 +19,142 @@ from PySide6.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QTextBrowser,
-    QVBoxLayout,
     QWidget,
 )
 
-from app.actions import MENU_TITLES, Actions
-from app.context import AppContext
+from app.actions import Actions
+from app.menus import TITLES
 from app.services import tokens as t
 from app.services.glossary import TERMS, Term
 from app.services.theme import theme
-from app.widgets.buttons import close_box
+from app.services.translation import mark, tr
+from app.widgets.buttons import SecondaryButton, close_box
 from app.widgets.labels import FactTable, Label
+from app.widgets.layout import column, row
 from app.widgets.table import set_up_table
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide.md"
+WITHOUT = "## The window"  # the guide's pictures of the window: who reads this has it before them
+_NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
+
+
+class GuideDialog(QDialog):
+    """The guide as it ships with the program: contents at the left, a search over the page; it blocks nothing."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(tr("Guide"))
+        self.browser = QTextBrowser(self)
+        self.browser.setAccessibleName(tr("Guide"))
+        self.browser.setOpenLinks(False)
+        self.browser.anchorClicked.connect(self._follow)
+        self.contents = QListWidget(self)
+        self.contents.setAccessibleName(tr("Contents"))
+        self.contents.setFixedWidth(theme.px(260))
+        self.contents.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.contents.itemActivated.connect(self._go)
+        self.contents.itemClicked.connect(self._go)
+        self.field = QLineEdit(self)
+        self.field.setPlaceholderText(tr("Search the guide"))
+        self.field.setAccessibleName(tr("Search the guide"))
+        self.field.setClearButtonEnabled(True)
+        self.field.textChanged.connect(self._search)
+        self.field.returnPressed.connect(self.find_next)
+        self.found = Label("", "caption", "text-2")
+        column(
+            row(self.field, self.found, SecondaryButton(tr("Find next"), self.find_next)),
+            (row(self.contents, (self.browser, 1)), 1), close_box(self), on=self, margins=t.L,
+        )  # fmt: skip
+        self.resize(theme.px(920), theme.px(640))
+        self.show_page(GUIDE)
+
+    def show_page(self, path: Path) -> None:
+        """Show a page of the documents; one that is not there is said."""
+        try:
+            text = path.read_text(encoding="utf-8").partition(WITHOUT)[0]
+        except OSError:
+            text = tr("The guide was not installed with the program: {file} is missing.", file=str(path))
+        self.browser.setMarkdown(text)
+        self.browser.document().setDocumentMargin(theme.px(t.M))
+        self.contents.clear()
+        for level, title, position in self._headings():
+            item = QListWidgetItem("    " * (level - 2) + title)
+            item.setToolTip(title)
+            item.setData(Qt.ItemDataRole.UserRole, position)
+            self.contents.addItem(item)
+
+    def show_section(self, title: str) -> None:
+        """Go to the section of a title, or of the anchor that a link to it has."""
+        for row_, (_, name, position) in enumerate(self._headings()):
+            if title in (name, anchor(name)):
+                self.contents.setCurrentRow(row_)
+                self._show_position(position)
+
+    def find_next(self) -> None:
+        """Go to the next place that holds what is searched, from the top after the last one."""
+        if self.field.text() and not self.browser.find(self.field.text()):
+            self.browser.moveCursor(QTextCursor.MoveOperation.Start)
+            self.browser.find(self.field.text())
+
+    def _search(self, text: str) -> None:
+        plain = self.browser.document().toPlainText().casefold()
+        number = plain.count(text.casefold()) if text else 0
+        self.found.setText(tr("%n places", n=number) if text else "")
+        self.browser.moveCursor(QTextCursor.MoveOperation.Start)
+        self.find_next()
+
+    def _headings(self) -> list[tuple[int, str, int]]:
+        """Level, title and position of every heading below the page's own."""
+        found, block = [], self.browser.document().begin()
+        while block.isValid():
+            if block.blockFormat().headingLevel() > 1:
+                found.append((block.blockFormat().headingLevel(), block.text(), block.position()))
+            block = block.next()
+        return found
+
+    def _go(self, item: QListWidgetItem) -> None:
+        self._show_position(int(item.data(Qt.ItemDataRole.UserRole)))
+
+    def _show_position(self, position: int) -> None:
+        cursor = QTextCursor(self.browser.document())
+        cursor.setPosition(position)
+        self.browser.setTextCursor(cursor)
+        bar = self.browser.verticalScrollBar()
+        bar.setValue(bar.value() + self.browser.cursorRect(cursor).top())
+
+    def _follow(self, link: QUrl) -> None:
+        page = GUIDE.parent / link.path()
+        if link.scheme():
+            QDesktopServices.openUrl(link)
+            return
+        if link.path() and page.suffix == ".md" and page.is_file():
+            self.show_page(page)
+        self.show_section(link.fragment())
+
+
+def anchor(title: str) -> str:
+    """Return what a link to a heading names: "What stays on this machine" is "what-stays-on-this-machine"."""
+    return _NOT_IN_ANCHORS.sub("", title.lower()).replace(" ", "-")
+
+
+def guide_place(hint: str) -> str:
+    """Return the section that an error's hint points to, "" for the guide as a whole."""
+    return "Several runs at once" if "batch file" in hint else ""
+
+
+def open_guide(window: QWidget, section: str = "") -> GuideDialog:
+    """Open the guide, or bring it to the front where it is open; `section` is a heading or its anchor."""
+    guide = window.findChild(GuideDialog) or GuideDialog(window)
+    guide.show()
+    guide.raise_()
+    guide.activateWindow()
+    if section:
+        guide.show_section(section)
+    return guide
 
 
 class GlossaryDialog(QDialog):
@@ -36,15 +163,11 @@ class GlossaryDialog(QDialog):
     def __init__(self, key: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Glossary")
-        column = QVBoxLayout(self)
-        margin = theme.px(t.L)
-        column.setContentsMargins(margin, margin, margin, margin)
+        self.setWindowTitle(tr("Glossary"))
         self.browser = QTextBrowser(self)
-        self.browser.setAccessibleName("Glossary")
+        self.browser.setAccessibleName(tr("Glossary"))
         self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: x.word)))
-        column.addWidget(self.browser)
-        column.addWidget(close_box(self))
+        column(self.browser, close_box(self), on=self, margins=t.L)
         self.resize(theme.px(560), theme.px(520))
         if key:
             self.browser.scrollToAnchor(key)
@@ -57,12 +180,12 @@ def _entry(term: Term) -> str:
 
 # Keys that belong to a part of a page rather than to a command.
 LOCAL_KEYS = (
-    ("Plots", "Add to the selection while drawing", "Shift"),
-    ("Plots", "Remove from the selection while drawing", "Ctrl"),
-    ("Plots", "Give up drawing", "Esc"),
-    ("Gallery", "Mark or unmark an image", "Space"),
-    ("Fields", "Next or previous field", "Tab, Shift+Tab"),
-    ("Rail", "Next or previous page", "Up, Down"),
+    (mark("Plots"), mark("Add to the selection while drawing"), "Shift"),
+    (mark("Plots"), mark("Remove from the selection while drawing"), "Ctrl"),
+    (mark("Plots"), mark("Give up drawing"), "Esc"),
+    (mark("Gallery"), mark("Mark or unmark an image"), "Space"),
+    (mark("Fields"), mark("Next or previous field"), "Tab, Shift+Tab"),
+    (mark("Rail"), mark("Next or previous page"), "Up, Down"),
 )
 
 
@@ -72,29 +195,27 @@ class ShortcutTable(QDialog):
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Keyboard shortcuts")
-        rows = [
-            (MENU_TITLES.get(c.menu, "Window").replace("&", ""), c.text,
-             c.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText))
-            for c in actions if not c.action.shortcut().isEmpty()
-        ]  # fmt: skip
-        rows += LOCAL_KEYS
+        self.setWindowTitle(tr("Keyboard shortcuts"))
+        rows = [(tr(TITLES[c.menu]).replace("&", "") if c.menu in TITLES else tr("Window"), c.text, keys_of(c.action))
+                for c in actions if c.action.shortcuts()]  # fmt: skip
+        rows += [(tr(where), tr(what), keys) for where, what, keys in LOCAL_KEYS]
         self.table = QTableWidget(len(rows), 3, self)
-        self.table.setAccessibleName("Keyboard shortcuts")
-        self.table.setHorizontalHeaderLabels(["Where", "What", "Keys"])
-        for at, row in enumerate(rows):
-            for column, text in enumerate(row):
-                self.table.setItem(at, column, QTableWidgetItem(text))
+        self.table.setAccessibleName(tr("Keyboard shortcuts"))
+        self.table.setHorizontalHeaderLabels([tr("Where"), tr("What"), tr("Keys")])
+        for at, texts in enumerate(rows):
+            for place, text in enumerate(texts):
+                self.table.setItem(at, place, QTableWidgetItem(text))
         set_up_table(self.table)
         self.table.setColumnWidth(0, theme.px(96))
         self.table.setColumnWidth(1, theme.px(300))
         self.table.horizontalHeader().setStretchLastSection(True)
-        column_layout = QVBoxLayout(self)
-        margin = theme.px(t.L)
-        column_layout.setContentsMargins(margin, margin, margin, margin)
-        column_layout.addWidget(self.table)
-        column_layout.addWidget(close_box(self))
+        column(self.table, close_box(self), on=self, margins=t.L)
         self.resize(theme.px(600), theme.px(520))
+
+
+def keys_of(action: QAction) -> str:
+    """Return all shortcuts of a command as the system writes them."""
+    return ", ".join(keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts())
 
 
 class CommandPalette(QDialog):
@@ -103,20 +224,15 @@ class CommandPalette(QDialog):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Find a command")
+        self.setWindowTitle(tr("Find a command"))
         self._context = context
-        column = QVBoxLayout(self)
-        margin = theme.px(t.S)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.S))
         self.field = QLineEdit(self)
-        self.field.setPlaceholderText("Type a command")
-        self.field.setAccessibleName("Command")
+        self.field.setPlaceholderText(tr("Type a command"))
+        self.field.setAccessibleName(tr("Command"))
         self.list = QListWidget(self)
-        self.list.setAccessibleName("Commands found")
+        self.list.setAccessibleName(tr("Commands found"))
         self.list.setUniformItemSizes(True)
-        column.addWidget(self.field)
-        column.addWidget(self.list)
+        column(self.field, self.list, on=self, margins=t.S)
         self.setFixedSize(theme.px(520), theme.px(360))
         context.actions.refresh()
         blank = QPixmap(64, 64)  # as wide as the icons, so that all names begin at one place
@@ -137,8 +253,7 @@ class CommandPalette(QDialog):
                 Qt.Key(event.key())
             )
             if step is not None:
-                row = min(max(self.list.currentRow() + step, 0), self.list.count() - 1)
-                self.list.setCurrentRow(row)
+                self.list.setCurrentRow(min(max(self.list.currentRow() + step, 0), self.list.count() - 1))
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
                 self._activated(self.list.currentItem())
@@ -167,7 +282,7 @@ class CommandPalette(QDialog):
         self._context.actions.trigger(action_id)
 
 
-SENTENCE = (
+SENTENCE = mark(
     "Removes chosen classes or images from a trained image classifier, shows what happens inside the network, "
     "measures how far it got and exports the result."
 )
@@ -179,19 +294,12 @@ class AboutDialog(QDialog):
     def __init__(self, version: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("About Unlearn Studio")
-        column = QVBoxLayout(self)
-        margin = theme.px(t.XL)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
-        column.addWidget(Label("Unlearn Studio", "title"))
-        text = Label(SENTENCE, wrap=True)
+        self.setWindowTitle(tr("About Unlearn Studio"))
+        text = Label(tr(SENTENCE), wrap=True)
         text.setMinimumWidth(theme.px(400))
-        column.addWidget(text)
         facts = FactTable()
-        facts.set("version", "Version", version)
+        facts.set("version", tr("Version"), version)
         facts.set("python", "Python", platform.python_version())
         facts.set("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})")
-        facts.set("system", "System", platform.platform())
-        column.addWidget(facts)
-        column.addWidget(close_box(self))
+        facts.set("system", tr("System"), platform.platform())
+        column(Label("Unlearn Studio", "title"), text, facts, close_box(self), on=self, margins=t.XL, spacing=t.M)

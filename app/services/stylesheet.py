@@ -228,6 +228,10 @@ QTabBar::tab:disabled { color: @disabled@; }
 QTabBar::tab:focus { color: @accent@; }
 
 /* Menus */
+QMenuBar { background: transparent; border: none; }
+QMenuBar::item { padding: @p4@ @p8@; border-radius: @p4@; background: transparent; }
+QMenuBar::item:selected { background: @sunken@; }
+QMenuBar::item:pressed { background: @line@; }
 QMenu { background: @surface@; color: @text@; border: 1px solid @outline@; padding: @p4@; }
 QMenu::item { padding: @p4@ @p24@ @p4@ @p28@; border-radius: @p4@; min-height: @p20@; }
 QMenu::item:selected { background: @accent_tint@; }

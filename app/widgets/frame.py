@@ -13,9 +13,8 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QListView,
-    QMenu,
+    QMenuBar,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -190,9 +189,7 @@ class PageHeader(QFrame):
         self.device = Chip("", "device")
         self.device.hide()
         row.addWidget(self.device)
-        self.menu_button = IconButton("menu", "Menu", shortcut="F10")
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        row.addWidget(self.menu_button)
+        self._row = row
         self._widgets: list[QWidget] = []
 
     def set_title(self, title: str) -> None:
@@ -218,9 +215,10 @@ class PageHeader(QFrame):
         self.device.set(text, "device", "caution" if caution else "", tip)
         self.device.setVisible(bool(text))
 
-    def set_menu(self, menu: QMenu) -> None:
-        """The menu of all commands."""
-        self.menu_button.setMenu(menu)
+    def set_menu_bar(self, bar: QMenuBar) -> None:
+        """Put the menus at the right end."""
+        bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+        self._row.addWidget(bar)
 
 
 HEIGHT = 180

@@ -24,6 +24,7 @@ from app.services import tokens as t
 from app.services.accessibility import announce, describe
 from app.services.notifications import Notification, Notifications
 from app.services.theme import set_property, theme
+from app.services.translation import tr
 from app.widgets.buttons import Button, IconButton, SecondaryButton
 from app.widgets.labels import Label
 
@@ -133,12 +134,20 @@ class NoticeStrip(Banner):
             return
         self.notification = notification
         buttons = list(notification.actions[:1])
+        if not buttons and "guide" in notification.hint:
+            buttons = [(tr("Open the guide"), self._guide)]
         if notification.details:
             buttons.append(("Details…", self._details))
         else:
             buttons += notification.actions[1:2]
         self.show_message(notification.sentence, notification.level, buttons)
         announce(self, notification.sentence)
+
+    def _guide(self) -> None:
+        from app.dialogs.help import guide_place, open_guide
+
+        if self.notification is not None:
+            open_guide(self.window(), guide_place(self.notification.hint))
 
     def _details(self) -> None:
         from app.dialogs.error import ErrorDialog

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from helpers import assert_accessible
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QProxyStyle, QStyle, QWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMainWindow, QProxyStyle, QStyle, QWidget
 
 from app.actions import Actions, match
 from app.context import create_context
-from app.dialogs.help import CommandPalette, ShortcutTable
+from app.dialogs.help import GUIDE, CommandPalette, GuideDialog, ShortcutTable, anchor, guide_place, open_guide
+from app.menus import ORDER, Menus
 
 
 @pytest.fixture
@@ -66,14 +69,16 @@ class TestRegistry:
         actions.trigger("a")
         assert calls == []
 
-    def test_menus_hold_their_commands_in_order(self, actions, qtbot):
-        actions.add("a", "One", lambda: None, menu="file")
+    def test_menus_hold_their_commands_in_order(self, context, qtbot):
+        window, actions = QMainWindow(), context.actions
+        qtbot.addWidget(window)
+        for action_id, text in (("own", "Own"), ("file.quit", "Quit"), ("file.model", "Model")):
+            actions.add(action_id, text, lambda: None, menu="file")
         actions.add("b", "Two", lambda: None, menu="view")
-        actions.add("c", "Three", lambda: None, menu="file")
-        menu = QMenu()
-        qtbot.addWidget(menu)
-        actions.fill_menu(menu, "file")
-        assert [action.text() for action in menu.actions()] == ["One", "Three"]
+        menus = Menus(context, window)
+        menu = menus.menus["file"]
+        menus.fill("file")
+        assert [action.text() for action in menu.actions() if action.text()] == ["Model", "Open &recent", "Quit", "Own"]
 
     def test_shortcuts_work_in_a_window(self, actions, qtbot):
         calls = []
@@ -94,6 +99,54 @@ class TestRegistry:
         action = actions.add("a", "&Open…", lambda: None, shortcut="Ctrl+O", tip="Open a model")
         keys = QKeySequence("Ctrl+O").toString(QKeySequence.SequenceFormat.NativeText)
         assert action.toolTip() == f"Open a model ({keys})"
+
+
+    def test_redo_has_the_keys_of_every_system(self, actions):
+        keys = ("Ctrl+Shift+Z", "Ctrl+Y", QKeySequence.StandardKey.Redo)
+        action = actions.add("a", "Redo", lambda: None, shortcut=keys)
+        assert {"Ctrl+Y", "Ctrl+Shift+Z"} <= {keys.toString() for keys in action.shortcuts()}
+        with pytest.raises(ValueError, match=r"Ctrl\+Y belongs to 'a'"):
+            actions.add("b", "Two", lambda: None, shortcut="Ctrl+Y")
+
+
+class TestGuide:
+    def test_it_opens_inside_once_with_its_contents(self, qtbot):
+        window = QMainWindow()
+        qtbot.addWidget(window)
+        guide = open_guide(window, "several-runs-at-once")
+        assert open_guide(window) is guide and guide.isVisible() and not guide.isModal()
+        assert guide.contents.currentItem().text().strip() == "Several runs at once"
+        titles = [guide.contents.item(row).text().strip() for row in range(guide.contents.count())]
+        assert titles[0] == "Words" and "The window" not in titles
+        guide.close()
+
+    def test_it_finds_what_is_searched_and_begins_again_after_the_last(self, qtbot):
+        guide = GuideDialog()
+        qtbot.addWidget(guide)
+        guide.field.setText("reconstruction")
+        first = guide.browser.textCursor().selectedText()
+        assert first.casefold() == "reconstruction" and guide.found.text().endswith("places")
+        guide.field.setText("nothing of the kind")
+        assert guide.found.text() == "0 places"
+
+    def test_its_links_lead_to_sections_and_pages(self, qtbot):
+        guide = GuideDialog()
+        qtbot.addWidget(guide)
+        guide._follow(QUrl("formats.md#models-that-can-be-opened"))
+        assert guide.contents.currentItem().text().strip() == "Models that can be opened"
+
+    def test_errors_point_into_it(self):
+        guide = GUIDE.read_text(encoding="utf-8")
+        assert guide_place("The guide shows a batch file") in guide
+        assert anchor("What stays on this machine") == "what-stays-on-this-machine"
+
+
+def test_the_menus_list_commands_that_there_are(qtbot, context):
+    """Those of pages come with their pages; an id that nobody registers would be a line that never shows."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path("app").rglob("*.py"))
+    asked = {action_id for ids in ORDER.values() for action_id in ids} - {"", "file.recent"}
+    left = {action_id for action_id in asked if f'"{action_id}", ' not in sources}
+    assert left <= {"view.system", "view.light", "view.dark"}, left
 
 
 class TestSearch:

@@ -172,7 +172,7 @@ class TestCommands:
         assert not theme.is_dark
 
     def test_menus_are_filled_from_the_registry(self, window):
-        menu = window.menus["view"]
+        menu = window.menus.menus["view"]
         menu.aboutToShow.emit()
         texts = [action.text().replace("&", "") for action in menu.actions()]
         assert "Go to Project" in texts and "Show log" in texts and "Colours: dark" in texts

@@ -1,0 +1,203 @@
+"""The menus: what stands in which, in which order; and the commands of the window itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from app.dialogs import sheet
+from app.services.theme import theme
+from app.services.tokens import Scheme
+from app.services.translation import mark, tr
+from core.version import VERSION
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.main_window import MainWindow
+
+TITLES = {"file": mark("&File"), "edit": mark("&Edit"), "view": mark("&View"), "run": mark("&Run"),
+          "help": mark("&Help")}  # fmt: skip
+SCHEMES: tuple[tuple[Scheme, str], ...] = (
+    ("system", mark("Colours: as the system")), ("light", mark("Colours: light")), ("dark", mark("Colours: dark")),
+)  # fmt: skip
+LINE, RECENT = "", "file.recent"  # in a menu: a line, and the menu of what was open lately
+ORDER: dict[str, tuple[str, ...]] = {  # of commands by id; those that are not here stand at the end of their menu
+    "file": ("file.model", "file.data", "file.data_file", "file.example", RECENT, LINE, "file.run", "file.batch",
+             "file.list", LINE, "file.close", "file.export", LINE, "file.quit"),
+    "edit": ("edit.undo", "edit.redo", LINE, "forget.export_list"),
+    "view": (LINE, "view.log", "runs.batches", "view.full_screen", LINE, "view.system", "view.light", "view.dark"),
+    "run": ("run.start", "run.pause", "run.checkpoint", "run.stop", "run.discard", LINE, "run.replay", "runs.later",
+            LINE, "verify.check", "verify.check_full", "verify.report", "export.write"),
+    "help": ("help.guide", "help.glossary", "help.shortcuts", "help.palette", LINE, "help.log_folder", LINE,
+             "help.about"),
+}  # fmt: skip
+RECENT_KINDS = (("model", mark("Model")), ("data", mark("Data")), ("run", mark("Run")))
+MOST_RECENT = 5  # of a kind
+Role, Std = QAction.MenuRole, QKeySequence.StandardKey
+
+
+class Menus:
+    """The menu bar of a window, filled from the registry of commands whenever a menu opens."""
+
+    def __init__(self, context: AppContext, window: MainWindow) -> None:
+        self._context = context
+        self.bar = QMenuBar(window)
+        self.bar.setAccessibleName(tr("Menu bar"))
+        self.menus = {name: self.bar.addMenu(tr(title)) for name, title in TITLES.items()}
+        self.recent = QMenu(tr("Open &recent"), window)
+        self.recent.setToolTipsVisible(True)
+        self.recent.aboutToShow.connect(self._fill_recent)
+        for name, menu in self.menus.items():
+            menu.setToolTipsVisible(True)
+            menu.aboutToShow.connect(functools.partial(self.fill, name))
+            self.fill(name)
+
+    def fill(self, name: str) -> None:
+        """Put a menu's commands into it: what the table lists in its order, then the others."""
+        menu, actions = self.menus[name], self._context.actions
+        actions.refresh()
+        listed = ORDER[name]
+        pages = [c.id for c in actions if c.menu == name and c.id.startswith("page.")]
+        others = [c.id for c in actions if c.menu == name and c.id not in listed and c.id not in pages]
+        menu.clear()
+        for action_id in (*pages, *listed, LINE, *others):
+            if action_id == LINE:
+                menu.addSeparator()
+            elif action_id == RECENT:
+                menu.addMenu(self.recent)
+            elif action_id in actions:
+                menu.addAction(actions[action_id])
+        if not others:
+            menu.removeAction(menu.actions()[-1])
+
+    def open_first(self) -> None:
+        """Open the first menu, from where the arrow keys lead to all others."""
+        self.bar.setActiveAction(self.bar.actions()[0])
+
+    def _fill_recent(self) -> None:
+        self.recent.clear()
+        for kind, title in RECENT_KINDS:
+            entries = self._context.window_state.recent(kind)[:MOST_RECENT]
+            if entries:
+                self.recent.addSection(tr(title))
+            for entry in entries:
+                action = self.recent.addAction(recent_name(entry))
+                action.setToolTip(entry)
+                action.triggered.connect(functools.partial(self._open, kind, entry))
+        if self.recent.isEmpty():
+            self.recent.addAction(tr("Nothing was opened yet")).setEnabled(False)
+
+    def _open(self, kind: str, entry: str, _checked: bool = False) -> None:
+        opening = self._context.opening
+        self._context.show_page("unlearn" if kind == "run" else "project")
+        if kind == "model":
+            opening.open_model(entry)
+        elif kind == "data":
+            opening.open_data(entry)
+        else:
+            opening.open_run(Path(entry))
+
+
+def recent_name(entry: str) -> str:
+    """Name what was open: a file by its name and folder, a data set of this program by its name."""
+    path = Path(entry)
+    return f"{path.name} – {path.parent.name}" if path.parent.name else path.name or entry
+
+
+def register_commands(context: AppContext, window: MainWindow) -> None:
+    """Register the commands of files, of the forget set's history, of what is in view, and of help."""
+    register_file_commands(context, window)
+    add, project = context.actions.add, context.project
+
+    def why_no_undo() -> str:
+        return "" if project.history and project.history.can_undo else tr("There is nothing to undo.")
+
+    def why_no_redo() -> str:
+        return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
+
+    add("edit.undo", tr("&Undo selection"), project.undo_selection, menu="edit", icon="undo",
+        shortcut=("Ctrl+Z", Std.Undo), why_disabled=why_no_undo)  # fmt: skip
+    add("edit.redo", tr("&Redo selection"), project.redo_selection, menu="edit", icon="redo",
+        shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
+    add("view.log", tr("Show &log"), window.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+    add("view.full_screen", tr("&Full screen"), window.toggle_full_screen, menu="view",
+        shortcut=("F11", Std.FullScreen))  # fmt: skip
+    group = QActionGroup(window)
+    for scheme, text in SCHEMES:
+        choose = functools.partial(window.set_scheme, scheme)
+        group.addAction(add(f"view.{scheme}", tr(text), choose, menu="view", checkable=True))
+        context.actions[f"view.{scheme}"].setChecked(theme.scheme == scheme)
+    _register_help(context, window)
+
+
+def register_file_commands(context: AppContext, window: QWidget) -> None:
+    """Register what opens something: what was chosen is opened whatever page is in view, and its page shows."""
+    project, add = context.project, context.actions.add
+
+    def why_no_list() -> str:
+        return "" if project.dataset is not None else tr("Open the data first: a forget list names its images.")
+
+    def why_not_closed() -> str:
+        if context.run_controller is not None and context.run_controller.current is not None:
+            return tr("A run is going.")
+        return "" if project.opened_model is not None or project.dataset is not None else tr("Nothing is open.")
+
+    def why_no_export() -> str:
+        return "" if project.run is not None else tr("There is no run to export.")
+
+    def ask(dialog: sheet.Asking, page: str) -> Callable[[], None]:
+        def show() -> None:
+            if page:
+                context.show_page(page)
+            dialog(context, window)
+
+        return show
+
+    def open_example() -> None:
+        context.show_page("project")
+        context.opening.open_example()
+
+    def close_project() -> None:
+        project.set_run(None)
+        project.set_opened(None, None)
+        context.show_page("project")
+
+    add("file.model", tr("Open a &model…"), ask(sheet.ask_model, "project"), menu="file", icon="model",
+        shortcut=("Ctrl+O", Std.Open))  # fmt: skip
+    add("file.data", tr("Open a &data folder…"), ask(sheet.ask_data_folder, "project"), menu="file", icon="data",
+        shortcut="Ctrl+Shift+O")  # fmt: skip
+    add("file.data_file", tr("Open a data &file…"), ask(sheet.ask_data_file, "project"), menu="file", icon="file")
+    add("file.example", tr("Open the e&xample"), open_example, menu="file", icon="unlearn",
+        tip=tr("A small network and the images it was trained on"))  # fmt: skip
+    add("file.run", tr("Open a r&un folder…"), ask(sheet.ask_run, ""), menu="file", icon="runs")
+    add("file.batch", tr("Open a &batch file…"), ask(sheet.ask_batch, ""), menu="file", icon="runs",
+        tip=tr("Queue the runs of a batch file (TOML)"))  # fmt: skip
+    add("file.list", tr("Import a forget &list…"), ask(sheet.ask_list, "forget"), menu="file", icon="forget",
+        why_disabled=why_no_list)  # fmt: skip
+    add("file.close", tr("&Close project"), close_project, menu="file", icon="close", shortcut=("Ctrl+W", Std.Close),
+        why_disabled=why_not_closed)  # fmt: skip
+    add("file.export", tr("&Export…"), lambda: context.show_page("export"), menu="file", icon="export",
+        shortcut="Ctrl+E", why_disabled=why_no_export)  # fmt: skip
+    add("file.quit", tr("&Quit"), window.close, menu="file", shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
+
+
+def _register_help(context: AppContext, window: MainWindow) -> None:
+    from app.dialogs import help as helping
+    from app.widgets.frame import open_log_folder
+
+    add = context.actions.add
+    add("help.guide", tr("&Guide"), functools.partial(helping.open_guide, window), menu="help", icon="help",
+        shortcut=("F1", Std.HelpContents))  # fmt: skip
+    add("help.glossary", tr("Gl&ossary"), lambda: helping.GlossaryDialog(parent=window).open(), menu="help")
+    add("help.shortcuts", tr("&Keyboard shortcuts"),
+        lambda: helping.ShortcutTable(context.actions, window).open(), menu="help", shortcut="Ctrl+/")  # fmt: skip
+    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(), menu="help",
+        icon="search", shortcut="Ctrl+Shift+P")  # fmt: skip
+    add("help.log_folder", tr("Open log &folder"), open_log_folder, menu="help", icon="open")
+    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(), menu="help",
+        icon="info", role=Role.AboutRole)  # fmt: skip
