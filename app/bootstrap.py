@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.services import crash, logs
+from app.services.faults import EXIT_STOPPED, CrashReporter, SignalBridge
 from app.services.icons import icon
+from app.services.notifications import install_log, remove_log, start_file_log
 from app.services.platform import check_platform
-from app.services.signals import EXIT_STOPPED, SignalBridge
 from app.services.theme import theme
 from core.version import VERSION
 
@@ -82,12 +82,12 @@ class Session(QObject):
 
         self._app = app
         self._options = options
-        self.reporter = crash.CrashReporter(self)
+        self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
         self.context: AppContext = create_context(self)
         self.context.example_folder = options.out
-        self._file_log = logs.start_file_log()
-        logs.install(self._file_log, self.context.log_model.handler)
+        self._file_log = start_file_log()
+        install_log(self._file_log, self.context.log_model.handler)
         self.reporter.install()
         log.info("Unlearn Studio %s, Python %s", VERSION, sys.version.split()[0])
         theme.apply(app, options.scheme or self.context.settings.values.scheme)
@@ -121,7 +121,7 @@ class Session(QObject):
         if not self.context.run_controller.shutdown():
             # A thread that does not end cannot be waited for, and must not be destroyed: all it recorded is on disk.
             log.warning("a run did not end in time; it can be resumed from its last checkpoint")
-            logs.remove(self._file_log, self.context.log_model.handler)
+            remove_log(self._file_log, self.context.log_model.handler)
             os._exit(EXIT_STOPPED)
         for jobs in (self.context.jobs, self.context.device_jobs):
             if not jobs.shutdown():
@@ -132,7 +132,7 @@ class Session(QObject):
         self.context.log_model.stop()
         self._ring.close()
         self.reporter.remove()
-        logs.remove(self._file_log, self.context.log_model.handler)
+        remove_log(self._file_log, self.context.log_model.handler)
 
     def _load(self) -> None:
         status = self.context.status

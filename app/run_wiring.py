@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool = True) -> None:
     """Call once, when controller and window are there. `ask_interrupted`: offer interrupted runs of before."""
-    from app.dialogs.close_run import RunCloseGuard
-    from app.dialogs.interrupted import InterruptedRuns
-    from app.dialogs.waiting import WaitingRuns
-    from app.services.batch_queue import BatchQueue
-    from app.services.run_commands import RunCommands
+    from app.dialogs.batch import BatchQueue
+    from app.dialogs.runs import InterruptedRuns, RunCloseGuard, WaitingRuns
+    from app.services.commands import RunCommands
     from app.services.run_library import RunLibrary
     from app.services.run_status import RunStatus
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, ask
-from app.workers.trust import TrustedFiles
+from app.services.trust import TrustedFiles
 from core.job import Job
 
 REFUSED = "This file can run program code when opened, so it was not opened."

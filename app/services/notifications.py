@@ -1,14 +1,20 @@
-"""What the program has to say without stopping anyone: by severity, repeats collapsed, details folded."""
+"""What the program has to say without stopping anyone: notifications, the log's file and its last lines."""
 
 from __future__ import annotations
 
+import logging
+import logging.handlers
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
+from app.services.paths import log_dir
+from app.services.theme import theme
 from core.errors import AppError
 
 Level = Literal["info", "caution", "error"]
@@ -86,3 +92,116 @@ def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+FILE_BYTES, FILES = 2_000_000, 3
+LINES = 2000
+_DRAIN_MS = 250
+_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_ROOTS = ("app", "core")  # the loggers whose info lines are ours
+
+
+class BufferHandler(logging.Handler):
+    """Keeps the last records for the panel; safe from any thread and knows no Qt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: deque[tuple[int, str]] = deque(maxlen=LINES)
+        self.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.waiting.append((record.levelno, self.format(record)))
+        except Exception:
+            self.handleError(record)
+
+
+class LogModel(QAbstractListModel):
+    """The last lines, oldest first; taken from the handler on a timer, so that a burst costs one change."""
+
+    def __init__(self, handler: BufferHandler | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.handler = handler or BufferHandler()
+        self._lines: deque[tuple[int, str]] = deque()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_DRAIN_MS)
+        self._timer.timeout.connect(self.drain)
+
+    def start(self) -> None:
+        """Take new lines from now on."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Take no more lines."""
+        self.drain()
+        self._timer.stop()
+
+    def drain(self) -> None:
+        """Take the lines that wait."""
+        new = []
+        while self.handler.waiting:
+            new.append(self.handler.waiting.popleft())
+        if not new:
+            return
+        surplus = len(self._lines) + len(new) - LINES
+        if surplus > 0 and self._lines:
+            surplus = min(surplus, len(self._lines))
+            self.beginRemoveRows(QModelIndex(), 0, surplus - 1)
+            for _ in range(surplus):
+                self._lines.popleft()
+            self.endRemoveRows()
+        first = len(self._lines)
+        self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
+        self._lines.extend(new)
+        self.endInsertRows()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._lines)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        level, text = self._lines[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return text
+        if role == Qt.ItemDataRole.ForegroundRole and level >= logging.WARNING:
+            return theme.color("danger" if level >= logging.ERROR else "caution")
+        return None
+
+    def text(self) -> str:
+        """All lines, for the clipboard."""
+        return "\n".join(line for _, line in self._lines)
+
+
+def start_file_log(folder: Path | None = None) -> logging.Handler | None:
+    """Write the log into a rotating file; None where the folder cannot be written."""
+    folder = folder or log_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            folder / "unlearn-studio.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True
+        )
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    return handler
+
+
+def install_log(*handlers: logging.Handler | None) -> None:
+    """Attach handlers: our own loggers from info, everything else from warning."""
+    root = logging.getLogger()
+    for handler in handlers:
+        if handler is not None:
+            root.addHandler(handler)
+    for name in _ROOTS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+
+
+def remove_log(*handlers: logging.Handler | None) -> None:
+    """Detach handlers and close their files."""
+    root = logging.getLogger()
+    for handler in handlers:
+        if handler is not None:
+            root.removeHandler(handler)
+            handler.close()

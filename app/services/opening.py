@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.services.measuring import Measuring
+from app.services.doubts import Measuring
 from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work

@@ -205,7 +205,7 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
 
 def _of_job(job: Job) -> dict[str, Any]:
     """Return the fields of a row that its job tells."""
-    from app.widgets.run_chips import describe_forget
+    from app.services.run_words import describe_forget
 
     file = Path(job.model.path)
     name = file.parent.name if file.name == MODEL else file.name  # every trained model's file has the same name

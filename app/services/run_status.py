@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 
 from app.services import format as fmt
 from app.services import run_words as words
-from app.services.doubts import open_doubts
-from app.widgets.run_chips import describe_run
+from app.services.project import open_doubts
+from app.services.run_words import describe_run
 from core.events import State
 
 if TYPE_CHECKING:

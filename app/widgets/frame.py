@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
-from app.services.logs import LogModel
+from app.services.notifications import LogModel
 from app.services.paths import log_dir
 from app.services.theme import theme
 from app.widgets.buttons import STATE_ICONS, STATE_WORDS, Chip, IconButton, TextButton

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from app.services import format as fmt
 from app.services import tokens as t
+from app.services.run_words import describe_run
 from app.services.theme import theme
 from app.widgets.buttons import Chip
 
 if TYPE_CHECKING:
-    from app.context import ProjectState
+    from app.services.project import ProjectState
     from core.job import Job
 
 EARLIER = "for an earlier selection"
-_SHOWN = 2  # classes named before "and 3 more"
 
 
 class RunChips(QObject):
@@ -53,27 +52,6 @@ class RunChips(QObject):
             self.earlier.set(
                 EARLIER, "warning", "caution", "The forget set, the model or the data were changed after this run."
             )
-
-
-def describe_run(job: Job) -> str:
-    """Name a run by method and forget set ("muda · class 3"), a training by what it leaves out."""
-    if job.kind == "train":
-        return "Training, all data" if job.forget.mode == "none" else f"Training without {describe_forget(job)}"
-    return f"{job.method} · {describe_forget(job)}"
-
-
-def describe_forget(job: Job) -> str:
-    """Name a job's forget set: "class 3", "classes 3, 5 and 2 more", "37 images"."""
-    names = job.forget.class_names
-    if job.forget.mode == "none":
-        return "none"
-    if not names:
-        return fmt.images(job.forget.count)
-    shown = ", ".join(names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{'class' if len(names) == 1 else 'classes'} {shown}{more}" + (
-        " and images" if job.forget.mode == "mixed" else ""
-    )
 
 
 def matches(project: Any, job: Job) -> bool:

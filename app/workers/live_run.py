@@ -1,15 +1,14 @@
-"""One run as the window sees it: asked for, under way, or read from its folder; kept up to date by its events."""
+"""One run as the window sees it: its states, and its events as a worker tells them or as its folder holds them."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.workers.run_log import read_all
-from app.workers.run_states import TERMINAL, TRANSITIONS, can
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import (
@@ -27,13 +26,14 @@ from core.events import (
     RunStarted,
     State,
     StepMetrics,
+    from_dict,
 )
+from core.files import json_lines
 from core.job import Job
-from core.runs.folder import RunFolder
+from core.runs.folder import EVENTS, RunFolder, Status, effective
 from core.verify.measure_log import merge
 
 if TYPE_CHECKING:
-    from app.workers.run_log import Look
     from core.selection import Selection
     from core.session.bench import Bench
     from core.session.planning import Estimate
@@ -299,3 +299,94 @@ class LiveRun:
         self.error = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
         self.hint = error.hint if isinstance(error, AppError) else FAULT
         self.details = details
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.PREPARING, State.DISCARDED}),
+    State.PREPARING: frozenset({State.RUNNING, State.STOPPING, State.DISCARDING, State.FAILED}),
+    State.RUNNING: frozenset({State.PAUSED, State.STOPPING, State.DISCARDING, State.FINISHED, State.FAILED}),
+    State.PAUSED: frozenset({State.RUNNING, State.STOPPING, State.DISCARDING, State.FAILED}),
+    # From PREPARING there is nothing to keep: STOPPING ends as DISCARDED.
+    State.STOPPING: frozenset({State.STOPPED, State.DISCARDED, State.FAILED}),
+    State.DISCARDING: frozenset({State.DISCARDED}),
+    State.INTERRUPTED: frozenset({State.PREPARING, State.DISCARDED}),
+    State.STOPPED: frozenset(),
+    State.DISCARDED: frozenset(),
+    State.FINISHED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
+TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
+
+# What a user may ask for, and the state it leads to.
+ACTIONS: dict[str, State] = {
+    "pause": State.PAUSED,
+    "resume": State.RUNNING,
+    "stop": State.STOPPING,
+    "discard": State.DISCARDING,
+}
+
+
+def can(state: State, action: str) -> bool:
+    """Tell whether a user's action is allowed: pause, resume, stop, discard, checkpoint or start again (restart)."""
+    if action == "checkpoint":
+        return state in (State.RUNNING, State.PAUSED)
+    if action == "restart":
+        return state is State.INTERRUPTED
+    if action == "resume":
+        return state is State.PAUSED
+    return ACTIONS[action] in TRANSITIONS[state]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Events read at one time. `offset`: where to read on; `restarted`: events read before are void, these are all."""
+
+    events: list[Event] = field(default_factory=list)
+    offset: int = 0
+    status: Status | None = None
+    restarted: bool = False
+
+
+def read_all(folder: RunFolder) -> Look:
+    """Return all recorded events but those of steps that a resume took again, and where the log ends."""
+    events, offset = _read(folder, 0)
+    return Look(_typed(effective(events)), offset, folder.status())
+
+
+def read_new(folder: RunFolder, offset: int) -> Look:
+    """Return what was appended after `offset`, whole lines only.
+
+    Where a resume took steps again, or the file became shorter, everything is read anew (`restarted`).
+    """
+    status = folder.status()
+    path = folder.file(EVENTS)
+    size = path.stat().st_size if path.is_file() else 0
+    if size < offset:
+        return _again(folder, status)
+    if size == offset:
+        return Look([], offset, status)
+    events, end = _read(folder, offset)
+    if any(event.get("type") == "run_started" and event.get("resumed_at") is not None for event in events):
+        return _again(folder, status)
+    return Look(_typed(events), end, status)
+
+
+def _again(folder: RunFolder, status: Status) -> Look:
+    whole = read_all(folder)
+    return Look(whole.events, whole.offset, status, restarted=True)
+
+
+def _read(folder: RunFolder, offset: int) -> tuple[list[dict[str, Any]], int]:
+    path = folder.file(EVENTS)
+    if not path.is_file():
+        return [], 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read()
+    end = data.rfind(b"\n") + 1  # a last line without its end is still being written
+    return json_lines(data[:end]), offset + end
+
+
+def _typed(events: list[dict[str, Any]]) -> list[Event]:
+    return [event for event in map(from_dict, events) if event is not None]

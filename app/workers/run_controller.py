@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.services.trust import TrustedFiles
 from app.workers.live_run import LiveRun, Work
-from app.workers.mailbox import Mailbox, MailboxPump
-from app.workers.run_thread import RunThread
-from app.workers.trust import TrustedFiles
+from app.workers.mailbox import Mailbox, MailboxPump, RunThread
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Emit, Event, State

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.workers.live_run import LiveRun
-from app.workers.run_log import Look, read_new
+from app.workers.live_run import LiveRun, Look, read_new
 from core.events import State
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.services.theme import BASE_PX, theme
 from app.workers.jobs import Jobs
-from app.workers.run_thread import RunThread
+from app.workers.mailbox import RunThread
 
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent

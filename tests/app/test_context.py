@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.context import ProjectState
+from app.services.project import ProjectState
 from tests.core.session import conftest as runs_of_digits
 
 digits = runs_of_digits.digits

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.services.selection_history import History
+from app.services.project import History
 from core.selection import Selection
 
 

@@ -17,15 +17,15 @@ from PySide6.QtCore import QRect, qWarning
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.dialogs.sheet import ErrorDialog, report_text
-from app.services import crash, logs, platform
+from app.services import faults, notifications, platform
 from app.services import format as fmt
 from app.services.accessibility import announce, describe
+from app.services.faults import SignalBridge
 from app.services.notifications import Notification, Notifications, describe_error
-from app.services.page_states import PageStates
 from app.services.paths import cache_dir, config_dir, data_dir, log_dir
+from app.services.project import PageStates
 from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
-from app.services.signals import SignalBridge
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.notices import NoticeStrip
 from core.errors import InputError, MismatchError
@@ -282,10 +282,10 @@ class TestNotifications:
 class TestLog:
     @pytest.fixture
     def model(self, qapp):
-        model = logs.LogModel()
-        logs.install(model.handler)
+        model = notifications.LogModel()
+        notifications.install_log(model.handler)
         yield model
-        logs.remove(model.handler)
+        notifications.remove_log(model.handler)
 
     def test_lines_come_from_any_thread(self, model, qtbot):
         logger = logging.getLogger("app.test")
@@ -296,7 +296,7 @@ class TestLog:
         assert "from a thread" in model.text()
 
     def test_it_is_a_ring(self, model, monkeypatch, qtmodeltester):
-        monkeypatch.setattr(logs, "LINES", 50)
+        monkeypatch.setattr(notifications, "LINES", 50)
         logger = logging.getLogger("app.test")
         for start in range(0, 300, 60):
             for number in range(start, start + 60):
@@ -315,22 +315,22 @@ class TestLog:
         assert "important" in model.text()
 
     def test_the_file(self, tmp_path):
-        handler = logs.start_file_log(tmp_path / "log")
-        logs.install(handler)
+        handler = notifications.start_file_log(tmp_path / "log")
+        notifications.install_log(handler)
         logging.getLogger("core.test").info("hello")
-        logs.remove(handler)
+        notifications.remove_log(handler)
         assert "hello" in (tmp_path / "log" / "unlearn-studio.log").read_text()
 
     def test_a_folder_that_cannot_be_made_gives_no_file_log(self, tmp_path):
         file = tmp_path / "file"
         file.write_text("")
-        assert logs.start_file_log(file / "log") is None
+        assert notifications.start_file_log(file / "log") is None
 
 
 class TestCrash:
     @pytest.fixture
     def reporter(self, qapp):
-        reporter = crash.CrashReporter()
+        reporter = faults.CrashReporter()
         reporter.install()
         yield reporter
         reporter.remove()
@@ -360,20 +360,20 @@ class TestCrash:
 
     def test_hooks_are_given_back(self, qapp):
         before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
-        reporter = crash.CrashReporter()
+        reporter = faults.CrashReporter()
         reporter.install()
         assert sys.excepthook != before[0]
         reporter.remove()
         assert (sys.excepthook, threading.excepthook, sys.unraisablehook) == before
 
     def test_what_a_native_crash_left_is_found_at_the_next_start(self, qapp, tmp_path):
-        (tmp_path / crash.FAULT_FILE).write_text("Fatal Python error: Segmentation fault")
-        reporter = crash.CrashReporter()
+        (tmp_path / faults.FAULT_FILE).write_text("Fatal Python error: Segmentation fault")
+        reporter = faults.CrashReporter()
         try:
             assert "Segmentation fault" in reporter.start_fault_file(tmp_path)
         finally:
             reporter.remove()
-        second = crash.CrashReporter()
+        second = faults.CrashReporter()
         try:
             assert second.start_fault_file(tmp_path) == ""
         finally:

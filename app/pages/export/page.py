@@ -16,7 +16,7 @@ from app.pages.export.kept_card import KeptCard, removed_words
 from app.pages.export.presenter import ExportFacts, ExportPresenter, Wish
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.run_words import gone
+from app.services.run_words import describe_run, gone
 from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
@@ -24,7 +24,7 @@ from app.widgets.labels import TermRow, caption
 from app.widgets.layout import scrolling
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
-from app.widgets.run_chips import RunChips, describe_run
+from app.widgets.run_chips import RunChips
 from core.errors import AppError, TargetExistsError
 
 if TYPE_CHECKING:

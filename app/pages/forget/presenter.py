@@ -16,8 +16,8 @@ from app.pages.forget.near_presenter import NearPresenter
 from app.pages.forget.similar_presenter import SimilarPresenter
 from app.pages.forget.twins_presenter import TwinsPresenter
 from app.services import format as fmt
-from app.services import method_words
 from app.services.opening import explain
+from app.services.run_words import described
 from app.services.theme import theme
 from core.errors import ForgetSetError
 
@@ -323,7 +323,7 @@ class ForgetPresenter(QObject):
 
     def _words(self, selection: Selection) -> str:
         """The summary; it says how many images were forgotten before, and where chosen ones are among them."""
-        told, mask = method_words.described(selection), self.earlier.mask
+        told, mask = described(selection), self.earlier.mask
         if mask is None or not selection.count:
             return told
         again = int(np.count_nonzero(selection.mask & mask))

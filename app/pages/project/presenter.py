@@ -14,9 +14,10 @@ from app.pages.project.questions import Questions
 from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
-from app.services.doubts import doubt_words, is_order, open_doubts
+from app.services.doubts import doubt_words, is_order
 from app.services.opening import Failure, example_seconds, explain, opens_as
 from app.services.paths import resources_dir
+from app.services.project import open_doubts
 from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.files import read_json

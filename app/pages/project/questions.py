@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QPlainTextEdit
 
-from app.dialogs.architecture import ArchitectureDialog, EntryDialog
-from app.dialogs.class_order import ClassOrderDialog
-from app.dialogs.no_test_part import NoTestPartDialog
+from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
@@ -22,8 +20,8 @@ from app.pages.project.facts import entry
 from app.services import format as fmt
 from app.services.opening import Failure, wants_factory
 from app.services.theme import theme
+from app.services.trust import files_of_code
 from app.workers.opening_job import Request
-from app.workers.trust import files_of_code
 from core.errors import (
     AmbiguousEntryError,
     AppError,

@@ -27,7 +27,7 @@ from app.pages.runs.queue_card import QueueCard
 from app.pages.runs.run_actions import Reopening, ask_delete
 from app.plots.sparkline import SparklineDelegate
 from app.services import tokens as t
-from app.services.resuming import resume
+from app.services.commands import resume
 from app.services.run_library import DELETING, RunRow
 from app.services.theme import theme
 from app.widgets.buttons import ChipButton, DestructiveButton, PrimaryButton, SecondaryButton

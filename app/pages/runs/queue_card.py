@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from app.services import format as fmt
 from app.services import tokens as t
+from app.services.run_words import describe_run
 from app.services.theme import theme
 from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.run_chips import describe_run
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.services import method_words as words
+from app.services import run_words as words
 from app.services import tokens as t
 from app.services.theme import Role, theme
 from app.widgets.cards import SelectableCard

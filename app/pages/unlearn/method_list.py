@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from app.pages.unlearn.method_card import MethodCard
 from app.services import format as fmt
-from app.services import method_words as words
+from app.services import run_words as words
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.cards import Card, CollapsibleSection

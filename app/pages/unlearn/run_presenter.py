@@ -11,9 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from app.pages.unlearn.run_view import BannerText, RunView
 from app.services import format as fmt
 from app.services import run_words as words
+from app.services.commands import ask_discard, resume
 from app.services.notifications import Notification
-from app.services.resuming import resume
-from app.services.run_commands import ask_discard
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
 from core.events import Event, Log, State

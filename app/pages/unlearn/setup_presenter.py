@@ -11,7 +11,6 @@ from PySide6.QtCore import QObject, QTimer
 from app.pages.unlearn.search_presenter import Asked, SearchPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import format as fmt
-from app.services import method_words
 from app.services import run_words as words
 from app.services.doubts import settled, what_first
 from app.services.opening import explain
@@ -105,7 +104,7 @@ class SetupPresenter(QObject):
                 self._form_of = ""
             self._kinds, self._model_sha = selection.kinds, model
             self._view.methods.set_choices(choices(selection))
-        self._view.plan.set_forget(method_words.chosen(selection), selection.describe())
+        self._view.plan.set_forget(words.chosen(selection), selection.describe())
         self._ask_devices()
         self._plan_later()
 
@@ -357,7 +356,7 @@ class SetupPresenter(QObject):
         shown = view.methods.shown
         if self._plan is not None and shown in self._plan.estimates:
             estimate = self._plan.estimates[shown]
-            cost = method_words.cost(self._plan.shares.get(shown), shown)
+            cost = words.cost(self._plan.shares.get(shown), shown)
             view.plan.show_estimate(estimate, cost, self._lines(shown, estimate))
             view.plan.set_references(self._plan.references)
             view.plan.set_earlier(self._plan.requests)
@@ -379,7 +378,7 @@ class SetupPresenter(QObject):
         selection = self._context.project.selection
         weighted = selection is not None and selection.weights is not None
         if weighted and not self._view.methods.choice(method_id).method.honours_weights:
-            lines.append(method_words.UNWEIGHTED)
+            lines.append(words.UNWEIGHTED)
         return lines
 
     def _number_of_runs(self) -> int:

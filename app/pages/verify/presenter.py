@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, Signal
 
-from app.workers.trust import HARMLESS, files_of
+from app.services.trust import HARMLESS, files_of
 from core.errors import UnsafeFileError
 from core.events import State
 from core.job import Job

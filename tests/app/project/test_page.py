@@ -10,9 +10,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
-from app.dialogs.architecture import ArchitectureDialog, EntryDialog
-from app.dialogs.class_order import ClassOrderDialog
-from app.dialogs.no_test_part import NoTestPartDialog
+from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
 from app.dialogs.sheet import ConfirmDialog, Sheet
 from app.services.theme import theme
 from core.files import write_json

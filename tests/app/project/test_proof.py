@@ -6,7 +6,7 @@ import pytest
 import torch
 from PySide6.QtWidgets import QApplication, QLabel
 
-from app.dialogs.architecture import ArchitectureDialog
+from app.dialogs.opening import ArchitectureDialog
 from app.pages.project.proof_card import listed
 from app.services.doubts import UNANSWERED, UNORDERED, doubt_words
 from app.services.pairings import Pairings

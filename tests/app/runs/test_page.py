@@ -16,7 +16,7 @@ from app.dialogs.sheet import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.run_actions import delete
-from app.services.resuming import resume
+from app.services.commands import resume
 from app.widgets.frame import StatusLine
 from app.widgets.table import ColumnMenu
 from core.errors import UnsafeFileError

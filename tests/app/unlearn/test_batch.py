@@ -7,7 +7,7 @@ import shutil
 import torch
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.services.batch_queue import BatchQueue
+from app.dialogs.batch import BatchQueue
 from app.services.queue_files import records
 from core.models.architectures import ModelSpec, build_model
 from core.runs.folder import MODEL, Status

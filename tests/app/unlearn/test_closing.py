@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel
 
-from app.dialogs import close_run
-from app.dialogs.close_run import RunCloseGuard
+from app.dialogs import runs as dialogs
+from app.dialogs.runs import RunCloseGuard
 from app.dialogs.sheet import ConfirmDialog
 from app.main_window import MainWindow
 from app.run_wiring import install_runs
@@ -154,7 +154,7 @@ def test_a_run_that_ends_while_asked_takes_the_question_away_and_leaves_the_wind
 
 
 def test_after_a_while_one_may_leave_anyway(window, context, tmp_path, qtbot, monkeypatch):
-    monkeypatch.setattr(close_run, "PATIENCE_MS", 50)
+    monkeypatch.setattr(dialogs, "PATIENCE_MS", 50)
     left: list[bool] = []
     context.close_guard = RunCloseGuard(context, window, leave=lambda: left.append(True))
     free = []
@@ -215,7 +215,7 @@ def test_an_interrupted_run_is_offered(asked):
 
 
 def test_kept_it_is_not_asked_about_again(asked, context, qtbot):
-    from app.dialogs.interrupted import InterruptedRuns
+    from app.dialogs.runs import InterruptedRuns
 
     question().buttons["keep"].click()
     again = InterruptedRuns(context, QApplication.activeWindow())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.services.run_commands import RunCommands
+from app.services.commands import RunCommands
 from app.services.run_status import RunStatus
+from app.services.run_words import describe_run
 from app.widgets.frame import StatusLine
-from app.widgets.run_chips import describe_run
 from core.events import State
 from core.runs.folder import MODEL, RunFolder
 from tests.app.scripted import Script, Stepped, job
@@ -122,8 +122,8 @@ def test_a_failure_behind_ones_back_is_said(wired, run, qtbot):
 
 def test_nothing_heavy_is_imported_with_these_modules():
     """Pages may bring pyqtgraph, what the window has at its start must not; none of them torch."""
-    light = ("app.run_wiring", "app.dialogs.close_run", "app.dialogs.interrupted", "app.services.run_library",
-             "app.services.run_commands", "app.services.run_status", "app.workers.run_controller",
+    light = ("app.run_wiring", "app.dialogs.runs", "app.services.run_library",
+             "app.services.commands", "app.services.run_status", "app.workers.run_controller",
              "app.workers.run_follower", "app.pages.runs.run_actions")  # fmt: skip
     heavy = (*light, "app.pages.unlearn", "app.pages.runs", "app.models.run_table")
     never = {"torch", "scipy", "sklearn"}

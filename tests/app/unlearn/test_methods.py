@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.pages.unlearn.method_card import wrapped
 from app.pages.unlearn.method_list import MethodList
-from app.services import method_words as words
+from app.services import run_words as words
 from app.services.theme import theme
 from core.methods import METHODS
 from core.methods.base import GROUPS

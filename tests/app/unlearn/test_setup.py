@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtWidgets import QTabWidget
 
 from app.pages.unlearn import UnlearnPage
-from app.services.method_words import UNWEIGHTED
+from app.services.run_words import UNWEIGHTED
 from app.services.theme import theme
 from core.events import State
 from core.job import Job

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from app.workers.live_run import LiveRun
-from app.workers.run_states import TERMINAL, can
+from app.workers.live_run import TERMINAL, LiveRun, can
 from core.errors import InputError, StoppedError
 from core.events import ACTIVE, State
 from core.runs.folder import RunFolder

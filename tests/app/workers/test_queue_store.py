@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.dialogs.waiting import WaitingRuns, words_of
+from app.dialogs.runs import WaitingRuns, words_of
 from app.services.queue_files import keep_tries, left_waiting
 from app.workers.queue_store import QueueStore
 from app.workers.run_controller import RunController

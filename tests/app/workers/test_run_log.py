@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.workers.run_log import read_all, read_new
+from app.workers.live_run import read_all, read_new
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, RunFolder
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.workers.run_states import TERMINAL, TRANSITIONS, can
+from app.workers.live_run import TERMINAL, TRANSITIONS, can
 from core.events import ACTIVE, State
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.workers.trust import TrustedFiles
+from app.services.trust import TrustedFiles
 from core.models.formats import write_safetensors
 from tests.app.scripted import job
 

@@ -1,17 +1,20 @@
-"""Faults of the program: every exception nobody caught is logged, kept and shown once; native crashes leave a file."""
+"""What comes from outside the usual ways: exceptions nobody caught, native crashes, SIGINT and SIGTERM."""
 
 from __future__ import annotations
 
 import faulthandler
 import logging
+import os
+import signal
+import socket
 import sys
 import threading
 import warnings
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO, Any
 
-from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
 
 from app.services.paths import log_dir
 
@@ -98,3 +101,51 @@ class CrashReporter(QObject):
 
 def _qt_message(kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
     qt_log.log(_LEVELS.get(kind, logging.WARNING), "%s", message)
+
+
+EXIT_STOPPED = 5
+
+
+class SignalBridge(QObject):
+    """Python's signal handlers only run between byte codes; a socket wakes Qt's loop so that they do.
+
+    `stop_asked` comes from the loop, not from the handler, which may have interrupted any slot.
+    """
+
+    stop_asked = Signal()
+    _caught = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._asked = False
+        self._caught.connect(self.stop_asked, Qt.ConnectionType.QueuedConnection)
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._woken)
+        self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def close(self) -> None:
+        """Give the signals back."""
+        self._notifier.setEnabled(False)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._reader.close()
+        self._writer.close()
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            # Everything recorded so far is on disk, since each event was appended as it happened.
+            os._exit(EXIT_STOPPED)
+        self._asked = True
+        log.info("signal %d: stopping and saving", number)
+        self._caught.emit()
+
+    def _woken(self) -> None:
+        try:
+            self._reader.recv(64)
+        except BlockingIOError:
+            return

@@ -1,4 +1,4 @@
-"""The order of classes set by hand: which class of the data each output of the model stands for."""
+"""Questions about a model or data that is opened: its class order, its network, its entry, its test part."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt,
 from PySide6.QtGui import QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QButtonGroup,
     QHBoxLayout,
+    QLineEdit,
     QListWidget,
+    QRadioButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -23,8 +26,8 @@ from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
-from app.widgets.buttons import SecondaryButton, TextButton
-from app.widgets.labels import Label
+from app.widgets.buttons import SecondaryButton, Segmented, TextButton
+from app.widgets.labels import Label, caption
 from core.errors import AppError
 
 OUTPUT_WIDTH = 76
@@ -208,3 +211,142 @@ class _Row(QStyledItemDelegate):
         name = str(index.data() or "")
         shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, rect.width() - left - pad)
         painter.drawText(rect.adjusted(left, 0, 0, 0), middle, shown)
+
+
+class EntryDialog(Sheet):
+    """`chosen` carries the name of the entry that is the network, as --key takes it.
+
+    `candidates` holds each name with what sets it apart.
+    """
+
+    chosen = Signal(str)
+    title, action = "Which network?", "Open this one"
+    question = "{name} holds several networks. The others are not given back with the one you choose."
+
+    def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
+        super().__init__(self.title, self.action, parent)
+        text = Label(self.question.format(name=name), wrap=True)
+        text.setMinimumWidth(theme.px(440))
+        self.body.addWidget(text)
+        self.group = QButtonGroup(self)
+        self._names = [candidate for candidate, _ in candidates]
+        for number, (candidate, reason) in enumerate(candidates):
+            column = QVBoxLayout()
+            column.setSpacing(0)
+            button = QRadioButton(candidate)
+            button.setAccessibleDescription(reason)
+            self.group.addButton(button, number)
+            column.addWidget(button)
+            if reason:
+                text = caption(reason, True)
+                text.setIndent(theme.px(t.XL))
+                column.addWidget(text)
+            self.body.addLayout(column)
+        for first in self.group.buttons()[:1]:
+            first.setChecked(True)
+            first.setFocus()
+        self.accepted.connect(lambda: self.chosen.emit(self.choice()))
+
+    def choose(self, name: str) -> None:
+        """Choose one of the candidates."""
+        self.group.button(self._names.index(name)).setChecked(True)
+
+    def choice(self) -> str:
+        """The name chosen."""
+        return self._names[self.group.checkedId()]
+
+
+class ArchitectureDialog(EntryDialog):
+    """`chosen` carries an architecture: one of those that fit the weights, or one that is typed in."""
+
+    title, action = "Which architecture?", "Open as this"
+    question = (
+        "These fit the weights of {name} and compute differently. How images are prepared is found out anew for the "
+        "one you choose, where nobody stated it."
+    )
+    unknown = "No network that is known here fits the weights of {name}. Name one that does, or the code that makes it."
+
+    def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
+        if not candidates:
+            self.question = self.unknown
+        super().__init__(name, candidates, parent)
+        self._another = QRadioButton("Another:")
+        self.group.addButton(self._another, len(candidates))
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("resnet18:stem=3,pool=max   or   network.py:make_network")
+        self.field.setAccessibleName("Another architecture")
+        self.field.textEdited.connect(self._typed)
+        self.group.idToggled.connect(self._check)
+        self.body.addWidget(self._another)
+        self.body.addWidget(self.field)
+        if not candidates:
+            self._another.setChecked(True)
+            self._another.hide()
+            self.field.setFocus()
+
+    def choice(self) -> str:
+        return self.field.text().strip() if self._another.isChecked() else super().choice()
+
+    def _typed(self, _text: str) -> None:
+        self._another.setChecked(True)
+        self._check()
+
+    def _check(self, *_toggled: object) -> None:
+        self.set_reason("" if self.choice() else "Type the name of an architecture, or FILE.py:FACTORY.")
+
+
+FRACTIONS = ("0.05", "0.1", "0.2")
+USUAL = "0.1"
+QUESTION = (
+    "This {what} has no test images. {count} can be set aside, but the model has already seen them, "
+    "so results on them look better than they are."
+)
+
+
+class NoTestPartDialog(Sheet):
+    """`chosen` carries the share of the images to set aside."""
+
+    chosen = Signal(float)
+
+    def __init__(self, class_counts: Sequence[int], what: str = "folder", parent: QWidget | None = None) -> None:
+        super().__init__("No test images", "Set aside", parent)
+        self._counts, self._what = tuple(class_counts), what
+        self._text = Label("", wrap=True)
+        self._text.setMinimumWidth(theme.px(420))
+        self._share = Segmented([(f, fmt.percent(float(f)).replace(".0", "")) for f in FRACTIONS], "Share of images")
+        self._share.set_value(USUAL)
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.S))
+        row.addWidget(Label("Set aside", "body", "text-2"))
+        row.addWidget(self._share)
+        row.addWidget(Label("of every class", "body", "text-2"))
+        row.addStretch(1)
+        self.body.addWidget(self._text)
+        self.body.addLayout(row)
+        self.body.addWidget(caption("They are called “seen before” wherever they appear. No file is moved.", True))
+        self._share.changed.connect(self._show)
+        self.accepted.connect(self._accepted)
+        self._show()
+
+    def count(self) -> int:
+        """How many images the present choice sets aside."""
+        from core.data.splits import count_set_aside
+
+        return count_set_aside(self._counts, float(self._share.value()))
+
+    def choose(self, fraction: str) -> None:
+        """Choose a share, one of `FRACTIONS`."""
+        self._share.set_value(fraction)
+
+    def text(self) -> str:
+        """The question shown."""
+        return self._text.text()
+
+    def _show(self, *_changed: object) -> None:
+        count = self.count()
+        self._text.setText(QUESTION.format(what=self._what, count=fmt.count(count)))
+        self.accept_button.setText(f"Set aside {fmt.images(count)}")
+        self.set_reason("" if count else "Every class has one image only, too few to set any aside.")
+
+    def _accepted(self) -> None:
+        self.chosen.emit(float(self._share.value()))
