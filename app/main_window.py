@@ -271,6 +271,8 @@ class MainWindow(QMainWindow):
 
     def _settings_changed(self, names: list[str]) -> None:
         app, scheme = QApplication.instance(), self.context.settings.values.scheme
+        if "runs_folder" in names and self.context.run_library is not None:
+            self.context.run_library.refresh()
         if "scheme" in names and isinstance(app, QApplication):
             theme.apply(app, scheme)
             self.context.actions[f"view.{scheme}"].setChecked(True)

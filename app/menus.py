@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtWidgets import QDialog, QMenu, QMenuBar, QWidget
 
 from app.dialogs import sheet
 from app.services.theme import theme
@@ -29,7 +29,7 @@ LINE, RECENT = "", "file.recent"  # in a menu: a line, and the menu of what was 
 ORDER: dict[str, tuple[str, ...]] = {  # of commands by id; those that are not here stand at the end of their menu
     "file": ("file.model", "file.data", "file.data_file", "file.example", RECENT, LINE, "file.run", "file.batch",
              "file.list", LINE, "file.close", "file.export", LINE, "file.quit"),
-    "edit": ("edit.undo", "edit.redo", LINE, "forget.export_list"),
+    "edit": ("edit.undo", "edit.redo", LINE, "forget.export_list", LINE, "edit.preferences"),
     "view": (LINE, "view.log", "runs.batches", "view.full_screen", LINE, "view.system", "view.light", "view.dark"),
     "run": ("run.start", "run.pause", "run.checkpoint", "run.stop", "run.discard", LINE, "run.replay", "runs.later",
             LINE, "verify.check", "verify.check_full", "verify.report", "export.write"),
@@ -124,6 +124,8 @@ def register_commands(context: AppContext, window: MainWindow) -> None:
         shortcut=("Ctrl+Z", Std.Undo), why_disabled=why_no_undo)  # fmt: skip
     add("edit.redo", tr("&Redo selection"), project.redo_selection, menu="edit", icon="redo",
         shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
+    add("edit.preferences", tr("&Preferences…"), functools.partial(open_preferences, context, window), menu="edit",
+        icon="settings", shortcut=("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
     add("view.log", tr("Show &log"), window.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
     add("view.full_screen", tr("&Full screen"), window.toggle_full_screen, menu="view",
         shortcut=("F11", Std.FullScreen))  # fmt: skip
@@ -184,6 +186,17 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
     add("file.export", tr("&Export…"), lambda: context.show_page("export"), menu="file", icon="export",
         shortcut="Ctrl+E", why_disabled=why_no_export)  # fmt: skip
     add("file.quit", tr("&Quit"), window.close, menu="file", shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
+
+
+def open_preferences(context: AppContext, window: QWidget) -> QDialog:
+    """Show the preferences; what is changed there is kept and used at once."""
+    from app.dialogs.preferences import PreferencesDialog, device_titles
+
+    dialog = PreferencesDialog(context.settings.values, window)
+    dialog.changed.connect(lambda name, value: context.settings.change(**{name: value}))
+    context.jobs.submit(device_titles).done.connect(dialog.set_devices)
+    dialog.open()
+    return dialog
 
 
 def _register_help(context: AppContext, window: MainWindow) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -53,8 +52,7 @@ class RunCommands(QObject):
         """Ask, then discard; the default is to keep."""
         run = self._context.run_controller.current
         if run is not None and run.can("discard"):
-            window = QApplication.activeWindow()
-            ask_discard(run, window, self._context.run_controller.discard)
+            ask_discard(self._context, run, QApplication.activeWindow())
 
     def _start(self) -> None:
         # Only what is in view is started; from another page the first press leads to what would be.
@@ -89,15 +87,18 @@ class RunCommands(QObject):
             self._context.actions.refresh()
 
 
-def ask_discard(run: LiveRun, parent: object, discard: Callable[[], object]) -> None:
-    """Ask whether a run is to be thrown away, and do it."""
+def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> None:
+    """Ask whether a run is to be thrown away, unless the user wants no such question, and do it."""
 
     def answered(answer: str) -> None:
         if answer == "discard" and run.state is not State.DISCARDED and run.can("discard"):
-            discard()
+            context.run_controller.discard()
 
+    if not context.settings.values.confirm_discard:
+        answered("discard")
+        return
     choices = [Choice("keep", "Keep run"), Choice("discard", "Discard", destructive=True)]
-    ask(parent, words.discard_question(run), choices, answered)  # type: ignore[arg-type]
+    ask(parent, words.discard_question(run), choices, answered)
 
 
 NOT_RESUMED = "The run cannot be resumed"

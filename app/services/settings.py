@@ -26,7 +26,7 @@ MIGRATIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = []  # [v - 1] tur
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """All settings with their defaults."""
+    """All settings with their defaults; the dialog of preferences has a field for each."""
 
     scheme: Scheme = "system"
     language: Language = "system"  # takes effect at the next start
@@ -35,7 +35,11 @@ class Preferences:
     device: str = "auto"
     threads: int = 0  # 0: all physical cores but one
     monitoring_budget: float = 0.1
+    checkpoint_seconds: float = 20.0  # of a run, between two checkpoints
     thumbnail_size: int = 96
+    restore_project: bool = True  # open the last model and data at the start
+    confirm_discard: bool = True  # ask before a run is discarded
+    confirm_trash: bool = True  # ask before runs are moved to the trash
     schema_version: int = SCHEMA_VERSION
 
 

@@ -240,9 +240,6 @@ QMenu::separator { height: 1px; background: @line@; margin: @p4@ @p8@; }
 QMenu::icon { left: @p6@; }
 QMenu::indicator { left: @p6@; }
 QMenu::right-arrow { image: url("@right@"); width: @p12@; height: @p12@; }
-QMenuBar { background: @window@; color: @text@; border-bottom: 1px solid @line@; }
-QMenuBar::item { padding: @p4@ @p8@; background: transparent; }
-QMenuBar::item:selected { background: @sunken@; }
 
 /* Progress, slider, scroll bars, splitter */
 QProgressBar[part="line"] { background: @sunken@; border: none; border-radius: 2px;

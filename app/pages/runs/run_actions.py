@@ -149,6 +149,9 @@ def ask_delete(
         if answer == "delete":
             delete(context, folders, parent, then)
 
+    if not context.settings.values.confirm_trash:  # from where they can be taken back
+        answered("delete")
+        return
     ask(
         parent, f"Move {_named(folders)} to the trash?",
         [Choice("keep", "Keep"), Choice("delete", "Move to trash", destructive=True)],

@@ -172,7 +172,7 @@ class RunPresenter(QObject):
             "resume": self._controller.resume,
             "checkpoint": self._controller.checkpoint,
             "stop": self._controller.stop,
-            "discard": lambda: ask_discard(run, self._view.window(), self._controller.discard),
+            "discard": lambda: ask_discard(self._context, run, self._view.window()),
             "check": lambda: self._context.show_page("verify"),
             "again": self.left.emit,
             "search": lambda: self.search_wanted.emit(run.job),

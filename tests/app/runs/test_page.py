@@ -143,6 +143,10 @@ def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypa
     dialog().buttons["delete"].click()
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
     assert trash == [runs / "a"]
+    context.settings.change(confirm_trash=False)
+    choose(page, "b")
+    page.delete_button.click()
+    qtbot.waitUntil(lambda: trash == [runs / "a", runs / "b"])
 
 
 def test_without_a_trash_it_asks_again(page, context, runs, qtbot):

@@ -64,6 +64,13 @@ def test_commands_follow_the_run(wired, run, qtbot):
     assert wired.actions.reason("run.pause") == "The run is stopping."
 
 
+def test_a_run_is_discarded_unasked_where_the_user_wants_no_question(wired, run, qtbot):
+    live, _, _ = run
+    wired.settings.change(confirm_discard=False)
+    wired.actions.trigger("run.discard")
+    assert live.state is State.DISCARDING
+
+
 def test_escape_is_no_shortcut_of_a_run(wired):
     assert all("Esc" not in command.action.shortcut().toString() for command in wired.actions)
     assert wired.actions["run.start"].shortcut().toString() == "Ctrl+Return"
