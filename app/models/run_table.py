@@ -18,7 +18,7 @@ from app.services import run_words as words
 from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, thinned
 from app.services.theme import theme
 from app.widgets.buttons import STATE_ICONS
-from core.events import Evaluation, State
+from core.events import State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
@@ -195,7 +195,7 @@ class RunTableModel(ColumnTable):
 
 
 def _spark_of(run: LiveRun) -> Spark:
-    found = thinned([e for e in run.events if isinstance(e, Evaluation) and e.scope != "full"])
+    found = thinned(run.history.evaluations)
     sample = run.forget_mode == "sample"
     return Spark(
         tuple(e.retain_test_accuracy for e in found),
@@ -206,8 +206,7 @@ def _spark_of(run: LiveRun) -> Spark:
 def _visible(run: LiveRun | None) -> tuple[Any, ...]:
     if run is None:
         return ()
-    evaluations = sum(isinstance(event, Evaluation) for event in run.events[-50:])
-    return run.path, run.state, 100 * run.step // max(run.steps, 1), evaluations, len(run.events) // 20
+    return run.path, run.state, 100 * run.step // max(run.steps, 1), len(run.history.evaluations)
 
 
 def _last(values: tuple[float | None, ...]) -> float | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
+from numpy.typing import ArrayLike
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
 from app.plots.export import Cell, table_of
-from app.plots.items import HorizontalGrid, LogAxis, MarginLabel, Phase, PhaseStrip, PlainAxis, Reference, ValueMargin
+from app.plots.items import HorizontalGrid, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
 from app.plots.scales import Y_PADDING, end_ahead
-from app.plots.series import Series
-from app.plots.turns import DrawTurns
+from app.plots.series import Series, Values
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
@@ -24,6 +26,10 @@ from app.services.tokens import MODELS, SeriesStyle
 from app.widgets.buttons import IconButton, TextButton
 from app.widgets.labels import ElidedLabel, heading
 
+if TYPE_CHECKING:
+    from app.plots.group import DrawTurns
+
+_BELOW = -12.0  # where a value that has no logarithm stands
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
 
@@ -54,15 +60,18 @@ class ThemedPlot(QWidget):
         self._pinned: set[str] = set()
         self._hovered_reference = ""
         self._lines: dict[str, pg.InfiniteLine] = {}
+        self._cut: float | None = None
         self._caption_text = ""
         self._follow = True
-        self._dirty = True
+        self.dirty = True  # something changed that is not drawn yet
         self._x_title = x_title
         self.value_format = value_format
+        self.log = (log, log)  # of the x and the y axis
+        self.y_range = y_range  # None: what fits the values
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
         self.provenance = ""  # run id and settings, written into exported files
 
-        self.canvas = Canvas({side: (LogAxis if log else PlainAxis)(side) for side in ("left", "bottom")})
+        self.canvas = Canvas(log)
         self.item: pg.PlotItem = self.canvas.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
         self._build(title, y_title)
@@ -71,7 +80,7 @@ class ThemedPlot(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self.flush)
-        self._turns: DrawTurns | None = None
+        self.turns: DrawTurns | None = None  # where it waits for its turn with plots that change at the same time
         theme.changed.connect(self.restyle)
         self.restyle()
 
@@ -79,11 +88,9 @@ class ThemedPlot(QWidget):
 
     @property
     def title(self) -> str:
-        """The title."""
         return self._title.text()
 
     def set_title(self, title: str) -> None:
-        """Change the title."""
         self._title.setText(title)
         self.canvas.setAccessibleName(title)
 
@@ -93,48 +100,53 @@ class ThemedPlot(QWidget):
         self._y_title.setVisible(bool(text))
 
     def set_caption(self, text: str) -> None:
-        """The line under the plot."""
         self._caption_text = text
         self._caption.setText(text)
         self._caption.setVisible(bool(text) or self._readout)
 
     def caption(self) -> str:
-        """The line under the plot."""
         return self._caption_text
 
     def add_series(self, key: str, style: SeriesStyle, title: str = "", thin: bool = False) -> Series:
         """Add a curve, empty; a known key returns the curve that is there."""
         if key not in self._series:
             self._series[key] = Series(key, style, self.item, title, thin)
+            self._series[key].set_log(*self.log)
+            self._series[key].cut = self._cut
         return self._series[key]
 
     def series(self, key: str) -> Series:
-        """A curve by key."""
         return self._series[key]
 
     def all_series(self) -> tuple[Series, ...]:
         """All curves."""
         return tuple(self._series.values())
 
-    def append(self, key: str, x: Sequence[float], y: Sequence[float | None]) -> None:
-        """Append points to a curve; None is a gap."""
-        self._series[key].buffer.append(x, y)
+    def remove_series(self, key: str) -> None:
+        """Take a curve away."""
+        self._series.pop(key).remove()
+
+    def set_data(self, key: str, x: ArrayLike, y: Values) -> None:
+        """Replace a curve's points; None is a gap."""
+        self._series[key].set(x, y)
         self.mark_dirty()
 
-    def set_data(self, key: str, x: Sequence[float], y: Sequence[float | None]) -> None:
-        """Replace a curve's points."""
-        self._series[key].buffer.set(x, y)
-        self.mark_dirty()
+    def set_cut(self, step: float | None) -> None:
+        """Draw what comes after a step faded; None draws everything as ever."""
+        if step != self._cut:
+            self._cut = step
+            for series in self._series.values():
+                series.cut = step
+            self.mark_dirty()
 
     def set_series_visible(self, key: str, visible: bool) -> None:
-        """Show or hide a curve."""
         self._series[key].set_visible(visible)
         self.mark_dirty()
 
     def clear(self) -> None:
         """Empty all curves and phases; references stay."""
         for series in self._series.values():
-            series.buffer.set([], [])
+            series.set([], [])
         self.strip.set_phases(())
         self._pinned.clear()
         self.set_follow(True)
@@ -181,6 +193,7 @@ class ThemedPlot(QWidget):
 
     def readout(self, step: float) -> str:
         """The values at a step in words: "step 310 · Retain 93.1 · Forget 2.4"."""
+        step = round(10**step) if self.log[0] else step
         parts = [f"{self._x_title.lower()} {fmt.count(round(step))}"]
         for series in self._shown():
             value = series.at(step)
@@ -188,31 +201,23 @@ class ThemedPlot(QWidget):
                 parts.append(f"{series.title} {self.value_format(value)}")
         return " · ".join(parts)
 
-    @property
-    def dirty(self) -> bool:
-        """Whether something changed that is not drawn yet."""
-        return self._dirty
-
-    def set_turns(self, turns: DrawTurns) -> None:
-        """Wait for one's turn with other plots that change at the same time."""
-        self._turns = turns
-
     def mark_dirty(self) -> None:
         """Something changed: draw once when the event loop comes round, or when it is this plot's turn."""
-        self._dirty = True
+        self.dirty = True
         if not self.isVisible():
             return
-        if self._turns is not None:
-            self._turns.ask()
+        if self.turns is not None:
+            self.turns.ask()
         elif not self._timer.isActive():
             self._timer.start()
 
     def flush(self) -> None:
         """Draw what changed, now."""
         self._timer.stop()
-        if not self._dirty:
+        if not self.dirty:
             return
-        self._dirty = False
+        self.dirty = False
+        self._read()
         for series in self._series.values():
             series.draw()
         if self._follow:
@@ -268,7 +273,7 @@ class ThemedPlot(QWidget):
 
     def table(self) -> tuple[list[str], list[list[Cell]]]:
         """The shown curves: a column of x, one for each curve, None where a curve has no point."""
-        return table_of(self._x_title.lower(), [(s.title, s.buffer.x, s.buffer.y) for s in self._shown()])
+        return table_of(self._x_title.lower(), [(s.title, s.x, s.y) for s in self._shown()])
 
     # ---- for those who build on this one
 
@@ -276,9 +281,18 @@ class ThemedPlot(QWidget):
         """Put a switch beside the title."""
         self._head.insertWidget(1, widget)
 
+    def set_log(self, y: bool) -> None:
+        """Draw the values on a logarithmic axis, or on a linear one."""
+        self.log = (self.log[0], y)
+        self.item.setLogMode(*self.log)
+        for series in self._series.values():
+            series.set_log(*self.log)
+        self.restyle()
+        self.mark_dirty()
+
     def to_view(self, value: float) -> float:
         """The y coordinate of a value in the view; differs on a logarithmic axis."""
-        return value
+        return value if not self.log[1] else math.log10(value) if value > 0 else _BELOW
 
     def extra_labels(self) -> list[MarginLabel]:
         """Further labels for the margin."""
@@ -287,14 +301,17 @@ class ThemedPlot(QWidget):
     def add_menu_entries(self, menu: QMenu) -> None:
         """Further entries for the menu of this plot."""
 
+    def _read(self) -> None:
+        """Take what is to be drawn from where it is kept; called where something changed, right before it is drawn."""
+
     def _fit_values(self) -> None:
         """Fit the y axis to what is shown, where it does not fit itself."""
 
     def _shown(self) -> list[Series]:
-        return [series for series in self._series.values() if series.item.isVisible() and len(series.buffer)]
+        return [series for series in self._series.values() if series.visible and len(series)]
 
     def _follow_data(self) -> None:
-        ends = [(s.buffer.x[0], s.buffer.x[-1]) for s in self._shown()]
+        ends = [(s.x[0], s.x[-1]) for s in self._shown()]
         if ends:
             low, high = min(end[0] for end in ends), max(end[1] for end in ends)
             self.view.setXRange(min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most), padding=0.02)
@@ -402,13 +419,7 @@ class ThemedPlot(QWidget):
         self.margin.pinned.connect(self._reference_pinned)
 
     def _set_up_axes(self, y_range: tuple[float, float] | None) -> None:
-        self.left_axis: pg.AxisItem = self.item.getAxis("left")
-        self.bottom_axis: pg.AxisItem = self.item.getAxis("bottom")
-        for axis in (self.left_axis, self.bottom_axis):
-            axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
-            axis.enableAutoSIPrefix(False)
-        self.left_axis.setWidth(theme.px(44))
-        self.bottom_axis.setHeight(theme.px(20))
+        self.left_axis, self.bottom_axis = self.canvas.axes
         self.margin.foot, self.margin.foot_height = self._x_title.lower(), theme.px(20)
         self.grid = HorizontalGrid(self.left_axis, self.view)
         self.item.addItem(self.grid, ignoreBounds=True)
@@ -426,10 +437,7 @@ class ThemedPlot(QWidget):
 
     def restyle(self) -> None:
         """Take on the theme's colours again."""
-        self.canvas.setBackground(theme.color("surface"))
-        for axis in (self.left_axis, self.bottom_axis):
-            axis.setPen(theme.pen("outline"))
-            axis.setTextPen(theme.pen("text_2"))
+        self.canvas.restyle()
         self._crosshair.setPen(theme.pen("text_3"))
         for series in self._series.values():
             series.restyle()
@@ -478,7 +486,7 @@ class ThemedPlot(QWidget):
         shown = self._shown()
         if not shown:
             return
-        xs = max((series.buffer.x for series in shown), key=len)
+        xs = max((series.x for series in shown), key=len)
         now = self._crosshair.value() if self._readout else xs[-1]
         position = int(min(max(xs.searchsorted(now) + by, 0), len(xs) - 1))
         self._hover(float(xs[position]))

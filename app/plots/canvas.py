@@ -7,6 +7,7 @@ from PySide6.QtCore import QElapsedTimer, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy
 
+from app.plots.items import ReadableAxis
 from app.services.theme import theme
 
 
@@ -16,14 +17,28 @@ class Canvas(pg.PlotWidget):
     key_step = Signal(int)
     menu_wanted = Signal(object)
 
-    def __init__(self, axes: dict[str, pg.AxisItem] | None = None) -> None:
-        super().__init__(axisItems=axes, enableMenu=False)  # pyqtgraph would build one per plot
+    def __init__(self, log: bool = False) -> None:
+        self.axes = left, bottom = ReadableAxis("left"), ReadableAxis("bottom")
+        super().__init__(axisItems={"left": left, "bottom": bottom}, enableMenu=False)  # pyqtgraph: one a plot
+        self.getPlotItem().setLogMode(log, log)
+        for axis in self.axes:
+            axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
+            axis.enableAutoSIPrefix(False)
+        left.setWidth(theme.px(44))
+        bottom.setHeight(theme.px(20))
         self.hideButtons()
         self.painted_ms = 0.0  # what the latest painting took
         self._clock = QElapsedTimer()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(theme.px(120), theme.px(72))
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+        self.setBackground(theme.color("surface"))
+        for axis in self.axes:
+            axis.setPen(theme.pen("outline"))
+            axis.setTextPen(theme.pen("text_2"))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self._clock.start()

@@ -1,13 +1,16 @@
-"""Plots with one step axis: range, following and crosshair are shared."""
+"""Plots that belong together: one step axis for all, and drawn one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from app.plots.base import ThemedPlot
 from app.plots.items import Phase
+
+TURN_MS = 40  # four plots come round six times a second
+SLOWEST_MS = 400
 
 
 class StepGroup(QObject):
@@ -38,11 +41,7 @@ class StepGroup(QObject):
     def set_cut(self, step: float | None) -> None:
         """Draw what comes after a step faded in all plots; None draws everything as ever."""
         for plot in self._plots:
-            changed = [series for series in plot.all_series() if series.cut != step]
-            for series in changed:
-                series.cut = step
-            if changed:
-                plot.mark_dirty()
+            plot.set_cut(step)
 
     def set_phases(self, phases: Sequence[Phase]) -> None:
         """Show phases in all plots."""
@@ -57,3 +56,54 @@ class StepGroup(QObject):
     def _follow_changed(self, follow: bool) -> None:
         for plot in self._plots:
             plot.set_follow(follow)
+
+
+class DrawTurns(QObject):
+    """Draws one changed plot a tick. Drawing takes at most half the time between ticks, or they become rarer."""
+
+    def __init__(self, plots: Iterable[ThemedPlot], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._plots = list(plots)
+        self._next = 0
+        self._period = TURN_MS
+        self._clock = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setInterval(TURN_MS)
+        self._timer.timeout.connect(self._turn)
+        for plot in self._plots:
+            plot.turns = self
+
+    @property
+    def period(self) -> int:
+        """Milliseconds between two ticks."""
+        return self._period
+
+    def ask(self) -> None:
+        """A plot changed."""
+        if not self._timer.isActive():
+            self._timer.start(self._period)
+
+    def _turn(self) -> None:
+        for _ in self._plots:
+            plot = self._plots[self._next]
+            self._next = (self._next + 1) % len(self._plots)
+            if plot.dirty and plot.isVisible():
+                self._draw(plot)
+                return
+        self._timer.stop()
+
+    def _draw(self, plot: ThemedPlot) -> None:
+        self._clock.start()
+        plot.flush()
+        # What is painted for it comes later in the turn, and is as long as it was before.
+        self._adapt(self._clock.nsecsElapsed() / 1e6 + plot.canvas.painted_ms)
+
+    def _adapt(self, spent_ms: float) -> None:
+        period = self._period
+        if spent_ms > period / 2:
+            period = min(2 * period, SLOWEST_MS)
+        elif period > TURN_MS and spent_ms < period / 8:
+            period = max(period // 2, TURN_MS)
+        if period != self._period:
+            self._period = period
+            self._timer.setInterval(period)

@@ -44,25 +44,15 @@ class HorizontalGrid(pg.GraphicsObject):
         self.update()
 
 
-class PlainAxis(pg.AxisItem):
-    """Ticks as numbers are written elsewhere: thousands set apart, and a minus that is no hyphen."""
+class ReadableAxis(pg.AxisItem):
+    """Ticks as numbers are written elsewhere, linear or logarithmic.
 
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        places = max(0, math.ceil(-math.log10(spacing * scale)))
-        return [tick_label(value * scale, places) for value in values]
-
-
-def tick_label(value: float, places: int) -> str:
-    """Write a value of a linear axis; one that would not fit beside it, as a power of ten."""
-    if value and not 1e-3 <= abs(value) < 1e6:
-        return f"{value:g}".replace("-", MINUS)
-    return fmt.decimal(value, places)
-
-
-class LogAxis(pg.AxisItem):
-    """Ticks at decades, or at 1, 2, 5 where there are few of them; plain numbers or powers of ten."""
+    Thousands are set apart and a minus is no hyphen; a logarithmic axis has decades, or 1, 2, 5 where they are few.
+    """
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        if not self.logMode:
+            return list(super().tickValues(low, high, size))
         decades = max(high - low, 1e-9)
         room = size / theme.px(40 if self.orientation == "bottom" else 22)
         mantissas = (1.0, 2.0, 5.0) if 3 * decades <= room else (1.0,)
@@ -72,7 +62,17 @@ class LogAxis(pg.AxisItem):
         return [(1.0, [value for value in values if low <= value <= high])]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        return [log_label(value) for value in values]
+        if self.logMode:
+            return [log_label(value) for value in values]
+        places = max(0, math.ceil(-math.log10(spacing * scale)))
+        return [tick_label(value * scale, places) for value in values]
+
+
+def tick_label(value: float, places: int) -> str:
+    """Write a value of a linear axis; one that would not fit beside it, as a power of ten."""
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:g}".replace("-", MINUS)
+    return fmt.decimal(value, places)
 
 
 def log_label(exponent: float) -> str:

@@ -75,7 +75,7 @@ class RunScatter(ThemedPlot):
         return ["run", "group", self._x_title, self._y_title.text()], rows
 
     def flush(self) -> None:
-        if not self._dirty:
+        if not self.dirty:
             return
         groups = {dot.group: dot.style for dot in self._dots}
         for group in [group for group in self._items if group not in groups]:
@@ -105,7 +105,7 @@ class RunScatter(ThemedPlot):
         label.setFont(theme.font("caption"))
         self.bottom_axis.labelStyle = {"color": theme.color("text_2").name()}
         label.setDefaultTextColor(theme.color("text_2"))
-        self._dirty = True
+        self.dirty = True
         self.flush()
 
     def _update_labels(self) -> None:

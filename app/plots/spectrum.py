@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
@@ -17,37 +16,27 @@ from app.plots.items import MarginLabel
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
-from app.services.tokens import SETS
+from app.services.tokens import OVERLAY_DASHES, SETS
+from app.services.translation import tr
+from app.workers.run_history import RunHistory, newest_until
+from core.events import SpectrumMeasured
 
 EARLIER = 8
 _LOWEST = 1e-9  # of the largest eigenvalue: below is the rounding of the decomposition
 _FAINT, _FAINT_MOST = 0.10, 0.38
 
 
-@dataclass(frozen=True)
-class Spectrum:
-    """One recorded pair of spectra, largest eigenvalue first."""
-
-    step: float
-    retain: np.ndarray
-    forget: np.ndarray
-    retain_rank: float | None = None
-    forget_rank: float | None = None
-
-
 class SpectrumPlot(ThemedPlot):
     """Holds all recorded spectra; `set_history_position` goes back to one."""
-
-    history_changed = Signal(int)  # how many are recorded
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
             "Eigenspectra", "Eigenvalue, logarithmic", parent, x_title="Index", log=True,
             value_format=lambda value: f"{value:.2g}",
         )  # fmt: skip
-        self._records: list[Spectrum] = []
+        self._records: list[SpectrumMeasured] = []
+        self._overlaid: tuple[RunHistory, ...] = ()
         self._position: float | None = None
-        self.item.setLogMode(x=True, y=True)
         self.view.enableAutoRange(y=False)  # asking every curve for its bounds costs more than drawing them
         self._lowest, self._highest = np.inf, -np.inf  # of the earlier curves drawn, in the view's coordinates
         self._earlier: list[tuple[pg.PlotDataItem, pg.PlotDataItem]] = []
@@ -62,24 +51,15 @@ class SpectrumPlot(ThemedPlot):
         for key in ("retain", "forget"):
             self.add_series(key, SETS[key])
             self.series(key).show_dot = False
-            self.series(key).item.setLogMode(True, True)
 
-    def add(
-        self,
-        step: float,
-        retain: Sequence[float],
-        forget: Sequence[float],
-        retain_rank: float | None = None,
-        forget_rank: float | None = None,
-    ) -> None:
-        """Record one pair of spectra."""
-        record = Spectrum(step, np.asarray(retain, float), np.asarray(forget, float), retain_rank, forget_rank)
-        self._records.append(record)
-        self.history_changed.emit(len(self._records))
+    def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
+        """Show the spectra of this history from now on, as it grows."""
+        self._records, self._overlaid = history.spectra, tuple(overlaid)
+        self._position = None
         self.mark_dirty()
 
     def steps(self) -> list[float]:
-        """Steps that have a spectrum, for a slider."""
+        """Steps that have a spectrum."""
         return [record.step for record in self._records]
 
     def set_history_position(self, step: float | None) -> None:
@@ -87,24 +67,19 @@ class SpectrumPlot(ThemedPlot):
         self._position = step
         self.mark_dirty()
 
-    def shown(self) -> Spectrum | None:
+    def shown(self) -> SpectrumMeasured | None:
         """The spectrum drawn bright."""
         end = self._end()
         return self._records[end - 1] if end else None
 
-    def clear(self) -> None:
-        self._records.clear()
-        self._position = None
-        self.history_changed.emit(0)
-        super().clear()
-
     def flush(self) -> None:
-        if not self._dirty:
+        if not self.dirty:
             return
         now, end = self.shown(), self._end()
         for key in ("retain", "forget"):
-            values = _positive(getattr(now, key)) if now is not None else np.empty(0)
-            self.series(key).buffer.set(np.arange(1, len(values) + 1), values.tolist())
+            values = _positive(getattr(now, key) if now is not None else ())
+            self.series(key).set(np.arange(1, len(values) + 1), values)
+        self._read_overlaid()
         self._draw_earlier(self._records[: max(end - 1, 0)])
         self._write_caption(now)
         super().flush()
@@ -121,22 +96,10 @@ class SpectrumPlot(ThemedPlot):
         ]
         return table_of("index", curves)
 
-    def to_view(self, value: float) -> float:
-        return float(np.log10(value)) if value > 0 else -12.0
-
     def restyle(self) -> None:
         super().restyle()
         if hasattr(self, "_earlier"):
             self._draw_earlier(self._records[: max(self._end() - 1, 0)])
-
-    def readout(self, step: float) -> str:
-        index = 10**step  # the axis is logarithmic
-        parts = [f"index {fmt.count(round(index))}"]
-        for key in ("retain", "forget"):
-            value = self.series(key).at(round(index))
-            if value is not None:
-                parts.append(f"{self.series(key).title} {self.value_format(value)}")
-        return " · ".join(parts)
 
     def _update_labels(self) -> None:
         labels = []
@@ -152,7 +115,7 @@ class SpectrumPlot(ThemedPlot):
         describe(self.canvas, self.caption() or "no values yet")
 
     def _follow_data(self) -> None:
-        size = max((len(self.series(key).buffer) for key in ("retain", "forget")), default=0)
+        size = max((len(self.series(key)) for key in ("retain", "forget")), default=0)
         self.view.setXRange(0.0, float(np.log10(max(size, 10))), padding=0.02)
         now = self.shown()
         low, high = self._lowest, self._highest
@@ -166,7 +129,7 @@ class SpectrumPlot(ThemedPlot):
             return len(self._records)
         return max(1, bisect_right(self.steps(), self._position)) if self._records else 0
 
-    def _draw_earlier(self, records: Sequence[Spectrum]) -> None:
+    def _draw_earlier(self, records: Sequence[SpectrumMeasured]) -> None:
         picked = [records[place] for place in picks(len(records))]
         drawn = (theme.current.name, *(record.step for record in picked))
         if drawn == self._drawn_earlier:
@@ -186,7 +149,21 @@ class SpectrumPlot(ThemedPlot):
                 item.setData(np.arange(1, len(values) + 1), values, connect="finite", pen=pen)  # one pass for both
                 item.show()
 
-    def _write_caption(self, now: Spectrum | None) -> None:
+    def _read_overlaid(self) -> None:
+        until = None if self._position is None else int(self._position)
+        for name in [series.key for series in self.all_series() if "/" in series.key]:
+            self.remove_series(name)
+        for number, history in enumerate(self._overlaid):
+            found = newest_until(history.spectra, until)
+            for key in ("retain", "forget") if found is not None else ():
+                style = dataclasses.replace(SETS[key], dash=OVERLAY_DASHES[number % len(OVERLAY_DASHES)], filled=False)
+                title = tr("{curve}, run {number}", curve=style.title, number=number + 2)
+                series = self.add_series(f"{key}/{number}", style, title, thin=True)
+                series.show_dot = False
+                values = _positive(getattr(found, key))
+                series.set(np.arange(1, len(values) + 1), values)
+
+    def _write_caption(self, now: SpectrumMeasured | None) -> None:
         if now is None:
             self.set_caption("")
             return
@@ -211,15 +188,16 @@ def picks(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, settled - 1, min(EARLIER, settled))})
 
 
-def _bounds(values: np.ndarray) -> tuple[float, float]:
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
     """Lowest and highest of the values drawn, as logarithms; infinite the wrong way round where there is none."""
     drawn = _positive(values)
     known = drawn[drawn > 0]
     return (float(np.log10(known.min())), float(np.log10(known.max()))) if known.size else (np.inf, -np.inf)
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
+def _positive(eigenvalues: Sequence[float]) -> np.ndarray:
     """Values that have a logarithm; what is lost in rounding becomes a gap."""
+    values = np.asarray(eigenvalues, dtype=float)
     if not values.size:
         return values
     lowest = _LOWEST * float(np.nanmax(values))

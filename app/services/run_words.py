@@ -166,7 +166,7 @@ def outcome_warnings(run: LiveRun) -> list[str]:
 
 def ends(run: LiveRun) -> tuple[Evaluation | None, Evaluation | None]:
     """Return the full evaluations at the start and at the end; None where one was not taken."""
-    full = [e for e in run.events if isinstance(e, Evaluation) and e.scope == "full"]
+    full = run.history.full
     before = full[0] if full and full[0].step == 0 and run.kind != "train" else None
     after = full[-1] if full and full[-1] is not before else None
     return before, after

@@ -45,6 +45,12 @@ class Tokens:
     retrained: str
     head_only: str
     fresh: str
+    term_1: str
+    term_2: str
+    term_3: str
+    term_4: str
+    term_5: str
+    term_6: str
 
     def value(self, token: str) -> str:
         """Return the colour of `token`; dashes and underscores are the same ("text-2", "text_2")."""
@@ -63,6 +69,7 @@ LIGHT = Tokens(
     danger="#B3261E", danger_ground="#FCEBE9", caution="#7A5200", caution_ground="#FDF3DC",
     retain="#1C69B0", forget="#B84E06",
     unlearned="#5B3FD6", original="#292D32", retrained="#04956E", head_only="#E64CBF", fresh="#998500",
+    term_1="#0B7F95", term_2="#8C3A67", term_3="#5B7F1A", term_4="#7B5A3A", term_5="#5A6B84", term_6="#A63D40",
 )  # fmt: skip
 DARK = Tokens(
     name="dark",
@@ -73,6 +80,7 @@ DARK = Tokens(
     danger="#FF8A80", danger_ground="#3A2222", caution="#E5B454", caution_ground="#33291A",
     retain="#63B0F2", forget="#FF9A4D",
     unlearned="#A897FF", original="#DDE0E3", retrained="#29A383", head_only="#CE3BA9", fresh="#FFDA47",
+    term_1="#4CC3D9", term_2="#E08DB8", term_3="#A9CF62", term_4="#C9A27C", term_5="#9FB2CC", term_6="#E88A8C",
 )  # fmt: skip
 TOKEN_NAMES = frozenset(field.name for field in fields(Tokens))
 
@@ -109,8 +117,15 @@ MODELS: dict[str, SeriesStyle] = {
     ),
     "fresh": SeriesStyle("fresh", "Untrained", "fresh", (1, 5), "o", False, "○"),
 }
-BESIDE_DASH = (6, 3)  # a second run on the same axes: the same colours, dashed
+OVERLAY_DASHES = ((6, 3), (2, 3), (8, 3, 2, 3), (1, 4))  # other runs on the same axes: the same colours, dashed
 RUN_SYMBOLS = ("o", "s", "d", "t1", "star", "+")  # further runs: unlearned's violet, told apart by marker
+
+# Loss terms that are of no set: colours that are neither a set's nor a model's, dashed as well where there are many.
+_TERM_DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 3), (8, 3, 2, 3), (1, 4), (4, 2))
+TERM_STYLES = tuple(
+    SeriesStyle(f"term_{number}", "", f"term_{number}", dash, symbol)
+    for number, (dash, symbol) in enumerate(zip(_TERM_DASHES, RUN_SYMBOLS, strict=True), start=1)
+)
 
 
 def model_style(key: str) -> SeriesStyle:

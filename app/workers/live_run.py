@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.workers.run_history import RunHistory
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import (
@@ -42,7 +43,6 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
 
-ENDS = (RunFinished, RunFailed)
 FAULT = "This is a fault of the application; the log has the details"
 
 
@@ -59,7 +59,7 @@ class LiveRun:
         self.folder, self.kind, self.job, self.title, self.work = folder, kind, job, title, work
         self.control = Control()
         self.state = State.QUEUED
-        self.events: list[Event] = []
+        self.history = RunHistory()
         self.step = 0
         self.steps = 0
         self.stages: list[dict[str, Any]] = []
@@ -169,15 +169,18 @@ class LiveRun:
             else:
                 continue
             taken.append(event)
+        if self.kind != "check":
+            self.history.add(taken)
         return taken
 
     def renew(self, look: Look) -> None:
         """Take in what a look at the folder found."""
         if look.restarted:
-            self.events, self.warnings, self.finished, self.error = [], [], None, ""
+            self.history, self.warnings, self.finished, self.error = RunHistory(), [], None, ""
             self.state = State.QUEUED
         for event in look.events:  # all are this run's, also where its folder has got another name
             self._apply(event)
+        self.history.add(look.events)
         self.offset = look.offset
         if look.status is not None:
             self.state = State(look.status.state)
@@ -223,13 +226,13 @@ class LiveRun:
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, RunStarted) and event.resumed_at is not None:
-            self._go_back(event.resumed_at)
+            # A resume, or a new beginning after a loss that became infinite, made the end void.
+            self.finished, self.error, self.hint, self.details = None, "", "", ""
         if isinstance(event, MeasureTaken):
             merge(self.taken.setdefault(event.model, {}), event.values)
             self.taken_count += 1
             return
         if not isinstance(event, Progress):
-            self.events.append(event)
             self.step = event.step
         if self.started_at is None:
             self.started_at = event.time
@@ -261,11 +264,6 @@ class LiveRun:
         elif isinstance(event, RunFailed):
             self.error, self.hint, self.details = event.error, event.hint, event.details
             self._move(State.FAILED)
-
-    def _go_back(self, step: int) -> None:
-        """Drop what a resume, or a new beginning after a loss that became infinite, made void."""
-        self.events = [e for e in self.events if isinstance(e, Log) or (e.step <= step and not isinstance(e, ENDS))]
-        self.finished, self.error, self.hint, self.details = None, "", "", ""
 
     def _apply_reference(self, event: Event) -> None:
         # A reference trained on the way: its steps are the check's progress, its end is not the check's.

@@ -9,17 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QElapsedTimer, QObject, QThread, QTimer, Signal
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.workers.live_run import Work
 from core.engine.control import Control
 from core.errors import AppError
-from core.events import Event, PhaseChanged, Progress, Resources, RunFailed, RunFinished, RunStarted, SpectrumMeasured
+from core.events import Event, PhaseChanged, Progress, Resources, RunFailed, RunFinished, RunStarted
 
 PERIOD_MS = 33
 HIDDEN_MS = 1000
-SLOWEST_MS = 528  # sixteen times the usual period
 
 # On screen only the last of these matters; all of them are on disk. Everything else is lossless.
 LATEST_WINS: tuple[type[Event], ...] = (Resources, Progress)
@@ -58,19 +57,10 @@ class Mailbox:
             return len(self._events) + len(self._latest)
 
 
-def newest_spectrum(events: list[Event]) -> SpectrumMeasured | None:
-    """Return the last spectrum of a batch: the only one worth drawing."""
-    for event in reversed(events):
-        if isinstance(event, SpectrumMeasured):
-            return event
-    return None
-
-
 class MailboxPump(QObject):
-    """Empties a mailbox on a timer and hands the batch over.
+    """Empties a mailbox on a timer and hands the batch over; once a second while the window is hidden.
 
-    Draining and drawing take at most half the period, or the period doubles; while the window is hidden it is one
-    second.
+    What is handed over is only kept; how often it is drawn is up to DrawTurns, the one throttle there is.
     """
 
     def __init__(
@@ -80,13 +70,11 @@ class MailboxPump(QObject):
         self.mailbox = mailbox
         self._consume = consume
         self._window = window
-        self._period = PERIOD_MS
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.drain)
-        self._clock = QElapsedTimer()
 
     def set_window(self, window: QWidget | None) -> None:
-        """Draw once a second only while this window is hidden; None draws always."""
+        """Hand over once a second only while this window is hidden; None: always at the usual period."""
         self._window = window
 
     @property
@@ -96,7 +84,7 @@ class MailboxPump(QObject):
 
     def start(self) -> None:
         """Start draining."""
-        self._timer.start(self._period)
+        self._timer.start(PERIOD_MS)
 
     def stop(self) -> None:
         """Drain once more and stop."""
@@ -105,19 +93,11 @@ class MailboxPump(QObject):
 
     def drain(self) -> None:
         """Hand over what waits now; also called before a terminal fact is handled."""
-        self._clock.start()
         events = self.mailbox.take()
         if events:
             self._consume(events)
-        self._adapt(self._clock.elapsed())
-
-    def _adapt(self, spent_ms: int) -> None:
-        if spent_ms > self._period / 2:
-            self._period = min(2 * self._period, SLOWEST_MS)
-        elif self._period > PERIOD_MS and spent_ms < self._period / 8:
-            self._period = max(self._period // 2, PERIOD_MS)
         hidden = self._window is not None and (not self._window.isVisible() or self._window.isMinimized())
-        wanted = max(self._period, HIDDEN_MS) if hidden else self._period
+        wanted = HIDDEN_MS if hidden else PERIOD_MS
         if self._timer.isActive() and self._timer.interval() != wanted:
             self._timer.setInterval(wanted)
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.workers import mailbox as mail
 from app.workers.jobs import Cancelled, Jobs
-from app.workers.mailbox import Mailbox, MailboxPump, newest_spectrum
+from app.workers.mailbox import Mailbox, MailboxPump
 from core.errors import InputError
 from core.events import Log, Progress, Resources, SpectrumMeasured
 
@@ -229,10 +229,6 @@ class TestMailbox:
             thread.join()
         assert len(box) == 2000
 
-    def test_the_newest_spectrum_is_the_one_to_draw(self):
-        assert newest_spectrum([spectrum(1), log(2), spectrum(3), log(4)]).step == 3
-        assert newest_spectrum([log(1)]) is None
-
 
 class TestPump:
     @pytest.fixture
@@ -255,22 +251,6 @@ class TestPump:
         pump.mailbox.put(log(1))
         pump.stop()
         assert [len(batch) for batch in self.batches] == [1]
-
-    def test_slow_drawing_doubles_the_period_and_fast_drawing_brings_it_back(self, pump):
-        pump.start()
-        pump._adapt(20)
-        assert pump.period == 2 * mail.PERIOD_MS
-        pump._adapt(60)
-        assert pump.period == 4 * mail.PERIOD_MS
-        pump._adapt(1)
-        pump._adapt(1)
-        assert pump.period == mail.PERIOD_MS
-
-    def test_the_period_has_an_end(self, pump):
-        pump.start()
-        for _ in range(20):
-            pump._adapt(10_000)
-        assert pump.period == mail.SLOWEST_MS
 
     def test_a_hidden_window_is_drawn_once_a_second(self, qtbot, qapp):
         window = QWidget()

@@ -1,4 +1,4 @@
-"""Plots: buffers, drawing once, references, crosshair, following, history, export, and what they say of themselves."""
+"""Plots: drawing once, references, crosshair, following, history, export, and what they say of themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -14,17 +15,18 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from app.plots import export
-from app.plots.accuracy import AccuracyPlot
-from app.plots.alignment import AlignmentPlot, describe_alignment
+from app.plots.alignment import AlignmentPlot, HistogramPlot, describe_alignment
 from app.plots.base import ThemedPlot
+from app.plots.curves import AccuracyPlot, LossPlot
 from app.plots.group import StepGroup
-from app.plots.histogram import HistogramPlot
 from app.plots.items import Phase, Reference, log_label, shortened, spread, tick_label
-from app.plots.losses import GAP_STEPS, LossPlot, moving_mean
-from app.plots.series import THICK_BELOW, GrowingBuffer
+from app.plots.series import THICK_BELOW, moving_mean
 from app.plots.spectrum import EARLIER, SpectrumPlot
 from app.services.theme import theme
-from app.services.tokens import DARK, LIGHT, SETS
+from app.services.tokens import DARK, LIGHT, MODELS, SETS
+from app.workers.run_history import RunHistory
+from core.events import Event
+from tests.app.scripted import Script
 
 
 @pytest.fixture
@@ -33,29 +35,21 @@ def accuracy(qtbot):
     qtbot.addWidget(plot)
     plot.resize(526, 244)
     plot.show()
-    for step in range(0, 100, 10):
-        plot.add(step, 0.95, 0.9 - step / 200)
+    plot.show_history(RunHistory(), "class")
+    measure(plot, *((step, 0.95, 0.9 - step / 200) for step in range(0, 100, 10)))
     plot.flush()
     return plot
 
 
-class TestBuffer:
-    def test_grows_and_keeps_what_is_there(self):
-        buffer = GrowingBuffer()
-        for i in range(1000):
-            buffer.append([i], [i * 2.0])
-        assert len(buffer) == 1000
-        assert buffer.x[-1] == 999
-        assert buffer.y[500] == 1000.0
+def measure(plot: AccuracyPlot, *values: tuple[int, float, float]) -> None:
+    """Let the run measure retain and forget accuracies (step, retain, forget)."""
+    script = Script("r")
+    plot._history.add(script.evaluation(step, retain, forget) for step, retain, forget in values)
+    plot.mark_dirty()
 
-    def test_none_is_a_gap(self):
-        buffer = GrowingBuffer()
-        buffer.append([0, 1, 2], [1.0, None, 3.0])
-        assert np.isnan(buffer.y[1])
 
-    def test_unequal_lengths_are_an_error(self):
-        with pytest.raises(ValueError, match="2 x values for 1 y values"):
-            GrowingBuffer().append([0, 1], [1.0])
+def told(terms: dict[str, list[float | None]], steps: list[int]) -> Event:
+    return msgspec.structs.replace(Script("r").losses(max(steps) + 1), steps=steps, terms=terms)
 
 
 class TestAccuracy:
@@ -64,20 +58,43 @@ class TestAccuracy:
 
     def test_the_description_follows_the_values(self, accuracy):
         assert accuracy.canvas.accessibleDescription() == "retain 95.0, forget 45.0, step 90"
-        accuracy.add(1200, 0.931, 0.024)
+        measure(accuracy, (1200, 0.931, 0.024))
         accuracy.flush()
         assert accuracy.canvas.accessibleDescription() == "retain 93.1, forget 2.4, step 1,200"
 
     def test_the_training_subset_is_off_until_asked_for(self, accuracy):
-        assert not accuracy.series("retain_train").item.isVisible()
+        assert "retain_train" not in {series.key for series in accuracy.all_series()}
         accuracy.show_training(True)
-        assert accuracy.series("retain_train").item.isVisible()
+        accuracy.flush()
+        assert accuracy.series("retain_train").last() == (90, pytest.approx(99.0))
+        accuracy.show_training(False)
+        accuracy.flush()
+        assert "retain_train" not in {series.key for series in accuracy.all_series()}
 
     def test_sample_forgetting_renames_the_forget_curve(self, accuracy):
-        accuracy.set_mode("sample")
-        assert accuracy.series("forget").title == "Forget images"
-        accuracy.set_mode("class")
-        assert accuracy.series("forget").title == "Forget"
+        for mode, title in (("sample", "Forget images"), ("class", "Forget")):
+            accuracy.show_history(accuracy._history, mode)
+            accuracy.flush()
+            assert accuracy.series("forget").title == title
+
+    def test_a_training_has_one_accuracy_and_nothing_that_is_forgotten(self, accuracy):
+        accuracy.show_history(accuracy._history, "none")
+        accuracy.flush()
+        assert [(series.key, series.title) for series in accuracy.all_series()] == [("retain", "Accuracy")]
+
+    def test_the_ends_are_what_was_measured_of_all_images(self, accuracy):
+        script, history = Script("r"), accuracy._history
+        history.add([script.evaluation(0, 0.9, 0.8, "full"), script.evaluation(90, 0.96, 0.473, "full")])
+        accuracy.mark_dirty()
+        accuracy.flush()
+        forget = accuracy.series("forget")
+        assert (forget.y[0], forget.y[1], forget.last()) == (
+            pytest.approx(80), pytest.approx(85), (90, pytest.approx(47.3))
+        )  # fmt: skip
+        history.add([script.evaluation(95, 0.96, 0.4, "full")])
+        accuracy.mark_dirty()
+        accuracy.flush()
+        assert accuracy.series("forget").last() == (95, pytest.approx(40.0))
 
     def test_references_stand_in_the_margin_and_draw_a_line_only_when_asked(self, accuracy):
         accuracy.set_reference_values({"retrained": (0.948, 0.613), "original": (0.951, None)})
@@ -98,15 +115,9 @@ class TestAccuracy:
         accuracy.margin.hovered.emit("")
         assert "retrained/forget" in accuracy._lines
 
-    def test_a_band_is_drawn_only_where_it_is_wide(self, accuracy):
-        accuracy.add(100, 0.9, 0.4, retain_interval=(0.895, 0.905), forget_interval=(0.3, 0.5))
-        accuracy.flush()
-        assert np.isnan(accuracy._bands["retain"].buffer_low.y[-1])
-        assert accuracy._bands["forget"].buffer_low.y[-1] == pytest.approx(30.0)
-
     def test_clear_empties_everything_but_references(self, accuracy):
         accuracy.set_references([Reference("original", 98.0, "forget")])
-        accuracy.clear()
+        accuracy.show_history(RunHistory(), "class")
         accuracy.flush()
         assert accuracy.canvas.accessibleDescription() == "no values yet"
         assert [label.text for label in accuracy.margin.labels()] == ["Original 98.0"]
@@ -117,7 +128,7 @@ class TestDrawing:
         before = accuracy.series("retain").item
         count = len(accuracy.item.items)
         for step in range(100, 400, 10):
-            accuracy.add(step, 0.9, 0.1)
+            measure(accuracy, (step, 0.9, 0.1))
             accuracy.flush()
         assert accuracy.series("retain").item is before
         assert len(accuracy.item.items) == count
@@ -128,23 +139,24 @@ class TestDrawing:
         original = type(series).draw
         monkeypatch.setattr(type(series), "draw", lambda self: (draws.append(self.key), original(self)))
         for step in range(100, 200):
-            accuracy.add(step, 0.9, 0.1)
+            measure(accuracy, (step, 0.9, 0.1))
         qtbot.waitUntil(lambda: "retain" in draws)
         assert draws.count("retain") == 1 and not accuracy.dirty and not accuracy._timer.isActive()
 
     def test_a_hidden_plot_draws_when_it_is_shown(self, qtbot):
         plot = AccuracyPlot()
         qtbot.addWidget(plot)
-        plot.add(5, 0.5, 0.5)
-        assert plot.series("retain").item.xData is None or not len(plot.series("retain").item.xData)
+        plot.show_history(RunHistory(), "class")
+        measure(plot, (5, 0.5, 0.5))
+        assert not plot.all_series()
         plot.show()
-        qtbot.waitUntil(lambda: plot.series("retain").item.xData is not None)
+        qtbot.waitUntil(lambda: not plot.dirty)
         assert plot.series("retain").item.xData.tolist() == [5.0]
 
     def test_dense_curves_are_one_pixel(self, accuracy):
         assert accuracy.series("retain").item.opts["pen"].widthF() == 2
-        accuracy.set_data("retain", range(THICK_BELOW + 1), [50.0] * (THICK_BELOW + 1))
-        accuracy.flush()
+        accuracy.series("retain").set(range(THICK_BELOW + 1), [50.0] * (THICK_BELOW + 1))
+        accuracy.series("retain").draw()
         assert accuracy.series("retain").item.opts["pen"].widthF() == 1
         assert not accuracy.series("retain").item.opts["antialias"]
 
@@ -169,7 +181,7 @@ class TestFollowing:
         assert not accuracy.follow
         assert accuracy.follow_button.isVisible()
         before = accuracy.view.viewRange()[0]
-        accuracy.add(5000, 0.9, 0.1)
+        measure(accuracy, (5000, 0.9, 0.1))
         accuracy.flush()
         assert accuracy.view.viewRange()[0] == before
         accuracy.follow_button.click()
@@ -191,7 +203,8 @@ class TestCrosshair:
     def test_hovering_shows_the_same_step_in_all_plots(self, qtbot, accuracy):
         other = LossPlot()
         qtbot.addWidget(other)
-        other.add([0, 50, 90], {"forget": [1.0, 2.0, 3.0]})
+        other.show_history(history := RunHistory(), "class")
+        history.add([told({"forget": [1.0, 2.0, 3.0]}, [0, 50, 55])])
         other.flush()
         group = StepGroup([accuracy, other], accuracy)
         with qtbot.waitSignal(group.hovered_step) as hovered:
@@ -262,8 +275,15 @@ class TestAlignment:
     def plot(self, qtbot):
         plot = AlignmentPlot()
         qtbot.addWidget(plot)
-        plot.add(0, 0.9, 9, 0.961, False, [0.5, 0.7, 0.9, 1.0], 0.3)
+        plot.show_history(RunHistory(), "class")
+        self.measure(plot, 0, 0.9, [0.5, 0.7, 0.9, 1.0])
         return plot
+
+    def measure(self, plot, step, value, profile=()):
+        event = msgspec.structs.replace(Script("r").alignment(step), value=value, profile=list(profile), energy=0.961)
+        plot._history.add([event])
+        plot.at_k.mark_dirty()
+        plot.show_until(None)
 
     def test_the_caption_says_what_the_value_means(self, plot):
         assert plot.at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · ")
@@ -277,13 +297,13 @@ class TestAlignment:
         plot.set_reference_values({"original": 0.7})
         at_k.flush()
         assert scale() == [0.5, 1.0] and at_k.texts()[1][0].endswith(" · axis from 0.5")
-        plot.add(10, 0.3, 9, 0.961, False)
+        self.measure(plot, 10, 0.3)
         at_k.flush()
         assert scale() == [0.0, 1.0] and at_k.texts()[1][0].endswith("retain space")
-        plot.clear()
+        plot.show_history(RunHistory(), "class")
         plot.set_reference_values({})
-        plot.add(0, None, 9, 0.961, False)  # a gap is no value
-        plot.add(10, 0.99, 9, 0.961, False)
+        self.measure(plot, 0, None)  # a gap is no value
+        self.measure(plot, 10, 0.99)
         at_k.flush()
         assert scale() == [0.98, 1.0]
 
@@ -303,18 +323,25 @@ class TestAlignment:
         assert plot.current is plot.at_k
 
     def test_single_images_show_losses_instead(self, plot):
-        plot.set_mode("sample")
+        plot.show_history(plot._history, "sample")
         assert plot.current is plot.losses
         assert "says nothing" in plot.losses.caption()
-        plot.set_mode("class")
+        plot.show_history(plot._history, "class")
         assert plot.current is plot.at_k
 
     def test_the_floor_is_a_random_subspace(self, plot):
-        floor = plot.profile.series("floor").buffer
+        floor = plot.profile.series("floor")
         assert floor.y.tolist() == pytest.approx([0.5, 0.25**0.5 * 2**0.5, 0.75**0.5, 1.0])
 
     def test_centred_is_said(self):
         assert describe_alignment(3, None, True) == "k = 3 · – of retain energy · centred"
+
+
+def spectra(values) -> RunHistory:
+    history = RunHistory()
+    for step, retain, forget in values:
+        history.add([msgspec.structs.replace(Script("r").spectrum(step), retain=retain, forget=forget)])
+    return history
 
 
 class TestSpectrum:
@@ -322,8 +349,8 @@ class TestSpectrum:
     def plot(self, qtbot):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        for step in range(0, 200, 10):
-            plot.add(step, [10.0, 1.0, 0.1], [5.0 / (step + 1), 0.5, 0.0], 2.0, 1.5)
+        plot.show_history(spectra((step, [10.0, 1.0, 0.1], [5.0 / (step + 1), 0.5, 0.0]) for step in range(0, 200, 10)),
+                          "class")  # fmt: skip
         plot.flush()
         return plot
 
@@ -339,7 +366,7 @@ class TestSpectrum:
         plot.set_history_position(55)
         plot.flush()
         assert plot.shown().step == 50
-        assert plot.series("forget").buffer.y[0] == pytest.approx(5.0 / 51)
+        assert plot.series("forget").y[0] == pytest.approx(5.0 / 51)
         assert "step 50" in plot.caption()
         plot.set_history_position(None)
         plot.flush()
@@ -350,10 +377,10 @@ class TestSpectrum:
         assert plot.shown().step == 0
 
     def test_zero_has_no_logarithm_and_becomes_a_gap(self, plot):
-        assert np.isnan(plot.series("forget").buffer.y[2])
+        assert np.isnan(plot.series("forget").y[2])
 
     def test_ranks_are_in_the_caption(self, plot):
-        assert "effective rank: retain 2.0, forget 1.5" in plot.caption()
+        assert "effective rank: retain 3.0, forget 1.5" in plot.caption()
 
     @pytest.mark.parametrize(
         "exponent, text", [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷")]
@@ -361,10 +388,8 @@ class TestSpectrum:
     def test_ticks_are_readable(self, exponent, text):
         assert log_label(exponent) == text
 
-    def test_clear_forgets_the_history(self, qtbot, plot):
-        with qtbot.waitSignal(plot.history_changed) as changed:
-            plot.clear()
-        assert changed.args == [0]
+    def test_another_run_leaves_nothing_of_the_one_before(self, plot):
+        plot.show_history(RunHistory(), "class")
         assert plot.shown() is None
 
 
@@ -381,24 +406,23 @@ class TestLosses:
     def plot(self, qtbot):
         plot = LossPlot()
         qtbot.addWidget(plot)
+        plot.show()
         return plot
 
-    def test_alternating_terms_are_joined(self, plot):
-        plot.add([0, 1, 2, 3], {"forget": [1.0, None, 2.0, None]})
-        assert plot.series("term/forget").buffer.y.tolist() == [1.0, 2.0]
-
-    def test_a_term_that_pauses_for_a_phase_leaves_a_gap(self, plot):
-        plot.add([0, GAP_STEPS + 5], {"forget": [1.0, 2.0]})
-        assert np.isnan(plot.series("term/forget").buffer.y[1])
+    def show(self, plot, terms, steps=(0,)):
+        history = RunHistory()
+        history.add([told(terms, list(steps))])
+        plot.show_history(history, "class")
+        plot.flush()
 
     def test_terms_of_sets_have_the_colours_of_sets(self, plot):
-        plot.add([0], {"forget": [1.0], "retain_ce": [1.0], "distillation": [1.0]})
+        self.show(plot, {"forget": [1.0], "retain_ce": [1.0], "distillation": [1.0]})
         assert plot.series("term/forget").style.token == "forget"
         assert plot.series("term/retain_ce").style.token == "retain"
-        assert plot.series("term/distillation").style.token == "text_2"
+        assert plot.series("term/distillation").style.token.startswith("term_")
 
     def test_the_names_of_the_usual_terms_are_whole_and_a_minus_is_none_of_a_hyphen(self, plot, qtbot):
-        plot.add([0], {"classification": [0.057], "distillation": [2.512], "loss": [-215.839]})
+        self.show(plot, {"classification": [0.057], "distillation": [2.512], "sum": [-215.839]})
         plot.resize(526, 244)
         plot.show()
         qtbot.waitUntil(lambda: len(plot.margin.labels()) == 3)
@@ -406,17 +430,46 @@ class TestLosses:
         texts = [label.text for label in plot.margin.labels()]
         room = plot.margin.width() - theme.px(2) - theme.px(16) - theme.px(4)
         assert [shortened(text, room, metrics) for text in texts] == texts
-        assert "Loss −215.839" in texts
+        assert "Sum −215.839" in texts
         assert plot.left_axis.tickStrings([-200.0], 1.0, 100.0) == ["−200"]
 
-    def test_terms_of_one_colour_differ_by_dash(self, plot):
-        plot.add([0], {"alpha": [1.0], "beta": [1.0]})
-        assert plot.series("term/alpha").style.dash != plot.series("term/beta").style.dash
+    def test_every_term_has_a_colour_of_its_own_that_is_neither_a_sets_nor_a_models(self, plot):
+        self.show(plot, {name: [1.0] for name in "abcdef"})
+        styles = [series.style for series in plot.all_series()]
+        others = {style.token for style in (*SETS.values(), *MODELS.values())}
+        assert len({style.token for style in styles}) == 6 and not {style.token for style in styles} & others
+        assert len({style.dash for style in styles}) == 6
+
+    def test_smoothing_is_a_moving_mean_over_a_faint_line_and_all_numbers_are_of_what_is_drawn(self, plot):
+        self.show(plot, {"alpha": [float(step % 2) for step in range(200)]}, list(range(200)))
+        plot.smoothing.setValue(60)
+        plot.flush()
+        series = plot.series("term/alpha")
+        assert series.y.tolist() == [float(step % 2) for step in range(200)]
+        drawn = series.item.getOriginalDataset()[1]
+        assert np.ptp(drawn[50:150]) < 0.1 and drawn.mean() == pytest.approx(0.5, abs=0.02)
+        raw = series._faint["raw"]
+        assert raw.isVisible() and np.ptp(raw.getOriginalDataset()[1]) == 1 and raw.opts["pen"].color().alphaF() < 0.5
+        label = next(label for label in plot.margin.labels() if label.key == "term/alpha")
+        assert label.text == f"Alpha {drawn[-1]:.3f}" and f"Alpha {drawn[-1]:.3f}" in plot.readout(199)
+        plot.smoothing.setValue(0)
+        plot.flush()
+        assert not raw.isVisible()
+
+    def test_the_scale_can_be_logarithmic(self, plot):
+        self.show(plot, {"alpha": [100.0, 0.01, -1.0]}, [0, 1, 2])
+        plot.scale.changed.emit("log")
+        plot.flush()
+        assert plot.log == (False, True) and plot.left_axis.tickStrings([-2.0, 2.0], 1.0, 1.0) == ["0.01", "100"]
+        assert plot.view.viewRange()[1] == pytest.approx([-2, 2], abs=0.5)  # what has no logarithm is not drawn
+        plot.scale.changed.emit("linear")
+        plot.flush()
+        assert plot.left_axis.tickStrings([-200.0], 1.0, 100.0) == ["−200"]
 
     def test_moving_mean_keeps_gaps_and_means(self):
         values = np.ones(400)
         values[100] = np.nan
-        smooth = moving_mean(values)
+        smooth = moving_mean(values, 0.5)
         assert np.isnan(smooth[100])
         assert smooth[99] == pytest.approx(1.0)
 
@@ -501,18 +554,10 @@ class TestExport:
     def test_csv_of_spectra_holds_the_earlier_ones_too(self, qtbot):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        for step in (0, 10):
-            plot.add(step, [4.0 + step, 1.0], [2.0, 0.5])
+        plot.show_history(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), "class")
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         assert rows[0] == 'index,"Retain, step 0","Forget, step 0","Retain, step 10","Forget, step 10"'
         assert rows[1:] == ["1,4,2,14,2", "2,1,0.5,1,0.5"]
-
-    def test_csv_of_accuracies_holds_the_intervals_drawn(self, qtbot):
-        plot = AccuracyPlot()
-        qtbot.addWidget(plot)
-        plot.add(0, 0.9, 0.5, forget_interval=(0.4, 0.6))
-        rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
-        assert rows == ['step,Retain,Forget,"Forget, low","Forget, high"', "0,90,50,40,60"]
 
     def test_another_ending_is_refused(self, accuracy, tmp_path):
         with pytest.raises(ValueError, match=r"not '\.bmp'"):
@@ -556,8 +601,9 @@ def test_the_y_axis_is_drawn_without_vertical_grid(accuracy):
 
 
 def test_a_long_curve_is_thinned_to_what_the_screen_can_show(accuracy):
-    accuracy.set_data("retain", range(150_000), [50.0 + step % 3 for step in range(150_000)])
-    accuracy.flush()
+    accuracy.series("retain").set(range(150_000), [50.0 + step % 3 for step in range(150_000)])
+    accuracy.series("retain").draw()
+    accuracy.view.setXRange(0.0, 150_000.0, padding=0)
     x, _y = accuracy.series("retain").item.curve.getData()
     assert 100 < len(x) < 8_000
     accuracy.view.setXRange(100.0, 200.0, padding=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.plots.base import ThemedPlot
-from app.plots.turns import SLOWEST_MS, TURN_MS, DrawTurns
+from app.plots.group import SLOWEST_MS, TURN_MS, DrawTurns
 from app.services.tokens import SETS
 
 
@@ -25,11 +25,11 @@ def plots(qtbot) -> list[ThemedPlot]:
 def test_one_plot_a_turn_until_all_are_drawn(plots, qtbot):
     turns = DrawTurns(plots)
     for plot in plots:
-        plot.append("retain", [0, 1], [1.0, 2.0])
+        plot.set_data("retain", [0, 1], [1.0, 2.0])
     assert all(plot.dirty for plot in plots)
     turns._turn()
     assert [plot.dirty for plot in plots] == [False, True, True]
-    plots[0].append("retain", [2], [3.0])  # it has to wait for the others
+    plots[0].set_data("retain", [0, 1, 2], [1.0, 2.0, 3.0])  # it has to wait for the others
     turns._turn()
     turns._turn()
     assert [plot.dirty for plot in plots] == [True, False, False]
@@ -41,7 +41,7 @@ def test_a_hidden_plot_waits_until_it_is_shown(plots, qtbot):
     turns = DrawTurns(plots)
     plots[1].hide()
     for plot in plots:
-        plot.append("retain", [0, 1], [1.0, 2.0])
+        plot.set_data("retain", [0, 1], [1.0, 2.0])
     qtbot.waitUntil(lambda: not plots[0].dirty and not plots[2].dirty)
     assert plots[1].dirty
     plots[1].show()
@@ -65,8 +65,8 @@ def test_an_axis_that_grows_leaves_room_and_ends_where_the_run_ends(plots):
     plot.x_most = 1800.0
     ends = []
     for step in range(1, 1801):
-        plot.append("retain", [step], [1.0])
         if step % 20 == 0:
+            plot.set_data("retain", range(step + 1), [1.0] * (step + 1))
             plot.flush()
             ends.append(plot.view.viewRange()[0][1])
     assert len(set(ends)) < 25 and len(ends) == 90

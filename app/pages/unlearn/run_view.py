@@ -56,4 +56,4 @@ class RunView(QWidget):
 
     def update_slider(self, total: int) -> None:
         """Offer the steps recorded so far."""
-        self.slider.set_steps(self.plots.recorded_steps, max(total, self.plots.beside.last))
+        self.slider.set_steps(self.plots.recorded_steps, max(total, self.plots.last_overlaid))

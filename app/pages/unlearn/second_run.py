@@ -74,7 +74,7 @@ class SecondRun(QObject):
             self.refresh()
 
     def _show(self, run: LiveRun | None) -> None:
-        self._view.plots.set_beside(run)
+        self._view.plots.set_overlaid([run] if run is not None else [])
         shown = self._context.project.run
         self._view.update_slider(shown.steps if shown is not None else 0)
         if run is None or run.job is None:

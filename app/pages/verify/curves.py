@@ -84,7 +84,7 @@ class ProfilePlot(ThemedPlot):
         self._update_lines()
 
     def _follow_data(self) -> None:
-        size = max((len(self.series(key).buffer) for key in CURVES), default=0)
+        size = max((len(self.series(key)) for key in CURVES), default=0)
         # Beyond a few times k all curves are near 1; the rest is a drag or a turn of the wheel away.
         self.view.setXRange(1.0, float(max(min(size, _TIMES_K * self._k or size), 2)), padding=0.02)
 
@@ -101,11 +101,9 @@ class SpectraPlot(ThemedPlot):
             title, "Eigenvalue, logarithmic", parent, x_title="Index", log=True,
             value_format=lambda value: f"{value:.2g}",
         )  # fmt: skip
-        self.item.setLogMode(x=True, y=True)
         for key in CURVES:
             series = self.add_series(key, MODELS[key], SHORT[key])
             series.show_dot = False
-            series.item.setLogMode(True, True)
 
     def set_spectra(self, spectra: Mapping[str, Sequence[float]], ranks: Mapping[str, float | None]) -> None:
         """Show each model's eigenvalues, largest first, and name the effective ranks."""
@@ -115,20 +113,6 @@ class SpectraPlot(ThemedPlot):
             self.set_data(key, range(1, len(values) + 1), [value if value > lowest else None for value in values])
         known = [f"{SHORT[key].lower()} {fmt.decimal(ranks[key], 1)}" for key in CURVES if ranks.get(key) is not None]
         self.set_caption(f"effective rank: {', '.join(known)}" if known else "")
-
-    def to_view(self, value: float) -> float:
-        import math
-
-        return math.log10(value) if value > 0 else -12.0
-
-    def readout(self, step: float) -> str:
-        index = round(10**step)  # the axis is logarithmic
-        parts = [f"index {fmt.count(index)}"]
-        for series in self._shown():
-            value = series.at(index)
-            if value is not None:
-                parts.append(f"{series.title} {self.value_format(value)}")
-        return " · ".join(parts)
 
     def _update_labels(self) -> None:
         labels = []
@@ -144,7 +128,7 @@ class SpectraPlot(ThemedPlot):
         describe(self.canvas, self.caption() or "no values yet")
 
     def _follow_data(self) -> None:
-        size = max((len(self.series(key).buffer) for key in CURVES), default=0)
+        size = max((len(self.series(key)) for key in CURVES), default=0)
         self.view.setXRange(0.0, self.to_view(float(max(size, 10))), padding=0.02)
 
 

@@ -122,7 +122,7 @@ def test_a_long_run_under_way_is_read_once_a_change_and_drawn_with_few_points(mo
             read.append(1)
             return super().__iter__()
 
-    run.events = Counted(run.events)
+    run.history.evaluations = Counted(run.history.evaluations)
     model.set_live(run)
     assert model.index(1, columns.RETAIN).data() == "97.0"
     assert len(model.index(1, columns.CURVE).data(SPARK_ROLE).retain) == 80

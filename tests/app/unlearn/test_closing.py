@@ -290,5 +290,4 @@ def test_a_run_of_a_killed_program_is_resumed_to_its_end(context, home, new_wind
     assert context.project.run is run
     qtbot.waitUntil(lambda: context.run_controller.current is None, timeout=60_000)
     assert run.state is State.FINISHED and run.folder.has_result
-    resumed = [event for event in run.events if event.type == "run_started"]
-    assert resumed[-1].resumed_at and resumed[-1].resumed_at > 20
+    assert run.history.started.resumed_at and run.history.started.resumed_at > 20

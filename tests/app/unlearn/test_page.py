@@ -53,7 +53,7 @@ def test_a_run_comes_into_view_and_its_curves_grow(page, scripted, qtbot):
     _, work, script = scripted
     assert page.view == "run"
     work.give(script.started(), *script.measured(0, 0.98), *script.measured(10, 0.5))
-    qtbot.waitUntil(lambda: len(page.run_view.plots.accuracy.series("retain").buffer) == 2)
+    qtbot.waitUntil(lambda: len(page.run_view.plots.history.evaluations) == 2)
     assert page.run_view.bar.shown_buttons() == {"pause", "checkpoint", "stop", "discard"}
 
 
@@ -215,7 +215,7 @@ def test_a_run_of_another_process_is_followed_live(page, opened, qtbot, tmp_path
         assert page.run_view.bar.shown_buttons() == {"again"}
         append_events(folder, script.measured(10))
         page.run_presenter._follower.look()
-        qtbot.waitUntil(lambda: len(page.run_view.plots.accuracy.series("retain").buffer) == 2)
+        qtbot.waitUntil(lambda: len(page.run_view.plots.history.evaluations) == 2)
     opened.project.set_run(None)
 
 
@@ -249,7 +249,7 @@ def test_the_history_of_a_resumed_run_is_read_in_a_worker(page, opened, cut_off_
     page.run_view.bar.restart.click()
     qtbot.waitUntil(lambda: len(opened.run_controller.queue) == 1)
     waiting = opened.run_controller.queue[0]
-    assert readers == [False] and opened.project.run is waiting and waiting.events
+    assert readers == [False] and opened.project.run is waiting and waiting.history.started
     page.run_view.bar.wanted.emit("restart")  # once more, as from a list that is not up to date
     qtbot.waitUntil(lambda: opened.jobs.active() == 0)
     assert opened.run_controller.queue == [waiting] and opened.project.run is waiting
@@ -323,7 +323,7 @@ def test_the_example_run_is_paused_resumed_and_stopped(page, opened, example, ex
     assert run.state is State.STOPPED and run.folder.has_result
     assert run.folder.status().state == "stopped"
     assert bar.headline.text().startswith("Stopped at step")
-    assert len(page.run_view.plots.accuracy.series("retain").buffer) >= 1
+    assert len(page.run_view.plots.history.evaluations) >= 1
 
 
 def test_the_example_run_is_discarded(page, opened, example, example_job, qtbot):

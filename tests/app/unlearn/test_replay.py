@@ -8,8 +8,9 @@ from PySide6.QtTest import QTest
 
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.second_run import NONE, SecondRun
-from app.plots.losses import LossPlot
+from app.plots.curves import LossPlot
 from app.workers.live_run import LiveRun
+from app.workers.run_history import RunHistory
 from core.runs.folder import RunFolder
 from tests.app.scripted import Script, job, write_run
 
@@ -24,9 +25,14 @@ def view(qtbot) -> RunView:
 
 
 @pytest.fixture
-def shown(view, tmp_path) -> RunView:
-    run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job())
-    run.apply(Script("r").whole())
+def run(tmp_path) -> LiveRun:
+    made = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job())
+    made.apply(Script("r").whole())
+    return made
+
+
+@pytest.fixture
+def shown(view, run) -> RunView:
     view.plots.show_run(run)
     view.update_slider(run.steps)
     return view
@@ -37,6 +43,10 @@ def drawn(series) -> list[float]:
     return [] if x is None else x.tolist()
 
 
+def drawn_after(series) -> list[float]:
+    return series._faint["after"].getOriginalDataset()[0].tolist()
+
+
 def test_every_curve_is_drawn_up_to_the_step_and_faded_after_it(shown):
     shown.slider._slider.setValue(3)
     plots = shown.plots
@@ -45,14 +55,14 @@ def test_every_curve_is_drawn_up_to_the_step_and_faded_after_it(shown):
         plot.flush()
         series = plot.series(key)
         assert drawn(series)[-1] == 30, key
-        assert series._after.isVisible() and series._after.getOriginalDataset()[0][-1] == series.buffer.x[-1]
+        assert series._faint["after"].isVisible() and drawn_after(series)[-1] == series.x[-1]
         assert series.dot.data["x"].tolist() == [30]
     label = next(label for label in plots.accuracy.margin.labels() if label.key == "forget")
     assert label.text == "Forget 68.6"  # its value at the step, not at the end
     shown.slider.to_newest()
     plots.accuracy.flush()
     series = plots.accuracy.series("forget")
-    assert drawn(series)[-1] == 100 and not series._after.isVisible()
+    assert drawn(series)[-1] == 100 and not series._faint["after"].isVisible()
 
 
 def test_the_axis_stays_as_long_as_the_run_while_looking_back(shown):
@@ -64,12 +74,12 @@ def test_the_axis_stays_as_long_as_the_run_while_looking_back(shown):
     assert accuracy.view.viewRange()[0] == before
 
 
-def test_terms_that_begin_later_are_cut_too(shown):
+def test_terms_that_begin_later_are_cut_too(shown, run):
     shown.slider._slider.setValue(3)
     script = Script("r")
     event = script.losses(100, 10)
     event.terms["late"] = [1.0] * 10
-    shown.plots.add([event])
+    shown.plots.add(run.apply([event]))
     shown.plots.losses.flush()
     assert drawn(shown.plots.losses.series("term/late")) == []
 
@@ -78,9 +88,12 @@ def test_a_smoothed_curve_is_cut_as_well(qtbot):
     plot = LossPlot()
     qtbot.addWidget(plot)
     plot.show()
-    plot.add(list(range(100)), {"alignment": [float(n) for n in range(100)]})
-    plot.set_smooth(True)
-    plot.series("term/alignment").cut = 40.0
+    history = RunHistory()
+    history.add([Script("r").losses(100, 100)])
+    plot.show_history(history, "class")
+    plot.set_smooth(0.5)
+    plot.flush()
+    plot.set_cut(40.0)
     plot.flush()
     assert drawn(plot.series("term/alignment"))[-1] == 40
 
@@ -112,21 +125,25 @@ def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(sh
     other = LiveRun(RunFolder(tmp_path / "o"), "unlearn", job=job(seed=1))
     other.apply(Script("o", steps=200).whole(every=20))
     plots = shown.plots
-    plots.set_beside(other)
+    plots.set_overlaid([other])
     shown.update_slider(100)
+    for plot in plots._all:
+        plot.flush()
     assert plots.recorded_steps[-1] == 200 and 30 in plots.recorded_steps
-    series = plots.accuracy.series("forget_beside")
-    assert series.style.dash and series.buffer.x.tolist() == [float(n) for n in range(0, 201, 20)]
-    assert len(plots.losses.series("beside/alignment").buffer) == 200
-    assert plots.alignment.at_k.series("beside").last() == (200.0, 0.9)
+    series = plots.accuracy.series("forget/0")
+    assert series.title == "Forget, run 2"
+    assert series.style.dash and series.x.tolist() == [float(n) for n in range(0, 201, 20)]
+    assert len(plots.losses.series("term/alignment/0")) == 200
+    assert plots.alignment.at_k.series("unlearned/0").last() == (200.0, 0.9)
     shown.slider._slider.setValue(4)
     plots.accuracy.flush()
     plots.spectra.flush()
     assert shown.slider.step == 40 and drawn(series)[-1] == 40
-    assert plots.spectra.series("forget_beside").buffer.y[0] == pytest.approx(1 / 41)
+    assert plots.spectra.series("forget/0").y[0] == pytest.approx(1 / 41)
     assert shown.slider._label.text() == "step 40 of 200"
-    plots.set_beside(None)
-    assert not len(series.buffer) and not len(plots.losses.series("beside/alignment").buffer)
+    plots.set_overlaid([])
+    plots.accuracy.flush()
+    assert [series.key for series in plots.accuracy.all_series()] == ["retain", "forget"]
 
 
 @pytest.fixture
@@ -170,4 +187,4 @@ def test_a_folder_that_was_renamed_still_shows_its_curves(context, home):
     write_run(folder / "a", job(), Script("a").whole())
     (folder / "a").rename(folder / "renamed")
     run = LiveRun.from_folder(RunFolder(folder / "renamed"))
-    assert run.finished is not None and len(run.events) > 10
+    assert run.finished is not None and len(run.history.evaluations) > 10

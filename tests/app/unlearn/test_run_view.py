@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-import msgspec
 import pytest
 
-from app.pages.unlearn.curves import RunCurves, newest_until
 from app.pages.unlearn.run_bar import RunBar
 from app.pages.unlearn.run_view import RunView
 from app.services.reference_markers import Marker
@@ -98,16 +96,24 @@ def view(qtbot) -> RunView:
 
 
 def points(view: RunView, key: str) -> list[tuple[float, float]]:
-    buffer = view.plots.accuracy.series(key).buffer
-    return list(zip(buffer.x.tolist(), buffer.y.tolist(), strict=True))
+    view.plots.accuracy.flush()
+    series = {series.key: series for series in view.plots.accuracy.all_series()}.get(key)
+    return [] if series is None else list(zip(series.x.tolist(), series.y.tolist(), strict=True))
+
+
+def tell(view: RunView, run: LiveRun, *events) -> None:
+    """What a live run's events do on the page."""
+    view.plots.add(run.apply(events))
+    for plot in view.plots._all:
+        plot.flush()
 
 
 def test_curves_grow_with_events(view, run, script):
     view.plots.show_run(run)
-    view.plots.add([script.started(), *script.measured(0, 0.98), script.losses(10, 10), *script.measured(10, 0.5)])
+    tell(view, run, script.started(), *script.measured(0, 0.98), script.losses(10, 10), *script.measured(10, 0.5))
     assert points(view, "forget") == [(0, 98.0), (10, 50.0)]
     assert view.plots.spectra.steps() == [0, 10]
-    assert len(view.plots.losses.series("term/alignment").buffer) == 10
+    assert len(view.plots.losses.series("term/alignment")) == 10
     assert "term/loss" not in {series.key for series in view.plots.losses.all_series()}
     at_k = view.plots.alignment.at_k
     assert at_k.series("unlearned").last() == (10.0, 0.9)
@@ -123,9 +129,10 @@ def test_history_and_live_events_come_to_the_same(view, run, script, qtbot):
     whole = points(view, "forget")
     other = RunView()
     qtbot.addWidget(other)
-    other.plots.show_run(LiveRun(run.folder, "unlearn", job=run.job))
+    live = LiveRun(run.folder, "unlearn", job=run.job)
+    other.plots.show_run(live)
     for event in script.whole():
-        other.plots.add([event])
+        other.plots.add(live.apply([event]))
     assert points(other, "forget") == whole and len(whole) == 11
 
 
@@ -149,7 +156,7 @@ def test_looking_back_does_not_hold_up_what_comes(view, run, script):
     view.plots.show_run(run)
     view.update_slider(run.steps)
     view.slider._slider.setValue(1)
-    view.plots.add(script.measured(30))
+    tell(view, run, *script.measured(30))
     view.update_slider(run.steps)
     assert points(view, "retain")[-1][0] == 30
     assert view.slider.step == 10 and view.plots.spectra.shown().step == 10
@@ -183,14 +190,14 @@ def test_a_run_can_be_played_again(view, run, script, qtbot, monkeypatch):
 
 def test_a_new_beginning_is_drawn_anew(view, run, script):
     view.plots.show_run(run)
-    view.plots.add([script.started(), *script.measured(0), *script.measured(10), *script.measured(20)])
-    view.plots.add([script.started(resumed_at=10)])
+    tell(view, run, script.started(), *script.measured(0), *script.measured(10), *script.measured(20))
+    tell(view, run, script.started(resumed_at=10))
     assert [x for x, _ in points(view, "retain")] == [0, 10]
 
 
 def test_references_stand_in_the_margin(view, run, script):
     view.plots.show_run(run)
-    view.plots.add([*script.measured(0, 0.98, "full"), script.started(), *script.measured(0, 0.98)])
+    tell(view, run, *script.measured(0, 0.98, "full"), script.started(), *script.measured(0, 0.98))
     view.plots.set_markers([Marker("head_only", 0.96, 0.0, 0.9, 9), Marker("retrained", 0.95, 0.0, 0.7, 9)])
     view.plots.accuracy.flush()
     texts = {label.text for label in view.plots.accuracy.margin.labels() if label.reference}
@@ -203,7 +210,7 @@ def test_references_stand_in_the_margin(view, run, script):
 
 def test_an_alignment_with_another_k_is_no_reference(view, run, script):
     view.plots.show_run(run)
-    view.plots.add([script.started(), *script.measured(0)])
+    tell(view, run, script.started(), *script.measured(0))
     view.plots.set_markers([Marker("retrained", 0.95, 0.0, 0.7, k=4)])
     view.plots.alignment.at_k.flush()
     assert not [label for label in view.plots.alignment.at_k.margin.labels() if label.reference]
@@ -213,7 +220,7 @@ def test_for_single_images_losses_take_the_place_of_alignment(view, tmp_path):
     run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=job("sample"))
     script = Script("r", mode="sample")
     view.plots.show_run(run)
-    view.plots.add([script.started(), *script.measured(0), *script.measured(10)])
+    tell(view, run, script.started(), *script.measured(0), *script.measured(10))
     shown = view.plots.alignment.current
     assert shown is view.plots.alignment.losses
     assert shown.caption() == (
@@ -226,9 +233,16 @@ def test_for_single_images_losses_take_the_place_of_alignment(view, tmp_path):
     assert view.plots.alignment.losses._values["forget"].tolist() == [0.0, 0.2, 0.3]
 
 
-def test_nothing_forgotten_says_so(view, tmp_path):
-    view.plots.show_run(LiveRun(RunFolder(tmp_path / "r"), "train", job=job("none", kind="train")))
-    assert "Nothing is forgotten in this run" in view.plots.alignment.at_k.caption()
+def test_a_training_shows_only_what_it_has(view, run, tmp_path):
+    training = LiveRun(RunFolder(tmp_path / "t"), "train", job=job("none", kind="train"))
+    training.apply(Script("t", mode="none").whole())
+    view.plots.show_run(training)
+    plots = view.plots
+    assert not plots.alignment.isVisible() and not plots.spectra.isVisible() and plots.losses.isVisible()
+    plots.accuracy.flush()
+    assert [label.text for label in plots.accuracy.margin.labels()] == ["Accuracy 97.0"]
+    view.plots.show_run(run)
+    assert plots.alignment.isVisible() and plots.spectra.isVisible()
 
 
 def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_path):
@@ -249,33 +263,6 @@ def test_a_dismissed_banner_does_not_come_back(view):
     assert [banner.isVisible() for banner in view.banners] == [False, True]
     view.set_banners([])
     assert not any(banner.isVisible() for banner in view.banners)
-
-
-def test_curves_by_step(script):
-    curves = RunCurves()
-    assert curves.add(script.whole()) is False
-    assert curves.recorded_steps == list(range(0, 101, 10))
-    assert newest_until(curves.evaluations, 35).step == 30
-    assert newest_until(curves.evaluations, None).step == 100
-    assert newest_until([], 5) is None
-    assert len(curves.full) == 2 and curves.losses["alignment"].steps == list(range(100))
-
-
-def test_loss_terms_of_phases_that_alternate_are_drawn_in_order(view, script):
-    """The engine hands over a phase at a time, so of two that alternate the second begins before the first ends."""
-
-    def told(steps):
-        return msgspec.structs.replace(
-            script.losses(max(steps) + 1), steps=steps, terms={"loss": [float(step) for step in steps]}
-        )
-
-    live, at_once = [told([0, 1, 4, 5]), told([2, 3, 6, 7])], [told([8, 9])]
-    view.plots.add(live)
-    view.plots.add(at_once)
-    curve = view.plots.curves.losses["loss"]
-    assert curve.steps == list(range(10)) and curve.values == [float(step) for step in range(10)]
-    assert list(view.plots.losses.series("term/loss").buffer.x) == list(range(10))
-    assert view.plots.curves.add([script.started(resumed_at=5)]) and curve.steps == list(range(6))
 
 
 def test_a_later_request_starts_from_another_model_than_the_original(view, run, script):

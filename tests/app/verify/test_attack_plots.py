@@ -32,7 +32,7 @@ def test_the_strongest_attack_comes_first_with_areas_and_intervals(roc):
     assert labels["unlearned"].text == "Unlearned 0.600" and labels["unlearned"].value == 60
     assert labels["unlearned"].tip.endswith("95 % interval 0.500 to 0.700")
     assert "0.5 is chance" in roc.words.text() and "2 models" in roc.words.text()
-    assert roc.plot.series("unlearned").buffer.y.tolist() == [0, 60, 100]
+    assert roc.plot.series("unlearned").y.tolist() == [0, 60, 100]
 
 
 def test_another_attack_can_be_chosen(roc):
@@ -60,7 +60,7 @@ def test_relearning_has_a_curve_a_model_and_its_anchors(relearning):
     assert {label.key for label in relearning.plot.margin.labels()} == {
         "original", "head_only", "unlearned", "retrained", "fresh"
     }  # fmt: skip
-    assert relearning.plot.series("fresh").buffer.y.tolist() == [0, 40, 90]
+    assert relearning.plot.series("fresh").y.tolist() == [0, 40, 90]
     assert "16 forget images" in relearning.words.text()
 
 

@@ -25,7 +25,7 @@ def test_the_profile_has_a_curve_a_model_and_labels_at_k(qtbot):
     qtbot.addWidget(plot)
     plot.set_alignments(alignments(full_report()))
     plot.flush()
-    assert len(plot.series("unlearned").buffer) == 12
+    assert len(plot.series("unlearned")) == 12
     assert plot.caption() == "k = 9 · 96 % of retain energy · not centred"
     labels = {label.key: label for label in plot.margin.labels()}
     assert labels["unlearned"].text == "Unlearned 0.950" and labels["unlearned"].value == 0.95
@@ -37,7 +37,7 @@ def test_without_a_retrained_model_its_curve_is_empty(qtbot):
     qtbot.addWidget(plot)
     plot.set_alignments(alignments(bare_report()))
     plot.flush()
-    assert len(plot.series("retrained").buffer) == 0
+    assert len(plot.series("retrained")) == 0
     assert "retrained" not in {label.key for label in plot.margin.labels()}
 
 
@@ -47,7 +47,7 @@ def test_spectra_have_a_panel_a_set_and_gaps_where_eigenvalues_are_rounding(qtbo
     tab.set_models(full_report()["models"])
     forget = tab.panels["forget"]
     forget.flush()
-    values = forget.series("unlearned").buffer.y
+    values = forget.series("unlearned").y
     assert np.isfinite(values[:10]).all() and np.isnan(values[10:]).all()
     assert forget.caption() == "effective rank: original 2.0, unlearned 2.0, retrained 2.0"
     assert {label.text for label in forget.margin.labels()} == {"Original", "Unlearned", "Retrained"}

@@ -55,11 +55,11 @@ def test_a_line_that_is_half_written_waits(jobs, going, qtbot):
         file.write(b'{"type": "log", "run": "r", "step": 1, "ti')
     follower.look()
     qtbot.waitUntil(lambda: jobs.active() == 0)
-    before = len(run.events)
+    assert not run.warnings
     with folder.file("events.jsonl").open("ab") as file:
-        file.write(b'me": 0.0, "level": "info", "message": "x"}\n')
+        file.write(b'me": 0.0, "level": "warning", "message": "x"}\n')
     follower.look()
-    qtbot.waitUntil(lambda: len(run.events) == before + 1)
+    qtbot.waitUntil(lambda: len(run.warnings) == 1)
     follower.follow(None)
 
 
@@ -81,7 +81,7 @@ def test_a_resume_elsewhere_reads_everything_again(jobs, going, qtbot):
     append_events(folder, [script.losses(10, 10), script.evaluation(30), script.started(resumed_at=10)])
     with qtbot.waitSignal(follower.renewed):
         follower.look()
-    assert [e.step for e in run.events if e.type == "evaluation"] == [0]
+    assert [e.step for e in run.history.evaluations] == [0]
     follower.follow(None)
 
 

@@ -1,0 +1,232 @@
+"""The curves of a run by step, read from its history: accuracies, alignment at k, loss terms; other runs over them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu, QSlider, QWidget
+
+from app.plots.base import ThemedPlot
+from app.plots.items import Reference
+from app.plots.scales import Y_PADDING, closer_floor
+from app.services import format as fmt
+from app.services.theme import theme
+from app.services.tokens import MODELS, OVERLAY_DASHES, RUN_SYMBOLS, SETS, TERM_STYLES, SeriesStyle
+from app.services.translation import mark, tr
+from app.widgets.buttons import Segmented
+from app.workers.run_history import ACCURACIES, RunHistory
+
+UNSEEN, SAMPLED = mark("Accuracy on unseen images, %"), mark("Accuracy on a sample of unseen images, %")
+ALIGNMENT, SHARE = mark("Dimensional alignment"), mark("Share of forget features inside the retain space")
+_ONLY = mark("Accuracy")  # of a training that leaves nothing out
+
+Points = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class Line(NamedTuple):
+    """A curve of a history as a plot draws it."""
+
+    key: str
+    style: SeriesStyle
+    title: str
+    points: Points
+    thin: bool = False
+    jagged: bool = False
+
+
+class HistoryPlot(ThemedPlot):
+    """Draws what `lines_of` finds in a run's history, and in those of other runs dashed over it."""
+
+    def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
+        """Show this history from now on, as it grows; `mark_dirty` says that it has grown."""
+        self._history, self._mode, self._overlaid = history, mode, tuple(overlaid)
+        self._beside = mode in ("sample", "none")
+        self.mark_dirty()
+
+    def lines_of(self, history: RunHistory) -> list[Line]:
+        """Return the curves of one run."""
+        raise NotImplementedError
+
+    def _read(self) -> None:
+        if not hasattr(self, "_history"):
+            return
+        wanted = {line.key: line for line in self.lines_of(self._history)}
+        for number, history in enumerate(self._overlaid):
+            for line in self.lines_of(history):
+                style = dataclasses.replace(
+                    line.style, dash=OVERLAY_DASHES[number % len(OVERLAY_DASHES)], filled=False,
+                    symbol=RUN_SYMBOLS[(number + 1) % len(RUN_SYMBOLS)],
+                )  # fmt: skip
+                title = tr("{curve}, run {number}", curve=line.title, number=number + 2)
+                wanted[f"{line.key}/{number}"] = line._replace(style=style, title=title, thin=True)
+        for key in [series.key for series in self.all_series() if series.key not in wanted]:
+            self.remove_series(key)
+        for key, line in wanted.items():
+            series = self.add_series(key, line.style, line.title, line.thin)
+            series.title, series.jagged = line.title, line.jagged
+            series.set(*line.points)
+
+
+class AccuracyPlot(HistoryPlot):
+    """Retain and forget accuracy, in per cent; the monitored training subset is thin and off until asked for."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Accuracy"), tr(UNSEEN), parent, y_range=(0.0, 100.0))
+        self._training = False
+
+    def lines_of(self, history: RunHistory) -> list[Line]:
+        """Both sets on images the model was not trained on; for single images the forget images themselves."""
+        sample, alone = self._mode == "sample", self._mode == "none"
+        retain, forget, retain_train, forget_train = ACCURACIES
+        found = [Line("retain", SETS["retain"], tr(_ONLY) if alone else SETS["retain"].title,
+                      _with_truth(history, retain))]  # fmt: skip
+        if not alone:
+            title = tr("Forget images") if sample else SETS["forget"].title
+            points = _with_truth(history, forget_train if sample else forget)
+            found.append(Line("forget", SETS["forget"], title, points))
+        if self._training:
+            for key, name in (("retain", retain_train), ("forget", forget_train)):
+                if key == "retain" or not (sample or alone):
+                    style = dataclasses.replace(SETS[key], dash=(2, 2))
+                    title = tr("{curve} (trained on)", curve=style.title)
+                    found.append(Line(f"{key}_train", style, title, _per_cent(history, name), thin=True))
+        return found
+
+    def set_reference_values(self, values: Mapping[str, tuple[float | None, float | None]]) -> None:
+        """References by model key: (retain, forget) accuracy, 0..1."""
+        self.set_references([
+            Reference(model, 100 * value, name)
+            for model, pair in values.items()
+            for name, value in zip(("retain", "forget"), pair, strict=True)
+            if value is not None
+        ])  # fmt: skip
+
+    def show_training(self, shown: bool) -> None:
+        """Show the monitored training subset."""
+        self._training = shown
+        self.mark_dirty()
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        action = menu.addAction(tr("Show accuracy on the training images"))
+        action.setCheckable(True)
+        action.setChecked(self._training)
+        action.toggled.connect(self.show_training)
+        super().add_menu_entries(menu)
+
+    def _read(self) -> None:
+        super()._read()
+        if hasattr(self, "_history"):
+            part = "retain_test"
+            everything = self._history.full[0].counts.get(part, 0) if self._history.full else 0
+            newest = self._history.evaluations[-1:]
+            sampled = any(e.counts.get(part, everything) < everything for e in newest)
+            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(SAMPLED) if sampled else tr(UNSEEN))
+
+
+class ValuePlot(HistoryPlot):
+    """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._closer, self._floor = True, 0.0
+        super().__init__(tr(ALIGNMENT), tr(SHARE), parent, y_range=(0.0, 1.0), value_format=fmt.alignment)
+
+    def lines_of(self, history: RunHistory) -> list[Line]:
+        """The one curve there is."""
+        return [Line("unlearned", MODELS["unlearned"], tr("Now"), (history.alignment.steps, history.alignment.values))]
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        action = menu.addAction(tr("Whole scale, 0 to 1"))
+        action.setCheckable(True)
+        action.setChecked(not self._closer)
+        action.toggled.connect(self._whole_wanted)
+        super().add_menu_entries(menu)
+
+    def _whole_wanted(self, whole: bool) -> None:
+        self._closer = not whole
+        self.mark_dirty()
+
+    def _fit_values(self) -> None:
+        known = [reference.value for reference in self._references]
+        known += [float(np.nanmin(series.y)) for series in self._shown() if np.isfinite(series.y).any()]
+        floor = closer_floor(min(known, default=0.0)) if self._closer else 0.0
+        if floor != self._floor:
+            self._floor = floor
+            self.y_range = (floor, 1.0)
+            if self.follow:
+                self.view.setYRange(floor, 1.0, padding=Y_PADDING)
+            closer = tr("{what} · axis from {floor}", what=tr(SHARE), floor=f"{floor:g}")
+            self.set_y_title(closer if floor else tr(SHARE))
+
+
+class LossPlot(HistoryPlot):
+    """One curve for each term, each with a colour and a dash; terms of a set keep the set's colour."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Loss terms"), tr("Loss"), parent, value_format=lambda value: fmt.decimal(value, 3))
+        self._smooth = 0.0
+        self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log"))), tr("Scale of the losses"))
+        self.scale.changed.connect(self._scale_chosen)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 100)
+        self.smoothing.setFixedWidth(theme.px(72))
+        self.smoothing.setAccessibleName(tr("Smoothing of the loss curves"))
+        self.smoothing.setToolTip(tr("Smoothing: a moving mean over the faint line of every step"))
+        self.smoothing.valueChanged.connect(self._smoothing_moved)
+        for widget in (self.smoothing, self.scale):
+            self.add_head_widget(widget)
+
+    def lines_of(self, history: RunHistory) -> list[Line]:
+        """A curve a term, in the order in which they came."""
+        return [
+            Line(f"term/{name}", self._style(name, number), name.replace("_", " ").capitalize(),
+                 (curve.steps, curve.values), jagged=True)
+            for number, (name, curve) in enumerate(history.losses.items())
+        ]  # fmt: skip
+
+    def set_smooth(self, smooth: float) -> None:
+        """Draw a moving mean over a faint raw line: 0 of nothing, 1 of the most steps."""
+        self._smooth = smooth
+        self.mark_dirty()
+
+    def _smoothing_moved(self, value: int) -> None:
+        self.set_smooth(value / 100)
+
+    def _scale_chosen(self, scale: str) -> None:
+        self.set_log(y=scale == "log")
+
+    def _read(self) -> None:
+        super()._read()
+        for series in self.all_series():
+            series.set_smooth(self._smooth)
+
+    @staticmethod
+    def _style(name: str, number: int) -> SeriesStyle:
+        of_set = next((SETS[key] for key in SETS if key in name.lower()), None)
+        other = TERM_STYLES[number % len(TERM_STYLES)]
+        if of_set is not None:
+            return dataclasses.replace(of_set, dash=other.dash)
+        return dataclasses.replace(other, key=name, title=name)
+
+
+def _per_cent(history: RunHistory, name: str) -> Points:
+    curve = history.accuracies[name]
+    return curve.steps, 100 * curve.values
+
+
+def _with_truth(history: RunHistory, name: str) -> Points:
+    """Return a curve whose ends are what was measured of all images and in full precision, where that was done."""
+    steps, values = _per_cent(history, name)
+    for event in history.full:
+        truth, place = getattr(event, name), int(np.searchsorted(steps, event.step))
+        if truth is None:
+            continue
+        if place < len(steps) and steps[place] == event.step:
+            values[place] = 100 * truth
+        elif place == len(steps) and place:
+            steps, values = np.append(steps, event.step), np.append(values, 100 * truth)
+    return steps, values

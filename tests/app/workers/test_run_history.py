@@ -1,0 +1,98 @@
+"""The one store of what a run reported: curves that grow, gaps, late steps, going back, and how fast it fills."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+import pytest
+
+from app.workers.run_history import PAUSE, Curve, RunHistory, newest_until
+from tests.app.scripted import Script
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script("r")
+
+
+def test_a_curve_grows_and_keeps_what_is_there():
+    curve = Curve()
+    for i in range(1000):
+        curve.extend([i], [i * 2.0])
+    assert len(curve) == 1000 and curve.steps[-1] == 999 and curve.values[500] == 1000.0
+
+
+def test_none_is_a_gap():
+    curve = Curve()
+    curve.extend([0, 1, 2], [1.0, None, 3.0])
+    assert np.isnan(curve.values[1])
+    with pytest.raises(ValueError, match="2 steps for 1 values"):
+        curve.extend([3, 4], [1.0])
+
+
+def test_terms_that_take_turns_are_joined_and_one_that_pauses_leaves_a_gap():
+    curve = Curve(PAUSE)
+    curve.extend([0, 1, 2, 3], [1.0, None, 2.0, None])
+    assert curve.values.tolist() == [1.0, 2.0]
+    curve.extend([PAUSE + 3], [3.0])
+    assert curve.steps.tolist() == [0, 2, 3, PAUSE + 3] and np.isnan(curve.values[2])
+
+
+def test_steps_that_come_late_fill_the_pause_they_were_missing_from():
+    curve = Curve(PAUSE)
+    curve.extend([0, 1, 100, 101], [0.0, 1.0, 100.0, 101.0])
+    assert len(curve) == 5
+    curve.extend(range(2, 100), [float(step) for step in range(2, 100)])
+    assert curve.steps.tolist() == curve.values.tolist() == list(range(102))
+
+
+def test_measurements_by_step(script):
+    history = RunHistory()
+    history.add(script.whole())
+    assert history.recorded_steps == list(range(0, 101, 10))
+    assert newest_until(history.evaluations, 35).step == 30
+    assert newest_until(history.evaluations, None).step == 100
+    assert newest_until([], 5) is None
+    assert len(history.full) == 2 and history.losses["alignment"].steps.tolist() == list(range(100))
+    assert "loss" not in history.losses and history.last == 100
+    assert history.accuracies["forget_test_accuracy"].values[0] == 0.98
+
+
+def test_loss_terms_of_phases_that_alternate_are_in_order(script):
+    """The engine hands over a phase at a time, so of two that alternate the second begins before the first ends."""
+
+    def told(steps):
+        return msgspec.structs.replace(
+            script.losses(max(steps) + 1), steps=steps, terms={"loss": [float(step) for step in steps]}
+        )
+
+    history = RunHistory()
+    for batch in ([told([0, 1, 4, 5]), told([2, 3, 6, 7])], [told([8, 9])]):
+        history.add(batch)
+    curve = history.losses["loss"]
+    assert curve.steps.tolist() == curve.values.tolist() == list(range(10))
+    history.add([script.started(resumed_at=5)])
+    assert curve.steps.tolist() == list(range(6))
+
+
+def test_going_back_drops_what_became_void(script):
+    history = RunHistory()
+    history.add([*script.whole(), script.started(resumed_at=30)])
+    assert history.recorded_steps[-1] == history.evaluations[-1].step == history.spectra[-1].step == 30
+    assert len(history.full) == len(history.full_alignments) == 1 and history.alignment.steps[-1] == 30
+
+
+def test_a_million_steps_are_taken_in_at_once(script):
+    events = [
+        msgspec.structs.replace(
+            script.losses(first + 1), steps=list(range(first, first + 100)),
+            terms={"a": [1.0] * 100, "b": [None, 1.0] * 50},
+        )
+        for first in range(0, 1_000_000, 100)
+    ]
+    history, before = RunHistory(), time.thread_time()
+    history.add(events)
+    assert len(history.losses["a"]) == 1_000_000 and len(history.losses["b"]) == 500_000
+    assert time.thread_time() - before < 1.0
