@@ -155,22 +155,29 @@ class Choosing:
     def _lasso(self) -> tuple[Callable[[], None], Callable[[], None]]:
         """Return what draws an outline around half of the points, and what lets go of the mouse then."""
         import numpy as np
-        from PySide6.QtCore import QPoint, Qt
-        from PySide6.QtTest import QTest
+        import pyqtgraph as pg
+        from PySide6.QtCore import QEvent, QPoint, Qt
+        from PySide6.QtGui import QMouseEvent
+        from PySide6.QtWidgets import QApplication
 
-        canvas = self.page.map_panel.scatter.canvas
-        port, left = canvas.viewport(), Qt.MouseButton.LeftButton
+        pg.setConfigOption("mouseRateLimit", -1)  # every corner counts
+        port, left, none = self.page.map_panel.scatter.canvas.viewport(), Qt.MouseButton.LeftButton, Qt.MouseButton(0)
         centre, radius = port.rect().center(), 0.28 * min(port.width(), port.height())
         angles = np.linspace(0, 2 * np.pi, LASSO).tolist()
         path = [centre + QPoint(round(radius * np.cos(a)), round(radius * np.sin(a))) for a in angles]
 
+        def send(kind: QEvent.Type, at: QPoint, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
+            place = port.mapToGlobal(at).toPointF()
+            event = QMouseEvent(kind, at.toPointF(), place, button, held, Qt.KeyboardModifier.NoModifier)
+            QApplication.sendEvent(port, event)
+
         def draw() -> None:
-            QTest.mousePress(port, left, Qt.KeyboardModifier.NoModifier, path[0])
+            send(QEvent.Type.MouseButtonPress, path[0], left, left)
             for point in path[1:]:
-                QTest.mouseMove(port, point)
+                send(QEvent.Type.MouseMove, point, none, left)
 
         def let_go() -> None:
-            QTest.mouseRelease(port, left, Qt.KeyboardModifier.NoModifier, path[-1])
+            send(QEvent.Type.MouseButtonRelease, path[-1], left, none)
 
         return draw, let_go
 

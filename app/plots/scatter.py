@@ -1,117 +1,176 @@
-"""The map of images: points of each class, the forget set as an overlay, lasso and rectangle, thumbnails."""
+"""The map of images: classes in their tones, density where points lie over each other, the forget set on top."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QCursor, QKeyEvent, QMouseEvent, QPixmap
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QCursor, QFontMetrics, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.plots.density import DensityLayers
 from app.plots.export import Cell, Figure, Table, Text
-from app.plots.lasso import points_in_polygon, points_in_rectangle
-from app.plots.spots import Grid, Spots, corners
+from app.plots.points import (
+    PointPictures,
+    class_centres,
+    corners,
+    points_in_polygon,
+    points_in_rectangle,
+    spread_tones,
+)
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
-from app.widgets.labels import ElidedLabel
+from app.services.translation import tr
+from app.widgets.labels import ElidedLabel, Label
 
 Tool = Literal["pan", "lasso", "rectangle"]
 Mode = Literal["replace", "add", "remove"]
 Thumbnail = Callable[[int], QPixmap | None]
 
-DENSITY_ABOVE = 200_000  # points; above, an image of their density is drawn
-POINTS_WHEN_ZOOMED = 50_000  # so few in view are drawn as points again
-CLASSES_WITH_COLOUR = 7
-ALL = -1  # the item of all classes, where there are too many to colour
-MARKS_ABOVE = 10_000  # marks; of more, one is drawn where several would cover each other, or the density is tinted
-_BINS = 256
-_MARK_BINS = 128  # a mark is wider than such a cell
-_NAMED_FROM = 20_000  # points of a class, at most, that the place of its name is taken from
+MOST_TONED = 200  # classes; more share one grey, and the one under the mouse is lit
+MOST_NAMED = 60  # class names drawn at most, where they do not cover each other
 _NEAR_PX = 8
-_HOVER_MS = 60
+_HOVER_MS, _PAINT_MS = 60, 15
+_ZOOM = 1.25  # a press of + or -
+_STEPS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
+
+
+class MapView(pg.ViewBox):
+    """Left drag draws an outline with the lasso and the rectangle, else it pans; the wheel zooms with every tool.
+
+    Outlines are (m, 2) corners in the map's coordinates. Positions are the scene's.
+    """
+
+    outline_changed = Signal(object)
+    outline_drawn = Signal(object, object)  # corners, keyboard modifiers
+    clicked = Signal(QPointF, object, bool)  # position, keyboard modifiers, whether it is a double click
+
+    def __init__(self) -> None:
+        super().__init__(lockAspect=True, enableMenu=False)
+        self.tool: Tool = "pan"
+        self._path: list[tuple[float, float]] | None = None  # None: no outline is being drawn
+
+    @property
+    def drawing(self) -> bool:
+        """Whether an outline is being drawn."""
+        return self._path is not None
+
+    def give_up(self) -> None:
+        """Drop the outline that is being drawn, while the mouse is still down."""
+        self._path = None
+        self.outline_changed.emit(np.empty((0, 2)))
+
+    def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
+        if self.tool == "pan" or ev.button() != Qt.MouseButton.LeftButton:
+            super().mouseDragEvent(ev, axis)
+            return
+        ev.accept()
+        if ev.isStart():
+            self._path = [self._at(ev.buttonDownScenePos())]
+        if self._path is None:
+            return
+        here = self._at(ev.scenePos())
+        self._path = [self._path[0], here] if self.tool == "rectangle" else [*self._path, here]
+        outline = np.array(self._path if self.tool == "lasso" else _box(*self._path))
+        if not ev.isFinish():
+            self.outline_changed.emit(outline)
+            return
+        self.give_up()
+        if self.tool == "lasso" or np.hypot(*(ev.scenePos() - ev.buttonDownScenePos())) > _NEAR_PX / 2:
+            self.outline_drawn.emit(outline, ev.modifiers())
+
+    def mouseClickEvent(self, ev: Any) -> None:
+        if ev.button() == Qt.MouseButton.LeftButton:
+            ev.accept()
+            self.clicked.emit(ev.scenePos(), ev.modifiers(), ev.double())
+
+    def _at(self, position: QPointF) -> tuple[float, float]:
+        point = self.mapSceneToView(position)
+        return point.x(), point.y()
 
 
 class ScatterPlot(Figure):
-    """Points with a class each; `selection_drawn(indices, mode)` and `clicked(index, mode)` say what the user did.
+    """Points with a class each; says what the user did with them. Indices are positions in the arrays of `set_points`.
 
-    Indices are positions in the arrays of `set_points`. A drawn outline replaces the selection, with Shift it adds,
-    with Ctrl it removes; Esc gives the drawing up. The forget set is drawn from the mask handed to `set_forget`.
+    An outline replaces the selection, with Shift it adds, with Ctrl it removes.
     """
 
-    selection_drawn = Signal(object, str)  # array of indices, "replace" | "add" | "remove"
-    clicked = Signal(int, str)
+    selection_drawn = Signal(object, str)  # array of indices, a Mode
+    clicked = Signal(int, str)  # index, a Mode
+    activated = Signal(int)  # index: a double click on it, or Return
     hovered = Signal(int)  # index, -1 for none
 
-    def __init__(self, name: str = "Map of images", parent: QWidget | None = None) -> None:
+    def __init__(self, name: str = "Map of images", parent: QWidget | None = None, legend: bool = False) -> None:
+        """`legend` counts, under the map, how many points are to be forgotten."""
         super().__init__(parent)
+        self._name = name
         self._points: NDArray[np.float32] = np.empty((0, 2), np.float32)
         self._labels: NDArray[np.int64] = np.empty(0, np.int64)
         self._names: tuple[str, ...] = ()
+        self._counts = self._chosen = np.zeros(0, np.int64)  # points of each class, and those of them to be forgotten
         self._forget: NDArray[np.bool_] = np.empty(0, bool)
-        self._grid: Grid | None = None  # where an image of the density may stand for the points
-        self._marks: Grid | None = None  # thins out very many marks
-        self._as_points = True
-        self._items: dict[int, Spots] = {}
-        self._texts: dict[int, pg.TextItem] = {}
+        self._centres: NDArray[np.float64] = np.empty((0, 2))
         self._highlight: int | None = None
-        self._hidden: set[int] = set()
-        self._tool: Tool = "pan"
-        self._path: list[QPointF] = []
-        self._mode: Mode = "replace"
-        self._pressed: QPointF | None = None
-        self._dragged = False  # whether the mouse was away from there meanwhile
         self._thumbnail: Thumbnail | None = None
         self._hover = -1
-        self._name = name
+        self._mouse: QPointF | None = None  # in the scene
+        self.canvas = pg.PlotWidget(viewBox=MapView())
+        self.view: MapView = self.canvas.getViewBox()
+        self._build(legend)
+        self._hover_timer = self._timer(_HOVER_MS, self._look_under_mouse)
+        self._paint_timer = self._timer(_PAINT_MS, self.flush)
+        self.view.outline_changed.connect(self._show_outline)
+        self.view.outline_drawn.connect(self._outline_drawn)
+        self.view.clicked.connect(self._mouse_clicked)
+        self.view.sigRangeChanged.connect(self._paint_later)
+        self.view.sigResized.connect(self._paint_later)
+        self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.canvas.viewport().installEventFilter(self)
+        self.canvas.installEventFilter(self)
+        theme.changed.connect(self.restyle)
+        self.restyle()
 
+    def _build(self, legend: bool) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(2))
-        self.canvas = pg.PlotWidget()
-        self.canvas.setAccessibleName(name)
+        self.canvas.setAccessibleName(self._name)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.setMinimumSize(theme.px(160), theme.px(160))
-        self.canvas.setMenuEnabled(False)
         self.canvas.hideButtons()
         self.canvas.hideAxis("left")
         self.canvas.hideAxis("bottom")
-        self.view: pg.ViewBox = self.canvas.getViewBox()
-        self.view.setAspectLocked(True)
         column.addWidget(self.canvas, 1)
+        self.legend = Label("", "caption")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setVisible(legend)
+        column.addWidget(self.legend)
         self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         column.addWidget(self._caption)
-        self._layers = DensityLayers()
-        self._lit = Spots(pxMode=True, size=theme.px(4), symbol="o")  # the class lit among many
-        self._lit.setZValue(10)
-        self._overlay = Spots(pxMode=True, size=theme.px(6), symbol="t1")
-        self._overlay.setZValue(20)
-        self._hover_item = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o")
-        self._hover_item.setZValue(30)
+        self._pictures = PointPictures()
+        self._texts: dict[int, pg.TextItem] = {}
+        self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o", brush=None)
         self._outline = pg.PlotCurveItem()
-        self._outline.setZValue(40)
-        for item in (*self._layers.items(), self._lit, self._overlay, self._hover_item, self._outline):
+        for z, item in enumerate((*self._pictures.items, self._ring, self._outline)):
+            item.setZValue(10 * z)
             self.canvas.addItem(item, ignoreBounds=True)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
         self._popup.hide()
-        self._hover_timer = QTimer(self)
-        self._hover_timer.setSingleShot(True)
-        self._hover_timer.setInterval(_HOVER_MS)
-        self._hover_timer.timeout.connect(self._look_under_mouse)
-        self._mouse: QPointF | None = None
-        self.canvas.viewport().installEventFilter(self)
-        self.canvas.installEventFilter(self)
-        self.view.sigRangeChanged.connect(self._range_changed)
-        theme.changed.connect(self.restyle)
-        self.restyle()
+
+    def _timer(self, milliseconds: int, act: Callable[[], object]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(act)
+        return timer
 
     # ---- what is shown
 
@@ -123,34 +182,36 @@ class ScatterPlot(Figure):
             raise ValueError(f"{len(points)} points for {len(labels)} labels")
         self._points = np.asarray(points, np.float32).reshape(-1, 2)
         self._labels = np.asarray(labels, np.int64)
-        self._names = tuple(class_names)
-        self._forget = np.zeros(len(self._points), bool)
-        self._grid = Grid(self._points, _BINS) if len(self._points) > DENSITY_ABOVE else None
-        self._marks = None
-        self._as_points = self._grid is None
+        self._counts = np.bincount(self._labels, minlength=len(class_names))
+        self._names = (*class_names, *(str(extra) for extra in range(len(class_names), len(self._counts))))
+        self._highlight = None
+        many = len(self._counts) > MOST_TONED or not len(self._points)
+        self._centres = np.empty((0, 2)) if many else class_centres(self._points, self._labels, len(self._counts))
+        tones = None if many else spread_tones(self._centres, theme.class_tones)[self._labels]
+        self._pictures.set_points(self._points, tones)
         self._set_hover(-1)
-        self._rebuild()
+        self.set_forget(np.zeros(len(self._points), bool))
         self.fit()
 
     def set_forget(self, mask: NDArray[np.bool_]) -> None:
-        """Mark the forget set: only the overlay is drawn anew."""
+        """Mark the forget set, (n,) bool."""
         if len(mask) != len(self._points):
             raise ValueError(f"a mask of {len(mask)} for {len(self._points)} points")
         self._forget = np.asarray(mask, bool)
-        self._draw_forget()
-
-    def set_class_visible(self, label: int, visible: bool) -> None:
-        """Show or hide a class."""
-        (self._hidden.discard if visible else self._hidden.add)(label)
-        self._fill_items()
-        self._draw_forget()
+        self._chosen = np.bincount(self._labels[self._forget], minlength=len(self._counts))
+        number = fmt.of_total(int(self._forget.sum()), len(self._points))
+        describe(self.canvas, tr("{number} images marked to forget", number=number))
+        self._pictures.set_forget(self._forget)
+        self._show_legend()
+        self._paint_later()
 
     def highlight_class(self, label: int | None) -> None:
         """Light up one class, such as the one hovered in a table; None for none."""
         if label != self._highlight:
             self._highlight = label
-            self._paint_items()
-            self._draw_lit()
+            self._pictures.set_lit(self._labels == (-1 if label is None else label))
+            self._show_legend()
+            self._paint_later()
 
     def set_thumbnail(self, thumbnail: Thumbnail | None) -> None:
         """Asked for the picture of the point under the mouse; may return None while it is loading."""
@@ -160,13 +221,19 @@ class ScatterPlot(Figure):
         """A picture asked for before has come."""
         self._show_popup()
 
+    def point_at(self, index: int) -> None:
+        """Ring a point, such as the image chosen elsewhere, and move it into view; -1 for none."""
+        self._set_hover(index)
+        if index >= 0 and not self.view.viewRect().contains(QPointF(*self._points[index].tolist())):
+            self.view.setRange(QRectF(*self._around(index)), padding=0)
+
     def set_caption(self, text: str) -> None:
         """The line under the map."""
         self._caption.setText(text)
 
     @property
     def caption_label(self) -> ElidedLabel:
-        """The line under the map."""
+        """The widget of the line under the map."""
         return self._caption
 
     @property
@@ -179,20 +246,18 @@ class ScatterPlot(Figure):
         return self._caption.text()
 
     def texts(self) -> list[Text]:
-        """The line under the map."""
+        """The line under the map, for a picture of it."""
         return [self.text_of(self._caption, "caption", "text_2")]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
-        """The map itself."""
+        """The map itself, for a picture of it."""
         return [(self.canvas, self.place(self.canvas).topLeft())]
 
     def table(self) -> Table:
         """A row a point: its place, its class, and whether it is to be forgotten."""
+        columns = (self._points.tolist(), self._labels.tolist(), self._forget.tolist())
         rows: list[list[Cell]] = [
-            [x, y, self._names[label] if label < len(self._names) else str(label), "yes" if gone else "no"]
-            for (x, y), label, gone in zip(
-                self._points.tolist(), self._labels.tolist(), self._forget.tolist(), strict=True
-            )
+            [x, y, self._names[label], "yes" if gone else "no"] for (x, y), label, gone in zip(*columns, strict=True)
         ]
         return ["x", "y", "class", "forget"], rows
 
@@ -204,292 +269,222 @@ class ScatterPlot(Figure):
 
     def set_tool(self, tool: Tool) -> None:
         """Choose what dragging does: "pan", "lasso" or "rectangle"."""
-        self._cancel_drawing()
-        self._tool = tool
-        self.view.setMouseEnabled(x=tool == "pan", y=tool == "pan")
+        self.view.give_up()
+        self.view.tool = tool
         shape = Qt.CursorShape.ArrowCursor if tool == "pan" else Qt.CursorShape.CrossCursor
         self.canvas.viewport().setCursor(QCursor(shape))
 
     @property
     def tool(self) -> Tool:
         """What dragging does."""
-        return self._tool
-
-    @property
-    def shows_density(self) -> bool:
-        """Whether an image of the density stands for the points."""
-        return not self._as_points
+        return self.view.tool
 
     def nearest(self, x: float, y: float, within: float) -> int:
-        """Index of the visible point nearest to (x, y) and at most `within` away; -1 for none."""
+        """Index of the point nearest to (x, y) and at most `within` away; -1 for none."""
         if not len(self._points):
             return -1
-        box = np.flatnonzero(
-            points_in_rectangle(self._points, np.array([x - within, y - within]), np.array([x + within, y + within]))
-        )
-        if self._hidden:
-            box = box[~np.isin(self._labels[box], list(self._hidden))]
+        low, high = np.array([x - within, y - within]), np.array([x + within, y + within])
+        box = np.flatnonzero(points_in_rectangle(self._points, low, high))
         if not box.size:
             return -1
         squared = ((self._points[box] - np.array([x, y], np.float32)) ** 2).sum(axis=1)
         best = int(squared.argmin())
         return int(box[best]) if squared[best] <= within * within else -1
 
-    # ---- drawing
+    # ---- painting
 
     def restyle(self) -> None:
         """Take on the theme's colours again."""
         self.canvas.setBackground(theme.color("surface"))
-        self._overlay.setPen(theme.pen("surface", 0.5))
-        self._overlay.setBrush(theme.brush("forget"))
-        self._hover_item.setPen(theme.pen("text", 1.5))
-        self._hover_item.setBrush(None)
-        self._outline.setPen(theme.pen("accent", 1, (4, 3)))
-        self._lit.setPen(None)
-        self._lit.setBrush(theme.color("retain"))
-        self._paint_items()
-        if not self._as_points:
-            self._draw_lit()
-            self._draw_forget()
+        self._ring.setPen(theme.pen("text", 2))
+        self._outline.setPen(theme.pen("accent", 1.5, (4, 3)))
+        self._show_legend()
+        self._pictures.restyle()
+        self._paint_later()
 
-    def _rebuild(self) -> None:
-        for item in (*self._items.values(), *self._texts.values()):
-            self.canvas.removeItem(item)
-        self._items, self._texts = {}, {}
-        self._layers.set_grid(self._grid)
-        present = np.flatnonzero(np.bincount(self._labels)).tolist() if len(self._labels) else []
-        few = len(present) <= CLASSES_WITH_COLOUR + 1
-        for label in present if few else [ALL]:
-            item = Spots(pxMode=True, size=theme.px(4), symbol="o")
-            self.canvas.addItem(item, ignoreBounds=True)
-            self._items[label] = item
-            if few:
-                self._add_name(label)
-        self._paint_items()
-        self._show_layers()
+    def showEvent(self, event: object) -> None:
+        self._paint_later()
 
-    def _add_name(self, label: int) -> None:
-        chosen = self._points[self._labels == label]
-        chosen = chosen[:: max(1, len(chosen) // _NAMED_FROM)]
-        text = pg.TextItem(self._names[label] if label < len(self._names) else str(label), anchor=(0.5, 0.5))
-        text.setFont(theme.font("caption"))
-        text.setPos(*np.median(chosen, axis=0).tolist())
-        text.setZValue(25)
-        self.canvas.addItem(text, ignoreBounds=True)
-        self._texts[label] = text
+    def flush(self) -> None:
+        """Paint what changed of what is in view, now."""
+        self._paint_timer.stop()
+        self._pictures.paint(self.view, self.canvas.devicePixelRatioF())
+        self._draw_names()
 
-    def _paint_items(self) -> None:
-        place = 0
-        for label, item in self._items.items():
-            colour = theme.color("text_3", 0.7)
-            if label != ALL:
-                colour = theme.class_color(place)
-                place += not self._whole_class_forgotten(label)
-            if label != ALL and self._highlight == label:
-                colour = theme.color("retain")
-            item.setPen(None)
-            item.setBrush(colour)
-            item.setZValue(10 if label != ALL and self._highlight == label else 0)
-        for text in self._texts.values():
-            text.setColor(theme.color("text"))
-            text.fill = theme.brush("surface", 0.75)
+    def _paint_later(self, *_: object) -> None:
+        if self.isVisible() and not self._paint_timer.isActive():
+            self._paint_timer.start()
 
-    def _whole_class_forgotten(self, label: int) -> bool:
-        members = self._labels == label
-        return bool(members.any()) and bool(self._forget[members].all())
+    def _draw_names(self) -> None:
+        """Write each class's name where it is densest, the larger classes first, where none covers another."""
+        for label in [label for label in self._texts if label >= len(self._centres)]:
+            self.canvas.removeItem(self._texts.pop(label))
+        metrics = QFontMetrics(theme.font("caption"))
+        taken: list[QRectF] = []
+        shown = self.view.viewRect()
+        order = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
+        first = [self._highlight] if self._highlight in order else []
+        for label in [*first, *(other for other in order if other not in first)]:
+            centre = self._centres[label]
+            wanted = bool(self._counts[label]) and len(taken) < MOST_NAMED and shown.contains(QPointF(*centre.tolist()))
+            if wanted:
+                at = self.view.mapViewToScene(QPointF(*centre.tolist()))
+                box = metrics.boundingRect(self._names[label]).adjusted(-4, -2, 4, 2).toRectF()
+                box.moveCenter(at)
+                wanted = not any(box.intersects(other) for other in taken)
+                taken += [box] if wanted else []
+            self._write(label, centre, wanted)
 
-    def _show_layers(self) -> None:
-        """Show points, or the images that stand for them."""
-        self._layers.set_visible(not self._as_points)
-        for item in (*self._items.values(), self._lit):
-            item.setVisible(self._as_points)
-        self._fill_items()
-        self._draw_lit()
-        self._draw_forget()
-
-    def _shown(self) -> NDArray[np.bool_] | None:
-        """Which points may be drawn: those of classes not hidden and, of very many, those in view; None: all."""
-        shown = None
-        if self._hidden:
-            shown = ~np.isin(self._labels, list(self._hidden))
-        if self._grid is not None:
-            inside = self._in_view()
-            shown = inside if shown is None else shown & inside
-        return shown
-
-    def _in_view(self) -> NDArray[np.bool_]:
-        (left, right), (low, high) = self.view.viewRange()
-        return points_in_rectangle(self._points, np.array([left, low]), np.array([right, high]))
-
-    def _fill_items(self) -> None:
-        if not self._as_points:
+    def _write(self, label: int, at: NDArray[np.floating], wanted: bool) -> None:
+        text = self._texts.get(label)
+        if text is None and wanted:
+            text = self._texts[label] = pg.TextItem(anchor=(0.5, 0.5))
+            text.setZValue(25)
+            self.canvas.addItem(text, ignoreBounds=True)
+        if text is None:
             return
-        shown = self._shown()
-        points = self._points if shown is None else self._points[shown]
-        labels = self._labels if shown is None else self._labels[shown]
-        for label, item in self._items.items():
-            item.setData(pos=(points if label == ALL else points[labels == label]).astype(float))
-            item.setVisible(label not in self._hidden)
+        text.setVisible(wanted)
+        if wanted:
+            text.setFont(theme.font("caption"))
+            text.fill = theme.brush("surface", 0.8)
+            text.setText(self._names[label], theme.color("forget" if self._chosen[label] else "text"))
+            text.setPos(*at.tolist())
 
-    def _draw_lit(self) -> None:
-        """Light up one class among many; where there are few, its own item is."""
-        lit = self._highlight
-        members = self._labels == lit if lit is not None and lit not in self._hidden else np.zeros(0, bool)
-        if self._grid is not None and not self._as_points:
-            self._layers.set_tint("retain", members if len(members) else None)
-            return
-        shown = self._shown() if len(members) else None
-        members = members if shown is None else members & shown
-        drawn = len(members) and ALL in self._items
-        self._lit.setData(pos=self._points[members].astype(float) if drawn else np.empty((0, 2)))
-
-    def _draw_forget(self) -> None:
-        shown = self._forget
-        if self._hidden:
-            shown = shown & ~np.isin(self._labels, list(self._hidden))
-        if self._grid is not None and self._as_points:
-            shown = shown & self._in_view()
-        chosen = np.flatnonzero(shown)
-        many = len(chosen) > MARKS_ABOVE
-        if self._grid is not None:
-            tinted = many and not self._as_points
-            self._layers.set_tint("forget", chosen if tinted else None)
-            self._overlay.setVisible(not tinted)
-            chosen = chosen[:0] if tinted else chosen
-        elif many:
-            self._marks = self._marks or Grid(self._points, _MARK_BINS)
-            chosen = self._marks.one_a_cell(chosen)
-        self._overlay.setData(pos=self._points[chosen].astype(float))
-        number = int(np.count_nonzero(self._forget))
-        describe(self.canvas, f"{fmt.of_total(number, len(self._points))} images marked to forget")
-
-    def _range_changed(self, *_: object) -> None:
-        if self._grid is None:
-            return
-        as_points = int(np.count_nonzero(self._in_view())) <= POINTS_WHEN_ZOOMED
-        if as_points != self._as_points:
-            self._as_points = as_points
-            self._show_layers()
-        elif as_points:
-            self._fill_items()
-            self._draw_lit()
-            self._draw_forget()
+    def _show_legend(self) -> None:
+        some, total = fmt.count(int(self._forget.sum())), fmt.count(len(self._points))
+        told = [("forget", "▲", tr("{some} of {all} to forget", some=some, all=total))]
+        if self._highlight is not None and self._highlight < len(self._counts):
+            some, total = (fmt.count(int(of[self._highlight])) for of in (self._chosen, self._counts))
+            name = self._names[self._highlight]
+            told.append(("retain", "●", tr("{name}: {some} of {all}", name=name, some=some, all=total)))
+        coloured = (
+            f'<span style="color:{theme.color(token).name()}">{mark}</span> {html.escape(words)}'
+            for token, mark, words in told
+        )
+        self.legend.setText(" &nbsp; ".join(coloured))
+        self.legend.setAccessibleName("; ".join(words for _, _, words in told))
 
     # ---- what the user does
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        kind = event.type()
-        if kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            if event.key() == Qt.Key.Key_Escape and self._path:
-                self._cancel_drawing()
-                return True
-            return False
-        if watched is not self.canvas.viewport():
-            return False
-        if kind == QEvent.Type.Leave:
+        if event.type() == QEvent.Type.Leave and watched is self.canvas.viewport():
             self._mouse = None
             self._set_hover(-1)
-        if not isinstance(event, QMouseEvent):
-            return False
-        if kind == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
-            self._pressed, self._dragged = event.position(), False
-            self._mode = _mode(event.modifiers())
-            if self._tool != "pan":
-                self.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
-                self._path = [self._to_data(event.position())]
-                return True
-        elif kind == QEvent.Type.MouseMove:
-            self._dragged |= self._is_away(event.position())
-            if self._path:
-                self._extend(self._to_data(event.position()))
-                return True
-            self._mouse = event.position()
-            if not self._hover_timer.isActive():
-                self._hover_timer.start()
-        elif kind == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton:
-            return self._released(event)
+        if event.type() == QEvent.Type.KeyPress and watched is self.canvas and isinstance(event, QKeyEvent):
+            return self._key_pressed(event)
         return False
 
-    def _released(self, event: QMouseEvent) -> bool:
-        # A lasso may well end where it began; a rectangle that does is none.
-        dragged = self._is_away(event.position()) or (self._dragged and self._tool != "rectangle")
-        pressed, self._pressed = self._pressed, None
-        path, self._path = self._path, []
-        self._outline.setData([], [])
-        if pressed is not None and not dragged:
-            index = self._at(event.position())
-            if index >= 0:
-                self.clicked.emit(index, self._mode)
-            return bool(path)
-        if not path:
-            return False
-        polygon = np.array([[point.x(), point.y()] for point in path])
-        if self._tool == "rectangle":
-            inside = points_in_rectangle(self._points, polygon[0], polygon[-1])
+    def _key_pressed(self, event: QKeyEvent) -> bool:
+        """Arrows go from point to point, Space marks and Return opens one; + and - zoom, 0 shows everything."""
+        key, control = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if key == Qt.Key.Key_Escape and self.view.drawing:
+            self.view.give_up()
+        elif key in _STEPS and control:
+            (left, right), (low, high) = self.view.viewRange()
+            x, y = _STEPS[key]
+            self.view.translateBy(x=x * (right - left) / 8, y=y * (high - low) / 8)
+        elif key in _STEPS:
+            self._go(*_STEPS[key])
+        elif key == Qt.Key.Key_Space and self._hover >= 0:
+            self.clicked.emit(self._hover, "replace")
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._hover >= 0:
+            self.activated.emit(self._hover)
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+            self.view.scaleBy((_ZOOM, _ZOOM) if key == Qt.Key.Key_Minus else (1 / _ZOOM, 1 / _ZOOM))
+        elif key in (Qt.Key.Key_0, Qt.Key.Key_Home):
+            self.fit()
+        elif key == Qt.Key.Key_A and control:
+            self.take_view("remove" if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else "add")
         else:
-            inside = points_in_polygon(self._points, polygon)
-        if self._hidden:
-            inside &= ~np.isin(self._labels, list(self._hidden))
-        self.selection_drawn.emit(np.flatnonzero(inside), self._mode)
+            return False
         return True
 
-    def _is_away(self, position: QPointF) -> bool:
-        return self._pressed is not None and (position - self._pressed).manhattanLength() > _NEAR_PX / 2
+    def take_view(self, mode: Mode) -> None:
+        """Choose all points in view: what an outline does, by keyboard."""
+        (left, right), (low, high) = self.view.viewRange()
+        inside = points_in_rectangle(self._points, np.array([left, low]), np.array([right, high]))
+        self.selection_drawn.emit(np.flatnonzero(inside), mode)
 
-    def _extend(self, point: QPointF) -> None:
-        if self._tool == "rectangle":
-            self._path = [self._path[0], point]
-            (x1, y1), (x2, y2) = self._path[0].toTuple(), point.toTuple()
-            self._outline.setData([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1])
+    def _go(self, x: int, y: int) -> None:
+        """Ring the point nearest in a direction, at first the one nearest to the middle of what is in view."""
+        if not len(self._points):
             return
-        self._path.append(point)
-        closed = [*self._path, self._path[0]]
-        self._outline.setData([p.x() for p in closed], [p.y() for p in closed])
+        rect = self.view.viewRect()
+        if self._hover < 0:
+            middle = np.array(rect.center().toTuple(), np.float32)
+            self.point_at(int(((self._points - middle) ** 2).sum(axis=1).argmin()))
+            return
+        away = self._points - self._points[self._hover]
+        along, aside = away @ np.array([x, y], np.float32), np.abs(away @ np.array([y, x], np.float32))
+        ahead = np.flatnonzero((along > max(self.view.viewPixelSize())) & (aside <= 2 * along))
+        if ahead.size:
+            self.point_at(int(ahead[(along[ahead] + 2 * aside[ahead]).argmin()]))
 
-    def _cancel_drawing(self) -> None:
-        self._path = []
-        self._pressed = None
-        self._outline.setData([], [])
+    def _around(self, index: int) -> tuple[float, float, float, float]:
+        """A rectangle as large as what is in view, with a point in its middle."""
+        (x, y), rect = self._points[index].tolist(), self.view.viewRect()
+        return x - rect.width() / 2, y - rect.height() / 2, rect.width(), rect.height()
 
-    def _to_data(self, position: QPointF) -> QPointF:
-        return self.view.mapSceneToView(self.canvas.mapToScene(position.toPoint()))
+    def _show_outline(self, outline: NDArray[np.floating]) -> None:
+        closed = np.concatenate([outline, outline[:1]])
+        self._outline.setData(closed[:, 0], closed[:, 1])
+
+    def _outline_drawn(self, outline: NDArray[np.floating], modifiers: Qt.KeyboardModifier) -> None:
+        self.selection_drawn.emit(np.flatnonzero(points_in_polygon(self._points, outline)), _mode(modifiers))
+
+    def _mouse_clicked(self, position: QPointF, modifiers: Qt.KeyboardModifier, double: bool) -> None:
+        self.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+        index = self._at(position)
+        if double:
+            self.activated.emit(index) if index >= 0 else self.fit()
+        elif index >= 0:
+            self.clicked.emit(index, _mode(modifiers))
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        self._mouse = position
+        if not self._hover_timer.isActive():
+            self._hover_timer.start()
 
     def _at(self, position: QPointF) -> int:
-        at = self._to_data(position)
-        pixel = self.view.viewPixelSize()
-        return self.nearest(at.x(), at.y(), _NEAR_PX * max(pixel))
+        at = self.view.mapSceneToView(position)
+        return self.nearest(at.x(), at.y(), _NEAR_PX * max(self.view.viewPixelSize()))
 
     def _look_under_mouse(self) -> None:
-        self._set_hover(self._at(self._mouse) if self._mouse is not None else -1)
+        if not self.view.drawing:
+            self._set_hover(self._at(self._mouse) if self._mouse is not None else -1)
 
     def _set_hover(self, index: int) -> None:
         if index == self._hover:
             return
         self._hover = index
-        self._hover_item.setData(pos=self._points[index : index + 1].astype(float) if index >= 0 else np.empty((0, 2)))
+        self._ring.setData(pos=self._points[index : index + 1].astype(float) if index >= 0 else np.empty((0, 2)))
         self._show_popup()
         self.hovered.emit(index)
 
     def _show_popup(self) -> None:
         pixmap = self._thumbnail(self._hover) if self._thumbnail is not None and self._hover >= 0 else None
-        if pixmap is None or self._mouse is None:
+        if pixmap is None:
             self._popup.hide()
             return
         self._popup.setPixmap(pixmap)
         self._popup.adjustSize()
-        offset = QPointF(theme.px(t.L), theme.px(t.L))
-        self._popup.move(self.canvas.viewport().mapToGlobal((self._mouse + offset).toPoint()))
+        at = self.view.mapViewToScene(QPointF(*self._points[self._hover].tolist()))
+        place = self.canvas.mapFromScene(at) + QPoint(theme.px(t.L), theme.px(t.L))
+        self._popup.move(self.canvas.viewport().mapToGlobal(place))
         self._popup.show()
 
     def hideEvent(self, event: object) -> None:
         self._hover_timer.stop()
+        self._paint_timer.stop()
         self._set_hover(-1)
         self._popup.hide()
+
+
+def _box(first: tuple[float, float], last: tuple[float, float]) -> list[tuple[float, float]]:
+    return [first, (last[0], first[1]), last, (first[0], last[1])]
 
 
 def _mode(modifiers: Qt.KeyboardModifier) -> Mode:
     if modifiers & Qt.KeyboardModifier.ShiftModifier:
         return "add"
-    if modifiers & Qt.KeyboardModifier.ControlModifier:
-        return "remove"
-    return "replace"
+    return "remove" if modifiers & Qt.KeyboardModifier.ControlModifier else "replace"

@@ -86,6 +86,11 @@ class Theme(QObject):
         """Return a solid brush."""
         return QBrush(self.color(token, alpha))
 
+    @property
+    def class_tones(self) -> int:
+        """How many colours `class_color` tells apart."""
+        return len(CLASS_RAMPS[self._tokens.name])
+
     def class_color(self, index: int) -> QColor:
         """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
         ramp = CLASS_RAMPS[self._tokens.name]

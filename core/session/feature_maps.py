@@ -36,6 +36,8 @@ _ROUND = 250  # steps between two calls of `progress`; the fewest scikit-learn a
 _ROUNDS = 3
 _PERPLEXITY = 30.0
 _SEED = 0
+_BETWEEN = 5  # shown samples that one not shown is placed between
+_PLACED_AT_ONCE = 4096
 _EXACT_UP_TO = 100  # samples: the approximation gains nothing there
 
 
@@ -264,6 +266,26 @@ def tsne_map(
             break
         places = np.ascontiguousarray(arranged, dtype=np.float32)
     return ids, places
+
+
+def place_by_neighbours(compact: np.ndarray, ids: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return places (n, 2) float32 for all samples of a map that shows only those at `ids` (m,), at `places` (m, 2).
+
+    compact: (n, d) float features. A sample that is not on the map stands between the _BETWEEN shown ones nearest to it
+    in `compact`, weighted by the inverse of their distance.
+    """
+    everywhere = np.empty((len(compact), 2), np.float32)
+    features = torch.from_numpy(np.ascontiguousarray(compact, dtype=np.float32))
+    shown, at = features[torch.from_numpy(ids)], torch.from_numpy(places.astype(np.float32))
+    first = 0
+    for rows in features.split(_PLACED_AT_ONCE):
+        nearest = torch.cdist(rows, shown).topk(min(_BETWEEN, len(ids)), largest=False)
+        weights = 1 / nearest.values.clamp_min(1e-6)
+        mixed = (weights[..., None] * at[nearest.indices]).sum(1) / weights.sum(1, keepdim=True)
+        everywhere[first : first + len(rows)] = mixed.numpy()
+        first += len(rows)
+    everywhere[ids] = places
+    return everywhere
 
 
 def _start(points: np.ndarray) -> np.ndarray:

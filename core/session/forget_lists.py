@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from core.data.tables import heads_of
 from core.errors import InputError, MismatchError
 from core.files import composed, read_text, write_atomic
 from core.selection import LARGEST_WEIGHT, Selection
@@ -149,8 +150,13 @@ def names_of(part: ImageSet, root: Path | None) -> Names:
 
 
 def summarise_forget_list(text: str) -> ListSummary:
-    """Say what a forget list holds; raises InputError for an empty list or a wrong weight."""
+    """Say what a forget list holds; raises InputError for an empty list or a wrong weight.
+
+    A first line that can only be the name of a column of the data's table is no entry.
+    """
     rows = _entries(text, Names())
+    if heading_of(text):
+        rows = rows[1:]
     by_index = sum(_is_index(row.number) for row in rows)
     return ListSummary(
         entries=len(rows),
@@ -159,6 +165,18 @@ def summarise_forget_list(text: str) -> ListSummary:
         classes=tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
         weighted=any(_weight(row) != 1 for row in rows),
     )
+
+
+def heading_of(text: str) -> tuple[str, ...]:
+    """Return the first line of a list where it can only name columns of the data's table: above numbers, or paths.
+
+    Empty for any other list. A word above other words may be a name as well as a column, and counts as a name.
+    """
+    first, *others = [*_rows(text, Names()), _Row(0, "")]
+    if first.path != first.text or _is_integer(first.text):
+        return ()  # it was a known heading, or is an entry
+    lone = not set("./*") & set(first.text) and len(others) > 1 and all(_is_integer(row.text) for row in others[:-1])
+    return tuple(heads_of(text)) or ((first.text,) if lone else ())
 
 
 def read_list_text(path: Path) -> str:

@@ -400,22 +400,28 @@ def _report(path: Path) -> Description:
 
 
 def _forget_list(path: Path) -> Description:
-    from core.data.tables import heads_of
-    from core.session.forget_lists import read_list_text, summarise_forget_list
+    from core.session.forget_lists import heading_of, read_list_text, summarise_forget_list
 
     text = read_list_text(path)
     summary = summarise_forget_list(text)
-    heads = heads_of(text) if summary.by_name == summary.entries and not summary.classes else []
-    named = f"its columns {first_few(heads, _NAMES_SHOWN)} must be those of the data's table; were it data, they would"
+    heads = heading_of(text) if not summary.classes else ()
     facts = (
         ("Entries", count(summary.entries)),
         ("By index", count(summary.by_index) if summary.by_index else ""),
         ("By name", count(summary.by_name) if summary.by_name else ""),
         ("Classes", first_few(summary.classes, _NAMES_SHOWN)),
         ("Weights", "some differ from 1" if summary.weighted else ""),
-        ("Note", f"{named} be called path and label" if heads else ""),
+        ("Note", _note_on(heads)),
     )
     return _description(path, "forget list", path.name, facts, asdict(summary))
+
+
+def _note_on(heads: Sequence[str]) -> str:
+    """Say that a list's heads must be known from the data's table; two or more could be meant as those of data."""
+    if len(heads) == 1:
+        return f"its column {heads[0]} must be one of the data's table"
+    named = f"its columns {first_few(heads, _NAMES_SHOWN)} must be those of the data's table"
+    return f"{named}; were it data, they would be called path and label" if heads else ""
 
 
 def _batch(path: Path) -> Description:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QPolygonF
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QPolygonF, QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
-import app.plots.lasso as lasso
+import app.plots.points as geometry
 import app.plots.scatter as scatter
-from app.plots.lasso import points_in_polygon, points_in_rectangle
+from app.plots.points import (
+    Frame,
+    class_centres,
+    paint_dots,
+    paint_marks,
+    points_in_polygon,
+    points_in_rectangle,
+    spread_tones,
+)
 from app.plots.scatter import ScatterPlot
-from app.plots.spots import Spots
+from app.services.theme import theme
 
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
 
@@ -53,7 +63,8 @@ class TestLasso:
 
 
 @pytest.fixture
-def plot(qtbot):
+def plot(qtbot, monkeypatch):
+    monkeypatch.setitem(pg.CONFIG_OPTIONS, "mouseRateLimit", -1)  # no move is passed over
     plot = ScatterPlot()
     qtbot.addWidget(plot)
     plot.resize(320, 340)
@@ -61,6 +72,7 @@ def plot(qtbot):
     plot.set_points(points, np.array([0, 0, 1, 1, 2]), ["a", "b", "c"])
     plot.show()
     plot.grab()
+    plot.view.scaleBy((1.5, 1.5))  # room to begin an outline beside the points
     return plot
 
 
@@ -68,12 +80,25 @@ def pixel(plot: ScatterPlot, x: float, y: float) -> QPoint:
     return plot.canvas.mapFromScene(plot.view.mapViewToScene(QPointF(x, y)))
 
 
+def send(plot: ScatterPlot, kind: QEvent.Type, at: QPoint, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    """Send a mouse event with the left button: QTest moves the mouse without any."""
+    port, left, move = plot.canvas.viewport(), Qt.MouseButton.LeftButton, kind == QEvent.Type.MouseMove
+    held = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else left
+    button = Qt.MouseButton.NoButton if move else left
+    event = QMouseEvent(kind, at.toPointF(), port.mapToGlobal(at).toPointF(), button, held, modifier)
+    QApplication.sendEvent(port, event)
+
+
 def drag(plot: ScatterPlot, corners, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    port = plot.canvas.viewport()
-    QTest.mousePress(port, Qt.MouseButton.LeftButton, modifier, pixel(plot, *corners[0]))
+    send(plot, QEvent.Type.MouseButtonPress, pixel(plot, *corners[0]), modifier)
     for corner in corners[1:]:
-        QTest.mouseMove(port, pixel(plot, *corner))
-    QTest.mouseRelease(port, Qt.MouseButton.LeftButton, modifier, pixel(plot, *corners[-1]))
+        send(plot, QEvent.Type.MouseMove, pixel(plot, *corner), modifier)
+    send(plot, QEvent.Type.MouseButtonRelease, pixel(plot, *corners[-1]), modifier)
+
+
+def double_click(plot: ScatterPlot, x: float, y: float) -> None:
+    send(plot, QEvent.Type.MouseButtonDblClick, pixel(plot, x, y))
+    send(plot, QEvent.Type.MouseButtonRelease, pixel(plot, x, y))
 
 
 class TestGestures:
@@ -113,65 +138,125 @@ class TestGestures:
 
     def test_escape_gives_up(self, qtbot, plot):
         plot.set_tool("lasso")
-        port = plot.canvas.viewport()
-        QTest.mousePress(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, pixel(plot, 0, 0))
-        QTest.mouseMove(port, pixel(plot, 9, 9))
+        send(plot, QEvent.Type.MouseButtonPress, pixel(plot, 0, 0))
+        send(plot, QEvent.Type.MouseMove, pixel(plot, 9, 9))
+        assert plot.view.drawing
         QTest.keyClick(plot.canvas, Qt.Key.Key_Escape)
         with qtbot.assertNotEmitted(plot.selection_drawn):
-            QTest.mouseRelease(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, pixel(plot, 9, 0))
+            send(plot, QEvent.Type.MouseMove, pixel(plot, 9, 5))
+            send(plot, QEvent.Type.MouseButtonRelease, pixel(plot, 9, 0))
 
     def test_a_click_names_the_nearest_point(self, qtbot, plot):
         with qtbot.waitSignal(plot.clicked) as clicked:
             QTest.mouseClick(plot.canvas.viewport(), Qt.MouseButton.LeftButton, pos=pixel(plot, 5, 5))
         assert clicked.args == [4, "replace"]
 
-    def test_hidden_classes_are_not_selected(self, qtbot, plot):
-        plot.set_class_visible(2, False)
-        plot.set_tool("rectangle")
+    def test_the_wheel_zooms_with_every_tool(self, plot):
+        for tool in ("lasso", "rectangle", "pan"):
+            plot.set_tool(tool)
+            plot.fit()
+            before = plot.view.viewRect().width()
+            turn_wheel(plot, 120)
+            assert plot.view.viewRect().width() < before
+
+    def test_dragging_pans_with_the_pointer_alone(self, plot):
+        before = plot.view.viewRect()
+        plot.set_tool("lasso")
+        drag(plot, [(2, 2), (8, 8)])
+        assert plot.view.viewRect() == before
+        plot.set_tool("pan")
+        drag(plot, [(2, 2), (8, 8)])
+        assert plot.view.viewRect().center().x() < before.center().x() - 3
+
+    def test_a_double_click_opens_a_point_or_shows_everything(self, qtbot, plot):
+        plot.fit()
+        everything = plot.view.viewRect()
+        with qtbot.waitSignal(plot.activated) as opened:
+            double_click(plot, 5, 5)
+        assert opened.args == [4]
+        plot.view.scaleBy((0.9, 0.9))
+        double_click(plot, 2.5, 4)
+        assert plot.view.viewRect() == everything
+
+    def test_the_keyboard_does_all_of_it(self, qtbot, plot):
+        press = lambda key, modifier=Qt.KeyboardModifier.NoModifier: QTest.keyClick(plot.canvas, key, modifier)  # noqa: E731
+        press(Qt.Key.Key_Right)  # the middle first
+        press(Qt.Key.Key_Right)
+        with qtbot.waitSignal(plot.clicked) as clicked:
+            press(Qt.Key.Key_Space)
+        assert clicked.args[0] in (1, 3)
+        press(Qt.Key.Key_Up)
+        with qtbot.waitSignal(plot.activated) as opened:
+            press(Qt.Key.Key_Return)
+        assert opened.args == [3]
+        plot.fit()
+        whole = plot.view.viewRect()
+        press(Qt.Key.Key_Plus)
+        press(Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+        assert plot.view.viewRect().width() < whole.width() and plot.view.viewRect().center().x() < whole.center().x()
+        press(Qt.Key.Key_0)
+        assert plot.view.viewRect() == whole
+        plot.view.setRange(xRange=(-1, 6), yRange=(-1, 6), padding=0)
         with qtbot.waitSignal(plot.selection_drawn) as drawn:
-            drag(plot, [(-1, -1), (6, 6)])
-        assert drawn.args[0].tolist() == [0]
+            press(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+        assert drawn.args == [pytest.approx(np.array([0, 4])), "add"]
+
+
+def turn_wheel(plot: ScatterPlot, by: int) -> None:
+    at = pixel(plot, 5, 5).toPointF()
+    port = plot.canvas.viewport()
+    event = QWheelEvent(at, port.mapToGlobal(at), QPoint(), QPoint(0, by), Qt.MouseButton.NoButton,
+                        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+    QApplication.sendEvent(port, event)
+
+
+def covers(picture: np.ndarray, row: int, column: int) -> bool:
+    return bool(picture[row, column, 3])
 
 
 class TestDrawing:
-    def test_marking_draws_only_the_overlay(self, plot):
-        items = dict(plot._items)
+    def test_the_forget_set_is_drawn_counted_and_told(self, plot):
         plot.set_forget(np.array([True, False, False, False, True]))
-        assert plot._items == items
-        assert len(plot._overlay.data) == 2
+        plot.flush()
+        shown = plot._pictures.forget.image
+        (left, right), (low, high) = plot.view.viewRange()
+        for point, gone in zip(plot._points.tolist(), plot._forget.tolist(), strict=True):
+            row = int((point[1] - low) / (high - low) * shown.shape[0])
+            column = int((point[0] - left) / (right - left) * shown.shape[1])
+            assert covers(shown, row, column) == gone
         assert plot.canvas.accessibleDescription().startswith("2 of 5 (40.0 %)")
+        assert plot.legend.accessibleName() == "2 of 5 to forget"
+        plot.highlight_class(0)
+        assert plot.legend.accessibleName() == "2 of 5 to forget; a: 1 of 2"
 
-    def test_a_class_has_one_item(self, plot):
-        assert sorted(plot._items) == [0, 1, 2]
+    def test_classes_bear_their_names_where_none_covers_another(self, plot):
+        plot.flush()
+        assert {label for label, text in plot._texts.items() if text.isVisible()} == {0, 1, 2}
+        plot.set_points(np.array([[0, 0], [1e-3, 0], [9, 9], [9, 9]]), np.array([0, 1, 2, 2]), ["a", "b", "c"])
+        plot.flush()
+        assert {label for label, text in plot._texts.items() if text.isVisible()} == {0, 2}
+        plot.highlight_class(1)  # the one under the mouse is named first
+        plot.flush()
+        assert {label for label, text in plot._texts.items() if text.isVisible()} == {1, 2}
 
-    def test_few_classes_bear_their_names(self, plot):
-        assert sorted(plot._texts) == [0, 1, 2]
+    def test_very_many_classes_are_one_grey_and_the_lit_one_is_blue(self, plot, monkeypatch):
+        monkeypatch.setattr(scatter, "MOST_TONED", 2)
+        plot.set_points(plot._points, plot._labels, ["a", "b", "c"])
+        plot.flush()
+        painted = plot._pictures.all.image[plot._pictures.all.image[..., 3] > 0]
+        assert {tuple(colour) for colour in painted[:, :3].tolist()} == {theme.color("text_3").toTuple()[:3]}
+        assert not any(text.isVisible() for text in plot._texts.values()) and not plot._pictures.lit.image.any()
+        plot.highlight_class(2)
+        plot.flush()
+        lit = plot._pictures.lit.image[plot._pictures.lit.image[..., 3] > 0]
+        assert {tuple(colour) for colour in lit[:, :3].tolist()} == {theme.color("retain").toTuple()[:3]}
+        assert plot._pictures.all.opacity() < 1
 
-    def test_many_classes_are_one_grey_and_the_lit_one_is_blue(self, qtbot):
-        plot = ScatterPlot()
-        qtbot.addWidget(plot)
-        points = np.random.default_rng(0).normal(size=(40, 2))
-        plot.set_points(points, np.arange(40) % 20, [str(i) for i in range(20)])
-        assert not plot._texts
-        assert len(plot._items) == 1 and len(plot._items[scatter.ALL].data) == 40
-        plot.highlight_class(3)
-        assert plot._lit.data["x"].tolist() == pytest.approx(points[[3, 23], 0])
-        assert plot._lit.opts["brush"].color() != plot._items[scatter.ALL].opts["brush"].color()
-        plot.highlight_class(None)
-        assert not len(plot._lit.data)
-
-    def test_very_many_points_become_an_image_until_zoomed_in(self, qtbot, monkeypatch):
-        monkeypatch.setattr(scatter, "DENSITY_ABOVE", 1000)
-        monkeypatch.setattr(scatter, "POINTS_WHEN_ZOOMED", 100)
-        plot = ScatterPlot()
-        qtbot.addWidget(plot)
-        points = np.random.default_rng(0).uniform(0, 100, (2000, 2))
-        plot.set_points(points, np.zeros(2000, int), ["a"])
-        assert plot.shows_density
-        assert not plot._items[0].isVisible()
-        plot.view.setRange(xRange=(0, 5), yRange=(0, 5), padding=0)
-        assert not plot.shows_density
-        assert plot._items[0].isVisible()
+    def test_very_many_forget_points_are_all_there(self, plot, monkeypatch):
+        monkeypatch.setattr(geometry, "MARKS_UP_TO", 2)
+        plot.set_forget(np.ones(5, bool))
+        plot.flush()
+        assert 5 * 8 < np.count_nonzero(plot._pictures.forget.image[..., 3]) < 5 * 40
 
     def test_nearest_is_the_nearest(self, plot):
         assert plot.nearest(9.0, 9.5, 3.0) == 3
@@ -180,6 +265,48 @@ class TestDrawing:
     def test_a_mask_of_another_length_is_an_error(self, plot):
         with pytest.raises(ValueError, match="a mask of 2 for 5 points"):
             plot.set_forget(np.zeros(2, bool))
+
+
+class TestPictures:
+    FRAME = Frame(0, 10, 0, 10, 20, 20)
+
+    def test_dots_lie_where_their_points_do_and_a_crowd_is_more_opaque(self):
+        points = np.array([[5.0, 2.0]] + [[2.0, 7.0]] * 30)
+        picture = paint_dots(self.FRAME, self.FRAME.cells(points), 0, [(1, 2, 3)], 2)
+        rows, columns = picture[..., 3].nonzero()
+        assert sorted(set(zip(rows.tolist(), columns.tolist(), strict=True))) == [
+            *((row, column) for row in (3, 4) for column in (9, 10)),
+            *((row, column) for row in (13, 14) for column in (3, 4)),
+        ]
+        assert (picture[rows, columns, :3] == [1, 2, 3]).all() and picture[14, 4, 3] == 255 > picture[4, 10, 3] > 70
+
+    def test_colours_mix_where_points_lie_over_each_other(self):
+        points = np.array([[5.0, 5.0]] * 4)
+        red, green = (200, 0, 0), (0, 100, 0)
+        picture = paint_dots(self.FRAME, self.FRAME.cells(points), np.array([0, 0, 0, 1]), [red, green], 2)
+        assert picture[10, 10].tolist() == [150, 25, 0, 255]
+
+    def test_points_outside_leave_no_trace_but_of_their_edge(self):
+        outside = np.array([[-3.0, 5.0], [13.0, 5.0], [5.0, 14.0]])
+        assert not paint_dots(self.FRAME, self.FRAME.cells(outside), np.zeros(3, int), [(1, 1, 1)], 4).any()
+        edge = self.FRAME.cells(np.array([[-0.1, 5.0], [1e9, -1e9]]))
+        assert edge[1] == -1 and paint_dots(self.FRAME, edge, 0, [(1, 1, 1)], 4)[9, 0].any()
+
+    def test_a_mark_is_a_triangle_with_an_edge(self):
+        picture = paint_marks(self.FRAME, self.FRAME.cells(np.array([[5.0, 5.0]])), 5, (9, 9, 9), (200, 200, 200))
+        assert picture[10, 10].tolist() == [9, 9, 9, 255] and picture[12, 10].tolist() == [9, 9, 9, 255]
+        assert picture[8, 8:13, 0].tolist() == [9] * 5 and picture[8, 7, 0] == picture[13, 10, 0] == 200
+
+    def test_names_stand_where_classes_are_densest(self):
+        rng = np.random.default_rng(0)
+        points = np.concatenate([rng.normal(0, 0.1, (90, 2)), rng.uniform(-5, 5, (60, 2)), rng.normal(3, 0.1, (40, 2))])
+        centres = class_centres(points, np.repeat([0, 2], [150, 40]), 3)
+        assert np.abs(centres[0]).max() < 0.5 and np.abs(centres[2] - 3).max() < 0.5 and np.isnan(centres[1]).all()
+
+    def test_classes_of_one_tone_lie_far_apart(self):
+        centres = np.array([[0.0, 0], [1, 0], [10, 0], [0.5, 0]])
+        tones = spread_tones(centres, 3).tolist()
+        assert tones[:3] == [0, 1, 2] and tones[3] == 2  # as the one farthest from it
 
 
 class TestManyPoints:
@@ -193,7 +320,7 @@ class TestManyPoints:
         radius = 1.5 + np.random.default_rng(corners).normal(size=corners) * 0.4  # crosses itself here and there
         outline = np.stack([np.cos(angles) * radius, np.sin(angles) * radius], axis=1)
         quick = points_in_polygon(many, outline)
-        monkeypatch.setattr(lasso, "_MANY", len(many))
+        monkeypatch.setattr(geometry, "_MANY", len(many))
         assert (quick == points_in_polygon(many, outline)).all() and 0 < quick.sum() < len(many)
 
     def test_an_outline_along_the_grid(self, many):
@@ -203,68 +330,3 @@ class TestManyPoints:
 
     def test_a_flat_outline_holds_nothing(self, many):
         assert not points_in_polygon(many, np.array([[-1.0, 0.5], [1.0, 0.5], [0.0, 0.5]])).any()
-
-    @pytest.fixture
-    def dense(self, qtbot, many, monkeypatch):
-        monkeypatch.setattr(scatter, "DENSITY_ABOVE", 1000)
-        monkeypatch.setattr(scatter, "POINTS_WHEN_ZOOMED", 500)
-        plot = ScatterPlot()
-        qtbot.addWidget(plot)
-        plot.set_points(many, np.arange(len(many)) % 3, ["a", "b", "c"])
-        return plot
-
-    def test_the_forget_set_is_tinted_where_its_points_lie(self, dense, many):
-        mask = many[:, 0] > 0.5
-        dense.set_forget(mask)
-        tint = dense._layers.tints["forget"]
-        assert tint.isVisible() and not len(dense._overlay.data)
-        shown = tint.image[..., 3] > 0
-        assert 0 < shown.sum() <= np.unique(dense._grid._cells[mask]).size
-        cells = np.zeros(shown.size, bool)
-        cells[dense._grid._cells[mask]] = True
-        assert (shown.ravel() == cells).all()
-
-    def test_few_marks_stand_out_of_a_density(self, dense, many):
-        mask = np.zeros(len(many), bool)
-        mask[::1000] = True
-        dense.set_forget(mask)
-        assert dense.shows_density and dense._overlay.isVisible() and len(dense._overlay.data) == 60
-        assert dense._layers.tints["forget"].image is None
-
-    def test_zooming_in_shows_points_and_marks_of_the_view(self, dense, many):
-        dense.set_forget(np.ones(len(many), bool))
-        dense.view.setRange(xRange=(1.5, 1.7), yRange=(1.5, 1.7), padding=0)
-        assert not dense.shows_density and not dense._layers.tints["forget"].isVisible()
-        drawn = sum(len(item.data) for item in dense._items.values())
-        assert 0 < drawn <= 500 and len(dense._overlay.data) == drawn
-        dense.fit()
-        assert dense.shows_density and not dense._items[0].isVisible()
-
-    def test_of_many_marks_one_is_drawn_where_they_cover_each_other(self, qtbot, many, monkeypatch):
-        monkeypatch.setattr(scatter, "MARKS_ABOVE", 100)
-        plot = ScatterPlot()
-        qtbot.addWidget(plot)
-        plot.set_points(many, np.zeros(len(many), int), ["a"])
-        mask = many[:, 0] > 1.0
-        plot.set_forget(mask)
-        drawn = np.stack([plot._overlay.data["x"], plot._overlay.data["y"]], axis=1)
-        assert 100 < len(drawn) < mask.sum() and (drawn[:, 0] > 1.0).all()
-        cell = (many.max(axis=0) - many.min(axis=0)) / 128
-        for point in many[mask][::500]:  # each one is covered by a mark beside it
-            assert (np.abs(drawn - point) <= cell).all(axis=1).any()
-        assert plot.canvas.accessibleDescription().startswith(f"{mask.sum():,} of 60,000")
-
-    def test_a_class_lights_up_in_the_density(self, dense):
-        dense.highlight_class(1)
-        assert (dense._layers.tints["retain"].image[..., 3] > 0).any()
-        dense.highlight_class(None)
-        assert dense._layers.tints["retain"].image is None
-
-
-def test_spots_look_up_their_picture_once(qapp):
-    spots = Spots(size=5, symbol="o")
-    spots.setData(pos=np.zeros((1000, 2)))
-    for number in range(200):
-        spots.setBrush((number, 0, 0))
-    assert len(spots.fragmentAtlas) <= 100  # one a colour, and old ones are dropped
-    assert (spots.data["sourceRect"]["w"] > 0).all()

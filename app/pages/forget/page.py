@@ -12,7 +12,7 @@ from app.models.gallery import GalleryModel
 from app.pages.forget.class_panel import ClassPanel
 from app.pages.forget.earlier import EarlierCard
 from app.pages.forget.gallery_panel import GalleryPanel
-from app.pages.forget.map_panel import MapPanel
+from app.pages.forget.map_card import MapCard
 from app.pages.forget.presenter import ForgetPresenter
 from app.pages.forget.similar_card import SimilarCard
 from app.pages.forget.tool_row import ToolRow
@@ -43,7 +43,7 @@ class ForgetPage(Page):
         self.tools = ToolRow(context.actions)
         self.class_panel = ClassPanel(self.class_model)
         self.gallery_panel = GalleryPanel(self.gallery_model, self.thumbnails)
-        self.map_panel = MapPanel()
+        self.map_panel = MapCard()
         self.similar_card = SimilarCard()
         self.earlier_card = EarlierCard()
         self.stack = QStackedWidget()
@@ -62,6 +62,7 @@ class ForgetPage(Page):
             self.add_action(widget, start=True)
         self.add_action(self.clear_button)
         self.add_action(self.next_button)
+        self.map_panel.enlarged.connect(self._enlarge_map)
         self.presenter = ForgetPresenter(context, self)
 
     def entered(self) -> None:
@@ -125,6 +126,11 @@ class ForgetPage(Page):
         self.context.window_state.restore_splitter(SPLITTER, self.splitter)
         column.addWidget(self.splitter, 1)
         return whole
+
+    def _enlarge_map(self, on: bool) -> None:
+        """Give the map the place of classes and images, or give it back."""
+        for panel in (self.class_panel, self.gallery_panel):
+            panel.setVisible(not on)
 
     def _next(self) -> None:
         self.context.show_page("unlearn")

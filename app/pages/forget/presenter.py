@@ -11,7 +11,7 @@ from app.models.gallery import NEEDS_FORGET, VALUES, Images, Wanted
 from app.pages.forget.arranger import Arranger
 from app.pages.forget.earlier import EarlierPresenter, counts
 from app.pages.forget.lists import ForgetLists
-from app.pages.forget.map_presenter import MapPresenter
+from app.pages.forget.map_card import MapPresenter
 from app.pages.forget.near_presenter import NearPresenter
 from app.pages.forget.similar_presenter import SimilarPresenter
 from app.pages.forget.twins_presenter import TwinsPresenter

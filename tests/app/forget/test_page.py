@@ -384,7 +384,7 @@ def test_the_map_shows_the_measured_features(page, context):
     scatter = page.map_panel.scatter
     assert np.array_equal(scatter._points, context.project.evaluation["baseline"].coordinates)
     assert page.map_panel.scatter.isVisible() and page.map_panel.scatter.tool == "lasso"
-    assert scatter._caption.text().startswith("Two principal components · ")
+    assert scatter.caption().startswith("Two principal components · ")
 
 
 def test_an_outline_adds_and_with_ctrl_takes_out(page, chosen):
@@ -402,29 +402,40 @@ def test_tools_are_chosen_by_button(page):
         assert page.map_panel.scatter.tool == tool
 
 
-def test_tsne_comes_in_the_background_and_knows_its_images(page, monkeypatch, chosen, qtbot, context):
-    ids = np.array([3, 10, 20])
-    monkeypatch.setattr("app.pages.forget.map_presenter.arrange",
-                        lambda compact, labels: (ids, np.array([[0, 0], [1, 1], [2, 0]], np.float32)))  # fmt: skip
-    context.project.set_selection(context.project.selection.with_samples([10]))
+def test_on_a_tsne_map_of_some_images_every_image_has_its_place(page, monkeypatch, chosen, qtbot, context):
+    total = context.project.selection.total
+    places = np.random.default_rng(0).normal(size=(total, 2)).astype(np.float32)
+    monkeypatch.setattr("app.pages.forget.map_card.arrange", lambda compact, labels: (300, places))
+    context.project.set_selection(context.project.selection.with_samples([10, total - 1]))
     page.map_panel.projection.set_value("tsne")
     scatter = page.map_panel.scatter
-    assert scatter._caption.text().startswith("Two principal components")  # stays until the other is there
-    qtbot.waitUntil(lambda: scatter._caption.text().startswith("t-SNE of 3 of "))
-    assert scatter._forget.tolist() == [False, True, False]
-    scatter.selection_drawn.emit(np.array([0, 2]), "replace")
-    assert chosen() == [3, 10, 20]
+    assert scatter.caption().startswith("Two principal components")  # stays until the other is there
+    qtbot.waitUntil(lambda: scatter.caption().startswith("t-SNE of 300 images; the others stand between"))
+    assert np.flatnonzero(scatter._forget).tolist() == [10, total - 1]  # the selection is whole
+    scatter.selection_drawn.emit(np.array([3, 10]), "replace")
+    assert chosen() == [3, 10, total - 1]
     page.map_panel.projection.set_value("pca")
-    assert len(scatter._points) == context.project.selection.total
+    assert np.array_equal(scatter._points, context.project.evaluation["baseline"].coordinates)
     page.map_panel.projection.set_value("tsne")  # known already
-    assert len(scatter._points) == 3
+    assert np.array_equal(scatter._points, places)
+
+
+def test_the_map_fills_the_page_and_gives_its_place_back(page):
+    button = page.map_panel.enlarge_button
+    narrow = page.map_panel.width()
+    button.click()
+    QApplication.processEvents()
+    assert not page.gallery_panel.isVisible() and not page.class_panel.isVisible()
+    assert page.map_panel.width() > 2 * narrow
+    QTest.keyClick(page.map_panel.scatter.canvas, Qt.Key.Key_Escape)
+    assert page.gallery_panel.isVisible() and not button.isChecked()
 
 
 def test_a_map_that_cannot_be_made_is_told(page, monkeypatch, qtbot, context):
     def fail(compact, labels):
         raise ValueError("the features hold values that are not finite")
 
-    monkeypatch.setattr("app.pages.forget.map_presenter.arrange", fail)
+    monkeypatch.setattr("app.pages.forget.map_card.arrange", fail)
     page.map_panel.projection.set_value("tsne")
     qtbot.waitUntil(lambda: page.map_panel.projection.value() == "pca")
     assert "The t-SNE map could not be made." in context.notifications.history[-1].text

@@ -12,7 +12,7 @@ from core.models.tap import SetOutputs
 from core.models.trust import Trust
 from core.session.baseline import baseline, summarise
 from core.session.bench import Bench
-from core.session.feature_maps import tsne_map
+from core.session.feature_maps import place_by_neighbours, tsne_map
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,21 @@ def test_tsne_puts_like_beside_like_on_a_share_of_the_samples():
     assert len(ids) == 150 and np.bincount(labels[ids]).tolist() == [50, 50, 50]
     nearest = np.linalg.norm(places[:, None] - places[None], axis=2) + 1e9 * np.eye(len(ids))
     assert (labels[ids][nearest.argmin(1)] == labels[ids]).mean() > 0.95
+
+
+def test_what_is_not_on_a_map_stands_between_its_neighbours_there(monkeypatch):
+    monkeypatch.setattr("core.session.feature_maps._PLACED_AT_ONCE", 7)
+    rng = np.random.default_rng(0)
+    compact, ids = rng.normal(size=(40, 3)).astype(np.float32), rng.permutation(40)[:12]
+    places = rng.normal(size=(12, 2)).astype(np.float32)
+    found = place_by_neighbours(compact, ids, places)
+    for sample in range(40):
+        away = np.linalg.norm(compact[ids].astype(float) - compact[sample], axis=1)
+        nearest = away.argsort()[:5]
+        expected = places[ids == sample][0] if sample in ids else np.average(
+            places[nearest], axis=0, weights=1 / np.maximum(away[nearest], 1e-6)
+        )
+        assert found[sample] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("width", [1, 3])

@@ -106,6 +106,19 @@ def test_two_signs_are_no_number(text):
     assert summarise_forget_list(text).by_index == 0
 
 
+@pytest.mark.parametrize(
+    "text, entries, by_name",
+    [
+        ("customer\n47\n48\n", 2, 0),  # no file is called "customer" beside numbers
+        ("customer,file\n47,a.png\n48,b.png\n", 2, 2),
+        ("a.png\n3\n", 2, 1), ("ant\nbee\n", 2, 2), ("47\n48\n", 2, 0), ("customer\n", 1, 1),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_names_a_column_is_no_entry(text, entries, by_name):
+    found = summarise_forget_list(text)
+    assert (found.entries, found.by_name) == (entries, by_name)
+
+
 def test_weights():
     match = parse("index,weight\n3,0.5\n1,\n2,2e0")
     assert match.matched.tolist() == [1, 2, 3] and match.weights.tolist() == [1, 2, 0.5]
