@@ -10,7 +10,10 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.services import icons
+from app.services.translation import mark
 
+TITLES = {"file": mark("&File"), "edit": mark("&Edit"), "view": mark("&View"), "run": mark("&Run"),
+          "help": mark("&Help")}  # fmt: skip
 WhyDisabled = Callable[[], str]
 Key = str | QKeySequence.StandardKey  # "Ctrl+L", or what the system's own programs use for it
 

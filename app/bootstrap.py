@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOADING = "loading"
+PAGES = (  # id, title, icon
+    ("project", "Model and data", "model"), ("forget", "What to forget", "forget"), ("unlearn", "Unlearn", "unlearn"),
+    ("verify", "Check the result", "verify"), ("export", "Export", "export"), ("runs", "Runs", "runs"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,22 +82,21 @@ class Session(QObject):
         super().__init__()
         from app.context import create_context
         from app.main_window import MainWindow
-        from app.run_wiring import install_runs
         from app.widgets.focus_ring import FocusRing
+        from app.workers.queue_store import QueueStore
 
         self._app = app
         self._options = options
         self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
-        self.context: AppContext = create_context(self)
-        self.context.example_folder = options.out
+        self.context: AppContext = create_context(self, QueueStore())
+        self.context.opening.example_folder = options.out
         self._file_log = start_file_log()
         install_log(self._file_log, self.context.log_model.handler)
         self.reporter.install()
         log.info("Unlearn Studio %s, Python %s", VERSION, sys.version.split()[0])
         theme.apply(app, options.scheme or self.context.settings.values.scheme)
         app.setWindowIcon(icon("unlearn", "accent"))
-        wire(self.context, self)
         self.window: MainWindow = MainWindow(self.context, page_specs())
         install_runs(self.context, self.window, ask_interrupted=not (options.example or options.paths))
         self._ring = FocusRing(app)
@@ -135,40 +139,29 @@ class Session(QObject):
         remove_log(self._file_log, self.context.log_model.handler)
 
     def _load(self) -> None:
-        status = self.context.status
-        if status is not None:
-            status.set_activity(LOADING, "Loading PyTorch…")
         handle = self.context.device_jobs.submit(load_libraries, self.context.settings.values.device)
+        self.context.shell.follow(handle, LOADING, "Loading PyTorch…")
         handle.done.connect(self._libraries_loaded)
         handle.failed.connect(self._not_loaded)
-        handle.finished.connect(self._loading_ended)
+        handle.finished.connect(self.loaded)
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
         self.context.set_device(device[0], device[1], bool(device[1]))
         self.context.device_jobs.submit(load_the_rest)
-        opening = self.context.opening
-        if opening is not None and self._options.example:
-            opening.open_example(start_run=True)
-        elif opening is not None and self._options.paths:
-            opening.open_paths(list(self._options.paths))
+        if self._options.example:
+            self.context.opening.open_example(start_run=True)
+        elif self._options.paths:
+            self.context.opening.open_paths(list(self._options.paths))
 
     def _not_loaded(self, error: BaseException) -> None:
         self.context.notifications.error(error, "PyTorch could not be loaded")
 
-    def _loading_ended(self) -> None:
-        if self.context.status is not None:
-            self.context.status.end_activity(LOADING)
-        self.loaded.emit()
-
     def _stop_asked(self) -> None:
-        guard = self.context.close_guard
-        if guard is None or guard.stop_and_save():
+        if self.window.guard.stop_and_save():
             self.window.close()
 
     def _session_ends(self, *_: object) -> None:
-        guard = self.context.close_guard
-        if guard is not None:
-            guard.stop_and_save()
+        self.window.guard.stop_and_save()
 
 
 class FirstPaint(QObject):
@@ -191,54 +184,38 @@ def page_specs() -> list[PageSpec]:
     """Return the pages in their order; each is imported when it is first shown."""
     from app.main_window import PageSpec
 
-    def project(context: AppContext) -> QWidget:
-        from app.pages.project import ProjectPage
+    def factory(page_id: str) -> Callable[[AppContext], QWidget]:
+        def make(context: AppContext) -> QWidget:
+            module = importlib.import_module(f"app.pages.{page_id}")
+            page: QWidget = getattr(module, f"{page_id.title()}Page")(context)
+            return page
 
-        return ProjectPage(context)
-
-    def forget(context: AppContext) -> QWidget:
-        from app.pages.forget import ForgetPage
-
-        return ForgetPage(context)
-
-    def unlearn(context: AppContext) -> QWidget:
-        from app.pages.unlearn import UnlearnPage
-
-        return UnlearnPage(context)
-
-    def verify(context: AppContext) -> QWidget:
-        from app.pages.verify import VerifyPage
-
-        return VerifyPage(context)
-
-    def export(context: AppContext) -> QWidget:
-        from app.pages.export import ExportPage
-
-        return ExportPage(context)
-
-    def runs(context: AppContext) -> QWidget:
-        from app.pages.runs import RunsPage
-
-        return RunsPage(context)
+        return make
 
     return [
-        PageSpec("project", "Project", "Model and data", "model", project),
-        PageSpec("forget", "Forget", "What to forget", "forget", forget),
-        PageSpec("unlearn", "Unlearn", "Unlearn", "unlearn", unlearn),
-        PageSpec("verify", "Verify", "Check the result", "verify", verify),
-        PageSpec("export", "Export", "Export", "export", export),
-        PageSpec("runs", "Runs", "Runs", "runs", runs, below_line=True),
+        PageSpec(page_id, page_id.title(), title, icon, factory(page_id), below_line=page_id == "runs")
+        for page_id, title, icon in PAGES
     ]
 
 
-def wire(context: AppContext, parent: QObject) -> None:
-    """Make what pages share beyond the services: opening files, and the controller of runs."""
-    from app.services.opening import Opening
-    from app.workers.queue_store import QueueStore
-    from app.workers.run_controller import RunController
+def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool = True) -> None:
+    """Make what shows runs and asks about them; call once. `ask_interrupted`: offer interrupted runs of before."""
+    from app.dialogs.batch import BatchQueue
+    from app.dialogs.runs import InterruptedRuns, WaitingRuns
+    from app.services.commands import RunCommands
+    from app.services.run_status import RunStatus
 
-    Opening(context)
-    context.run_controller = RunController(context.runs_folder, parent, QueueStore(), context.trust)
+    context.run_controller.attach_window(window)
+    RunCommands(context)
+    context.actions.install(window)
+    RunStatus(context)
+    BatchQueue(context, window)
+    library = context.run_library
+    if ask_interrupted:
+        interrupted = InterruptedRuns(context, window)
+        interrupted.answered.connect(WaitingRuns(context, window).look)  # it began before them: it goes on before them
+        library.first_read.connect(lambda: interrupted.offer(library.rows))
+    library.refresh()
 
 
 def load_libraries(device: str) -> tuple[str, str]:

@@ -6,10 +6,10 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from PySide6.QtCore import QPropertyAnimation, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QActionGroup, QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QGraphicsOpacityEffect,
@@ -22,10 +22,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import AppContext
+from app.dialogs.runs import RunCloseGuard
 from app.services import tokens as t
+from app.services.glossary import HELP
 from app.services.notifications import Notification
+from app.services.shell import Activity
 from app.services.theme import theme
 from app.services.tokens import Scheme
+from app.services.translation import mark, tr
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room
 from app.widgets.notices import EmptyState, NoticeStrip
@@ -35,6 +39,9 @@ log = logging.getLogger(__name__)
 
 MINIMUM = QSize(800, 500)
 WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
+SCHEMES: tuple[tuple[Scheme, str], ...] = (
+    ("system", mark("Colours: as the system")), ("light", mark("Colours: light")), ("dark", mark("Colours: dark")),
+)  # fmt: skip
 FIRST_SIZE = QSize(1360, 800)
 Factory = Callable[[AppContext], QWidget]
 
@@ -51,6 +58,16 @@ class PageSpec:
     below_line: bool = False
 
 
+class CloseGuard(Protocol):
+    """Decides whether the window may close."""
+
+    def may_close(self) -> bool:
+        """True where nothing is lost; False after taking over (asking, stopping, closing again later)."""
+
+    def stop_and_save(self) -> bool:
+        """End without asking, at the end of the session: stop and keep. True where nothing is going on."""
+
+
 class MainWindow(QMainWindow):
     """Navigation and close logic; everything else is in pages and services."""
 
@@ -62,7 +79,6 @@ class MainWindow(QMainWindow):
         self._specs = {spec.id: spec for spec in pages}
         self._pages: dict[str, QWidget] = {}
         self._current = ""
-        self._closing = False
         self.setWindowTitle("Unlearn Studio")
         self.setObjectName("main-window")
 
@@ -76,9 +92,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.setMinimumSize(MINIMUM)
 
-        context.status = self.status
-        context.show_page = self.show_page
-        context.set_device = self.header.set_device
+        self.guard: CloseGuard = RunCloseGuard(context, self)
         self._register_pages(pages)
         self._register_commands()
         self._connect()
@@ -171,11 +185,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask the guard first: a run that is going is never lost by closing the window."""
-        guard = self.context.close_guard
-        if guard is not None and not guard.may_close():
+        if not self.guard.may_close():
             event.ignore()
             return
-        self._closing = True
+        QDesktopServices.unsetUrlHandler(HELP)
         self.context.window_state.save_window(self)
         self.context.window_state.set_flag("log", self.log_panel.isVisible())
         self.context.window_state.sync()
@@ -220,6 +233,7 @@ class MainWindow(QMainWindow):
         from app.menus import Menus, register_commands
 
         register_commands(self.context, self)
+        self._register_view()
         self.log_button = self.status.add_command(self.context.actions["view.log"])
         self.menus = Menus(self.context, self)
         if self.menus.bar.isNativeMenuBar():
@@ -229,21 +243,63 @@ class MainWindow(QMainWindow):
             QShortcut(QKeySequence("F10"), self, self.menus.open_first)
         self.context.actions.install(self)
 
+    def _register_view(self) -> None:
+        add = self.context.actions.add
+        add("view.log", tr("Show &log"), self.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+        add("view.full_screen", tr("&Full screen"), self.toggle_full_screen, menu="view",
+            shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
+        group = QActionGroup(self)
+        for scheme, text in SCHEMES:
+            choose = functools.partial(self.set_scheme, scheme)
+            action = add(f"view.{scheme}", tr(text), choose, menu="view", checkable=True)
+            action.setChecked(theme.scheme == scheme)
+            group.addAction(action)
+
     def _connect(self) -> None:
         self.rail.chosen.connect(self.show_page)
+        self.notices.details_wanted.connect(self._show_details)
+        QDesktopServices.setUrlHandler(HELP, self, "open_help")  # type: ignore[arg-type]  # a str, whatever its stub says
         self.context.page_states.changed.connect(self._show_state)
         self.context.notifications.posted.connect(self._notified)
         self.context.actions.used.connect(self._used)
         self.context.settings.changed.connect(self._settings_changed)
-        drop = DropTarget(self, self._judge)
+        shell = self.context.shell
+        shell.page_wanted.connect(self.show_page)
+        shell.said.connect(self.status.show_message)
+        shell.device_named.connect(self.header.set_device)
+        shell.activity_changed.connect(self._show_activity)
+        drop = DropTarget(self, self.context.opening.judge_paths)
         drop.hovered.connect(self._drag_hovered)
-        drop.dropped.connect(self._dropped)
+        drop.dropped.connect(self.context.opening.open_paths)
         if self.context.window_state.flag("log"):
             self._show_log(True)
 
     def _show_state(self, page_id: str) -> None:
         if page_id in self._specs:
             self.rail.set_state(page_id, *self.context.page_states.get(page_id))
+
+    def _show_activity(self, key: str, activity: Activity | None) -> None:
+        if activity is None:
+            self.status.end_activity(key)
+        else:
+            self.status.set_activity(key, activity.text, activity.done, activity.total, activity.left,
+                                     activity.on_cancel)  # fmt: skip
+
+    @Slot(QUrl)
+    def open_help(self, url: QUrl) -> None:
+        """Open the glossary at a word or the guide at a place, which a link of the window leads to."""
+        from app.dialogs.help import GlossaryDialog, guide_place, open_guide
+
+        what, _, place = url.path().partition("/")
+        if what == "glossary":
+            GlossaryDialog(place, self).open()
+        else:
+            open_guide(self, guide_place(place))
+
+    def _show_details(self, notification: Notification) -> None:
+        from app.dialogs.sheet import ErrorDialog
+
+        ErrorDialog(notification, self).open()
 
     def _notified(self, notification: Notification) -> None:
         if notification.level == "info":
@@ -279,20 +335,6 @@ class MainWindow(QMainWindow):
 
     # ---- files dropped on the window
 
-    def _judge(self, paths: list[Path]) -> str | None:
-        judge = self.context.judge_paths
-        if judge is None or self.context.open_paths is None:
-            return None
-        sentence = judge(paths)
-        if sentence is None and paths:  # said before it is dropped
-            what = "no model, data, run, forget list or batch file that can be opened here"
-            self.status.show_message(f"{paths[0].name} is {what}.")
-        return sentence
-
     def _drag_hovered(self, sentence: str) -> None:
         if sentence:
             self.status.show_message(sentence)
-
-    def _dropped(self, paths: list[Path]) -> None:
-        if self.context.open_paths is not None:
-            self.context.open_paths(paths)

@@ -7,24 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QMenu, QMenuBar, QWidget
 
+from app.actions import TITLES
 from app.dialogs import sheet
-from app.services.theme import theme
-from app.services.tokens import Scheme
 from app.services.translation import mark, tr
 from core.version import VERSION
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.main_window import MainWindow
 
-TITLES = {"file": mark("&File"), "edit": mark("&Edit"), "view": mark("&View"), "run": mark("&Run"),
-          "help": mark("&Help")}  # fmt: skip
-SCHEMES: tuple[tuple[Scheme, str], ...] = (
-    ("system", mark("Colours: as the system")), ("light", mark("Colours: light")), ("dark", mark("Colours: dark")),
-)  # fmt: skip
 LINE, RECENT = "", "file.recent"  # in a menu: a line, and the menu of what was open lately
 ORDER: dict[str, tuple[str, ...]] = {  # of commands by id; those that are not here stand at the end of their menu
     "file": ("file.model", "file.data", "file.data_file", "file.example", RECENT, LINE, "file.run", "file.batch",
@@ -44,7 +37,7 @@ Role, Std = QAction.MenuRole, QKeySequence.StandardKey
 class Menus:
     """The menu bar of a window, filled from the registry of commands whenever a menu opens."""
 
-    def __init__(self, context: AppContext, window: MainWindow) -> None:
+    def __init__(self, context: AppContext, window: QWidget) -> None:
         self._context = context
         self.bar = QMenuBar(window)
         self.bar.setAccessibleName(tr("Menu bar"))
@@ -109,8 +102,8 @@ def recent_name(entry: str) -> str:
     return f"{path.name} – {path.parent.name}" if path.parent.name else path.name or entry
 
 
-def register_commands(context: AppContext, window: MainWindow) -> None:
-    """Register the commands of files, of the forget set's history, of what is in view, and of help."""
+def register_commands(context: AppContext, window: QWidget) -> None:
+    """Register the commands of files, of the forget set's history and of help."""
     register_file_commands(context, window)
     add, project = context.actions.add, context.project
 
@@ -126,14 +119,6 @@ def register_commands(context: AppContext, window: MainWindow) -> None:
         shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
     add("edit.preferences", tr("&Preferences…"), functools.partial(open_preferences, context, window), menu="edit",
         icon="settings", shortcut=("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
-    add("view.log", tr("Show &log"), window.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
-    add("view.full_screen", tr("&Full screen"), window.toggle_full_screen, menu="view",
-        shortcut=("F11", Std.FullScreen))  # fmt: skip
-    group = QActionGroup(window)
-    for scheme, text in SCHEMES:
-        choose = functools.partial(window.set_scheme, scheme)
-        group.addAction(add(f"view.{scheme}", tr(text), choose, menu="view", checkable=True))
-        context.actions[f"view.{scheme}"].setChecked(theme.scheme == scheme)
     _register_help(context, window)
 
 
@@ -145,7 +130,7 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
         return "" if project.dataset is not None else tr("Open the data first: a forget list names its images.")
 
     def why_not_closed() -> str:
-        if context.run_controller is not None and context.run_controller.current is not None:
+        if context.run_controller.current is not None:
             return tr("A run is going.")
         return "" if project.opened_model is not None or project.dataset is not None else tr("Nothing is open.")
 
@@ -199,7 +184,7 @@ def open_preferences(context: AppContext, window: QWidget) -> QDialog:
     return dialog
 
 
-def _register_help(context: AppContext, window: MainWindow) -> None:
+def _register_help(context: AppContext, window: QWidget) -> None:
     from app.dialogs import help as helping
     from app.widgets.frame import open_log_folder
 

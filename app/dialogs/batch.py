@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, ask
@@ -62,17 +62,13 @@ class Ready:
 
 
 class BatchQueue(QObject):
-    """Listens for batch files that are opened or dropped. `recorded`: the runs of a batch were written down."""
-
-    recorded = Signal()
+    """Listens for batch files that are opened or dropped."""
 
     def __init__(self, context: AppContext, window: QWidget) -> None:
         super().__init__(window)
         self._context, self._window = context, window
         self.dialog: ConfirmDialog | None = None
-        context.batches = self
-        if context.opening is not None:
-            context.opening.batch_wanted.connect(self.read)
+        context.opening.batch_wanted.connect(self.read)
 
     def read(self, path: Path, trusted: bool = False) -> None:
         """Read a batch file, and open its model and data, in a worker. `trusted`: its model may run program code."""
@@ -82,8 +78,7 @@ class BatchQueue(QObject):
         handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch")
         handle.done.connect(partial(self._ask, trusted))
         handle.failed.connect(partial(self._failed, path))
-        handle.progress.connect(self._progressed)
-        handle.finished.connect(self._ended)
+        self._context.shell.follow(handle, "batch")
 
     def _ask(self, trusted: bool, ready: Ready) -> None:
         if trusted:
@@ -147,18 +142,10 @@ class BatchQueue(QObject):
         handle.failed.connect(self._not_written)
 
     def _written(self, _result: object) -> None:
-        self.recorded.emit()
+        self._context.opening.batch_recorded.emit()
 
     def _not_written(self, error: BaseException) -> None:
         self._context.notifications.error(error, "The batch's results will not be listed together")
-
-    def _progressed(self, what: str, done: int, total: int) -> None:
-        if self._context.status is not None:
-            self._context.status.set_activity("batch", what, done, total)
-
-    def _ended(self) -> None:
-        if self._context.status is not None:
-            self._context.status.end_activity("batch")
 
     def _failed(self, path: Path, error: BaseException) -> None:
         if isinstance(error, UnsafeFileError):

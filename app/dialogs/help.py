@@ -22,8 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import Actions
-from app.menus import TITLES
+from app.actions import TITLES, Actions
 from app.services import tokens as t
 from app.services.glossary import TERMS, Term
 from app.services.theme import theme

@@ -122,7 +122,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
         context.project.set_run(context.run_controller.resume_run(run, _fitting(context.project.bench, run.job)))
         context.show_page("unlearn")
 
-    if context.run_library is not None and context.run_library.is_deleting(folder.path):
+    if context.run_library.is_deleting(folder.path):
         context.notifications.caution(NOT_RESUMED + ".", "It is being deleted.")
         return
     try:

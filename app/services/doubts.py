@@ -14,8 +14,8 @@ from app.workers.jobs import JobHandle
 from core.errors import StoppedError
 
 if TYPE_CHECKING:
-    from app.context import AppContext
     from app.services.pairings import Pairings
+    from app.services.shell import Services
     from core.events import Tell
     from core.session.baseline import Baseline
     from core.session.bench import Bench
@@ -82,16 +82,16 @@ class Measuring(QObject):
 
     progress = Signal(str, int, int)
 
-    def __init__(self, context: AppContext, pairings: Pairings) -> None:
-        super().__init__(context.project)
-        self._context, self._pairings = context, pairings
+    def __init__(self, services: Services, pairings: Pairings) -> None:
+        super().__init__(services.project)
+        self._context, self._pairings = services, pairings
         self._handle: JobHandle | None = None
         # Model and data may change together; one measurement is enough.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.start)
-        context.project.model_changed.connect(self._changed)
-        context.project.dataset_changed.connect(self._changed)
+        services.project.model_changed.connect(self._changed)
+        services.project.dataset_changed.connect(self._changed)
 
     @property
     def active(self) -> bool:
@@ -126,8 +126,7 @@ class Measuring(QObject):
             self._soon.start(0)
 
     def _progressed(self, what: str, done: int, total: int) -> None:
-        if self._context.status is not None:
-            self._context.status.set_activity(ACTIVITY, what, done, total)
+        self._context.shell.set_activity(ACTIVITY, what, done, total)
         self.progress.emit(what, done, total)
 
     def _done(self, found: tuple[Baseline, Proof]) -> None:
@@ -146,8 +145,8 @@ class Measuring(QObject):
     def _finished(self) -> None:
         if self.sender() is self._handle:
             self._handle = None
-        if self._handle is None and self._context.status is not None:
-            self._context.status.end_activity(ACTIVITY)
+        if self._handle is None:
+            self._context.shell.end_activity(ACTIVITY)
 
 
 def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Baseline, Proof]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
+HELP = "unlearn-help"  # of links that lead into the window
+
 
 @dataclass(frozen=True)
 class Term:
@@ -114,3 +119,11 @@ def term_of(text: str) -> Term | None:
 def term(key: str) -> Term:
     """Return a term; raises KeyError for a word the glossary does not hold."""
     return TERMS[key]
+
+
+def open_help(part: str, place: str) -> None:
+    """Have the window open its "glossary" at a term, or its "guide" where a hint points to; Qt finds the window."""
+    url = QUrl()
+    url.setScheme(HELP)
+    url.setPath(f"{part}/{place}")
+    QDesktopServices.openUrl(url)

@@ -29,7 +29,8 @@ from core.runs.folder import JOB, RunFolder
 from core.session.inspecting import Kind, kind_of
 
 if TYPE_CHECKING:
-    from app.context import AppContext
+    from app.services.shell import Services
+    from app.workers.run_controller import RunController
     from core.session.attempts import Attempt
     from core.session.bench import DataOptions
 
@@ -65,19 +66,18 @@ class Opening(QObject):
     idle = Signal()  # nothing is being opened any more
     list_wanted = Signal(object)  # Path of a forget list; the Forget page is in view
     batch_wanted = Signal(object)  # Path of a batch file
+    batch_recorded = Signal()  # the runs of a batch file were written down
 
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(context.project)
-        self._context = context
+    def __init__(self, services: Services, controller: RunController) -> None:
+        super().__init__(services.project)
+        self._context, self._controller = services, controller
+        self.example_folder: Path | None = None  # where the command line wants the example's next run
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
         self._answers: tuple[Trust, str | None] = (NO_TRUST, None)  # trust and architecture of the model
         self._pairings = Pairings()
-        self.measuring = Measuring(context, self._pairings)
-        context.opening = self
-        context.open_paths = self.open_paths
-        context.judge_paths = self.judge_paths
+        self.measuring = Measuring(services, self._pairings)
 
     # -- what can be asked for -------------------------------------------------------------------------------------
 
@@ -176,8 +176,8 @@ class Opening(QObject):
         fitting = [sentence for sentence in sentences if sentence]
         if fitting:
             return " · ".join(fitting)
-        if paths and self._context.status is not None:
-            self._context.status.show_message(f"{paths[0].name} is no model, data, run, forget list or batch file.")
+        if paths:
+            self._context.say(f"{paths[0].name} is no model, data, run, forget list or batch file.")
         return None
 
     def open_list(self, path: Path) -> None:
@@ -261,13 +261,11 @@ class Opening(QObject):
 
     def _finished(self) -> None:
         self._current = self._handle = None
-        if self._context.status is not None:
-            self._context.status.end_activity("opening")
+        self._context.shell.end_activity("opening")
         self._next()
 
     def _say(self, text: str, done: int = 0, total: int = 0) -> None:
-        if self._context.status is not None:
-            self._context.status.set_activity("opening", text, done, total, on_cancel=self.cancel)
+        self._context.shell.set_activity("opening", text, done, total, on_cancel=self.cancel)
 
     def _remember(self, request: Request) -> None:
         if request.model:
@@ -281,11 +279,9 @@ class Opening(QObject):
             self._pairings.remember(bench.model.weights_id, bench.dataset.spec, bench.options, self._answers[1] or "")
 
     def _start_example(self, result: Result) -> None:
-        controller = self._context.run_controller
-        if controller is None or result.example is None:
-            return
-        folder, self._context.example_folder = self._context.example_folder, None  # named for one run only
-        run = controller.start(result.job, result.example.bench, result.example.selection, folder)
+        assert result.example is not None
+        folder, self.example_folder = self.example_folder, None  # named for one run only
+        run = self._controller.start(result.job, result.example.bench, result.example.selection, folder)
         self._context.project.set_run(run)
         self._context.window_state.add_recent("example", str(run.folder.path))
         self._context.show_page("unlearn")
@@ -323,7 +319,7 @@ def opens_as(path: Path) -> Kind | None:
     return kind if kind in WORDS else None
 
 
-def example_seconds(context: AppContext) -> float | None:
+def example_seconds(context: Services) -> float | None:
     """Return how long the example's last run took on this machine; None where none has finished here."""
     for path in context.window_state.recent("example"):
         try:

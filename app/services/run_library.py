@@ -14,8 +14,9 @@ from core.events import ACTIVE, State
 from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
 
 if TYPE_CHECKING:
-    from app.context import AppContext
+    from app.services.shell import Services
     from app.workers.live_run import LiveRun
+    from app.workers.run_controller import RunController
     from core.job import Job
 
 DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
@@ -74,9 +75,9 @@ class RunLibrary(QObject):
     changed = Signal()
     first_read = Signal()
 
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(context.project)
-        self._context = context
+    def __init__(self, services: Services, controller: RunController) -> None:
+        super().__init__(services.project)
+        self._context, self._controller = services, controller
         self.rows: tuple[RunRow, ...] = ()
         self._found: tuple[RunRow, ...] = ()  # the rows as they were read
         self._deleting: frozenset[Path] = frozenset()
@@ -84,11 +85,10 @@ class RunLibrary(QObject):
         self._again = False
         self._reading = False
         self._met: Path | None = None  # the run whose folder was there when it was last told of
-        controller = context.run_controller
         controller.run_started.connect(self.refresh)
         controller.run_ended.connect(self.refresh)
         controller.state_changed.connect(self._going)
-        context.project.run_changed.connect(self._opened)
+        services.project.run_changed.connect(self._opened)
 
     def refresh(self, *_: object) -> None:
         """Read what changed on disk; a second call while reading reads once more afterwards."""
@@ -96,7 +96,7 @@ class RunLibrary(QObject):
             self._again = True
             return
         self._reading, self._again = True, False
-        controller = self._context.run_controller
+        controller = self._controller
         known_here = (*controller.queue, *([controller.current] if controller.current else []))
         mine = {run.path for run in known_here if run.makes_model}  # a check leaves its run what it is
         others = [Path(path).absolute() for path in self._context.window_state.recent("run")]

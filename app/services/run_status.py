@@ -48,10 +48,9 @@ class RunStatus(QObject):
             self._context.page_states.set("unlearn", "running", _caption(run, waiting))
         elif run.kind == "train":
             text = f"{run.title or 'Training'}: {text}"
-        if self._context.status is not None:
-            outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
-            done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
-            self._context.status.set_activity(ACTIVITY, text, done, total, run.remaining)
+        outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
+        done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
+        self._context.shell.set_activity(ACTIVITY, text, done, total, run.remaining)
 
     def _confirm_checkpoint(self, run: LiveRun) -> None:
         """Say that a checkpoint the user asked for is there: nothing else in the window changes by it."""
@@ -63,8 +62,7 @@ class RunStatus(QObject):
                 self._context.notifications.info(f"Checkpoint saved at step {fmt.count(run.checkpoint_step)}.")
 
     def _ended(self, run: LiveRun) -> None:
-        if self._context.status is not None:
-            self._context.status.end_activity(ACTIVITY)
+        self._context.shell.end_activity(ACTIVITY)
         self._rest()
         if run.state is State.FAILED:
             if not run.makes_model or run is not self._context.project.run:

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.services import tokens as t
-from app.services.glossary import Term, term, term_of
+from app.services.glossary import Term, open_help, term, term_of
 from app.services.theme import Role, set_tone, theme
 from app.widgets.buttons import TextButton
 from app.widgets.layout import FlowLayout
@@ -210,10 +210,8 @@ class TermLabel(QWidget):
 
     def open_glossary(self) -> None:
         """Show the whole glossary at this term."""
-        from app.dialogs.help import GlossaryDialog
-
         self.close_popup()
-        GlossaryDialog(self._term.key, self.window()).open()
+        open_help("glossary", self._term.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_F1:

@@ -22,6 +22,7 @@ from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import announce, describe
+from app.services.glossary import open_help
 from app.services.notifications import Notification, Notifications
 from app.services.theme import set_property, theme
 from app.services.translation import tr
@@ -121,7 +122,9 @@ class Banner(QFrame):
 
 
 class NoticeStrip(Banner):
-    """Shows the latest caution or error; details open in a dialog."""
+    """Shows the latest caution or error; `details_wanted`: a dialog is to show all of it."""
+
+    details_wanted = Signal(object)  # Notification
 
     def __init__(self, notifications: Notifications, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -144,16 +147,11 @@ class NoticeStrip(Banner):
         announce(self, notification.sentence)
 
     def _guide(self) -> None:
-        from app.dialogs.help import guide_place, open_guide
-
         if self.notification is not None:
-            open_guide(self.window(), guide_place(self.notification.hint))
+            open_help("guide", self.notification.hint)
 
     def _details(self) -> None:
-        from app.dialogs.error import ErrorDialog
-
-        if self.notification is not None:
-            ErrorDialog(self.notification, self.window()).open()
+        self.details_wanted.emit(self.notification)
 
 
 _PARTS = 1000

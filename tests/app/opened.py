@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.bootstrap import page_specs
 from app.context import AppContext, create_context
 from app.main_window import MainWindow, PageSpec
-from app.services.opening import Opening
+from app.workers.run_controller import RunController
 from core.models.architectures import ModelSpec, build_model
 from core.session.bench import Bench
 
@@ -22,23 +21,19 @@ torch.set_num_threads(1)
 INSECTS = ("ant", "bee", "cat")
 
 
-class Controller(QObject):
-    """Stands in for the run controller: notes what is asked for."""
+def note_starts(controller: RunController) -> None:
+    """Have a controller note what is to be started, and start nothing."""
+    controller.started, controller.trainings = [], []
 
-    run_ended = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.started: list[tuple] = []
-        self.trainings: list[tuple] = []
-
-    def start(self, job, bench, selection, folder=None):
-        self.started.append((job, bench, selection, folder))
+    def start(job, bench, selection, folder=None):
+        controller.started.append((job, bench, selection, folder))
         return _Run(Path("somewhere"))
 
-    def start_training(self, *args, **settings):
-        self.trainings.append((args, settings))
+    def start_training(*args, **settings):
+        controller.trainings.append((args, settings))
         return _Run(Path("somewhere"))
+
+    controller.start, controller.start_training = start, start_training
 
 
 class _Run:
@@ -50,8 +45,7 @@ class _Run:
 @pytest.fixture
 def context(qapp) -> AppContext:
     made = create_context()
-    made.run_controller = Controller()
-    Opening(made)
+    note_starts(made.run_controller)
     yield made
     assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()

@@ -53,17 +53,10 @@ def example(home):
 @pytest.fixture
 def context(qapp, tmp_path) -> Iterator[AppContext]:
     """Services with a controller of runs and the list of known runs, without a window."""
-    from app.services.opening import Opening
-    from app.services.run_library import RunLibrary
-    from app.workers.run_controller import RunController
-
     made = create_context()
     shown: list[str] = []
-    made.show_page = shown.append
+    made.shell.page_wanted.connect(shown.append)
     made.shown_pages = shown  # type: ignore[attr-defined]
-    made.run_controller = RunController(made.runs_folder, made.project, trust=made.trust)
-    Opening(made)
-    made.run_library = RunLibrary(made)
     yield made
     assert made.run_controller.shutdown(20_000)
     assert made.jobs.shutdown() and made.recent.shutdown()

@@ -32,7 +32,7 @@ def context(qtbot):
     made = create_context()
     made.opening = Opened()
     made.shown = []
-    made.show_page = made.shown.append
+    made.shell.page_wanted.connect(made.shown.append)
     window = QWidget()
     qtbot.addWidget(window)
     register_file_commands(made, window)

@@ -85,7 +85,7 @@ def window(qtbot, context):
     window.resize(1280, 720)
     window.show()
     yield window
-    context.close_guard = None
+    window.guard = Guard(True)
     window.close()
     window.deleteLater()
 
@@ -202,17 +202,17 @@ class TestDrop:
         QApplication.sendEvent(window, QDragEnterEvent(QPoint(600, 400), *rest))
         QApplication.sendEvent(window, QDropEvent(QPointF(600, 400), *rest))
 
-    def test_files_go_to_the_opening_service(self, window, context, tmp_path):
+    def test_files_go_to_the_opening_service(self, context, tmp_path, request):
         opened = []
-        context.open_paths = opened.append
-        context.judge_paths = lambda paths: "Opens the model"
-        self.drop(window, tmp_path / "a.pt")
+        context.opening.open_paths = opened.append
+        context.opening.judge_paths = lambda paths: "Opens the model"
+        self.drop(request.getfixturevalue("window"), tmp_path / "a.pt")
         assert opened == [[tmp_path / "a.pt"]]
 
-    def test_what_does_not_fit_is_left(self, window, context, tmp_path):
+    def test_what_does_not_fit_is_left(self, context, tmp_path, request):
         opened = []
-        context.open_paths = opened.append
-        context.judge_paths = lambda paths: None
+        context.opening.open_paths = opened.append
+        window = request.getfixturevalue("window")
         self.drop(window, tmp_path / "a.xyz")
         assert opened == []
         assert window.status.text().startswith("a.xyz is no model")
@@ -220,7 +220,7 @@ class TestDrop:
 
 class TestClosing:
     def test_a_guard_may_keep_the_window_open(self, window, context):
-        context.close_guard = guard = Guard(False)
+        window.guard = guard = Guard(False)
         assert not window.close()
         assert window.isVisible()
         assert guard.asked == 1

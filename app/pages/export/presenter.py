@@ -64,8 +64,7 @@ class ExportPresenter(QObject):
         self.facts: ExportFacts | None = None
         self._job: JobHandle | None = None
         context.project.run_changed.connect(self.refresh)
-        if context.run_controller is not None:
-            context.run_controller.run_ended.connect(self._run_ended)
+        context.run_controller.run_ended.connect(self._run_ended)
 
     @property
     def busy(self) -> bool:

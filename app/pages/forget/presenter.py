@@ -105,8 +105,7 @@ class ForgetPresenter(QObject):
         page.clear_button.clicked.connect(self.clear)
         page.undo_button.clicked.connect(self._undo)
         self._context.settings.changed.connect(self._settings_changed)
-        if self._context.opening is not None:
-            self._context.opening.list_wanted.connect(self.lists.read)
+        self._context.opening.list_wanted.connect(self.lists.read)
 
     # -- changing the forget set -----------------------------------------------------------------------------------
 

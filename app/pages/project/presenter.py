@@ -113,8 +113,8 @@ class ProjectPresenter(QObject):
         return self._context.opening.judge_paths(paths) if _are(paths, "dataset") else None
 
     def _drag_hovered(self, sentence: str) -> None:
-        if sentence and self._context.status is not None:
-            self._context.status.show_message(sentence)
+        if sentence:
+            self._context.say(sentence)
 
     def _recent_model(self) -> list[str]:
         return self._context.window_state.recent("model")

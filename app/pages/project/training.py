@@ -28,8 +28,7 @@ class TrainingStarter(QObject):
         super().__init__(parent)
         self._context, self._page = context, page
         self._choices: Choices | None = None
-        if context.run_controller is not None:
-            context.run_controller.run_ended.connect(self._run_ended)
+        context.run_controller.run_ended.connect(self._run_ended)
 
     def ask(self) -> None:
         """Open the form, once its choices are known."""
@@ -71,10 +70,9 @@ class TrainingStarter(QObject):
             self._start(training, Bench(None, project.dataset, project.data_options or DataOptions()))
             return
         handle = self._context.jobs.submit(open_training_data, training.data, settings.data_root, key="training")
-        handle.progress.connect(self._progressed)
+        self._context.shell.follow(handle, "training-data")
         handle.done.connect(partial(self._start, training))
         handle.failed.connect(self._failed)
-        handle.finished.connect(self._opened)
 
     def _start(self, training: Training, bench: Bench) -> None:
         settings = self._context.settings.values
@@ -87,14 +85,6 @@ class TrainingStarter(QObject):
         )
         self._context.project.set_run(run)
         self._context.show_page("unlearn")
-
-    def _progressed(self, what: str, done: int, total: int) -> None:
-        if self._context.status is not None:
-            self._context.status.set_activity("training-data", what, done, total)
-
-    def _opened(self) -> None:
-        if self._context.status is not None:
-            self._context.status.end_activity("training-data")
 
     def _failed(self, error: BaseException) -> None:
         self._page.banner.show_message(f"The training was not started. {explain(error)}", "error")

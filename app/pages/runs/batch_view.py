@@ -88,8 +88,7 @@ class BatchView(QWidget):
         controller.queue_changed.connect(self.refresh)
         controller.run_ended.connect(self.refresh)
         context.run_library.changed.connect(self.refresh)  # also runs that a terminal or a check has changed
-        if context.batches is not None:
-            context.batches.recorded.connect(self.refresh)
+        context.opening.batch_recorded.connect(self.refresh)
         self._update()
 
     # ---- what is read
@@ -127,8 +126,8 @@ class BatchView(QWidget):
 
     def start_rest(self) -> None:
         """Queue the runs of the batch that have no result and do not wait."""
-        if self._found.record is not None and self._context.batches is not None and not self._why_no_rest():
-            self._context.batches.read(self._found.record.file)
+        if self._found.record is not None and not self._why_no_rest():
+            self._context.opening.batch_wanted.emit(self._found.record.file)
 
     def compare(self) -> None:
         """Hold the finished runs of the chosen rows side by side."""
@@ -202,7 +201,7 @@ class BatchView(QWidget):
 
     def _why_no_rest(self) -> str:
         record = self._found.record
-        if record is None or self._context.batches is None:
+        if record is None:
             return "There is no batch to go on with."
         outcomes = {row.outcome for group in self._found.groups for row in group.rows}
         if not outcomes & {"missing", "interrupted", "failed"}:

@@ -36,9 +36,8 @@ class Reopening(QObject):
         self._goal: object = None  # marks the request that is waited for
         self._folder: RunFolder | None = None
         self._then: Callable[[], object] | None = None
-        if context.opening is not None:
-            context.opening.opened.connect(self._opened)
-            context.opening.failed.connect(self._failed)
+        context.opening.opened.connect(self._opened)
+        context.opening.failed.connect(self._failed)
 
     def open(self, folder: RunFolder, job: Job, then: Callable[[Job], object]) -> None:
         """Open what `job` needs where it is not open, choose its forget set, then call `then(job)`."""
@@ -191,8 +190,7 @@ class Deletion(QObject):
 
     def _begin(self, folders: Sequence[RunFolder], words: str) -> None:
         self._folders, self._words = folders, words
-        if self._context.run_library is not None:
-            self._context.run_library.set_deleting([folder.path for folder in folders])
+        self._context.run_library.set_deleting([folder.path for folder in folders])
         self._progressed("", 0, 0)
 
     def _follow(self, handle: Any) -> None:
@@ -201,14 +199,11 @@ class Deletion(QObject):
         handle.finished.connect(self._ended)
 
     def _progressed(self, _what: str, done: int, total: int) -> None:
-        if self._context.status is not None:
-            self._context.status.set_activity(self._key, self._words, done, total if total > 1 else 0)
+        self._context.shell.set_activity(self._key, self._words, done, total if total > 1 else 0)
 
     def _ended(self) -> None:
-        if self._context.status is not None:
-            self._context.status.end_activity(self._key)
-        if self._context.run_library is not None:
-            self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
+        self._context.shell.end_activity(self._key)
+        self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
 
     def _moved(self, outcome: Outcome) -> None:
         notifications = self._context.notifications
@@ -252,8 +247,7 @@ class Deletion(QObject):
         shown = self._context.project.run
         if shown is not None and shown.path in paths:
             self._context.project.set_run(None)
-        if self._context.run_library is not None:
-            self._context.run_library.drop(paths)
+        self._context.run_library.drop(paths)
         if self._then is not None:
             self._then()
 

@@ -191,8 +191,6 @@ class VerifyPresenter(QObject):
             return "The forget list of this run was removed, so it cannot be checked again."
         if self.check is not None:
             return "A check is under way."
-        if self._context.run_controller is None:
-            return "Runs cannot be started here."
         return ""
 
     def run_checks(self, which: str = QUICK) -> None:

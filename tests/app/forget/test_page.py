@@ -506,7 +506,7 @@ def test_a_dropped_list_opens_its_sheet(insect_page, window, context, tmp_path, 
     path = tmp_path / "names.txt"
     path.write_text("train-ant0.png\n")
     window.show_page("project")
-    context.open_paths([path])
+    context.opening.open_paths([path])
     qtbot.waitUntil(lambda: any(s.isVisible() for s in window.findChildren(ForgetListSheet)))
     assert window.current_page == "forget"
     dialog_of(window, ForgetListSheet).reject()

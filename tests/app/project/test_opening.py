@@ -145,7 +145,7 @@ def test_a_drag_is_judged_before_the_drop(context, window, tmp_path, insects):
     model, other, forget = tmp_path / "a.pt", tmp_path / "a.md", tmp_path / "names.txt"
     for path in (model, other, forget):
         path.write_text("x")
-    judge = context.judge_paths
+    judge = context.opening.judge_paths
     assert judge([model]) == "Open a.pt as the model"
     assert judge([insects]) == "Open insects as the data"
     assert judge([model, insects]) == "Open a.pt as the model · Open insects as the data"
@@ -177,13 +177,13 @@ def test_the_example_is_opened_with_its_forget_set(context, quick_example, idle)
 
 
 def test_running_the_example_starts_its_run_and_shows_it(context, window, quick_example, idle, tmp_path):
-    context.example_folder = tmp_path / "named"
+    context.opening.example_folder = tmp_path / "named"
     context.opening.open_example(start_run=True)
     idle()
     [(job, bench, selection, folder)] = context.run_controller.started
     assert (job.method, job.seed, selection.count) == ("finetune", 7, context.project.selection.count)
     assert bench.model is context.project.opened_model
-    assert folder == tmp_path / "named" and context.example_folder is None
+    assert folder == tmp_path / "named" and context.opening.example_folder is None
     assert window.current_page == "unlearn"
     assert context.window_state.recent("example") == ["somewhere"]
 

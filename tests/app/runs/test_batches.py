@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.models import batch_table as columns
@@ -20,19 +20,6 @@ from tests.app.scripted import Script, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 
 
-class Batches(QObject):
-    """Stands in for the queue of batch files: notes which are to be read."""
-
-    recorded = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list = []
-
-    def read(self, path) -> None:
-        self.asked.append(path)
-
-
 def end(folder: RunFolder, retain: float, verdict: str = "") -> None:
     """Give a run a result, as its end would."""
     folder.file(MODEL).write_bytes(b"x")
@@ -43,7 +30,6 @@ def end(folder: RunFolder, retain: float, verdict: str = "") -> None:
 
 @pytest.fixture
 def page(context, home, qtbot) -> RunsPage:
-    context.batches = Batches()
     made = RunsPage(context)
     qtbot.addWidget(made)
     made.resize(1096, 644)
@@ -133,8 +119,10 @@ def test_the_rest_is_started_from_the_batch_file(page, context, batch, qtbot):
     page.batch_button.click()
     view = page.batches
     qtbot.waitUntil(lambda: view.rest_button.isEnabled())
+    asked = []
+    context.opening.batch_wanted.connect(asked.append)
     view.rest_button.click()
-    assert context.batches.asked == [batch.file]
+    assert asked == [batch.file]
     batch.file.unlink()
     view.look()
     qtbot.waitUntil(lambda: not view.rest_button.isEnabled())

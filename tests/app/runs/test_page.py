@@ -172,8 +172,11 @@ def test_a_run_in_use_is_not_deleted(page, context, runs, qtbot):
 def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, context, runs, qtbot):
     """A folder of checkpoints on a network takes its time."""
     go = threading.Event()
-    context.status = StatusLine()
-    qtbot.addWidget(context.status)
+    status = StatusLine()
+    qtbot.addWidget(status)
+    context.shell.activity_changed.connect(
+        lambda key, now: status.set_activity(key, *vars(now).values()) if now else status.end_activity(key)
+    )
     choose(page, "b")
     delete(context, [RunFolder(runs / "b")], page, to_trash=lambda path: go.wait(60) and not shutil.rmtree(path))
     [row] = page.chosen()  # the window has gone on: the files are still there
@@ -181,7 +184,7 @@ def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, contex
     assert page.model.index(page.model.row_of(row.path), columns.STATE).data() == "Deleting"
     assert not page.open_button.isEnabled() and not page.delete_button.isEnabled() and page.resume_button.isHidden()
     assert page.missing() == "This run is being deleted."
-    assert context.status.text() == "Moving the run b to the trash"
+    assert status.text() == "Moving the run b to the trash"
     page.open_run(row)
     resume(context, RunFolder(row.path), page)
     assert context.project.run is None and not context.run_controller.busy
@@ -192,8 +195,7 @@ def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, contex
     go.set()
     qtbot.waitUntil(lambda: page.model.rowCount() == 1 and context.jobs.active() == 0)
     assert context.notifications.history[-1].text == "1 run moved to the trash."
-    assert context.status.text() == ""
-    context.status = None
+    assert status.text() == ""
 
 
 def test_a_run_that_could_not_be_deleted_is_there_again(page, context, runs, qtbot, monkeypatch):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel
 
+from app.bootstrap import install_runs
 from app.dialogs import runs as dialogs
 from app.dialogs.runs import RunCloseGuard
 from app.dialogs.sheet import ConfirmDialog
 from app.main_window import MainWindow
-from app.run_wiring import install_runs
 from core.events import State
 from core.runs.folder import RunFolder
 from tests.app.scripted import Script, Stepped, job, write_run
@@ -110,7 +110,7 @@ def test_stop_save_and_quit(window, run, context, qtbot):
     window.close()
     question().buttons["stop"].click()
     assert work.control.stopping and not work.control.discarding
-    guard = context.close_guard
+    guard = window.guard
     assert guard._stopping.text.text().startswith("Stopping · finishing step 310 of 920")
     assert guard._stopping.quit.isHidden()
     qtbot.waitUntil(lambda: not window.isVisible())
@@ -137,11 +137,11 @@ def test_what_waits_is_named_and_not_started(window, run, context, qtbot, tmp_pa
 
 def test_the_end_of_the_session_stops_and_saves_without_asking(window, run, context, qtbot):
     live, work = run
-    assert context.close_guard.stop_and_save() is False
+    assert window.guard.stop_and_save() is False
     assert question() is None and work.control.stopping
     qtbot.waitUntil(lambda: not window.isVisible())
     assert live.state is State.STOPPED
-    assert context.close_guard.stop_and_save() is True
+    assert window.guard.stop_and_save() is True
 
 
 def test_a_run_that_ends_while_asked_takes_the_question_away_and_leaves_the_window(window, run, context, qtbot):
@@ -156,7 +156,7 @@ def test_a_run_that_ends_while_asked_takes_the_question_away_and_leaves_the_wind
 def test_after_a_while_one_may_leave_anyway(window, context, tmp_path, qtbot, monkeypatch):
     monkeypatch.setattr(dialogs, "PATIENCE_MS", 50)
     left: list[bool] = []
-    context.close_guard = RunCloseGuard(context, window, leave=lambda: left.append(True))
+    window.guard = RunCloseGuard(context, window, leave=lambda: left.append(True))
     free = []
 
     def work(control, emit):  # a step that takes long: it does not look at the control
@@ -167,7 +167,7 @@ def test_after_a_while_one_may_leave_anyway(window, context, tmp_path, qtbot, mo
     context.run_controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
     window.close()
     question().buttons["stop"].click()
-    stopping = context.close_guard._stopping
+    stopping = window.guard._stopping
     qtbot.waitUntil(lambda: not stopping.quit.isHidden())
     qtbot.keyClick(stopping, "\x1b")
     stopping.close()
@@ -224,7 +224,7 @@ def test_kept_it_is_not_asked_about_again(asked, context, qtbot):
 
 
 def test_what_waited_is_asked_about_after_the_interrupted_runs(home, context, new_window, qtbot, monkeypatch):
-    from app.dialogs import waiting
+    from app.dialogs import runs as waiting
 
     looked: list[bool] = []
     monkeypatch.setattr(waiting.WaitingRuns, "look", lambda self: looked.append(True))

@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def wired(context):
-    context.status = StatusLine()
+    status = context.status = StatusLine()  # which listens as the window does
+    context.shell.activity_changed.connect(
+        lambda key, now: status.set_activity(key, *vars(now).values()) if now else status.end_activity(key)
+    )
     RunCommands(context)
     RunStatus(context)
     yield context
@@ -129,7 +132,7 @@ def test_a_failure_behind_ones_back_is_said(wired, run, qtbot):
 
 def test_nothing_heavy_is_imported_with_these_modules():
     """Pages may bring pyqtgraph, what the window has at its start must not; none of them torch."""
-    light = ("app.run_wiring", "app.dialogs.runs", "app.services.run_library",
+    light = ("app.dialogs.runs", "app.services.run_library",
              "app.services.commands", "app.services.run_status", "app.workers.run_controller",
              "app.workers.run_follower", "app.pages.runs.run_actions")  # fmt: skip
     heavy = (*light, "app.pages.unlearn", "app.pages.runs", "app.models.run_table")

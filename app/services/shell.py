@@ -1,0 +1,100 @@
+"""What services and pages may ask of the window around them, and the services that all others build on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.services.notifications import Notifications
+from app.services.paths import data_dir
+from app.services.project import PageStates, ProjectState
+from app.services.settings import Settings
+from app.services.trust import TrustedFiles
+from app.services.window_state import WindowState
+from app.workers.jobs import JobHandle, Jobs
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Something that goes on: `total` 0 is without a measure, `left` in seconds, `on_cancel` offers *Cancel*."""
+
+    text: str
+    done: float = 0
+    total: float = 0
+    left: float | None = None
+    on_cancel: Callable[[], object] | None = None
+
+
+class Shell(QObject):
+    """The window as its services see it. It listens to these signals; without a window nobody does."""
+
+    page_wanted = Signal(str)
+    said = Signal(str)
+    device_named = Signal(str, str, bool)  # its name, a tip, whether that is a caution
+    activity_changed = Signal(str, object)  # key; an Activity, or None where it has ended
+
+    def show_page(self, page_id: str) -> None:
+        """Bring a page into view."""
+        self.page_wanted.emit(page_id)
+
+    def say(self, text: str) -> None:
+        """Say something in the status line for a few seconds; it is kept nowhere."""
+        self.said.emit(text)
+
+    def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
+        """Name what runs compute on."""
+        self.device_named.emit(text, tip, caution)
+
+    def set_activity(
+        self, key: str, text: str, done: float = 0, total: float = 0, left: float | None = None,
+        on_cancel: Callable[[], object] | None = None,
+    ) -> None:  # fmt: skip
+        """Show in the status line how far something is; see Activity."""
+        self.activity_changed.emit(key, Activity(text, done, total, left, on_cancel))
+
+    def end_activity(self, key: str) -> None:
+        """Something has ended; keys that nothing is shown of are fine."""
+        self.activity_changed.emit(key, None)
+
+    def follow(self, handle: JobHandle, key: str, text: str = "") -> None:
+        """Show a job's progress in the status line until it ends; `text` stands there before it tells anything."""
+        if text:
+            self.set_activity(key, text)
+        handle.progress.connect(partial(self.set_activity, key))
+        handle.finished.connect(partial(self.end_activity, key))
+
+
+@dataclass(kw_only=True)
+class Services:
+    """What every other service needs, and pages too."""
+
+    settings: Settings
+    window_state: WindowState
+    notifications: Notifications
+    jobs: Jobs  # short jobs, two workers
+    device_jobs: Jobs  # anything that needs a model on the device, one worker
+    project: ProjectState
+    page_states: PageStates
+    shell: Shell
+    trust: TrustedFiles = field(default_factory=TrustedFiles)  # what may run program code, in this session
+
+    def runs_folder(self) -> Path:
+        """Where new runs go."""
+        chosen = self.settings.values.runs_folder
+        return Path(chosen).expanduser() if chosen else data_dir() / "runs"
+
+    def show_page(self, page_id: str) -> None:
+        """Bring a page into view."""
+        self.shell.show_page(page_id)
+
+    def say(self, text: str) -> None:
+        """Say something in the status line for a few seconds; what is to be kept is a notification."""
+        self.shell.say(text)
+
+    def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
+        """Name what runs compute on."""
+        self.shell.set_device(text, tip, caution)
