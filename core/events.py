@@ -281,3 +281,14 @@ def unpack_points(packed: str) -> NDArray[np.float32]:
     """Return the points (n, 2) that an event holds."""
     steps = np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2)
     return np.where(steps == _NO_NUMBER, np.nan, steps / POINT_UNIT).astype(np.float32)
+
+
+_LINES = msgspec.json.Decoder(_ANY)
+
+
+def from_line(line: bytes) -> Event | None:
+    """Return the event that a line of events.jsonl holds, as `from_dict` does; None for a damaged line, too."""
+    try:
+        return _LINES.decode(line)
+    except msgspec.DecodeError:
+        return None

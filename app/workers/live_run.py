@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,10 @@ from core.events import (
     RunStarted,
     State,
     StepMetrics,
-    from_dict,
+    from_line,
 )
-from core.files import json_lines
 from core.job import Job
-from core.runs.folder import EVENTS, RunFolder, Status, effective
+from core.runs.folder import EVENTS, RunFolder, Status
 from core.verify.measure_log import merge
 
 if TYPE_CHECKING:
@@ -88,13 +87,14 @@ class LiveRun:
         self.from_disk = False
 
     @classmethod
-    def from_folder(cls, folder: RunFolder, look: Look | None = None) -> LiveRun:
+    def from_folder(cls, folder: RunFolder) -> LiveRun:
         """Read a run from its folder. Raises the AppErrors of a folder that cannot be read."""
-        look = look or read_all(folder)
         job = folder.job()
         run = cls(folder, job.kind, job=job)
         run.from_disk = True
-        run.renew(look)
+        for events, end in _batches(folder, 0):
+            run.renew(Look(events, end))
+        run.renew(Look([], run.offset, folder.status()))
         return run
 
     # -- what it is ------------------------------------------------------------------------------------------------
@@ -336,6 +336,10 @@ def can(state: State, action: str) -> bool:
     return ACTIONS[action] in TRANSITIONS[state]
 
 
+_PIECE = 1 << 18  # bytes read at a time
+_ENDS = (RunFinished, RunFailed)
+
+
 @dataclass(frozen=True)
 class Look:
     """Events read at one time. `offset`: where to read on; `restarted`: events read before are void, these are all."""
@@ -348,8 +352,14 @@ class Look:
 
 def read_all(folder: RunFolder) -> Look:
     """Return all recorded events but those of steps that a resume took again, and where the log ends."""
-    events, offset = _read(folder, 0)
-    return Look(_typed(effective(events)), offset, folder.status())
+    kept: list[Event] = []
+    found = list(_batches(folder, 0))
+    for event in (event for events, _ in found for event in events):
+        if isinstance(event, RunStarted) and event.resumed_at is not None:
+            last = event.resumed_at
+            kept = [e for e in kept if isinstance(e, Log) or (e.step <= last and not isinstance(e, _ENDS))]
+        kept.append(event)
+    return Look(kept, found[-1][1] if found else 0, folder.status())
 
 
 def read_new(folder: RunFolder, offset: int) -> Look:
@@ -364,10 +374,11 @@ def read_new(folder: RunFolder, offset: int) -> Look:
         return _again(folder, status)
     if size == offset:
         return Look([], offset, status)
-    events, end = _read(folder, offset)
-    if any(event.get("type") == "run_started" and event.get("resumed_at") is not None for event in events):
+    found = list(_batches(folder, offset))
+    events = [event for batch, _ in found for event in batch]
+    if any(isinstance(event, RunStarted) and event.resumed_at is not None for event in events):
         return _again(folder, status)
-    return Look(_typed(events), end, status)
+    return Look(events, found[-1][1] if found else offset, status)
 
 
 def _again(folder: RunFolder, status: Status) -> Look:
@@ -375,16 +386,20 @@ def _again(folder: RunFolder, status: Status) -> Look:
     return Look(whole.events, whole.offset, status, restarted=True)
 
 
-def _read(folder: RunFolder, offset: int) -> tuple[list[dict[str, Any]], int]:
+def _batches(folder: RunFolder, offset: int) -> Iterator[tuple[list[Event], int]]:
+    """Yield the events of a piece of the log after the other, and where each piece ends; whole lines only.
+
+    Damaged lines and events of a newer version are left out. A long run's log is many megabytes: by pieces, a thread
+    that reads it lets others work, and steps become arrays before the next ones are read.
+    """
     path = folder.file(EVENTS)
     if not path.is_file():
-        return [], 0
+        return
     with path.open("rb") as file:
         file.seek(offset)
-        data = file.read()
-    end = data.rfind(b"\n") + 1  # a last line without its end is still being written
-    return json_lines(data[:end]), offset + end
-
-
-def _typed(events: list[dict[str, Any]]) -> list[Event]:
-    return [event for event in map(from_dict, events) if event is not None]
+        rest = b""
+        while data := file.read(_PIECE):
+            lines = (rest + data).split(b"\n")
+            rest = lines.pop()  # a last line without its end is still being written
+            offset += len(data)
+            yield [event for event in map(from_line, lines) if event is not None], offset - len(rest)

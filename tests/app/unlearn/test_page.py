@@ -241,9 +241,9 @@ def test_the_history_of_a_resumed_run_is_read_in_a_worker(page, opened, cut_off_
     work, readers, real = Stepped(), [], LiveRun.from_folder
     holding = opened.run_controller.start_work(RunFolder(cut_off_run.path.with_name("x")), "train", "", work)
 
-    def from_folder(folder, look=None):
+    def from_folder(folder):
         readers.append(threading.current_thread() is threading.main_thread())
-        return real(folder, look)
+        return real(folder)
 
     monkeypatch.setattr(LiveRun, "from_folder", from_folder)
     page.run_view.bar.restart.click()
