@@ -4,40 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFontMetrics, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.plots.canvas import Canvas
-from app.plots.export import Cell, table_of
+from app.plots.export import Figure, Table, Text, enlarge, fill_menu, table_of, whole_size
 from app.plots.items import HorizontalGrid, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
 from app.plots.scales import Y_PADDING, end_ahead
 from app.plots.series import Series, Values
 from app.services import format as fmt
+from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import Role, theme
 from app.services.tokens import MODELS, SeriesStyle
-from app.widgets.buttons import IconButton, TextButton
+from app.services.translation import tr
+from app.widgets.buttons import TextButton
 from app.widgets.labels import ElidedLabel, heading
-
-if TYPE_CHECKING:
-    from app.plots.group import DrawTurns
 
 _BELOW = -12.0  # where a value that has no logarithm stands
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",
           "unlearned": "Unlearned"}  # fmt: skip
 
 
-class ThemedPlot(QWidget):
+class ThemedPlot(Figure):
     """Title, axis title, canvas with its margin of labels, caption; knows numbers and names, not runs.
 
-    Changes are gathered and drawn once per turn of the event loop, and not at all while hidden; `flush` draws now.
+    The margin is the legend: a click on a name switches its curve off and on. The wheel and a rectangle drawn with the
+    mouse zoom, a double click shows everything again; so do +, − and 0. Changes are gathered and drawn once per turn of
+    the event loop, and not at all while hidden; `flush` draws now.
     """
 
     hovered_step = Signal(object)  # float, or None when the mouse left
@@ -69,8 +68,6 @@ class ThemedPlot(QWidget):
         self.log = (log, log)  # of the x and the y axis
         self.y_range = y_range  # None: what fits the values
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
-        self.provenance = ""  # run id and settings, written into exported files
-
         self.canvas = Canvas(log)
         self.item: pg.PlotItem = self.canvas.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
@@ -80,7 +77,7 @@ class ThemedPlot(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self.flush)
-        self.turns: DrawTurns | None = None  # where it waits for its turn with plots that change at the same time
+        self.ask_turn: Callable[[], None] | None = None  # where it waits for its turn with plots that change with it
         theme.changed.connect(self.restyle)
         self.restyle()
 
@@ -96,13 +93,13 @@ class ThemedPlot(QWidget):
 
     def set_y_title(self, text: str) -> None:
         """Change the title above the y axis."""
-        self._y_title.setText(text)
-        self._y_title.setVisible(bool(text))
+        self._y_title_text = text
+        self._show_y_title()
 
     def set_caption(self, text: str) -> None:
         self._caption_text = text
         self._caption.setText(text)
-        self._caption.setVisible(bool(text) or self._readout)
+        self._caption.setVisible(bool(text))
 
     def caption(self) -> str:
         return self._caption_text
@@ -147,7 +144,7 @@ class ThemedPlot(QWidget):
         """Empty all curves and phases; references stay."""
         for series in self._series.values():
             series.set([], [])
-        self.strip.set_phases(())
+        self.set_phases(())
         self._pinned.clear()
         self.set_follow(True)
         self.mark_dirty()
@@ -158,8 +155,9 @@ class ThemedPlot(QWidget):
         self.mark_dirty()
 
     def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show phases as a strip at the top edge."""
+        """Show phases as bands over the plot."""
         self.strip.set_phases(phases)
+        self.item.layout.setRowFixedHeight(0, self.strip.room)
 
     # ---- following
 
@@ -175,21 +173,22 @@ class ThemedPlot(QWidget):
         self._follow = follow
         self.follow_button.setVisible(not follow)
         if follow:
+            if self.y_range is not None:
+                self.view.setYRange(*self.y_range, padding=Y_PADDING)
+            else:
+                self.view.enableAutoRange(y=self._fits_itself)
             self.mark_dirty()
         self.follow_changed.emit(follow)
 
     # ---- crosshair
 
     def show_step(self, step: float | None) -> None:
-        """Draw the crosshair at a step and read the curves there; None takes it away."""
+        """Draw the crosshair at a step and read the curves there, in the place of the axis title; None: no more."""
         self._readout = step is not None
         self._crosshair.setVisible(step is not None)
-        if step is None:
-            self.set_caption(self._caption_text)
-            return
-        self._crosshair.setValue(step)
-        self._caption.setText(self.readout(step))
-        self._caption.setVisible(True)
+        if step is not None:
+            self._crosshair.setValue(step)
+        self._show_y_title()
 
     def readout(self, step: float) -> str:
         """The values at a step in words: "step 310 · Retain 93.1 · Forget 2.4"."""
@@ -206,8 +205,8 @@ class ThemedPlot(QWidget):
         self.dirty = True
         if not self.isVisible():
             return
-        if self.turns is not None:
-            self.turns.ask()
+        if self.ask_turn is not None:
+            self.ask_turn()
         elif not self._timer.isActive():
             self._timer.start()
 
@@ -224,6 +223,8 @@ class ThemedPlot(QWidget):
             self._follow_data()
         self._fit_values()
         self._update_labels()
+        if self._readout:
+            self._show_y_title()
         self._describe()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -235,44 +236,26 @@ class ThemedPlot(QWidget):
             self._hover(None)
         return False
 
-    def save_to(self, path: Path, scale: int = 2) -> None:
-        """Write the plot as .png, .svg or .csv; a file that cannot be written is said under the plot."""
-        from app.plots import export
-
-        written, said = export.save_and_say(self, path, scale)
-        self._caption.setText(said)
-        self._caption.show()
-        if written:
-            QTimer.singleShot(4000, self, self._restore_caption)
-
     @property
     def x_title(self) -> str:
         """What the x axis counts."""
         return self._x_title
 
-    def texts(self) -> list[tuple[str, Role, str, QRect]]:
-        """Texts around the canvas with role, token and place, for a picture of the plot."""
-        entries: list[tuple[str, Role, str, QWidget]] = [
+    def texts(self) -> list[Text]:
+        found: list[tuple[str, Role, str, QWidget]] = [
             (self._title.text(), "section", "text", self._title),
-            (self._y_title.text(), "caption", "text-2", self._y_title),
+            (self._y_title_text, "caption", "text-2", self._y_title),
             (self._caption_text, "caption", "text-2", self._caption),
         ]
-        return [
-            (text, role, token, QRect(widget.mapTo(self, QPoint(0, 0)), widget.size()))
-            for text, role, token, widget in entries
-            if text and not widget.isHidden()
-        ]
+        return [(text, role, token, self.place(widget)) for text, role, token, widget in found if text]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
-        """The parts that draw themselves in the theme's colours, each with its place."""
-        return [(widget, widget.mapTo(self, QPoint(0, 0))) for widget in (self.strip, self.canvas, self.margin)]
+        return [(self.canvas, self.canvas.mapTo(self, QPoint(0, 0)))]
 
     def picture_size(self) -> QSize:
-        """The size of a picture of the plot."""
-        return QSize(max(self.width(), theme.px(320)), max(self.height(), theme.px(200)))
+        return whole_size(self.width(), self.height())
 
-    def table(self) -> tuple[list[str], list[list[Cell]]]:
-        """The shown curves: a column of x, one for each curve, None where a curve has no point."""
+    def table(self) -> Table:
         return table_of(self._x_title.lower(), [(s.title, s.x, s.y) for s in self._shown()])
 
     # ---- for those who build on this one
@@ -320,12 +303,14 @@ class ThemedPlot(QWidget):
 
     def _update_labels(self) -> None:
         labels: list[MarginLabel] = []
-        for series in self._shown():
-            last = series.last()
+        for series in self._series.values():
+            last, style = series.last() if len(series) else None, series.style
             if last is not None:
+                text = f"{series.title} {self.value_format(last[1])}" if series.visible else series.title
+                tip = tr("Click to hide it") if series.visible else tr("Click to show it")
                 labels.append(MarginLabel(
-                    series.key, f"{series.title} {self.value_format(last[1])}", self.to_view(last[1]),
-                    series.style.token, series.style.symbol, series.style.filled, series.style.dash,
+                    series.key, text, self.to_view(last[1]), style.token, style.symbol, style.filled, style.dash,
+                    tip=f"{text} · {tip}", hidden=not series.visible,
                 ))  # fmt: skip
         for reference in self._references:
             style = MODELS[reference.model]
@@ -381,32 +366,25 @@ class ThemedPlot(QWidget):
         self.follow_button.setFixedHeight(theme.px(24))
         self.follow_button.hide()
         self._head.addWidget(self.follow_button)
-        self.menu_button = IconButton("more", f"{title}: enlarge, copy, save")
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._menu = QMenu(self)
-        self._menu.aboutToShow.connect(self._fill_menu)
-        self.menu_button.setMenu(self._menu)
+        self.menu_button = self.export_button()
         self._head.addWidget(self.menu_button)
         column.addLayout(self._head)
+        self._y_title_text = y_title
         self._y_title = ElidedLabel(y_title, "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._y_title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._y_title.setVisible(bool(y_title))
+        self._y_title.setFixedHeight(self._y_title.fontMetrics().height() + theme.px(2))  # also where it is empty
         column.addWidget(self._y_title)
-        self.strip = PhaseStrip(self.canvas)
-        self.margin = ValueMargin(self._to_pixel)
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        left = QVBoxLayout()
-        left.setSpacing(0)
-        left.addWidget(self.strip)
-        left.addWidget(self.canvas, 1)
-        row.addLayout(left, 1)
-        row.addWidget(self.margin)
-        column.addLayout(row, 1)
+        self.strip, self.margin = PhaseStrip(self.view), ValueMargin(self.view)
+        self.item.layout.removeItem(self.item.titleLabel)
+        self.item.titleLabel.hide()
+        self.item.layout.addItem(self.strip, 0, 1)
+        self.item.layout.addItem(self.margin, 2, 3, 2, 1)
+        column.addWidget(self.canvas, 1)
         self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._caption.hide()
         column.addWidget(self._caption)
+        column.addWidget(self.said_label())
         self.canvas.setAccessibleName(title)
         self._crosshair = pg.InfiniteLine(angle=90)
         self._crosshair.hide()
@@ -416,24 +394,24 @@ class ThemedPlot(QWidget):
         self.canvas.key_step.connect(self._key_step)
         self.canvas.menu_wanted.connect(self._menu.popup)
         self.margin.hovered.connect(self._reference_hovered)
-        self.margin.pinned.connect(self._reference_pinned)
+        self.margin.clicked.connect(self.toggle)
+        self.canvas.reset_wanted.connect(lambda: self.set_follow(True))
+        self.canvas.zoom_wanted.connect(self._zoom)
 
     def _set_up_axes(self, y_range: tuple[float, float] | None) -> None:
         self.left_axis, self.bottom_axis = self.canvas.axes
-        self.margin.foot, self.margin.foot_height = self._x_title.lower(), theme.px(20)
+        self.margin.foot = self._x_title.lower()
         self.grid = HorizontalGrid(self.left_axis, self.view)
         self.item.addItem(self.grid, ignoreBounds=True)
-        self.view.setMouseEnabled(x=True, y=False)
+        self.view.setMouseMode(pg.ViewBox.RectMode)
+        self._fits_itself = y_range is None
         self.view.enableAutoRange(x=False, y=y_range is None)
         self.view.setAutoVisible(y=y_range is None)
         if y_range is not None:
             self.view.setYRange(*y_range, padding=Y_PADDING)
-        else:
-            half = QFontMetrics(theme.font("caption")).height() // 2
-            self.item.layout.setContentsMargins(0, half, 0, 0)
+        half = QFontMetrics(theme.font("caption")).height() // 2
+        self.item.layout.setContentsMargins(0, 0 if y_range is not None else half, 0, 0)
         self.view.sigRangeChangedManually.connect(self._user_moved)
-        self.view.sigRangeChanged.connect(self._range_changed)
-        self.view.sigResized.connect(self._range_changed)
 
     def restyle(self) -> None:
         """Take on the theme's colours again."""
@@ -444,31 +422,51 @@ class ThemedPlot(QWidget):
         for key in list(self._lines):
             self.item.removeItem(self._lines.pop(key))
         self._update_lines()
-        self.grid.update()
-        self.strip.update()
-        self.margin.update()
+        self.view.rbScaleBox.setPen(theme.pen("accent"))
+        self.view.rbScaleBox.setBrush(theme.brush("accent", 0.12))
+        for part in (self.grid, self.strip, self.margin):
+            part.update()
 
     def _fill_menu(self) -> None:
-        from app.plots import export
-
         self._menu.clear()
+        curves = self._menu.addMenu(tr("Curves and lines"))  # what a click on their names does
+        for label in self.margin.labels():
+            action = curves.addAction(label.text)
+            action.setCheckable(True)
+            action.setChecked(label.key in self._pinned if label.reference else not label.hidden)
+            action.setData(label.key)
+            action.triggered.connect(self._label_chosen)
+        curves.setEnabled(bool(curves.actions()))
+        self._menu.addAction(tr("Show everything"), lambda: self.set_follow(True))
         self.add_menu_entries(self._menu)
-        export.fill_menu(self._menu, self)
+        self._menu.addSeparator()
+        icons.set_icon(self._menu.addAction(tr("Enlarge"), lambda: enlarge(self)), "enlarge", "text_2")
+        fill_menu(self._menu, self)
 
     # ---- what the user does
 
-    def _to_pixel(self, value: float) -> float:
-        point = self.view.mapViewToScene(QPointF(0.0, value))
-        return float(point.y()) + self.strip.height() * (not self.strip.isHidden())
+    def toggle(self, key: str) -> None:
+        """Switch a curve off or on; of a reference, the line across."""
+        if key in self._series:
+            self.set_series_visible(key, not self._series[key].visible)
+        else:
+            self._pinned ^= {key}
+            self._update_lines()
 
-    def _restore_caption(self) -> None:
-        self.set_caption(self._caption_text)
+    def _label_chosen(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.toggle(action.data())
+
+    def _zoom(self, factor: float) -> None:
+        self.view.scaleBy((factor, factor))
+        self.set_follow(False)
+
+    def _show_y_title(self) -> None:
+        self._y_title.setText(self.readout(self._crosshair.value()) if self._readout else self._y_title_text)
 
     def _user_moved(self, *_: object) -> None:
         self.set_follow(False)
-
-    def _range_changed(self, *_: object) -> None:
-        self.margin.update()
 
     def _mouse_moved(self, position: QPointF) -> None:
         if self.view.sceneBoundingRect().contains(position):
@@ -493,8 +491,4 @@ class ThemedPlot(QWidget):
 
     def _reference_hovered(self, key: str) -> None:
         self._hovered_reference = key
-        self._update_lines()
-
-    def _reference_pinned(self, key: str) -> None:
-        self._pinned ^= {key}
         self._update_lines()

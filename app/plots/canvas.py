@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import QElapsedTimer, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPaintEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from app.plots.items import ReadableAxis
 from app.services.theme import theme
+
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+_ZOOMS = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
 
 
 class Canvas(pg.PlotWidget):
     """Says which way the arrow keys go and where its menu is wanted."""
 
     key_step = Signal(int)
+    zoom_wanted = Signal(float)  # below 1: closer
+    reset_wanted = Signal()
     menu_wanted = Signal(object)
 
     def __init__(self, log: bool = False) -> None:
@@ -46,12 +51,18 @@ class Canvas(pg.PlotWidget):
         self.painted_ms = self._clock.nsecsElapsed() / 1e6
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
-        step = steps.get(Qt.Key(event.key()))
-        if step is None:
-            super().keyPressEvent(event)
+        key = Qt.Key(event.key())
+        if key in _STEPS:
+            self.key_step.emit(_STEPS[key])
+        elif key in _ZOOMS:
+            self.zoom_wanted.emit(_ZOOMS[key])
+        elif key == Qt.Key.Key_0:
+            self.reset_wanted.emit()
         else:
-            self.key_step.emit(step)
+            super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.reset_wanted.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.menu_wanted.emit(event.globalPos())

@@ -62,7 +62,7 @@ class HistoryPlot(ThemedPlot):
                     line.style, dash=OVERLAY_DASHES[number % len(OVERLAY_DASHES)], filled=False,
                     symbol=RUN_SYMBOLS[(number + 1) % len(RUN_SYMBOLS)],
                 )  # fmt: skip
-                title = tr("{curve}, run {number}", curve=line.title, number=number + 2)
+                title = tr("{curve} ({number})", curve=line.title, number=number + 2)
                 wanted[f"{line.key}/{number}"] = line._replace(style=style, title=title, thin=True)
         for key in [series.key for series in self.all_series() if series.key not in wanted]:
             self.remove_series(key)

@@ -8,7 +8,6 @@ import functools
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,23 +33,12 @@ from app.widgets.buttons import IconButton
 from app.widgets.labels import caption
 from core.version import VERSION
 
-if TYPE_CHECKING:
-    from app.plots.base import ThemedPlot
-
-    Exported: TypeAlias = "ThemedPlot | Figure"
-
 PNG_SCALES = (2, 4)
 FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)"}
 
 
-def fill_menu(menu: QMenu, plot: Exported) -> None:
+def fill_menu(menu: QMenu, plot: Figure) -> None:
     """Append the entries every plot has."""
-    from app.plots.base import ThemedPlot
-
-    if isinstance(plot, ThemedPlot):
-        enlarge_action = menu.addAction("Enlarge", lambda: enlarge(plot))
-        icons.set_icon(enlarge_action, "enlarge", "text_2")
-        menu.addSeparator()
     copy = menu.addAction("Copy image", lambda: copy_image(plot))
     icons.set_icon(copy, "copy", "text_2")
     for scale in PNG_SCALES:
@@ -60,7 +48,7 @@ def fill_menu(menu: QMenu, plot: Exported) -> None:
     menu.addAction("Save values as CSV…", lambda: _choose(plot, "csv"))
 
 
-def save(plot: Exported, path: Path, scale: int = 2) -> None:
+def save(plot: Figure, path: Path, scale: int = 2) -> None:
     """Write a plot as what the file's name ends with: .png, .svg or .csv."""
     kind = path.suffix.lower().lstrip(".")
     if kind == "csv":
@@ -74,7 +62,7 @@ def save(plot: Exported, path: Path, scale: int = 2) -> None:
         raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
 
 
-def save_and_say(plot: Exported, path: Path, scale: int = 2) -> tuple[bool, str]:
+def save_and_say(plot: Figure, path: Path, scale: int = 2) -> tuple[bool, str]:
     """Write a plot as `save` does; returns whether it was written, and what became of it in words."""
     try:
         save(plot, path, scale)
@@ -83,7 +71,7 @@ def save_and_say(plot: Exported, path: Path, scale: int = 2) -> tuple[bool, str]
     return True, f"Saved {path.name}"
 
 
-def as_image(plot: Exported, scale: int = 2) -> QImage:
+def as_image(plot: Figure, scale: int = 2) -> QImage:
     """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
     size = _size(plot)
     image = QImage(size * scale, QImage.Format.Format_RGB32)
@@ -98,12 +86,12 @@ def as_image(plot: Exported, scale: int = 2) -> QImage:
     return image
 
 
-def copy_image(plot: Exported) -> None:
+def copy_image(plot: Figure) -> None:
     """Put a picture of the plot on the clipboard."""
     QGuiApplication.clipboard().setImage(as_image(plot))
 
 
-def as_csv(plot: Exported) -> str:
+def as_csv(plot: Figure) -> str:
     """The numbers that are drawn as a table, with title and provenance as comments above it."""
     text = io.StringIO()
     for key, value in _metadata(plot).items():
@@ -115,7 +103,7 @@ def as_csv(plot: Exported) -> str:
     return text.getvalue()
 
 
-def enlarge(plot: ThemedPlot) -> None:
+def enlarge(plot: Figure) -> None:
     """Show the plot in a window of its own until that is closed."""
     EnlargedPlot(plot).show()
 
@@ -123,7 +111,7 @@ def enlarge(plot: ThemedPlot) -> None:
 class EnlargedPlot(QDialog):
     """Borrows a plot from its page and puts it back on closing."""
 
-    def __init__(self, plot: ThemedPlot) -> None:
+    def __init__(self, plot: Figure) -> None:
         super().__init__(plot.window())
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(plot.title)
@@ -157,7 +145,7 @@ def _replace(old: QWidget, new: QWidget) -> None:
         old.setParent(None)
 
 
-def _choose(plot: Exported, kind: str, scale: int = 2) -> None:
+def _choose(plot: Figure, kind: str, scale: int = 2) -> None:
     dialog = QFileDialog(plot.window(), f"Save {plot.title}")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -168,12 +156,12 @@ def _choose(plot: Exported, kind: str, scale: int = 2) -> None:
     dialog.open()
 
 
-def _size(plot: Exported) -> QSize:
+def _size(plot: Figure) -> QSize:
     pad = 2 * theme.px(t.L)
     return plot.picture_size() + QSize(pad, pad)
 
 
-def _paint(plot: Exported, painter: QPainter) -> None:
+def _paint(plot: Figure, painter: QPainter) -> None:
     # Texts are drawn here rather than by their labels, whose colours belong to the window's theme.
     origin = QPoint(theme.px(t.L), theme.px(t.L))
     for text, role, token, rect in plot.texts():
@@ -191,7 +179,7 @@ def _paint(plot: Exported, painter: QPainter) -> None:
         painter.restore()
 
 
-def _as_svg(plot: Exported) -> bytes:
+def _as_svg(plot: Figure) -> bytes:
     size = _size(plot)
     drawing = QBuffer()
     drawing.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -211,7 +199,7 @@ def _as_svg(plot: Exported) -> bytes:
 
 
 @contextlib.contextmanager
-def _light(plot: Exported) -> Iterator[None]:
+def _light(plot: Figure) -> Iterator[None]:
     plot.flush()
     with theme.borrow_light():
         plot.restyle()
@@ -219,7 +207,7 @@ def _light(plot: Exported) -> Iterator[None]:
     plot.restyle()
 
 
-def _metadata(plot: Exported) -> dict[str, str]:
+def _metadata(plot: Figure) -> dict[str, str]:
     metadata = {"Title": plot.title, "Software": f"Unlearn Studio {VERSION}"}
     if plot.caption():
         metadata["Caption"] = plot.caption()

@@ -71,7 +71,7 @@ class DrawTurns(QObject):
         self._timer.setInterval(TURN_MS)
         self._timer.timeout.connect(self._turn)
         for plot in self._plots:
-            plot.turns = self
+            plot.ask_turn = self.ask
 
     @property
     def period(self) -> int:

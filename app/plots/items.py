@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from pyqtgraph.graphicsItems.ScatterPlotItem import drawSymbol
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QPainter
 
 from app.services import format as fmt
 from app.services.theme import theme
@@ -17,6 +18,7 @@ from core.verify.numbers import MINUS
 
 MARGIN_WIDTH, MARGIN_MOST = 72, 144
 STRIP_HEIGHT = 4
+PHASES_MOST = 15  # of more, bands and names say nothing
 
 
 class HorizontalGrid(pg.GraphicsObject):
@@ -106,63 +108,53 @@ class Phase:
         return self.name.lower().startswith("forget")
 
 
-class PhaseStrip(QWidget):
-    """Four pixels over the plot; the name of a phase is its tool tip."""
+class PhaseStrip(pg.GraphicsWidget):
+    """Phases as bands with their names, over the plot; where there are too many to be told apart, none."""
 
-    def __init__(self, plot: pg.PlotWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._plot = plot
+    def __init__(self, view: pg.ViewBox) -> None:
+        super().__init__()
+        self._view = view
         self.phases: tuple[Phase, ...] = ()
-        self.setFixedHeight(theme.px(STRIP_HEIGHT))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        plot.getViewBox().sigRangeChanged.connect(self._range_changed)
+        self._metrics = QFontMetrics(theme.font("caption"))
+        self.set_phases(())
+        view.sigXRangeChanged.connect(self._changed)
 
     def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show these phases."""
+        """Show these phases; the strip takes no room without."""
         self.phases = tuple(phases)
-        self.setVisible(True)
+        shown = 0 < len(phases) <= PHASES_MOST
+        self.setVisible(shown)
+        self.room = theme.px(STRIP_HEIGHT) + self._metrics.height() if shown else 0
         self.update()
 
     def at(self, x: float) -> Phase | None:
         """The phase of a step."""
+        return next((p for p in self.phases if p.first <= x and (p.last is None or x < p.last)), None)
+
+    def hoverEvent(self, event: Any) -> None:
+        if not event.isExit():
+            low, high = self._view.viewRange()[0]
+            phase = self.at(low + event.pos().x() / max(self.rect().width(), 1.0) * (high - low))
+            self.setToolTip(phase.name if phase else "")
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        low, high = self._view.viewRange()[0]
+        width, bar = self.rect().width(), theme.px(STRIP_HEIGHT)
+        scale = width / ((high - low) or 1.0)
+        painter.setFont(theme.font("caption"))
         for phase in self.phases:
-            if phase.first <= x and (phase.last is None or x < phase.last):
-                return phase
-        return None
+            left = max((phase.first - low) * scale, 0.0)
+            right = width if phase.last is None else min((phase.last - low) * scale, width)
+            if right <= left:
+                continue
+            band = QRectF(left, 0, max(right - left - 1, 1), bar)
+            painter.fillRect(band, theme.color("text_2" if phase.strong else "line"))
+            name = self._metrics.elidedText(phase.name, Qt.TextElideMode.ElideRight, int(band.width()))
+            if len(name) > 2:  # more than a dot
+                painter.setPen(theme.color("text_2"))
+                painter.drawText(QPointF(left, bar + self._metrics.ascent()), name)
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            phase = self.at(self._to_data(event.pos().x()))
-            QToolTip.showText(event.globalPos(), phase.name if phase else "", self)
-            return True
-        return super().event(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if not self.phases:
-            return
-        painter = QPainter(self)
-        start, end = self._area()
-        low, high = self._plot.getViewBox().viewRange()[0]
-        scale = (end - start) / ((high - low) or 1.0)
-        strong, weak = theme.color("text_2"), theme.color("line")
-        height = self.height()
-        for phase in self.phases:
-            left = max(start + (phase.first - low) * scale, start)
-            right = end if phase.last is None else min(start + (phase.last - low) * scale, end)
-            if right > left:
-                painter.fillRect(QRectF(left, 0, max(right - left - 1, 1), height), strong if phase.strong else weak)
-        painter.end()
-
-    def _area(self) -> tuple[float, float]:
-        rect = self._plot.getViewBox().sceneBoundingRect()
-        return rect.left(), rect.right()
-
-    def _to_data(self, pixel: float) -> float:
-        left, right = self._area()
-        low, high = self._plot.getViewBox().viewRange()[0]
-        return low + (pixel - left) / ((right - left) or 1.0) * (high - low)
-
-    def _range_changed(self, *_: object) -> None:
+    def _changed(self, *_: object) -> None:
         self.update()
 
 
@@ -179,35 +171,35 @@ class MarginLabel:
     dash: tuple[int, ...] = ()
     reference: bool = False  # hovering or pinning it draws a line across
     tip: str = ""
+    hidden: bool = False  # of a curve that was switched off
 
 
-class ValueMargin(QWidget):
-    """Names at the ends of lines and references, pushed apart so that they never overlap."""
+class ValueMargin(pg.GraphicsWidget):
+    """The legend: names at the ends of lines and of references, pushed apart so that they never overlap."""
 
     hovered = Signal(str)  # key of the reference under the mouse, "" for none
-    pinned = Signal(str)  # a reference was clicked
+    clicked = Signal(str)  # key of the label
 
-    def __init__(self, to_pixel: Callable[[float], float], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._to_pixel = to_pixel
+    def __init__(self, view: pg.ViewBox) -> None:
+        super().__init__()
+        self._view = view
         self._labels: tuple[MarginLabel, ...] = ()
         self._hover = ""
         self.foot = ""  # title of the x axis, beside its ticks
-        self.foot_height = 0
-        self.setMouseTracking(True)
+        self._metrics = QFontMetrics(theme.font("caption"))
         self.setFixedWidth(theme.px(MARGIN_WIDTH))
+        view.sigRangeChanged.connect(self._changed)
+        view.sigResized.connect(self._changed)
 
     def set_labels(self, labels: Sequence[MarginLabel]) -> None:
-        """Show these labels; the margin widens for long ones, up to a limit."""
-        labels = tuple(labels)
-        if labels == self._labels:
-            self.update()
+        """Show these labels; the margin is as wide as they need, within bounds, and seldom becomes narrower."""
+        if tuple(labels) == self._labels:
             return
-        self._labels = labels
-        metrics = self._metrics()
-        widest = max((metrics.horizontalAdvance(label.text) for label in labels), default=0)
-        wanted = min(max(widest + theme.px(28), theme.px(MARGIN_WIDTH)), theme.px(MARGIN_MOST))
-        if wanted != self.width():
+        self._labels = tuple(labels)
+        room = theme.px(2 + 16 + 4)
+        widest = max((self._metrics.horizontalAdvance(label.text) for label in labels), default=0) + room
+        wanted = min(max(widest + theme.px(2), theme.px(MARGIN_WIDTH)), theme.px(MARGIN_MOST))
+        if wanted > self.minimumWidth() or wanted < self.minimumWidth() - theme.px(24):
             self.setFixedWidth(wanted)
         self.update()
 
@@ -216,77 +208,61 @@ class ValueMargin(QWidget):
         return self._labels
 
     def positions(self) -> list[tuple[MarginLabel, float]]:
-        """Each label with the y of its centre, top to bottom, none nearer to the next than a line's height."""
-        line = self._metrics().height()
-        placed = sorted(((label, self._to_pixel(label.value)) for label in self._labels), key=lambda pair: pair[1])
-        ys = spread([y for _, y in placed], line, line / 2, self.height() - self.foot_height - line / 2)
-        return [(label, y) for (label, _), y in zip(placed, ys, strict=True)]
+        """Each label with the pixel it is drawn at, from above."""
+        entries = sorted((self._pixel(label.value), number) for number, label in enumerate(self._labels))
+        half = self._metrics.height() / 2
+        high = max(self._view.height() - half, half)
+        ys = spread([y for y, _ in entries], self._metrics.height(), half, high)
+        return [(self._labels[number], y) for (_, number), y in zip(entries, ys, strict=True)]
 
-    def sizeHint(self) -> QSize:
-        return QSize(self.width(), theme.px(80))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._set_hover(self._at(event.position().y()))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._set_hover("")
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        key = self._at(event.position().y())
-        if key:
-            self.pinned.emit(key)
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            for label, y in self.positions():
-                if abs(event.pos().y() - y) <= self._metrics().height() / 2:
-                    QToolTip.showText(event.globalPos(), label.tip or label.text, self)
-                    return True
-            QToolTip.hideText()
-            return True
-        return super().event(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font("caption"))
-        metrics = painter.fontMetrics()
-        mark = theme.px(16)
-        for label, y in self.positions():
-            true_y = self._to_pixel(label.value)
-            x = float(theme.px(2))
-            if abs(true_y - y) > 2:  # pushed away: a thin line leads back to the value
-                painter.setPen(theme.pen("outline"))
-                painter.drawLine(QPointF(0, true_y), QPointF(x + 2, y))
-            if not label.reference:
-                painter.setPen(theme.pen(label.token, 2, label.dash))
-                painter.drawLine(QPointF(x + 2, y), QPointF(x + mark, y))
-            draw_symbol(painter, QPointF(x + mark / 2 + 1, y), label.symbol, label.token, label.filled)
-            painter.setPen(theme.color("text"))
-            left = x + mark + theme.px(4)
-            room = int(self.width() - left)
-            text = shortened(label.text, room, metrics)
-            painter.drawText(QPointF(left, y + metrics.ascent() / 2 - 1), text)
-        if self.foot:
-            painter.setPen(theme.color("text_2"))
-            painter.drawText(QPointF(theme.px(2), self.height() - metrics.descent() - 1), self.foot)
-        painter.end()
-
-    def _metrics(self) -> QFontMetrics:
-        return QFontMetrics(theme.font("caption"))
-
-    def _at(self, y: float) -> str:
-        half = self._metrics().height() / 2
-        for label, at in self.positions():
-            if label.reference and abs(y - at) <= half:
-                return label.key
-        return ""
-
-    def _set_hover(self, key: str) -> None:
+    def hoverEvent(self, event: Any) -> None:
+        label = None if event.isExit() else self._at(event.pos().y())
+        self.setToolTip("" if label is None else label.tip or label.text)
+        self.setCursor(Qt.CursorShape.PointingHandCursor if label else Qt.CursorShape.ArrowCursor)
+        key = label.key if label is not None and label.reference else ""
         if key != self._hover:
             self._hover = key
-            self.setCursor(Qt.CursorShape.PointingHandCursor if key else Qt.CursorShape.ArrowCursor)
             self.hovered.emit(key)
+
+    def mouseClickEvent(self, event: Any) -> None:
+        label = self._at(event.pos().y())
+        if label is not None and event.button() == Qt.MouseButton.LeftButton:
+            event.accept()
+            self.clicked.emit(label.key)
+
+    def paint(self, painter: QPainter, *_: object) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(theme.font("caption"))
+        mark, x = theme.px(16), float(theme.px(2))
+        left = x + mark + theme.px(4)
+        for label, y in self.positions():
+            true_y = self._pixel(label.value)
+            if abs(true_y - y) > 2 and not label.hidden:  # pushed away: a thin line leads back to the value
+                painter.setPen(theme.pen("outline"))
+                painter.drawLine(QPointF(0, true_y), QPointF(x + 2, y))
+            token = "disabled" if label.hidden else label.token
+            if not label.reference:
+                painter.setPen(theme.pen(token, 2, label.dash))
+                painter.drawLine(QPointF(x + 2, y), QPointF(x + mark, y))
+            draw_symbol(painter, QPointF(x + mark / 2 + 1, y), label.symbol, token, label.filled and not label.hidden)
+            painter.setPen(theme.color("text_3" if label.hidden else "text"))
+            text = shortened(label.text, int(self.width() - left), self._metrics)
+            painter.drawText(QPointF(left, y + self._metrics.ascent() / 2 - 1), text)
+        if self.foot:
+            painter.setPen(theme.color("text_2"))
+            painter.drawText(QPointF(x, self.rect().height() - self._metrics.descent() - 1), self.foot)
+
+    def _pixel(self, value: float) -> float:
+        low, high = self._view.viewRange()[1]
+        height = float(self._view.height())
+        return float(min(max(height * (high - value) / ((high - low) or 1.0), -1e4), 1e4))
+
+    def _at(self, y: float) -> MarginLabel | None:
+        half = self._metrics.height() / 2
+        return next((label for label, at in self.positions() if abs(y - at) <= half), None)
+
+    def _changed(self, *_: object) -> None:
+        self.update()
 
 
 def shortened(text: str, room: int, metrics: QFontMetrics) -> str:
@@ -313,25 +289,9 @@ def spread(ys: Sequence[float], gap: float, low: float, high: float) -> list[flo
 
 
 def draw_symbol(painter: QPainter, at: QPointF, symbol: str, token: str, filled: bool, size: float = 7.0) -> None:
-    """Draw a marker as pyqtgraph names them, centred at `at`."""
-    half = theme.px(size) / 2
-    painter.setPen(theme.pen(token, 1.5))
-    painter.setBrush(theme.brush(token if filled else "surface"))
-    x, y = at.x(), at.y()
-    if symbol == "o":
-        painter.drawEllipse(at, half, half)
-    elif symbol == "s":
-        painter.drawRect(QRectF(x - half, y - half, 2 * half, 2 * half))
-    elif symbol == "d":
-        painter.drawPolygon(QPolygonF([QPointF(x, y - half * 1.3), QPointF(x + half, y), QPointF(x, y + half * 1.3),
-                                       QPointF(x - half, y)]))  # fmt: skip
-    elif symbol == "t1":
-        painter.drawPolygon(QPolygonF([QPointF(x, y - half), QPointF(x + half, y + half), QPointF(x - half, y + half)]))
-    elif symbol in ("x", "+", "star"):
-        lines = {
-            "x": ((-1, -1, 1, 1), (-1, 1, 1, -1)),
-            "+": ((-1, 0, 1, 0), (0, -1, 0, 1)),
-            "star": ((-1, -1, 1, 1), (-1, 1, 1, -1), (-1, 0, 1, 0), (0, -1, 0, 1)),
-        }[symbol]
-        for x1, y1, x2, y2 in lines:
-            painter.drawLine(QPointF(x + x1 * half, y + y1 * half), QPointF(x + x2 * half, y + y2 * half))
+    """Draw one of pyqtgraph's markers, centred at `at`."""
+    scale = theme.px(size) * (1.2 if symbol == "d" else 1.0)
+    painter.save()
+    painter.translate(at)
+    drawSymbol(painter, symbol, scale, theme.pen(token, 1.5), theme.brush(token if filled else "surface"))
+    painter.restore()

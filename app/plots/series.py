@@ -113,14 +113,15 @@ class Series:
         """Give the item the pen of the current theme and number of points."""
         limit = JAGGED_THICK_BELOW if self.jagged else THICK_BELOW
         thick = len(self) < limit and not self.thin
-        key = (theme.current.name, thick)
+        dash = () if self.jagged and not thick and not self.smooth else self.style.dash  # it would become dust
+        key = (theme.current.name, thick, dash)
         if key == self._pen_key:
             return
         self._pen_key = key
-        self.item.setPen(theme.pen(self.style.token, 2 if thick else 1, self.style.dash))
+        self.item.setPen(theme.pen(self.style.token, 2 if thick else 1, dash))
         self.item.opts["antialias"] = thick
         self.item.curve.opts["antialias"] = thick
-        segmented = thick and self.jagged and not self.style.dash  # a dash would begin anew in each segment
+        segmented = thick and self.jagged and not dash  # a dash would begin anew in each segment
         self.item.curve.setSegmentedLineMode("on" if segmented else "auto")
         self.dot.setSymbol(self.style.symbol)
         self.dot.setPen(theme.pen(self.style.token, 1.5))

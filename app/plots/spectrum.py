@@ -157,7 +157,7 @@ class SpectrumPlot(ThemedPlot):
             found = newest_until(history.spectra, until)
             for key in ("retain", "forget") if found is not None else ():
                 style = dataclasses.replace(SETS[key], dash=OVERLAY_DASHES[number % len(OVERLAY_DASHES)], filled=False)
-                title = tr("{curve}, run {number}", curve=style.title, number=number + 2)
+                title = tr("{curve} ({number})", curve=style.title, number=number + 2)
                 series = self.add_series(f"{key}/{number}", style, title, thin=True)
                 series.show_dot = False
                 values = _positive(getattr(found, key))

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetrics, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QWidget
 
 from app.plots import export
 from app.plots.alignment import AlignmentPlot, HistogramPlot, describe_alignment
@@ -111,7 +111,7 @@ class TestAccuracy:
     def test_a_pinned_reference_keeps_its_line(self, accuracy):
         accuracy.set_references([Reference("retrained", 50.0, "forget")])
         accuracy.flush()
-        accuracy.margin.pinned.emit("retrained/forget")
+        accuracy.margin.clicked.emit("retrained/forget")
         accuracy.margin.hovered.emit("")
         assert "retrained/forget" in accuracy._lines
 
@@ -199,6 +199,56 @@ class TestFollowing:
         assert group is not None
 
 
+class TestZoom:
+    def test_keys_and_a_double_click_zoom_both_axes_and_back(self, accuracy):
+        whole = accuracy.view.viewRange()
+        QTest.keyClick(accuracy.canvas, Qt.Key.Key_Plus)
+        near = accuracy.view.viewRange()
+        assert all(after[1] - after[0] < before[1] - before[0] for before, after in zip(whole, near, strict=True))
+        assert not accuracy.follow
+        QTest.mouseDClick(accuracy.canvas.viewport(), Qt.MouseButton.LeftButton)
+        accuracy.flush()
+        assert accuracy.follow and np.allclose(accuracy.view.viewRange(), whole)
+        QTest.keyClick(accuracy.canvas, Qt.Key.Key_Minus)
+        QTest.keyClick(accuracy.canvas, Qt.Key.Key_0)
+        accuracy.flush()
+        assert accuracy.follow and np.allclose(accuracy.view.viewRange(), whole)
+
+    def test_the_mouse_may_zoom_both_axes(self, accuracy):
+        assert accuracy.view.mouseEnabled() == [True, True] and accuracy.view.state["mouseMode"] == 1
+
+
+class TestLegend:
+    def test_a_click_on_a_name_hides_its_curve_and_shows_it_again(self, accuracy):
+        accuracy.margin.clicked.emit("forget")
+        accuracy.flush()
+        series = accuracy.series("forget")
+        assert not series.item.isVisible() and not series.dot.isVisible()
+        labels = {label.key: label for label in accuracy.margin.labels()}
+        assert labels["forget"].hidden and labels["forget"].text == "Forget" and not labels["retain"].hidden
+        measure(accuracy, (100, 0.9, 0.3))
+        accuracy.flush()
+        assert not series.item.isVisible() and "Forget" not in accuracy.readout(100)
+        accuracy._fill_menu()  # the way for the keyboard
+        entries = {action.text(): action for action in accuracy._menu.actions()[0].menu().actions()}
+        entries["Forget"].trigger()
+        accuracy.flush()
+        assert series.item.isVisible() and accuracy.margin.labels()[1].text == "Forget 30.0"
+
+    def test_the_mouse_finds_the_name_it_is_on(self, accuracy):
+        accuracy.grab()
+        (label, y), *_ = accuracy.margin.positions()
+        place = accuracy.canvas.mapFromScene(accuracy.margin.mapToScene(QPointF(10, y)))
+        QTest.mouseClick(accuracy.canvas.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert not accuracy.series(label.key).visible
+
+    def test_hovering_changes_no_layout(self, accuracy):
+        before = accuracy.canvas.geometry()
+        accuracy.show_step(50.0)
+        QApplication.processEvents()
+        assert accuracy.canvas.geometry() == before
+
+
 class TestCrosshair:
     def test_hovering_shows_the_same_step_in_all_plots(self, qtbot, accuracy):
         other = LossPlot()
@@ -210,10 +260,10 @@ class TestCrosshair:
         with qtbot.waitSignal(group.hovered_step) as hovered:
             accuracy.hovered_step.emit(50.0)
         assert hovered.args == [50.0]
-        assert accuracy._caption.text() == "step 50 · Retain 95.0 · Forget 65.0"
-        assert other._caption.text() == "step 50 · Forget 2.000"
+        assert accuracy._y_title.text() == "step 50 · Retain 95.0 · Forget 65.0"
+        assert other._y_title.text() == "step 50 · Forget 2.000"
         group.show_step(None)
-        assert not accuracy._crosshair.isVisible()
+        assert not accuracy._crosshair.isVisible() and accuracy._y_title.text() == "Accuracy on unseen images, %"
 
     def test_arrow_keys_move_it(self, qtbot, accuracy):
         with qtbot.waitSignal(accuracy.hovered_step) as hovered:
@@ -265,9 +315,15 @@ class TestPhases:
     def test_it_is_drawn_over_the_plot(self, accuracy):
         accuracy.set_phases([Phase("Forget", 0, 90)])
         accuracy.flush()
-        image = accuracy.strip.grab().toImage()
-        middle = image.pixelColor(image.width() // 2, 1).name().upper()
+        image, strip = accuracy.canvas.grab().toImage(), accuracy.strip.sceneBoundingRect()
+        middle = image.pixelColor(QPoint(int(strip.center().x()), int(strip.top()) + 1)).name().upper()
         assert middle == LIGHT.text_2
+
+    def test_so_many_that_nothing_can_be_told_apart_are_not_drawn(self, accuracy):
+        accuracy.set_phases([Phase("Forget", n, n + 1) for n in range(15)])
+        assert accuracy.strip.isVisible() and accuracy.strip.room
+        accuracy.set_phases([Phase("Forget", n, n + 1) for n in range(16)])
+        assert not accuracy.strip.isVisible() and not accuracy.strip.room
 
 
 class TestAlignment:
@@ -566,11 +622,11 @@ class TestExport:
     @pytest.mark.parametrize("name", ["a.csv", "a.svg", "a.png"])
     def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path, name):
         accuracy.save_to(tmp_path / "missing" / name)
-        assert accuracy._caption.text().startswith("Not saved:")
+        assert accuracy.said_label().text().startswith("Not saved:")
 
     def test_an_ending_of_the_users_own_is_said_under_the_plot(self, accuracy, tmp_path):
         accuracy.save_to(tmp_path / "a.pdf")
-        assert accuracy._caption.text() == "Not saved: a plot is saved as .png, .svg or .csv, not '.pdf'"
+        assert accuracy.said_label().text() == "Not saved: a plot is saved as .png, .svg or .csv, not '.pdf'"
 
     def test_enlarging_borrows_the_plot_and_puts_it_back(self, qtbot):
         page, plot = QWidget(), AccuracyPlot()

@@ -131,7 +131,7 @@ def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(sh
         plot.flush()
     assert plots.recorded_steps[-1] == 200 and 30 in plots.recorded_steps
     series = plots.accuracy.series("forget/0")
-    assert series.title == "Forget, run 2"
+    assert series.title == "Forget (2)"
     assert series.style.dash and series.x.tolist() == [float(n) for n in range(0, 201, 20)]
     assert len(plots.losses.series("term/alignment/0")) == 200
     assert plots.alignment.at_k.series("unlearned/0").last() == (200.0, 0.9)
