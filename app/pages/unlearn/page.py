@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
-from app.pages.unlearn.run_presenter import RunPresenter
+from app.pages.unlearn.run_presenter import RunPresenter, SecondRun
 from app.pages.unlearn.run_view import RunView
-from app.pages.unlearn.second_run import SecondRun
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words

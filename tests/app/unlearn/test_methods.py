@@ -10,8 +10,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.pages.unlearn.method_card import wrapped
-from app.pages.unlearn.method_list import MethodList
+from app.pages.unlearn.methods import MethodList, wrapped
 from app.services import run_words as words
 from app.services.theme import theme
 from core.methods import METHODS

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from app.pages.unlearn.run_presenter import NONE, SecondRun
 from app.pages.unlearn.run_view import RunView
-from app.pages.unlearn.second_run import NONE, SecondRun
 from app.plots.curves import LossPlot
 from app.workers.live_run import LiveRun
 from app.workers.run_history import RunHistory

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from app.pages.unlearn.run_bar import RunBar
-from app.pages.unlearn.run_view import RunView
+from app.pages.unlearn.run_view import RunBar, RunView
 from app.services.reference_markers import Marker
 from app.workers.live_run import LiveRun
 from core.events import State
@@ -187,7 +186,7 @@ def test_opening_a_long_run_takes_the_window_no_time(view, run, script):
 
 
 def test_a_run_can_be_played_again(view, run, script, qtbot, monkeypatch):
-    monkeypatch.setattr("app.pages.unlearn.time_slider.REPLAY_MS", 300)
+    monkeypatch.setattr("app.pages.unlearn.run_view.REPLAY_MS", 300)
     run.apply(script.whole())
     view.plots.show_run(run)
     view.update_slider(run.steps)
