@@ -93,6 +93,7 @@ def copy_image(plot: Figure) -> None:
 
 def as_csv(plot: Figure) -> str:
     """The numbers that are drawn as a table, with title and provenance as comments above it."""
+    plot.flush()
     text = io.StringIO()
     for key, value in _metadata(plot).items():
         text.write(f"# {key}: {value}\n")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from app.plots.base import ThemedPlot
 from app.plots.items import Phase
+
+if TYPE_CHECKING:
+    from app.plots.feature_map import FeatureMapPlot
 
 TURN_MS = 40  # four plots come round six times a second
 SLOWEST_MS = 400
@@ -61,7 +65,7 @@ class StepGroup(QObject):
 class DrawTurns(QObject):
     """Draws one changed plot a tick. Drawing takes at most half the time between ticks, or they become rarer."""
 
-    def __init__(self, plots: Iterable[ThemedPlot], parent: QObject | None = None) -> None:
+    def __init__(self, plots: Iterable[ThemedPlot | FeatureMapPlot], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._plots = list(plots)
         self._next = 0
@@ -92,7 +96,7 @@ class DrawTurns(QObject):
                 return
         self._timer.stop()
 
-    def _draw(self, plot: ThemedPlot) -> None:
+    def _draw(self, plot: ThemedPlot | FeatureMapPlot) -> None:
         self._clock.start()
         plot.flush()
         # What is painted for it comes later in the turn, and is as long as it was before.

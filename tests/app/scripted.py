@@ -8,12 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.engine.control import Control
 from core.events import (
     AlignmentMeasured,
     CheckpointSaved,
     Evaluation,
     Event,
+    FeatureMap,
+    FeaturesMoved,
     Log,
     PhaseChanged,
     Progress,
@@ -24,6 +28,7 @@ from core.events import (
     SpectrumMeasured,
     State,
     StepMetrics,
+    pack_points,
 )
 from core.files import dumps
 from core.job import DataPart, ForgetPart, Job, ModelPart
@@ -94,6 +99,17 @@ class Script:
         forget = [v / (step + 1) for v in values]
         return SpectrumMeasured(**self.common(step), scope=scope, retain=values, forget=forget, retain_rank=3.0,
                                 forget_rank=1.5, forget_norm=1.0, retain_norm=1.0)  # fmt: skip
+
+    def mapped(self, step: int) -> list[Event]:
+        """What a feature map is told: six points at the start, of which the last two, to be forgotten, move up."""
+        points = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [4, 0], [5, 0]], float)
+        moved = points + np.array([[0, 0]] * 4 + [[0, step / 10]] * 2)
+        laid = FeatureMap(**self.common(0), counts={"retain_test": 4, "forget_test": 2}, ids=list(range(6)),
+                          labels=["a", "a", "b", "b", "c", "c"], channels=16, centre="", axes="", radius=1.0,
+                          points=pack_points(points), share=0.5)  # fmt: skip
+        energy = [0.25, 0.25, *[0.0] * 7, *[step / 1000] * 2]
+        now = FeaturesMoved(**self.common(step), points=pack_points(moved), share=0.4, forget_energy=energy)
+        return [now] if step else [laid, now]
 
     def measured(self, step: int, forget: float = 0.5, scope: str = "subset") -> list[Event]:
         found = [self.evaluation(step, forget=forget, scope=scope), self.spectrum(step, scope)]

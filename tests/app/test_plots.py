@@ -21,7 +21,7 @@ from app.plots.curves import AccuracyPlot, LossPlot
 from app.plots.group import StepGroup
 from app.plots.items import Phase, Reference, log_label, shortened, spread, tick_label
 from app.plots.series import THICK_BELOW, moving_mean
-from app.plots.spectrum import EARLIER, SpectrumPlot
+from app.plots.spectrum import SpectrumPlot
 from app.services.theme import theme
 from app.services.tokens import DARK, LIGHT, MODELS, SETS
 from app.workers.run_history import RunHistory
@@ -402,41 +402,45 @@ def spectra(values) -> RunHistory:
 
 class TestSpectrum:
     @pytest.fixture
-    def plot(self, qtbot):
+    def history(self):
+        return spectra((step, [10.0, 1.0, 0.1], [5.0 / (step + 1), 0.5, 0.0]) for step in range(0, 200, 10))
+
+    @pytest.fixture
+    def plot(self, qtbot, history):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_history(spectra((step, [10.0, 1.0, 0.1], [5.0 / (step + 1), 0.5, 0.0]) for step in range(0, 200, 10)),
-                          "class")  # fmt: skip
+        plot.show_history(history, None, ratio=False)
         plot.flush()
         return plot
 
-    def test_the_newest_is_bright_and_eight_earlier_are_faded(self, plot):
-        assert plot.shown().step == 190
-        drawn = [pair for pair in plot._earlier if pair[0].xData is not None and len(pair[0].xData)]
-        assert len(drawn) == EARLIER
-        alphas = [pair[0].opts["pen"].color().alphaF() for pair in drawn]
-        assert alphas == sorted(alphas)
-        assert max(alphas) < 0.5
+    def test_the_newest_stands_over_the_start(self, plot):
+        assert plot.series("forget").y[0] == pytest.approx(5.0 / 191)
+        assert plot.series("forget/start").y[0] == 5.0
+        assert plot.series("forget/start").style.dash and not plot.series("forget").style.dash
+        assert plot.caption() == "step 190 · effective rank: Retain 3.0 → 3.0, Forget 1.5 → 1.5"
 
-    def test_the_slider_goes_back(self, plot):
-        plot.set_history_position(55)
+    def test_a_ratio_shows_what_changed_and_nothing_beside_it(self, plot, history):
+        plot.show_history(history, 50, ratio=True)
         plot.flush()
-        assert plot.shown().step == 50
+        assert plot.title == "Eigenvalues, ratio to the start"
+        assert plot.series("forget").y[:2].tolist() == pytest.approx([1 / 51, 1.0])
+        assert plot.series("retain").y.tolist() == [1.0, 1.0, 1.0]
+        assert not len(plot.series("forget/start"))
+
+    def test_the_slider_goes_back(self, plot, history):
+        plot.show_history(history, 55, ratio=False)
+        plot.flush()
         assert plot.series("forget").y[0] == pytest.approx(5.0 / 51)
         assert "step 50" in plot.caption()
-        plot.set_history_position(None)
+        plot.show_history(history, -1, ratio=False)  # before the first one the first is shown
         plot.flush()
-        assert plot.shown().step == 190
-
-    def test_before_the_first_one_the_first_is_shown(self, plot):
-        plot.set_history_position(-1)
-        assert plot.shown().step == 0
+        assert plot.series("forget").y[0] == 5.0
 
     def test_zero_has_no_logarithm_and_becomes_a_gap(self, plot):
         assert np.isnan(plot.series("forget").y[2])
 
-    def test_ranks_are_in_the_caption(self, plot):
-        assert "effective rank: retain 3.0, forget 1.5" in plot.caption()
+    def test_drawing_asks_for_no_further_drawing(self, plot):
+        assert not plot.dirty and not plot._timer.isActive()
 
     @pytest.mark.parametrize(
         "exponent, text", [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷")]
@@ -445,8 +449,9 @@ class TestSpectrum:
         assert log_label(exponent) == text
 
     def test_another_run_leaves_nothing_of_the_one_before(self, plot):
-        plot.show_history(RunHistory(), "class")
-        assert plot.shown() is None
+        plot.show_history(RunHistory(), None, ratio=False)
+        plot.flush()
+        assert not any(len(series) for series in plot.all_series()) and plot.caption() == ""
 
 
 @pytest.mark.parametrize(
@@ -607,13 +612,12 @@ class TestExport:
         assert sum(float(row[2]) for row in rows[1:]) == pytest.approx(100)
         assert [float(row[3]) for row in rows[1:] if float(row[0]) <= 1.0 < float(row[1])] == [100]
 
-    def test_csv_of_spectra_holds_the_earlier_ones_too(self, qtbot):
+    def test_csv_of_spectra_holds_the_start_too(self, qtbot):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_history(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), "class")
+        plot.show_history(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), None, ratio=False)
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
-        assert rows[0] == 'index,"Retain, step 0","Forget, step 0","Retain, step 10","Forget, step 10"'
-        assert rows[1:] == ["1,4,2,14,2", "2,1,0.5,1,0.5"]
+        assert rows == ['index,Retain,Forget,"Retain, start","Forget, start"', "1,14,2,4,2", "2,1,0.5,1,0.5"]
 
     def test_another_ending_is_refused(self, accuracy, tmp_path):
         with pytest.raises(ValueError, match=r"not '\.bmp'"):

@@ -1,4 +1,4 @@
-"""The 2 × 2 of plots of one run: accuracy, eigenspectra, alignment or losses, loss terms; other runs over them."""
+"""The 2 × 2 of plots of one run: accuracy, features, alignment or losses, loss terms; other runs over them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.plots.alignment import AlignmentPlot
 from app.plots.curves import AccuracyPlot, LossPlot
+from app.plots.feature_map import FeaturesPanel
 from app.plots.group import DrawTurns, StepGroup
 from app.plots.items import Phase
-from app.plots.spectrum import SpectrumPlot
 from app.services import tokens as t
 from app.services.run_words import phase_of
 from app.services.theme import theme
@@ -31,18 +31,18 @@ class RunPlots(QWidget):
         super().__init__(parent)
         self.accuracy = AccuracyPlot()
         self.alignment = AlignmentPlot()
-        self.spectra = SpectrumPlot()
+        self.features = FeaturesPanel()
         self.losses = LossPlot()
         self._by_step = (self.accuracy, self.alignment.at_k, self.losses)
         self.group = StepGroup(self._by_step, self)
         self.group.hovered_step.connect(self._hovered)
-        self._all = (self.accuracy, self.spectra, *self.alignment.views(), self.losses)
+        self._all = (self.accuracy, *self.features.views(), *self.alignment.views(), self.losses)
         self._turns = DrawTurns(self._all, self)
         self._cards: dict[QWidget, Card] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(theme.px(t.M))
-        for number, plot in enumerate((self.accuracy, self.spectra, self.alignment, self.losses)):
+        for number, plot in enumerate((self.accuracy, self.features, self.alignment, self.losses)):
             self._cards[plot] = card = Card(padding=t.M)
             card.body.addWidget(plot, 1)
             self._grid.addWidget(card, number // 2, number % 2)
@@ -71,7 +71,7 @@ class RunPlots(QWidget):
         for plot in self._all:
             plot.provenance = about
             plot.clear()
-        self._cards[self.spectra].setVisible(self._mode != "none")  # a training that leaves nothing out has neither
+        self._cards[self.features].setVisible(self._mode != "none")  # a training that leaves nothing out has neither
         self._cards[self.alignment].setVisible(self._mode != "none")
         self._show_histories()
         self._show_phases()
@@ -81,6 +81,7 @@ class RunPlots(QWidget):
         """The history has gained these; drawn where the newest is shown."""
         for plot in self._all:
             plot.mark_dirty()
+        self.features.add(events)
         if any(isinstance(e, Evaluation | AlignmentMeasured) for e in events):
             self.alignment.show_until(self._until)
         if any(isinstance(e, Evaluation | AlignmentMeasured) and e.scope == "full" for e in events):
@@ -126,14 +127,14 @@ class RunPlots(QWidget):
     # ---- parts
 
     def _show_histories(self) -> None:
-        for plot in (self.accuracy, self.alignment, self.spectra, self.losses):
+        for plot in (self.accuracy, self.alignment, self.features, self.losses):
             plot.show_history(self.history, self._mode, self._overlaid)
         self._show_moment()
 
     def _show_moment(self) -> None:
         """Show what belongs to one step and not to the whole line."""
         step = None if self._until is None else float(self._until)
-        self.spectra.set_history_position(step)
+        self.features.show_until(self._until)
         self.alignment.show_until(self._until)
         self.group.set_cut(step)
         self.group.show_step(step)

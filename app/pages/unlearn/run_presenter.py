@@ -15,23 +15,27 @@ from app.services import format as fmt
 from app.services import run_words as words
 from app.services.commands import ask_discard, resume
 from app.services.notifications import Notification
+from app.services.translation import tr
 from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
 from app.workers.run_follower import RunFollower
 from core.errors import AppError
-from core.events import Event, Log, State
+from core.events import Event, FeatureMap, Log, State
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from app.context import AppContext
+    from app.plots.map_picture import Film
     from app.services.reference_markers import Marker
     from app.workers.run_controller import RunController
     from core.job import Job
+    from core.session.bench import Bench
+    from core.session.feature_maps import Clouds
 
 OUT_OF_MEMORY = "Out of memory"
-_MARKERS = "run markers"
+_MARKERS, _CLOUDS, _FILM = "run markers", "run clouds", "run film"
 
 
 class RunPresenter(QObject):
@@ -55,6 +59,7 @@ class RunPresenter(QObject):
         self._follower.renewed.connect(self._renewed)
         self._follower.changed.connect(self._changed)
         self._follower.ended.connect(self._ended)
+        view.plots.features.map.film_wanted.connect(self._write_film)
 
     @property
     def run(self) -> LiveRun | None:
@@ -75,7 +80,7 @@ class RunPresenter(QObject):
         self._view.update_slider(run.steps)
         self._show_state(run)
         self._follower.follow(run)
-        self._ask_markers(run)
+        self._ask_references(run)
 
     def forget_run(self) -> None:
         """Let go of the run in view."""
@@ -99,11 +104,14 @@ class RunPresenter(QObject):
         self._view.update_slider(run.steps)
         if any(isinstance(event, Log) for event in events):
             self._show_banners(run)
+        if any(isinstance(event, FeatureMap) for event in events):
+            self._ask_clouds(run)
 
     def _renewed(self, run: LiveRun) -> None:
         if run is self._run:
             self._view.plots.show_run(run)
             self._view.update_slider(run.steps)
+            self._ask_references(run)
 
     def _changed(self, run: LiveRun) -> None:
         if run is self._run:
@@ -118,6 +126,8 @@ class RunPresenter(QObject):
             self._context.jobs.submit(learn, run.planned, run.finished.seconds)
         if run is self._run:
             self._show_state(run)
+        elif run.kind == "check" and self._run is not None:
+            self._ask_references(self._run)  # it may have trained some
 
     def _show_state(self, run: LiveRun) -> None:
         if not run.active and run.state is not State.QUEUED:
@@ -196,18 +206,44 @@ class RunPresenter(QObject):
 
     # ---- references
 
-    def _ask_markers(self, run: LiveRun) -> None:
+    def _ask_references(self, run: LiveRun) -> None:
+        """Ask what is known of other models: markers beside the curves, and retrained models on the map."""
         self._context.jobs.cancel(_MARKERS)  # those of the run before
+        self._ask_clouds(run)
         if run.job is None or run.job.forget.mode == "none":
             return
         handle = self._context.jobs.submit(_markers, run.job, self._context.runs_folder(), key=_MARKERS)
         handle.done.connect(self._view.plots.set_markers)
+
+    def _ask_clouds(self, run: LiveRun) -> None:
+        self._context.jobs.cancel(_CLOUDS)
+        laid = run.history.feature_map
+        if run.job is not None and isinstance(laid, FeatureMap):
+            bench = run.inputs[0] if run.inputs is not None else self._context.project.bench
+            handle = self._context.jobs.submit(_clouds, run.job, laid, bench, key=_CLOUDS)
+            handle.done.connect(self._view.plots.features.map.set_clouds)
+
+    def _write_film(self, film: Film, path: Path) -> None:
+        """Have a worker write a feature map as a GIF, and say how far it is."""
+        from app.plots.map_picture import write_gif
+
+        say = self._view.plots.features.map.say
+        handle = self._context.jobs.submit(write_gif, film, path, key=_FILM)
+        handle.progress.connect(lambda what, done, total: say(f"{what} · {fmt.of_total(done, total)}"))
+        handle.done.connect(lambda name: say(tr("Saved {name}", name=name)))
+        handle.failed.connect(lambda error: say(tr("Not saved: {error}", error=str(error))))
 
 
 def _markers(job: Job, runs_folder: Path) -> tuple[Marker, ...]:
     from app.services.reference_markers import markers
 
     return markers(job, runs_folder)
+
+
+def _clouds(job: Job, laid: FeatureMap, bench: Bench | None) -> Clouds:
+    from core.session.feature_maps import retrained_clouds
+
+    return retrained_clouds(job, laid, bench)
 
 
 def _batch_of(run: LiveRun) -> int:

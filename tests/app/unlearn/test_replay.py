@@ -137,9 +137,9 @@ def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(sh
     assert plots.alignment.at_k.series("unlearned/0").last() == (200.0, 0.9)
     shown.slider._slider.setValue(4)
     plots.accuracy.flush()
-    plots.spectra.flush()
+    plots.features.eigenvalues.flush()
     assert shown.slider.step == 40 and drawn(series)[-1] == 40
-    assert plots.spectra.series("forget/0").y[0] == pytest.approx(1 / 41)
+    assert plots.features.eigenvalues.series("forget/0").y[0] == pytest.approx(1 / 41)
     assert shown.slider._label.text() == "step 40 of 200"
     plots.set_overlaid([])
     plots.accuracy.flush()

@@ -112,7 +112,7 @@ def test_curves_grow_with_events(view, run, script):
     view.plots.show_run(run)
     tell(view, run, script.started(), *script.measured(0, 0.98), script.losses(10, 10), *script.measured(10, 0.5))
     assert points(view, "forget") == [(0, 98.0), (10, 50.0)]
-    assert view.plots.spectra.steps() == [0, 10]
+    assert view.plots.features.eigenvalues.caption().startswith("step 10 ·")
     assert len(view.plots.losses.series("term/alignment")) == 10
     assert "term/loss" not in {series.key for series in view.plots.losses.all_series()}
     at_k = view.plots.alignment.at_k
@@ -142,9 +142,8 @@ def test_all_plots_go_back_to_a_step_together(view, run, script):
     view.update_slider(run.steps)
     view.slider._slider.setValue(3)
     assert view.slider.step == 30 == view.plots.until
-    assert view.plots.spectra.shown().step == 30
-    view.plots.spectra.flush()
-    assert "step 30" in view.plots.spectra.caption()
+    view.plots.features.eigenvalues.flush()
+    assert "step 30" in view.plots.features.eigenvalues.caption()
     for plot in (view.plots.accuracy, view.plots.alignment.at_k, view.plots.losses):
         assert plot._crosshair.isVisible() and plot._crosshair.value() == 30
     view.slider.to_newest()
@@ -159,7 +158,7 @@ def test_looking_back_does_not_hold_up_what_comes(view, run, script):
     tell(view, run, *script.measured(30))
     view.update_slider(run.steps)
     assert points(view, "retain")[-1][0] == 30
-    assert view.slider.step == 10 and view.plots.spectra.shown().step == 10
+    assert view.slider.step == 10 and "step 10 " in view.plots.features.eigenvalues.caption()
 
 
 def test_the_mouse_leaving_a_plot_gives_the_step_of_the_slider_back(view, run, script):
@@ -250,11 +249,11 @@ def test_a_training_shows_only_what_it_has(view, run, tmp_path):
     training.apply(Script("t", mode="none").whole())
     view.plots.show_run(training)
     plots = view.plots
-    assert not plots.alignment.isVisible() and not plots.spectra.isVisible() and plots.losses.isVisible()
+    assert not plots.alignment.isVisible() and not plots.features.isVisible() and plots.losses.isVisible()
     plots.accuracy.flush()
     assert [label.text for label in plots.accuracy.margin.labels()] == ["Accuracy 97.0"]
     view.plots.show_run(run)
-    assert plots.alignment.isVisible() and plots.spectra.isVisible()
+    assert plots.alignment.isVisible() and plots.features.isVisible()
 
 
 def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_path):
@@ -262,7 +261,9 @@ def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_pat
     view.plots.show_run(run)
     view.plots.set_markers([Marker("retrained", 0.95, 0.0, 0.7, 9)])
     view.plots.show_run(LiveRun(RunFolder(tmp_path / "other"), "unlearn", job=job()))
-    assert points(view, "retain") == [] and view.plots.spectra.steps() == []
+    assert points(view, "retain") == []
+    view.plots.features.eigenvalues.flush()
+    assert not len(view.plots.features.eigenvalues.series("retain"))
     view.plots.accuracy.flush()
     assert view.plots.accuracy.margin.labels() == ()
 

@@ -1,0 +1,224 @@
+"""The feature map of a run in the window: what it shows at which step, its ghosts, and its film."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtTest import QTest
+
+from app.plots.feature_map import NO_MAP, FeatureMapPlot, FeaturesPanel
+from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Moment, Placing, View, paint, write_gif
+from app.workers.run_history import RunHistory
+from core.session.feature_maps import Clouds
+from tests.app.scripted import Script
+
+
+def recorded(*steps: int, mapped: bool = True) -> RunHistory:
+    history, script = RunHistory(), Script("r")
+    history.add([script.started()])
+    for step in steps:
+        history.add([*script.measured(step), *(script.mapped(step) if mapped else ())])
+    return history
+
+
+@pytest.fixture
+def panel(qtbot):
+    panel = FeaturesPanel()
+    qtbot.addWidget(panel)
+    panel.resize(520, 240)
+    return panel
+
+
+def shown(panel: FeaturesPanel) -> MapPicture:
+    panel.map.flush()
+    assert panel.map.canvas.picture is not None
+    return panel.map.canvas.picture
+
+
+def test_points_stand_where_they_were_at_the_step_of_the_slider(panel):
+    panel.show_history(recorded(0, 10, 20), "class")
+    assert panel.view == "map" and shown(panel).forget_from == 4
+    assert panel.map.canvas.moment.points[4:].tolist() == [[4, 2], [5, 2]]  # the newest
+    panel.show_until(10)
+    panel.map.flush()
+    assert panel.map.canvas.moment.step == 10
+    assert panel.map.canvas.moment.points[4:].tolist() == [[4, 1], [5, 1]]
+    assert panel.map.canvas.moment.points[:4].tolist() == shown(panel).start[:4].tolist()
+    words = "Two fixed axes of 16: 50.0 % of the variance at the start, 40.0 % now · unseen images"
+    assert panel.map.caption() == words
+    assert "middle is 1.0 radii from where it was" in panel.map.canvas.accessibleDescription()
+
+
+def test_the_axes_stay_while_the_slider_moves_and_grow_with_what_comes(panel):
+    history = recorded(0, 10)
+    panel.show_history(history, "class")
+    area = shown(panel).area
+    assert area == (0.0, 0.0, 5.0, 1.0)
+    panel.show_until(0)
+    assert shown(panel).area == area
+    panel.show_until(None)
+    history.add(Script("r").mapped(25))
+    panel.add(history.moved[-1:])
+    assert shown(panel).area == (0.0, 0.0, 5.0, 2.5)
+    history.add(Script("r").mapped(900))  # flown away: twice the extent is added at most, and it stands at the edge
+    panel.add(history.moved[-1:])
+    assert shown(panel).area == (0.0, 0.0, 5.0, 3.0)
+    panel.show_history(recorded(0, 10), "class")
+    assert shown(panel).area == area
+
+
+def test_a_resume_takes_back_what_came_later(panel):
+    history = recorded(0, 10, 20)
+    panel.show_history(history, "class")
+    panel.map.flush()
+    resumed = Script("r").started(10)
+    history.add([resumed])
+    panel.add([resumed])
+    panel.map.flush()
+    assert panel.map.canvas.moment.step == 10
+
+
+def test_one_scale_for_both_axes_and_back():
+    picture = MapPicture(np.array([[0, 0], [4, 1]], np.float32), ("a", "b"), 1, 2, 0.5, True, (0, 0, 4, 1))
+    placing = Placing(picture, QRectF(0, 0, 400, 300))
+    found = placing.pixels(np.array([[2, 0.5], [4, 0.5], [2, 1.5], [99, 0.5], [np.nan, 1]]))
+    assert found[0].tolist() == [200, 150]
+    assert found[1, 0] - 200 == pytest.approx(2 * (150 - found[2, 1]))  # two to the right, one up
+    assert found[3].tolist() == [400, 150] and len(found) == 4
+    assert Placing(picture, QRectF(0, 0, 400, 300), View(zoom=2)).scale == 2 * placing.scale
+
+
+def test_retrained_models_are_a_ghost_or_said_to_be_missing(panel):
+    panel.show_history(recorded(0, 10), "class")
+    panel.map.set_clouds(Clouds(why="No retrained model yet."))
+    panel.map.flush()
+    box = panel.map.ghosts["retrained"]
+    assert not box.isEnabled() and panel.map.why.text() == "No retrained model yet."
+    cloud = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [4, 3], [5, 3]], np.float32)
+    panel.map.set_clouds(Clouds({"seed 1": cloud}))
+    assert shown(panel).area == (0.0, 0.0, 5.0, 3.0)
+    assert box.isEnabled() and panel.map.why.isHidden()
+    assert "From the retrained models' it is 2.0 away; at the start 3.0." in panel.map.canvas.accessibleDescription()
+    assert panel.map.table()[0][-2:] == ["retrained seed 1 x", "retrained seed 1 y"]
+    assert panel.map.table()[1][4] == ["c", "yes", 4.0, 1.0, 4.0, 0.0, 4.0, 3.0]
+    panel.show_history(recorded(0), "class")  # another run
+    panel.map.flush()
+    assert not box.isEnabled()
+
+
+def painted(picture: MapPicture, points, *ghosts: str) -> set[str]:
+    """What of a map is seen: the colours that come near to those of the look."""
+    look, image = Look.now(), QImage(300, 200, QImage.Format.Format_RGB32)
+    image.fill(look.surface)
+    painter = QPainter(image)
+    paint(painter, picture, points, Placing(picture, QRectF(0, 0, 300, 200)), look, ghosts)
+    painter.end()
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(200, 300, 4)[..., 2::-1].astype(int)
+    known = {"forget": look.forget, "head_only": look.head_only, "retrained": look.retrained, "class": look.ramp[0]}
+    return {name for name, colour in known.items()
+            if np.abs(pixels - colour.getRgb()[:3]).sum(-1).min() < 60}  # fmt: skip
+
+
+def test_what_is_painted(panel):
+    panel.show_history(recorded(0, 10), "class")
+    picture, points = shown(panel), panel.map.canvas.moment.points
+    assert painted(picture, points) == {"forget", "class"}
+    assert painted(picture, points, "start", "head_only") == {"forget", "class", "head_only"}
+    assert panel.map._shown_ghosts() == ("start", "retrained")  # the head-only edit where it is wanted
+    panel.map.ghosts["head_only"].click()
+    panel.map.flush()
+    assert panel.map.canvas.ghosts == ("start", "retrained", "head_only")
+
+
+def test_a_run_without_a_map_says_why_and_shows_a_ratio(panel):
+    panel.show_history(recorded(0, 10, mapped=False), "class")
+    assert panel.view == "ratio" and panel.currentWidget() is panel.eigenvalues
+    assert not panel._switches[0]._group.button(0).isEnabled()
+    assert panel._switches[0]._group.button(0).toolTip() == NO_MAP
+    panel.show_history(RunHistory(), "class")  # one that has not begun
+    assert panel.view == "map"
+    panel.map.flush()
+    assert panel.map.canvas.accessibleDescription() == "The map begins with the first measurement."
+
+
+def test_energies_are_those_of_the_step_beside_the_start(panel):
+    history = recorded(0, 10, 20)
+    panel.show_history(history, "class")
+    panel.set_view("energy")
+    panel.energy.flush()
+    retain = np.asarray(history.spectra[0].retain)
+    shares = panel.energy._shares
+    assert shares["retain", "now"][:9].tolist() == pytest.approx((100 * retain / retain.sum())[:9].tolist())
+    assert shares["forget", "start"][-1] == 50.0 and shares["forget", "now"][0] == 25.0
+    assert "forget 50.0 % at the start (dashed), 50.0 % now" in panel.energy.caption()
+    assert panel.energy.table()[1][-1][0] == "beyond" and len(panel.energy.table()[1]) == 10
+    assert panel.energy.readout(2.0).startswith("direction 2 · Retain ")
+    panel.show_until(10)
+    assert panel.currentWidget() is panel.energy  # the view stays
+
+
+def test_the_keyboard_enlarges_moves_and_shows_everything_again(panel):
+    panel.show_history(recorded(0, 10), "class")
+    canvas = panel.map.canvas
+    panel.map.flush()
+    QTest.keyClick(canvas, Qt.Key.Key_Plus)
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    assert canvas.view.zoom == 1.25 and canvas.view.dx > 0
+    QTest.keyClick(canvas, Qt.Key.Key_Home)
+    assert canvas.view == View()
+    at = Placing(canvas.picture, QRectF(canvas.rect()).adjusted(1, 1, -1, -1)).pixels(canvas.moment.points)[5]
+    assert canvas._class_at(QPointF(*at)) == "c"
+    assert canvas._class_at(QPointF(0, 0)) == ""
+
+
+def test_a_film_has_a_frame_for_every_recorded_step(panel, tmp_path):
+    panel.show_history(recorded(0, 10, 20, 30), "class")
+    told = []
+    name = write_gif(panel.map.film(), tmp_path / "map.gif", lambda *what: told.append(what))
+    with Image.open(tmp_path / name) as film:
+        assert film.n_frames == 4 and film.info["loop"] == 0
+    assert [done for _, done, _ in told] == [0, 1, 2, 3]
+    with Image.open(tmp_path / write_gif(panel.map.film(10), tmp_path / "part.gif")) as film:
+        assert film.n_frames == 2
+    panel.show_history(recorded(0, mapped=False), "class")
+    assert panel.map.film() is None
+
+
+def test_a_film_of_very_many_steps_is_thinned_to_its_ends(panel):
+    panel.show_history(recorded(0, 10), "class")
+    film = panel.map.film()
+    many = replace(film, moments=[Moment(number, film.moments[0].points, None) for number in range(5000)])
+    frames = [moment.step for moment in many.frames()]
+    assert len(frames) == FRAMES_MOST and (frames[0], frames[-1]) == (0, 4999)
+
+
+def test_its_menu_offers_the_film_and_its_picture_is_saved(panel, tmp_path):
+    panel.show_history(recorded(0, 10), "class")
+    panel.show_until(0)
+    plot = panel.map
+    plot.flush()
+    plot._fill_menu()
+    texts = [action.text() for action in plot._menu.actions()]
+    assert texts[:2] == ["Save GIF, whole run…", "Save GIF, up to step 0…"]
+    assert "Save PNG, 2×…" in texts
+    plot.save_to(tmp_path / "map.png")
+    assert not QImage(str(tmp_path / "map.png")).isNull()
+
+
+def test_it_is_drawn_once_and_not_while_hidden(qtbot):
+    plot = FeatureMapPlot()
+    qtbot.addWidget(plot)
+    history = recorded(0)
+    plot.show_history(history, None)
+    assert plot.dirty and not plot._timer.isActive()
+    plot.show()
+    plot.flush()
+    history.add(Script("r").mapped(10))
+    plot.mark_dirty()
+    qtbot.waitUntil(lambda: not plot.dirty)
+    assert plot.canvas.moment.step == 10
