@@ -19,6 +19,7 @@ from app.services.icons import icon
 from app.services.notifications import install_log, remove_log, start_file_log
 from app.services.platform import check_platform
 from app.services.theme import theme
+from app.workers.jobs import shut_down
 from core.version import VERSION
 
 if TYPE_CHECKING:
@@ -54,9 +55,18 @@ def run(options: Options | None = None) -> int:
     session = Session(app, options or Options())
     try:
         session.show()
-        return app.exec()
+        code = app.exec()
     finally:
-        session.close()
+        left = session.close()
+    if left:
+        leave(code if session.context.run_controller.current is None else EXIT_STOPPED)
+    return code
+
+
+def leave(code: int) -> None:
+    """End the process over threads that do not end: they must not be waited for, nor destroyed while they work."""
+    logging.shutdown()
+    os._exit(code)
 
 
 def create_application() -> QApplication:
@@ -120,23 +130,19 @@ class Session(QObject):
         """Show the window; loading begins after its first paint."""
         self.window.show_first()
 
-    def close(self) -> None:
-        """Take everything down: jobs first, then hooks, last the log."""
-        if not self.context.run_controller.shutdown():
-            # A thread that does not end cannot be waited for, and must not be destroyed: all it recorded is on disk.
-            log.warning("a run did not end in time; it can be resumed from its last checkpoint")
-            remove_log(self._file_log, self.context.log_model.handler)
-            os._exit(EXIT_STOPPED)
-        for jobs in (self.context.jobs, self.context.device_jobs):
-            if not jobs.shutdown():
-                log.warning("a job did not end in time")
-        if not self.context.recent.shutdown():
-            log.warning("a disk did not answer in time")
+    def close(self) -> list[str]:
+        """Take everything down: what has threads first, then hooks, last the log. Returns what is still at work."""
+        left = shut_down()
+        for name in left:
+            log.warning("%s did not end in time", name)
+        if self.context.run_controller.current is not None:
+            log.warning("the run can be resumed from its last checkpoint")
         self._signals.close()
         self.context.log_model.stop()
         self._ring.close()
         self.reporter.remove()
         remove_log(self._file_log, self.context.log_model.handler)
+        return left
 
     def _load(self) -> None:
         handle = self.context.device_jobs.submit(load_libraries, self.context.settings.values.device)

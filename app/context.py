@@ -48,8 +48,9 @@ def create_context(parent: QObject | None = None, queue: QueueStore | None = Non
     use_language(settings.values.language)  # before anything says a word
     window_state = WindowState(parent=parent)
     services = Services(
-        settings=settings, window_state=window_state, notifications=Notifications(parent), jobs=Jobs(2, parent),
-        device_jobs=Jobs(1, parent), project=ProjectState(parent), page_states=PageStates(parent), shell=Shell(parent),
+        settings=settings, window_state=window_state, notifications=Notifications(parent),
+        jobs=Jobs(2, parent), device_jobs=Jobs(1, parent, name="a job on the device"), project=ProjectState(parent),
+        page_states=PageStates(parent), shell=Shell(parent),
     )  # fmt: skip
     controller = RunController(services.runs_folder, parent, queue, services.trust)
     context = AppContext(

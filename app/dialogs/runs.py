@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE_MS = 15_000  # before "Quit anyway" is offered
+PATIENCE_MS = 3000  # before "Quit anyway" is offered
 KEEP, STOP, DISCARD = "keep", "stop", "discard"
 
 

@@ -24,7 +24,7 @@ class RecentFiles(QObject):
     def __init__(self, window_state: WindowState, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._state = window_state
-        self._jobs = Jobs(1, self)
+        self._jobs = Jobs(1, self, name="a look for recent files")
         self._looking = self._again = False
         window_state.recent_changed.connect(self._changed)
         self.look()
@@ -45,9 +45,9 @@ class RecentFiles(QObject):
             handle.done.connect(self._state.set_found)
             handle.finished.connect(self._ended)
 
-    def shutdown(self, milliseconds: int = 1000) -> bool:
-        """Wait for the worker a moment; False where a disk does not answer."""
-        return self._jobs.shutdown(milliseconds)
+    def shutdown(self) -> bool:
+        """End the worker."""
+        return self._jobs.shutdown()
 
     def _changed(self, kind: str) -> None:
         if kind in KINDS:

@@ -1,4 +1,4 @@
-"""Short jobs on a thread pool, with progress, cancel, and results that arrive in the window's thread."""
+"""Everything that has threads, and how all of it ends; and short jobs with progress, cancel, and results."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import contextlib
 import inspect
 import logging
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from PySide6.QtCore import QMetaMethod, QObject, Qt, QThreadPool, Signal
+import shiboken6
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
+
+from core.errors import AppError, StoppedError
 
 log = logging.getLogger(__name__)
+
+PATIENCE_MS = 3000  # of who closes the window
 
 Outcome = tuple[Literal["done", "failed", "progress", "end"], Any]
 
@@ -21,11 +28,48 @@ class Cancelled(Exception):  # noqa: N818  (it is not a fault)
     """Raised by a job's own code to say that it stopped because it was asked to."""
 
 
+class Executor(QObject):
+    """Something that has threads. All there are end in one way, whoever made them: see `shut_down`."""
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        _executors.add(self)
+
+    def close(self) -> None:
+        """Take in nothing more, and ask what goes on to end."""
+        raise NotImplementedError
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the threads; False where one did not end in time."""
+        raise NotImplementedError
+
+    def shutdown(self, milliseconds: int = 15_000) -> bool:
+        """End this one alone, as `shut_down` ends all."""
+        self.close()
+        return self.wait(milliseconds)
+
+
+_executors: weakref.WeakSet[Executor] = weakref.WeakSet()
+
+
+def shut_down(milliseconds: int = PATIENCE_MS) -> list[str]:
+    """End all executors of the program; together they get `milliseconds`. Returns the names of those still at work.
+
+    Such a thread, as one that waits for a disk that is gone, cannot be ended from outside: the process has to go.
+    """
+    executors = [executor for executor in _executors if shiboken6.isValid(executor)]
+    for executor in executors:
+        executor.close()
+    end = time.monotonic() + milliseconds / 1000
+    return [one.objectName() for one in executors if not one.wait(max(0, round(1000 * (end - time.monotonic()))))]
+
+
 class JobHandle(QObject):
     """One job under way. All signals are emitted in the thread of the window, whatever is connected to them.
 
-    After `cancel()` neither `done` nor `failed` comes any more, only `finished`. A failure that nobody is connected to
-    goes into the log.
+    After `cancel()` neither `done` nor `failed` comes any more, only `finished`. Every failure goes into the log, those
+    that whoever listens makes nothing of, too.
     """
 
     done = Signal(object)
@@ -86,12 +130,16 @@ class JobHandle(QObject):
             self.progress.emit(*latest_progress)
 
     def _fail(self, error: BaseException) -> None:
-        if not self.isSignalConnected(QMetaMethod.fromSignal(self.failed)):
+        if isinstance(error, StoppedError):
+            log.info("the job %s was stopped", self.name)
+        elif isinstance(error, AppError):
+            log.warning("the job %s ended: %s", self.name, error.text)
+        else:
             log.error("the job %s failed", self.name, exc_info=error)
         self.failed.emit(error)
 
 
-class Jobs(QObject):
+class Jobs(Executor):
     """A pool of threads for jobs of seconds; `Jobs(1)` serves as the executor of the device.
 
     `before` runs in the worker at the start of every job, for thread limits.
@@ -101,9 +149,10 @@ class Jobs(QObject):
     _woken = Signal(object)  # JobHandle that something arrived for
 
     def __init__(
-        self, workers: int = 2, parent: QObject | None = None, before: Callable[[], object] | None = None
-    ) -> None:
-        super().__init__(parent)
+        self, workers: int = 2, parent: QObject | None = None, before: Callable[[], object] | None = None,
+        name: str = "short jobs",
+    ) -> None:  # fmt: skip
+        super().__init__(name, parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(workers)
         self._before = before
@@ -163,11 +212,15 @@ class Jobs(QObject):
         """How many jobs run or wait."""
         return len(self._handles)
 
-    def shutdown(self, milliseconds: int = 5000) -> bool:
-        """Cancel everything and wait for the threads; False where one did not end in time."""
+    def close(self) -> None:
+        """Cancel everything."""
         self._closed = True
         for handle in self._handles:
             handle.cancel()
+        self._pool.clear()
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the workers; False where one did not end in time."""
         return self._pool.waitForDone(milliseconds)
 
     def _deliver(self, handle: JobHandle) -> None:

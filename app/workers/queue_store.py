@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +72,15 @@ class QueueStore:
             self._do(drop_waiting, run.kept_in)
             run.kept_in = None
 
-    def close(self) -> None:
-        """Finish what was asked for; what still waits is found at the next start."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self._pool = None
-        if self._room is not None:
-            self._room.close()
-            self._room = None
+    def close(self, seconds: float) -> bool:
+        """Finish what was asked for; what still waits is found at the next start. False where that takes longer."""
+        if self._pool is None:
+            return True
+        room, self._room = self._room, None
+        last: Future[None] = self._pool.submit(room.close if room is not None else _nothing)
+        self._pool.shutdown(wait=False)
+        self._pool = None
+        return not wait([last], seconds).not_done
 
     def _write_training(
         self, entry: Path, path: Path, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
@@ -102,6 +103,10 @@ class QueueStore:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="queue")
         return self._pool.submit(_logged, act, *args)
+
+
+def _nothing() -> None:
+    """What is done last where no queue was kept."""
 
 
 def _logged(act: Callable[..., object], *args: Any) -> None:

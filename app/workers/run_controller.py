@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.services.trust import TrustedFiles
+from app.workers.jobs import Executor
 from app.workers.live_run import LiveRun, Work
 from app.workers.mailbox import Mailbox, MailboxPump, RunThread
 from core.engine.control import Control
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 TELL_MS = 100
 
 
-class RunController(QObject):
+class RunController(Executor):
     """At most one run is under way; others wait in the order shown. All signals come in the window's thread."""
 
     run_started = Signal(object)  # LiveRun
@@ -55,7 +56,7 @@ class RunController(QObject):
 
         `trust`: what the user allowed to run program code; looked at when a run is put in.
         """
-        super().__init__(parent)
+        super().__init__("a run or the queue on disk", parent)
         self._trust = trust or TrustedFiles()
         self._runs_folder = runs_folder
         self._store = store
@@ -333,20 +334,20 @@ class RunController(QObject):
         """Save a resumable checkpoint after the current step."""
         return self._ask("checkpoint")
 
-    def shutdown(self, milliseconds: int = 15_000) -> bool:
-        """Stop and keep what is going and wait for it, at the end of the program; False where it did not end in time.
-
-        On the usual way out the close guard has seen to it already, and nothing is left to wait for.
-        """
+    def close(self) -> None:
+        """Stop and keep what is going; on the usual way out the close guard has seen to it already."""
         self.hold()
-        if self._current is not None and self._thread is not None:
+        if self._current is not None:
             self._current.control.stop()
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the run, and for the queue to be on disk; False where one of them did not end in time."""
+        end = time.monotonic() + milliseconds / 1000
+        if self._thread is not None:
             if not self._thread.wait(milliseconds):
                 return False
             self._finish()
-        if self._store is not None:
-            self._store.close()
-        return True
+        return self._store is None or self._store.close(max(0.0, end - time.monotonic()))
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

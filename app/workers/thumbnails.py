@@ -8,8 +8,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage, QPixmap
+
+from app.workers.jobs import Executor
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +25,14 @@ _GROWS_FROM = 2.0  # an image enlarged by less is smoothed: its pixels are no us
 _FILLS = 0.8  # whole-number enlargement is used where it fills this much of the side
 
 
-class Thumbnails(QObject):
+class Thumbnails(Executor):
     """Pixmaps of one size for one source. `get` never blocks: it returns what is there and asks for what is not."""
 
     ready = Signal(object)  # set of keys whose pixmaps have come
     _arrived = Signal()
 
     def __init__(self, parent: QObject | None = None, cache_bytes: int = CACHE_BYTES) -> None:
-        super().__init__(parent)
+        super().__init__("thumbnails", parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(WORKERS)
         self._limit = cache_bytes
@@ -46,9 +48,6 @@ class Thumbnails(QObject):
         self._busy = 0
         self._finished: deque[tuple[int, Key, QImage | None]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
-        app = QCoreApplication.instance()
-        if app is not None:
-            app.aboutToQuit.connect(self.close)  # no worker may outlive what it reports to
 
     def set_source(self, pixels: Pixels | None, side: int, ratio: float = 1.0) -> None:
         """Draw from another source, at `side` logical pixels on a screen of pixel ratio `ratio`; drops all there is."""
@@ -85,9 +84,12 @@ class Thumbnails(QObject):
             return len(self._waiting)
 
     def close(self) -> None:
-        """Drop all requests and wait for the workers, which take milliseconds."""
+        """Drop all requests."""
         self.set_source(None, self._side)
-        self._pool.waitForDone()
+
+    def wait(self, milliseconds: int) -> bool:
+        """Wait for the workers, which take milliseconds unless a disk does not answer."""
+        return self._pool.waitForDone(milliseconds)
 
     def _request(self, key: Key) -> None:
         with self._lock:

@@ -64,7 +64,7 @@ def window(context, qtbot) -> MainWindow:
     yield made
     for page in ("project", "forget"):
         if made.page(page) is not None:
-            made.page(page).thumbnails.close()
+            made.page(page).thumbnails.shutdown()
 
 
 @pytest.fixture(scope="session")

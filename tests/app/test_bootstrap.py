@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SLACK_S = 8.0  # for the process to go, on a machine whose cores are taken
 HEAVY = ("torch", "torchvision", "scipy", "sklearn")
 
 AT_SHOW = """
@@ -58,7 +60,8 @@ import os, signal, sys
 sys.path.insert(0, {root!r})
 from PySide6.QtCore import QTimer
 import app.bootstrap as bootstrap
-bootstrap.load_libraries = lambda device: ("none", "")  # keeps the test short
+bootstrap.load_libraries = lambda device: ("none", "")  # these keep the test short
+bootstrap.load_the_rest = int
 application = bootstrap.create_application()
 session = bootstrap.Session(application, bootstrap.Options())
 session.show()
@@ -84,3 +87,54 @@ def test_the_log_file_tells_of_the_start(tmp_path):
     text = (tmp_path / "log" / "unlearn-studio.log").read_text(encoding="utf-8")
     assert "Unlearn Studio" in text
     assert "stopping and saving" in text
+
+
+DEAD_DISK = """
+import sys, time
+sys.path.insert(0, {root!r})
+from PySide6.QtCore import QTimer
+import app.bootstrap as bootstrap
+from app.services import recent
+from app.workers import queue_store
+from app.workers.thumbnails import Thumbnails
+
+def dead(*_):
+    time.sleep(60)
+
+bootstrap.load_libraries = dead  # a job on the device
+recent.found = dead
+application = bootstrap.create_application()
+
+class Session(bootstrap.Session):
+    def show(self):
+        super().show()
+        context = self.context
+        context.window_state.add_recent("model", "/far/away/model.pt")
+        context.jobs.submit(dead)
+        context.run_controller._store._do(dead)
+        pictures = self.pictures = Thumbnails(self)
+        pictures.set_source(dead, 8)
+        pictures.get(("train", 0))
+        self.loaded.connect(print)
+        QTimer.singleShot(500, self.leave)
+
+    def leave(self):
+        print("closing", time.time(), flush=True)
+        self.window.close()
+
+bootstrap.Session = Session
+sys.exit(bootstrap.run(bootstrap.Options()))
+"""
+
+
+@pytest.mark.slow
+def test_closing_waits_three_seconds_for_a_dead_disk_and_no_longer(tmp_path):
+    result = start(DEAD_DISK.format(root=str(ROOT)), tmp_path)
+    ended = time.time()
+    assert result.returncode == 0, result.stderr
+    asked = float(result.stdout.split()[1])
+    assert ended - asked < 3 + SLACK_S
+    log = (tmp_path / "log" / "unlearn-studio.log").read_text(encoding="utf-8")
+    for name in ("short jobs", "a job on the device", "a look for recent files", "thumbnails",
+                 "a run or the queue on disk"):
+        assert f"{name} did not end in time" in log

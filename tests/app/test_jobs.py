@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from app.workers import mailbox as mail
 from app.workers.jobs import Cancelled, Jobs
 from app.workers.mailbox import Mailbox, MailboxPump
-from core.errors import InputError
+from core.errors import InputError, StoppedError
 from core.events import Log, Progress, Resources, SpectrumMeasured
 
 
@@ -55,19 +55,19 @@ class TestJobs:
             pass
         assert len(failures) == 1 and isinstance(failures[0], InputError)
 
-    def test_a_failure_that_nobody_listens_to_is_in_the_log(self, qtbot, jobs, caplog):
-        def fail() -> None:
-            raise ValueError("lost")
+    def test_every_failure_is_in_the_log_also_one_that_is_listened_to(self, qtbot, jobs, caplog):
+        def fail(error: Exception) -> None:
+            raise error
 
-        with qtbot.waitSignal(jobs.submit(fail).finished):
-            pass
-        assert "ValueError: lost" in caplog.text and caplog.records[-1].levelname == "ERROR"
-        caplog.clear()
-        heard = jobs.submit(fail)
-        heard.failed.connect(lambda error: None)
-        with qtbot.waitSignal(heard.finished):
-            pass
-        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        caplog.set_level("INFO")
+        heard = []
+        for error in (ValueError("lost"), InputError("no such file"), StoppedError("not wanted")):
+            handle = jobs.submit(fail, error)
+            handle.failed.connect(heard.append)
+            with qtbot.waitSignal(handle.finished):
+                pass
+        assert len(heard) == 3 and "ValueError: lost" in caplog.text and "no such file" in caplog.text
+        assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING", "INFO"]
 
     def test_progress_is_handed_to_who_asks_for_it(self, qtbot, jobs):
         go = threading.Event()

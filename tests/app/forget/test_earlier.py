@@ -47,7 +47,7 @@ def page(opened, qtbot):
     made.show()
     yield made
     made.left()
-    made.thumbnails.close()
+    made.thumbnails.shutdown()
 
 
 def test_an_original_has_no_earlier_requests(page, opened, qtbot):

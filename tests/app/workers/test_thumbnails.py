@@ -15,7 +15,7 @@ from app.workers.thumbnails import MOST_WAITING, Thumbnails, thumbnail
 def thumbnails(qapp):
     made = Thumbnails()
     yield made
-    made.close()
+    made.shutdown()
 
 
 def grey(value: int, side: int = 8) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_pixmaps_are_kept_up_to_a_number_of_bytes(qapp, qtbot):
     qtbot.waitUntil(lambda: made.waiting() == 0 and made.cached_bytes() > 0)
     qtbot.waitUntil(lambda: made.get(24) is not None)
     assert made.cached_bytes() <= 10 * 32 * 32 * 4
-    made.close()
+    made.shutdown()
 
 
 def test_nothing_of_an_older_source_arrives(thumbnails, qtbot):
