@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from PySide6.QtCore import QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QActionGroup, QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -193,6 +193,11 @@ class MainWindow(QMainWindow):
         self.context.window_state.set_flag("log", self.log_panel.isVisible())
         self.context.window_state.sync()
         event.accept()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:  # the system's, since this window has none of its own
+            theme.follow_font()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -1,21 +1,18 @@
-"""Icons drawn from `currentColor` SVGs in the theme's colours; they follow a change of theme."""
+"""Icons drawn from `currentColor` SVGs when they are painted: sharp at every scale, in the theme's colours."""
 
 from __future__ import annotations
 
-import weakref
+import functools
 from typing import Protocol
 
-import shiboken6
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from app.services import icon_files
+from app.services.icon_files import svg_text, tinted
 from app.services.paths import resources_dir
 from app.services.theme import theme
 
-_SIZES = (16, 20, 24, 32)
-_RATIOS = (1.0, 2.0)
 _LARGE = 28
 
 
@@ -32,58 +29,68 @@ def names() -> list[str]:
 
 def pixmap(name: str, size: int = 16, token: str = "text", ratio: float = 1.0) -> QPixmap:
     """Draw an icon at `size` logical pixels in a token's colour, for a screen of pixel ratio `ratio`."""
-    svg = icon_files.tinted(name, theme.current.value(token))
-    if size >= theme.px(_LARGE):
-        svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')  # else lines of 3 px outweigh the text beside
-    renderer = QSvgRenderer(QByteArray(svg.encode()))
-    image = QPixmap(QSize(round(size * ratio), round(size * ratio)))
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
-    renderer.render(painter, QRectF(0, 0, image.width(), image.height()))
-    painter.end()
-    image.setDevicePixelRatio(ratio)
-    return image
+    return _drawn(name, theme.current.value(token), size, size, ratio)
 
 
+@functools.cache
 def icon(name: str, token: str = "text") -> QIcon:
-    """Return an icon in the current theme's colours; use `set_icon` for one that follows theme changes."""
-    key = (name, token, theme.current.name)
-    if key not in _cache:
-        result = QIcon()
-        for size in _SIZES:
-            for ratio in _RATIOS:
-                result.addPixmap(pixmap(name, size, token, ratio), QIcon.Mode.Normal)
-                result.addPixmap(pixmap(name, size, "disabled", ratio), QIcon.Mode.Disabled)
-        _cache[key] = result
-    return _cache[key]
+    """Return an icon that is drawn in whatever colours the theme has when it is painted."""
+    svg_text(name)
+    return QIcon(_Engine(name, token))
 
 
 def set_icon(target: HasIcon, name: str, token: str = "text") -> None:
-    """Set an icon on a button or action and set it again whenever the theme changes. An empty name removes it."""
-    _binder.bind(target, name, token)
+    """Set an icon on a button or action. An empty name removes it."""
+    target.setIcon(icon(name, token) if name else QIcon())
 
 
-class _Binder(QObject):
-    """Remembers which icon sits where, without keeping the owners alive."""
+class _Engine(QIconEngine):
+    """Paints the drawing at the size asked for."""
 
-    def __init__(self) -> None:
+    _clones: list[_Engine] = []  # noqa: RUF012  # Qt owns them, and Python must not take them away
+
+    def __init__(self, name: str, token: str) -> None:
         super().__init__()
-        self._bound: weakref.WeakKeyDictionary[HasIcon, tuple[str, str]] = weakref.WeakKeyDictionary()
-        theme.changed.connect(self.refresh)
+        self._name, self._token = name, token
 
-    def bind(self, target: HasIcon, name: str, token: str) -> None:
-        if name:
-            self._bound[target] = (name, token)
-            target.setIcon(icon(name, token))
-        else:
-            self._bound.pop(target, None)
-            target.setIcon(QIcon())
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        _renderer(self._name, self._colour(mode), rect.height() >= theme.px(_LARGE)).render(painter, QRectF(rect))
 
-    def refresh(self) -> None:
-        for target, (name, token) in list(self._bound.items()):
-            if shiboken6.isValid(target):
-                target.setIcon(icon(name, token))
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self.scaledPixmap(size, mode, state, 1.0)
+
+    def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
+        return _drawn(self._name, self._colour(mode), size.width(), size.height(), scale)
+
+    def isNull(self) -> bool:
+        return False
+
+    def clone(self) -> QIconEngine:
+        made = _Engine(self._name, self._token)
+        self._clones.append(made)
+        return made
+
+    def _colour(self, mode: QIcon.Mode) -> str:
+        return theme.current.value("disabled" if mode == QIcon.Mode.Disabled else self._token)
 
 
-_cache: dict[tuple[str, str, str], QIcon] = {}
-_binder = _Binder()
+@functools.lru_cache(maxsize=512)
+def _drawn(name: str, colour: str, width: int, height: int, scale: float) -> QPixmap:
+    """Return an icon in the middle of so many logical pixels; the same ones are painted again and again."""
+    renderer = _renderer(name, colour, min(width, height) >= theme.px(_LARGE))
+    image = QPixmap(QSize(round(width * scale), round(height * scale)))
+    image.fill(Qt.GlobalColor.transparent)
+    side = min(image.width(), image.height())
+    painter = QPainter(image)
+    renderer.render(painter, QRectF((image.width() - side) / 2, (image.height() - side) / 2, side, side))
+    painter.end()
+    image.setDevicePixelRatio(scale)
+    return image
+
+
+@functools.lru_cache(maxsize=256)
+def _renderer(name: str, colour: str, large: bool) -> QSvgRenderer:
+    svg = tinted(name, colour)
+    if large:  # else lines of 3 px outweigh the text beside
+        svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')
+    return QSvgRenderer(QByteArray(svg.encode()))

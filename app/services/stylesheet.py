@@ -7,14 +7,19 @@ from collections.abc import Callable
 from app.services import tokens as t
 from app.services.tokens import Tokens
 
+IMAGES = {  # of the sheet, each an icon in a token's colour
+    "tick": ("tick", "on_accent"), "tick_off": ("tick", "disabled"), "dash": ("minus", "on_accent"),
+    "down": ("chevron-down", "text_2"), "down_off": ("chevron-down", "disabled"),
+    "up": ("chevron-up", "text_2"), "up_off": ("chevron-up", "disabled"), "right": ("chevron-right", "text_2"),
+    "dot": ("dot", "on_accent"), "dot_off": ("dot", "disabled"),
+}  # fmt: skip
 
-def build_stylesheet(
-    colours: Tokens, px: Callable[[float], int], caption_pt: float, image: Callable[[str, str], str]
-) -> str:
+
+def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: float, images: str) -> str:
     """Return the style sheet of one scheme.
 
-    `px` scales logical pixels with the system font, `caption_pt` is the caption size in points and
-    `image(icon, token)` returns the path of an icon file in a token's colour.
+    `px` scales logical pixels with the system font, `caption_pt` is the caption size in points and `images` the folder
+    that holds IMAGES.
     """
     values = {name: colours.value(name) for name in t.TOKEN_NAMES if name != "name"}
     values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28)}
@@ -22,18 +27,7 @@ def build_stylesheet(
     halves = {"round_chip": px(20), "round_chip_button": px(18) + 2, "round_radio": px(14) + 2}
     values |= {name: f"{height // 2}px" for name, height in halves.items()}
     values["caption"] = f"{caption_pt:.2f}pt"
-    values |= {
-        "tick": image("tick", "on_accent"),
-        "tick_off": image("tick", "disabled"),
-        "dash": image("minus", "on_accent"),
-        "down": image("chevron-down", "text_2"),
-        "down_off": image("chevron-down", "disabled"),
-        "up": image("chevron-up", "text_2"),
-        "up_off": image("chevron-up", "disabled"),
-        "right": image("chevron-right", "text_2"),
-        "dot": image("dot", "on_accent"),
-        "dot_off": image("dot", "disabled"),
-    }
+    values |= {name: f"{images}/{name}.svg" for name in IMAGES}
     sheet = _TEMPLATE
     for name in sorted(values, key=len, reverse=True):
         sheet = sheet.replace(f"@{name}@", values[name])

@@ -8,22 +8,25 @@ connects to `theme.changed`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
+import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen
+from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints
 from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
 from app.services import icon_files
-from app.services.stylesheet import build_stylesheet
-from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens
+from app.services.stylesheet import IMAGES, build_stylesheet
+from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens, luminance
 
 log = logging.getLogger(__name__)
 
 Role = Literal["title", "verdict", "section", "body", "number", "table", "caption", "fixed"]
+_MIDDLE = 0.18  # luminance of a ground that is neither light nor dark
 BASE_PX = 13  # the system font the design's pixel sizes were drawn for
 _ROLES: dict[str, tuple[float, bool, bool]] = {  # size x system, semi-bold, tabular figures
     "title": (1.50, True, False),
@@ -50,7 +53,11 @@ class Theme(QObject):
         self._scheme: Scheme = "system"
         self._base: QFont | None = None
         self._app: QApplication | None = None
-        self._applied: tuple[str, float] | None = None
+        self._hints: QStyleHints | None = None  # kept: PySide takes what it gives out away with it
+        self._applied: tuple[Tokens, float] | None = None
+        self._fonts: weakref.WeakKeyDictionary[QWidget, Role] = weakref.WeakKeyDictionary()
+        self._heights: weakref.WeakKeyDictionary[QWidget, int] = weakref.WeakKeyDictionary()
+        self._images: dict[Tokens, str] = {}  # the folder of the sheet's images, by the colours they are in
 
     @property
     def current(self) -> Tokens:
@@ -64,8 +71,8 @@ class Theme(QObject):
 
     @property
     def is_dark(self) -> bool:
-        """Whether the dark tokens are in use."""
-        return self._tokens is DARK
+        """Whether the ground is dark."""
+        return luminance(self._tokens.window) < _MIDDLE
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:
         """Return the colour of a token ("text-2", "retain", ...) with an opacity of 0..1."""
@@ -93,7 +100,7 @@ class Theme(QObject):
 
     def class_color(self, index: int) -> QColor:
         """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
-        ramp = CLASS_RAMPS[self._tokens.name]
+        ramp = CLASS_RAMPS["dark" if self.is_dark else "light"]
         return QColor(ramp[index % len(ramp)])
 
     def px(self, size: float) -> int:
@@ -133,11 +140,13 @@ class Theme(QObject):
         """Dress `app`: Fusion, colour scheme, palette and style sheet. Emits `changed` where something changed."""
         first = self._app is not app
         self._app, self._scheme = app, scheme
-        hints = app.styleHints()
+        hints = self._hints = app.styleHints()
         if first:
             app.setStyle("Fusion")
             self._base = _in_points(app.font())
             hints.colorSchemeChanged.connect(self._system_changed)
+            if hasattr(hints, "accessibility"):  # Qt below 6.10 does not say what contrast the system asks for
+                hints.accessibility().contrastPreferenceChanged.connect(self._dress)
         wanted = {
             "system": Qt.ColorScheme.Unknown,
             "light": Qt.ColorScheme.Light,
@@ -156,11 +165,41 @@ class Theme(QObject):
         finally:
             self._tokens = before
 
+    def set_font(self, widget: QWidget, role: Role) -> None:
+        """Give a widget the font of a role, also when the system's font changes."""
+        self._fonts[widget] = role
+        widget.setFont(self.font(role))
+
+    def set_height(self, widget: QWidget, size: int) -> None:
+        """Fix a widget's height in pixels of the design, also when the system's font changes."""
+        self._heights[widget] = size
+        widget.setFixedHeight(self.px(size))
+
+    def follow_font(self) -> None:
+        """Take the system's font where it is another one than before; fonts by role and fixed heights follow."""
+        if self._app is None or _in_points(self._app.font()) == self._base:
+            return
+        self._base = _in_points(self._app.font())
+        for widget, role in list(self._fonts.items()):
+            if shiboken6.isValid(widget):
+                widget.setFont(self.font(role))
+        for widget, size in list(self._heights.items()):
+            if shiboken6.isValid(widget):
+                widget.setFixedHeight(self.px(size))
+        self._dress()
+
     def _system_changed(self, _scheme: object) -> None:
         if self._scheme == "system":
             self._dress()
 
-    def _dress(self) -> None:
+    @property
+    def high_contrast(self) -> bool:
+        """Whether the system asks for high contrast; then its own colours are used, whatever scheme was chosen."""
+        if self._hints is None or not hasattr(self._hints, "accessibility"):
+            return False
+        return bool(self._hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast)
+
+    def _dress(self, *_: object) -> None:
         # setColorScheme does nothing on many Linux platforms, so the palette is always our own.
         app = self._app
         if app is None:
@@ -169,12 +208,24 @@ class Theme(QObject):
         if self._scheme == "system":
             dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
         tokens = DARK if dark else LIGHT
-        key = (tokens.name, self._scale())
+        if self.high_contrast:
+            app.setPalette(QPalette())  # nothing of ours over the system's
+            tokens = system_tokens(app.palette())
+        key = (tokens, self._scale())
         if self._applied == key:
             return
         self._tokens, self._applied = tokens, key
-        app.setPalette(self.palette())
-        app.setStyleSheet(build_stylesheet(tokens, self.px, self.font("caption").pointSizeF(), self._image))
+        if not self.high_contrast:
+            app.setPalette(self.palette())
+        sheet = build_stylesheet(tokens, self.px, self.font("caption").pointSizeF(), self._image_folder())
+        windows = [widget for widget in app.topLevelWidgets()
+                   if widget.parent() is None and (widget.isVisible() or widget.windowTitle())]  # fmt: skip
+        if windows:
+            # For the application, Qt would dress every widget once for each widget around it: six times as long.
+            for window in windows:
+                window.setStyleSheet(sheet)
+        else:
+            app.setStyleSheet(sheet)
         self.changed.emit()
 
     def palette(self) -> QPalette:
@@ -199,8 +250,13 @@ class Theme(QObject):
         palette.setColor(QPalette.ColorGroup.Disabled, roles.Base, self.color("window"))
         return palette
 
-    def _image(self, name: str, token: str) -> str:
-        return Path(icon_files.tinted_file(name, self._tokens.value(token))).as_posix()
+    def _image_folder(self) -> str:
+        if self._tokens not in self._images:
+            self._images[self._tokens] = icon_files.files_in_memory({
+                f"{name}.svg": icon_files.tinted(icon, self._tokens.value(token)).encode()
+                for name, (icon, token) in IMAGES.items()
+            })
+        return self._images[self._tokens]
 
     def _base_font(self) -> QFont:
         if self._base is None:
@@ -212,6 +268,23 @@ class Theme(QObject):
 
     def _scale(self) -> float:
         return self._base_px() / BASE_PX
+
+
+def system_tokens(palette: QPalette) -> Tokens:
+    """Return tokens that are the system's own colours: text and lines alike, and one accent, its selection."""
+    role = QPalette.ColorRole
+
+    def colour(which: QPalette.ColorRole, group: QPalette.ColorGroup = QPalette.ColorGroup.Active) -> str:
+        return palette.color(group, which).name()
+
+    window, text, accent = colour(role.Window), colour(role.WindowText), colour(role.Highlight)
+    base = DARK if luminance(window) < _MIDDLE else LIGHT
+    own = {"window": window, "surface": colour(role.Base), "on_accent": colour(role.HighlightedText),
+           "disabled": colour(role.Text, QPalette.ColorGroup.Disabled),
+           **dict.fromkeys(("accent", "accent_hover", "accent_pressed", "unlearned"), accent)}  # fmt: skip
+    grounds = dict.fromkeys(("sunken", "accent_tint", "danger_ground", "caution_ground"), window)
+    lines = dict.fromkeys(("line", "outline", "text", "text_2", "text_3", "danger", "caution", "original"), text)
+    return dataclasses.replace(base, name=f"{base.name} contrast", **own, **grounds, **lines)
 
 
 theme = Theme()

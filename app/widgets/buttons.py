@@ -195,7 +195,7 @@ class Chip(QFrame):
     def __init__(self, text: str = "", icon: str = "", parent: QWidget | None = None, severity: str = "") -> None:
         super().__init__(parent)
         self.setProperty("part", "chip")
-        self.setFixedHeight(theme.px(t.CHIP_HEIGHT))
+        theme.set_height(self, t.CHIP_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.px(t.S), 0, theme.px(t.S), 0)
@@ -203,7 +203,7 @@ class Chip(QFrame):
         self._icon_label = QLabel(self)
         self._label = QLabel(self)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setFont(theme.font("caption"))
+        theme.set_font(self._label, "caption")
         row.addWidget(self._icon_label)
         row.addWidget(self._label)
         self._icon = ""
@@ -256,7 +256,7 @@ class ChipButton(QToolButton):
         super().__init__(parent)
         self.setProperty("kind", "chip")
         self._name = name
-        self.setFixedHeight(theme.px(t.CHIP_HEIGHT))
+        theme.set_height(self, t.CHIP_HEIGHT)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setIconSize(QSize(theme.px(14), theme.px(14)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

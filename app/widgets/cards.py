@@ -26,7 +26,7 @@ class Card(QFrame):
         outer.setContentsMargins(pad, theme.px(t.S) if title else pad, pad, pad)
         outer.setSpacing(theme.px(t.S))
         self._row = QWidget(self)
-        self._row.setFixedHeight(theme.px(t.CONTROL_HEIGHT))
+        theme.set_height(self._row, t.CONTROL_HEIGHT)
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.px(t.S))

@@ -122,6 +122,7 @@ class Rail(QFrame):
         super().__init__(parent)
         self.setProperty("part", "rail")
         self.setFixedWidth(theme.px(t.RAIL_WIDTH))
+        theme.changed.connect(self._resize)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, theme.px(t.S), 0, theme.px(t.S))
         self._column.setSpacing(0)
@@ -154,6 +155,9 @@ class Rail(QFrame):
         """Mark the page that is shown."""
         self._entries[page_id].setChecked(True)
 
+    def _resize(self) -> None:
+        self.setFixedWidth(theme.px(t.RAIL_WIDTH))
+
     def _insert(self, widget: QWidget) -> None:
         self._column.insertWidget(self._column.count() - 1, widget)
 
@@ -176,7 +180,7 @@ class PageHeader(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("part", "header")
-        self.setFixedHeight(theme.px(t.HEADER_HEIGHT))
+        theme.set_height(self, t.HEADER_HEIGHT)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.px(t.L), 0, theme.px(t.S), 0)
         row.setSpacing(theme.px(t.S))
@@ -248,7 +252,7 @@ class LogPanel(QFrame):
         column.addLayout(row)
         self.view = QListView(self)
         self.view.setAccessibleName("Log lines")
-        self.view.setFont(theme.font("caption"))
+        theme.set_font(self.view, "caption")
         self.view.setUniformItemSizes(True)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -284,7 +288,7 @@ class StatusLine(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("part", "status")
-        self.setFixedHeight(theme.px(t.STATUS_HEIGHT))
+        theme.set_height(self, t.STATUS_HEIGHT)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.px(t.L), 0, theme.px(t.S), 0)
         row.setSpacing(theme.px(t.M))

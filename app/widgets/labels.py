@@ -35,7 +35,7 @@ class Label(QLabel):
     ) -> None:
         super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(theme.font(role))
+        theme.set_font(self, role)
         if tone:
             set_tone(self, tone)
         if wrap:
@@ -78,7 +78,7 @@ class ElidedLabel(QLabel):
         self._mode = mode
         self._hint = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(theme.font(role))
+        theme.set_font(self, role)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(theme.px(24))
         if tone:
@@ -151,7 +151,7 @@ class TermLabel(QWidget):
         self._term = term(key)
         self._tone = tone
         self._text = text or self._term.word
-        self.setFont(theme.font(role))
+        theme.set_font(self, role)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.WhatsThisCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -33,7 +33,7 @@ def set_up_table(view: QTableView, rows: bool = True) -> None:
     view.setShowGrid(False)
     view.setAlternatingRowColors(False)
     view.setWordWrap(False)
-    view.setFont(theme.font("table"))
+    theme.set_font(view, "table")
     view.setCornerButtonEnabled(False)
     view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -49,7 +49,7 @@ def set_up_table(view: QTableView, rows: bool = True) -> None:
     horizontal = view.horizontalHeader()
     horizontal.setHighlightSections(False)
     horizontal.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    horizontal.setFixedHeight(theme.px(t.TABLE_HEADER))
+    theme.set_height(horizontal, t.TABLE_HEADER)
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 import pytest
-from PySide6.QtGui import QFontInfo
+from PySide6.QtCore import QFile, QSize
+from PySide6.QtGui import QColor, QFont, QFontInfo, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QPushButton
 
 from app.services import icons
 from app.services import tokens as t
+from app.services.icon_files import files_in_memory
 from app.services.stylesheet import build_stylesheet
 from app.services.theme import theme
+from app.widgets.buttons import Chip
+from app.widgets.labels import Label
 
 SCHEMES = (t.LIGHT, t.DARK)
 TEXT, GRAPHIC = 4.5, 3.0
@@ -81,13 +88,13 @@ def test_dashes_and_underscores_are_the_same():
 
 @pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
 def test_the_style_sheet_leaves_no_placeholder(tokens):
-    sheet = build_stylesheet(tokens, lambda n: round(n), 8.5, lambda name, token: f"{name}.svg")
+    sheet = build_stylesheet(tokens, lambda n: round(n), 8.5, ":/images")
     assert "@" not in sheet
     assert sheet.count("{") == sheet.count("}")
 
 
 def test_the_style_sheet_writes_out_the_states_of_buttons():
-    sheet = build_stylesheet(t.LIGHT, lambda n: round(n), 8.5, lambda name, token: f"{name}.svg")
+    sheet = build_stylesheet(t.LIGHT, lambda n: round(n), 8.5, ":/images")
     for kind in ("primary", "destructive", "destructive-filled", "text"):
         for state in ("hover", "pressed", "disabled"):
             assert f'QPushButton[kind="{kind}"]:{state}' in sheet
@@ -117,6 +124,71 @@ def test_apply_changes_palette_and_tells(qapp, qtbot):
     finally:
         theme.apply(qapp, "light")
     assert not theme.is_dark
+
+
+def test_the_system_s_high_contrast_is_not_painted_over(qapp, qtbot, monkeypatch):
+    yellow, black = QColor(255, 255, 0), QColor(0, 0, 0)
+    system, role = QPalette(black), QPalette.ColorRole
+    for one in (role.WindowText, role.Text, role.ButtonText):
+        system.setColor(one, yellow)
+    own = qapp.palette()
+    window = QPushButton("x")
+    qtbot.addWidget(window)
+    window.show()
+    monkeypatch.setattr(type(theme), "high_contrast", property(lambda self: True))
+    monkeypatch.setattr(type(qapp), "palette", lambda *_: system)
+    set_to: list[QPalette] = []
+    monkeypatch.setattr(type(qapp), "setPalette", lambda *given: set_to.append(given[-1]))
+    with qtbot.waitSignal(theme.changed):
+        theme.apply(qapp, "light")
+    try:
+        assert set_to == [QPalette()]  # the system's own, whatever was chosen here
+        assert theme.color("text") == yellow and theme.color("window") == black and theme.is_dark
+        assert theme.color("line") == theme.color("text-2") == yellow
+        assert yellow.name() in window.styleSheet()
+    finally:
+        monkeypatch.undo()
+        theme.apply(qapp, "light")
+    assert qapp.palette() == own and theme.current is t.LIGHT
+
+
+def test_another_font_of_the_system_is_followed(qapp, qtbot):
+    label, before = Label("Text", "section"), qapp.font()
+    chip = Chip("A fact")
+    for widget in (label, chip):
+        qtbot.addWidget(widget)
+    height = chip.height()
+    larger = QFont(before)
+    larger.setPixelSize(26)
+    qapp.setFont(larger)
+    try:
+        theme.follow_font()
+        assert theme.px(16) == 32
+        assert label.font() == theme.font("section") and chip.height() == 2 * height
+    finally:
+        qapp.setFont(before)
+        theme.follow_font()
+    assert theme.px(16) == 16 and chip.height() == height
+
+
+def test_no_file_is_written_for_the_theme(qapp, tmp_path, monkeypatch):
+    """A full disk, or a home that cannot be written, must not keep the window from starting."""
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: pytest.fail("written"))
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: pytest.fail("made"))
+    tick = QFile(files_in_memory({"tick.svg": b"<svg/>", "dot.svg": b"<svg></svg>"}) + "/tick.svg")
+    assert tick.open(QFile.OpenModeFlag.ReadOnly) and bytes(tick.readAll()) == b"<svg/>"
+    theme.apply(qapp, "dark")
+    theme.apply(qapp, "light")
+
+
+def test_icons_are_drawn_for_the_scale_of_the_screen(qapp):
+    for ratio in (1.0, 1.25, 1.5, 2.0):
+        pixmap = icons.icon("open").pixmap(QSize(16, 16), ratio)
+        assert pixmap.width() == round(16 * ratio) and pixmap.devicePixelRatio() == ratio
+    copy = QIcon(icons.icon("open"))
+    copy.addPixmap(QPixmap(4, 4))  # Qt copies what draws it
+    gc.collect()
+    assert not copy.pixmap(16).isNull()
 
 
 def test_apply_twice_changes_nothing(qapp, qtbot):
