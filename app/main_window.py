@@ -251,6 +251,8 @@ class MainWindow(QMainWindow):
     def _register_view(self) -> None:
         add = self.context.actions.add
         add("view.log", tr("Show &log"), self.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
+        add("view.messages", tr("&Messages…"), self.show_messages, menu="view", icon="info", shortcut="Ctrl+Shift+L",
+            tip=tr("Everything the program had to say in this session"))  # fmt: skip
         add("view.full_screen", tr("&Full screen"), self.toggle_full_screen, menu="view",
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
         group = QActionGroup(self)
@@ -262,7 +264,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.rail.chosen.connect(self.show_page)
-        self.notices.details_wanted.connect(self._show_details)
+        self.notices.details_wanted.connect(self.show_messages)
         QDesktopServices.setUrlHandler(HELP, self, "open_help")  # type: ignore[arg-type]  # a str, whatever its stub says
         self.context.page_states.changed.connect(self._show_state)
         self.context.notifications.posted.connect(self._notified)
@@ -301,11 +303,6 @@ class MainWindow(QMainWindow):
         else:
             open_guide(self, guide_place(place))
 
-    def _show_details(self, notification: Notification) -> None:
-        from app.dialogs.sheet import ErrorDialog
-
-        ErrorDialog(notification, self).open()
-
     def _notified(self, notification: Notification) -> None:
         if notification.level == "info":
             self.status.show_message(notification.sentence)
@@ -313,6 +310,14 @@ class MainWindow(QMainWindow):
     def _used(self, action_id: str) -> None:
         if action_id != "help.palette":
             self.context.window_state.add_recent("command", action_id)
+
+    def show_messages(self, chosen: Notification | None = None) -> None:
+        """List what the program had to say, with one message in full."""
+        from app.dialogs.messages import MessagesDialog
+
+        dialog = MessagesDialog(self.context.notifications.history, self, chosen)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def toggle_log(self) -> None:
         """Show or hide the log panel."""

@@ -1,26 +1,21 @@
-"""The dialogs others are made of: a sheet that collects something, a question, an error in full, files to open."""
+"""The dialogs others are made of: a sheet that collects something, a question, files to open."""
 
 from __future__ import annotations
 
 import functools
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, qVersion
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.services import tokens as t
-from app.services.notifications import Notification
 from app.services.theme import theme
-from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton, TextButton
-from app.widgets.frame import open_log_folder
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.labels import Label
 from core.files import SUFFIXES
-from core.version import VERSION
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -148,61 +143,6 @@ def ask(
     dialog = ConfirmDialog(question, choices, answer, parent, details)
     dialog.open()
     return dialog
-
-
-class ErrorDialog(QDialog):
-    """Shows one notification; the details are there only when asked for."""
-
-    def __init__(self, notification: Notification, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Unlearn Studio")
-        self._notification = notification
-        column = QVBoxLayout(self)
-        margin = theme.px(t.XL)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
-        title = Label(notification.text, "section", wrap=True)
-        title.setMinimumWidth(theme.px(440))
-        column.addWidget(title)
-        if notification.hint:
-            column.addWidget(Label(notification.hint, wrap=True))
-        self.details = QPlainTextEdit(report_text(notification))
-        self.details.setReadOnly(True)
-        self.details.setAccessibleName("Details")
-        self.details.setFont(theme.font("fixed"))
-        self.details.setMinimumSize(theme.px(560), theme.px(200))
-        self.details.hide()
-        row = QHBoxLayout()
-        self._toggle = TextButton("Show details", self._toggle_details)
-        row.addWidget(self._toggle)
-        row.addWidget(TextButton("Open log folder", open_log_folder))
-        row.addStretch(1)
-        self._copy = SecondaryButton("Copy", self._copy_text)
-        row.addWidget(self._copy)
-        close = SecondaryButton("Close", self.accept)
-        close.setDefault(True)
-        row.addWidget(close)
-        column.addWidget(self.details, 1)
-        column.addLayout(row)
-
-    def _toggle_details(self) -> None:
-        shown = self.details.isHidden()
-        self.details.setVisible(shown)
-        self._toggle.setText("Hide details" if shown else "Show details")
-        self.adjustSize()
-
-    def _copy_text(self) -> None:
-        QGuiApplication.clipboard().setText(report_text(self._notification))
-        self._copy.setText("Copied")
-
-
-def report_text(notification: Notification) -> str:
-    """The error with its traceback and the environment, for a report."""
-    environment = (
-        f"Unlearn Studio {VERSION}, Python {platform.python_version()}, Qt {qVersion()}, {platform.platform()}"
-    )
-    return "\n".join(part for part in (notification.sentence, environment, notification.details) if part)
 
 
 Asking = Callable[["AppContext", QWidget], QFileDialog]  # a dialog of this module

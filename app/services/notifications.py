@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -17,14 +18,20 @@ from app.services.paths import log_dir
 from app.services.theme import theme
 from core.errors import AppError
 
+log = logging.getLogger(__name__)
+
 Level = Literal["info", "caution", "error"]
 Action = tuple[str, Callable[[], object]]
 _KEPT = 200
+_LOGGED_AS = {"info": logging.INFO, "caution": logging.WARNING, "error": logging.ERROR}
 
 
 @dataclass
 class Notification:
-    """One message; `count` says how often it came."""
+    """One message; `count` says how often it came, `when` (seconds since the epoch) the last time.
+
+    `topic` names what it is about, so that it can be taken back once that has turned out well.
+    """
 
     text: str
     level: Level = "info"
@@ -32,6 +39,8 @@ class Notification:
     details: str = ""
     actions: list[Action] = field(default_factory=list)
     count: int = 1
+    topic: str = ""
+    when: float = field(default_factory=time.time)
 
     @property
     def sentence(self) -> str:
@@ -41,9 +50,10 @@ class Notification:
 
 
 class Notifications(QObject):
-    """Collects messages; the window shows info in the status line and the others as a strip."""
+    """Keeps messages and writes each into the log; the window shows info in the status line, the others as a strip."""
 
-    posted = Signal(object)
+    posted = Signal(object)  # Notification
+    settled = Signal(str)  # topic: what was said of it holds no longer
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -53,31 +63,53 @@ class Notifications(QObject):
         """Confirm that something was done."""
         return self._post(Notification(text))
 
-    def caution(self, text: str, hint: str = "", actions: list[Action] | None = None) -> Notification:
-        """Warn."""
-        return self._post(Notification(text, "caution", hint, actions=actions or []))
+    def caution(
+        self, text: str, hint: str = "", actions: list[Action] | None = None, topic: str = ""
+    ) -> Notification:
+        """Say what the user should know before going on; `actions` are at most two buttons."""
+        return self._post(Notification(text, "caution", hint, actions=actions or [], topic=topic))
 
     def error(
-        self, error: BaseException | str, what: str = "", actions: list[Action] | None = None
+        self, error: BaseException | str, what: str = "", actions: list[Action] | None = None, topic: str = ""
     ) -> Notification:
         """Say that something failed: an AppError in its own words, anything else as a fault with its traceback."""
-        if isinstance(error, str):
-            return self._post(Notification(error, "error", actions=actions or []))
-        text, hint = describe_error(error, what)
-        details = "".join(traceback.format_exception(error))
-        return self._post(Notification(text, "error", hint, details, actions or []))
+        return self._post(_failure(error, what, actions, topic))
+
+    def keep(self, error: BaseException | str, what: str = "") -> Notification:
+        """Keep an error that is shown where it happened, so that it can be read when it is gone from there."""
+        return self._keep(_failure(error, what))
+
+    def settle(self, topic: str) -> None:
+        """Take back what is still shown of a topic; it stays in the history."""
+        self.settled.emit(topic)
 
     def _post(self, notification: Notification) -> Notification:
+        notification = self._keep(notification)
+        self.posted.emit(notification)
+        return notification
+
+    def _keep(self, notification: Notification) -> Notification:
+        log.log(_LOGGED_AS[notification.level], "%s", "\n".join(filter(None, (notification.sentence,
+                                                                              notification.details))))  # fmt: skip
         last = self.history[-1] if self.history else None
         if last and (last.text, last.level, last.hint) == (notification.text, notification.level, notification.hint):
-            last.count += 1
+            last.count, last.when = last.count + 1, notification.when
             last.details = notification.details or last.details
             notification = last
         else:
             self.history.append(notification)
             del self.history[:-_KEPT]
-        self.posted.emit(notification)
         return notification
+
+
+def _failure(
+    error: BaseException | str, what: str, actions: list[Action] | None = None, topic: str = ""
+) -> Notification:
+    if isinstance(error, str):
+        return Notification(error, "error", actions=actions or [], topic=topic)
+    text, hint = describe_error(error, what)
+    details = "".join(traceback.format_exception(error))
+    return Notification(text, "error", hint, details, actions or [], topic=topic)
 
 
 def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.session.attempts import Attempt
     from core.session.bench import DataOptions
 
+TOPIC = "opening"  # of notifications
 WORDS: dict[Kind, str] = {
     "model": "Open {} as the model",
     "dataset": "Open {} as the data",
@@ -249,6 +250,7 @@ class Opening(QObject):
             self._remember_pairing()
         if result.example is not None:
             project.set_selection(result.example.selection)
+        self._context.notifications.settle(TOPIC)
         self.opened.emit(result.request)
         if result.job is not None and result.example is not None:
             self._start_example(result)
@@ -256,7 +258,7 @@ class Opening(QObject):
     def _failed(self, error: BaseException) -> None:
         if self._current is not None:
             if not isinstance(error, AppError):
-                self._context.notifications.error(error, f"{self._current.name} was not opened")
+                self._context.notifications.error(error, f"{self._current.name} was not opened", topic=TOPIC)
             self.failed.emit(Failure(self._current, error))
 
     def _finished(self) -> None:

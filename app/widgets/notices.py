@@ -30,8 +30,10 @@ from app.widgets.buttons import Button, IconButton, SecondaryButton
 from app.widgets.labels import Label
 
 Severity = Literal["info", "caution", "error", "accent"]
-_ICONS = {"info": "info", "caution": "warning", "error": "error", "accent": "info"}
-_TOKENS = {"info": "text_2", "caution": "caution", "error": "danger", "accent": "accent"}
+SEVERITIES = {  # icon and token of its colour
+    "info": ("info", "text_2"), "caution": ("warning", "caution"), "error": ("error", "danger"),
+    "accent": ("info", "accent"),
+}  # fmt: skip
 _MOST_BUTTONS = 2
 
 
@@ -99,9 +101,8 @@ class Banner(QFrame):
         return self._label.text()
 
     def _draw_icon(self) -> None:
-        pixmap = icons.pixmap(
-            _ICONS[self._severity], theme.px(16), _TOKENS[self._severity], self.devicePixelRatioF()
-        )
+        name, token = SEVERITIES[self._severity]
+        pixmap = icons.pixmap(name, theme.px(16), token, self.devicePixelRatioF())
         self._icon.setPixmap(pixmap)
 
     def _fade(self) -> None:
@@ -130,6 +131,7 @@ class NoticeStrip(Banner):
         super().__init__(parent)
         self.notification: Notification | None = None
         notifications.posted.connect(self.show_notification)
+        notifications.settled.connect(self._settled)
 
     def show_notification(self, notification: Notification) -> None:
         """Show one message; info belongs to the status line and is left to it."""
@@ -145,6 +147,10 @@ class NoticeStrip(Banner):
             buttons += notification.actions[1:2]
         self.show_message(notification.sentence, notification.level, buttons)
         announce(self, notification.sentence)
+
+    def _settled(self, topic: str) -> None:
+        if self.notification is not None and self.notification.topic == topic:
+            self.dismiss()
 
     def _guide(self) -> None:
         if self.notification is not None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QRect, qWarning
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from app.dialogs.sheet import ErrorDialog, report_text
+from app.dialogs.messages import MessagesDialog, report_text
 from app.services import faults, notifications, platform
 from app.services import format as fmt
 from app.services.accessibility import announce, describe
@@ -265,18 +265,47 @@ class TestNotifications:
         assert strip.text() == "Running on the processor."
         assert [button.text() for button in strip._buttons] == ["Settings"]
 
-    def test_details_are_folded_and_can_be_copied(self, qtbot, qapp):
-        notification = Notification("It failed.", "error", "Try again.", "Traceback …")
-        dialog = ErrorDialog(notification)
+    def test_what_was_said_is_kept_in_a_list_with_its_details_and_in_the_log(self, qtbot, qapp, caplog):
+        caplog.set_level("INFO")
+        notifications = Notifications()
+        notifications.info("Copied")
+        notifications.caution("Running on the processor.", "A GPU is free.")
+        notifications.error(ValueError("no"), "It failed")
+        notifications.keep("Said on its page.")
+        levels = [(record.levelname, record.message.splitlines()[0]) for record in caplog.records]
+        assert levels == [
+            ("INFO", "Copied"), ("WARNING", "Running on the processor. A GPU is free."),
+            ("ERROR", "It failed: ValueError: no The details can be copied for a report."),
+            ("ERROR", "Said on its page."),
+        ]  # fmt: skip
+        dialog = MessagesDialog(notifications.history, chosen=notifications.history[2])
         qtbot.addWidget(dialog)
         dialog.show()
-        assert not dialog.details.isVisible()
-        dialog._toggle.click()
-        assert dialog.details.isVisible()
-        dialog._copy.click()
-        assert qapp.clipboard().text() == report_text(notification)
+        shown = [[dialog.table.item(line, place).text() for place in (1, 2)] for line in range(4)]
+        assert shown[0] == ["Error", "Said on its page."] and shown[2][0] == "Caution" and shown[3][1] == "Copied"
+        assert "ValueError: no" in dialog.details.toPlainText() and dialog.table.currentRow() == 1
+        dialog.copy()
+        assert qapp.clipboard().text() == report_text(notifications.history[2])
+        dialog.table.selectRow(3)
+        assert dialog.details.toPlainText().startswith("Copied\n") and "Python" in dialog.details.toPlainText()
+
+    def test_a_single_message_needs_no_list(self, qtbot):
+        dialog = MessagesDialog([Notification("It failed.", "error", "Try again.", "Traceback …")])
+        qtbot.addWidget(dialog)
+        dialog.show()
+        assert dialog.table.isHidden()
         for part in ("It failed. Try again.", "Python", "Traceback …"):
-            assert part in report_text(notification)
+            assert part in dialog.details.toPlainText()
+
+    def test_what_has_turned_out_well_is_taken_back(self, qtbot):
+        notifications = Notifications()
+        strip = NoticeStrip(notifications)
+        qtbot.addWidget(strip)
+        notifications.error("a.pt was not opened.", topic="opening")
+        notifications.settle("saving")
+        assert not strip.isHidden()
+        notifications.settle("opening")
+        assert strip.isHidden() and len(notifications.history) == 1
 
 
 class TestLog:

@@ -148,6 +148,8 @@ class Questions(QObject):
         self._context.opening.put(request)
 
     def _say(self, text: str, severity: Any, buttons: list[Any] | None = None) -> None:
+        if severity == "error":
+            self._context.notifications.keep(text)
         self._page.banner.show_message(text, severity, buttons)
 
     # -- what can be set by hand -----------------------------------------------------------------------------------

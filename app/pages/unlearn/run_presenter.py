@@ -164,10 +164,10 @@ class RunPresenter(QObject):
         return " ".join(part for part in (run.error, run.hint) if part), "error", [details]
 
     def _show_details(self, run: LiveRun) -> None:
-        from app.dialogs.sheet import ErrorDialog
+        from app.dialogs.messages import MessagesDialog
 
         notification = Notification(run.error or "The run failed", "error", run.hint, run.details)
-        ErrorDialog(notification, self._view.window()).open()
+        MessagesDialog([notification], self._view.window()).open()
 
     def _start_with_batch(self, run: LiveRun, batch: int) -> None:
         if run.inputs is None or run.job is None:

@@ -150,7 +150,7 @@ def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtb
     assert page.run_view.bar.shown_buttons() == {"again"}
     details = page.run_view.banners[0]._buttons[0]
     details.click()
-    shown = next(w for w in QApplication.topLevelWidgets() if type(w).__name__ == "ErrorDialog")
+    shown = next(w for w in QApplication.topLevelWidgets() if type(w).__name__ == "MessagesDialog")
     assert "Traceback …" in shown.details.toPlainText()
     shown.close()
 
