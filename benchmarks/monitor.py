@@ -18,9 +18,9 @@ def main() -> None:
         os.environ["UNLEARN_STUDIO_HOME"] = home
         from core.engine.control import Control
         from core.events import Resources
+        from core.session.example import open_example
         from core.session.jobs import create_run, make_unlearn_job
         from core.session.running import run
-        from core.session.training import open_example
 
         example = open_example()
         rows: list[list[str]] = [["budget", "evaluations", "seconds", "share"]]

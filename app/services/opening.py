@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from app.services.doubts import Measuring
+from app.services.example_run import ExampleRun
 from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
@@ -79,6 +80,7 @@ class Opening(QObject):
         self._answers: tuple[Trust, str | None] = (NO_TRUST, None)  # trust and architecture of the model
         self._pairings = Pairings()
         self.measuring = Measuring(services, self._pairings)
+        self._example_run = ExampleRun(services, controller, self)
 
     # -- what can be asked for -------------------------------------------------------------------------------------
 
@@ -253,7 +255,8 @@ class Opening(QObject):
         self._context.notifications.settle(TOPIC)
         self.opened.emit(result.request)
         if result.job is not None and result.example is not None:
-            self._start_example(result)
+            folder, self.example_folder = self.example_folder, None  # named for one run only
+            self._example_run.start(result.example, result.job, folder)
 
     def _failed(self, error: BaseException) -> None:
         if self._current is not None:
@@ -279,14 +282,6 @@ class Opening(QObject):
         bench = self._context.project.bench
         if bench is not None:
             self._pairings.remember(bench.model.weights_id, bench.dataset.spec, bench.options, self._answers[1] or "")
-
-    def _start_example(self, result: Result) -> None:
-        assert result.example is not None
-        folder, self.example_folder = self.example_folder, None  # named for one run only
-        run = self._controller.start(result.job, result.example.bench, result.example.selection, folder)
-        self._context.project.set_run(run)
-        self._context.window_state.add_recent("example", str(run.folder.path))
-        self._context.show_page("unlearn")
 
     def _judge(self, path: Path) -> str | None:
         kind = opens_as(path)
@@ -319,18 +314,6 @@ def opens_as(path: Path) -> Kind | None:
             if folder.exists and folder.job().kind == "train" and folder.has_result:
                 return "model"
     return kind if kind in WORDS else None
-
-
-def example_seconds(context: Services) -> float | None:
-    """Return how long the example's last run took on this machine; None where none has finished here."""
-    for path in context.window_state.recent("example"):
-        try:
-            cost = (RunFolder(path).card() or {}).get("cost") or {}
-        except AppError:
-            continue
-        if isinstance(cost.get("seconds"), int | float):
-            return float(cost["seconds"])
-    return None
 
 
 def explain(error: BaseException) -> str:

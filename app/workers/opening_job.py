@@ -12,7 +12,7 @@ from core.models.trust import NO_TRUST, Trust
 if TYPE_CHECKING:
     from core.events import Tell
     from core.session.bench import Bench
-    from core.session.training import Example
+    from core.session.example import Example
 
 Side = Literal["model", "data", "both", "example"]
 
@@ -96,8 +96,7 @@ def _with_model(bench: Bench, request: Request) -> Bench:
 
 def _example(request: Request, settings: Any, progress: Tell, cancelled: Callable[[], bool]) -> Result:
     from core.engine.control import Control
-    from core.session.jobs import make_unlearn_job
-    from core.session.training import open_example
+    from core.session.example import open_example
 
     control = Control()
 
@@ -109,12 +108,6 @@ def _example(request: Request, settings: Any, progress: Tell, cancelled: Callabl
     example = open_example(control, tell)
     if not request.start_run:
         return Result(request, example.bench, example)
-    job = make_unlearn_job(
-        example.bench.on(settings.device, threads=settings.threads),
-        example.selection,
-        example.method,
-        preset=example.preset,
-        seed=example.seed,
-        monitoring_budget=settings.monitoring_budget,
-    )
+    bench = example.bench.on(settings.device, example.bench.precision, settings.threads)
+    job = example.job(bench, monitoring_budget=settings.monitoring_budget)
     return Result(request, example.bench, example, job)

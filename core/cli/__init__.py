@@ -67,7 +67,7 @@ COMMANDS = {
     "architectures": Command(
         "listing", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
     ),
-    "example": Command("running", "Run the bundled example without a window: a network forgets a handwritten digit."),
+    "example": Command("example", "Run the bundled example without a window: a network forgets a class of clothes."),
 }
 LISTED = tuple(name for name in COMMANDS if name != "example")  # `main.py --example` runs it where there is no window
 

@@ -1,4 +1,4 @@
-"""The commands that make a run or go on with one (`train`, `unlearn`, `resume`, `example`), and what a run came to.
+"""The commands that make a run or go on with one (`train`, `unlearn`, `resume`), and what a run came to.
 
 Ctrl+C: the first stops and keeps, the second ends the program at once.
 """
@@ -10,8 +10,7 @@ import contextlib
 import os
 import signal
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -250,48 +249,14 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
         return run_to_end(folder, control, screen, options.bench_option(given), resume=True)
 
 
-def declare_example(parser: argparse.ArgumentParser) -> None:
-    """Declare what `example` takes."""
-    group = parser.add_argument_group("run")
-    group.add_argument(
-        "--out", type=options.path, metavar="DIR", help="the run folder (else one in the folder of runs)"
-    )
-    group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
-
-
-def run_example(given: argparse.Namespace, screen: Screen) -> int:
-    """Run the bundled example into --out, from training its model to the checked checkpoint."""
-    import datetime
-
-    from core.files import runs_home
-    from core.session.exporting import read_back_run
-    from core.session.jobs import make_unlearn_job
-    from core.session.running import ready_run
-    from core.session.training import open_example
-
-    began = time.monotonic()
-    name = f"example-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    folder = RunFolder.wanted(given.out or runs_home() / name, resume=given.resume)
-    with stop_on_interrupt(screen) as control:
-        example = open_example(control, Loading(screen))
-        screen.end_line()
-        screen.say(f"The example: {example.selection.describe()}")
-        job = make_unlearn_job(
-            example.bench, example.selection, example.method, preset=example.preset, seed=example.seed
-        )
-        folder, _ = ready_run(folder, job, example.selection, example.bench, control)
-        code = run_to_end(folder, control, screen, example.bench, resume=given.resume)
-    screen.say()
-    for file in (MODEL, MODEL_PT):
-        screen.say(f"{file}: {read_back_run(folder, file, example.bench).sentence}")
-    screen.say(f"The whole example took {duration(time.monotonic() - began)}.")
-    return code
-
-
-def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False) -> int:
+def run_to_end(
+    folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False,
+    then: Callable[[], object] | None = None,
+) -> int:
     """Run or resume the job in `folder`, show what it came to, and return the exit code.
 
-    A run that has a result already is shown as it is.
+    A run that has a result already is shown as it is. `then` goes on with a run that was not stopped before it is
+    shown.
     """
     from core.events import State
     from core.session.running import run
@@ -303,6 +268,9 @@ def run_to_end(folder: RunFolder, control: Control, screen: Screen, bench: Bench
         raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
     if state is State.INTERRUPTED:
         raise StoppedError(f"Stopped before {folder.path} went on; its checkpoints stay", "Resume it when you like")
+    if then is not None and state is State.FINISHED:
+        then()
+        screen.end_line()
     screen.say()
     screen.say(result_text(folder))
     screen.document(result_document(folder))

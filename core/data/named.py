@@ -34,12 +34,14 @@ TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an
 FASHION_CLASSES = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )
+SAMPLE_CLASSES = ("sandal", "sneaker", "ankle boot", "bag", "trouser")  # of Fashion-MNIST's, in the sample's order
 DIGIT_CLASSES = tuple(str(d) for d in range(10))
 KUZUSHIJI_CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 TINY_FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
 
 # Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
 SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "example" / "images"  # of Fashion-MNIST, with its licence
 
 
 _TIMEOUT = 30.0  # seconds without an answer
@@ -66,7 +68,7 @@ class DatasetSource:
     classes: int
     channels: int
     size: tuple[int, int]
-    # Relative to a data root, in the order they are looked at; none: the data set is built in.
+    # Relative to a data root, in the order they are looked at; none: the data set ships with the program.
     folders: tuple[str, ...] = field(default=(), repr=False)
     files: tuple[str, ...] = field(default=(), repr=False)
     read: Callable[[DatasetSource, Path, Tell], Loaded] | None = field(default=None, repr=False)
@@ -121,8 +123,9 @@ def load_named(source: DatasetSource, data_root: Path | str | None, report: Tell
 
     Raises NotFoundError naming the folders and files where it is neither found nor fetched.
     """
-    if source.read is None:
-        return load_digits()
+    assert source.read is not None, "every data set says how it is read"
+    if not source.folders:
+        return source.read(source, SAMPLE, report)
     folder = source.find(data_root)
     why, cause = "", None
     if folder is None and source.torchvision:
@@ -261,7 +264,7 @@ def _read_by_torchvision(source: DatasetSource, folder: Path, report: Tell) -> L
 
 
 def load_digits() -> Loaded:
-    """Return the example: scikit-learn's 1,797 digits as (n, 8, 8, 1) uint8, with a fixed stratified test part."""
+    """Return scikit-learn's 1,797 digits as (n, 8, 8, 1) uint8, with a fixed stratified test part."""
     from sklearn import datasets
 
     source = datasets.load_digits()
@@ -305,7 +308,14 @@ def _idx_source(name: str, title: str, summary: str, torchvision: str, classes: 
 
 
 SOURCES: tuple[DatasetSource, ...] = (
-    DatasetSource("digits", "Digits (8×8)", "Handwritten digits, built in: the example", 10, 1, (8, 8)),
+    DatasetSource(
+        "fashion-sample", "Fashion-MNIST (sample)", "Five of its classes, 3,000 + 1,500, built in: the example",
+        len(SAMPLE_CLASSES), 1, (28, 28), read=_read_idx, names=SAMPLE_CLASSES,
+    ),
+    DatasetSource(
+        "digits", "Digits (8×8)", "Handwritten digits, built in", 10, 1, (8, 8),
+        read=lambda source, folder, report: load_digits(),
+    ),
     _idx_source(
         "fashion-mnist", "Fashion-MNIST", "Clothes in grey, 60,000 + 10,000", "FashionMNIST", FASHION_CLASSES
     ),

@@ -458,7 +458,7 @@ MUDA = Method(
         Preset(
             "slow-motion",
             "Slow motion",
-            "Small steps over many rounds, to watch features move; the bundled example uses it.",
+            "Small steps over many rounds, to watch features move.",
             {
                 "rounds": 60,
                 "lr": 0.0015,

@@ -15,16 +15,16 @@ from core.devices import set_threads
 from core.engine.control import Control
 from core.errors import InputError, StoppedError
 from core.events import Emit, MeasureTaken, Progress, State
-from core.files import cache_home
+from core.files import cache_home, file_sha256
 from core.job import Job
 from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
-from core.session.bench import Bench, DataOptions
+from core.session.bench import Bench, DataOptions, original_of
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
-from core.session.measuring import FULL, QUICK, Candidate, Measuring
+from core.session.measuring import FULL, QUICK, Candidate, Measuring, control_id
 from core.session.proof import doubts_of
 from core.session.references import (
     FIRST_ATTACKER,
@@ -33,9 +33,11 @@ from core.session.references import (
     recipe_of,
     reference_folder,
     reference_from,
+    trained_references,
 )
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
+from core.verify.lanes import Lane, lanes_so_far
 from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
 from core.verify.relearning import Ground
 from core.verify.verdict import Forgotten, decide
@@ -155,13 +157,7 @@ def check(
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
         )
-        network = network_key(job.model)
-        log = partial(
-            MeasureLog,
-            folder.file(VERIFY),
-            (job.data.fingerprint, job.forget.sha256, repr(numbers_of(job.model.preprocessing)), network),
-            cache_home() / "measures",
-        )
+        log = partial(_measure_log, folder.file(VERIFY), job)
         measured = None
         if which == QUICK and fully:
             with contextlib.suppress(NotKeptError):
@@ -178,6 +174,33 @@ def check(
             report["unchanged"] = bool(before.get("unchanged"))
         report.pop("log")
         return write_report(folder, report)
+
+
+def _measure_log(path: Path, job: Job, *, only_kept: bool = False) -> MeasureLog:
+    context = (
+        job.data.fingerprint, job.forget.sha256, repr(numbers_of(job.model.preprocessing)), network_key(job.model)
+    )  # fmt: skip
+    return MeasureLog(path, context, cache_home() / "measures", only_kept=only_kept)
+
+
+def known_lanes(job: Job) -> tuple[Lane, ...]:
+    """Return what is known of a run beside its own result: of the head-only edit, and of retrained models on disk.
+
+    From checks of other runs of the same model, data and forget set, or shipped with the example.
+    """
+    log, original = _measure_log(Path(), job), original_of(job).weights_id
+    references = trained_references(job)
+    weights = {
+        "original": original, "head_only": control_id(original),
+        **{f"seed {seed}": file_sha256(reference.file(MODEL)) for seed, reference in references.items()},
+    }  # fmt: skip
+    known: dict[str, dict[str, Any]] = {name: {} for name in weights}
+    for name, sha256 in weights.items():
+        for measure in ("accuracies", "linear probe", "relearning"):
+            same = name == "head_only" and measure == "linear probe"  # its features are the original's
+            found = log.find(name, original if same else sha256, measure, (original,))
+            known[name] |= found.values if found is not None else {}
+    return lanes_so_far({name: values for name, values in known.items() if values})
 
 
 def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection]:

@@ -255,4 +255,9 @@ def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Cand
     network = original.network
     made = None if network is None or ground is None else partial(edited_head, network, ground)
     outputs = suite.head_only(original.outputs, splits.forget_classes)
-    return Candidate("head_only", f"head-only edit of {original.sha256}", outputs, made)
+    return Candidate("head_only", control_id(original.sha256), outputs, made)
+
+
+def control_id(original: str) -> str:
+    """Return what names the weights of the head-only edit of an original."""
+    return f"head-only edit of {original}"

@@ -101,6 +101,12 @@ class MeasureLog:
 
         return keep
 
+    def find(self, model: str, sha256: str, measure: str, depends_on: tuple[str, ...]) -> Measured | None:
+        """Return what is kept of a measure of a model that is not the run's own; None where nothing is."""
+        key = self._key(sha256, measure, depends_on)
+        record = _shared_record(None if self._shared is None else self._shared / f"{key}.json")
+        return self._kept.get(key) or (None if record is None else Measured(record["values"], record["samples"]))
+
     def _key(self, sha256: str, measure: str, depends_on: tuple[str, ...]) -> str:
         parts = (SUITE_VERSION, *self._context, sha256, measure, *depends_on)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -14,6 +14,7 @@ from app.bootstrap import page_specs
 from app.context import AppContext, create_context
 from app.main_window import MainWindow, PageSpec
 from app.workers.run_controller import RunController
+from core.events import State
 from core.models.architectures import ModelSpec, build_model
 from core.session.bench import Bench
 
@@ -23,23 +24,29 @@ INSECTS = ("ant", "bee", "cat")
 
 def note_starts(controller: RunController) -> None:
     """Have a controller note what is to be started, and start nothing."""
-    controller.started, controller.trainings = [], []
+    controller.started, controller.trainings, controller.checks = [], [], []
 
     def start(job, bench, selection, folder=None):
         controller.started.append((job, bench, selection, folder))
-        return _Run(Path("somewhere"))
+        controller.run = _Run(Path("somewhere"))
+        return controller.run
+
+    def start_reference(folder, seeds=(), *, bench=None, which="quick"):
+        controller.checks.append((folder, seeds, bench, which))
 
     def start_training(*args, **settings):
         controller.trainings.append((args, settings))
         return _Run(Path("somewhere"))
 
     controller.start, controller.start_training = start, start_training
+    controller.start_reference = start_reference
 
 
 class _Run:
     def __init__(self, path: Path) -> None:
         self.folder = self
         self.path = path
+        self.kind, self.state, self.job = "unlearn", State.FINISHED, None
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fixtures of tests about runs: the example's model trained once, a context with a controller, a real window."""
+"""Fixtures of tests about runs: a model of the digits trained once, a context with a controller, a real window."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from pathlib import Path
 import pytest
 
 from app.context import AppContext, create_context
+from tests.digits import open_digits
 
 
 @pytest.fixture(scope="session")
 def example_home(tmp_path_factory) -> Path:
-    """A home folder in which the example's model is trained."""
+    """A home folder in which the model of the digits is trained."""
     import torch
-
-    from core.session.training import open_example
 
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("example-home")
     before = os.environ.get("UNLEARN_STUDIO_HOME")
     os.environ["UNLEARN_STUDIO_HOME"] = str(home)
     try:
-        open_example()
+        open_digits()
     finally:
         if before is None:
             del os.environ["UNLEARN_STUDIO_HOME"]
@@ -35,7 +34,7 @@ def example_home(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def home(example_home, tmp_path, monkeypatch) -> Path:
-    """A home folder of the test's own that holds the example's model and nothing else."""
+    """A home folder of the test's own that holds the model of the digits and nothing else."""
     mine = tmp_path / "home"
     shutil.copytree(example_home / "data" / "models", mine / "data" / "models")
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(mine))
@@ -44,10 +43,8 @@ def home(example_home, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def example(home):
-    """The example, opened."""
-    from core.session.training import open_example
-
-    return open_example()
+    """The model of the digits and a forget set, opened as the example is."""
+    return open_digits()
 
 
 @pytest.fixture
@@ -65,7 +62,7 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
 
 @pytest.fixture
 def opened(context, example) -> AppContext:
-    """The context with the example's model, data and forget set."""
+    """The context with the model of the digits, its data and a forget set."""
     context.project.set_opened(example.bench.model, example.bench.dataset, example.bench.options)
     context.project.set_selection(example.selection)
     return context

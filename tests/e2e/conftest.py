@@ -1,4 +1,4 @@
-"""End-to-end tests share one home, so that the example's model is trained once."""
+"""End-to-end tests share one home."""
 
 from __future__ import annotations
 

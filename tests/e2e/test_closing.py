@@ -48,7 +48,9 @@ FORTY = """
 import json, random, sys, threading
 from pathlib import Path
 from tests.e2e.driver import drive
+from tests.digits import stand_in_for_the_example
 from tests.e2e.test_closing import ANSWERS, check_folder, closing_script
+stand_in_for_the_example()
 rng, states = random.Random(0), []
 drive(["--example", "--out", str(Path(sys.argv[1]) / "first")], closing_script(0, ANSWERS[0]))
 before = {thread.name for thread in threading.enumerate()}
@@ -76,8 +78,10 @@ def test_forty_closings_in_one_application(tmp_path):
 PROCESSES = """
 import json, os, sys
 import core.session.checking, pyqtgraph, sklearn.cluster, sklearn.linear_model, torch._dynamo
+from tests.digits import stand_in_for_the_example
 from tests.e2e.driver import drive
 from tests.e2e.test_closing import closing_script
+stand_in_for_the_example()
 for out, step, answer in json.loads(sys.argv[1]):
     child = os.fork() if sys.platform == "linux" else 0
     if not child:

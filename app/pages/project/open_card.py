@@ -13,6 +13,7 @@ from app.pages.project.facts import Fact
 from app.services import tokens as t
 from app.services.glossary import term_of
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import FactTable, Label
@@ -58,7 +59,7 @@ class OpenCard(Card):
         self.recent_button.set_menu(menu)
         self.example_button = SecondaryButton("Example", self.example_wanted.emit)
         self.example_button.setAccessibleName(f"Example {title.lower()}")
-        self.example_button.setToolTip("Open the example: a small network and the handwritten digits it was trained on")
+        self.example_button.setToolTip(tr("Open the example: a small network and the images it was trained on"))
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.px(t.XS))
         buttons.addStretch(1)

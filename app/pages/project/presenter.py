@@ -15,7 +15,8 @@ from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services.doubts import doubt_words, is_order
-from app.services.opening import Failure, example_seconds, explain, opens_as
+from app.services.example_run import example_seconds
+from app.services.opening import Failure, explain, opens_as
 from app.services.paths import resources_dir
 from app.services.project import open_doubts
 from app.services.theme import theme
@@ -58,7 +59,7 @@ class ProjectPresenter(QObject):
         project = self._context.project
         self._page.first_run.setVisible(project.opened_model is None and project.dataset is None)
         if not self._page.first_run.isHidden():
-            self._page.first_run.set_words(_example_digit(), example_seconds(self._context))
+            self._page.first_run.set_words(_forgotten_class(), example_seconds(self._context))
 
     def _connect(self) -> None:
         page, opening, project = self._page, self._context.opening, self._context.project
@@ -282,5 +283,6 @@ def _are(paths: list[Path], kind: str) -> bool:
     return bool(paths) and all(opens_as(path) == kind for path in paths)
 
 
-def _example_digit() -> str:
+def _forgotten_class() -> str:
+    """Return what the example forgets."""
     return str(read_json(resources_dir() / "example" / "recipe.json")["forget_class"])

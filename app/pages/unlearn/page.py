@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
+from app.pages.unlearn.lanes import LanesPresenter
 from app.pages.unlearn.run_presenter import RunPresenter, SecondRun
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
+from app.widgets.lanes import Lanes
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from app.widgets.run_chips import RunChips, matches
@@ -32,10 +34,13 @@ class UnlearnPage(Page):
         self.empty = EmptyState("unlearn", words.NO_RUN, "Choose what to forget", self._go_back)
         self.setup = SetupView()
         self.run_view = RunView()
+        self.lanes = Lanes()
+        self.run_view.below_bar.addWidget(self.lanes)
         for view in (self.empty, self.setup, self.run_view):
             self.stack.addWidget(view)
         self.setup_presenter = SetupPresenter(context, self.setup, self)
         self.run_presenter = RunPresenter(context, self.run_view, self)
+        self.lanes_presenter = LanesPresenter(context, self.lanes, self)
         self.setup.answer_wanted.connect(self._go_to_project)
         self.second_run = SecondRun(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)

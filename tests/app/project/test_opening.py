@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.services.opening import example_seconds, explain
+from app.services.example_run import example_seconds
+from app.services.opening import explain
 from core.errors import InputError, MismatchError
+from core.events import State
 from core.files import write_json
 from core.runs.folder import CARD
 
@@ -159,14 +161,14 @@ def quick_example(monkeypatch, digits_file):
     """The example without its training."""
     from core.selection import Selection
     from core.session.bench import Bench
-    from core.session.training import Example
+    from core.session.example import Example
 
     def example(control=None, progress=None):
         bench = Bench().open(digits_file, "digits")
         chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes([3])
-        return Example(bench, chosen, "finetune", "", 7)
+        return Example(bench, chosen, "finetune", "", 7, (1, 2, 3))
 
-    monkeypatch.setattr("core.session.training.open_example", example)
+    monkeypatch.setattr("core.session.example.open_example", example)
 
 
 def test_the_example_is_opened_with_its_forget_set(context, quick_example, idle):
@@ -186,6 +188,22 @@ def test_running_the_example_starts_its_run_and_shows_it(context, window, quick_
     assert folder == tmp_path / "named" and context.opening.example_folder is None
     assert window.current_page == "unlearn"
     assert context.window_state.recent("example") == ["somewhere"]
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.STOPPED])
+def test_the_example_is_held_against_its_retrained_models_by_itself(context, window, quick_example, idle, state):
+    context.opening.open_example(start_run=True)
+    idle()
+    controller = context.run_controller
+    other, own = type(controller.run)(controller.run.path), controller.run
+    controller.run_ended.emit(other)
+    assert not controller.checks  # only its own run
+    own.state = state
+    controller.run_ended.emit(own)
+    controller.run_ended.emit(own)
+    bench = controller.started[0][1]
+    wanted = [(own.folder, (1, 2, 3), bench, "full")] if state is State.FINISHED else []  # who stops it goes on alone
+    assert controller.checks == wanted
 
 
 def test_how_long_the_example_takes_is_measured_or_left_out(context, tmp_path):

@@ -256,10 +256,10 @@ import dataclasses
 from core.engine.control import Control
 from core.events import CheckpointSaved
 from core.runs.folder import RunFolder
-from core.session.training import open_example
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
-example = open_example()
+from tests.digits import open_digits
+example = open_digits()
 job = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "muda", settings={{"rounds": 3}})
 job = dataclasses.replace(job, checkpoint_seconds=0.05)
 folder = create_run({path!r}, job, example.selection, example.bench.dataset)

@@ -158,5 +158,15 @@ def test_the_example_without_a_window(process, tmp_path):
     assert unlearned["forget_test_accuracy"] <= 0.02
     assert original["retain_test_accuracy"] - unlearned["retain_test_accuracy"] <= 0.02
     assert report["models"]["head_only"]["probe"] == original["probe"]
+    # What the example claims: close to retrained, and no measure that decides takes the head-only edit for better.
+    assert "Accuracy 0 does not mean forgotten. Close to retrained" in result.out and "Found again by" in result.out
+    assert report["verdict"]["code"] == "close" and not report["verdict"]["damaged"]
+    assert list(report["retrained"]) == ["seed 1", "seed 2", "seed 3"] and report["suite"] == "full"
+    rows = {row["key"]: row for row in report["verdict"]["measures"]}
+    deciding = {key for key, row in rows.items() if row["decides"]}
+    assert deciding >= {"forget_accuracy", "output_distance", "relearn"} and len(deciding) >= 4
+    for key in (deciding | {"dimensional_alignment", "probe"}) - {"forget_accuracy"}:
+        goal = rows[key]["retrained"]
+        assert abs(rows[key]["unlearned"] - goal) < abs(rows[key]["head_only"] - goal), key
     again = process("--example", "--no-window", "--out", tmp_path / "e")
     assert again.code == 3 and "already holds a run" in again.error
