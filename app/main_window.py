@@ -125,7 +125,7 @@ class MainWindow(QMainWindow):
         if isinstance(old, Page):
             old.left()
         page = self._page(page_id)
-        self._current = page_id
+        self._current = self.context.shell.current_page = page_id
         self.stack.setCurrentWidget(page)
         self.rail.set_current(page_id)
         self.header.set_title(self._specs[page_id].title)

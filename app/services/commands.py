@@ -55,9 +55,11 @@ class RunCommands(QObject):
             ask_discard(self._context, run, QApplication.activeWindow())
 
     def _start(self) -> None:
-        # Only what is in view is started; from another page the first press leads to what would be.
-        self._context.run_controller.start_wanted.emit()
+        # From Forget it leads on and starts; from another page the first press leads to what would be started.
+        came_from = self._context.shell.current_page
         self._context.show_page("unlearn")
+        if came_from in ("unlearn", "forget"):
+            self._context.run_controller.start_wanted.emit()
 
     def _pause(self) -> None:
         controller = self._context.run_controller

@@ -36,6 +36,7 @@ class Shell(QObject):
     said = Signal(str)
     device_named = Signal(str, str, bool)  # its name, a tip, whether that is a caution
     activity_changed = Signal(str, object)  # key; an Activity, or None where it has ended
+    current_page = ""  # the page in view, as the window says
 
     def show_page(self, page_id: str) -> None:
         """Bring a page into view."""

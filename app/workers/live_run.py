@@ -131,8 +131,9 @@ class LiveRun:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left, as the run itself estimates; a check knows only those of a reference it trains."""
-        return self.resources.remaining if self.resources and self.active and self.makes_model else None
+        """Seconds its steps still take, as the run itself estimates; None while it measures, or where all are taken."""
+        stepping = self.active and self.makes_model and self.progress is None and self.step < self.steps
+        return self.resources.remaining if self.resources and stepping else None
 
     @property
     def elapsed(self) -> float | None:

@@ -42,11 +42,13 @@ class UnlearnPage(Page):
         self.run_presenter = RunPresenter(context, self.run_view, self)
         self.lanes_presenter = LanesPresenter(context, self.lanes, self)
         self.setup.answer_wanted.connect(self._go_to_project)
+        self.setup.back_wanted.connect(self._show_run)
         self.second_run = SecondRun(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
         self.run_presenter.search_wanted.connect(self._search_for)
         self.chips = RunChips(context.project, self)
         self._setting_up = False
+        self._chosen_since = False  # something else was opened or chosen since the run came into view
         self._banner_text = ""
         project = context.project
         for signal in (project.model_changed, project.dataset_changed, project.selection_changed):
@@ -58,7 +60,7 @@ class UnlearnPage(Page):
         controller.run_ended.connect(self._show_banner)
         controller.start_wanted.connect(self.start)
         controller.setup_wanted.connect(self.load_job)
-        context.actions.add("run.replay", "Play the run a&gain", self.run_view.slider.toggle_play, menu="run",
+        context.actions.add("run.replay", "Play the run a&gain", self.replay, menu="run",
                             icon="play", shortcut="Ctrl+R", why_disabled=self._why_no_replay)  # fmt: skip
         if project.run is not None:
             self._run_changed()
@@ -67,9 +69,10 @@ class UnlearnPage(Page):
     # ---- the frame
 
     def entered(self) -> None:
-        """Coming from another forget set, the set-up is what is wanted, not the run before."""
+        """Where something else was chosen since the run came into view, a set-up is wanted, not that run."""
         run, project = self.context.project.run, self.context.project
-        if run is not None and not run.active and run.job is not None and not matches(project, run.job):
+        chosen, self._chosen_since = self._chosen_since, False
+        if chosen and run is not None and not run.active and run.job is not None and not matches(project, run.job):
             self._setting_up = True
         self._choose_view()
 
@@ -95,9 +98,20 @@ class UnlearnPage(Page):
         self.setup_presenter.search.open()
 
     def start(self) -> None:
-        """Start what is set up, where it is in view."""
-        if self.isVisible() and self.stack.currentWidget() is self.setup:
+        """Start what is set up, where it is in view; after a run that has ended, set up another."""
+        run = self.context.project.run
+        if not self.isVisible():
+            return
+        if self.view == "setup":
             self.setup_presenter.start()
+        elif run is not None and run.ended:
+            self.set_up_another()
+
+    def replay(self) -> None:
+        """Bring the run back into view and play it again."""
+        self.context.show_page("unlearn")
+        self._show_run()
+        self.run_view.slider.toggle_play()
 
     def _why_no_replay(self) -> str:
         return "" if self.context.project.run is not None else "There is no run in view."
@@ -110,12 +124,13 @@ class UnlearnPage(Page):
     # ---- parts
 
     def _session_changed(self) -> None:
+        self._chosen_since = True
         if self.isVisible():
             self._choose_view()
 
     def _run_changed(self) -> None:
         run: LiveRun | None = self.context.project.run
-        self._setting_up = run is None
+        self._setting_up, self._chosen_since = run is None, False
         if run is None:
             self.run_presenter.forget_run()
         else:
@@ -141,6 +156,7 @@ class UnlearnPage(Page):
             self._show(self.empty)
         else:
             self._show(self.setup)
+            self.setup.back.setVisible(project.run is not None)
             self.setup_presenter.refresh()
         self._show_banner()
 
@@ -169,6 +185,9 @@ class UnlearnPage(Page):
         current = self.context.run_controller.current
         if current is not None and current is not self.context.project.run:
             self.context.project.set_run(current)
+        self._show_run()
+
+    def _show_run(self) -> None:
         self._setting_up = False
         self._choose_view()
 

@@ -18,6 +18,7 @@ from app.services.notifications import Notification
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
+from app.workers.opening_job import Request
 from app.workers.run_follower import RunFollower
 from core.errors import AppError
 from core.events import Event, FeatureMap, Log, State
@@ -50,8 +51,19 @@ class RunPresenter(QObject):
         self._run: LiveRun | None = None
         self._follower = RunFollower(context.jobs, self)
         self._slider_steps = -1
-        view.bar.wanted.connect(self._wanted)
-        controller = self._controller
+        bar, controller = view.bar, self._controller
+        for signal, act in (
+            (bar.pause_wanted, controller.pause), (bar.resume_wanted, controller.resume),
+            (bar.checkpoint_wanted, controller.checkpoint), (bar.stop_wanted, controller.stop),
+            (bar.discard_wanted, self._discard),
+        ):  # fmt: skip
+            signal.connect(self._for_current(act))
+        for signal, slot in (
+            (bar.again_wanted, self.left), (bar.check_wanted, self._check), (bar.search_wanted, self._search),
+            (bar.restart_wanted, self._restart), (bar.delete_wanted, self._delete),
+            (bar.forget_wanted, self._choose_what_to_forget),
+        ):  # fmt: skip
+            signal.connect(slot)
         controller.events.connect(self._events)
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
@@ -178,31 +190,49 @@ class RunPresenter(QObject):
 
     # ---- buttons
 
-    def _wanted(self, what: str) -> None:
-        run = self._run
-        if run is None:
-            return
-        actions: dict[str, Callable[[], object]] = {
-            "pause": self._controller.pause,
-            "resume": self._controller.resume,
-            "checkpoint": self._controller.checkpoint,
-            "stop": self._controller.stop,
-            "discard": lambda: ask_discard(self._context, run, self._view.window()),
-            "check": lambda: self._context.show_page("verify"),
-            "again": self.left.emit,
-            "search": lambda: self.search_wanted.emit(run.job),
-            "restart": lambda: resume(self._context, run.folder, self._view.window()),
-            "keep": self.left.emit,
-            "delete": lambda: self._delete(run),
-        }
-        if what in ("pause", "resume", "checkpoint", "stop", "discard") and run is not self._controller.current:
-            return
-        actions[what]()
+    def _for_current(self, act: Callable[[], object]) -> Callable[[], None]:
+        """What a button does to the run that goes, where that is still the one in view."""
 
-    def _delete(self, run: LiveRun) -> None:
+        def pressed() -> None:
+            if self._run is not None and self._run is self._controller.current:
+                act()
+
+        return pressed
+
+    def _discard(self) -> None:
+        assert self._run is not None
+        ask_discard(self._context, self._run, self._view.window())
+
+    def _check(self) -> None:
+        self._context.show_page("verify")
+
+    def _search(self) -> None:
+        if self._run is not None:
+            self.search_wanted.emit(self._run.job)
+
+    def _restart(self) -> None:
+        if self._run is not None:
+            resume(self._context, self._run.folder, self._view.window())
+
+    def _choose_what_to_forget(self) -> None:
+        """Open the trained model with its data, and lead on."""
+        run, opened = self._run, self._context.project.opened_model
+        if run is None or run.job is None:
+            return
+        if opened is None or run.path not in (opened.path, opened.path.parent):
+            data = run.job.data
+            self._context.opening.put(Request(
+                "both", run.id, model=str(run.path), data=data.spec,
+                changes={"test_fraction": data.test_fraction, "classes_file": data.classes_file,
+                         "preprocess_file": data.preprocess_file},
+            ))  # fmt: skip
+        self._context.show_page("forget")
+
+    def _delete(self) -> None:
+        assert self._run is not None
         from app.pages.runs.run_actions import ask_delete
 
-        ask_delete(self._context, [run.folder], self._view.window(), self.left.emit)
+        ask_delete(self._context, [self._run.folder], self._view.window(), self.left.emit)
 
     # ---- references
 

@@ -17,6 +17,7 @@ from app.services import run_words as words
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import (
     Button,
     ChipButton,
@@ -202,7 +203,17 @@ def _speed_words(speed: float) -> str:
 class RunBar(Card):
     """Shows one run and emits what the user wants of it; knows no controller."""
 
-    wanted = Signal(str)  # pause, resume, checkpoint, stop, discard, check, again, restart, keep, delete, search
+    pause_wanted = Signal()
+    resume_wanted = Signal()
+    checkpoint_wanted = Signal()
+    stop_wanted = Signal()
+    discard_wanted = Signal()
+    restart_wanted = Signal()  # of an interrupted run
+    delete_wanted = Signal()
+    again_wanted = Signal()  # set up another run
+    search_wanted = Signal()
+    check_wanted = Signal()
+    forget_wanted = Signal()  # a training is over: choose what its model is to forget
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent, padding=t.S)
@@ -215,18 +226,19 @@ class RunBar(Card):
         self.facts = Label("", "caption", "text-2")
         self.change = ElidedLabel("")
         self.warning = OutcomeWarning()
-        self.warning.search.clicked.connect(self._search_pressed)
+        self.warning.search.clicked.connect(self.search_wanted)
         self.progress = ProgressLine("Progress of the run", with_text=False)
-        self.pause = self._button(SecondaryButton, "Pause", "pause")
-        self.checkpoint = self._button(SecondaryButton, "Checkpoint now", "checkpoint")
-        self.stop = self._button(SecondaryButton, "Stop and keep", "stop")
+        self.pause = SecondaryButton("Pause", self._pause_pressed)
+        self.checkpoint = SecondaryButton("Checkpoint now", self.checkpoint_wanted.emit)
+        self.stop = SecondaryButton("Stop and keep", self.stop_wanted.emit)
         self.stop.setToolTip(words.STOP_TIP)
-        self.discard = self._button(DestructiveButton, "Discard…", "discard")
-        self.again = self._button(SecondaryButton, "New run", "again")
-        self.restart = self._button(PrimaryButton, "Resume", "restart")
-        self.keep = self._button(SecondaryButton, "Keep as it is", "keep")
-        self.delete = self._button(DestructiveButton, "Delete", "delete")
-        self.check = self._button(PrimaryButton, "Check the result", "check")
+        self.discard = DestructiveButton("Discard…", self.discard_wanted.emit)
+        self.again = SecondaryButton("New run", self.again_wanted.emit)
+        self.restart = PrimaryButton("Resume", self.restart_wanted.emit)
+        self.keep = SecondaryButton("Keep as it is", self.again_wanted.emit)
+        self.delete = DestructiveButton("Delete", self.delete_wanted.emit)
+        self.check = PrimaryButton("Check the result", self.check_wanted.emit)
+        self.forget = PrimaryButton(tr("Choose what to forget"), self.forget_wanted.emit)
         self._lay_out()
         for button in self.buttons().values():
             button.hide()
@@ -255,11 +267,10 @@ class RunBar(Card):
         self._announced = state
 
     def buttons(self) -> dict[str, Button]:
-        """All buttons by what they want."""
         return {
             "pause": self.pause, "checkpoint": self.checkpoint, "stop": self.stop, "discard": self.discard,
             "again": self.again, "restart": self.restart, "keep": self.keep, "delete": self.delete,
-            "check": self.check,
+            "check": self.check, "forget": self.forget,
         }  # fmt: skip
 
     def shown_buttons(self) -> set[str]:
@@ -273,16 +284,20 @@ class RunBar(Card):
         resuming = self._resuming = run.can("resume") or (state is State.PAUSED and run.asked == "resume")
         self.pause.setText("Resume" if resuming else "Pause")
         check = run.kind == "check"
-        for button, action in ((self.pause, "resume" if resuming else "pause"), (self.checkpoint, "checkpoint"),
-                               (self.stop, "stop"), (self.discard, "discard")):  # fmt: skip
+        asking: tuple[tuple[Button, str], ...] = (
+            (self.pause, "resume" if resuming else "pause"), (self.checkpoint, "checkpoint"), (self.stop, "stop"),
+            (self.discard, "discard"),
+        )  # fmt: skip
+        for button, action in asking:
             button.setVisible(going and (not check or action == "stop"))
             button.setEnabled(run.can(action) and run.asked != action)
         self.stop.setText("Stop" if check else "Stop and keep")
         interrupted = state is State.INTERRUPTED
         for button in (self.restart, self.keep, self.delete):
             button.setVisible(interrupted)
-        finished = state in (State.FINISHED, State.STOPPED) and run.kind == "unlearn"
-        self.check.setVisible(finished)
+        finished = state in (State.FINISHED, State.STOPPED)
+        self.check.setVisible(finished and run.kind == "unlearn")
+        self.forget.setVisible(finished and run.kind == "train")
         self.again.setVisible(run.ended or (run.active and not run.mine))
         self._gap.setVisible((going and not check) or interrupted)
 
@@ -322,16 +337,8 @@ class RunBar(Card):
         method = METHODS.get(run.job.method)
         return method is not None and bool(method.searched)
 
-    def _search_pressed(self) -> None:
-        self.wanted.emit("search")
-
-    def _button(self, kind: type[Button], text: str, wants: str) -> Button:
-        button = kind(text)
-        button.clicked.connect(lambda _checked=False: self._pressed(wants))
-        return button
-
-    def _pressed(self, wants: str) -> None:
-        self.wanted.emit("resume" if wants == "pause" and self._resuming else wants)
+    def _pause_pressed(self) -> None:
+        (self.resume_wanted if self._resuming else self.pause_wanted).emit()
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -346,7 +353,7 @@ class RunBar(Card):
         self._gap = QWidget()
         self._gap.setFixedWidth(theme.px(t.S))  # with the spacing at both sides: 24 to the destructive one
         for widget in (self.pause, self.checkpoint, self.stop, self.again, self.keep, self.restart, self._gap,
-                       self.discard, self.delete, self.check):  # fmt: skip
+                       self.discard, self.delete, self.check, self.forget):  # fmt: skip
             foot.addWidget(widget)
         column = QVBoxLayout()
         column.setSpacing(theme.px(t.XS))
@@ -392,7 +399,7 @@ MOST_BANNERS = 2
 
 
 class RunView(QWidget):
-    """`bar.wanted` carries the buttons; `set_banners` says what needs a decision."""
+    """`bar` tells what its buttons want; `set_banners` says what needs a decision."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -23,6 +23,7 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.doubts import UNANSWERED, UNORDERED
 from app.services.theme import set_property, set_tone, theme
+from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, pad_spin_box
@@ -393,10 +394,11 @@ PARAMETERS_WIDTH, NARROW = 360, 240  # what fields need; what cards do with wher
 
 
 class SetupView(QWidget):
-    """`start_wanted` when the button is pressed or a card is opened; `answer_wanted` leads to what must be answered."""
+    """`start_wanted`: the button, or a card that is opened. `answer_wanted` leads to what must be answered first."""
 
     start_wanted = Signal()
     answer_wanted = Signal()
+    back_wanted = Signal()  # to the run that is still there
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -412,6 +414,8 @@ class SetupView(QWidget):
         self.missing = Label("", "body", "text-2")
         self.answer = SecondaryButton("Go to Project", self.answer_wanted.emit)
         self.answer.hide()
+        self.back = TextButton(tr("Back to the run"), self.back_wanted.emit)
+        self.back.hide()
         self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
         self.start.setToolTip("Start unlearning (Ctrl+Return)")
         cards = QHBoxLayout()
@@ -431,6 +435,7 @@ class SetupView(QWidget):
         foot = QHBoxLayout()
         foot.setSpacing(theme.px(t.M))
         foot.addWidget(self.summary, 1)
+        foot.addWidget(self.back)
         foot.addWidget(self.missing)
         foot.addWidget(self.answer)
         foot.addWidget(self.start)

@@ -187,8 +187,43 @@ def test_a_new_forget_set_asks_for_a_new_run(page, scripted, opened, qtbot):
     work.end()
     qtbot.waitUntil(lambda: run.ended)
     assert not page.chips.earlier.isHidden() and page.chips.earlier.text() == "for an earlier selection"
-    page.entered()  # from the Forget page
+    opened.project.selection_changed.emit()  # on the Forget page
+    page.entered()
+    assert page.view == "setup" and page.setup.back.isVisible()
+    page.setup.back.click()
+    assert page.view == "run"
+
+
+def test_a_run_opened_from_runs_is_shown_whatever_is_chosen_on_forget(page, opened, tmp_path):
+    """It showed the method form, and neither curves nor replay could be reached."""
+    page.hide()
+    opened.project.selection_changed.emit()
+    opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
+    page.show()
+    page.entered()
+    assert page.view == "run" and not page.chips.earlier.isHidden()
+    page.set_up_another()
+    opened.actions.refresh()
+    opened.actions["run.replay"].trigger()
+    assert page.view == "run" and page.run_view.slider.playing()
+    page.run_view.slider.toggle_play()
+
+
+def test_a_start_after_a_run_that_has_ended_sets_up_another(page, opened, tmp_path):
+    opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
+    opened.run_controller.start_wanted.emit()
     assert page.view == "setup"
+
+
+def test_a_training_leads_on_to_what_its_model_is_to_forget(page, opened, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(opened.opening, "put", asked.append)
+    folder = write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole(), "stopped")
+    opened.project.set_run(LiveRun.from_folder(folder))
+    assert page.run_view.bar.shown_buttons() == {"again", "forget"}
+    page.run_view.bar.forget.click()
+    assert [(request.model, request.data) for request in asked] == [(str(folder.path), "digits")]
+    assert opened.shown_pages[-1] == "forget"
 
 
 def test_the_next_run_of_a_queue_comes_into_view(page, opened, example, qtbot, tmp_path):
@@ -250,7 +285,7 @@ def test_the_history_of_a_resumed_run_is_read_in_a_worker(page, opened, cut_off_
     qtbot.waitUntil(lambda: len(opened.run_controller.queue) == 1)
     waiting = opened.run_controller.queue[0]
     assert readers == [False] and opened.project.run is waiting and waiting.history.started
-    page.run_view.bar.wanted.emit("restart")  # once more, as from a list that is not up to date
+    page.run_view.bar.restart_wanted.emit()  # once more, as from a list that is not up to date
     qtbot.waitUntil(lambda: opened.jobs.active() == 0)
     assert opened.run_controller.queue == [waiting] and opened.project.run is waiting
     opened.run_controller.remove(waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 
 import pytest
 
@@ -65,7 +66,8 @@ def test_a_button_says_what_is_wanted(qtbot, run):
     bar = RunBar()
     qtbot.addWidget(bar)
     heard: list[str] = []
-    bar.wanted.connect(heard.append)
+    for name in ("pause", "checkpoint", "stop", "discard", "resume"):
+        getattr(bar, f"{name}_wanted").connect(partial(heard.append, name))
     run.state = State.RUNNING
     bar.show_run(run)
     for button in (bar.pause, bar.checkpoint, bar.stop, bar.discard):

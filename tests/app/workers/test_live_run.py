@@ -88,6 +88,16 @@ def test_pause_is_answered_and_can_be_resumed(live, script):
     assert live.state is State.RUNNING and live.asked == "" and not live.control.paused
 
 
+def test_time_left_is_of_the_steps_and_not_told_while_something_else_goes_on(live, script):
+    """ "Under 1 s left" stood for 45 s of measuring."""
+    live.apply([script.started(), script.resources(10, remaining=20.0), script.losses(10, 10)])
+    assert live.remaining == 20.0
+    live.apply([script.progress("Measuring", 1, 10, 10)])
+    assert live.remaining is None
+    live.apply([script.losses(100, 90), script.resources(100, remaining=0.4)])
+    assert live.remaining is None
+
+
 def test_a_checkpoint_is_counted_and_ends_the_question(live, script):
     live.apply([script.started()])
     live.ask("checkpoint")
