@@ -286,7 +286,8 @@ class FeatureMapPlot(Figure):
             return
         self._caption.setText(picture.caption(moment))
         first, names = picture.forget_from, picture.forgotten
-        self.forgotten.setText(f"▲ {names[0] if len(names) == 1 else tr('Forget images')}")
+        forgotten = tr("Forget: {name}", name=names[0]) if len(names) == 1 else tr("Forget images")
+        self.forgotten.setText(f"▲ {forgotten}")
         self.ghosts["head_only"].setVisible(picture.unseen)  # an edit of the head silences whole classes
         middle, begun = (np.nanmean(points[first:], axis=0) for points in (moment.points, picture.start))
         words = tr("Step {step}: the forget points' middle is {way} radii from where it was.",

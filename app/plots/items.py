@@ -49,7 +49,7 @@ class HorizontalGrid(pg.GraphicsObject):
 class ReadableAxis(pg.AxisItem):
     """Ticks as numbers are written elsewhere, linear or logarithmic.
 
-    Thousands are set apart and a minus is no hyphen; a logarithmic axis has decades, or 1, 2, 5 where they are few.
+    Thousands are set apart and a minus is no hyphen; a logarithmic axis has decades, or more where they are few.
     """
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
@@ -57,7 +57,8 @@ class ReadableAxis(pg.AxisItem):
             return list(super().tickValues(low, high, size))
         decades = max(high - low, 1e-9)
         room = size / theme.px(40 if self.orientation == "bottom" else 22)
-        mantissas = (1.0, 2.0, 5.0) if 3 * decades <= room else (1.0,)
+        finer = ((1.0, 2.0, 5.0), (1.0, 3.0))
+        mantissas = next((choice for choice in finer if len(choice) * decades <= room), (1.0,))
         every = max(1, math.ceil(decades / max(room, 1.0)))
         exponents = range(math.floor(low), math.ceil(high) + 1)
         values = [e + math.log10(m) for e in exponents if e % every == 0 for m in mantissas]

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from app.plots.base import ThemedPlot
 from app.plots.export import Cell, Table
 from app.plots.items import MarginLabel
+from app.plots.scales import Y_PADDING
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
@@ -30,7 +31,8 @@ MOST_BARS = 10  # directions with bars of their own; further ones of the k share
 _LOWEST, _LOWEST_RATIO = 1e-9, 1e-6  # of the largest eigenvalue: below is rounding, and of ratios noise
 _WIDTH = 0.38
 EIGENVALUES = mark("Eigenvalues")
-RATIO = mark("Eigenvalues, ratio to the start")
+LOGARITHMIC = mark("Eigenvalue, logarithmic")
+RATIO = mark("Ratio to the start")
 
 
 class EnergyPlot(ThemedPlot):
@@ -38,7 +40,7 @@ class EnergyPlot(ThemedPlot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
-            tr("Energy in retain directions"), tr("Share of each set's energy, %"), parent, y_range=(0.0, 100.0),
+            tr("Energy"), tr("Share of each set's energy in each retain direction, %"), parent, y_range=(0.0, 100.0),
             x_title=tr("Direction"), value_format=lambda value: fmt.decimal(value, 1),
         )  # fmt: skip
         self._history = RunHistory()
@@ -80,7 +82,7 @@ class EnergyPlot(ThemedPlot):
 
     def _fit_values(self) -> None:
         highest = max((float(shares.max()) for shares in self._shares.values() if len(shares)), default=0.0)
-        self.view.setYRange(0.0, min(100.0, 20.0 * np.ceil((highest + 2) / 20)), padding=0.0)
+        self.view.setYRange(0.0, min(100.0, 20.0 * np.ceil((highest + 2) / 20)), padding=Y_PADDING)
         self.view.setXRange(0.4, max(len(self._names), 1) + 0.6, padding=0.0)
 
     def table(self) -> Table:
@@ -143,7 +145,7 @@ class EigenvaluePlot(ThemedPlot):
         self, title: str, styles: Mapping[str, tuple[SeriesStyle, str]], parent: QWidget | None = None
     ) -> None:
         super().__init__(
-            title, tr("Eigenvalue, logarithmic"), parent, x_title=tr("Index"), log=True,
+            title, tr(LOGARITHMIC), parent, x_title=tr("Index"), log=True,
             value_format=lambda value: f"{value:.2g}",
         )  # fmt: skip
         for key, (style, name) in styles.items():
@@ -199,7 +201,7 @@ class SpectrumPlot(EigenvaluePlot):
         """Show this history at a step (None: the newest), as it grows; `ratio`: to each run's own start."""
         self._history, self._until, self._ratio, self._overlaid = history, until, ratio, tuple(overlaid)
         self.set_title(tr(RATIO if ratio else EIGENVALUES))
-        self.set_y_title(tr("Ratio, logarithmic") if ratio else tr("Eigenvalue, logarithmic"))
+        self.set_y_title(tr("Eigenvalue by that of the start, logarithmic") if ratio else tr(LOGARITHMIC))
         self.mark_dirty()
 
     def _read(self) -> None:

@@ -422,7 +422,7 @@ class TestSpectrum:
     def test_a_ratio_shows_what_changed_and_nothing_beside_it(self, plot, history):
         plot.show_history(history, 50, ratio=True)
         plot.flush()
-        assert plot.title == "Eigenvalues, ratio to the start"
+        assert plot.title == "Ratio to the start"
         assert plot.series("forget").y[:2].tolist() == pytest.approx([1 / 51, 1.0])
         assert plot.series("retain").y.tolist() == [1.0, 1.0, 1.0]
         assert not len(plot.series("forget/start"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyqtgraph as pg
@@ -13,11 +13,13 @@ from app.pages.verify.verdict_card import QUICK_ONLY
 from app.plots.alignment import FLOOR, describe_alignment
 from app.plots.base import ThemedPlot
 from app.plots.items import MarginLabel
+from app.plots.spectrum import EigenvaluePlot
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
+from app.services.translation import tr
 from app.widgets.buttons import Segmented
 from app.widgets.labels import caption
 from app.widgets.notices import EmptyState
@@ -25,7 +27,6 @@ from core.verify.plots import describe_attack, describe_relearning
 
 CURVES = ("original", "unlearned", "retrained")  # a head-only edit has the original's features, bit for bit
 _TIMES_K = 5
-_LOWEST = 1e-9  # of the largest eigenvalue: below is the rounding of the decomposition
 
 
 class ProfilePlot(ThemedPlot):
@@ -93,45 +94,6 @@ class ProfilePlot(ThemedPlot):
         describe(self.canvas, f"at k: {', '.join(words)}. {self.caption()}" if words else "no values yet")
 
 
-class SpectraPlot(ThemedPlot):
-    """The eigenvalues of one set's features, a curve a model, on logarithmic axes."""
-
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
-        super().__init__(
-            title, "Eigenvalue, logarithmic", parent, x_title="Index", log=True,
-            value_format=lambda value: f"{value:.2g}",
-        )  # fmt: skip
-        for key in CURVES:
-            series = self.add_series(key, MODELS[key], SHORT[key])
-            series.show_dot = False
-
-    def set_spectra(self, spectra: Mapping[str, Sequence[float]], ranks: Mapping[str, float | None]) -> None:
-        """Show each model's eigenvalues, largest first, and name the effective ranks."""
-        for key in CURVES:
-            values = [float(value) for value in spectra.get(key) or ()]
-            lowest = _LOWEST * max(values, default=0.0)
-            self.set_data(key, range(1, len(values) + 1), [value if value > lowest else None for value in values])
-        known = [f"{SHORT[key].lower()} {fmt.decimal(ranks[key], 1)}" for key in CURVES if ranks.get(key) is not None]
-        self.set_caption(f"effective rank: {', '.join(known)}" if known else "")
-
-    def _update_labels(self) -> None:
-        labels = []
-        for series in self._shown():
-            last = series.last()
-            if last is not None:  # the value of the last direction says nothing, so only the name
-                style = series.style
-                labels.append(MarginLabel(series.key, series.title, self.to_view(last[1]), style.token, style.symbol,
-                                          style.filled, style.dash))  # fmt: skip
-        self.margin.set_labels(labels)
-
-    def _describe(self) -> None:
-        describe(self.canvas, self.caption() or "no values yet")
-
-    def _follow_data(self) -> None:
-        size = max((len(self.series(key)) for key in CURVES), default=0)
-        self.view.setXRange(0.0, self.to_view(float(max(size, 10))), padding=0.02)
-
-
 class SpectraTab(QWidget):
     """One panel a set, because the colours are the models'."""
 
@@ -140,7 +102,9 @@ class SpectraTab(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.px(t.S), 0, 0)
         column.setSpacing(theme.px(t.XS))
-        self.panels = {"retain": SpectraPlot("Retain features"), "forget": SpectraPlot("Forget features")}
+        styles = {key: (MODELS[key], SHORT[key]) for key in CURVES}
+        titles = {"retain": tr("Retain features"), "forget": tr("Forget features")}
+        self.panels = {key: EigenvaluePlot(title, styles) for key, title in titles.items()}
         for panel in self.panels.values():
             column.addWidget(panel, 1)
         words = caption("A head-only edit has the original's features, so it has the original's curves.", wrap=True)
@@ -151,10 +115,12 @@ class SpectraTab(QWidget):
         """Show the spectra of a report's models."""
         found = {key: (models.get(key) or {}).get("spectra") or {} for key in CURVES}
         for name, panel in self.panels.items():
-            panel.set_spectra(
-                {key: spectra.get(name) or () for key, spectra in found.items()},
-                {key: spectra.get(f"{name}_rank") for key, spectra in found.items()},
-            )
+            ranks = []
+            for key, spectra in found.items():
+                panel.set_values(key, spectra.get(name) or ())
+                if spectra.get(f"{name}_rank") is not None:
+                    ranks.append(f"{SHORT[key].lower()} {fmt.decimal(spectra[f'{name}_rank'], 1)}")
+            panel.set_caption(tr("effective rank: {ranks}", ranks=", ".join(ranks)) if ranks else "")
 
 
 Report = Mapping[str, Any]

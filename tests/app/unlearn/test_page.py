@@ -425,6 +425,19 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
     assert page.run_view.plots._markers == ()
 
 
+def test_the_map_of_a_run_gets_its_retrained_models_and_is_written_as_a_film(page, opened, qtbot, tmp_path):
+    script = Script("r")
+    events = [*script.whole(), *script.mapped(0), *script.mapped(50), *script.mapped(100)]
+    opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "r", job(), events)))
+    plot = page.run_view.plots.features.map
+    qtbot.waitUntil(lambda: plot.why.text() == "No retrained model yet.")
+    plot.film_wanted.emit(plot.film(), tmp_path / "map.gif")
+    qtbot.waitUntil(lambda: plot.said_label().text() == "Saved map.gif")
+    assert (tmp_path / "map.gif").read_bytes().startswith(b"GIF89a")
+    plot.film_wanted.emit(plot.film(), tmp_path / "r" / "job.json" / "map.gif")  # below a file
+    qtbot.waitUntil(lambda: plot.said_label().text().startswith("Not saved: "))
+
+
 def test_a_run_opened_from_disk_can_be_played_again_at_once(page, opened, tmp_path):
     opened.actions.refresh()
     assert opened.actions.reason("run.replay") == "There is no run in view."
