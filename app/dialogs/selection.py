@@ -173,7 +173,7 @@ class SimilarSheet(Sheet):
         for column in (KEPT, FORGOTTEN):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
-        self._fill(ticked=same)  # else they are other people's pictures, until somebody has looked
+        self._fill()
         self.body.addWidget(self.table, 1)
         self.table.itemChanged.connect(self._count)
         self.level.currentIndexChanged.connect(self._show_level)
@@ -197,7 +197,9 @@ class SimilarSheet(Sheet):
             self.table.setRowHidden(row, row >= shown)
         self._count()
 
-    def _fill(self, ticked: bool) -> None:
+    def _fill(self) -> None:
+        """Tick what shows the same picture; what is only near may be of other people, until somebody has looked."""
+        same = len(self._found.at(SAME))  # they stand first
         for row in range(self.table.rowCount()):
             for column, image in ((KEPT, self._found.kept[row]), (FORGOTTEN, self._found.forgotten[row])):
                 item = QTableWidgetItem(self._images.name("train", int(image)))
@@ -205,7 +207,7 @@ class SimilarSheet(Sheet):
                 self.table.setItem(row, column, item)
             kept = self._kept(row)
             kept.setFlags(kept.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            kept.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            kept.setCheckState(Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
             alike = "same pixels" if self._found.exact[row] else fmt.decimal(float(self._found.agreement[row]))
             self.table.setItem(row, ALIKE, QTableWidgetItem(alike))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,6 +162,12 @@ class Images:
         """What an image is called: its path, or its position."""
         paths = self._part(part).paths
         return paths[index] if paths is not None else f"Image {fmt.count(index)}"
+
+    def file(self, part: str, index: int) -> Path | None:
+        """The file an image was read from; None where it has none of its own, or is gone."""
+        paths, root = self._part(part).paths, self.dataset.root
+        file = root / paths[index] if root is not None and paths is not None else None
+        return file if file is not None and file.is_file() else None
 
     def has_names(self, part: str) -> bool:
         """Whether the images of a part have file names."""

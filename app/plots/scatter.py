@@ -30,7 +30,7 @@ from app.services.translation import tr
 from app.widgets.labels import ElidedLabel, Label
 
 Tool = Literal["pan", "lasso", "rectangle"]
-Mode = Literal["replace", "add", "remove"]
+Mode = Literal["replace", "add", "remove", "back"]  # "back": the click before was the first of a double click
 Thumbnail = Callable[[int], QPixmap | None]
 
 MOST_TONED = 200  # classes; more share one grey, and the one under the mouse is lit
@@ -347,7 +347,8 @@ class ScatterPlot(Figure):
         if wanted:
             text.setFont(theme.font("caption"))
             text.fill = theme.brush("surface", 0.8)
-            text.setText(self._names[label], theme.color("forget" if self._chosen[label] else "text"))
+            whole = self._chosen[label] == self._counts[label]
+            text.setText(self._names[label], theme.color("forget" if whole else "text"))
             text.setPos(*at.tolist())
 
     def _show_legend(self) -> None:
@@ -436,7 +437,11 @@ class ScatterPlot(Figure):
         self.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
         index = self._at(position)
         if double:
-            self.activated.emit(index) if index >= 0 else self.fit()
+            if index >= 0:
+                self.clicked.emit(index, "back")
+                self.activated.emit(index)
+            else:
+                self.fit()
         elif index >= 0:
             self.clicked.emit(index, _mode(modifiers))
 

@@ -44,6 +44,7 @@ QLabel[tone="text-3"] { color: @text_3@; }
 QLabel[tone="accent"] { color: @accent@; }
 QLabel[tone="danger"] { color: @danger@; }
 QLabel[tone="caution"] { color: @caution@; }
+QLabel[tone="forget"] { color: @forget@; }
 QLabel[tone="disabled"] { color: @disabled@; }
 
 /* Grounds */

@@ -299,7 +299,7 @@ def _in_points(font: QFont) -> QFont:
 
 
 def set_tone(widget: QWidget, tone: str) -> None:
-    """Give a label or text button a text colour by token: "text-2", "text-3", "accent", "danger", "caution", ""."""
+    """Give a label or text button a text colour by token: "text-2", "accent", "danger", "forget"; "" for none."""
     set_property(widget, "tone", tone)
 
 

@@ -125,7 +125,7 @@ class MapCard(Card):
 
 class MapPresenter(QObject):
     """Keeps the map on the measured features. `mark_wanted(images, how)`: positions of training images, and "toggle",
-    "add" or "remove"; `inspect_wanted(image)`.
+    "add", "remove" or "back", which undoes the click before; `inspect_wanted(image)`.
     """  # noqa: D205
 
     mark_wanted = Signal(object, str)
@@ -166,6 +166,11 @@ class MapPresenter(QObject):
     def _has_map(self) -> bool:
         return self._baseline is not None and self._baseline.explained > 0
 
+    @property
+    def shown(self) -> bool:
+        """Whether there is a map."""
+        return bool(self._shows)
+
     def show_selection(self) -> None:
         """Mark the forget set."""
         selection = self._context.project.selection
@@ -188,7 +193,7 @@ class MapPresenter(QObject):
         self._show(TSNE, places)
         said = tr("t-SNE of %n images", n=made_of)
         if made_of < len(places):
-            said = tr("t-SNE of %n images; the others stand between their nearest neighbours among them", n=made_of)
+            said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
         self._card.scatter.set_caption(said)
 
     def _show(self, which: str, places: np.ndarray) -> None:
@@ -239,8 +244,8 @@ class MapPresenter(QObject):
         # An outline adds: replacing would throw away what was chosen image by image.
         self.mark_wanted.emit(images, "remove" if how == "remove" else "add")
 
-    def _clicked(self, image: int, _how: str) -> None:
-        self.mark_wanted.emit(np.array([image]), "toggle")
+    def _clicked(self, image: int, how: str) -> None:
+        self.mark_wanted.emit(np.array([image]), how if how == "back" else "toggle")
 
     def _thumbnail(self, image: int) -> QPixmap | None:
         return self._thumbnails.get(("train", image))

@@ -11,7 +11,7 @@ from app.models.class_table import ClassTableModel
 from app.models.gallery import GalleryModel
 from app.pages.forget.class_panel import ClassPanel
 from app.pages.forget.earlier import EarlierCard
-from app.pages.forget.gallery_panel import GalleryPanel
+from app.pages.forget.gallery import GalleryPanel
 from app.pages.forget.map_card import MapCard
 from app.pages.forget.presenter import ForgetPresenter
 from app.pages.forget.similar_card import SimilarCard
@@ -129,7 +129,7 @@ class ForgetPage(Page):
 
     def _enlarge_map(self, on: bool) -> None:
         """Give the map the place of classes and images, or give it back."""
-        for panel in (self.class_panel, self.gallery_panel):
+        for panel in (self.class_panel, self.gallery_panel, self.similar_card):
             panel.setVisible(not on)
 
     def _next(self) -> None:

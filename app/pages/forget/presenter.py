@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMenu
 
 from app.models.gallery import NEEDS_FORGET, VALUES, Images, Wanted
 from app.pages.forget.arranger import Arranger
 from app.pages.forget.earlier import EarlierPresenter, counts
+from app.pages.forget.inspector import Inspector
 from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_card import MapPresenter
 from app.pages.forget.near_presenter import NearPresenter
@@ -19,6 +23,7 @@ from app.services import format as fmt
 from app.services.opening import explain
 from app.services.run_words import described
 from app.services.theme import theme
+from app.services.translation import tr
 from core.errors import ForgetSetError
 
 if TYPE_CHECKING:
@@ -47,6 +52,8 @@ class ForgetPresenter(QObject):
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
         self.near = NearPresenter(context, self)
         self.twins = TwinsPresenter(context, self)
+        self.inspector = Inspector(context, page)
+        self._toggled: tuple[int, Selection] | None = None  # the image marked last, and the forget set before
         self.arranger = Arranger(self)
         self.earlier = EarlierPresenter(context, page.earlier_card, self)
         self._confirm_timer = QTimer(self)
@@ -84,7 +91,14 @@ class ForgetPresenter(QObject):
         classes.invert_wanted.connect(self.invert_classes)
         classes.hovered.connect(self._class_hovered)
         classes.opened.connect(page.tools.choose_class)
-        page.gallery_panel.view.mark_wanted.connect(self._gallery_marked)
+        view = page.gallery_panel.view
+        view.mark_wanted.connect(self._gallery_marked)
+        view.inspect_wanted.connect(self._inspect_shown)
+        view.menu_wanted.connect(self._open_menu)
+        self.map.inspect_wanted.connect(self._inspect_on_map)
+        self.inspector.mark_wanted.connect(self.mark)
+        self.inspector.map_wanted.connect(self.map.show_image)
+        self.inspector.moved.connect(self._inspected)
         self.map.mark_wanted.connect(self.mark)
         self.similar.added.connect(self.add_similar)
         self.near.changed.connect(self.arrange)
@@ -128,12 +142,18 @@ class ForgetPresenter(QObject):
             self._change(selection.toggled_classes(labels))
 
     def mark(self, images: np.ndarray, how: str) -> None:
-        """Change single training images: "toggle", "add" or "remove"."""
+        """Change single training images: "toggle", "add" or "remove"; "back" undoes the toggle of the image before."""
         selection = self._context.project.selection
         if selection is None:
             return
-        if how == "toggle":
+        toggled, self._toggled = self._toggled, None
+        if how == "back":
+            if toggled is not None and len(images) == 1 and toggled[0] == int(images[0]):
+                self._context.project.undo_selection()
+        elif how == "toggle":
             self._change(selection.toggled(images))
+            changed = selection != self._context.project.selection
+            self._toggled = (int(images[0]), selection) if len(images) == 1 and changed else None
         else:
             self._change(selection.with_samples(images, how == "add"))
 
@@ -176,6 +196,57 @@ class ForgetPresenter(QObject):
             self._context.notifications.info(NEVER_TRAINED)
             return
         self.mark(images, how)
+
+    # -- one image -------------------------------------------------------------------------------------------------
+
+    def _inspect_shown(self, image: int) -> None:
+        """Inspect an image of the gallery; arrow keys lead through what it shows."""
+        model = self._page.gallery_model
+        self.inspector.set_order(model.part, model.ids(0, model.count))
+        self.inspector.open(model.part, image)
+
+    def _inspect_on_map(self, image: int) -> None:
+        model = self._page.gallery_model
+        among = model.part == "train" and model.cell_of(image) >= 0
+        self.inspector.set_order("train", model.ids(0, model.count) if among else np.array([image]))
+        self.inspector.open("train", image)
+
+    def _inspected(self, part: str, image: int) -> None:
+        if part == self._page.gallery_model.part:
+            self._page.gallery_panel.view.show_image(image)
+
+    def _open_menu(self, image: int, place: QPoint) -> None:
+        menu = self.menu(image)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def menu(self, image: int) -> QMenu:
+        """Return the context menu of an image of the gallery."""
+        page, selection, images = self._page, self._context.project.selection, self._images
+        menu = QMenu(page.gallery_panel)
+        if images is None or selection is None:
+            return menu
+        part = page.gallery_model.part
+        label = int(images.labels(part)[image])
+        name = images.dataset.classes[label]
+        menu.addAction(tr("Open the image"), partial(self._inspect_shown, image))
+        if part == "train":
+            menu.addSeparator()
+            said = tr("Keep this image") if selection.mask[image] else tr("Forget this image")
+            menu.addAction(said, partial(self.mark, np.array([image]), "toggle"))
+            menu.addAction(tr("Forget all of class {name}", name=name), partial(self.toggle_classes, [label], True))
+            menu.addAction(tr("Keep all of class {name}", name=name), partial(self.toggle_classes, [label], False))
+        menu.addSeparator()
+        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, label))
+        if part == "train" and self.map.shown:
+            menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
+        menu.addSeparator()
+        menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
+        file = images.file(part, image)
+        if file is not None:
+            folder = QUrl.fromLocalFile(str(file.parent))
+            menu.addAction(tr("Open the file's folder"), partial(QDesktopServices.openUrl, folder))
+        return menu
 
     # -- showing it ------------------------------------------------------------------------------------------------
 

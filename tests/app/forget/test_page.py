@@ -298,7 +298,7 @@ def test_the_keyboard_does_all_of_it(page, chosen):
         QTest.keyClick(view, Qt.Key.Key_Right)  # goes on in the next row
     assert page.gallery_model.place(view.currentIndex()) == 2 * columns
     QTest.keyClick(view, Qt.Key.Key_Home)
-    QTest.keyClick(view, Qt.Key.Key_Return)
+    QTest.keyClick(view, Qt.Key.Key_Space)
     assert 0 not in chosen()
     QTest.keyClick(view, Qt.Key.Key_End)
     assert page.gallery_model.place(view.currentIndex()) == page.gallery_model.count - 1
@@ -410,7 +410,7 @@ def test_on_a_tsne_map_of_some_images_every_image_has_its_place(page, monkeypatc
     page.map_panel.projection.set_value("tsne")
     scatter = page.map_panel.scatter
     assert scatter.caption().startswith("Two principal components")  # stays until the other is there
-    qtbot.waitUntil(lambda: scatter.caption().startswith("t-SNE of 300 images; the others stand between"))
+    qtbot.waitUntil(lambda: scatter.caption().startswith("t-SNE of 300; others beside their neighbours"))
     assert np.flatnonzero(scatter._forget).tolist() == [10, total - 1]  # the selection is whole
     scatter.selection_drawn.emit(np.array([3, 10]), "replace")
     assert chosen() == [3, 10, total - 1]

@@ -1,31 +1,98 @@
-"""The grid of thumbnails: clicks, ranges, rubber band and keys choose images; the forget set is the only selection."""
+"""The images: thumbnails in a grid whose clicks, ranges, rubber band and keys choose what is to be forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QCursor, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QTableView
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QCursor,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
-from app.models.gallery import FORGET, GalleryModel
-from app.pages.forget.gallery_delegate import GalleryDelegate
+from app.models.gallery import EARLIER, FORGET, KEY, LABEL, WRONG, GalleryModel
+from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import mark, tr
+from app.widgets.cards import Card
+from app.widgets.labels import caption
+from app.widgets.notices import EmptyState
 from app.workers.thumbnails import Thumbnails
 
-GAP = 4
+HINT = mark(
+    "Click marks or unmarks an image, a double click opens it. Shift reaches from the last one, dragging takes all in "
+    "a rectangle, with Ctrl it takes them out."
+)
 SCROLL_MS = 30  # while the rubber band reaches over an edge
+BADGE, FRAME, GAP = 16, 3, 4
+Index = QModelIndex | QPersistentModelIndex
+_STEPS = {
+    int(Qt.Key.Key_Left): -1, int(Qt.Key.Key_Right): 1, int(Qt.Key.Key_Up): -2, int(Qt.Key.Key_Down): 2,
+}  # fmt: skip
+
+
+class GalleryPanel(Card):
+    """The grid in a card that says how many images are shown, or why there is none."""
+
+    def __init__(self, model: GalleryModel, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Images"), parent, padding=t.S)
+        self.view = GalleryView(model, thumbnails)
+        self.view.setAccessibleDescription(tr(HINT))
+        self.empty = EmptyState("search", "")
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.view)
+        self.stack.addWidget(self.empty)
+        self._count = caption()
+        self._count.setToolTip(tr(HINT))
+        self.add_action(self._count)
+        self.body.addWidget(self.stack, 1)
+
+    def set_count(self, text: str) -> None:
+        """Say how many images are shown."""
+        self._count.setText(text)
+
+    def count(self) -> str:
+        """What is said of how many are shown."""
+        return self._count.text()
+
+    def show_nothing(self, text: str, button: str = "", on_click: Callable[[], object] | None = None) -> None:
+        """Say why there is no image; an empty text shows the grid."""
+        if text:
+            self.empty.set(text, button, on_click)
+        self.stack.setCurrentIndex(1 if text else 0)
 
 
 class GalleryView(QTableView):
-    """`mark_wanted(images, how)`: positions in the part, and "toggle", "add" or "remove".
+    """The grid of thumbnails. `mark_wanted(images, how)`: positions in the part, and "toggle", "add", "remove" or
+    "back", which undoes the toggle by the first click of a double click; `inspect_wanted(image)`, `menu_wanted(image,
+    place on the screen)`.
 
     A click toggles one image, Shift reaches from the last one to here, dragging takes all in a rectangle (with Ctrl
-    or Alt it takes them out). Space and Return toggle the current one; with Shift the arrow keys take what they pass.
-    """
+    or Alt it takes them out). Space toggles the current one, a double click or Return opens it; with Shift the arrow
+    keys take what they pass.
+    """  # noqa: D205
 
     mark_wanted = Signal(object, str)
+    inspect_wanted = Signal(int)
+    menu_wanted = Signal(int, QPoint)
 
     def __init__(self, model: GalleryModel, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -51,7 +118,7 @@ class GalleryView(QTableView):
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()
             header.setMinimumSectionSize(1)
-        self.setItemDelegate(GalleryDelegate(self, self))
+        self.setItemDelegate(GalleryDelegate(self))
         thumbnails.ready.connect(self._thumbnails_came)
 
     @property
@@ -131,7 +198,30 @@ class GalleryView(QTableView):
             self._toggle(cell)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.mousePressEvent(event)  # two quick clicks are two clicks
+        cell = self._model.place(self.indexAt(event.position().toPoint()))
+        if event.button() == Qt.MouseButton.LeftButton and cell >= 0 and not event.modifiers():
+            self._mark(self._model.ids(cell, cell), "back")
+            self._open(cell)
+        else:
+            self.mousePressEvent(event)  # with Shift or Ctrl two quick clicks are two clicks
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        cell = self._model.place(index)
+        if cell >= 0:
+            self.setCurrentIndex(index)
+            corner = self.viewport().mapToGlobal(self.visualRect(index).center())
+            self.menu_wanted.emit(int(self._model.ids(cell, cell)[0]), corner if by_key else event.globalPos())
+
+    def show_image(self, image: int) -> None:
+        """Make an image the current one and move it into view, where it is shown."""
+        cell = self._model.cell_of(image)
+        if cell >= 0:
+            self._go(cell)
+
+    def _open(self, cell: int) -> None:
+        self.inspect_wanted.emit(int(self._model.ids(cell, cell)[0]))
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._end_band()
@@ -164,7 +254,9 @@ class GalleryView(QTableView):
         cell = self._model.place(self.currentIndex())
         if key == Qt.Key.Key_Escape and self._band is not None:
             self._end_band()
-        elif key in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell >= 0:
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell >= 0:
+            self._open(cell)
+        elif key == Qt.Key.Key_Space and cell >= 0:
             shift = modifiers & Qt.KeyboardModifier.ShiftModifier
             self._reach(cell) if shift else self._toggle(cell)
         elif key == Qt.Key.Key_A and modifiers == Qt.KeyboardModifier.ControlModifier:
@@ -248,6 +340,85 @@ class GalleryView(QTableView):
         self.viewport().update()
 
 
-_STEPS = {
-    int(Qt.Key.Key_Left): -1, int(Qt.Key.Key_Right): 1, int(Qt.Key.Key_Up): -2, int(Qt.Key.Key_Down): 2,
-}  # fmt: skip
+class GalleryDelegate(QStyledItemDelegate):
+    """Draws an image with what is to be seen of it: forget badge, wrong answer, class lit, rubber band, focus."""
+
+    def __init__(self, view: GalleryView) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(self._view.side, self._view.side)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        key = index.data(KEY)
+        if key is None:
+            return
+        view, side = self._view, self._view.side
+        square = QRect(0, 0, side, side)
+        square.moveCenter(option.rect.center())
+        pixmap = view.pixmap(key)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if pixmap is None:
+            painter.fillRect(square, theme.color("line"))
+        else:
+            size = pixmap.deviceIndependentSize().toSize()
+            place = QRect(QPoint(0, 0), size)
+            place.moveCenter(square.center())
+            painter.drawPixmap(place.topLeft(), pixmap)
+        if view.lit() >= 0 and index.data(LABEL) == view.lit():
+            _frame(painter, square, "retain", 2)
+        if index.data(EARLIER):
+            _gone(painter, square)
+        if index.data(FORGET):
+            _frame(painter, square, "forget", FRAME)
+            _badge(painter, square)
+        if index.data(WRONG):
+            _wrong(painter, square)
+        if view.in_band(index):
+            painter.fillRect(square, theme.color("accent", 0.25))
+        if view.hasFocus() and index == view.currentIndex():
+            _frame(painter, square.adjusted(-2, -2, 2, 2), "accent", 2)
+        painter.restore()
+
+
+def _frame(painter: QPainter, square: QRect, token: str, width: int) -> None:
+    thick = theme.px(width)
+    painter.setPen(theme.pen(token, thick))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(QRectF(square).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2))
+
+
+def _gone(painter: QPainter, square: QRect) -> None:
+    """A veil and a dashed frame: forgotten in an earlier request."""
+    painter.fillRect(square, theme.color("surface", 0.6))
+    pen = theme.pen("forget", theme.px(2))
+    pen.setStyle(Qt.PenStyle.DashLine)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(QRectF(square).adjusted(1, 1, -1, -1))
+
+
+def _badge(painter: QPainter, square: QRect) -> None:
+    """A triangle in the upper right corner, on a ground that sets it off any image."""
+    side = theme.px(BADGE)
+    box = QRectF(square.right() + 1 - side, square.top(), side, side)
+    painter.fillRect(box, theme.color("forget"))
+    inner = box.adjusted(side * 0.22, side * 0.25, -side * 0.22, -side * 0.25)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.brush("surface"))
+    top = (inner.topLeft() + inner.topRight()) / 2
+    painter.drawPolygon(QPolygonF([top, inner.bottomRight(), inner.bottomLeft()]))
+
+
+def _wrong(painter: QPainter, square: QRect) -> None:
+    """A "≠" in the lower right corner: the model names another class."""
+    side = theme.px(BADGE)
+    box = QRectF(square.right() + 1 - side, square.bottom() + 1 - side, side, side)
+    painter.fillRect(box, theme.color("surface"))
+    painter.setFont(theme.font("caption"))
+    painter.setPen(theme.color("text"))
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), "≠")
+
+

@@ -1,0 +1,138 @@
+"""The inspector of one image, and the ways to it: double click, keys, menu and map."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+
+from app.pages.forget import inspector as module
+from app.pages.forget.inspector import Inspector
+from core.errors import InputError
+from core.session.one_image import SeenImage
+
+
+@pytest.fixture
+def page(window, open_digits):
+    open_digits()
+    window.show_page("forget")
+    return window.page("forget")
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What the models are made to say: of the unlearned and the retrained one something else; asked with a run only."""
+
+    def look(bench, part, image, model, run, trust):
+        if run is None and model != "original":
+            raise InputError("No run is in view", "Start or open one")
+        number = ("original", "unlearned", "retrained").index(model)
+        near = np.arange(image + 1, image + 4) + number
+        return SeenImage(number, 0.9, 0.9 - number * 0.4, 0.1 + number, near, np.array([0.9, 0.8, 0.7], np.float32))
+
+    monkeypatch.setattr(module, "look", look)
+
+
+def cell(page, number: int):
+    return page.gallery_panel.view.visualRect(page.gallery_model.index_of(number)).center()
+
+
+def test_a_double_click_opens_an_image_and_marks_nothing(page, context, seen, qtbot):
+    view, left = page.gallery_panel.view, Qt.MouseButton.LeftButton
+    QTest.mouseDClick(view.viewport(), left, pos=cell(page, 2))
+    window = page.presenter.inspector.window
+    assert window is not None and window.windowTitle() == "Image 2" and context.project.selection.count == 0
+    page.presenter.mark(np.array([2]), "toggle")
+    QTest.keyClick(view, Qt.Key.Key_Return)  # opens it, and takes nothing back
+    assert context.project.selection.indices.tolist() == [2] and window.badge.isVisibleTo(window)
+    window.mark_button.click()
+    assert context.project.selection.count == 0 and window.mark_button.text() == "Forget this image"
+    page.map_panel.scatter.clicked.emit(5, "replace")
+    page.map_panel.scatter.clicked.emit(5, "back")
+    page.map_panel.scatter.activated.emit(5)
+    assert window.windowTitle() == "Image 5" and context.project.selection.count == 0
+
+
+def test_models_stand_side_by_side_with_their_neighbours(page, context, seen, qtbot, digits):
+    context.project.run = SimpleNamespace(folder=SimpleNamespace(job=lambda: None))
+    inspector = page.presenter.inspector
+    page.presenter._inspect_shown(7)
+    window = inspector.window
+    qtbot.waitUntil(lambda: len(inspector._seen) == 3)
+    name = digits.classes[int(digits.train.labels[7])]
+    assert window.columns["retrained"].facts.text().startswith("Says 2, 90.0 % sure")
+    assert window.change.text() == (
+        f"Unlearning took the probability of {name} from 90.0 % to 50.0 % and the loss from 0.100 to 1.100.\n"
+        "A model retrained without the forget set: 10.0 %, loss 2.100."
+    )
+    shown = window.columns["unlearned"].neighbours
+    assert [one.image for one in shown] == [9, 10, 11, -1, -1, -1] and not shown[3].isVisible()
+    qtbot.waitUntil(lambda: not shown[0].icon().isNull())
+    shown[0].click()
+    assert window.windowTitle() == "Image 9"
+
+
+def test_arrow_keys_lead_through_what_the_gallery_shows(page, seen, qtbot, digits):
+    page.tools.choose_class(4)
+    qtbot.waitUntil(lambda: page.gallery_model.count < len(digits.train))
+    fours = page.gallery_model.ids(0, 2).tolist()
+    page.presenter._inspect_shown(fours[0])
+    window = page.presenter.inspector.window
+    assert window.place.text() == f"1 of {page.gallery_model.count}"
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    assert window.windowTitle() == f"Image {fours[2]}" and window.place.text().startswith("3 of ")
+    assert page.gallery_model.place(page.gallery_panel.view.currentIndex()) == 2
+    QTest.keyClick(window, Qt.Key.Key_Left)
+    assert window.windowTitle() == f"Image {fours[1]}"
+
+
+def test_what_is_missing_is_said_in_place_and_other_data_closes_it(page, context, seen, qtbot):
+    inspector = Inspector(context, page)  # as any page may make one
+    inspector.open("test", 3)
+    window = inspector.window
+    qtbot.waitUntil(lambda: "original" in inspector._seen)
+    qtbot.waitUntil(lambda: window.columns["unlearned"].reason.text() == "No run is in view. Start or open one.")
+    assert "Test image 3: never trained on" in window.facts.text()
+    assert not window.mark_button.isVisible() and not window.map_button.isVisible() and not window.place.text()
+    context.project.set_opened(None, context.project.dataset)
+    assert inspector.window is None
+
+
+def test_the_menu_of_an_image(page, context, seen, digits, tmp_path):
+    names = lambda: [action.text() for action in page.presenter.menu(3).actions() if action.text()]  # noqa: E731
+    label = digits.classes[int(digits.train.labels[3])]
+    assert names() == [
+        "Open the image", "Forget this image", f"Forget all of class {label}", f"Keep all of class {label}",
+        f"Show class {label} only", "Show on the map", "Copy the name",
+    ]  # fmt: skip
+
+    def choose(text: str) -> None:
+        next(action for action in page.presenter.menu(3).actions() if action.text() == text).trigger()
+
+    choose("Forget this image")
+    assert context.project.selection.indices.tolist() == [3] and "Keep this image" in names()
+    choose(f"Forget all of class {label}")
+    assert context.project.selection.complete_classes == (int(digits.train.labels[3]),)
+    choose("Copy the name")
+    assert QGuiApplication.clipboard().text() == "Image 3"
+    choose("Show on the map")
+    assert page.map_panel.scatter._hover == 3
+    page.gallery_panel.view.menu_wanted.disconnect()
+    asked = []
+    page.gallery_panel.view.menu_wanted.connect(lambda image, place: asked.append(image))
+    page.gallery_panel.view.setCurrentIndex(page.gallery_model.index_of(1))
+    event = _context_menu(page, 4)
+    QGuiApplication.sendEvent(page.gallery_panel.view.viewport(), event)
+    assert asked == [4] and event.type() == QEvent.Type.ContextMenu
+
+
+def _context_menu(page, number: int):
+    from PySide6.QtGui import QContextMenuEvent
+
+    at = cell(page, number)
+    return QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, page.gallery_panel.view.viewport().mapToGlobal(at))
