@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.context import AppContext
 from app.dialogs.runs import RunCloseGuard
 from app.services import tokens as t
+from app.services.drops import Plan
 from app.services.glossary import HELP
 from app.services.notifications import Notification
 from app.services.shell import Activity
@@ -275,9 +276,12 @@ class MainWindow(QMainWindow):
         shell.said.connect(self.status.show_message)
         shell.device_named.connect(self.header.set_device)
         shell.activity_changed.connect(self._show_activity)
-        drop = DropTarget(self, self.context.opening.judge_paths)
-        drop.hovered.connect(self._drag_hovered)
-        drop.dropped.connect(self.context.opening.open_paths)
+        self._drop = drop = DropTarget(self)
+        opening = self.context.opening
+        drop.entered.connect(opening.look_at)
+        drop.left.connect(opening.look_away)
+        drop.dropped.connect(opening.open_paths)
+        opening.looked.connect(self._looked)
         if self.context.window_state.flag("log"):
             self._show_log(True)
 
@@ -343,8 +347,6 @@ class MainWindow(QMainWindow):
             theme.apply(app, scheme)
             self.context.actions[f"view.{scheme}"].setChecked(True)
 
-    # ---- files dropped on the window
-
-    def _drag_hovered(self, sentence: str) -> None:
-        if sentence:
-            self.status.show_message(sentence)
+    def _looked(self, plan: Plan | None) -> None:
+        if plan is not None and not plan.opens:
+            self._drop.refuse()

@@ -91,7 +91,7 @@ class Window:
     def at_rest(self) -> bool:
         """Whether nothing is opened, measured or run."""
         opening = self.context.opening
-        return not opening.current and not opening.measuring.active and not self.context.run_controller.busy
+        return not opening.busy and not opening.measuring.active and not self.context.run_controller.busy
 
     def close(self) -> None:
         """End as the program does."""

@@ -7,11 +7,10 @@ puts the request again with the answer.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from app.services.doubts import Measuring
+from app.services.drops import Plan, look
 from app.services.example_run import ExampleRun
 from app.services.pairings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
-from core.errors import AppError, InputError
+from core.errors import AppError
 from core.models.trust import NO_TRUST, Trust
 from core.models.user_code import FACTORY_OPTION
 from core.runs.folder import JOB, RunFolder
-from core.session.inspecting import Kind, kind_of
 
 if TYPE_CHECKING:
     from app.services.shell import Services
@@ -36,13 +35,7 @@ if TYPE_CHECKING:
     from core.session.bench import DataOptions
 
 TOPIC = "opening"  # of notifications
-WORDS: dict[Kind, str] = {
-    "model": "Open {} as the model",
-    "dataset": "Open {} as the data",
-    "run": "Open the run {}",
-    "forget list": "Import {} as a forget list",
-    "batch": "Queue the runs of {}",
-}
+LOOK = "look at files"  # key of a job
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,7 @@ class Opening(QObject):
     failed = Signal(object)  # Failure
     opened = Signal(object)  # Request
     idle = Signal()  # nothing is being opened any more
+    looked = Signal(object)  # Plan of what is dragged over the window; None where that has left it
     list_wanted = Signal(object)  # Path of a forget list; the Forget page is in view
     batch_wanted = Signal(object)  # Path of a batch file
     batch_recorded = Signal()  # the runs of a batch file were written down
@@ -74,6 +68,8 @@ class Opening(QObject):
         super().__init__(services.project)
         self._context, self._controller = services, controller
         self.example_folder: Path | None = None  # where the command line wants the example's next run
+        self._looking = False
+        self._list: Path | None = None  # a forget list to show once the data is open that it came with
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
@@ -145,19 +141,40 @@ class Opening(QObject):
         """Open the example; with `start_run` also start its run."""
         self.put(Request("example", "The example", start_run=start_run))
 
-    def open_paths(self, paths: list[Path]) -> None:
-        """Open files and folders as what they are: models, data, runs and forget lists."""
-        paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
-        found = {path: opens_as(path) for path in paths}
-        # A quick look stops at the first sub-folder: opening a folder says what it holds, or what is missing in it.
-        found |= {path: "dataset" for path, kind in found.items() if kind is None and path.is_dir()}
-        unknown = [path.name for path, kind in found.items() if kind is None]
-        if unknown:
-            self._context.notifications.caution(
-                f"{' and '.join(unknown)} cannot be opened.", "It is no model, data, run, forget list or batch file."
-            )
-        by_kind = {kind: path for path, kind in found.items() if kind is not None}
-        model, data = by_kind.get("model"), by_kind.get("dataset")
+    def look_at(self, paths: Sequence[Path]) -> None:
+        """Say what dropping these files would do, as soon as that is known."""
+        self._look(paths, self._tell)
+
+    def look_away(self) -> None:
+        """The files are not over the window any more."""
+        self._context.jobs.cancel(LOOK)
+        self.looked.emit(None)
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open files and folders as what they are: models, data, runs, forget lists and batch files."""
+        self.looked.emit(None)
+        self._looking = True
+        self._look(paths, self._open_plan, self._looked_in_vain)
+
+    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object],
+              failed: Callable[[BaseException], object] | None = None) -> None:  # fmt: skip
+        whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
+        handle = self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=LOOK)
+        handle.done.connect(then)
+        if failed is not None:
+            handle.failed.connect(failed)
+
+    def _tell(self, plan: Plan) -> None:
+        self._context.say(plan.sentence)
+        self.looked.emit(plan)
+
+    def _open_plan(self, plan: Plan) -> None:
+        self._looking = False
+        if plan.whole:
+            self._context.say(plan.sentence)
+        else:
+            self._context.notifications.caution(plan.sentence)
+        model, data = plan.opens.get("model"), plan.opens.get("dataset")
         if model and data:
             self.put(Request("both", f"{model.name} with {data.name}", model=str(model), data=str(data)))
         elif model:
@@ -166,22 +183,23 @@ class Opening(QObject):
             self.open_data(str(data))
         if model or data:
             self._context.show_page("project")
-        if "forget list" in by_kind:
-            self.open_list(by_kind["forget list"])
-        if "batch" in by_kind:
-            self.batch_wanted.emit(by_kind["batch"])
-        if "run" in by_kind:
-            self.open_run(by_kind["run"])
+        if "forget list" in plan.opens:
+            self._list = plan.opens["forget list"]  # once the data is open that came with it
+            if not data:
+                self._open_kept_list()
+        if "batch" in plan.opens:
+            self.batch_wanted.emit(plan.opens["batch"])
+        if "run" in plan.opens:
+            self.open_run(plan.opens["run"])
 
-    def judge_paths(self, paths: list[Path]) -> str | None:
-        """Return what dropping these files would do; None (and a word in the status line) where they do not fit."""
-        sentences = [self._judge(path) for path in paths]
-        fitting = [sentence for sentence in sentences if sentence]
-        if fitting:
-            return " · ".join(fitting)
-        if paths:
-            self._context.say(f"{paths[0].name} is no model, data, run, forget list or batch file.")
-        return None
+    def _looked_in_vain(self, error: BaseException) -> None:
+        self._looking = False
+        self._context.notifications.error(error, "The files were not opened")
+
+    def _open_kept_list(self) -> None:
+        path, self._list = self._list, None
+        if path is not None:
+            self.open_list(path)
 
     def open_list(self, path: Path) -> None:
         """Show the sheet of a forget list on the Forget page."""
@@ -211,6 +229,11 @@ class Opening(QObject):
         self._waiting.clear()
         if self._handle is not None:
             self._handle.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is looked at, waits to be opened or is being opened."""
+        return self._looking or self._current is not None or bool(self._waiting)
 
     @property
     def current(self) -> Request | None:
@@ -266,6 +289,8 @@ class Opening(QObject):
 
     def _finished(self) -> None:
         self._current = self._handle = None
+        if not self._waiting:
+            self._open_kept_list()
         self._context.shell.end_activity("opening")
         self._next()
 
@@ -283,12 +308,6 @@ class Opening(QObject):
         if bench is not None:
             self._pairings.remember(bench.model.weights_id, bench.dataset.spec, bench.options, self._answers[1] or "")
 
-    def _judge(self, path: Path) -> str | None:
-        kind = opens_as(path)
-        if kind is None or (kind == "forget list" and self._context.project.dataset is None):
-            return None
-        return WORDS[kind].format(path.name)
-
     def _data_name(self) -> str:
         dataset = self._context.project.dataset
         return dataset.title if dataset is not None else "The data"
@@ -300,20 +319,6 @@ class Opening(QObject):
 
     def _run_failed(self, error: BaseException) -> None:
         self._context.notifications.error(error, "The run was not opened")
-
-
-def opens_as(path: Path) -> Kind | None:
-    """Return what the window opens a path as; None for what it does not open.
-
-    A run that trained a model is opened as that model. A damaged run is a run: opening it says what is wrong.
-    """
-    kind = kind_of(path)
-    if kind == "run":
-        folder = RunFolder(path)
-        with contextlib.suppress(InputError):
-            if folder.exists and folder.job().kind == "train" and folder.has_result:
-                return "model"
-    return kind if kind in WORDS else None
 
 
 def explain(error: BaseException) -> str:

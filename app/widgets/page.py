@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.services import tokens as t
-from app.services.theme import set_property, theme
+from app.services.theme import theme
 from app.widgets.labels import Label
 from app.widgets.notices import Banner
 
@@ -81,58 +81,45 @@ class Page(QWidget):
         return ()
 
 
-Judge = Callable[[list[Path]], str | None]
-
-
 def dropped_paths(data: QMimeData) -> list[Path]:
     """Local files and folders in a drag."""
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 class DropTarget(QObject):
-    """Makes a widget accept files.
+    """Makes a widget accept files: `entered` and `dropped` carry their paths.
 
-    `judge(paths)` returns the sentence of what a drop would do, or None where the files do not fit. The widget
-    turns accent-tint while a fitting drag is over it (`drop` property); `hovered` carries the sentence, "" at the
-    end; `dropped` carries the list of paths.
+    What they are is found out elsewhere, on disks that may be slow; `refuse` then shows that a drop would do nothing.
     """
 
-    hovered = Signal(str)
+    entered = Signal(list)
+    left = Signal()
     dropped = Signal(list)
 
-    def __init__(self, widget: QWidget, judge: Judge) -> None:
+    def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
-        self._widget = widget
-        self._judge = judge
+        self._refused = False
         widget.setAcceptDrops(True)
         widget.installEventFilter(self)
 
+    def refuse(self) -> None:
+        """Let go of what is dragged over the widget now."""
+        self._refused = True
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        kind = event.type()
-        if kind == QEvent.Type.DragEnter and isinstance(event, QDragEnterEvent):
-            sentence = self._judge(dropped_paths(event.mimeData()))
-            if sentence is None:
-                event.ignore()
-                return False  # the window behind says why
-            event.acceptProposedAction()
-            self._light(True)
-            self.hovered.emit(sentence)
-            return True
-        if kind == QEvent.Type.DragLeave:
-            self._light(False)
-            self.hovered.emit("")
-            return False
-        if kind == QEvent.Type.Drop and isinstance(event, QDropEvent):
-            self._light(False)
-            self.hovered.emit("")
+        if isinstance(event, QDragLeaveEvent):
+            self.left.emit()
+        elif isinstance(event, QDropEvent):  # and those that enter and move
+            entering = event.type() == QEvent.Type.DragEnter
             paths = dropped_paths(event.mimeData())
-            if self._judge(paths) is None:
+            self._refused = (self._refused and not entering) or not paths
+            if self._refused:
                 event.ignore()
-                return False
+                return True
             event.acceptProposedAction()
-            self.dropped.emit(paths)
+            if entering:
+                self.entered.emit(paths)
+            elif event.type() == QEvent.Type.Drop:
+                self.dropped.emit(paths)
             return True
         return False
-
-    def _light(self, on: bool) -> None:
-        set_property(self._widget, "drop", on)

@@ -12,20 +12,19 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 from app.pages.project.facts import Fact
 from app.services import tokens as t
 from app.services.glossary import term_of
-from app.services.theme import theme
+from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import FactTable, Label
 from app.widgets.notices import EmptyState, ProgressLine
-from app.widgets.page import DropTarget, Judge
 
 HEIGHT = 240
 MENU_CHARACTERS = 60
 
 
 class OpenCard(Card):
-    """Empty text or facts, with *Open…*, *Recent ▾* and *Example* in its title row; a drop target.
+    """Empty text or facts, with *Open…*, *Recent ▾* and *Example* in its title row.
 
     `change_wanted` carries the key of a fact whose *Change…* was pressed.
     """
@@ -34,7 +33,6 @@ class OpenCard(Card):
     example_wanted = Signal()
     recent_chosen = Signal(str)
     recent_opened = Signal()  # the menu of recent entries shows
-    dropped = Signal(list)
     change_wanted = Signal(str)
     cancel_wanted = Signal()
 
@@ -84,11 +82,9 @@ class OpenCard(Card):
         self.body.addWidget(self._progress_row())
         self.show_progress(None)
 
-    def accept_drops(self, judge: Judge) -> DropTarget:
-        """Take files that `judge` has a sentence for; returns the target, whose `hovered` carries the sentence."""
-        target = DropTarget(self, judge)
-        target.dropped.connect(self.dropped)
-        return target
+    def show_drop(self, fits: bool) -> None:
+        """Show that a drop would fill this card."""
+        set_property(self, "drop", fits)
 
     def set_recent(self, entries: Callable[[], Sequence[str]]) -> None:
         """Where the entries of *Recent* come from, newest first."""

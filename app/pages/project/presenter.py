@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
@@ -15,8 +14,9 @@ from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services.doubts import doubt_words, is_order
+from app.services.drops import Plan
 from app.services.example_run import example_seconds
-from app.services.opening import Failure, explain, opens_as
+from app.services.opening import Failure, explain
 from app.services.paths import resources_dir
 from app.services.project import open_doubts
 from app.services.theme import theme
@@ -68,11 +68,8 @@ class ProjectPresenter(QObject):
             card.example_wanted.connect(self._open_example)
             card.cancel_wanted.connect(opening.cancel)
             card.change_wanted.connect(self._change)
-            card.dropped.connect(opening.open_paths)
             card.set_recent(self._recent_model if kind == "model" else self._recent_data)
             card.recent_opened.connect(self._look_for_recent)
-        page.model_card.accept_drops(self._judge_model).hovered.connect(self._drag_hovered)
-        page.data_card.accept_drops(self._judge_data).hovered.connect(self._drag_hovered)
         page.model_card.open_wanted.connect(self._ask_model)
         page.model_card.recent_chosen.connect(opening.open_model)
         page.data_card.recent_chosen.connect(opening.open_data)
@@ -84,6 +81,7 @@ class ProjectPresenter(QObject):
         page.proof_card.attempt_chosen.connect(opening.open_as)
         page.proof_card.accepted.connect(opening.accept)
         page.thumbnails.ready.connect(page.table_model.samples_came)
+        opening.looked.connect(self._dragged)
         opening.started.connect(self._started)
         opening.progress.connect(self._progressed)
         opening.failed.connect(self._failed)
@@ -107,15 +105,10 @@ class ProjectPresenter(QObject):
     def _run_example(self) -> None:
         self._context.opening.open_example(start_run=True)
 
-    def _judge_model(self, paths: list[Path]) -> str | None:
-        return self._context.opening.judge_paths(paths) if _are(paths, "model") else None
-
-    def _judge_data(self, paths: list[Path]) -> str | None:
-        return self._context.opening.judge_paths(paths) if _are(paths, "dataset") else None
-
-    def _drag_hovered(self, sentence: str) -> None:
-        if sentence:
-            self._context.say(sentence)
+    def _dragged(self, plan: Plan | None) -> None:
+        opens = plan.opens if plan is not None else {}
+        self._page.model_card.show_drop("model" in opens)
+        self._page.data_card.show_drop("dataset" in opens)
 
     def _recent_model(self) -> list[str]:
         return self._context.window_state.recent("model")
@@ -277,10 +270,6 @@ def _pixels(dataset: Any) -> Any:
         return None
     parts = {"train": dataset.train.images, "test": dataset.test.images}
     return lambda key: parts[key[0]][key[1]].numpy()
-
-
-def _are(paths: list[Path], kind: str) -> bool:
-    return bool(paths) and all(opens_as(path) == kind for path in paths)
 
 
 def _forgotten_class() -> str:

@@ -118,7 +118,9 @@ def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file
     unknown = tmp_path / "notes.md"
     unknown.write_text("x")
     context.opening.open_paths([unknown])
-    assert "notes.md cannot be opened." in context.notifications.history[-1].text
+    idle()
+    said = "notes.md is no model, data, run, forget list or batch file."
+    assert context.notifications.history[-1].sentence == said
 
 
 def test_what_is_named_from_the_present_folder_is_remembered_as_a_whole_path(
@@ -134,26 +136,67 @@ def test_a_list_needs_data_and_then_opens_on_its_page(context, window, tmp_path,
     path = tmp_path / "forget.csv"
     path.write_text("index\n1\n2\n")
     context.opening.open_paths([path])
-    assert context.notifications.history[-1].hint == "Open the data first: a forget list names its images."
+    idle()
+    assert context.notifications.history[-1].text == "Open the data first: a forget list names its images."
     context.opening.open_data("digits")
     idle()
     wanted = []
     context.opening.list_wanted.connect(wanted.append)
     context.opening.open_paths([path])
+    idle()
     assert window.current_page == "forget" and wanted == [path]
 
 
-def test_a_drag_is_judged_before_the_drop(context, window, tmp_path, insects):
+def test_a_drag_and_a_drop_say_what_opens_and_what_is_left_in_the_same_words(
+    context, window, tmp_path, insects, digits_file, idle, qtbot
+):
     model, other, forget = tmp_path / "a.pt", tmp_path / "a.md", tmp_path / "names.txt"
     for path in (model, other, forget):
         path.write_text("x")
-    judge = context.opening.judge_paths
-    assert judge([model]) == "Open a.pt as the model"
-    assert judge([insects]) == "Open insects as the data"
-    assert judge([model, insects]) == "Open a.pt as the model · Open insects as the data"
-    assert judge([forget]) is None  # no data is open
-    assert judge([other]) is None
-    assert window.status.text() == "a.md is no model, data, run, forget list or batch file."
+    opening = context.opening
+
+    def said(*paths):
+        with qtbot.waitSignal(opening.looked):
+            opening.look_at(paths)
+        return window.status.text()
+
+    assert said(model) == "a.pt opens as the model."
+    assert said(model, insects) == "a.pt opens as the model. insects opens as the data."
+    assert said(forget) == "Open the data first: a forget list names its images."
+    assert said(insects, forget) == "insects opens as the data. names.txt is imported as a forget list."
+    assert said(other) == "a.md is no model, data, run, forget list or batch file."
+    three = [digits_file, model, other]
+    before = said(*three)
+    assert before == (
+        "digits.pt opens as the model. Left, for one of a kind opens at a time: a.pt. "
+        "a.md is no model, data, run, forget list or batch file."
+    )
+    opening.open_paths(three)
+    idle()
+    assert context.notifications.history[-1].text == before and window.notices.text() == before
+    assert context.project.opened_model.path == digits_file
+
+
+def test_a_list_dropped_with_its_data_is_shown_once_the_data_is_open(context, window, tmp_path, insects, idle):
+    path = tmp_path / "forget.csv"
+    path.write_text("index\n1\n2\n")
+    wanted = []
+    context.opening.list_wanted.connect(wanted.append)
+    context.opening.open_paths([insects, path])
+    idle()
+    assert wanted == [path] and context.project.dataset.title == "insects" and window.current_page == "forget"
+
+
+def test_what_is_dragged_is_not_looked_at_in_the_window_s_thread(context, window, tmp_path, monkeypatch, qtbot):
+    import threading
+
+    from app.services import drops
+
+    seen = []
+    monkeypatch.setattr(drops, "kind_of", lambda path: seen.append(threading.current_thread()))
+    with qtbot.waitSignal(context.opening.looked):
+        context.opening.look_at([tmp_path / "a.pt"])
+    assert seen and threading.main_thread() not in seen
 
 
 @pytest.fixture

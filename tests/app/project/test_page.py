@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
 from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
@@ -387,17 +387,26 @@ def drag(widget, paths, kind):
     return event.isAccepted()
 
 
-def test_files_are_dropped_on_the_card_they_fit(page, context, insects, digits_file, idle):
-    drag(page.model_card, [insects], QDragEnterEvent)  # the window behind takes it
-    assert not page.model_card.property("drop")
-    assert drag(page.data_card, [insects], QDragEnterEvent)
-    assert page.data_card.property("drop") is True
-    drag(page.data_card, [insects], QDropEvent)
+def test_a_drag_lights_the_cards_it_would_fill(page, window, context, insects, digits_file, idle, qtbot):
+    cards = page.model_card, page.data_card
+
+    def lit():
+        return [bool(card.property("drop")) for card in cards]
+
+    with qtbot.waitSignal(context.opening.looked):
+        assert drag(window, [insects], QDragEnterEvent)
+    assert lit() == [False, True]
+    drag(window, [insects], QDropEvent)
     idle()
-    assert page.data_card.property("drop") is False
-    assert context.project.dataset.title == "insects"
-    drag(page.model_card, [digits_file], QDragEnterEvent)
-    assert page.model_card.property("drop") is True
+    assert lit() == [False, False] and context.project.dataset.title == "insects"
+    with qtbot.waitSignal(context.opening.looked):
+        drag(window, [digits_file, insects], QDragEnterEvent)
+    assert lit() == [True, True]
+    QApplication.sendEvent(window, QDragLeaveEvent())
+    assert lit() == [False, False]
+    with qtbot.waitSignal(context.opening.looked):
+        drag(window, [insects / "nothing.md"], QDragEnterEvent)
+    assert not drag(window, [insects / "nothing.md"], QDropEvent)  # it was said what it is
 
 
 def test_recent_entries_open_again(page, context, open_digits, digits_file, idle, qtbot):
