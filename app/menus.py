@@ -26,7 +26,7 @@ ORDER: dict[str, tuple[str, ...]] = {  # of commands by id; those that are not h
     "view": (LINE, "view.log", "view.messages", "runs.batches", "view.full_screen", LINE,
              "view.system", "view.light", "view.dark"),
     "run": ("run.start", "run.pause", "run.checkpoint", "run.stop", "run.discard", LINE, "run.replay", "runs.later",
-            LINE, "verify.check", "verify.check_full", "verify.report", "export.write"),
+            LINE, "verify.check", "verify.check_full", "verify.check_all", "verify.report", "export.write"),
     "help": ("help.guide", "help.glossary", "help.shortcuts", "help.palette", LINE, "help.log_folder", LINE,
              "help.about"),
 }  # fmt: skip

@@ -144,9 +144,9 @@ class Stage:
         page = self._window.page("verify")
         yield lambda: page.presenter.facts is not None
         for seed in SEEDS:
-            page.presenter.want_seed(seed, True)
-        page.presenter.run_checks()
-        yield lambda: page.presenter.check is None and page.presenter.facts.has_retrained
+            page.presenter.checks.want_seed(seed, True)
+        page.presenter.checks.run()
+        yield lambda: page.presenter.checks.check is None and page.presenter.facts.has_retrained
         context.show_page("export")
         export = self._window.page("export")
         yield lambda: export.presenter.facts is not None

@@ -201,6 +201,24 @@ def ask_file(
     return dialog
 
 
+def ask_save(
+    window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str], name: str
+) -> QFileDialog:
+    """Ask where to save. kinds: name filters, of which the chosen one gives the ending; name: what is proposed."""
+    dialog = _dialog(window, title, chosen, str(Path.home()))
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilters(list(kinds))
+
+    def ending(kind: str) -> None:
+        dialog.setDefaultSuffix(kind.rpartition("*.")[2].rstrip(")"))
+
+    dialog.filterSelected.connect(ending)
+    ending(kinds[0])
+    dialog.selectFile(name)
+    dialog.open()
+    return dialog
+
+
 def ask_folder(window: QWidget, title: str, chosen: Callable[[str], object], start: str = "") -> QFileDialog:
     """Ask for a folder. start: the folder to begin in, "" for the last."""
     dialog = _dialog(window, title, chosen, start)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
+from app.models.tables import ROOT, Index, TwoLevels
 from app.services import format as fmt
 from app.services.theme import theme
 from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
-Index = QModelIndex | QPersistentModelIndex
 Kind = Literal["group", "measure", "note"]
 
 GAP_COLUMN = len(COLUMNS) + 1
@@ -31,8 +31,6 @@ _GAP_TIP = (
     "Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the "
     "whisker is its 95 % interval."
 )
-_ROOT = QModelIndex()
-_GROUP_ID = 0  # internal id of groups; a child's is its group's row + 1
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ class _Line:
     row: TableRow
 
 
-class MeasureTable(QAbstractItemModel):
+class MeasureTable(TwoLevels):
     """Groups hold their measures; what must be said beside a measure is a line of its own below it."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._groups: list[tuple[str, list[_Line]]] = []
         self._has_retrained = False
-        theme.changed.connect(self._restyle)
+        theme.changed.connect(self.tell_changed)
 
     def set_rows(self, rows: tuple[TableRow, ...]) -> None:
         """Show other rows; where only their numbers changed, what is selected stays."""
@@ -66,7 +64,7 @@ class MeasureTable(QAbstractItemModel):
         self._groups = groups
         self._has_retrained = any(row.retrained for row in rows)
         if same:
-            self._restyle()
+            self.tell_changed()
         else:
             self.endResetModel()
 
@@ -74,25 +72,10 @@ class MeasureTable(QAbstractItemModel):
         """The groups' titles."""
         return [title for title, _ in self._groups]
 
-    # ---- structure
+    def children(self, top: int | None) -> int:  # type: ignore[override]
+        return len(self._groups) if top is None else len(self._groups[top][1])
 
-    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
-            return QModelIndex()
-        return self.createIndex(row, column, parent.row() + 1 if parent.isValid() else _GROUP_ID)
-
-    def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]
-        owner = index.internalId() if index.isValid() else _GROUP_ID
-        return QModelIndex() if owner == _GROUP_ID else self.createIndex(int(owner) - 1, 0, _GROUP_ID)
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        if not parent.isValid():
-            return len(self._groups)
-        if parent.internalId() != _GROUP_ID or parent.column() > 0:
-            return 0
-        return len(self._groups[parent.row()][1])
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         return GAP_COLUMN + 1
 
     def headerData(
@@ -121,10 +104,10 @@ class MeasureTable(QAbstractItemModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        owner = int(index.internalId())
-        if owner == _GROUP_ID:
-            return self._group_data(self._groups[index.row()][0], index.column(), role)
-        line = self._groups[owner - 1][1][index.row()]
+        top, inner = self.place_of(index)
+        if inner is None:
+            return self._group_data(self._groups[top][0], index.column(), role)
+        line = self._groups[top][1][inner]
         if role == KIND_ROLE:
             return line.kind
         if role == KEY_ROLE:
@@ -199,14 +182,6 @@ class MeasureTable(QAbstractItemModel):
             words = words[:1].upper() + words[1:]
             return f"{words}\n{TRAINED_ON[:1].upper()}{TRAINED_ON[1:]}." if row.trained_on else words
         return None
-
-    def _restyle(self) -> None:
-        for number in range(len(self._groups)):
-            group = self.index(number, 0)
-            last = self.index(self.rowCount(group) - 1, GAP_COLUMN, group)
-            self.dataChanged.emit(self.index(0, 0, group), last)
-        if self._groups:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._groups) - 1, GAP_COLUMN))
 
 
 def _structure(groups: list[tuple[str, list[_Line]]]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.widgets.table import NUMBER
 from core.files import composed
@@ -115,6 +115,50 @@ class TextTableModel(ColumnTable):
     def cell(self, row: int, column: int, role: int) -> str | None:
         shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
         return self._rows[row][column] if shown else None
+
+
+_TOP = 0  # internal id of rows without a parent; a child's is its parent's row + 1
+
+
+class TwoLevels(QAbstractItemModel):
+    """Rows that hold rows, and those hold none. Subclasses count them and answer for their cells."""
+
+    def children(self, top: int | None) -> int:  # type: ignore[override]
+        """How many rows the row `top` holds; None: how many there are at the top."""
+        raise NotImplementedError
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        raise NotImplementedError
+
+    def place_of(self, index: Index) -> tuple[int, int | None]:
+        """Return the row at the top and the row below it (None for one at the top) of a valid index."""
+        owner = int(index.internalId())
+        return (index.row(), None) if owner == _TOP else (owner - 1, index.row())
+
+    def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
+        if not self.hasIndex(row, column, parent):
+            return QModelIndex()
+        return self.createIndex(row, column, parent.row() + 1 if parent.isValid() else _TOP)
+
+    def parent(self, index: Index = ROOT) -> QModelIndex:  # type: ignore[override]
+        owner = int(index.internalId()) if index.isValid() else _TOP
+        return QModelIndex() if owner == _TOP else self.createIndex(owner - 1, 0, _TOP)
+
+    def rowCount(self, parent: Index = ROOT) -> int:
+        if not parent.isValid():
+            return self.children(None)
+        inner = parent.internalId() != _TOP or parent.column() > 0
+        return 0 if inner else self.children(parent.row())
+
+    def tell_changed(self) -> None:
+        """Have all cells drawn again, where the rows stay what they are."""
+        rows, last = self.children(None), self.columnCount() - 1
+        for top in range(rows):
+            if below := self.children(top):
+                parent = self.index(top, 0)
+                self.dataChanged.emit(self.index(0, 0, parent), self.index(below - 1, last, parent))
+        if rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(rows - 1, last))
 
 
 class Arrangeable(Protocol):

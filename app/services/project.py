@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -147,6 +147,7 @@ class ProjectState(QObject):
         self.beside: RunFolder | None = None  # of a second run, drawn with the one in view
         self._beside_of: Path | None = None
         self.compared: tuple[RunFolder, ...] = ()  # run folders held side by side; empty: one run is looked at
+        self.batch: Path | Literal[""] | None = None  # the batch file whose runs are; "": the one queued last
 
     @property
     def selection(self) -> Selection | None:
@@ -259,9 +260,19 @@ class ProjectState(QObject):
 
     def set_compared(self, folders: tuple[RunFolder, ...]) -> None:
         """Hold runs side by side, or go back to the one in view."""
-        if folders != self.compared:
-            self.compared = folders
+        if folders != self.compared or self.batch is not None:
+            self.compared, self.batch = folders, None
             self.compared_changed.emit()
+
+    def show_batch(self, file: Path | Literal[""] = "") -> None:
+        """Hold the runs of a batch file side by side; "": of the one queued last."""
+        self.compared, self.batch = (), file
+        self.compared_changed.emit()
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several runs are looked at, in place of one."""
+        return bool(self.compared) or self.batch is not None
 
     def set_runs(self, runs: tuple[RunFolder, ...]) -> None:
         """Replace the list of known runs."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLayout,
     QLayoutItem,
     QScrollArea,
+    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -79,6 +80,17 @@ def _filled(box: Box, parts: Iterable[Part], spacing: int, margins: Margins) -> 
 
 def _sides(margins: Margins) -> list[int]:
     return [theme.px(side) for side in ((margins,) * 4 if isinstance(margins, int) else margins)]
+
+
+def beside(splitter: QSplitter, table: QWidget, plots: QWidget) -> None:
+    """Put a table and its plots side by side; the table takes more of the room."""
+    splitter.setChildrenCollapsible(False)
+    splitter.setHandleWidth(theme.px(t.M))
+    splitter.addWidget(table)
+    splitter.addWidget(plots)
+    splitter.setStretchFactor(0, 8)
+    splitter.setStretchFactor(1, 5)
+    splitter.setSizes([theme.px(644), theme.px(408)])
 
 
 def first_and_last_row(widget: QWidget) -> tuple[QHBoxLayout, QHBoxLayout]:

@@ -8,11 +8,11 @@ from PySide6.QtCore import QItemSelection, QModelIndex, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QSizePolicy, QTreeView, QWidget
 
-from app.models.comparison_table import FIRST, NAME, RUN_ROLE, VERDICT, ComparisonTable
+from app.models.comparison_table import ATTACKS, FIRST, NAME, OUTPUTS, RUN_ROLE, VERDICT, ComparisonTable
 from app.services import tokens as t
 from app.services.theme import theme
 
-_NAME_WIDTH, _VERDICT_WIDTH = 204, 112
+_NAME_WIDTH, _VERDICT_WIDTH, _LAMP_WIDTH = 204, 112, 104
 _NARROWEST, _WIDEST = 84, 108  # columns of measures: their titles take two or three lines
 _HEADER = 44
 
@@ -67,7 +67,8 @@ class ComparisonTree(QFrame):
                 wanted = metrics.horizontalAdvance(title) + 2 * theme.px(t.S) + 2
                 wanted = min(max(wanted, theme.px(_NARROWEST)), theme.px(_WIDEST))
                 self.numbers.setColumnWidth(column, max(wanted, self.numbers.sizeHintForColumn(column)))
-        self.numbers.setColumnWidth(VERDICT, theme.px(_VERDICT_WIDTH))
+        for column in range(VERDICT, ATTACKS + 1):
+            self.numbers.setColumnWidth(column, theme.px(_VERDICT_WIDTH if column < OUTPUTS else _LAMP_WIDTH))
         self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 
     def choose(self, run: str) -> None:

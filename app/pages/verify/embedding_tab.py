@@ -126,7 +126,6 @@ class EmbeddingTab(Figure):
     """Panels side by side, and below them the image pointed at with what each model calls it."""
 
     wanted = Signal()  # the pictures are looked at and are not there yet
-    retry = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,7 +135,7 @@ class EmbeddingTab(Figure):
         column.addWidget(self._stack)
         self._stack.addWidget(self._waiting())
         self._stack.addWidget(self._pictures())
-        self.empty = EmptyState("verify", "", "Try again", self.retry.emit)
+        self.empty = EmptyState("verify", "", "Try again", self.wanted.emit)
         self._stack.addWidget(self.empty)
         self._found: Embeddings | None = None
         self._pinned = -1
@@ -169,7 +168,7 @@ class EmbeddingTab(Figure):
 
     def show_problem(self, sentence: str) -> None:
         """Say why there are no pictures."""
-        self.empty.set(NOT_HERE + sentence, "Try again", self.retry.emit)
+        self.empty.set(NOT_HERE + sentence, "Try again", self.wanted.emit)
         self._stack.setCurrentIndex(2)
 
     @property

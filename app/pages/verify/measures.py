@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.models.measure_table import GAP_COLUMN, KIND_ROLE, MeasureTable
-from app.pages.verify.presenter import SEEDS_OFFERED
+from app.pages.verify.checks import SEEDS_OFFERED
 from app.plots.items import draw_symbol
 from app.services import format as fmt
 from app.services import tokens as t
@@ -33,7 +33,7 @@ from app.widgets.table import GapBarDelegate
 from core.verify.table import TableRow
 
 if TYPE_CHECKING:
-    from app.pages.verify.presenter import ResultFacts, Wanted
+    from app.pages.verify.checks import ResultFacts, Wanted
     from app.services.run_library import RunRow
 
 MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them

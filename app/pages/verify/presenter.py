@@ -1,316 +1,334 @@
-"""What the Verify page does: reads a run's report, trains or opens retrained models, runs the checks."""
+"""What the Verify page does: reads a run's report, shows it, runs checks, and saves what is to be taken along."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import shutil
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QElapsedTimer, QObject, Signal
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
 
-from app.services.trust import HARMLESS, files_of
-from core.errors import UnsafeFileError
-from core.events import State
-from core.job import Job
-from core.runs.folder import FORGET, REPORT_HTML, RunFolder
+from app.dialogs.sheet import ALL_FILES, ask_file, ask_save
+from app.dialogs.trust import ask_trust, with_trusted_code
+from app.pages.verify.checks import FULL, QUICK, Checks, ResultFacts, read_result
+from app.pages.verify.comparison import UNCHECKED, ComparisonPresenter, save_tables
+from app.pages.verify.images_tab import Pictures
+from app.pages.verify.page import EMPTY, ONE, SEVERAL
+from app.pages.verify.verdict_card import CODES, NOT_YET, NOTHING, offer
+from app.services.run_words import gone
+from app.services.translation import tr
+from core.errors import AppError
+from core.runs.folder import REPORT_HTML, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.pages.verify.page import VerifyView
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
-    from core.verify.table import TableRow
+    from core.job import Job
 
-SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
-FIRST_SEED = 1
-QUICK, FULL = "quick", "full"
-SHOW_MS = 400  # between two looks at what a check has measured so far
-
-
-@dataclass(frozen=True)
-class ResultFacts:
-    """What a finished run's folder says, and what there is to hold it against."""
-
-    folder: RunFolder
-    job: Job
-    report: dict[str, Any]
-    rows: tuple[TableRow, ...]
-    trained: tuple[int, ...]  # seeds of retrained models on disk
-    seconds: float | None  # what one more would take
-    has_list: bool  # without it the run cannot be checked again
-    has_page: bool  # report.html
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the retrained models that the report was made with."""
-        return tuple((self.report.get("retrained_notes") or {}).get("seeds") or ())
-
-    @property
-    def has_retrained(self) -> bool:
-        """Whether the report was made with a retrained model."""
-        return bool(self.report.get("retrained"))
-
-    @property
-    def not_compared(self) -> bool:
-        """Whether retrained models are on disk that the report was made without."""
-        return bool(self.trained) and not self.has_retrained
-
-
-@dataclass
-class Wanted:
-    """The retrained models to hold the result against: seeds to train or take, and files the user opened."""
-
-    seeds: set[int] = field(default_factory=set)
-    opened: dict[str, Path] = field(default_factory=dict)
-    left_out: set[str] = field(default_factory=set)  # opened ones that are not ticked
-
-    def files(self) -> dict[str, Path]:
-        """The opened models that are ticked."""
-        return {name: path for name, path in self.opened.items() if name not in self.left_out}
+WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt)"
+MOST_TOGETHER = 50  # runs that are checked and shown together where nobody chose them
 
 
 class VerifyPresenter(QObject):
-    """Holds the run in view and the check under way; all signals come in the window's thread."""
+    """Shows the run in view, or leaves the page to the comparison; all signals come in the window's thread."""
 
     facts_changed = Signal(object)  # ResultFacts, or None where there is nothing to check
-    facts_so_far = Signal(object)  # ResultFacts of the check under way: what was measured so far
     unreadable = Signal(object)  # the exception of a run that cannot be read
-    wanted_changed = Signal()
-    check_changed = Signal(object)  # LiveRun of the check, or None once it is over
-    check_failed = Signal(str)
-    code_asked = Signal(object, object, object)  # Job, list of models brought, what to do once its code may run
-    file_asked = Signal(str, object)  # names of model files that can run code, what to do once they may be opened
 
-    def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
+    def __init__(self, context: AppContext, page: VerifyView) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
         self.facts: ResultFacts | None = None
-        self.wanted = Wanted()
-        self.check: LiveRun | None = None
-        self.check_suite = QUICK
-        self._shown_count = 0  # measures of the check that are on screen
-        self._shown = QElapsedTimer()
-        context.project.run_changed.connect(self.refresh)
-        controller = context.run_controller
-        if controller is not None:
-            controller.state_changed.connect(self._state_changed)
-            controller.run_ended.connect(self._run_ended)
-            controller.queue_changed.connect(self._queue_changed)
+        self.checks = Checks(context, self)
+        self.comparison = ComparisonPresenter(context, page.comparison, self.checks, self)
+        self._pictures = Pictures(context, page.plots.embedding, page.plots.images, self)
+        self._connect()
+        self._register()
+        self.refresh()
+        if context.project.side_by_side:
+            self._compared_changed()
+            self.comparison.refresh()
+
+    def _connect(self) -> None:
+        page, checks, project = self._page, self.checks, self._context.project
+        project.run_changed.connect(self.refresh)
+        project.compared_changed.connect(self._compared_changed)
+        self._context.run_controller.run_ended.connect(self._run_ended)
+        page.entered_now.connect(self._entered)
+        page.runs_asked.connect(self._open_runs)
+        page.export_button.clicked.connect(self._export)
+        page.run_button.clicked.connect(self._run_checks)
+        page.check_all_button.clicked.connect(self.check_all)
+        page.models.seed_wanted.connect(checks.want_seed)
+        page.models.opened_wanted.connect(checks.want_opened)
+        page.models.open_asked.connect(self._open_retrained)
+        page.models.compare_asked.connect(self._compare_with)
+        page.verdict.check_asked.connect(checks.run)
+        page.verdict.number_asked.connect(checks.want_number)
+        page.verdict.stop_asked.connect(checks.stop)
+        page.verdict.report_asked.connect(self._open_report)
+        page.verdict.save_asked.connect(self._save_report)
+        page.verdict.table_asked.connect(self._save_table)
+        page.plots.full_asked.connect(self._run_full)
+        checks.wanted_changed.connect(self._show_wanted)
+        checks.changed.connect(self._show_check)
+        checks.measured.connect(self._show_so_far)
+        checks.failed.connect(self._check_failed)
+        checks.ended.connect(self.refresh)
+        checks.code_asked.connect(self._ask_for_code)
+        checks.file_asked.connect(self._ask_for_file)
+        self.comparison.shown.connect(self._show_part)
+        self.comparison.failed.connect(self._context.notifications.error)
+
+    def _register(self) -> None:
+        add = self._context.actions.add
+        add("verify.check", "Run &checks", self._run_checks, menu="run", icon="verify",
+            why_disabled=self.checks.why_not)  # fmt: skip
+        add("verify.check_full", "Run &full checks", self._run_full, menu="run", icon="verify",
+            why_disabled=self.checks.why_not)  # fmt: skip
+        add("verify.check_all", "Check &all runs", self.check_all, menu="run", icon="verify",
+            why_disabled=self._why_not_all)  # fmt: skip
+        add("verify.report", "Open &report", self._open_report, menu="run", icon="open",
+            why_disabled=self._why_no_report)  # fmt: skip
 
     # ---- reading
 
-    def refresh(self) -> None:
+    def refresh(self, *_: object) -> None:
         """Read the run in view again."""
         run = self._context.project.run
         folder = run.folder if run is not None and run.kind == "unlearn" else None
         if folder is None or not folder.has_result or not folder.file("report.json").is_file():
             self._context.jobs.cancel("verify-facts")
-            self._take(None)
+            self.take(None)
             return
         job = self._context.jobs.submit(read_result, folder, key="verify-facts")
-        job.done.connect(self._take)
+        job.done.connect(self.take)
         job.failed.connect(self._not_read)
 
-    def _take(self, facts: ResultFacts | None) -> None:
-        old, self.facts = self.facts, facts
-        if facts is not None and (old is None or facts.folder.path != old.folder.path):
-            self.wanted = Wanted(set(facts.seeds))
-            self.wanted_changed.emit()
-        elif facts is not None and old is not None and self.wanted.seeds == set(old.seeds):  # checked from elsewhere
-            self.wanted.seeds = set(facts.seeds)
-            self.wanted_changed.emit()
+    def take(self, facts: ResultFacts | None) -> None:
+        """Show a run's result; None: there is nothing to check."""
+        self.facts = facts
+        self.checks.set_facts(facts)
+        self._show_facts(facts)
         self.facts_changed.emit(facts)
 
     def _not_read(self, error: BaseException) -> None:
         self.facts = None
+        self.checks.set_facts(None)
+        self._show_part()
+        said = error.text if isinstance(error, AppError) else str(error)
+        self._page.empty.set(said, "Open a run", self._page.runs_asked.emit)
+        self._context.page_states.set("verify", "problem", "Cannot be read")
         self.unreadable.emit(error)
 
     def comparable(self) -> list[RunRow]:
         """Other finished runs that forget the same images of the same data, newest first."""
-        library = self._context.run_library
-        if self.facts is None or library is None:
+        if self.facts is None:
             return []
         own = (self.facts.job.data.fingerprint, self.facts.job.forget.sha256)
         return [
-            row for row in library.rows
-            if row.has_report and row.path != self.facts.folder.path
-            and row.forget_set == own
+            row for row in self._context.run_library.rows
+            if row.has_report and row.path != self.facts.folder.path and row.forget_set == own
         ]  # fmt: skip
 
-    # ---- what to hold it against
+    def _entered(self) -> None:
+        self.refresh()
+        self.comparison.refresh()
 
-    def want_seed(self, seed: int, on: bool) -> None:
-        """Take a retrained model in at the next check, or leave it out."""
-        (self.wanted.seeds.add if on else self.wanted.seeds.discard)(seed)
-        self.wanted_changed.emit()
+    def _run_ended(self, run: LiveRun) -> None:
+        current = self._context.project.run
+        if run.kind != "check" and current is not None and run.folder.path == current.folder.path:
+            self.refresh()
 
-    def want_opened(self, name: str, on: bool) -> None:
-        """Take a model that was opened in at the next check, or leave it out."""
-        (self.wanted.left_out.discard if on else self.wanted.left_out.add)(name)
-        self.wanted_changed.emit()
+    # ---- what is shown
 
-    def open_retrained(self, path: Path) -> str:
-        """Take a retrained model from a file or folder in and check; returns the name it goes by."""
-        stem = path.parent.name if path.stem == "model" and path.is_file() else path.stem
-        name, number = stem, 1
-        while name in self.wanted.opened and self.wanted.opened[name] != path:
-            number += 1
-            name = f"{stem} {number}"
-        self.wanted.opened[name] = path
-        self.wanted.left_out.discard(name)
-        self.wanted_changed.emit()
-        self.run_checks()
-        return name
+    def _show_part(self) -> None:
+        """One run, several side by side, or what is missing."""
+        several = self._context.project.side_by_side
+        self._page.show_part(SEVERAL if several else ONE if self.facts is not None else EMPTY)
+        self._show_next_step()
 
-    def want_number(self, number: int) -> None:
-        """Hold the result against this many retrained models, seeds 1 to `number`."""
-        self.wanted.seeds = set(range(FIRST_SEED, FIRST_SEED + number))
-        self.wanted_changed.emit()
+    def _compared_changed(self) -> None:
+        self._show_part()
+        project = self._context.project
+        if project.side_by_side:
+            self._page.banner.dismiss()
+            runs = tr("%n runs side by side", n=len(project.compared))
+            self._context.page_states.set("verify", "ready", runs if project.compared else tr("Batch results"))
+        else:
+            self.refresh()
 
-    def train_one(self) -> None:
-        """Train the first retrained model, and check against it."""
-        self.wanted.seeds.add(FIRST_SEED)
-        self.wanted_changed.emit()
-        self.run_checks()
+    def _show_facts(self, facts: ResultFacts | None) -> None:
+        self._show_part()
+        self._context.actions.refresh()
+        if self._context.project.side_by_side:
+            return
+        page = self._page
+        if facts is None:
+            page.empty.set(gone(self._context.project.run) or NOTHING, "Open a run", page.runs_asked.emit)
+            self._context.page_states.set("verify", "empty", "Nothing to check")
+            return
+        said_before = page.verdict.sentence.text()
+        page.verdict.show_report(facts.report, facts.not_compared)
+        if said_before and said_before != page.verdict.sentence.text():
+            page.verdict.announce_verdict()
+        page.measures.set_rows(facts.rows)
+        page.plots.set_report(facts.report, facts.folder.id, facts.single_images)
+        self._pictures.set_facts(facts)
+        if warnings := facts.report.get("warnings"):
+            page.banner.show_message(" ".join(map(str, warnings)), "caution")
+        else:
+            page.banner.dismiss()
+        self._show_check(self.checks.shown)
 
-    @property
-    def outdated(self) -> bool:
-        """Whether the report was made with other retrained models than are ticked."""
-        if self.facts is None:
-            return False
-        names = {f"seed {seed}" for seed in self.wanted.seeds} | set(self.wanted.files())
-        return names != set(self.facts.report.get("retrained") or {})
+    def _show_so_far(self, facts: ResultFacts) -> None:
+        """Show what a check has measured until now; the run's own report is shown again if it is stopped."""
+        self._page.verdict.show_so_far()
+        self._page.measures.set_rows(facts.rows)
+        self._page.plots.set_report(facts.report, facts.folder.id, facts.single_images)
+
+    def _show_wanted(self) -> None:
+        facts, checks, page = self.facts, self.checks, self._page
+        if facts is None:
+            return
+        page.models.show_facts(facts, checks.wanted, checks.outdated and checks.check is None)
+        page.models.show_runs(self.comparable())
+        page.verdict.show_wanted(checks.wanted.seeds, facts.trained, facts.seconds)
+        self._show_next_step()
+        if facts.has_retrained or checks.check is not None or not facts.has_list or facts.trained:
+            page.offer.dismiss()  # what is on disk, the next step takes and says
+            return
+        page.offer.show_message(
+            offer(facts.seconds), "accent",
+            [("Train one", checks.train_one), ("Open one…", self._open_retrained)], closable=False,
+        )  # fmt: skip
+
+    def _show_check(self, _check: LiveRun | None) -> None:
+        page, checks, facts = self._page, self.checks, self.facts
+        page.verdict.show_check(None if checks.several else checks.shown)
+        page.models.retrained.setEnabled(checks.check is None)
+        self._show_wanted()
+        why = checks.why_not()
+        for button in (page.verdict.check_button, page.run_button):
+            button.setEnabled(not why)
+            button.setToolTip(why)
+        page.verdict.report_button.setEnabled(not self._why_no_report())
+        if checks.check is not None or checks.several:
+            self._context.page_states.set("verify", "running", checks.progress_words() or "Checking")
+        elif facts is not None and not self._context.project.side_by_side:
+            code = str((facts.report.get("verdict") or {}).get("code") or "no_reference")
+            state = "ready" if code == "no_reference" else "done"
+            self._context.page_states.set("verify", state, NOT_YET if facts.not_compared else CODES.get(code, ""))
+        self._context.actions.refresh()
+
+    def _show_next_step(self) -> None:
+        """The purple button: run checks where there was none, else export."""
+        facts, checks = self.facts, self.checks
+        one = facts is not None and not self._context.project.side_by_side
+        unchecked = one and facts is not None and not facts.has_retrained and checks.check is None
+        together = self._together() if unchecked or (one and checks.check is None) else []
+        waiting = [row for row in together if row.verdict in UNCHECKED]
+        several = len(waiting) + bool(unchecked)
+        check_all = tr("Check all %n runs", n=several) if waiting and several > 1 and not checks.several else ""
+        says = ""
+        if unchecked and facts is not None:
+            says = checks.announcement() if facts.has_list else checks.why_not()
+        elif one and facts is not None and not facts.has_list:
+            says = checks.why_not()
+        self._page.show_next_step(run_checks=bool(unchecked), check_all=check_all, says=says)
+
+    def _check_failed(self, sentence: str) -> None:
+        self._page.banner.show_message(f"The check ended early. {sentence}", "error")
+        self._context.page_states.set("verify", "problem", "Check failed")
+
+    def _ask_for_code(self, job: Job, brought: list[Path], then: Callable[[], object]) -> None:
+        with_trusted_code(self._context.trust, job, "Checking the run", self._page.window(), then, brought)
+
+    def _ask_for_file(self, names: str, then: Callable[[], object]) -> None:
+        ask_trust(self._page.window(), names, then)
 
     # ---- checking
 
-    def why_not(self) -> str:
-        """Why checks cannot be run now; empty where they can."""
-        if self.facts is None:
-            return "There is no finished run to check."
-        if not self.facts.has_list:
-            return "The forget list of this run was removed, so it cannot be checked again."
-        if self.check is not None:
+    def _run_checks(self) -> None:
+        self.checks.run(QUICK)
+
+    def _run_full(self) -> None:
+        self.checks.run(FULL)
+
+    def _together(self) -> list[RunRow]:
+        """Runs of other methods or seeds that the run in view can be checked and compared with."""
+        rows = self._context.run_library.rows
+        own = next((row for row in rows if self.facts is not None and row.path == self.facts.folder.path), None)
+        found = [row for row in self.comparable() if row.has_list]
+        return [row for row in found if own is None or row.model_tip == own.model_tip][:MOST_TOGETHER]
+
+    def _why_not_all(self) -> str:
+        if self.checks.check is not None or self.checks.several:
             return "A check is under way."
-        return ""
+        if self._context.project.compared or (self.facts is not None and self._together()):
+            return ""
+        return "There are no several runs to check."
 
-    def run_checks(self, which: str = QUICK) -> None:
-        """Measure all models anew in the run thread; retrained models that are missing are trained first.
+    def check_all(self) -> None:
+        """Check those of the runs side by side, else of the run in view and its like, that were not compared yet.
 
-        `which` is the suite. Where no retrained model is ticked, those on disk are taken; the quick suite trains one
-        where there is none, the full one trains until there are three.
+        They share retrained models and end in one ranked table, which is shown from the start.
         """
-        if self.facts is None or self.why_not():
+        if self._why_not_all():
             return
-        brought = list(self.wanted.files().values())
-        if self._context.trust.asked(self.facts.job, brought):
-            self.code_asked.emit(self.facts.job, brought, partial(self.run_checks, which))
+        folders: Sequence[RunFolder] = self._context.project.compared
+        if not folders and self.facts is not None:
+            folders = (self.facts.folder, *(RunFolder(row.path) for row in self._together()))
+            self._context.project.set_compared(tuple(folders))
+        self.comparison.check_all(folders)
+
+    # ---- taking along
+
+    def _open_retrained(self) -> None:
+        start = self._context.window_state.recent_folder("model")
+        ask_file(self._page.window(), "Open a retrained model", self._retrained_chosen, (WEIGHTS, ALL_FILES), start)
+
+    def _retrained_chosen(self, name: str) -> None:
+        self.checks.open_retrained(Path(name))
+
+    def _why_no_report(self) -> str:
+        return "" if self.facts is not None and self.facts.has_page else "There is no report to open."
+
+    def _open_report(self) -> None:
+        if self.facts is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.facts.folder.file(REPORT_HTML))))
+
+    def _save_report(self) -> None:
+        if self.facts is not None:
+            folder = self.facts.folder
+            ask_save(self._page.window(), "Save report", partial(self._copy_report, folder), ("Web page (*.html)",),
+                     f"{folder.id}-report.html")  # fmt: skip
+
+    def _copy_report(self, folder: RunFolder, name: str) -> None:
+        try:
+            shutil.copyfile(folder.file(REPORT_HTML), name)
+        except OSError as error:
+            self._page.banner.show_message(f"{name} could not be written: {error.strerror or error}.", "error")
             return
-        if not self.wanted.seeds and not self.wanted.files():
-            trained = set(self.facts.trained)
-            number = SEEDS_OFFERED if which == FULL else 0 if trained else 1
-            self.wanted.seeds = trained | set(range(FIRST_SEED, FIRST_SEED + number))
-            self.wanted_changed.emit()
-        self._shown_count, self.check_suite = 0, which
-        self.check = self._context.run_controller.start_reference(
-            self.facts.folder,
-            tuple(sorted(self.wanted.seeds)),
-            bench=self._context.project.bench,
-            retrained=self.wanted.files(),
-            which=which,
-        )
-        self.check_changed.emit(self.check)
+        self._context.notifications.info(f"Report saved as {Path(name).name}")
 
-    @property
-    def shown_check(self) -> LiveRun | None:
-        """The check under way, where it is of the run in view."""
-        return self.check if self.check is not None and self._in_view(self.check) else None
+    def _save_table(self) -> None:
+        from core.verify.shown import measures_block
 
-    def stop(self) -> None:
-        """Stop the check, or take it out of the queue; the report stays as it is."""
-        if self.check is not None:
-            self._context.run_controller.end(self.check)
+        if self.facts is not None:
+            save_tables(self._context, self._page, [measures_block(self.facts.report)], self.facts.folder.id)
 
-    def _state_changed(self, run: LiveRun) -> None:
-        if run is self.check:
-            self.check_changed.emit(run)
-            self._show_taken(run)
+    def _compare_with(self, path: Path) -> None:
+        if self.facts is not None:
+            self._context.project.set_compared((self.facts.folder, RunFolder(path)))
 
-    def _show_taken(self, run: LiveRun) -> None:
-        """Show what was measured so far, not more often than it can be read."""
-        early = self._shown.isValid() and self._shown.elapsed() < SHOW_MS
-        if self.facts is None or not self._in_view(run) or run.taken_count == self._shown_count or early:
-            return
-        self._shown_count = run.taken_count
-        self._shown.start()
-        self.facts_so_far.emit(so_far(self.facts, run.taken, self.check_suite))
+    def _open_runs(self) -> None:
+        self._context.show_page("runs")
 
-    def _queue_changed(self) -> None:
-        if self.check is None:
-            return
-        if self.check.state is State.DISCARDED and self.check.work is None:  # taken out of the queue
-            self.check = None
-        self.check_changed.emit(self.check)
-
-    def _run_ended(self, run: LiveRun) -> None:
-        if run is self.check:
-            self.check = None
-            self.check_changed.emit(None)
-            asked = self._in_view(run) and isinstance(run.failure, UnsafeFileError) and self._ask_for_files()
-            if self._in_view(run) and run.state is State.FAILED and not asked:
-                self.check_failed.emit(" ".join(part for part in (run.error, run.hint) if part))
-            self.refresh()
-            return
-        current = self._context.project.run
-        if current is not None and run.folder.path == current.folder.path:
-            self.refresh()
-
-    def _in_view(self, run: LiveRun) -> bool:
-        """Whether a check is of the run in view: another one may have come into view since it began."""
-        return self.facts is not None and self.facts.folder.path == run.path
-
-    def _ask_for_files(self) -> bool:
-        """Ask for the model files that can run code when opened, and check again; False where there is none to ask."""
-        if self.facts is None:
-            return False
-        trust, files = self._context.trust, files_of(self.facts.job, self.wanted.files().values())
-        risky = [path for path in files if path.suffix.lower() != HARMLESS and not trust.allows(path)]
-        if not risky:
-            return False
-        again = partial(self._allow_and_check, risky, self.check_suite)
-        self.file_asked.emit(" and ".join(dict.fromkeys(path.name for path in risky)), again)
-        return True
-
-    def _allow_and_check(self, files: list[Path], which: str) -> None:
-        self._context.trust.allow(files)
-        self.run_checks(which)
-
-
-def read_result(folder: RunFolder) -> ResultFacts:
-    """Read a finished run's report and what else there is on disk for it; runs in a worker."""
-    from core.session.references import seconds_to_retrain, trained_references
-    job, report = folder.job(), folder.report() or {}
-    return ResultFacts(
-        folder=folder,
-        job=job,
-        report=report,
-        rows=rows_of(report),
-        trained=tuple(trained_references(job)),
-        seconds=seconds_to_retrain(job),
-        has_list=folder.file(FORGET).is_file(),
-        has_page=folder.file(REPORT_HTML).is_file(),
-    )
-
-
-def rows_of(report: dict[str, Any]) -> tuple[TableRow, ...]:
-    """Return the rows of a report's table: its measures, then those the field publishes."""
-    from core.verify.table import measure_rows, published_rows
-
-    return (*measure_rows(report), *published_rows(report))
-
-
-def so_far(facts: ResultFacts, taken: dict[str, dict[str, Any]], suite: str) -> ResultFacts:
-    """Return the facts with what a check has measured so far in place of the report's measures."""
-    from core.verify.measure_log import partial_report
-
-    report = partial_report(facts.report, taken, suite)
-    return replace(facts, report=report, rows=rows_of(report))
+    def _export(self) -> None:
+        self._context.show_page("export")

@@ -72,7 +72,7 @@ def test_without_runs_it_says_what_will_be_here(page):
 
 
 def test_runs_of_a_terminal_appear_by_themselves(page, context, qtbot, monkeypatch):
-    page._watch.setInterval(20)
+    page.presenter._watch.setInterval(20)
     page.entered()
     write_run(context.runs_folder() / "t", job(), Script("t").whole())
     qtbot.waitUntil(lambda: page.model.rowCount() == 1)
@@ -116,7 +116,7 @@ def test_a_run_that_waits_to_go_on_cannot_be_deleted(page, context, runs, qtbot)
     going = context.run_controller.start_work(RunFolder(runs / "x"), "train", "", works[0])
     waiting = context.run_controller.start_work(RunFolder(runs / "b"), "unlearn", "", works[1], job())
     choose(page, "b")
-    page._update_buttons()
+    page.presenter._update()
     assert not page.delete_button.isEnabled() and page.delete_button.accessibleDescription() == "Stop the run first."
     context.run_controller.remove(waiting)
     works[0].end()
@@ -185,7 +185,7 @@ def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, contex
     assert not page.open_button.isEnabled() and not page.delete_button.isEnabled() and page.resume_button.isHidden()
     assert page.missing() == "This run is being deleted."
     assert status.text() == "Moving the run b to the trash"
-    page.open_run(row)
+    page.presenter.open_run(row)
     resume(context, RunFolder(row.path), page)
     assert context.project.run is None and not context.run_controller.busy
     assert "It is being deleted." in context.notifications.history[-1].sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,24 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 
 from app.context import AppContext, create_context
-from app.pages.verify import VerifyPage, create
+from app.pages.verify import VerifyPage
+from app.services.run_library import RunRow
 from app.workers.live_run import LiveRun
 from core.events import Progress, State
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
 from tests.app.verify.reports import CLASSES, bare_report, full_report
+
+
+class Library(QObject):
+    """Stands in for the list of runs."""
+
+    changed = Signal()
+
+    def __init__(self, rows: Sequence[RunRow] = ()) -> None:
+        super().__init__()
+        self.rows = tuple(rows)
 
 
 class Controller(QObject):
@@ -31,6 +42,7 @@ class Controller(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.current: LiveRun | None = None
+        self.queue: list[LiveRun] = []
         self.asked: list[dict[str, Any]] = []
         self.stopped = 0
 
@@ -96,7 +108,7 @@ def controller(qapp) -> Controller:
 @pytest.fixture
 def context(qapp, controller) -> AppContext:
     made = create_context()
-    made.run_controller = controller
+    made.run_controller, made.run_library = controller, Library()
     yield made
     assert made.jobs.shutdown() and made.recent.shutdown()
     assert made.device_jobs.shutdown()
@@ -104,7 +116,7 @@ def context(qapp, controller) -> AppContext:
 
 @pytest.fixture
 def page(qtbot, context) -> VerifyPage:
-    made = create(context)
+    made = VerifyPage(context)
     qtbot.addWidget(made)
     made.resize(1096, 644)
     made.show()

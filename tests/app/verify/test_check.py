@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from app.context import AppContext, create_context
 from app.dialogs.sheet import ConfirmDialog
-from app.pages.verify import create
+from app.pages.verify import VerifyPage
 from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
 from core.engine.control import Control
@@ -22,6 +22,7 @@ from core.selection import Selection
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
+from tests.app.verify.conftest import Library
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def folder(tmp_path) -> RunFolder:
 def context(qapp) -> AppContext:
     made = create_context()
     made.run_controller = RunController(made.runs_folder, trust=made.trust)
+    made.run_library = Library()
     yield made
     assert made.run_controller.shutdown()
     assert made.jobs.shutdown() and made.recent.shutdown()
@@ -53,7 +55,7 @@ def context(qapp) -> AppContext:
 
 
 def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folder):
-    page = create(context)
+    page = VerifyPage(context)
     qtbot.addWidget(page)
     page.resize(1096, 644)
     page.show()
@@ -62,10 +64,10 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     assert page.offer.text().startswith("No retrained model yet. Training one takes about 35 s")
     seen: list[str] = []
     measured: list[set[str]] = []
-    page.presenter.facts_so_far.connect(lambda facts: measured.append(set(facts.report["models"])))
+    page.presenter.checks.measured.connect(lambda facts: measured.append(set(facts.report["models"])))
     context.run_controller.state_changed.connect(lambda live: seen.append(page.verdict.progress.text()))
-    page.presenter.train_one()
-    qtbot.waitUntil(lambda: page.presenter.check is None and page.presenter.facts.has_retrained, timeout=60_000)
+    page.presenter.checks.train_one()
+    qtbot.waitUntil(lambda: page.presenter.checks.check is None and page.presenter.facts.has_retrained, timeout=60_000)
 
     assert page.presenter.facts.seeds == (1,)
     assert not page.verdict.sentence.text().startswith("No retrained model")
@@ -116,41 +118,41 @@ def asked() -> ConfirmDialog | None:
 
 def test_a_run_of_user_code_is_checked_once_its_code_may_run(qtbot, context, tmp_path):
     folder = code_run(tmp_path)
-    page = create(context)
+    page = VerifyPage(context)
     qtbot.addWidget(page)
     context.project.set_run(LiveRun.from_folder(folder))
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
     before = folder.file("report.json").read_bytes()
-    page.presenter.run_checks()
+    page.presenter.checks.run()
     dialog = asked()
     assert "runs nets.py" in dialog.findChildren(QLabel)[0].text() and dialog.buttons["keep"].isDefault()
     dialog.reject()
-    assert page.presenter.check is None and not context.run_controller.busy
+    assert page.presenter.checks.check is None and not context.run_controller.busy
 
-    page.presenter.run_checks()
+    page.presenter.checks.run()
     asked().buttons["run"].click()
-    qtbot.waitUntil(lambda: folder.file("report.json").read_bytes() != before and page.presenter.check is None)
+    qtbot.waitUntil(lambda: folder.file("report.json").read_bytes() != before and page.presenter.checks.check is None)
     assert not page.banner.isVisible()
-    page.presenter.run_checks()  # allowed in this session: no question
-    assert asked() is None and page.presenter.check is not None
-    qtbot.waitUntil(lambda: page.presenter.check is None, timeout=60_000)
+    page.presenter.checks.run()  # allowed in this session: no question
+    assert asked() is None and page.presenter.checks.check is not None
+    qtbot.waitUntil(lambda: page.presenter.checks.check is None, timeout=60_000)
 
     (tmp_path / "nets.py").write_text(CODE + "# changed")
-    page.presenter.run_checks()
-    assert asked() is not None and page.presenter.check is None  # other code than was allowed
+    page.presenter.checks.run()
+    assert asked() is not None and page.presenter.checks.check is None  # other code than was allowed
     asked().reject()
 
 
 def test_a_file_that_can_run_code_is_asked_about_where_a_check_meets_it(qtbot, context, tmp_path):
     folder = code_run(tmp_path, pickled=True)
     context.trust.allow([tmp_path / "nets.py"])
-    page = create(context)
+    page = VerifyPage(context)
     qtbot.addWidget(page)
     context.project.set_run(LiveRun.from_folder(folder))
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
-    page.presenter.run_checks()
+    page.presenter.checks.run()
     qtbot.waitUntil(lambda: asked() is not None, timeout=60_000)
-    assert page.presenter.check is None and not page.banner.isVisible()
+    assert page.presenter.checks.check is None and not page.banner.isVisible()
     asked().buttons["open"].click()
-    qtbot.waitUntil(lambda: "verdict" in folder.report() and page.presenter.check is None)
+    qtbot.waitUntil(lambda: "verdict" in folder.report() and page.presenter.checks.check is None)
     assert asked() is None

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
-from app.models.comparison_table import FIRST, RUN_ROLE, ComparisonTable, spread_words
+from app.models.comparison_table import FIRST, OUTPUTS, RUN_ROLE, ComparisonTable, values_words
 from app.models.tables import TextTableModel
-from app.pages.verify.comparison_view import PUBLISHED, read_comparison
+from app.pages.verify.comparison import PUBLISHED, read_comparison
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.verify.verdict import decide
-from tests.app.verify.reports import full_report, measures
+from tests.app.verify.reports import HALF_WIDTHS, full_report, measures
 from tests.app.verify.walk import unnamed_widgets
 
 
@@ -22,7 +22,7 @@ def report(probe: float, title: str, seed: int) -> dict[str, Any]:
     """A report whose linear probe differs."""
     found = full_report(seed=seed, method=title.lower(), method_details={"title": title, "preset": "default"})
     found["models"]["unlearned"] = measures(0.0, probe, 0.95)
-    found["verdict"] = decide(found["models"], list(found["retrained"].values())).as_dict()
+    found["verdict"] = decide(found["models"], list(found["retrained"].values()), half_widths=HALF_WIDTHS).as_dict()
     found["closure"] = {row["key"]: row["closure"] for row in found["verdict"]["measures"]}
     return found
 
@@ -42,14 +42,15 @@ def folders(tmp_path, job) -> list[RunFolder]:
 @pytest.fixture
 def table(folders, qtmodeltester, qapp) -> ComparisonTable:
     model = ComparisonTable()
-    model.set_comparison(read_comparison(folders).found)
+    compared = read_comparison(folders)
+    model.set_lines(compared.lines, compared.found["measures"])
     qtmodeltester.check(model)
     return model
 
 
 @pytest.fixture
 def view(qtbot, page, context, folders):
-    with qtbot.waitSignal(page.comparing.shown):
+    with qtbot.waitSignal(page.presenter.comparison.shown):
         context.project.set_compared(tuple(folders))
     return page.comparison
 
@@ -62,20 +63,26 @@ def column(model: ComparisonTable, title: str) -> int:
 
 def test_anchors_stand_on_top_then_a_row_a_method_that_holds_its_seeds(table):
     names = [table.index(row, 0).data() for row in range(table.rowCount())]
-    assert names == ["Original", "Head-only edit (control)", "Retrained", "Muda", "Scrub, seed 1"]
+    assert names == ["Original", "Head-only edit (control)", "Retrained", "1  Muda", "2  Scrub, seed 1"]
     muda = table.index(3, 0)
     assert [table.index(row, 0, muda).data() for row in range(table.rowCount(muda))] == ["Seed 1", "Seed 2"]
     assert table.index(1, 0, muda).data(RUN_ROLE) == "a-2" and muda.data(RUN_ROLE) is None
 
 
-def test_a_method_has_its_mean_and_half_its_interval(table):
+def test_a_method_has_both_values_of_two_seeds_and_of_more_the_mean(table):
     probe = column(table, "Linear probe, recall, %")
     muda = table.index(3, probe)
-    assert muda.data() == "92.0 ± 25.4"  # t(1) · 0.0283 / √2 = 12.706 · 0.02
-    assert "Mean over 2 seeds" in muda.data(Qt.ItemDataRole.ToolTipRole)
+    assert muda.data() == "90.0 and 94.0"
+    assert muda.data(Qt.ItemDataRole.ToolTipRole).startswith("Both seeds: 90.0, 94.0")
+    assert values_words([0.90, 0.92, 0.94], "percent") == "92.0 ± 5.0"
     assert table.index(0, probe, table.index(3, 0)).data() == "90.0"
     assert table.index(0, probe).data() == "98.0"
-    assert spread_words(None, None, "ratio") == "–" and spread_words(3.0, 1.5, "count") == "3 ± 1.5"
+    assert values_words([], "ratio") == "–" and values_words([100, 101, 102], "count") == "101 ± 2.5"
+
+
+def test_lamps_are_columns_with_the_control_s_above(table):
+    words = [table.index(row, OUTPUTS + 1).data() for row in range(table.rowCount())]
+    assert words == ["", "like the original", "", "1 like retrained, 1 between", "between"]
 
 
 def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
@@ -142,9 +149,9 @@ def test_jobs_of_all_runs_or_of_the_two_chosen(view):
 
 def test_runs_that_cannot_be_compared_are_said(qtbot, page, context, folders):
     shown: list[BaseException] = []
-    page.comparing.failed.connect(shown.append)
+    page.presenter.comparison.failed.connect(shown.append)
     folders[0].file(REPORT_JSON).unlink()
-    with qtbot.waitSignal(page.comparing.failed):
+    with qtbot.waitSignal(page.presenter.comparison.failed):
         context.project.set_compared(tuple(folders))
     assert "has no report to compare" in str(shown[0]) and context.project.compared == ()
 
@@ -153,7 +160,7 @@ def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, 
     other = dataclasses.replace(job, forget=dataclasses.replace(job.forget, sha256="6" * 64))
     folder = RunFolder.create(tmp_path / "runs" / "c", other)
     write_json(folder.file(REPORT_JSON), report(0.9, "Muda", 1))
-    with qtbot.waitSignal(page.comparing.shown):
+    with qtbot.waitSignal(page.presenter.comparison.shown):
         context.project.set_compared((folders[0], folder))
     assert "forget different images" in page.comparison.banner.text()
     names = [page.comparison.tree.table.index(row, 0).data() for row in range(page.comparison.tree.table.rowCount())]
@@ -169,17 +176,17 @@ def test_published_measures_are_columns_where_asked_for(folders, view, page, con
             "retrained": {"ua": 0.95, "tow": 1.0},
         }  # fmt: skip
         write_json(folder.file(REPORT_JSON), found)
-    with qtbot.waitSignal(page.comparing.shown):
-        page.comparing.refresh()
+    with qtbot.waitSignal(page.presenter.comparison.shown):
+        page.presenter.comparison.refresh()
     table, numbers = view.tree.table, view.tree.numbers
     ua, probe = column(table, "UA, %"), column(table, "Linear probe, recall, %")
     assert numbers.isColumnHidden(ua) and not numbers.isColumnHidden(probe)
-    assert table.index(0, ua).data() == "2.0" and table.index(3, ua).data().startswith("90.5 ±")
+    assert table.index(0, ua).data() == "2.0" and table.index(3, ua).data().startswith("90.0 and 91.0")
     actions = {action.text(): action for action in view.groups.menu.actions()}
     assert not actions[PUBLISHED].isChecked() and "of" in view.groups.button.text()
     actions[PUBLISHED].trigger()
     actions["Features"].trigger()
     assert not numbers.isColumnHidden(ua) and numbers.isColumnHidden(probe)
-    with qtbot.waitSignal(page.comparing.shown):
-        page.comparing.refresh()
+    with qtbot.waitSignal(page.presenter.comparison.shown):
+        page.presenter.comparison.refresh()
     assert not numbers.isColumnHidden(ua)  # what was chosen stays

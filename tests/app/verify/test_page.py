@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QTabWidget, QWidget
 
-from app.pages.verify import create
+from app.pages.verify import VerifyPage
 from app.pages.verify.verdict_card import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
@@ -24,7 +23,7 @@ from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.events import MeasureTaken
 from core.runs.folder import FORGET, MODEL
-from tests.app.verify.conftest import rewrite, weights
+from tests.app.verify.conftest import Library, rewrite, weights
 from tests.app.verify.reports import bare_report, full_report
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
 
@@ -166,7 +165,7 @@ def test_a_verdict_without_damage_is_left_whole():
 
 
 def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked, controller, context):
-    unchecked.presenter.train_one()
+    unchecked.presenter.checks.train_one()
     assert controller.asked == [{"seeds": (1,), "bench": None, "retrained": {}, "which": "quick"}]
     assert unchecked.verdict.progress.isVisible()
     assert not unchecked.offer.isVisible()
@@ -178,7 +177,7 @@ def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked
 
 
 def test_results_appear_when_the_report_is_rewritten(qtbot, unchecked, controller, context):
-    unchecked.presenter.train_one()
+    unchecked.presenter.checks.train_one()
     rewrite(context.project.run.folder, full_report())
     with qtbot.waitSignal(unchecked.presenter.facts_changed):
         controller.finish()
@@ -192,13 +191,13 @@ def test_a_check_of_another_program_is_taken_in_whole(qtbot, unchecked, context)
     with qtbot.waitSignal(unchecked.presenter.facts_changed):
         unchecked.entered()
     seeds = set(full_report()["retrained_notes"]["seeds"])
-    assert unchecked.presenter.wanted.seeds == seeds and seeds
+    assert unchecked.presenter.checks.wanted.seeds == seeds and seeds
     assert "none yet" not in unchecked.models.retrained.text()
 
 
 def test_a_check_that_fails_says_so_and_keeps_the_report(qtbot, unchecked, controller):
     before = unchecked.verdict.sentence.text()
-    unchecked.presenter.train_one()
+    unchecked.presenter.checks.train_one()
     with qtbot.waitSignal(unchecked.presenter.facts_changed):
         controller.finish(InputError("The data moved", "Open it again"))
     assert unchecked.banner.text() == "The check ended early. The data moved. Open it again."
@@ -208,10 +207,10 @@ def test_a_check_that_fails_says_so_and_keeps_the_report(qtbot, unchecked, contr
 
 def test_a_check_of_another_run_leaves_the_numbers_in_view_alone(qtbot, show, make_folder, controller, context):
     page = show(make_folder(bare_report()))
-    page.presenter.train_one()
+    page.presenter.checks.train_one()
     show(make_folder(full_report(), "run-2"))
     told: list[object] = []
-    page.presenter.facts_so_far.connect(told.append)
+    page.presenter.checks.measured.connect(told.append)
     check = controller.current
     check.apply([MeasureTaken(run=check.id, step=0, time=0.0, model="unlearned", values={"retain_test_accuracy": 0.5})])
     controller.state_changed.emit(check)
@@ -224,24 +223,24 @@ def test_a_check_of_another_run_leaves_the_numbers_in_view_alone(qtbot, show, ma
 
 def test_a_menu_that_is_open_stays_as_it_is_while_a_check_goes(checked, controller, context):
     """Ten times a second a check says how far it is: what is chosen in a menu must not go with it."""
-    library = SimpleNamespace(rows=[RunRow(Path("/runs/other"), "finished", "muda", forget_text="class 3")])
+    library = Library([RunRow(Path("/runs/other"), "finished", "muda", forget_text="class 3")])
     context.run_library = library
-    checked.presenter.train_one()
+    checked.presenter.checks.train_one()
     before = checked.models.others_menu.actions(), checked.models.menu.actions()
     controller.report_progress("Measuring the unlearned model", 500, 1000)
     assert (checked.models.others_menu.actions(), checked.models.menu.actions()) == before
-    library.rows = []
+    library.rows = ()
     controller.report_progress("Measuring the unlearned model", 600, 1000)
     assert checked.models.others_menu.actions() == []
 
 
 def test_a_check_can_be_stopped_or_taken_out_of_the_queue(unchecked, controller):
-    unchecked.presenter.train_one()
+    unchecked.presenter.checks.train_one()
     unchecked.verdict.stop_button.click()
     assert controller.stopped == 1
     controller.current = None  # as if it still waited
     unchecked.verdict.stop_button.click()
-    assert unchecked.presenter.check is None
+    assert unchecked.presenter.checks.check is None
     assert unchecked.verdict.check_button.isVisible()
 
 
@@ -265,9 +264,9 @@ def test_opening_a_retrained_model_checks_against_it(unchecked, controller, tmp_
 
 def test_two_models_of_one_name_stay_apart(unchecked, controller, tmp_path):
     presenter = unchecked.presenter
-    assert presenter.open_retrained(weights(tmp_path / "a" / "net.pt")) == "net"
-    presenter.check = None
-    assert presenter.open_retrained(weights(tmp_path / "b" / "net.pt")) == "net 2"
+    assert presenter.checks.open_retrained(weights(tmp_path / "a" / "net.pt")) == "net"
+    presenter.checks.check = None
+    assert presenter.checks.open_retrained(weights(tmp_path / "b" / "net.pt")) == "net 2"
     assert set(controller.asked[-1]["retrained"]) == {"net", "net 2"}
 
 
@@ -279,7 +278,7 @@ def test_without_its_forget_list_a_run_cannot_be_checked_again(qtbot, unchecked,
     assert "was removed" in unchecked.verdict.check_button.toolTip()
     assert unchecked.missing() == unchecked.verdict.check_button.toolTip()
     assert not unchecked.offer.isVisible()
-    unchecked.presenter.run_checks()
+    unchecked.presenter.checks.run()
     assert controller.asked == []
 
 
@@ -334,7 +333,7 @@ def test_it_fits_the_smallest_window(qtbot, context, make_folder):
     window = QWidget()  # as in the frame: what the texts need at their narrowest does not make it grow
     qtbot.addWidget(window)
     window.setFixedSize(1096, 644)
-    page = create(context)
+    page = VerifyPage(context)
     page.setParent(window)
     page.setGeometry(window.rect())
     window.show()
@@ -376,7 +375,7 @@ def test_importing_the_page_imports_nothing_heavy():
 
 def test_with_a_large_font_table_and_plots_are_tabs(qtbot, context, make_folder, monkeypatch):
     monkeypatch.setattr(theme, "px", lambda size: round(1.5 * size))
-    page = create(context)
+    page = VerifyPage(context)
     qtbot.addWidget(page)
     context.project.set_run(LiveRun.from_folder(make_folder(full_report())))
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
@@ -396,5 +395,5 @@ def test_only_runs_that_forget_the_same_images_of_the_same_data_are_offered(chec
 
     rows = (row("same"), row("other-images", forget_set=(same[0], "6" * 64)), row("going", state="running"),
             row("other-data", forget_set=("e" * 64, same[1])), row("training", kind="train"))  # fmt: skip
-    context.run_library = SimpleNamespace(rows=rows)
+    context.run_library = Library(rows)
     assert [found.id for found in checked.presenter.comparable()] == ["same"]

@@ -181,7 +181,7 @@ def test_without_a_retrained_model_there_are_two_pictures(tab, found):
 def test_a_picture_that_failed_can_be_tried_again(qtbot, tab):
     tab.show_problem("The data moved.")
     assert tab.empty.text() == "The pictures could not be made: The data moved."
-    with qtbot.waitSignal(tab.retry):
+    with qtbot.waitSignal(tab.wanted):
         tab.empty.button.click()
 
 

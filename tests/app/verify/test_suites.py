@@ -37,7 +37,7 @@ def test_the_menu_offers_both_suites_and_numbers_of_retrained_models(checked, co
     assert card.suite_actions.keys() == {"quick", "full"}
     assert card.number_actions[2].isChecked() and not card.number_actions[3].isChecked()
     card.number_actions[3].trigger()
-    assert checked.presenter.wanted.seeds == {1, 2, 3}
+    assert checked.presenter.checks.wanted.seeds == {1, 2, 3}
     assert checked.models.hint.text() == "Run checks to take this in."
     card.suite_actions["full"].trigger()
     assert controller.asked[-1]["which"] == "full" and controller.asked[-1]["seeds"] == (1, 2, 3)
@@ -50,7 +50,7 @@ def test_full_checks_without_a_retrained_model_train_three(unchecked, controller
 
 def on_disk(page, *seeds):
     """Have these retrained models on disk for the run in view."""
-    page.presenter._take(replace(page.presenter.facts, trained=seeds))
+    page.presenter.take(replace(page.presenter.facts, trained=seeds))
 
 
 @pytest.mark.parametrize("start", [lambda page: page.verdict.suite_actions["quick"].trigger(),
@@ -66,7 +66,7 @@ def test_quick_checks_without_a_ticked_model_take_those_on_disk_else_train_one(
 
 def test_models_that_were_opened_are_enough_for_quick_checks(unchecked, controller, tmp_path):
     on_disk(unchecked, 1, 2)
-    unchecked.presenter.open_retrained(tmp_path / "other.pt")
+    unchecked.presenter.checks.open_retrained(tmp_path / "other.pt")
     assert controller.asked[-1]["seeds"] == ()
 
 
@@ -78,7 +78,7 @@ def test_full_checks_take_all_that_are_on_disk_and_train_up_to_three(unchecked, 
 
 def test_retrained_models_on_disk_are_never_called_none(unchecked, context):
     on_disk(unchecked, 1, 2, 3)
-    assert unchecked.offer.text().startswith("3 retrained models are on disk")
+    assert unchecked.missing() == "Compares with 3 retrained models on disk." and not unchecked.offer.isVisible()
     assert unchecked.verdict.sentence.text() == NOT_COMPARED
     assert "Retrained: 3 on disk" in unchecked.models.retrained.text()
     assert context.page_states.get("verify") == ("ready", "Not compared yet")
@@ -104,7 +104,7 @@ def test_a_number_says_what_must_be_trained_for_it():
 
 
 def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checked, controller):
-    checked.presenter.run_checks("full")
+    checked.presenter.checks.run("full")
     before = shown(checked.measures.table, "probe", 1)
     take(controller, "original", {"forget_test_accuracy": 0.5})
     assert checked.verdict.sentence.text() == CHECKING
@@ -151,7 +151,7 @@ def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
     view.setCurrentIndex(chosen)
     changed = attacked_report()
     changed["models"]["unlearned"]["forget_accuracy"] = 0.25
-    from app.pages.verify.presenter import rows_of
+    from app.pages.verify.checks import rows_of
 
     view.set_rows(rows_of(changed))
     assert view.currentIndex() == chosen
