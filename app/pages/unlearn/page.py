@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from app.pages.unlearn.lanes import LanesPresenter
-from app.pages.unlearn.run_presenter import RunPresenter, SecondRun
+from app.pages.unlearn.run_presenter import OverlaidRuns, RunPresenter
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
@@ -43,7 +43,7 @@ class UnlearnPage(Page):
         self.lanes_presenter = LanesPresenter(context, self.lanes, self)
         self.setup.answer_wanted.connect(self._go_to_project)
         self.setup.back_wanted.connect(self._show_run)
-        self.second_run = SecondRun(context, self.run_view, self)
+        self.overlaid_runs = OverlaidRuns(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
         self.run_presenter.search_wanted.connect(self._search_for)
         self.chips = RunChips(context.project, self)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -15,7 +17,7 @@ from app.services import format as fmt
 from app.services import run_words as words
 from app.services.commands import ask_discard, resume
 from app.services.notifications import Notification
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
 from app.workers.opening_job import Request
@@ -281,72 +283,90 @@ def _batch_of(run: LiveRun) -> int:
     return int(value) if isinstance(value, int | float) else 0
 
 
-NONE = "Second run: none"
-TIP = "Draw another run's curves, dashed, on the same axes"
-MOST_OFFERED = 30
+NONE = mark("Other runs: none")
+TIP = mark("Draw the curves of other runs, dashed, on the same axes; they stay when another run comes into view")
+MOST_OFFERED, MOST_PINNED = 30, 4
 
 
-class SecondRun(QObject):
-    """Keeps the chip beside the time slider and the dashed curves up to date with `project.beside`."""
+class OverlaidRuns(QObject):
+    """Runs drawn dashed over the one in view: those pinned in the menu of the chip, and `project.beside`."""
 
     def __init__(self, context: AppContext, view: RunView, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._context, self._view = context, view
-        self.chip = ChipButton(NONE.removeprefix("Second run: "), name="Second run")
-        self.chip.set(NONE, TIP)
+        self._pinned: list[Path] = []
+        self._read: dict[Path, LiveRun] = {}
+        self.chip = ChipButton(tr(NONE), name=tr("Other runs"))
         self.menu = QMenu(self.chip)
         self.menu.aboutToShow.connect(self.fill)
         self.chip.set_menu(self.menu)
         view.slider.add_widget(self.chip)
         context.project.beside_changed.connect(self.refresh)
-        context.project.run_changed.connect(self._run_changed)
+        context.project.run_changed.connect(self.refresh)
         self.refresh()
 
+    def wanted(self) -> list[Path]:
+        """The folders of the runs to draw, the one in view left out."""
+        project = self._context.project
+        beside = [project.beside.path] if project.beside is not None else []
+        shown = project.run.path if project.run is not None else None
+        return [path for path in dict.fromkeys([*beside, *self._pinned]) if path != shown]
+
     def fill(self) -> None:
-        """Offer the runs known, the one in view left out."""
+        """Offer the runs known, the one in view left out; those drawn are ticked."""
         self.menu.clear()
-        self._add("None", None)
-        self.menu.addSeparator()
-        run, library = self._context.project.run, self._context.run_library
-        for row in (library.rows if library is not None else ())[:MOST_OFFERED]:
-            if row.readable and (run is None or row.path != run.path):
-                self._add(f"{row.method}, seed {row.seed} · {row.id}", RunFolder(row.path))
+        run, wanted = self._context.project.run, self.wanted()
+        for row in self._context.run_library.rows[:MOST_OFFERED]:
+            if not row.readable or (run is not None and row.path == run.path):
+                continue
+            what = " · ".join(part for part in (row.method, row.preset, row.forget_text, row.model, row.data) if part)
+            action = self.menu.addAction(tr("{what}, seed {seed}", what=what, seed=row.seed))
+            action.setToolTip(str(row.path))
+            action.setCheckable(True)
+            action.setChecked(row.path in wanted)
+            action.setEnabled(row.path in wanted or len(wanted) < MOST_PINNED)
+            action.setData(row.path)
+            action.triggered.connect(self._toggled)
 
     def refresh(self) -> None:
-        """Read the second run, or take it away."""
-        folder = self._context.project.beside
-        if folder is None:
-            self._context.jobs.cancel("second run")
-            self._show(None)
-            return
-        job = self._context.jobs.submit(LiveRun.from_folder, folder, key="second run")
-        job.done.connect(self._show)
-        job.failed.connect(self._not_read)
+        """Read what is to be drawn and not read yet; the rest is drawn at once."""
+        for path in self.wanted():
+            if path not in self._read:
+                job = self._context.jobs.submit(LiveRun.from_folder, RunFolder(path), key=f"overlaid {path}")
+                job.done.connect(self._was_read)
+                job.failed.connect(partial(self._not_read, path))
+        self._show()
 
-    def _add(self, title: str, folder: RunFolder | None) -> None:
-        action = self.menu.addAction(title)
-        action.setData(folder)
-        action.triggered.connect(self._choose)
-
-    def _choose(self) -> None:
-        action, run = self.sender(), self._context.project.run
+    def _toggled(self, on: bool) -> None:
+        action = self.sender()
         assert isinstance(action, QAction)
-        self._context.project.set_beside(action.data(), of=run.path if run is not None else None)
-
-    def _run_changed(self) -> None:
-        if self._context.project.beside is not None:
+        path, project = action.data(), self._context.project
+        self._read.pop(path, None)  # what it is now, not what it was
+        if on:
+            self._pinned.append(path)
             self.refresh()
+            return
+        self._pinned = [other for other in self._pinned if other != path]
+        if project.beside is not None and project.beside.path == path:
+            project.set_beside(None)
+        self._show()
 
-    def _show(self, run: LiveRun | None) -> None:
-        self._view.plots.set_overlaid([run] if run is not None else [])
+    def _was_read(self, run: LiveRun) -> None:
+        self._read[run.path] = run
+        self._show()
+
+    def _show(self) -> None:
+        runs = [self._read[path] for path in self.wanted() if path in self._read]
+        self._view.plots.set_overlaid(runs)
         shown = self._context.project.run
         self._view.update_slider(shown.steps if shown is not None else 0)
-        if run is None or run.job is None:
-            self.chip.set(NONE, TIP)
-        else:
-            self.chip.set(f"Dashed, 2nd: {run.job.method}, seed {run.job.seed}", str(run.path))
+        named = [tr("({number}) {name}", number=place + 2, name=run.id) for place, run in enumerate(runs)]
+        text = tr("Other runs: {number}", number=len(runs)) if runs else tr(NONE)
+        self.chip.set(text, "\n".join([tr(TIP), *named]))
 
-    def _not_read(self, error: BaseException) -> None:
-        self._context.project.set_beside(None)
+    def _not_read(self, path: Path, error: BaseException) -> None:
+        self._pinned = [other for other in self._pinned if other != path]
+        if (beside := self._context.project.beside) is not None and beside.path == path:
+            self._context.project.set_beside(None)
         problem = error if isinstance(error, AppError) else RuntimeError(str(error))
-        self._context.notifications.error(problem, "The second run could not be read")
+        self._context.notifications.error(problem, tr("A run to draw over this one could not be read"))

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.pages.unlearn.run_presenter import NONE, SecondRun
+from app.pages.unlearn.run_presenter import NONE, OverlaidRuns
 from app.pages.unlearn.run_view import RunView
 from app.plots.curves import LossPlot
 from app.workers.live_run import LiveRun
@@ -147,24 +147,37 @@ def test_a_second_run_is_drawn_dashed_on_the_same_axes_and_cut_with_the_first(sh
 
 
 @pytest.fixture
-def second(shown, context, home) -> SecondRun:
+def second(shown, context, home) -> OverlaidRuns:
     folder = context.runs_folder()
     for name, seed in (("a", 0), ("b", 1)):
         write_run(folder / name, job(seed=seed), Script(name).whole())
     context.project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
-    return SecondRun(context, shown)
+    return OverlaidRuns(context, shown)
 
 
-def test_the_second_run_is_chosen_from_the_runs_known(qtbot, second, context):
-    qtbot.waitUntil(lambda: len(context.run_library.rows) == 2)
+def test_other_runs_are_chosen_from_those_known_by_what_they_are_and_stay_pinned(qtbot, second, context):
+    folder, view = context.runs_folder(), second._view
+    write_run(folder / "c", job(seed=2, preset="thorough"), Script("c").whole())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: len(context.run_library.rows) == 3)
     assert second.chip.text() == f"{NONE} ▾"
     second.fill()
-    entries = [action for action in second.menu.actions() if not action.isSeparator()]
-    assert [action.text() for action in entries] == ["None", "muda, seed 1 · b"]
-    entries[1].trigger()
-    qtbot.waitUntil(lambda: second.chip.text() == "Dashed, 2nd: muda, seed 1 ▾")
-    entries[0].trigger()
-    assert second.chip.text() == f"{NONE} ▾"
+    entries = {action.data().name: action for action in second.menu.actions()}
+    assert sorted(entries) == ["b", "c"]
+    assert entries["c"].text() == "muda · thorough · class 3 · small-cnn · digits, seed 2"
+    for entry in entries.values():
+        entry.trigger()
+    qtbot.waitUntil(lambda: second.chip.text() == "Other runs: 2 ▾")
+    assert len(view.plots._overlaid) == 2
+    context.project.set_run(LiveRun.from_folder(RunFolder(folder / "b")))  # it is not drawn over itself
+    assert second.chip.text() == "Other runs: 1 ▾"
+    context.project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
+    assert second.chip.text() == "Other runs: 2 ▾"
+    second.fill()
+    for action in second.menu.actions():
+        assert action.isChecked()
+        action.trigger()
+    assert second.chip.text() == f"{NONE} ▾" and not view.plots._overlaid
 
 
 def test_another_run_in_view_lets_the_second_one_go(qtbot, second, context):
