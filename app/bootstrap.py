@@ -92,6 +92,7 @@ class Session(QObject):
         super().__init__()
         from app.context import create_context
         from app.main_window import MainWindow
+        from app.services.last_project import LastProject
         from app.widgets.focus_ring import FocusRing
         from app.workers.queue_store import QueueStore
 
@@ -108,6 +109,7 @@ class Session(QObject):
         theme.apply(app, options.scheme or self.context.settings.values.scheme)
         app.setWindowIcon(icon("unlearn", "accent"))
         self.window: MainWindow = MainWindow(self.context, page_specs())
+        self.last_project = LastProject(self.context.project, self.context.opening, self)
         install_runs(self.context, self.window, ask_interrupted=not (options.example or options.paths))
         self._ring = FocusRing(app)
         self.reporter.reported.connect(self.context.notifications.error)
@@ -132,6 +134,7 @@ class Session(QObject):
 
     def close(self) -> list[str]:
         """Take everything down: what has threads first, then hooks, last the log. Returns what is still at work."""
+        self.last_project.keep()
         left = shut_down()
         for name in left:
             log.warning("%s did not end in time", name)
@@ -158,6 +161,8 @@ class Session(QObject):
             self.context.opening.open_example(start_run=True)
         elif self._options.paths:
             self.context.opening.open_paths(list(self._options.paths))
+        elif self.context.settings.values.restore_project:
+            self.last_project.restore()
 
     def _not_loaded(self, error: BaseException) -> None:
         self.context.notifications.error(error, "PyTorch could not be loaded")

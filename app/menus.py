@@ -80,7 +80,7 @@ class Menus:
             if entries:
                 self.recent.addSection(tr(title))
             for entry in entries:
-                action = self.recent.addAction(recent_name(entry))
+                action = self.recent.addAction(self._context.recent.name(entry).replace("&", "&&"))
                 action.setToolTip(entry)
                 action.triggered.connect(functools.partial(self._open, kind, entry))
         if self.recent.isEmpty():
@@ -95,12 +95,6 @@ class Menus:
             opening.open_data(entry)
         else:
             opening.open_run(Path(entry))
-
-
-def recent_name(entry: str) -> str:
-    """Name what was open: a file by its name and folder, a data set of this program by its name."""
-    path = Path(entry)
-    return f"{path.name} – {path.parent.name}" if path.parent.name else path.name or entry
 
 
 def register_commands(context: AppContext, window: QWidget) -> None:

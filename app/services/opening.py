@@ -68,6 +68,7 @@ class Opening(QObject):
         super().__init__(services.project)
         self._context, self._controller = services, controller
         self.example_folder: Path | None = None  # where the command line wants the example's next run
+        self.key = ""  # the entry of its file that the open model is, where the user said it
         self._looking = False
         self._list: Path | None = None  # a forget list to show once the data is open that it came with
         self._waiting: deque[Request] = deque()
@@ -231,6 +232,11 @@ class Opening(QObject):
             self._handle.cancel()
 
     @property
+    def arch(self) -> str:
+        """What the user said that the open model is."""
+        return self._answers[1] or ""
+
+    @property
     def busy(self) -> bool:
         """Whether something is looked at, waits to be opened or is being opened."""
         return self._looking or self._current is not None or bool(self._waiting)
@@ -266,6 +272,8 @@ class Opening(QObject):
     def _done(self, result: Result) -> None:
         project, opened = self._context.project, result.bench
         self._answers = (opened.trust, opened.arch)
+        if result.request.model:
+            self.key = result.request.key
         if opened.opened_model is not None:
             self._context.trust.allow_model(opened.opened_model)
         project.set_opened(opened.opened_model, opened.opened_data, opened.options, opened.trial)

@@ -1,14 +1,19 @@
-"""Which of the files and folders opened lately are still there: looked at in a worker, for a network may be slow."""
+"""What was opened lately: which of it is still there, and how a person names it; looked at in a worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QDate, QLocale, QObject, Signal
 
+from app.services.run_words import describe_forget
+from app.services.translation import locale, tr
 from app.services.window_state import WindowState
 from app.workers.jobs import Jobs
+from core.errors import AppError
+from core.runs.folder import JOB, MODEL, MODEL_PT, RunFolder
 
 KINDS = ("model", "data", "export")
 """The kinds of recent entries that are places on a disk; runs are looked at when the list of runs is read."""
@@ -26,6 +31,7 @@ class RecentFiles(QObject):
         self._state = window_state
         self._jobs = Jobs(1, self, name="a look for recent files")
         self._looking = self._again = False
+        self._names: dict[str, str] = {}
         window_state.recent_changed.connect(self._changed)
         self.look()
 
@@ -42,12 +48,20 @@ class RecentFiles(QObject):
         elif places:
             self._looking, self._again = True, False
             handle = self._jobs.submit(found, places)
-            handle.done.connect(self._state.set_found)
+            handle.done.connect(self._found)
             handle.finished.connect(self._ended)
+
+    def name(self, entry: str) -> str:
+        """Name an entry as a person would: what a run here made by data, network and day, else by file and folder."""
+        return self._names.get(entry) or file_name(entry)
 
     def shutdown(self) -> bool:
         """End the worker."""
         return self._jobs.shutdown()
+
+    def _found(self, found: dict[str, str | None]) -> None:
+        self._names = {place: name for place, name in found.items() if name}
+        self._state.set_found({place: name is not None for place, name in found.items()})
 
     def _changed(self, kind: str) -> None:
         if kind in KINDS:
@@ -61,13 +75,40 @@ class RecentFiles(QObject):
             self.checked.emit()
 
 
-def found(places: Iterable[str]) -> dict[str, bool]:
-    """Return of each place whether it is there; runs in a worker."""
-    return {place: _is_there(Path(place)) for place in places}
+def found(places: Iterable[str]) -> dict[str, str | None]:
+    """Return of each place how a person names it, and None where it is not there; runs in a worker."""
+    return {place: _named(Path(place)) for place in places}
 
 
-def _is_there(path: Path) -> bool:
+def file_name(entry: str) -> str:
+    """Name a file or folder with the folder it lies in; a data set known by name is named so."""
+    path = Path(entry)
+    return f"{path.name} – {path.parent.name}" if path.parent.name else entry
+
+
+def _named(path: Path) -> str | None:
     try:
-        return path.exists()
-    except OSError:  # a network that is away
-        return False
+        if not path.exists():
+            return None
+        run = RunFolder(path if path.is_dir() else path.parent)
+        made = path.is_dir() or path.name in (MODEL, MODEL_PT)
+        return _made_here(run) if made and run.exists else file_name(str(path))
+    except (AppError, OSError):  # a network that is away, a run that cannot be read
+        return file_name(str(path)) if path.name else None
+
+
+def _made_here(run: RunFolder) -> str:
+    job = run.job()
+    what = f"{Path(job.data.spec).name} {job.model.architecture}"
+    if job.kind == "unlearn":
+        what = tr("{model} without {forgotten}", model=what, forgotten=describe_forget(job))
+    return f"{what} – {day(run.file(JOB).stat().st_mtime)}"
+
+
+def day(when: float) -> str:
+    """Name the day of a time (seconds since the epoch): today, yesterday, or its date."""
+    then = date.fromtimestamp(when)
+    ago = (date.today() - then).days
+    if ago in (0, 1):
+        return tr("today") if ago == 0 else tr("yesterday")
+    return locale().toString(QDate(then.year, then.month, then.day), QLocale.FormatType.ShortFormat)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.models.trust import NO_TRUST, Trust
 
 if TYPE_CHECKING:
     from core.events import Tell
+    from core.job import Job
+    from core.runs.folder import RunFolder
     from core.session.bench import Bench
     from core.session.example import Example
 
@@ -60,6 +63,8 @@ def work(
     model, dataset, options, trust, arch = present
     options = dataclasses.replace(options or DataOptions(), data_root=settings.data_root)
     bench = Bench(model, dataset, options, arch, trust, tell=progress, cancelled=cancelled)
+    if request.side == "model" and (dataset is None or request.alone):
+        request = _with_own_data(request)
     if request.side == "both":
         bench = dataclasses.replace(bench, opened_model=None, opened_data=None)
     elif request.alone and request.side == "model":
@@ -86,6 +91,26 @@ def work(
     if request.prepares:
         bench = bench.with_preprocessing(request.preprocessing)
     return Result(request, bench)
+
+
+def trained(folder: RunFolder, job: Job) -> Request:
+    """Return the request for what a training made, with the data it was made on."""
+    data = job.data
+    changes = {name: getattr(data, name) for name in ("test_fraction", "classes_file", "preprocess_file")}
+    return Request("both", folder.id, model=str(folder.path), data=data.spec, changes=changes)
+
+
+def _with_own_data(request: Request) -> Request:
+    """Return a request for a model that a run here made with the data of that run, where that is still there."""
+    from core.data.named import SOURCES
+    from core.session.jobs import earlier_run
+
+    folder = earlier_run(Path(request.model))
+    if folder is None:
+        return request
+    own = trained(folder, folder.job())
+    there = Path(own.data).exists() or own.data in {source.id for source in SOURCES}
+    return dataclasses.replace(request, side="both", data=own.data, changes=own.changes) if there else request
 
 
 def _with_model(bench: Bench, request: Request) -> Bench:

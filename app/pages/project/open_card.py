@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
@@ -45,6 +44,7 @@ class OpenCard(Card):
             self.add_action(first)
         self.setFixedHeight(theme.px(HEIGHT))
         self._recent: Callable[[], Sequence[str]] = tuple
+        self._named: Callable[[str], str] = str
         self.open_button = SecondaryButton("Open…", self.open_wanted.emit)
         self.open_button.setAccessibleName(f"Open {title.lower()}")
         self.recent_button = SecondaryButton("Recent")
@@ -86,9 +86,9 @@ class OpenCard(Card):
         """Show that a drop would fill this card."""
         set_property(self, "drop", fits)
 
-    def set_recent(self, entries: Callable[[], Sequence[str]]) -> None:
-        """Where the entries of *Recent* come from, newest first."""
-        self._recent = entries
+    def set_recent(self, entries: Callable[[], Sequence[str]], name: Callable[[str], str] = str) -> None:
+        """Where the entries of *Recent* come from, newest first, and how each is named."""
+        self._recent, self._named = entries, name
         self.recent_button.setEnabled(bool(entries()))
 
     def show_looking(self, looking: bool, missing: Collection[str] = ()) -> None:
@@ -100,7 +100,7 @@ class OpenCard(Card):
         for action in menu.actions():
             if action.data() in missing:
                 action.setEnabled(False)
-                action.setText(f"{_short(action.data())}, not found")
+                action.setText(f"{self._name(str(action.data()))}, not found")
         menu.removeAction(self._looking)
         if looking:
             menu.addAction(self._looking)
@@ -151,7 +151,7 @@ class OpenCard(Card):
         menu = self.recent_button.menu()
         menu.clear()
         for entry in self._recent():
-            action = menu.addAction(_short(entry))
+            action = menu.addAction(self._name(entry))
             action.setToolTip(entry)
             action.setData(entry)
             action.triggered.connect(self._recent_triggered)
@@ -159,13 +159,9 @@ class OpenCard(Card):
             nothing = menu.addAction("Nothing was opened yet")
             nothing.setEnabled(False)
 
+    def _name(self, entry: str) -> str:
+        text = self._named(entry).replace("&", "&&")
+        return text if len(text) <= MENU_CHARACTERS else f"{text[: MENU_CHARACTERS - 1]}…"
+
     def _recent_triggered(self) -> None:
         self.recent_chosen.emit(str(self.sender().data()))  # type: ignore[attr-defined]
-
-
-def _short(entry: str) -> str:
-    """A path with its folder, short enough for a menu; a name of a data set as it is."""
-    path = Path(entry)
-    text = f"{path.name}  –  {path.parent}" if len(path.parts) > 1 else entry
-    text = text.replace("&", "&&")
-    return text if len(text) <= MENU_CHARACTERS else f"{text[: MENU_CHARACTERS - 1]}…"

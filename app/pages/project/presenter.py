@@ -68,7 +68,7 @@ class ProjectPresenter(QObject):
             card.example_wanted.connect(self._open_example)
             card.cancel_wanted.connect(opening.cancel)
             card.change_wanted.connect(self._change)
-            card.set_recent(self._recent_model if kind == "model" else self._recent_data)
+            card.set_recent(self._recent_model if kind == "model" else self._recent_data, self._context.recent.name)
             card.recent_opened.connect(self._look_for_recent)
         page.model_card.open_wanted.connect(self._ask_model)
         page.model_card.recent_chosen.connect(opening.open_model)
@@ -118,9 +118,9 @@ class ProjectPresenter(QObject):
 
     def _recent_changed(self, kind: str) -> None:
         if kind == "model":
-            self._page.model_card.set_recent(self._recent_model)
+            self._page.model_card.set_recent(self._recent_model, self._context.recent.name)
         elif kind == "data":
-            self._page.data_card.set_recent(self._recent_data)
+            self._page.data_card.set_recent(self._recent_data, self._context.recent.name)
 
     def _look_for_recent(self) -> None:
         self._context.recent.look()

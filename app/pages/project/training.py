@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject
 
 from app.dialogs.train import OPEN_DATA, Choices, DataChoice, NetworkChoice, RecipeChoice, TrainDialog, Training
 from app.services.opening import explain
-from app.workers.opening_job import Request
+from app.services.translation import mark, tr
+from app.workers.opening_job import Request, trained
 from core.events import State
 
 if TYPE_CHECKING:
@@ -90,28 +91,21 @@ class TrainingStarter(QObject):
         self._page.banner.show_message(f"The training was not started. {explain(error)}", "error")
 
     def _run_ended(self, run: LiveRun) -> None:
-        if run.kind != "train" or run.state is not State.FINISHED or run.job is None:
+        if run.kind != "train" or run.state not in (State.FINISHED, State.STOPPED) or run.job is None:
             return
-        request = Request("both", run.folder.path.name, model=str(run.folder.path), data=run.job.data.spec,
-                          changes=_data_options(run.job.data))  # fmt: skip
+        request = trained(run.folder, run.job)
         if self._context.project.opened_model is None:
             self._context.opening.put(request)
             return
         open_it = partial(self._open, request)
-        self._page.banner.show_message(f"The training in {run.folder.path.name} has finished.", "accent",
-                                       [("Open its model", open_it)])  # fmt: skip
+        ended = mark("The training {name} has finished.")
+        if run.state is State.STOPPED:
+            ended = mark("The training {name} was stopped; its model is kept as it was then.")
+        self._page.banner.show_message(tr(ended, name=run.id), "accent", [(tr("Open its model and data"), open_it)])
 
     def _open(self, request: Request) -> None:
         self._page.banner.dismiss()
         self._context.opening.put(request)
-
-
-def _data_options(data: Any) -> dict[str, Any]:
-    return {
-        "test_fraction": data.test_fraction,
-        "classes_file": data.classes_file,
-        "preprocess_file": data.preprocess_file,
-    }
 
 
 def training_choices(data_root: str) -> Choices:

@@ -20,7 +20,7 @@ from app.services.notifications import Notification
 from app.services.translation import mark, tr
 from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
-from app.workers.opening_job import Request
+from app.workers.opening_job import trained
 from app.workers.run_follower import RunFollower
 from core.errors import AppError
 from core.events import Event, FeatureMap, Log, State
@@ -222,12 +222,7 @@ class RunPresenter(QObject):
         if run is None or run.job is None:
             return
         if opened is None or run.path not in (opened.path, opened.path.parent):
-            data = run.job.data
-            self._context.opening.put(Request(
-                "both", run.id, model=str(run.path), data=data.spec,
-                changes={"test_fraction": data.test_fraction, "classes_file": data.classes_file,
-                         "preprocess_file": data.preprocess_file},
-            ))  # fmt: skip
+            self._context.opening.put(trained(run.folder, run.job))
         self._context.show_page("forget")
 
     def _delete(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from app.pages.project.training import training_choices
 from app.workers.live_run import LiveRun
 from core.events import State
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import RunFolder
+from core.runs.folder import MODEL, RunFolder
 from tests.app.opened import dialog_of
 
 
@@ -40,11 +41,13 @@ def test_the_form_offers_what_the_command_offers(choices):
 
     assert choices.networks[0].id == "small-cnn"
     assert {"resnet18-cifar", "mlp"} <= {network.id for network in choices.networks}
-    assert choices.data[0].spec == "digits" and not choices.data[0].note
+    here = {choice.spec for choice in choices.data if not choice.note}
+    assert "digits" in here and choices.data[0].spec in here
     assert choices.recipe == get_method("retrain").parameters
 
 
 def test_what_is_typed_is_what_is_asked_for(dialog):
+    choose(dialog.data, "digits")
     choose(dialog.network, "mlp")
     choose(dialog.preset, "colour")
     dialog.recipe.row("epochs").set_value(3)
@@ -60,6 +63,7 @@ def test_what_is_typed_is_what_is_asked_for(dialog):
 
 
 def test_a_network_that_does_not_take_the_images_is_refused_with_the_reason(dialog):
+    choose(dialog.data, "digits")
     choose(dialog.network, "alexnet")
     assert dialog.reason() == f"{dialog.network.currentText()} needs images of at least 63 pixels; these have 8."
     assert not dialog.accept_button.isEnabled()
@@ -102,11 +106,11 @@ def test_data_that_cannot_be_opened_is_told(window, context, qtbot, tmp_path):
     assert page.banner.text().startswith("The training was not started. ")
 
 
-def finished_training(path: Path) -> LiveRun:
+def finished_training(path: Path, state: State = State.FINISHED) -> LiveRun:
     job = Job(kind="train", model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
               data=DataPart(spec="digits"), forget=ForgetPart(mode="none"), method="retrain")  # fmt: skip
     run = LiveRun(RunFolder(path), "train", job=job)
-    run.state = State.FINISHED
+    run.state = state
     return run
 
 
@@ -119,7 +123,43 @@ def test_a_finished_training_is_opened_where_nothing_is_open_and_offered_where_s
     model = context.project.opened_model
     context.run_controller.run_ended.emit(finished_training(digits_file))
     banner = window.page("project").banner
-    assert banner.text() == "The training in digits.pt has finished."
+    assert banner.text() == "The training digits.pt has finished."
     banner._buttons[0].click()
     idle()
     assert context.project.opened_model is not model
+
+
+def test_a_stopped_training_leads_on_as_a_finished_one(window, context, digits_file, idle):
+    context.run_controller.run_ended.emit(finished_training(digits_file, State.DISCARDED))
+    assert not context.opening.busy
+    context.run_controller.run_ended.emit(finished_training(digits_file, State.STOPPED))
+    idle()
+    assert context.project.ready and context.project.opened_model.path == digits_file
+    context.run_controller.run_ended.emit(finished_training(digits_file, State.STOPPED))
+    assert "was stopped; its model is kept" in window.page("project").banner.text()
+
+
+def test_a_model_trained_here_brings_its_data_along(window, context, digits_file, tmp_path, idle):
+    job = finished_training(digits_file).job
+    folder = RunFolder.create(tmp_path / "train-mlp", job)
+    shutil.copyfile(digits_file, folder.file("model.pt"))
+    shutil.copyfile(digits_file, folder.file(MODEL))  # what tells that there is a result
+    context.opening.open_model(folder.file("model.pt"))
+    idle()
+    assert context.project.ready and context.project.dataset.spec == "digits"
+    assert context.window_state.recent("data") == ["digits"]
+
+
+def test_recent_entries_are_named_as_a_person_would(window, context, digits_file, tmp_path, qtbot):
+    folder = RunFolder.create(tmp_path / "train-mlp", finished_training(digits_file).job)
+    folder.file(MODEL).write_bytes(b"weights")
+    other = tmp_path / "mine" / "net.pt"
+    other.parent.mkdir()
+    other.write_bytes(b"weights")
+    for path in (folder.file(MODEL), other):
+        context.window_state.add_recent("model", str(path))
+    qtbot.waitUntil(lambda: not context.recent.looking)
+    menu = window.page("project").model_card.recent_button.menu()
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions()[:2]] == ["net.pt – mine", "digits mlp – today"]
+    qtbot.waitUntil(lambda: not context.recent.looking)

@@ -1,0 +1,102 @@
+"""What was open when the program ended, kept in a file and opened again at the next start."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QObject
+
+from app.services.opening import Opening
+from app.services.paths import config_dir
+from app.services.project import ProjectState
+from app.services.translation import mark, tr
+from app.workers.opening_job import Request
+from core.errors import AppError
+from core.files import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+NAME = mark("The last project")
+OPTIONS = ("test_fraction", "classes_file", "preprocess_file")  # of the data, which the user answered
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A project as it stands in the file; `forget` is the packed mask of the forget set, in base64."""
+
+    model: str = ""
+    data: str = ""
+    options: dict[str, Any] | None = None
+    arch: str = ""
+    key: str = ""
+    forget: str = ""
+    fingerprint: str = ""  # of the data that `forget` is about
+
+
+class LastProject(QObject):
+    """Kept whenever something was opened, and with its forget set when the window closes."""
+
+    def __init__(self, project: ProjectState, opening: Opening, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = config_dir() / "last-project.json"
+        self._project, self._opening = project, opening
+        self._wanted: Kept | None = None  # is being opened
+        self._had = False  # whether something was opened in this session
+        opening.opened.connect(self._opened)
+
+    def keep(self) -> None:
+        """Write down what is open. Where it was closed there is no last project; where nothing was opened it stays."""
+        project = self._project
+        model, data, chosen = project.opened_model, project.dataset, project.selection
+        if model is None and data is None:
+            if self._had:
+                self.path.unlink(missing_ok=True)
+            return
+        options = {name: getattr(project.data_options, name, None) for name in OPTIONS}
+        forget = chosen.packed if chosen is not None and chosen.count else b""
+        kept = Kept(
+            model=str(model.path) if model is not None else "", data=data.spec if data is not None else "",
+            options={name: value for name, value in options.items() if value}, arch=self._opening.arch,
+            key=self._opening.key, forget=base64.b64encode(forget).decode(),
+            fingerprint=data.fingerprint if data is not None else "",
+        )  # fmt: skip
+        try:
+            write_json(self.path, asdict(kept))
+        except OSError as error:
+            log.warning("what is open could not be remembered: %s", error)
+
+    def restore(self) -> bool:
+        """Open what was open; False where there is nothing."""
+        try:
+            kept = msgspec.convert(read_json(self.path), Kept) if self.path.exists() else Kept()
+        except (AppError, msgspec.ValidationError) as error:
+            log.warning("what was open is not known: %s", error)
+            return False
+        if not kept.model and not kept.data:
+            return False
+        self._wanted = kept
+        self._opening.put(Request(
+            "both" if kept.model and kept.data else "model" if kept.model else "data", tr(NAME), model=kept.model,
+            data=kept.data, changes=kept.options or {}, arch=kept.arch, key=kept.key, wanted_by=self,
+        ))  # fmt: skip
+        return True
+
+    def _opened(self, request: Request) -> None:
+        self._had = True
+        if request.wanted_by is self:
+            self._choose_again()
+        self.keep()
+
+    def _choose_again(self) -> None:
+        kept, self._wanted = self._wanted, None
+        data, chosen = self._project.dataset, self._project.selection
+        if kept is None or not kept.forget or data is None or chosen is None or data.fingerprint != kept.fingerprint:
+            return
+        import numpy as np
+
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(kept.forget), dtype=np.uint8), count=chosen.total)
+        self._project.set_selection(chosen.with_samples(np.flatnonzero(bits)))
