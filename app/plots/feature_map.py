@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QHelpEvent, QIcon, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
+from PySide6.QtGui import QHelpEvent, QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QSizePolicy, QStackedWidget, QToolTip, QWidget
 
-from app.plots.export import Cell, Figure, Table, Text, fill_menu
+from app.plots.export import Cell, Figure, Table, Text, enlarge, fill_menu
 from app.plots.items import draw_symbol
-from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, View, paint
+from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, paint
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
 from app.services import format as fmt
+from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
@@ -39,11 +40,11 @@ _GHOSTS = {  # key -> name, symbol, colour, shown at first
     "retrained": (mark("Retrained"), "d", "retrained", True),
     "head_only": (mark("Head-only edit"), "x", "head_only", False),
 }
-_NEAR_PX, _MOST_ZOOM = 8, 20.0
+_NEAR_PX = 8
 
 
 class MapCanvas(QWidget):
-    """Paints a picture at one moment. The wheel enlarges, dragging moves, a double-click shows everything again."""
+    """Paints a picture at one moment; the class of the point under the mouse is lit and named."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,9 +53,7 @@ class MapCanvas(QWidget):
         self.moment: Moment | None = None
         self.ghosts: tuple[str, ...] = ()
         self.empty = ""  # what is said where there is no picture
-        self.view = View()
         self._lit = ""
-        self._pressed: QPointF | None = None
         self._look: Look | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -65,16 +64,11 @@ class MapCanvas(QWidget):
     def placing(self) -> Placing | None:
         """Where points stand now; None without a picture."""
         area = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        return Placing(self.picture, area, self.view) if self.picture is not None else None
+        return Placing(self.picture, area) if self.picture is not None else None
 
     def look_again(self) -> None:
         """Take on the theme's colours."""
         self._look = None
-        self.update()
-
-    def set_view(self, view: View) -> None:
-        """Look at another part of the picture."""
-        self.view = view if view.zoom > 1 else View()
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -95,63 +89,17 @@ class MapCanvas(QWidget):
         painter.end()
         self.painted_ms = clock.nsecsElapsed() / 1e6
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        self._enlarge(1.25 ** (event.angleDelta().y() / 120), event.position())
-        event.accept()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._pressed = event.position()
-
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        placing = self.placing()
-        if placing is None:
-            return
-        if self._pressed is not None and event.buttons() & Qt.MouseButton.LeftButton and self.view.zoom > 1:
-            by = (self._pressed - event.position()) / placing.scale
-            self._pressed = event.position()
-            self.set_view(View(self.view.dx + by.x(), self.view.dy - by.y(), self.view.zoom))
-            return
         self._light(self._class_at(event.position()))
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._pressed = None
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.set_view(View())
 
     def leaveEvent(self, event: QEvent) -> None:
         self._light("")
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """+ and − enlarge and shrink, arrows move what is enlarged, Home shows everything."""
-        key, far = event.key(), 0.3 / self.view.zoom
-        sides = {Qt.Key.Key_Left: (-far, 0.0), Qt.Key.Key_Right: (far, 0.0)}
-        moves = {**sides, Qt.Key.Key_Up: (0.0, far), Qt.Key.Key_Down: (0.0, -far)}
-        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self._enlarge(1.25, QPointF(self.rect().center()))
-        elif key == Qt.Key.Key_Minus:
-            self._enlarge(0.8, QPointF(self.rect().center()))
-        elif key == Qt.Key.Key_Home:
-            self.set_view(View())
-        elif key in moves and self.view.zoom > 1:
-            dx, dy = moves[Qt.Key(key)]
-            self.set_view(View(self.view.dx + dx, self.view.dy + dy, self.view.zoom))
-        else:
-            super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             QToolTip.showText(event.globalPos(), self._class_at(QPointF(event.pos())), self)
             return True
         return super().event(event)
-
-    def _enlarge(self, by: float, at: QPointF) -> None:
-        placing = self.placing()
-        if placing is None:
-            return
-        zoom = min(max(self.view.zoom * by, 1.0), _MOST_ZOOM)
-        off, kept = at - placing.area.center(), 1 / placing.scale * (1 - self.view.zoom / zoom)
-        self.set_view(View(self.view.dx + off.x() * kept, self.view.dy - off.y() * kept, zoom))
 
     def _class_at(self, at: QPointF) -> str:
         """The class of the point nearest to a pixel; "" where none is near."""
@@ -210,7 +158,7 @@ class FeatureMapPlot(Figure):
         """Show a run as it was at a step, or as it grows (None)."""
         if history is not self._history:
             self._history = history
-            self.canvas.picture, self.canvas.view = None, View()
+            self.canvas.picture = None
             self.set_clouds(None)
         self._until = until
         self.mark_dirty()
@@ -383,6 +331,7 @@ class FeatureMapPlot(Figure):
             text = tr("Save GIF, up to step {step}…", step=fmt.count(step))
             self._menu.addAction(text, lambda: self._choose_film(step))
         self._menu.addSeparator()
+        icons.set_icon(self._menu.addAction(tr("Enlarge"), lambda: enlarge(self)), "enlarge", "text_2")
         fill_menu(self._menu, self)
 
     def _choose_film(self, until: int | None) -> None:
@@ -469,4 +418,6 @@ class FeaturesPanel(QStackedWidget):
         self.map.show_history(history, self._until)
         self.energy.show_history(history, self._until)
         self.eigenvalues.show_history(history, self._until, view == "ratio", self._overlaid)
-        self.setCurrentWidget({"map": self.map, "energy": self.energy}.get(view, self.eigenvalues))
+        shown = {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues)
+        if self.indexOf(shown) >= 0:  # not while it stands in a window of its own
+            self.setCurrentWidget(shown)

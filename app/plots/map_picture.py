@@ -130,33 +130,22 @@ class MapPicture:
         return f"{text} · {tr('unseen images') if self.unseen else tr('forget images and unseen ones')}"
 
 
-@dataclass(frozen=True)
-class View:
-    """Which part of a picture's area is looked at: its centre moved by so many radii, and enlarged."""
-
-    dx: float = 0.0
-    dy: float = 0.0
-    zoom: float = 1.0
-
-
 class Placing:
     """Where points of a picture stand in an area of pixels: one scale for both axes, up is up."""
 
-    def __init__(self, picture: MapPicture, area: QRectF, view: View = View()) -> None:
+    def __init__(self, picture: MapPicture, area: QRectF) -> None:
         left, bottom, right, top = picture.area
         self.area = area
-        self.centre = np.array([(left + right) / 2 + view.dx, (bottom + top) / 2 + view.dy])
+        self.centre = np.array([(left + right) / 2, (bottom + top) / 2])
         width, height = max(right - left, 1e-6), max(top - bottom, 1e-6)
-        self.scale = view.zoom * min(area.width() / width, area.height() / height) / (1 + 2 * _ROOM)
-        self._edge = view.zoom <= 1
+        self.scale = min(area.width() / width, area.height() / height) / (1 + 2 * _ROOM)
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return pixels (n, 2); in a whole picture a point outside of it stands at its edge."""
+        """Return pixels (n, 2) of those that are numbers; a point outside of the picture stands at its edge."""
         moved = (points - self.centre) * (self.scale, -self.scale)
         found = moved + np.array(self.area.center().toTuple())
-        if self._edge:
-            low, high = (self.area.left(), self.area.top()), (self.area.right(), self.area.bottom())
-            found = np.clip(found, low, high)
+        low, high = (self.area.left(), self.area.top()), (self.area.right(), self.area.bottom())
+        found = np.clip(found, low, high)
         return found[np.isfinite(found).all(1)]
 
 

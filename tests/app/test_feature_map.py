@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QImage, QPainter
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
+from app.plots.export import EnlargedPlot
 from app.plots.feature_map import NO_MAP, FeatureMapPlot, FeaturesPanel
-from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Moment, Placing, View, paint, write_gif
+from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Moment, Placing, paint, write_gif
 from app.workers.run_history import RunHistory
 from core.session.feature_maps import Clouds
 from tests.app.scripted import Script
@@ -90,7 +90,6 @@ def test_one_scale_for_both_axes_and_back():
     assert found[0].tolist() == [200, 150]
     assert found[1, 0] - 200 == pytest.approx(2 * (150 - found[2, 1]))  # two to the right, one up
     assert found[3].tolist() == [400, 150] and len(found) == 4
-    assert Placing(picture, QRectF(0, 0, 400, 300), View(zoom=2)).scale == 2 * placing.scale
 
 
 def test_retrained_models_are_a_ghost_or_said_to_be_missing(panel):
@@ -162,18 +161,17 @@ def test_energies_are_those_of_the_step_beside_the_start(panel):
     assert panel.currentWidget() is panel.energy  # the view stays
 
 
-def test_the_keyboard_enlarges_moves_and_shows_everything_again(panel):
+def test_the_class_under_the_mouse_is_lit(panel):
     panel.show_history(recorded(0, 10), "class")
     canvas = panel.map.canvas
     panel.map.flush()
-    QTest.keyClick(canvas, Qt.Key.Key_Plus)
-    QTest.keyClick(canvas, Qt.Key.Key_Right)
-    assert canvas.view.zoom == 1.25 and canvas.view.dx > 0
-    QTest.keyClick(canvas, Qt.Key.Key_Home)
-    assert canvas.view == View()
-    at = Placing(canvas.picture, QRectF(canvas.rect()).adjusted(1, 1, -1, -1)).pixels(canvas.moment.points)[5]
-    assert canvas._class_at(QPointF(*at)) == "c"
-    assert canvas._class_at(QPointF(0, 0)) == ""
+    at = canvas.placing().pixels(canvas.moment.points)[1]
+    assert canvas._class_at(QPointF(*at)) == "a" and canvas._class_at(QPointF(0, 0)) == ""
+    canvas.mouseMoveEvent(QMouseEvent(QMouseEvent.Type.MouseMove, QPointF(*at), QPointF(*at), Qt.MouseButton.NoButton,
+                                      Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier))  # fmt: skip
+    assert canvas._lit == "a"
+    panel.map.canvas.leaveEvent(QEvent(QEvent.Type.Leave))
+    assert canvas._lit == ""
 
 
 def test_a_film_has_a_frame_for_every_recorded_step(panel, tmp_path):
@@ -205,7 +203,12 @@ def test_its_menu_offers_the_film_and_its_picture_is_saved(panel, tmp_path):
     plot._fill_menu()
     texts = [action.text() for action in plot._menu.actions()]
     assert texts[:2] == ["Save GIF, whole run…", "Save GIF, up to step 0…"]
-    assert "Save PNG, 2×…" in texts
+    assert {"Enlarge", "Save PNG, 2×…", "Save values as CSV…"} <= set(texts)
+    window = EnlargedPlot(plot)
+    window.show()
+    panel.show_until(None)
+    window.close()
+    assert plot.window() is panel.window() and panel.currentWidget() is plot
     plot.save_to(tmp_path / "map.png")
     assert not QImage(str(tmp_path / "map.png")).isNull()
 
