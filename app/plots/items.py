@@ -46,6 +46,9 @@ class HorizontalGrid(pg.GraphicsObject):
         self.update()
 
 
+_FEW_DECADES = 0.6
+
+
 class ReadableAxis(pg.AxisItem):
     """Ticks as numbers are written elsewhere, linear or logarithmic.
 
@@ -57,6 +60,13 @@ class ReadableAxis(pg.AxisItem):
             return list(super().tickValues(low, high, size))
         decades = max(high - low, 1e-9)
         room = size / theme.px(40 if self.orientation == "bottom" else 22)
+        if decades < _FEW_DECADES:  # nearly linear: plain numbers
+            bottom, top = 10**low, 10**high
+            least = (top - bottom) / max(min(room, 5.0), 1.0)
+            unit = 10 ** math.floor(math.log10(least))
+            step = next(m * unit for m in (1, 2, 5, 10) if m * unit >= least)
+            first = math.ceil(bottom / step)
+            return [(1.0, [math.log10(n * step) for n in range(first, math.floor(top / step) + 1)])]
         finer = ((1.0, 2.0, 5.0), (1.0, 3.0))
         mantissas = next((choice for choice in finer if len(choice) * decades <= room), (1.0,))
         every = max(1, math.ceil(decades / max(room, 1.0)))

@@ -74,7 +74,17 @@ TERMS: dict[str, Term] = {
         Term("eigenspectrum", "Eigenspectrum",
              "The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set "
              "of images uses, and how strongly.",
-             "When a class is forgotten in the features, its own directions shrink.", ("Eigenspectra",)),
+             "When a class is forgotten in the features, its own directions shrink.",
+             ("Eigenspectra", "Eigenvalues", "Ratio to the start")),
+        Term("energy", "Energy",
+             "How much of a set's features, squared, lies along each of the k directions that the retain features use "
+             "most. What lies beyond them is what the classes that stay do not use.",
+             "A class that was never learnt lies within these directions, so forgetting moves its energy into them."),
+        Term("feature_map", "Feature map",
+             "The same images in one plane of the features of the model at the start. The plane never turns, so what "
+             "moves on the map has moved in the features.",
+             "Two directions of many: what leaves the plane is not seen, so the share of the variance that it holds is "
+             "given. Retrained models have axes of their own and are turned onto the classes that stay."),
         Term("probe", "Linear probe",
              "A new linear classifier trained on the model's features. If it finds the class again, the features "
              "still hold it.",

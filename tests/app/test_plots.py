@@ -448,6 +448,16 @@ class TestSpectrum:
     def test_ticks_are_readable(self, exponent, text):
         assert log_label(exponent) == text
 
+    def test_ratios_near_one_have_ticks_of_their_own(self, plot):
+        def ticks(low, high, size):
+            values = plot.left_axis.tickValues(np.log10(low), np.log10(high), size)[0][1]
+            return plot.left_axis.tickStrings(values, 1.0, 1.0)
+
+        assert ticks(0.88, 1.17, 150) == ["0.9", "1", "1.1"]
+        assert ticks(0.3, 3.5, 150) == ["0.5", "1", "2"]
+        assert ticks(0.3, 3.5, 50) == ["0.3", "1", "3"]
+        assert ticks(1e-6, 100, 100) == ["10⁻⁶", "10⁻⁴", "0.01", "1", "100"]
+
     def test_another_run_leaves_nothing_of_the_one_before(self, plot):
         plot.show_history(RunHistory(), None, ratio=False)
         plot.flush()
