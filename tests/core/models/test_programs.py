@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.errors import InputError, MismatchError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model, network_key
 from tests.core.models.opened import open_model
 from tests.core.models.test_settings import STEMS, hand_made, replaced
+from tests.core.programs import run_program
 
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
@@ -148,7 +148,7 @@ torch.save({{"images": (x := torch.randn(4, 3, 16, 16)), "logits": net(x).detach
 
 
 def saved(folder: Path, name="net.pth", make="Net()", content="net", inline=False):
-    """Save a network in a program of its own, and return its file, images and what it says of them."""
+    """Save a network as a program of its owner does; return its file, images and what it says of them."""
     folder.mkdir(exist_ok=True)
     (folder / "layers.py").write_text(LAYERS)
     path = folder / name
@@ -158,7 +158,7 @@ def saved(folder: Path, name="net.pth", make="Net()", content="net", inline=Fals
     else:
         (folder / "mynet.py").write_text(NETWORK)
         (folder / "train.py").write_text(code)
-    subprocess.run([sys.executable, "train.py"], check=True, cwd=folder, env={"OMP_NUM_THREADS": "1"})
+    run_program(folder, (folder / "train.py").read_text())
     seen = torch.load(f"{path}.seen", weights_only=True)
     return path, seen["images"], seen["logits"]
 
@@ -246,7 +246,7 @@ def test_a_pickled_network_of_known_keys_needs_no_class(tmp_path):
     code = "import torch\nfrom torchvision.models import ResNet\nfrom torchvision.models.resnet import BasicBlock\n"
     code += "class Mine(ResNet):\n    pass\n\ntorch.save(Mine(BasicBlock, [2, 2, 2, 2], 5), 'net.pth')\n"
     (tmp_path / "train.py").write_text(code)
-    subprocess.run([sys.executable, "train.py"], check=True, cwd=tmp_path)
+    run_program(tmp_path, code)
     model = opened(tmp_path / "net.pth")
     assert model.spec.architecture == "resnet18" and model.proof == "" and len(model.alternatives) == 3
 
@@ -256,7 +256,7 @@ def test_two_inputs_of_a_pickled_network_are_one_sentence(tmp_path):
     (folder / "layers.py").write_text(LAYERS)
     (folder / "mynet.py").write_text(NETWORK)
     code = "import torch\nfrom mynet import Two\ntorch.save(Two(), 'net.pth')\n"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=folder)
+    run_program(folder, code)
     with pytest.raises(InputError, match=r"takes 2 inputs \(image, age\)"):
         opened(folder / "net.pth")
 
@@ -269,9 +269,7 @@ def test_two_inputs_of_a_pickled_network_are_seen_where_a_part_of_it_is_named(tm
         "        return self.net(image) + age\n"
     )
     (tmp_path / "mytwo.py").write_text(code)
-    subprocess.run(
-        [sys.executable, "-c", "import torch, mytwo; torch.save(mytwo.Two(), 'net.pth')"], check=True, cwd=tmp_path
-    )
+    run_program(tmp_path, "import torch, mytwo; torch.save(mytwo.Two(), 'net.pth')")
     for arch in (None, "resnet18"):
         with pytest.raises(InputError, match=r"takes 2 inputs \(image, age\), not images alone"):
             opened(tmp_path / "net.pth", arch=arch)

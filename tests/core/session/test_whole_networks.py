@@ -19,6 +19,7 @@ from core.session.bench import Bench
 from core.session.exporting import export, open_source
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
+from tests.core.programs import run_program
 
 NETWORK = """
 from torch import nn
@@ -46,31 +47,43 @@ for step in range(150):
     ids = torch.randint(len(data["y"]), (64,))
     loss = torch.nn.functional.cross_entropy(net(data["x"][ids]), data["y"][ids])
     optimizer.zero_grad(); loss.backward(); optimizer.step()
-torch.save(CONTENT, "net.pth")
+torch.save(net, "bare.pth")
+torch.save({"model": net, "epoch": 7}, "in a dictionary.pth")
 """
 LOAD = """
 import torch
 data = torch.load("data.pt", weights_only=True)
-content = torch.load("back.pth", weights_only=False)
-net = content if isinstance(content, torch.nn.Module) else content["model"]
-assert type(net).__module__ == "own" and type(net).__name__ == "Own", type(net)
-assert not isinstance(content, dict) or content["epoch"] == 7
-net.eval()
-torch.save(net(data["tx"]).detach(), "logits.pt")
+for name in ("bare", "in a dictionary"):
+    content = torch.load(f"{name}/back.pth", weights_only=False)
+    net = content if name == "bare" else content["model"]
+    assert type(net).__module__ == "own" and type(net).__name__ == "Own", type(net)
+    assert name == "bare" or content["epoch"] == 7
+    net.eval()
+    torch.save(net(data["tx"]).detach(), f"{name}/logits.pt")
 """
 
 
-def program(folder, code):
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=folder)
-
-
-@pytest.mark.parametrize("content", ["net", '{"model": net, "epoch": 7}'])
-def test_a_whole_network_goes_round(tmp_path, digits, content):
+def test_a_whole_network_goes_round(tmp_path, digits):
     (tmp_path / "own.py").write_text(NETWORK)
     apply = digits.preprocessing.apply
     held = {"x": apply(digits.train.images), "y": digits.train.labels, "tx": apply(digits.test.images)}
     torch.save(held, tmp_path / "data.pt")
-    program(tmp_path, TRAIN.replace("CONTENT", content))
+    run_program(tmp_path, TRAIN)
+    networks = {}
+    for name in ("bare", "in a dictionary"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.pth").rename(tmp_path / name / "net.pth")
+        (tmp_path / name / "own.py").write_text(NETWORK)
+        networks[name] = gone_round(tmp_path / name, digits)
+    subprocess.run([sys.executable, "-c", LOAD], check=True, cwd=tmp_path)
+    for name, network in networks.items():
+        with torch.no_grad():
+            logits = torch.load(tmp_path / name / "logits.pt", weights_only=True)
+            assert torch.equal(logits, network(held["tx"])), name
+
+
+def gone_round(tmp_path, digits):
+    """Open net.pth, unlearn with it and write it back; returns the network that was written."""
     trust = Trust(pickle=True)
     with pytest.raises(UnsafeFileError):
         Bench().open(tmp_path / "net.pth", "digits")
@@ -86,10 +99,7 @@ def test_a_whole_network_goes_round(tmp_path, digits, content):
         export(folder.path, "same", tmp_path / "back.pth", Bench(), with_card=False)
     result = export(folder.path, "same", tmp_path / "back.pth", Bench(trust=trust), with_card=False)
     assert result.keys == len(bench.model.state_dict) and len(result.notes) == 1  # that it was not checked
-    program(tmp_path, LOAD)
     network = open_source(folder.path, Bench(trust=trust)).module
-    with torch.no_grad():
-        assert torch.equal(torch.load(tmp_path / "logits.pt", weights_only=True), network(held["tx"]))
     changed = read_model(tmp_path / "back.pth", trust).opened()
     assert not torch.equal(changed.state_dict["a_head.weight"], bench.model.state_dict["a_head.weight"])
 
@@ -98,3 +108,4 @@ def test_a_whole_network_goes_round(tmp_path, digits, content):
     (tmp_path / "net.pth").rename(tmp_path / "gone.pth")
     source = replace(open_source(tmp_path / "gone.pth", Bench(trust=trust)), folder=folder, job=job)
     assert source.pickled is None
+    return network
