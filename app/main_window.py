@@ -252,7 +252,7 @@ class MainWindow(QMainWindow):
     def _register_view(self) -> None:
         add = self.context.actions.add
         add("view.log", tr("Show &log"), self.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
-        add("view.messages", tr("&Messages…"), self.show_messages, menu="view", icon="info", shortcut="Ctrl+Shift+L",
+        add("view.messages", tr("&Messages…"), self.show_messages, menu="view", icon="info", shortcut="Ctrl+Shift+M",
             tip=tr("Everything the program had to say in this session"))  # fmt: skip
         add("view.full_screen", tr("&Full screen"), self.toggle_full_screen, menu="view",
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip

@@ -12,7 +12,6 @@ import PySide6
 from PySide6.QtCore import QEvent, QObject, Qt, QUrl, qVersion
 from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeyEvent, QKeySequence, QPixmap, QTextCursor
 from PySide6.QtWidgets import (
-    QDialog,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -23,14 +22,16 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import TITLES, Actions
+from app.dialogs.sheet import Dialog
 from app.services import tokens as t
 from app.services.glossary import TERMS, Term
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
-from app.widgets.labels import FactTable, Label
+from app.widgets.labels import Label
 from app.widgets.layout import column, row
 from app.widgets.table import set_up_table
+from app.widgets.terms import FactTable
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -40,13 +41,11 @@ WITHOUT = "## The window"  # the guide's pictures of the window: who reads this 
 _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 
 
-class GuideDialog(QDialog):
+class GuideDialog(Dialog):
     """The guide as it ships with the program: contents at the left, a search over the page; it blocks nothing."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Guide"))
+        super().__init__(tr("Guide"), parent)
         self.browser = QTextBrowser(self)
         self.browser.setAccessibleName(tr("Guide"))
         self.browser.setOpenLinks(False)
@@ -156,13 +155,11 @@ def open_guide(window: QWidget, section: str = "") -> GuideDialog:
     return guide
 
 
-class GlossaryDialog(QDialog):
+class GlossaryDialog(Dialog):
     """Shows all terms, scrolled to one where asked for."""
 
     def __init__(self, key: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Glossary"))
+        super().__init__(tr("Glossary"), parent)
         self.browser = QTextBrowser(self)
         self.browser.setAccessibleName(tr("Glossary"))
         self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: x.word)))
@@ -188,13 +185,11 @@ LOCAL_KEYS = (
 )
 
 
-class ShortcutTable(QDialog):
+class ShortcutTable(Dialog):
     """All commands with a shortcut, by menu."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Keyboard shortcuts"))
+        super().__init__(tr("Keyboard shortcuts"), parent)
         rows = [(tr(TITLES[c.menu]).replace("&", "") if c.menu in TITLES else tr("Window"), c.text, keys_of(c.action))
                 for c in actions if c.action.shortcuts()]  # fmt: skip
         rows += [(tr(where), tr(what), keys) for where, what, keys in LOCAL_KEYS]
@@ -217,13 +212,11 @@ def keys_of(action: QAction) -> str:
     return ", ".join(keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts())
 
 
-class CommandPalette(QDialog):
+class CommandPalette(Dialog):
     """Finds commands by their letters in order; recent ones come first; unavailable ones say why."""
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Find a command"))
+        super().__init__(tr("Find a command"), parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._context = context
         self.field = QLineEdit(self)
         self.field.setPlaceholderText(tr("Type a command"))
@@ -287,13 +280,11 @@ SENTENCE = mark(
 )
 
 
-class AboutDialog(QDialog):
+class AboutDialog(Dialog):
     """Name, version and libraries."""
 
     def __init__(self, version: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("About Unlearn Studio"))
+        super().__init__(tr("About Unlearn Studio"), parent)
         text = Label(tr(SENTENCE), wrap=True)
         text.setMinimumWidth(theme.px(400))
         facts = FactTable()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import qVersion
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QHeaderView, QPlainTextEdit, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QHeaderView, QPlainTextEdit, QTableWidget, QTableWidgetItem, QWidget
 
+from app.dialogs.sheet import Dialog
 from app.services import icons
 from app.services import tokens as t
 from app.services.notifications import Notification
@@ -27,14 +28,13 @@ LEVELS = {"info": mark("Information"), "caution": mark("Caution"), "error": mark
 SIZE = (760, 480)  # of the dialog, in pixels of the design
 
 
-class MessagesDialog(QDialog):
+class MessagesDialog(Dialog):
     """A list of messages, newest first, and below it the one chosen, with its details. A single one needs no list."""
 
     def __init__(
         self, messages: Sequence[Notification], parent: QWidget | None = None, chosen: Notification | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(tr("Messages"))
+        super().__init__(tr("Messages"), parent)
         self.resize(*(theme.px(side) for side in SIZE))
         self._messages = list(reversed(messages))
         self.table = QTableWidget(len(self._messages), 3)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox, QWidget
 
-from app.dialogs.sheet import ask_folder
+from app.dialogs.sheet import Dialog, ask_folder
 from app.services import tokens as t
 from app.services.paths import data_dir
 from app.services.settings import Preferences
@@ -69,15 +69,13 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
 )  # fmt: skip
 
 
-class PreferencesDialog(QDialog):
+class PreferencesDialog(Dialog):
     """`changed` carries the name of a preference and its new value, as soon as the user has set it."""
 
     changed = Signal(str, object)
 
     def __init__(self, values: Preferences, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Preferences"))
+        super().__init__(tr("Preferences"), parent)
         self._values = values
         self.fields: dict[str, QWidget] = {}
         groups = column(spacing=t.L)

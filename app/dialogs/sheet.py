@@ -8,48 +8,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.labels import Label
+from app.widgets.layout import STRETCH, column, row
 from core.files import SUFFIXES
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
 
-class Sheet(QDialog):
+class Dialog(QDialog):
+    """Blocks nothing: `open()` or `show()` returns at once. Gone when closed, and as high as its texts need."""
+
+    def __init__(
+        self, title: str, parent: QWidget | None = None, flags: Qt.WindowType = Qt.WindowType.Dialog
+    ) -> None:
+        super().__init__(parent, flags)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the height that wrapped texts have at this width, as far as the screen has it."""
+        layout, room = self.layout(), self.screen().availableSize() * _OF_SCREEN
+        size = self.size()
+        if layout is not None and layout.hasHeightForWidth():
+            size = size.expandedTo(QSize(0, layout.totalHeightForWidth(size.width())))
+        if self.minimumSize() != self.maximumSize():
+            self.resize(size.boundedTo(room.expandedTo(self.minimumSizeHint())))
+        super().showEvent(event)
+
+
+class Sheet(Dialog):
     """Put content into `body`; connect to `accepted`. Non-blocking: `open()` returns at once.
 
     A sentence set with `set_reason` stands left of the buttons and disables the primary one; "" enables it.
     """
 
-    def __init__(self, title: str, accept: str, parent: QWidget | None = None, cancel: str = "Cancel") -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        column = QVBoxLayout(self)
-        margin = theme.px(t.XL)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
-        column.addWidget(Label(title, "section"))
-        self.body = QVBoxLayout()
-        self.body.setSpacing(theme.px(t.M))
-        column.addLayout(self.body, 1)
+    def __init__(self, title: str, accept: str, parent: QWidget | None = None, cancel: str = "") -> None:
+        super().__init__(title, parent)
+        self.body = column(spacing=t.M)
         self._reason = Label("", "caption", "text-2", wrap=True)
-        self._foot = QHBoxLayout()
-        self._foot.setSpacing(theme.px(t.S))
-        self._foot.addWidget(self._reason, 1)
-        self.cancel_button = SecondaryButton(cancel, self.reject)
+        self.cancel_button = SecondaryButton(cancel or tr("Cancel"), self.reject)
         self.accept_button = PrimaryButton(accept, self.accept)
         self.accept_button.setDefault(True)
-        self._foot.addWidget(self.cancel_button)
-        self._foot.addWidget(self.accept_button)
-        column.addSpacing(theme.px(t.S))
-        column.addLayout(self._foot)
+        self._foot = row((self._reason, 1), self.cancel_button, self.accept_button)
+        column(Label(title, "section"), (self.body, 1), t.S, self._foot, on=self, margins=t.XL, spacing=t.M)
 
     def add_foot(self, widget: QWidget) -> None:
         """Put a further button at the left of the foot."""
@@ -74,11 +84,8 @@ class Choice:
     destructive: bool = False
 
 
-class ConfirmDialog(QDialog):
-    """Asks; `answer` is called with the key of the choice, or with the first (harmless) one on Esc.
-
-    Non-blocking: `ConfirmDialog(...).open()` returns at once.
-    """
+class ConfirmDialog(Dialog):
+    """Asks; `answer` is called with the key of the choice, or with the first (harmless) one on Esc."""
 
     def __init__(
         self,
@@ -88,48 +95,30 @@ class ConfirmDialog(QDialog):
         parent: QWidget | None = None,
         details: str = "",
     ) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Unlearn Studio")
-        self._answer = answer
+        super().__init__("Unlearn Studio", parent)
         self._chosen = choices[0].key
-        column = QVBoxLayout(self)
-        margin = theme.px(t.XL)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
         text = Label(question, "section", wrap=True)
         text.setMinimumWidth(theme.px(400))
-        column.addWidget(text)
-        if details:
-            column.addWidget(Label(details, wrap=True))
-        column.addSpacing(theme.px(t.S))
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.S))
-        row.addStretch(1)
+        more = [Label(details, wrap=True)] if details else []
+        foot = row(STRETCH)
         self.buttons: dict[str, Button] = {}
         for choice in reversed(choices):
             choose = functools.partial(self._choose, choice.key)
-            button: Button
-            if choice.destructive:
-                button = DestructiveButton(choice.text, choose, filled=True)
-            else:
-                button = SecondaryButton(choice.text, choose)
-            row.addWidget(button)
-            if choice.destructive:
-                row.addSpacing(theme.px(t.L))
-            self.buttons[choice.key] = button
-        column.addLayout(row)
-        harmless = self.buttons[choices[0].key]
-        harmless.setDefault(True)
-        harmless.setFocus()
-        self.finished.connect(self._finished)
+            self.buttons[choice.key] = button = (
+                DestructiveButton(choice.text, choose, filled=True) if choice.destructive
+                else SecondaryButton(choice.text, choose)
+            )  # fmt: skip
+            foot.addWidget(button)
+            if choice.destructive:  # apart from the harmless ones
+                foot.addSpacing(theme.px(t.L))
+        column(text, *more, t.S, foot, on=self, margins=t.XL, spacing=t.M)
+        self.buttons[self._chosen].setDefault(True)
+        self.buttons[self._chosen].setFocus()
+        self.finished.connect(lambda _code: answer(self._chosen))
 
     def _choose(self, key: str) -> None:
         self._chosen = key
         self.accept()
-
-    def _finished(self, _code: int) -> None:
-        self._answer(self._chosen)
 
 
 def ask(
@@ -147,6 +136,7 @@ def ask(
 
 Asking = Callable[["AppContext", QWidget], QFileDialog]  # a dialog of this module
 
+_OF_SCREEN = 0.9  # that a dialog takes at most
 ALL_FILES = "All files (*)"
 DATA_FILES = "Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)"
 BATCH_FILES = "Batch files (*.toml)"

@@ -24,7 +24,8 @@ from app.services.theme import Role, theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.services.translation import tr
 from app.widgets.buttons import TextButton
-from app.widgets.labels import ElidedLabel, heading
+from app.widgets.labels import ElidedLabel
+from app.widgets.terms import heading
 
 _BELOW = -12.0  # where a value that has no logarithm stands
 _SHORT = {"original": "Original", "retrained": "Retrained", "head_only": "Head-only", "fresh": "Untrained",

@@ -22,8 +22,9 @@ from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import Segmented
-from app.widgets.labels import ElidedLabel, caption, heading
+from app.widgets.labels import ElidedLabel, caption
 from app.widgets.layout import STRETCH, column, row
+from app.widgets.terms import heading
 from app.workers.run_history import RunHistory, newest_until
 from core.events import Event, FeatureMap, FeaturesMoved
 

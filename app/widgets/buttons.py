@@ -11,8 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -23,6 +21,8 @@ from PySide6.QtWidgets import (
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import set_property, theme
+from app.widgets.labels import ElidedLabel, Icon
+from app.widgets.layout import row
 
 Slot = Callable[[], object]
 
@@ -138,9 +138,7 @@ class Segmented(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
+        line = row(on=self, spacing=0)
         self._group = QButtonGroup(self)
         self._keys = [key for key, _ in choices]
         for index, (_, title) in enumerate(choices):
@@ -151,7 +149,7 @@ class Segmented(QWidget):
             button.setProperty("kind", "segment")
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             self._group.addButton(button, index)
-            row.addWidget(button)
+            line.addWidget(button)
         self._group.button(0).setChecked(True)
         self._group.idToggled.connect(self._toggled)
 
@@ -197,40 +195,24 @@ class Chip(QFrame):
         self.setProperty("part", "chip")
         theme.set_height(self, t.CHIP_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.px(t.S), 0, theme.px(t.S), 0)
-        row.setSpacing(theme.px(t.XS))
-        self._icon_label = QLabel(self)
-        self._label = QLabel(self)
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        theme.set_font(self._label, "caption")
-        row.addWidget(self._icon_label)
-        row.addWidget(self._label)
-        self._icon = ""
-        theme.changed.connect(self._draw_icon)
+        self._icon = Icon(size=14)
+        self._label = ElidedLabel("", "caption")
+        self._label.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        row(self._icon, self._label, on=self, margins=(t.S, 0, t.S, 0), spacing=t.XS)
         self.set(text, icon, severity)
 
     def set(self, text: str, icon: str = "", severity: str = "", tip: str = "") -> None:
         """Show another fact."""
         self._label.setText(text)
-        self._icon = icon
+        self._icon.set(icon, {"caution": "caution", "error": "danger"}.get(severity, "text-2"))
         self.setAccessibleName(text)
         self.setToolTip(tip)
         set_property(self, "severity", severity)
         set_property(self._label, "severity", severity)
-        self._draw_icon()
 
     def text(self) -> str:
         """The fact."""
         return self._label.text()
-
-    def _draw_icon(self) -> None:
-        self._icon_label.setVisible(bool(self._icon))
-        if self._icon:
-            severity = str(self.property("severity") or "")
-            token = {"caution": "caution", "error": "danger"}.get(severity, "text_2")
-            size = theme.px(14)
-            self._icon_label.setPixmap(icons.pixmap(self._icon, size, token, self.devicePixelRatioF()))
 
 
 class StateChip(Chip):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QToolButton, QWidget
 
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
-from app.widgets.labels import ElidedLabel, heading
+from app.widgets.labels import ElidedLabel
+from app.widgets.layout import STRETCH, column, row, widget_of
+from app.widgets.terms import heading
 
 
 class Card(QFrame):
@@ -21,24 +23,13 @@ class Card(QFrame):
     def __init__(self, title: str = "", parent: QWidget | None = None, padding: int = t.L) -> None:
         super().__init__(parent)
         self.setProperty("part", "card")
-        outer = QVBoxLayout(self)
-        pad = theme.px(padding)
-        outer.setContentsMargins(pad, theme.px(t.S) if title else pad, pad, pad)
-        outer.setSpacing(theme.px(t.S))
-        self._row = QWidget(self)
-        theme.set_height(self._row, t.CONTROL_HEIGHT)
-        row = QHBoxLayout(self._row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
         self._title = heading(title)
-        row.addWidget(self._title)
-        row.addStretch(1)
-        self._actions = row
-        outer.addWidget(self._row)
+        self._actions = row(self._title, STRETCH)
+        self._row = widget_of(self._actions, self)
+        theme.set_height(self._row, t.CONTROL_HEIGHT)
         self._row.setVisible(bool(title))
-        self.body = QVBoxLayout()
-        self.body.setSpacing(theme.px(t.S))
-        outer.addLayout(self.body, 1)
+        self.body = column()
+        column(self._row, (self.body, 1), on=self, margins=(padding, t.S if title else padding, padding, padding))
         if title:
             self.setAccessibleName(title)
 
@@ -185,9 +176,6 @@ class CollapsibleSection(QWidget):
         super().__init__(parent)
         self._open = open_
         self._held = False
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.S))
         self._head = QToolButton(self)
         self._head.setProperty("kind", "link")
         self._head.setText(title)
@@ -202,17 +190,10 @@ class CollapsibleSection(QWidget):
         self._head.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._head.clicked.connect(self._clicked)
         self._summary = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.S))
-        row.addWidget(self._head)
-        row.addWidget(self._summary, 1)
-        self._row = row
-        column.addLayout(row)
+        self._row = row(self._head, (self._summary, 1))
         self.content = QWidget(self)
-        self.body = QVBoxLayout(self.content)
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(theme.px(t.S))
-        column.addWidget(self.content)
+        self.body = column(on=self.content)
+        column(self._row, self.content, on=self)
         self._show()
 
     def is_open(self) -> bool:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QFrame,
-    QHBoxLayout,
     QListView,
     QMenuBar,
     QSizePolicy,
@@ -25,8 +24,10 @@ from app.services import tokens as t
 from app.services.notifications import LogModel
 from app.services.paths import log_dir
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import STATE_ICONS, STATE_WORDS, Chip, IconButton, TextButton
 from app.widgets.labels import ElidedLabel, Label, separator
+from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
 
 
@@ -181,19 +182,12 @@ class PageHeader(QFrame):
         super().__init__(parent)
         self.setProperty("part", "header")
         theme.set_height(self, t.HEADER_HEIGHT)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.px(t.L), 0, theme.px(t.S), 0)
-        row.setSpacing(theme.px(t.S))
         self._title = ElidedLabel("", "title")
         self._title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        row.addWidget(self._title, 1)
-        self._slot = QHBoxLayout()
-        self._slot.setSpacing(theme.px(t.S))
-        row.addLayout(self._slot)
+        self._slot = row()
         self.device = Chip("", "device")
         self.device.hide()
-        row.addWidget(self.device)
-        self._row = row
+        self._row = row((self._title, 1), self._slot, self.device, on=self, margins=(t.L, 0, t.S, 0))
         self._widgets: list[QWidget] = []
 
     def set_title(self, title: str) -> None:
@@ -241,17 +235,10 @@ class LogPanel(QFrame):
         self.setProperty("part", "panel")
         self.setFixedHeight(theme.px(HEIGHT))
         self._model = model
-        column = QVBoxLayout(self)
-        column.setContentsMargins(theme.px(t.L), theme.px(t.XS), theme.px(t.S), theme.px(t.XS))
-        column.setSpacing(theme.px(t.XS))
-        row = QHBoxLayout()
-        row.addWidget(Label("Log", "section"))
-        row.addStretch(1)
-        row.addWidget(TextButton("Copy all", self.copy))
-        row.addWidget(TextButton("Open log folder", open_log_folder))
-        column.addLayout(row)
+        head = row(Label(tr("Log"), "section"), STRETCH, TextButton(tr("Copy all"), self.copy),
+                   TextButton(tr("Open log folder"), open_log_folder))  # fmt: skip
         self.view = QListView(self)
-        self.view.setAccessibleName("Log lines")
+        self.view.setAccessibleName(tr("Log lines"))
         theme.set_font(self.view, "caption")
         self.view.setUniformItemSizes(True)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -261,7 +248,7 @@ class LogPanel(QFrame):
         bar = self.view.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._range_changed)
-        column.addWidget(self.view, 1)
+        column(head, (self.view, 1), on=self, margins=(t.L, t.XS, t.S, t.XS), spacing=t.XS)
 
     def copy(self) -> None:
         """Put all lines on the clipboard."""
@@ -289,20 +276,15 @@ class StatusLine(QFrame):
         super().__init__(parent)
         self.setProperty("part", "status")
         theme.set_height(self, t.STATUS_HEIGHT)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.px(t.L), 0, theme.px(t.S), 0)
-        row.setSpacing(theme.px(t.M))
         self._label = ElidedLabel("", "caption", "text-2")
         self._label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._bar = ProgressLine("Progress of what goes on", with_text=False)
+        self._bar = ProgressLine(tr("Progress of what goes on"), with_text=False)
         self._bar.setFixedWidth(theme.px(160))
         self._left = Label("", "caption", "text-2")
-        self._cancel = TextButton("Cancel")
+        self._cancel = TextButton(tr("Cancel"))
         self._cancel.setFixedHeight(theme.px(22))
-        self._row = row
-        row.addWidget(self._label, 1)
-        for widget in (self._left, self._bar, self._cancel):
-            row.addWidget(widget)
+        self._row = row((self._label, 1), self._left, self._bar, self._cancel, on=self, margins=(t.L, 0, t.S, 0),
+                        spacing=t.M)  # fmt: skip
         self._activities: dict[str, tuple[str, float, float, float | None, Callable[[], object] | None]] = {}
         self._resting = ""
         self._message_timer = QTimer(self)

@@ -10,16 +10,12 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGraphicsOpacityEffect,
-    QHBoxLayout,
-    QLabel,
     QProgressBar,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from app.services import format as fmt
-from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import announce, describe
 from app.services.glossary import open_help
@@ -27,7 +23,8 @@ from app.services.notifications import Notification, Notifications
 from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import Button, IconButton, SecondaryButton
-from app.widgets.labels import Label
+from app.widgets.labels import Icon, Label
+from app.widgets.layout import STRETCH, column, row
 
 Severity = Literal["info", "caution", "error", "accent"]
 SEVERITIES = {  # icon and token of its colour
@@ -47,20 +44,12 @@ class Banner(QFrame):
         self.setProperty("part", "banner")
         # Its height follows from its width: with "fixed" a page could not get lower than with a narrow banner.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.px(t.M), theme.px(t.S), theme.px(t.S), theme.px(t.S))
-        row.setSpacing(theme.px(t.S))
-        self._icon = QLabel(self)
+        self._icon = Icon()
         self._label = Label("", wrap=True)
         self._label.setMaximumWidth(16_777_215)
-        row.addWidget(self._icon)
-        row.addWidget(self._label, 1)
-        self._row = row
         self._buttons: list[QWidget] = []
-        self._severity: Severity = "info"
-        self._close = IconButton("close", "Dismiss", self.dismiss)
-        row.addWidget(self._close)
-        theme.changed.connect(self._draw_icon)
+        self._close = IconButton("close", tr("Dismiss"), self.dismiss)
+        self._row = row(self._icon, (self._label, 1), self._close, on=self, margins=(t.M, t.S, t.S, t.S))
         self.hide()
 
     def show_message(
@@ -79,12 +68,11 @@ class Banner(QFrame):
             button = SecondaryButton(title, action)
             self._row.insertWidget(self._row.count() - 1, button)
             self._buttons.append(button)
-        self._severity = severity
+        self._icon.set(*SEVERITIES[severity])
         set_property(self, "severity", severity)
         self._label.setText(text)
         self.setAccessibleName(text)
         self._close.setVisible(closable)
-        self._draw_icon()
         was_hidden = self.isHidden()
         self.show()
         if was_hidden:
@@ -99,11 +87,6 @@ class Banner(QFrame):
     def text(self) -> str:
         """The sentence shown."""
         return self._label.text()
-
-    def _draw_icon(self) -> None:
-        name, token = SEVERITIES[self._severity]
-        pixmap = icons.pixmap(name, theme.px(16), token, self.devicePixelRatioF())
-        self._icon.setPixmap(pixmap)
 
     def _fade(self) -> None:
         span = theme.motion_ms(t.FADE_MS)
@@ -195,15 +178,11 @@ class ProgressLine(QWidget):
 
     def __init__(self, name: str = "Progress", parent: QWidget | None = None, with_text: bool = True) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
         self._bar = _Bar(self)
         self._bar.setProperty("part", "line")
         self._bar.setAccessibleName(name)
         self._label = Label("", "caption", "text-2")
-        row.addWidget(self._bar, 1)
-        row.addWidget(self._label)
+        row((self._bar, 1), self._label, on=self)
         self._label.setVisible(with_text)
         self._with_text = with_text
         self._text = ""
@@ -245,27 +224,16 @@ class EmptyState(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(theme.px(t.L), theme.px(t.L), theme.px(t.L), theme.px(t.L))
-        column.setSpacing(theme.px(t.M))
-        column.addStretch(1)
-        self._icon_name = icon
-        self._icon = QLabel(self)
-        self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        column.addWidget(self._icon)
         self._label = Label(text, "body", "text-2", wrap=True)
         self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        column.addWidget(self._label, 0)
-        column.setAlignment(self._label, Qt.AlignmentFlag(0))
         self._label.setMaximumWidth(16_777_215)
         self.button: Button = SecondaryButton(button)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(1)
+        middle = Qt.AlignmentFlag.AlignHCenter
+        column(STRETCH, (Icon(icon, "text-3", 32), 0, middle), self._label, (self.button, 0, middle), STRETCH,
+               on=self, margins=t.L, spacing=t.M)  # fmt: skip
         self._callback = on_click
         self.button.clicked.connect(self._clicked)
         self.button.setVisible(bool(button))
-        theme.changed.connect(self._draw_icon)
-        self._draw_icon()
 
     def set(self, text: str, button: str = "", on_click: Callable[[], object] | None = None) -> None:
         """Say something else."""
@@ -281,7 +249,3 @@ class EmptyState(QWidget):
     def _clicked(self) -> None:
         if self._callback is not None:
             self._callback()
-
-    def _draw_icon(self) -> None:
-        pixmap = icons.pixmap(self._icon_name, theme.px(32), "text_3", self.devicePixelRatioF())
-        self._icon.setPixmap(pixmap)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
 from PySide6.QtGui import QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.labels import Label
+from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import Banner
 
 if TYPE_CHECKING:
@@ -28,33 +29,14 @@ class Page(QWidget):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.context = context
-        column = QVBoxLayout(self)
-        margin = theme.px(t.L)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
         self.banner = Banner(self)
-        column.addWidget(self.banner)
-        self.content = QVBoxLayout()
-        self.content.setSpacing(theme.px(t.M))
-        column.addLayout(self.content, 1)
-        self._bar = QWidget(self)
-        direction = QBoxLayout.Direction.TopToBottom if theme.large else QBoxLayout.Direction.LeftToRight
-        bar = QBoxLayout(direction, self._bar)
-        bar.setContentsMargins(0, 0, 0, 0)
-        bar.setSpacing(theme.px(t.S))
+        self.content = column(spacing=t.M)
         self._missing = Label("", "body", "text-2")
-        self.action_start = QHBoxLayout()
-        self.action_start.setSpacing(theme.px(t.S))
-        bar.addLayout(self.action_start)
-        right = QHBoxLayout()
-        right.setSpacing(theme.px(t.S))
-        right.addStretch(1)
-        right.addWidget(self._missing)
-        self.action_end = QHBoxLayout()
-        self.action_end.setSpacing(theme.px(t.S))
-        right.addLayout(self.action_end)
-        bar.addLayout(right, 1)
-        column.addWidget(self._bar)
+        self.action_start, self.action_end = row(), row()
+        self._bar = QWidget(self)
+        right = row(STRETCH, self._missing, self.action_end)
+        (column if theme.large else row)(self.action_start, (right, 1), on=self._bar)
+        column(self.banner, (self.content, 1), self._bar, on=self, margins=t.L, spacing=t.M)
         self._bar.hide()
 
     def add_action(self, widget: QWidget, start: bool = False) -> None:

@@ -29,11 +29,12 @@ from app.widgets.cards import Card, CollapsibleSection, SelectableCard
 from app.widgets.focus_ring import FocusRing
 from app.widgets.form import NumberField, ParameterForm
 from app.widgets.frame import Rail, StatusLine
-from app.widgets.labels import ElidedLabel, FactTable, Label, TermLabel, TermRow, heading
+from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import FlowLayout, first_and_last_row
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.page import DropTarget
 from app.widgets.table import Gap, GapBar
+from app.widgets.terms import FactTable, TermLabel, TermRow, heading
 from core.parameters import Parameter
 from tests.core.invalid_values import invalid_values
 
@@ -140,7 +141,7 @@ class TestChipsAndBanner:
         pictures = set()
         for state in STATE_ICONS:
             chip.set_state(state)
-            pictures.add(chip._icon_label.pixmap().toImage().cacheKey())
+            pictures.add(bytes(chip._icon.grab().toImage().constBits()))
             assert chip.text()
         assert len(pictures) == len(STATE_ICONS)
 

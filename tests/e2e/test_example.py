@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
 from core.runs.folder import RunFolder
 from tests.e2e.driver import drive
+from tests.e2e.fit_walk import problems
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +46,11 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         seen["verdict"] = lanes.verdict.text()
         seen["after"] = {model: lanes.probes[model].words for model in lanes.probes}
         assert all(bar.words != "–" for bar in lanes.images.values())
+        for page_id in ("project", "forget", "unlearn", "verify", "export", "runs"):
+            d.page(page_id)
+            since = time.monotonic()
+            yield lambda since=since: time.monotonic() > since + 0.3  # the page has been laid out
+            seen.setdefault("cut", []).extend(problems(d.window))
         page = d.page("export")
         yield lambda: page.presenter.facts is not None and page.export_button.isEnabled()
         page.file_card.set_format("pt")
@@ -53,6 +61,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         d.close()
 
     drive(["--example", "--out", str(out)], script)
+    assert not seen["cut"], "\n".join(seen["cut"])
     folder = RunFolder(out)
     report = folder.report()
     assert folder.status().state == "finished" and report is not None

@@ -19,9 +19,10 @@ from app.pages.forget.tool_row import ToolRow
 from app.services import tokens as t
 from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
-from app.widgets.labels import ElidedLabel, Label, TermLabel
+from app.widgets.labels import ElidedLabel, Label
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
+from app.widgets.terms import TermLabel
 from app.workers.thumbnails import Thumbnails
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
-from app.widgets.labels import FactTable, Label
+from app.widgets.labels import Label
 from app.widgets.notices import EmptyState, ProgressLine
+from app.widgets.terms import FactTable
 
 HEIGHT = 240
 MENU_CHARACTERS = 60

@@ -31,11 +31,11 @@ from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton, DestructiveButton, IconButton, PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import TermRow
 from app.widgets.layout import column, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from app.widgets.table import ColumnMenu, SortHeader, set_up_table
+from app.widgets.terms import TermRow
 
 if TYPE_CHECKING:
     from app.context import AppContext

@@ -27,8 +27,9 @@ from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, pad_spin_box
-from app.widgets.labels import ElidedLabel, FactTable, Label, heading, section, separator
+from app.widgets.labels import ElidedLabel, Label, section, separator
 from app.widgets.layout import scrolling
+from app.widgets.terms import FactTable, heading
 from core.errors import AppError
 from core.seeds import parse_seeds
 

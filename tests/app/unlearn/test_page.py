@@ -12,7 +12,7 @@ from app.dialogs.sheet import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
 from app.services import run_words as words
 from app.services.reference_markers import Marker
-from app.widgets.labels import TermLabel
+from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
 from core.events import State

@@ -18,7 +18,7 @@ from app.pages.verify.verdict_card import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
 from app.services.theme import theme
-from app.widgets.labels import TermLabel
+from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.events import MeasureTaken
