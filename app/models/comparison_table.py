@@ -30,6 +30,8 @@ OUTCOMES = {
     "finished": "finished", "skipped": "finished", "stopped": "stopped early", "running": "going", "waiting": "waiting",
     "interrupted": "interrupted", "failed": "failed", "missing": "not started",
 }  # fmt: skip
+GLYPHS = {"original": "□", "between": "◐", "retrained": "◆", "unknown": "○"}  # as the lamps of one run are drawn
+SHORT = {"original": "original", "between": "between", "retrained": "retrained", "unknown": "unknown"}
 Values = Mapping[str, float | None]
 Lights = Mapping[str, Sequence[str]]  # lamp -> what it says of each run
 
@@ -51,7 +53,9 @@ class Line:
 
 def lines_of(found: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]]) -> list[Line]:
     """Return the rows of a comparison as `core.verify.comparison.compare` makes it; `reports`: by the runs' names."""
-    controls = next((report_lamps(report).get("head_only") for report in reports.values()), None) or {}
+    told = [report_lamps(report).get("head_only") or {} for report in reports.values()]
+    # A method's own measures do not count for it: the control is told by the report where most do.
+    controls = max(told, key=lambda lamps: sum(light != "unknown" for light in lamps.values()), default={})
     lines = [
         Line(
             ANCHORS[key], values=_known(values),
@@ -62,13 +66,15 @@ def lines_of(found: Mapping[str, Any], reports: Mapping[str, Mapping[str, Any]])
     ]  # fmt: skip
     runs = {run["run"]: run for run in found["runs"]}
     groups = {tuple(group["runs"]): group for group in found["groups"]}
-    grouped = set()
+    grouped, words = set(), Counter(method_words(place) for place in found["ranking"])
     for place in found["ranking"]:
         group = groups[tuple(place["runs"])]
         members = [run_line(runs[name], reports[name]) for name in place["runs"]]
         grouped |= set(place["runs"])
         line = members[0] if len(members) == 1 else _group_line(group, members)
-        line.name = f"{place['rank']}  {line.name}"
+        if words[method_words(place)] == 1:
+            line.name = method_words(place)
+        line.name = f"{place['rank'] or fmt.DASH}  {line.name}"
         lines.append(line)
     return lines + [run_line(run, reports[name]) for name, run in runs.items() if name not in grouped]
 
@@ -217,6 +223,8 @@ class ComparisonTable(TwoLevels):
     def _words(self, line: Line, column: int, role: int) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             text = line.name if column == NAME else line.verdict if column == VERDICT else _lamp(line, column)
+            if role == Qt.ItemDataRole.ToolTipRole and column >= OUTPUTS:
+                return _counted(LIGHTS[light] for light in _lights(line, column)).capitalize() or None
             more = [part for part in (line.run, line.tip) if part and column == NAME]
             return "\n".join([text, *more]) if role == Qt.ItemDataRole.ToolTipRole else text
         if role == Qt.ItemDataRole.FontRole and line.children and column == NAME:
@@ -240,9 +248,13 @@ def _names(lines: Sequence[Line]) -> list[tuple[str, list[str]]]:
     return [(line.name, [child.name for child in line.children]) for line in lines]
 
 
+def _lights(line: Line, column: int) -> Sequence[str]:
+    return line.lights.get(tuple(LAMPS)[column - OUTPUTS], ())
+
+
 def _lamp(line: Line, column: int) -> str:
-    lights = line.lights.get(tuple(LAMPS)[column - OUTPUTS], ())
-    return _counted(LIGHTS[light] for light in lights) or (fmt.DASH if line.verdict else "")
+    lights = _lights(line, column)
+    return _counted(f"{GLYPHS[light]} {SHORT[light]}" for light in lights) or (fmt.DASH if line.verdict else "")
 
 
 def write_cells(lines: Iterable[Line], measures: Sequence[Mapping[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
 
 NEAR_PX = 14
+_TOGETHER_PX = 10  # points nearer than that share the place of their marks
 _LABEL_HEIGHT = 40
 _ANCHOR, _RUN = 15, 9  # sizes of markers
 _PADDING = 0.12  # of the extent of the points, on each side
@@ -33,6 +34,7 @@ class Dot:
     style: SeriesStyle
     x: float
     y: float
+    mark: str = ""  # stands beside the point, such as the rank of its method
 
 
 class RunScatter(ThemedPlot):
@@ -47,6 +49,7 @@ class RunScatter(ThemedPlot):
         super().__init__("Two measures", " ", parent, x_title="x")
         self.margin.foot = ""
         self._items: dict[str, pg.ScatterPlotItem] = {}
+        self._marks: list[pg.TextItem] = []
         self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(16), symbol="o", brush=None)
         self._ring.setZValue(30)
         self.item.addItem(self._ring, ignoreBounds=True)
@@ -95,6 +98,30 @@ class RunScatter(ThemedPlot):
         self.bottom_axis.setLabel(self._x_title)
         self._draw_ring()
         super().flush()
+        self._draw_marks()
+
+    def _draw_marks(self) -> None:
+        """Write the marks beside the points; those of points at one place stand together, so that none is hidden."""
+        for item in self._marks:
+            self.item.removeItem(item)
+        self._marks = []
+        pixel = self.view.viewPixelSize()
+        placed: list[tuple[float, float, list[str]]] = []
+        for dot in self._dots:
+            if not dot.mark:
+                continue
+            near = next((marks for x, y, marks in placed if abs(x - dot.x) <= _TOGETHER_PX * pixel[0]
+                         and abs(y - dot.y) <= _TOGETHER_PX * pixel[1]), None)  # fmt: skip
+            if near is None:
+                placed.append((dot.x, dot.y, [dot.mark]))
+            elif dot.mark not in near:
+                near.append(dot.mark)
+        for x, y, marks in placed:
+            item = pg.TextItem(", ".join(marks), color=theme.color("text"), anchor=(-0.3, 0.5))
+            item.setFont(theme.font("caption"))
+            item.setPos(x, y)
+            self.item.addItem(item, ignoreBounds=True)
+            self._marks.append(item)
 
     def restyle(self) -> None:
         super().restyle()

@@ -31,8 +31,8 @@ NOTE = (
 def ranked(groups: Sequence[Mapping[str, Any]], reports: Mapping[str, Report]) -> list[dict[str, Any]]:
     """Return groups of a comparison (runs that differ in their seed alone), the best first, each with its rank.
 
-    `reports`: by the runs' names. What ranks alike has the same rank. `usable` and `matching` count measures over all
-    runs of a group; `lamps`: lamp -> lights of its runs.
+    `reports`: by the runs' names. What ranks alike has the same rank, what was not compared has none (null). `usable`
+    and `matching` count measures over all runs of a group; `lamps`: lamp -> lights of its runs.
     """
     found = []
     for group in groups:
@@ -52,7 +52,8 @@ def ranked(groups: Sequence[Mapping[str, Any]], reports: Mapping[str, Report]) -
     found.sort(key=_order)
     for place, row in enumerate(found):
         same = place and _order(found[place - 1]) == _order(row)
-        row["rank"] = found[place - 1]["rank"] if same else place + 1
+        compared = any(code != "no_reference" for code in row["verdicts"])
+        row["rank"] = (found[place - 1]["rank"] if same else place + 1) if compared else None
     return found
 
 
@@ -60,8 +61,8 @@ def ranking_block(ranking: Sequence[Mapping[str, Any]]) -> ShownTable:
     """Return a ranking as a table; without rows where no run was compared with retrained models."""
     rows = [
         [
-            str(row["rank"]), _name(row), ", ".join(map(str, row["seeds"])), counted(row["verdicts"], VERDICTS),
-            *(counted(lights, LIGHTS) for lights in row["lamps"].values()),
+            DASH if row["rank"] is None else str(row["rank"]), _name(row), ", ".join(map(str, row["seeds"])),
+            counted(row["verdicts"], VERDICTS), *(counted(lights, LIGHTS) for lights in row["lamps"].values()),
             f"{row['matching']} of {row['usable']}",
             over_seeds(row["retain_test_accuracy"], "percent") if row["retain_test_accuracy"] else DASH,
         ]

@@ -37,7 +37,6 @@ PUBLISHED = "As published"
 TRAINED_ON = "trained on: shown, not counted"
 NO_RETRAINED = "No retrained model yet."
 NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
-NO_UNSEEN = "Single images have no unseen counterpart."
 NO_OTHER = "A single retrained model has no other one to be compared with."
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
@@ -197,7 +196,8 @@ def _rows(
         if retrained:
             values["retrained"] = mean(single)
         reasons = {model: _reason(entry.needs, report, model) for model, value in values.items() if value is None}
-        if len(reasons) < len(values) or any(reasons.values()):
+        # What speaks of whole classes alone is no row for single images: the page says once why.
+        if len(reasons) < len(values) or (any(reasons.values()) and report.get("forget_classes")):
             yield _row(entry, report, values, reasons, tuple(single), judged.get(path))
 
 
@@ -237,13 +237,9 @@ def _not_taken(report: Report, model: str) -> str:
 
 def _reason(needs: str, report: Report, model: str) -> str:
     """Return why a model lacks what a measure needs; empty where that does not say it."""
-    retrained, single = bool(report.get("retrained")), not report.get("forget_classes")
+    retrained = bool(report.get("retrained"))
     attack = (model_measures(report, model).get("membership") or {}).get("population") or {}
     match needs:
-        case "unseen" if single and model != "head_only" and (retrained or model != "retrained"):
-            return NO_UNSEEN
-        case "whole classes" if single and model != "head_only":
-            return NO_ALIGNMENT
         case "a retrained model" if not retrained:
             return NO_RETRAINED
         case "a retrained model" if model == "retrained":

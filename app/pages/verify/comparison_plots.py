@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,20 +78,22 @@ class ScatterTab(QStackedWidget):
     def dots(self) -> list[Dot]:
         """The points between the two measures chosen."""
         x, y = self.across.currentData(), self.up.currentData()
-        named: list[tuple[str, str, SeriesStyle, Mapping[str, Any]]] = []
+        named: list[tuple[str, str, SeriesStyle, Mapping[str, Any], str]] = []
+        ranks = {name: place["rank"] for place in self._found.get("ranking") or () for name in place["runs"]}
         for key, values in (self._found.get("anchors") or {}).items():
             title = ANCHORS[key].partition(" (")[0]
-            named.append((title, title, MODELS[key], values))
+            named.append((title, title, MODELS[key], values, ""))
         groups: dict[str, SeriesStyle] = {}
         for run in self._found.get("runs") or ():
-            group = method_words(run)
+            rank = str(ranks.get(run["run"]) or "")
+            group = f"{rank} {short_words(run)}".strip()
             if group not in groups:
                 symbol = RUN_SYMBOLS[len(groups) % len(RUN_SYMBOLS)]
                 groups[group] = SeriesStyle(group, group, "unlearned", (), symbol, False)
-            named.append((str(run["run"]), group, groups[group], run["measures"]))
+            named.append((str(run["run"]), group, groups[group], run["measures"], rank))
         return [
-            Dot(name, group, style, self._scaled(x, values[x]), self._scaled(y, values[y]))
-            for name, group, style, values in named
+            Dot(name, group, style, self._scaled(x, values[x]), self._scaled(y, values[y]), rank)
+            for name, group, style, values, rank in named
             if values.get(x) is not None and values.get(y) is not None
         ]
 
@@ -104,6 +107,11 @@ class ScatterTab(QStackedWidget):
     def _scaled(self, key: str, value: float) -> float:
         unit = next(measure["unit"] for measure in self._found["measures"] if measure["key"] == key)
         return 100 * value if unit == "percent" else value
+
+
+def short_words(run: Mapping[str, Any]) -> str:
+    """Name a method without what stands in brackets: "MUDA, recommended"."""
+    return re.sub(r" \([^)]*\)", "", method_words(run))
 
 
 class TextTab(QStackedWidget):

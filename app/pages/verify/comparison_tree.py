@@ -12,7 +12,7 @@ from app.models.comparison_table import ATTACKS, FIRST, NAME, OUTPUTS, RUN_ROLE,
 from app.services import tokens as t
 from app.services.theme import theme
 
-_NAME_WIDTH, _VERDICT_WIDTH, _LAMP_WIDTH = 204, 112, 104
+_NAME_WIDTH, _VERDICT_WIDTH, _LAMP_WIDTH = 204, 112, 84
 _NARROWEST, _WIDEST = 84, 108  # columns of measures: their titles take two or three lines
 _HEADER = 44
 

@@ -120,8 +120,7 @@ class ImagesTab(QStackedWidget):
             overlap = self.plot.overlap()
             share = "" if overlap is None else fmt.percent(overlap)
             self.plot.set_caption(
-                tr("Logarithm of the loss, to base 10. {share} of the two lie over each other: the more, the less "
-                   "tells the forget images from unseen ones.", share=share)
+                tr("Logarithm to base 10 · the two overlap by {share}", share=share)
             )  # fmt: skip
 
 

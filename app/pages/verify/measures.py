@@ -30,7 +30,7 @@ from app.widgets.buttons import ChipButton
 from app.widgets.labels import Label, caption
 from app.widgets.layout import first_and_last_row
 from app.widgets.table import GapBarDelegate
-from core.verify.table import TableRow
+from core.verify.table import COLUMNS, TableRow
 
 if TYPE_CHECKING:
     from app.pages.verify.checks import ResultFacts, Wanted
@@ -191,6 +191,7 @@ def sample_icon(style: SeriesStyle, ratio: float) -> QIcon:
     return QIcon(pixmap)
 
 
+HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
 _NAME_LEAST = 190
 _WIDTHS = {1: 66, 2: 80, 3: 80, 4: 78, GAP_COLUMN: 82}  # Original … Retrained, gap bar
 
@@ -232,6 +233,7 @@ class MeasuresView(QTreeView):
         """Show other rows; groups that were folded stay folded, and the view stays where it was scrolled to."""
         scrolled = self.verticalScrollBar().value()
         self.table.set_rows(rows)
+        self.setColumnHidden(HEAD_ONLY_COLUMN, all(row.values["head_only"] is None for row in rows))
         for number in range(self.table.rowCount()):
             group = self.table.index(number, 0)
             self.setFirstColumnSpanned(number, QModelIndex(), True)

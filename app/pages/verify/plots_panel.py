@@ -110,6 +110,7 @@ class PlotsPanel(QTabWidget):
             self._single_images = single_images
             for place in range(self.count()):
                 self.setTabVisible(place, self.widget(place) not in self._of(not single_images))
+            self.tabBar().moveTab(self.indexOf(self.attack), 0 if single_images else 3)
             self.setCurrentWidget(self.attack if single_images else self.alignment)
 
     def _of(self, single_images: bool) -> tuple[QWidget, ...]:

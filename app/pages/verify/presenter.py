@@ -158,10 +158,14 @@ class VerifyPresenter(QObject):
         project = self._context.project
         if project.side_by_side:
             self._page.banner.dismiss()
-            runs = tr("%n runs side by side", n=len(project.compared))
-            self._context.page_states.set("verify", "ready", runs if project.compared else tr("Batch results"))
+            self._say_side_by_side()
         else:
             self.refresh()
+
+    def _say_side_by_side(self) -> None:
+        number = len(self._context.project.compared)
+        said = tr("%n runs side by side", n=number) if number else tr("Batch results")
+        self._context.page_states.set("verify", "ready", said)
 
     def _show_facts(self, facts: ResultFacts | None) -> None:
         self._show_part()
@@ -220,7 +224,9 @@ class VerifyPresenter(QObject):
         page.verdict.report_button.setEnabled(not self._why_no_report())
         if checks.check is not None or checks.several:
             self._context.page_states.set("verify", "running", checks.progress_words() or "Checking")
-        elif facts is not None and not self._context.project.side_by_side:
+        elif self._context.project.side_by_side:
+            self._say_side_by_side()
+        elif facts is not None:
             code = str((facts.report.get("verdict") or {}).get("code") or "no_reference")
             state = "ready" if code == "no_reference" else "done"
             self._context.page_states.set("verify", state, NOT_YET if facts.not_compared else CODES.get(code, ""))

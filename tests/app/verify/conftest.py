@@ -48,8 +48,11 @@ class Controller(QObject):
 
     def start_reference(self, folder: RunFolder, seeds: tuple[int, ...] = (), **more: Any) -> LiveRun:
         run = LiveRun(folder, "check", job=folder.job(), work=lambda control, emit: None)
-        run.begin()
-        self.current = run
+        if self.current is None:
+            run.begin()
+            self.current = run
+        else:
+            self.queue.append(run)
         self.asked.append({"seeds": seeds, **more})
         return run
 
@@ -73,6 +76,10 @@ class Controller(QObject):
         run.end({}, error)
         self.state_changed.emit(run)
         self.run_ended.emit(run)
+        if self.queue:
+            self.current = self.queue.pop(0)
+            self.current.begin()
+            self.run_started.emit(self.current)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def column(model: ComparisonTable, title: str) -> int:
 
 def test_anchors_stand_on_top_then_a_row_a_method_that_holds_its_seeds(table):
     names = [table.index(row, 0).data() for row in range(table.rowCount())]
-    assert names == ["Original", "Head-only edit (control)", "Retrained", "1  Muda", "2  Scrub, seed 1"]
+    assert names == ["Original", "Head-only edit (control)", "Retrained", "1  Muda", "2  Scrub"]
     muda = table.index(3, 0)
     assert [table.index(row, 0, muda).data() for row in range(table.rowCount(muda))] == ["Seed 1", "Seed 2"]
     assert table.index(1, 0, muda).data(RUN_ROLE) == "a-2" and muda.data(RUN_ROLE) is None
@@ -82,7 +82,7 @@ def test_a_method_has_both_values_of_two_seeds_and_of_more_the_mean(table):
 
 def test_lamps_are_columns_with_the_control_s_above(table):
     words = [table.index(row, OUTPUTS + 1).data() for row in range(table.rowCount())]
-    assert words == ["", "like the original", "", "1 like retrained, 1 between", "between"]
+    assert words == ["", "□ original", "", "1 ◆ retrained, 1 ◐ between", "◐ between"]
 
 
 def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
@@ -122,12 +122,12 @@ def test_the_scatter_has_a_point_a_run_between_the_measures_chosen(view):
     assert dots["a-2"] == (0.0, 94.0) and dots["Original"] == (98.0, 98.0)
     scatter.plot.flush()
     assert [label.text for label in scatter.plot.margin.labels()] == [
-        "Original", "Head-only edit", "Retrained", "Muda", "Scrub"
+        "Original", "Head-only edit", "Retrained", "1 Muda", "2 Scrub"
     ]  # fmt: skip
     assert all(low > -5 and high < 105 for low, high in scatter.plot.view.viewRange())  # shares, in per cent
     header, rows = scatter.plot.table()
     assert header == ["run", "group", "Forget accuracy, unseen, %", "Linear probe, recall, %"]
-    assert ["b-1", "Scrub", 0.0, 97.0] in rows
+    assert ["b-1", "2 Scrub", 0.0, 97.0] in rows
 
 
 def test_pointing_at_a_run_in_the_scatter_chooses_its_row(view):

@@ -57,6 +57,7 @@ def test_what_ranks_alike_has_one_rank_and_what_was_not_compared_none():
     for one in bare:
         one.report["verdict"] = judge(FURTHER, []).as_dict()
     assert ranking_block(compare(bare)["ranking"]).rows == []
+    assert [row["rank"] for row in compare([*bare, run("c", ORIGINAL, "last")])["ranking"]] == [1, None, None]
 
 
 def test_seeds_with_different_verdicts_are_counted():
