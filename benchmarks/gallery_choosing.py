@@ -115,7 +115,7 @@ class Choosing:
         return found
 
     def _arranged(self) -> bool:
-        return not self.page.presenter.arranger.busy
+        return not self.page.presenter.gallery.busy
 
     def _close(self) -> None:
         self.context.project.set_opened(None, None)
@@ -210,7 +210,7 @@ class Choosing:
             "wrong": self.shown("wrong answers", tools.answer.setCurrentIndex, 2, 0),
         }
         panel = tools.filters.panel
-        self.page.presenter._say_limits()
+        self.page.presenter.gallery.say_limits()
         for value, (low, _) in panel.fields.items():
             found[value] = self.shown(value, low.setText, "1.5", "")
         found["name"] = self.shown("search names", tools.search.setText, "0001", "")
@@ -251,7 +251,7 @@ class Choosing:
         began = time.perf_counter()
         with self.window.watched() as lateness:
             self.page.tools.filters.panel.twins.setChecked(True)
-            self.window.wait(lambda: self.page.presenter.twins.found is not None and self._arranged())
+            self.window.wait(lambda: self.page.presenter.gallery.twins is not None and self._arranged())
         seconds = time.perf_counter() - began
         self.window.took(lambda: self.page.tools.filters.panel.twins.setChecked(False), self._arranged)
         return round(seconds, 1), lateness.at(0.99)

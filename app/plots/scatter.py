@@ -149,8 +149,8 @@ class ScatterPlot(Figure):
         column.addWidget(self.canvas, 1)
         self.legend = Label("", "caption")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setVisible(legend)
         column.addWidget(self.legend)
+        self.legend.setVisible(legend)  # not before it has a parent: it would be a window
         self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         column.addWidget(self._caption)

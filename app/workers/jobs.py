@@ -165,7 +165,8 @@ class Jobs(Executor):
         """Run `function(*args, **kwargs)` in a worker and return its handle; connect to it at once.
 
         A function that has parameters called `progress` or `cancelled` is handed `progress(what, done, total)` and
-        `cancelled() -> bool`. A new job with the `key` of one that still runs cancels that one: its result is stale.
+        `cancelled() -> bool`; where it does not ask for the latter, `progress` ends it once it is cancelled. A new job
+        with the `key` of one that still runs cancels that one: its result is stale.
         """
         name = getattr(function, "__qualname__", repr(function))
         handle = JobHandle(name, self)
@@ -173,8 +174,14 @@ class Jobs(Executor):
             self.cancel(key)
             self._by_key[key] = handle
         parameters = _parameters(function)
-        if "progress" in parameters and "progress" not in kwargs:
-            kwargs["progress"] = lambda what, done, total: handle._post(("progress", (str(what), done, total)))
+
+        def progress(what: object, done: int, total: int) -> None:
+            if handle.cancelled and "cancelled" not in parameters:
+                raise StoppedError("Nobody waits for it any more")
+            handle._post(("progress", (str(what), done, total)))
+
+        if "progress" in parameters:
+            kwargs.setdefault("progress", progress)
         if "cancelled" in parameters and "cancelled" not in kwargs:
             kwargs["cancelled"] = handle._cancelled.is_set
         handle.finished.connect(self._ended)

@@ -67,7 +67,6 @@ def window(context, qtbot) -> MainWindow:
     made.resize(1280, 720)
     qtbot.addWidget(made)
     made.show()
-    qtbot.waitExposed(made)
     yield made
     for page in ("project", "forget"):
         if made.page(page) is not None:

@@ -15,7 +15,7 @@ from scripts.structure import APP, cycles, imports
 
 WITHOUT_QT = ROOT / "tests" / "quality" / "without_qt"
 # Of cycles that are being taken apart, one module each.
-TAKEN_APART = {"app.pages.project.page", "app.pages.forget.page"}
+TAKEN_APART = {"app.pages.project.page"}
 HEAVY = ("torch", "torchvision", "scipy", "sklearn", "numpy", "PIL", "PySide6", "pyqtgraph")
 
 

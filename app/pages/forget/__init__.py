@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.pages.forget.page import ForgetPage
+from app.pages.forget.page import SPLITTER, ForgetView
+from app.pages.forget.presenter import ForgetPresenter
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
-__all__ = ["ForgetPage", "create"]
 
+class ForgetPage(ForgetView):
+    """The page with its presenter."""
 
-def create(context: AppContext) -> ForgetPage:
-    """Make the page."""
-    return ForgetPage(context)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self.presenter = ForgetPresenter(context, self)
+
+    def entered(self) -> None:
+        self.presenter.entered()
+
+    def left(self) -> None:
+        self.presenter.left()
+        self.context.window_state.save_splitter(SPLITTER, self.splitter)

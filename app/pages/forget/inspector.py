@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PySide6.QtCore import QObject, QSize, Qt, Signal
@@ -23,10 +23,11 @@ from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.layout import STRETCH, column, row, widget_of
 from app.widgets.notices import ProgressLine
 from app.workers.thumbnails import Thumbnails, thumbnail
-from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.services.shell import Services
+    from app.services.trust import TrustedFiles
+    from core.events import Tell
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
     from core.session.one_image import Part, SeenImage, Which
@@ -376,17 +377,11 @@ class Inspector(QObject):
 
 
 def look(
-    bench: Bench, part: Part, image: int, model: Which, run: RunFolder | None, trust: Any, progress: Any,
-    cancelled: Any,
-) -> SeenImage:  # fmt: skip
+    bench: Bench, part: Part, image: int, model: Which, run: RunFolder | None, trust: TrustedFiles, progress: Tell
+) -> SeenImage:
     """Return what a model says of an image; runs in a worker."""
     from core.session.one_image import inspect_image
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled():
-            raise StoppedError("The image is not looked at any more")
-        progress(what, done, total)
-
     if run is not None:
         bench = bench.trusting(trust.of(run.job()))
-    return inspect_image(bench.telling(tell), part, image, model, run, NEIGHBOURS)
+    return inspect_image(bench.telling(progress), part, image, model, run, NEIGHBOURS)

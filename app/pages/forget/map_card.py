@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
@@ -20,10 +20,10 @@ from app.widgets.buttons import IconButton, Segmented
 from app.widgets.cards import Card
 from app.widgets.notices import EmptyState, ProgressLine
 from app.workers.thumbnails import Thumbnails
-from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from core.events import Tell
     from core.session.baseline import Baseline
 
 PCA, TSNE = "pca", "tsne"
@@ -254,17 +254,9 @@ class MapPresenter(QObject):
         self._card.scatter.refresh_thumbnail()
 
 
-def arrange(compact: Any, labels: Any, progress: Any, cancelled: Any) -> tuple[int, np.ndarray]:
-    """Return how many images a t-SNE map was made of, and the places of all on it, (n, 2); runs in a worker.
-
-    Raises StoppedError where it is not wanted any more.
-    """
+def arrange(compact: np.ndarray, labels: np.ndarray, progress: Tell) -> tuple[int, np.ndarray]:
+    """Return how many images a t-SNE map was made of, and the places of all on it, (n, 2); runs in a worker."""
     from core.session.feature_maps import place_by_neighbours, tsne_map
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled():
-            raise StoppedError("The map is not wanted any more")
-        progress(what, done, total)
-
-    ids, places = tsne_map(compact, labels, progress=tell)
+    ids, places = tsne_map(compact, labels, progress=progress)
     return len(ids), place_by_neighbours(compact, ids, places)

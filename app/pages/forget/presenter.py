@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,13 @@ from PySide6.QtCore import QObject, QPoint, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
-from app.models.gallery import NEEDS_FORGET, VALUES, Images, Wanted
-from app.pages.forget.arranger import Arranger
-from app.pages.forget.earlier import EarlierPresenter, counts
+from app.models.gallery import Images
+from app.pages.forget.additions import EarlierPresenter, ForgetLists, SimilarPresenter, counts
+from app.pages.forget.gallery_presenter import GalleryPresenter
 from app.pages.forget.inspector import Inspector
-from app.pages.forget.lists import ForgetLists
 from app.pages.forget.map_card import MapPresenter
-from app.pages.forget.near_presenter import NearPresenter
-from app.pages.forget.similar_presenter import SimilarPresenter
-from app.pages.forget.twins_presenter import TwinsPresenter
+from app.pages.forget.page import ForgetView
 from app.services import format as fmt
-from app.services.opening import explain
 from app.services.run_words import described
 from app.services.theme import theme
 from app.services.translation import tr
@@ -28,42 +25,29 @@ from core.errors import ForgetSetError
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.forget.page import ForgetPage
     from core.selection import Selection
     from core.session.forget_lists import ListMatch
 
-CONFIRM_MS = 4000
-NO_MODEL = "Open a model first."
-NEVER_TRAINED = "Test images were never trained on, so there is nothing to remove."
-NOTHING_MATCHES = "No image matches the search and filters."
-ARRANGING = "Arranging…"
-LOOKING = "Looking for duplicates{} …"
+CONFIRM_MS = 4000  # how long it is said what was done
 
 
 class ForgetPresenter(QObject):
     """Keeps table, gallery, map and summary on the forget set."""
 
-    def __init__(self, context: AppContext, page: ForgetPage) -> None:
+    def __init__(self, context: AppContext, page: ForgetView) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self._images: Images | None = None
         self.lists = ForgetLists(context, page, self)
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
-        self.near = NearPresenter(context, self)
-        self.twins = TwinsPresenter(context, self)
+        self.gallery = GalleryPresenter(context, page.tools, page.gallery_panel, page.gallery_model, self)
         self.inspector = Inspector(context, page)
-        self._toggled: tuple[int, Selection] | None = None  # the image marked last, and the forget set before
-        self.arranger = Arranger(self)
+        self._toggled: int | None = None  # the image that the last change toggled
         self.earlier = EarlierPresenter(context, page.earlier_card, self)
         self._confirm_timer = QTimer(self)
         self._confirm_timer.setSingleShot(True)
         self._confirm_timer.setInterval(CONFIRM_MS)
         self._confirm_timer.timeout.connect(self._unconfirm)
-        self._search_timer = QTimer(self)  # typing searches once it pauses
-        self._search_timer.setSingleShot(True)
-        self._search_timer.setInterval(0)
-        self._search_timer.timeout.connect(self.arrange)
         self._stale_map = True
         self._connect()
         self._dataset_changed()
@@ -101,15 +85,9 @@ class ForgetPresenter(QObject):
         self.inspector.moved.connect(self._inspected)
         self.map.mark_wanted.connect(self.mark)
         self.similar.added.connect(self.add_similar)
-        self.near.changed.connect(self.arrange)
-        self.twins.changed.connect(self.arrange)
-        self.twins.progressed.connect(self._looked_for_twins)
-        self.twins.failed.connect(self._no_twins)
-        self.arranger.arranged.connect(self._arranged)
-        self.arranger.failed.connect(self._not_arranged)
-        page.tools.filters.opening.connect(self._say_limits)
         self.earlier.changed.connect(self._earlier_changed)
-        page.tools.changed.connect(self._search_timer.start)
+        page.next_wanted.connect(partial(self._context.show_page, "unlearn"))
+        page.project_wanted.connect(partial(self._context.show_page, "project"))
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
         self._context.actions.add("forget.export_list", "E&xport the forget list…", self.lists.ask_export, menu="edit",
@@ -125,75 +103,68 @@ class ForgetPresenter(QObject):
 
     def toggle_classes(self, labels: list[int], on: bool) -> None:
         """Take whole classes, or take them out."""
-        selection = self._context.project.selection
-        if selection is not None:
-            self._change(selection.with_classes(labels, on))
+        self._edit(lambda selection: selection.with_classes(labels, on))
 
     def only_class(self, label: int) -> None:
         """Take one class and nothing else."""
-        selection = self._context.project.selection
-        if selection is not None:
-            self._change(selection.cleared().with_classes([label]))
+        self._edit(lambda selection: selection.cleared().with_classes([label]))
 
     def invert_classes(self, labels: list[int]) -> None:
         """Within some classes, take what is not chosen and the other way round."""
-        selection = self._context.project.selection
-        if selection is not None:
-            self._change(selection.toggled_classes(labels))
+        self._edit(lambda selection: selection.toggled_classes(labels))
 
     def mark(self, images: np.ndarray, how: str) -> None:
         """Change single training images: "toggle", "add" or "remove"; "back" undoes the toggle of the image before."""
-        selection = self._context.project.selection
-        if selection is None:
-            return
-        toggled, self._toggled = self._toggled, None
+        before, (toggled, self._toggled) = self._context.project.selection, (self._toggled, None)
         if how == "back":
-            if toggled is not None and len(images) == 1 and toggled[0] == int(images[0]):
+            if len(images) == 1 and toggled == int(images[0]):
                 self._context.project.undo_selection()
         elif how == "toggle":
-            self._change(selection.toggled(images))
-            changed = selection != self._context.project.selection
-            self._toggled = (int(images[0]), selection) if len(images) == 1 and changed else None
+            self._edit(lambda selection: selection.toggled(images))
+            if len(images) == 1 and before != self._context.project.selection:
+                self._toggled = int(images[0])
         else:
-            self._change(selection.with_samples(images, how == "add"))
+            self._edit(lambda selection: selection.with_samples(images, how == "add"))
 
     def add_list(self, match: ListMatch) -> None:
         """Add what a forget list matched."""
-        selection = self._context.project.selection
-        if selection is not None:
-            added = selection.with_samples(match.matched, weights=match.weights, similar=match.similar)
-            self._change(added, always_say=True)
+        self._edit(
+            lambda selection: selection.with_samples(match.matched, weights=match.weights, similar=match.similar),
+            always_say=True,
+        )
 
     def add_similar(self, images: np.ndarray, threshold: float) -> None:
         """Add kept images that look like forget images, shown from an agreement on, in one step."""
-        selection = self._context.project.selection
-        if selection is not None:
-            self._change(selection.with_samples(images, similar=threshold), always_say=True)
+        self._edit(lambda selection: selection.with_samples(images, similar=threshold), always_say=True)
 
     def clear(self) -> None:
         """Take everything out."""
-        selection = self._context.project.selection
-        if selection is not None:
-            self._change(selection.cleared())
+        self._edit(lambda selection: selection.cleared())
 
-    def _change(self, new: Selection, always_say: bool = False) -> None:
+    def _edit(self, change: Callable[[Selection], Selection], always_say: bool = False) -> None:
+        """Make the forget set what `change` makes of it, in one step back and forth, and say what that was.
+
+        A change of one image is seen where it is, and said only with `always_say`.
+        """
         old = self._context.project.selection
         if old is None:
             return
-        asked, new = new, self.earlier.without(new)
+        asked = change(old)
+        new = self.earlier.without(asked)
         gone = asked.count - new.count
         added = int(np.count_nonzero(new.mask & ~old.mask))
         removed = int(np.count_nonzero(old.mask & ~new.mask))
         self._context.project.set_selection(new)
         if added + removed > 1 or gone or always_say:
-            parts = [f"{fmt.count(added)} added" if added or not removed else "",
-                     f"{fmt.count(removed)} removed" if removed else "",
-                     f"{fmt.count(gone)} already forgotten" if gone else ""]  # fmt: skip
+            parts = [tr("{count} added", count=fmt.count(added)) if added or not removed else "",
+                     tr("{count} removed", count=fmt.count(removed)) if removed else "",
+                     tr("{count} already forgotten", count=fmt.count(gone)) if gone else ""]  # fmt: skip
             self._confirm(", ".join(part for part in parts if part), bool(added + removed))
 
     def _gallery_marked(self, images: np.ndarray, how: str) -> None:
         if self._page.gallery_model.part != "train":
-            self._context.notifications.info(NEVER_TRAINED)
+            never = tr("Test images were never trained on, so there is nothing to remove.")
+            self._context.notifications.info(never)
             return
         self.mark(images, how)
 
@@ -222,7 +193,7 @@ class ForgetPresenter(QObject):
 
     def menu(self, image: int) -> QMenu:
         """Return the context menu of an image of the gallery."""
-        page, selection, images = self._page, self._context.project.selection, self._images
+        page, selection, images = self._page, self._context.project.selection, self.gallery.images
         menu = QMenu(page.gallery_panel)
         if images is None or selection is None:
             return menu
@@ -250,61 +221,11 @@ class ForgetPresenter(QObject):
 
     # -- showing it ------------------------------------------------------------------------------------------------
 
-    def arrange(self) -> None:
-        """Fill the gallery as its filters say."""
-        page, selection = self._page, self._context.project.selection
-        wanted = page.tools.wanted()
-        if self._images is None:
-            self.arranger.cancel()
-            page.gallery_model.show(None, "train", np.zeros(0, np.int64), None)
-            return
-        self._images.near, self._images.twins = self.near.found, self.twins.found
-        self.near.want(wanted.sort in NEEDS_FORGET)
-        self.twins.want(wanted.needs_twins)
-        page.tools.set_names(self._images.has_names(wanted.part), tuple(self._images.dataset.train.columns))
-        page.tools.filters.panel.set_twins_known(wanted.part == "train")
-        if wanted.needs_twins and self._images.twins is None:
-            self._looked_for_twins()
-        elif self.arranger.arrange(self._images, wanted, selection.mask if selection is not None else None):
-            page.gallery_panel.set_count(ARRANGING)
-
-    def _arranged(self, images: Images, wanted: Wanted, order: np.ndarray) -> None:
-        page, selection = self._page, self._context.project.selection
-        if images is not self._images:
-            return
-        page.gallery_model.show(images, wanted.part, order, selection.mask if selection is not None else None)
-        page.gallery_panel.view.scrollToTop()
-        total = len(images.labels(wanted.part))
-        whole = fmt.count(total) if len(order) == total else f"{fmt.count(len(order))} of {fmt.count(total)}"
-        page.gallery_panel.set_count(whole)
-        if len(order):
-            page.gallery_panel.show_nothing("")
-        elif total:
-            page.gallery_panel.show_nothing(NOTHING_MATCHES, "Show all images", page.tools.reset)
-        else:
-            page.gallery_panel.show_nothing("There are no images in this part.")
-
-    def _not_arranged(self, error: BaseException) -> None:
-        self._context.notifications.error(error, "The images could not be arranged")
-
-    def _looked_for_twins(self, done: int = 0, total: int = 0) -> None:
-        self.arranger.cancel()
-        share = f" ({fmt.count(done)} of {fmt.count(total)})" if total else ""
-        self._page.gallery_panel.set_count(LOOKING.format(share))
-
-    def _no_twins(self, error: BaseException) -> None:
-        self._page.gallery_panel.set_count("Duplicates are not known.")
-        self._context.notifications.caution(f"Duplicates could not be looked for. {explain(error)}")
-
-    def _say_limits(self) -> None:
-        if self._images is not None:
-            part = self._page.tools.wanted().part
-            self._page.tools.filters.panel.set_limits({value: self._images.limits(part, value) for value in VALUES})
-
     def _dataset_changed(self) -> None:
         project, page = self._context.project, self._page
         dataset = project.dataset
-        self._images = Images(dataset, project.evaluation.get("baseline")) if dataset is not None else None
+        measured = project.evaluation.get("baseline")
+        self.gallery.images = Images(dataset, measured) if dataset is not None else None
         page.set_usable(dataset is not None)
         page.class_model.set_data(dataset)
         page.tools.set_classes(dataset.classes if dataset is not None else ())
@@ -327,14 +248,14 @@ class ForgetPresenter(QObject):
     def _evaluated(self) -> None:
         project, page = self._context.project, self._page
         found = project.evaluation.get("baseline")
-        if self._images is not None:
-            self._images.baseline = found
+        if self.gallery.images is not None:
+            self.gallery.images.baseline = found
         page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
         page.tools.set_measured(found is not None)
         self._stale_map = True
         if page.isVisible():
             self._draw_map()
-        self.arrange()
+        self.gallery.arrange()
 
     def _draw_map(self) -> None:
         if self._stale_map:
@@ -353,7 +274,7 @@ class ForgetPresenter(QObject):
             page.gallery_panel.view.viewport().update()
             if not self._stale_map:
                 self.map.show_selection()
-        self.near.refresh()
+        self.gallery.refresh_near()
         if page.isVisible():
             self.similar.refresh()
 
@@ -369,9 +290,9 @@ class ForgetPresenter(QObject):
         except ForgetSetError as error:
             problem = error.message
         if selection is None:
-            problem = "Open the data first."
+            problem = tr("Open the data first.")
         elif not problem and project.opened_model is None:
-            problem = NO_MODEL
+            problem = tr("Open a model first.")
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
         chosen = not self._why_no_export()
@@ -380,7 +301,7 @@ class ForgetPresenter(QObject):
 
     def _why_no_export(self) -> str:
         selection = self._context.project.selection
-        return "" if selection is not None and selection.count else "Nothing is chosen to be forgotten."
+        return "" if selection is not None and selection.count else tr("Nothing is chosen to be forgotten.")
 
     def _earlier_changed(self) -> None:
         page, mask = self._page, self.earlier.mask
@@ -388,7 +309,7 @@ class ForgetPresenter(QObject):
         page.class_model.set_earlier(counts(mask, self._context.project.dataset))
         page.gallery_model.set_earlier(mask)
         page.gallery_panel.view.viewport().update()
-        self.near.refresh()
+        self.gallery.refresh_near()
         self._show_summary()
 
     def _words(self, selection: Selection) -> str:
@@ -396,9 +317,10 @@ class ForgetPresenter(QObject):
         told, mask = described(selection), self.earlier.mask
         if mask is None or not selection.count:
             return told
-        again = int(np.count_nonzero(selection.mask & mask))
-        before = f"{fmt.count(again)} of them already forgotten" if again else f"plus {fmt.images(int(mask.sum()))}"
-        return f"{told} · {before}{'' if again else ' forgotten earlier'}"
+        again, before = int(np.count_nonzero(selection.mask & mask)), int(mask.sum())
+        if again:
+            return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
+        return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))
 
     def _class_hovered(self, label: int) -> None:
         self._page.gallery_panel.view.light_class(label)

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 
 from app.models.class_table import NAME
 from app.models.gallery import EARLIER
-from app.pages.forget.page import ForgetPage
+from app.pages.forget import ForgetPage
 from app.widgets.run_chips import matches
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
 from core.session.baseline import baseline
@@ -102,7 +102,7 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
     gone, chosen = example.selection.mask, opened.project.selection.mask
     kept = int((~(gone | chosen)).sum())
-    qtbot.waitUntil(lambda: page.presenter.near.found is not None and page.presenter.near.found.gone is not None)
+    qtbot.waitUntil(lambda: page.presenter.gallery.near is not None and page.presenter.gallery.near.gone is not None)
     model = page.gallery_model
 
     def arranged() -> bool:
@@ -110,7 +110,7 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
         return not (gone | chosen)[first].any() and gone[last].all()
 
     qtbot.waitUntil(arranged)
-    near = page.presenter.near.found
+    near = page.presenter.gallery.near
     assert not np.isin(near.order(), np.flatnonzero(gone | chosen)).any() and len(near.order()) == kept
     assert {row["class"] for row in near_dict(near, dataset, most=1)["classes"]} == set(dataset.classes) - {"3", "5"}
 

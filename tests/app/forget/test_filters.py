@@ -7,10 +7,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.pages.forget import arranger as arranging
-from app.pages.forget.arranger import Arranger
-from app.pages.forget.filters import Filters
-from app.pages.forget.presenter import ARRANGING
+from app.pages.forget import gallery_presenter as arranging
+from app.pages.forget.gallery_presenter import ARRANGING
+from app.pages.forget.tools import Filters
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def test_the_panel_opens_below_its_button_and_takes_keys(page, qtbot):
     QTest.keyClicks(panel.fields["confidence"][1], "60")
     QTest.keyClick(panel, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not panel.isVisible())
-    known = page.presenter._images.baseline.train
+    known = page.presenter.gallery.images.baseline.train
     expected = np.flatnonzero(known.confidence <= 0.6)
     qtbot.waitUntil(lambda: page.gallery_model.count == len(expected))
     assert page.gallery_model.ids(0, page.gallery_model.count).tolist() == expected.tolist()
@@ -83,11 +82,12 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
         (insects / "train" / "bee" / name).write_bytes(held)
     context.opening.open_data(str(insects))
     idle()
-    assert page.presenter.twins.found is None
+    assert page.presenter.gallery.twins is None
     page.tools.filters.panel.twins.setChecked(True)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("twins"))
     qtbot.waitUntil(lambda: page.gallery_model.count == 4, timeout=10000)
-    names = [page.presenter._images.name("train", i).rpartition("/")[2] for i in page.gallery_model.ids(0, 3).tolist()]
+    images = page.presenter.gallery.images
+    names = [images.name("train", i).rpartition("/")[2] for i in page.gallery_model.ids(0, 3).tolist()]
     assert names == ["train-ant0.png", "copy0.png", "copy1.png", "train-cat1.png"]
     assert page.gallery_panel.count() == "4 of 16"
     page.tools.part.setCurrentIndex(1)  # of test images duplicates are not known
@@ -97,7 +97,7 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
 
 def test_many_images_are_arranged_in_a_worker(page, qtbot, monkeypatch):
     monkeypatch.setattr(arranging, "AT_ONCE", 10)
-    known = page.presenter._images.baseline.train
+    known = page.presenter.gallery.images.baseline.train
     said = []
     monkeypatch.setattr(page.gallery_panel, "set_count", said.append)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("margin"))
@@ -110,14 +110,14 @@ def test_many_images_are_arranged_in_a_worker(page, qtbot, monkeypatch):
 def test_only_the_latest_order_arrives(page, qtbot, monkeypatch, qapp):
     monkeypatch.setattr(arranging, "AT_ONCE", 10)
     came = []
-    arranger = Arranger(page)
-    arranger.arranged.connect(lambda images, wanted, order: came.append(wanted.sort))
+    gallery = page.presenter.gallery
+    gallery.arranged.connect(lambda wanted: came.append(wanted.sort))
     for sort in ("loss", "name", "confidence"):
         page.tools.sort.setCurrentIndex(page.tools.sort.findData(sort))
-        assert arranger.arrange(page.presenter._images, page.tools.wanted(), None)
-    qtbot.waitUntil(lambda: not arranger.busy)
-    assert came == ["confidence"]
+        gallery.arrange()
+        assert gallery.busy
+    qtbot.waitUntil(lambda: not gallery.busy)
+    assert came and set(came) == {"confidence"}
     page.tools.sort.setCurrentIndex(0)
-    assert not arranger.arrange(page.presenter._images, page.tools.wanted(), None)  # at once: nothing to sort
-    assert came == ["confidence", "data"]
-    arranger.close()
+    gallery.arrange()  # at once: nothing to sort
+    assert came[-1] == "data"

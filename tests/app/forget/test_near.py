@@ -101,8 +101,8 @@ def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):
     qtbot.waitUntil(lambda: "baseline" in context.project.evaluation, timeout=20_000)
     context.project.set_selection(context.project.selection.with_classes([3]))
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
-    qtbot.waitUntil(lambda: page.presenter.near.found is not None, timeout=20_000)
-    near = page.presenter.near.found
+    qtbot.waitUntil(lambda: page.presenter.gallery.near is not None, timeout=20_000)
+    near = page.presenter.gallery.near
     mask = context.project.selection.mask
     order = page.gallery_model.ids(0, page.gallery_model.count - 1)
     kept = int((~mask).sum())

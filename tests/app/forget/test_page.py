@@ -308,7 +308,7 @@ def test_the_keyboard_does_all_of_it(page, chosen):
 
 def test_ctrl_a_takes_what_the_filters_show(page, context):
     page.tools.choose_class(7)
-    page.presenter.arrange()
+    page.presenter.gallery.arrange()
     QTest.keyClick(page.gallery_panel.view, Qt.Key.Key_A, CTRL)
     assert context.project.selection.complete_classes == (7,)
     assert context.project.selection.loose_count == 0
@@ -316,7 +316,7 @@ def test_ctrl_a_takes_what_the_filters_show(page, context):
 
 def test_test_images_cannot_be_chosen(page, chosen, window, digits):
     page.tools.part.setCurrentIndex(1)
-    page.presenter.arrange()
+    page.presenter.gallery.arrange()
     assert page.gallery_panel.count() == f"{len(digits.test):,}"
     click(page, 0)
     assert chosen() == []
