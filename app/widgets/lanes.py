@@ -18,7 +18,7 @@ from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, row
 from core.verify.lanes import LANES, Lane, contradicted
 
-BAR_HEIGHT, TRACK_HEIGHT, NUMBER_WIDTH = 18, 10, 60
+BAR_HEIGHT, TRACK_HEIGHT, NUMBER_WIDTH, LINE_HEIGHT = 18, 10, 60, 20
 
 
 class Lanes(Card):
@@ -52,18 +52,19 @@ class Lanes(Card):
         self.body.addLayout(grid)
         self.claim, self.found = Label("", "section"), Label("", wrap=True)
         self.verdict = Label("", "section", wrap=True)
-        self.checking = caption()
+        self.state = caption()
         for label in (self.found, self.verdict):
             label.setMaximumWidth(_UNLIMITED)
         self.body.addLayout(row(self.claim, (self.found, 1), spacing=t.M))
-        self.body.addWidget(self.verdict)
-        self.body.addWidget(self.checking)
+        for label in (self.verdict, self.state):  # one or the other: nothing moves when the verdict comes
+            label.setMinimumHeight(theme.px(LINE_HEIGHT))
+            self.body.addWidget(label)
         self.clear()
 
     def clear(self) -> None:
         """Show nothing."""
         self._lanes = ()
-        for label in (self.claim, self.found, self.verdict, self.checking):
+        for label in (self.claim, self.found, self.verdict, self.state):
             label.setText("")
             label.hide()
         self.hide()
@@ -91,18 +92,18 @@ class Lanes(Card):
         """Show the accuracy of the model that is being unlearned, as it is now."""
         self.accuracies["unlearned"].setText(fmt.percent(value))
 
-    def set_checking(self, what: str) -> None:
-        """Say what a check of the run is at, in the place of the verdict."""
-        self.checking.setText(tr("The result is being checked. {what}", what=what))
-        self.checking.show()
+    def set_state(self, sentence: str) -> None:
+        """Say where the run is, in the place of the verdict."""
+        self.state.setText(sentence)
+        self.state.show()
         self.verdict.hide()
 
     def set_verdict(self, sentence: str) -> None:
-        """Show the verdict on the unlearned model; an empty one is none."""
-        self.checking.hide()
-        new = bool(sentence) and sentence != self.verdict.text()
+        """Show the verdict on the unlearned model."""
+        new = sentence != self.verdict.text()
         self.verdict.setText(sentence)
-        self.verdict.setVisible(bool(sentence))
+        self.verdict.show()
+        self.state.hide()
         if new and self.isVisible():
             announce(self, sentence)
 

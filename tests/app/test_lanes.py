@@ -38,10 +38,10 @@ def test_other_models_come_first_and_the_claim_with_them(lanes):
 def test_a_check_fills_the_lane_and_brings_the_verdict(lanes):
     lanes.set_lanes((CONTROL, Lane("unlearned", 0.0, 0.89, None, 4096, 1), RETRAINED), "sandal")
     assert [lanes.images[model].words for model in lanes.images] == ["64", "over 4,096", "1,024"]
-    lanes.set_checking("Measuring relearning, unlearned")
-    assert "relearning" in lanes.checking.text() and not lanes.checking.isHidden()
+    lanes.set_state("Measuring relearning, unlearned")
+    assert "relearning" in lanes.state.text() and not lanes.state.isHidden()
     lanes.set_verdict("Close to retrained on all 6 usable measures.")
-    assert not lanes.verdict.isHidden() and lanes.checking.isHidden()
+    assert not lanes.verdict.isHidden() and lanes.state.isHidden()
     assert not lanes.grab().isNull()
     lanes.clear()
     assert lanes.isHidden() and lanes.verdict.text() == ""

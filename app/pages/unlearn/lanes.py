@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from app.services.translation import tr
 from app.widgets.lanes import Lanes
 from core.events import Evaluation, Event
 from core.verify.lanes import Lane, lanes_of_report, lanes_so_far, merged
@@ -57,7 +58,13 @@ class LanesPresenter(QObject):
     def _show(self, found: Found) -> None:
         self._known, verdict = found
         self._set(self._known)
-        self._widget.set_verdict(verdict)
+        run = self._run
+        if verdict:
+            self._widget.set_verdict(verdict)
+        elif run is not None and not run.ended:
+            self._widget.set_state(tr("The verdict comes with the check, once the run has ended."))
+        else:
+            self._widget.set_state(tr("Not checked yet: Verify holds the result against retrained models."))
 
     def _set(self, lanes: tuple[Lane, ...]) -> None:
         run = self._run
@@ -76,8 +83,8 @@ class LanesPresenter(QObject):
         if run.kind != "check" or self._run is None or run.path != self._run.path:
             return
         if not run.ended:
-            progress = run.progress
-            self._widget.set_checking(progress.what if progress is not None else "")
+            what = run.progress.what if run.progress is not None else ""
+            self._widget.set_state(tr("The result is being checked. {what}", what=what))
         if run.taken_count != self._taken:
             self._taken = run.taken_count
             self._set(merged(lanes_so_far(run.taken), self._known))
