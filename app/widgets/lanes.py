@@ -22,10 +22,14 @@ BAR_HEIGHT, TRACK_HEIGHT, NUMBER_WIDTH, LINE_HEIGHT = 18, 10, 60, 20
 
 
 class Lanes(Card):
-    """Hidden until `set_lanes` brings something to compare; the live accuracy comes in between."""
+    """Hidden until `set_lanes` brings something to compare; the live accuracy comes in between.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    `says_verdict` is False where the verdict stands elsewhere on the page.
+    """
+
+    def __init__(self, parent: QWidget | None = None, says_verdict: bool = True) -> None:
         super().__init__("", parent, padding=t.M)
+        self._says_verdict = says_verdict
         self.setAccessibleName(tr("Head-only edit, unlearned and retrained model"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._lanes: tuple[Lane, ...] = ()
@@ -95,14 +99,14 @@ class Lanes(Card):
     def set_state(self, sentence: str) -> None:
         """Say where the run is, in the place of the verdict."""
         self.state.setText(sentence)
-        self.state.show()
+        self.state.setVisible(self._says_verdict)
         self.verdict.hide()
 
     def set_verdict(self, sentence: str) -> None:
         """Show the verdict on the unlearned model."""
         new = sentence != self.verdict.text()
         self.verdict.setText(sentence)
-        self.verdict.show()
+        self.verdict.setVisible(self._says_verdict)
         self.state.hide()
         if new and self.isVisible():
             announce(self, sentence)

@@ -11,7 +11,7 @@ from core.runs.folder import RunFolder
 from tests.e2e.driver import drive
 from tests.e2e.fit_walk import problems
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_torch(tmp_path):
@@ -60,7 +60,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         seen["outcome"] = page.file_card.outcome()
         d.close()
 
-    drive(["--example", "--out", str(out)], script)
+    drive(["--example", "--out", str(out)], script, patience=150)
     assert not seen["cut"], "\n".join(seen["cut"])
     folder = RunFolder(out)
     report = folder.report()

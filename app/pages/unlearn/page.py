@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
-from app.pages.unlearn.lanes import LanesPresenter
+from app.pages.lanes import LanesPresenter
 from app.pages.unlearn.run_presenter import OverlaidRuns, RunPresenter
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.pages.lanes import LanesPresenter
 from app.pages.verify.page import VerifyView
 from app.pages.verify.presenter import VerifyPresenter
 
@@ -21,3 +22,4 @@ class VerifyPage(VerifyView):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.presenter = VerifyPresenter(context, self)
+        self.lanes_presenter = LanesPresenter(context, self.lanes, self)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from app.pages.verify.comparison import ComparisonView
 from app.pages.verify.measures import MeasuresView, ModelsRow
@@ -17,6 +17,7 @@ from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
+from app.widgets.lanes import Lanes
 from app.widgets.layout import beside, column, widget_of
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
@@ -84,7 +85,7 @@ class VerifyView(Page):
     def _result(self) -> QWidget:
         self.offer, self.models, self.verdict, self.measures = Banner(), ModelsRow(), VerdictCard(), MeasuresView()
         self.plots = PlotsPanel()
-        self.lanes = QVBoxLayout()  # what the example puts on top
+        self.lanes = Lanes(says_verdict=False)
         table, plots = Card("", padding=1), Card("", padding=t.S)
         table.body.addWidget(self.measures)
         plots.body.addWidget(self.plots)
