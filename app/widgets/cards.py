@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton, QWidget
 
 from app.services import icons
 from app.services import tokens as t
@@ -47,122 +47,6 @@ class Card(QFrame):
         """Put a button or chip at the right of the title row."""
         self._actions.addWidget(widget)
         self._row.show()
-
-
-class SelectableCard(QAbstractButton):
-    """One choice: a card that is a single radio button (or check box) to keyboard and screen reader.
-
-    Selected shows as a 2 px accent edge and a tick, not by tint alone. With `check=True` several may be chosen.
-    """
-
-    opened = Signal()  # double click or Return: choose this one and go on
-
-    def __init__(
-        self, title: str, text: str = "", note: str = "", parent: QWidget | None = None, check: bool = False
-    ) -> None:
-        super().__init__(parent)
-        self.setCheckable(True)
-        self.setAutoExclusive(not check)
-        self._check = check
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.set_texts(title, text, note)
-
-    def set_texts(self, title: str, text: str = "", note: str = "") -> None:
-        """Title, one line of explanation, and a note (why it suits or does not)."""
-        self._title, self._text, self._note = title, text, note
-        self.setText(title)
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(" ".join(part for part in (text, note) if part))
-        self.setToolTip(" ".join(part for part in (text, note) if part))
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        lines = 1 + bool(self._text) + bool(self._note)
-        return QSize(theme.px(240), theme.px(22 + 18 * lines))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(160), self.sizeHint().height())
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.setChecked(True)
-            self.opened.emit()
-            return
-        super().keyPressEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        super().mouseDoubleClickEvent(event)
-        self.setChecked(True)
-        self.opened.emit()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.HoverEnter, QEvent.Type.HoverLeave):
-            self.update()
-        return super().event(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_frame(painter)
-        self._paint_mark(painter)
-        self._paint_texts(painter, self.text_area())
-        painter.end()
-
-    def mark_area(self) -> QRectF:
-        """Where the box or radio mark is."""
-        mark, pad = theme.px(16), theme.px(t.M)
-        return QRectF(pad, pad, mark, mark)
-
-    def text_area(self) -> QRectF:
-        """Where the texts are: right of the mark."""
-        left = self.mark_area().right() + theme.px(t.S)
-        return QRectF(left, theme.px(t.S), self.width() - left - theme.px(t.M), self.height() - 2 * theme.px(t.S))
-
-    def ground(self) -> str:
-        """Token of the colour the texts lie on."""
-        return "sunken" if self.underMouse() and self.isEnabled() and not self.isChecked() else "surface"
-
-    def _paint_frame(self, painter: QPainter) -> None:
-        selected = self.isChecked()
-        width = 2 if selected else 1
-        painter.setPen(theme.pen("accent" if selected else "line", width))
-        painter.setBrush(theme.brush(self.ground()))
-        inset = width / 2
-        frame = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
-        painter.drawRoundedRect(frame, theme.px(t.RADIUS_CARD), theme.px(t.RADIUS_CARD))
-
-    def _paint_mark(self, painter: QPainter) -> None:
-        selected, box = self.isChecked(), self.mark_area()
-        painter.setPen(theme.pen("accent" if selected else "outline" if self.isEnabled() else "line"))
-        painter.setBrush(theme.brush("accent" if selected else "surface"))
-        radius = theme.px(3) if self._check else box.width() / 2
-        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-        if selected:
-            small = theme.px(12)
-            tick = icons.pixmap("tick", small, "on_accent", self.devicePixelRatioF())
-            painter.drawPixmap(box.topLeft() + (box.center() - box.topLeft()) * (1 - small / box.width()), tick)
-
-    def _paint_texts(self, painter: QPainter, area: QRectF) -> None:
-        y = area.top()
-        lines = (
-            (self._title, theme.font("body"), "text", True),
-            (self._text, theme.font("caption"), "text_2", False),
-            (self._note, theme.font("caption"), "text_2", False),
-        )
-        for text, font, token, strong in lines:
-            if not text:
-                continue
-            if strong:
-                font.setWeight(font.Weight.DemiBold)
-            painter.setFont(font)
-            painter.setPen(theme.color(token if self.isEnabled() else "disabled"))
-            line = QRectF(area.left(), y, area.width(), theme.px(20))
-            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(area.width()))
-            painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
-            y += theme.px(18)
 
 
 class CollapsibleSection(QWidget):

@@ -25,7 +25,7 @@ from app.widgets.buttons import (
     StateChip,
     TextButton,
 )
-from app.widgets.cards import Card, CollapsibleSection, SelectableCard
+from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.focus_ring import FocusRing
 from app.widgets.form import NumberField, ParameterForm
 from app.widgets.frame import Rail, StatusLine
@@ -86,47 +86,6 @@ class TestButtons:
 
 
 class TestCards:
-    def test_a_selectable_card_is_a_radio_button_to_the_keyboard(self, qtbot):
-        page = QWidget()
-        column = QVBoxLayout(page)
-        cards = [SelectableCard(f"Method {i}", "what it does") for i in range(3)]
-        for card in cards:
-            column.addWidget(card)
-        shown(qtbot, page)
-        page.activateWindow()
-        with qtbot.waitActive(page):
-            pass
-        cards[0].setChecked(True)
-        cards[0].setFocus()
-        QTest.keyClick(cards[0], Qt.Key.Key_Down)
-        assert [card.isChecked() for card in cards] == [False, True, False]
-        assert cards[1].accessibleDescription() == "what it does"
-
-    def test_with_check_several_may_be_chosen(self, qtbot):
-        page = QWidget()
-        column = QVBoxLayout(page)
-        cards = [SelectableCard(f"Method {i}", check=True) for i in range(2)]
-        for card in cards:
-            column.addWidget(card)
-            card.setChecked(True)
-        shown(qtbot, page)
-        assert all(card.isChecked() for card in cards)
-
-    def test_selection_shows_by_more_than_colour(self, qtbot):
-        card = shown(qtbot, SelectableCard("Method"))
-        before = card.grab().toImage()
-        card.setChecked(True)
-        after = card.grab().toImage()
-        tick = [after.pixelColor(x, y) for x in range(12, 28) for y in range(12, 28)]
-        assert theme.color("on_accent") in tick
-        assert before != after
-
-    def test_return_opens(self, qtbot):
-        card = shown(qtbot, SelectableCard("Method"))
-        with qtbot.waitSignal(card.opened):
-            QTest.keyClick(card, Qt.Key.Key_Return)
-        assert card.isChecked()
-
     def test_a_card_holds_its_actions(self, qtbot):
         card = Card("Model")
         card.add_action(SecondaryButton("Open…"))

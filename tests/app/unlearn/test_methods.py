@@ -6,11 +6,10 @@ import dataclasses
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.pages.unlearn.methods import MethodList, wrapped
+from app.pages.unlearn.methods import MethodList
 from app.services import run_words as words
 from app.services.theme import theme
 from core.methods import METHODS
@@ -190,15 +189,21 @@ def test_no_card_is_lower_than_its_texts(methods, width, qtbot):
     assert methods._cards["m0"].heightForWidth(260) > methods._cards["m0"].heightForWidth(900)
 
 
-def test_text_breaks_at_words_and_the_last_line_is_elided(qapp):
-    metrics = QFontMetrics(theme.font("caption"))
-    text = "one two three four five six seven eight nine ten"
-    room = metrics.horizontalAdvance("one two three four")
-    first, second = wrapped(text, metrics, room, 2)
-    assert first == "one two three four" and second.startswith("five six") and second.endswith("…")
-    assert all(metrics.horizontalAdvance(line) <= room for line in (first, second))
-    assert wrapped("one two", metrics, room, 2) == ["one two"]
-    assert wrapped("", metrics, room, 2) == []
+def test_a_tick_shows_by_more_than_colour(methods):
+    card = methods._cards["m1"]
+    before = card.grab().toImage()
+    card.setChecked(True)
+    after = card.grab().toImage()
+    assert theme.color("on_accent") in [after.pixelColor(x, y) for x in range(12, 28) for y in range(12, 28)]
+    assert before != after
+
+
+def test_what_is_ticked_behind_a_search_is_said(methods):
+    methods.tick("m9")
+    methods.search.setText("m9")
+    assert methods.visible() == ["m9"] and methods.ticks.text() == "2 of 25 ticked, 1 of them not shown"
+    methods.search.setText("")
+    assert methods.ticks.text() == "2 of 25 ticked"
 
 
 @pytest.mark.parametrize(
