@@ -94,6 +94,12 @@ class UnsafeFileError(InputError):
     """Opening the file would run program code."""
 
 
+class UnknownNetworkError(InputError):
+    """A file opens once its network is named, or its code given: which it is was not found out."""
+
+    kind = InputError.kind  # to programs it is any file that cannot be opened
+
+
 class MismatchError(InputError):
     """Two things do not belong together, such as a model with 10 outputs and data with 100 classes."""
 

@@ -23,7 +23,7 @@ from core.runs.folder import MODEL, RunFolder
 from scripts.structure import APP, Walk
 
 PAINTING = frozenset({"paintEvent", "paint", "drawBackground", "paintSection", "paintCell"})
-PATIENCE = 120.0  # seconds until an act that does not end fails
+PATIENCE = 300.0  # seconds until an act that does not end fails
 QUIET = 0.4  # seconds a window is watched after an act, for what was put off to the next turn
 Figures = dict[str, dict[str, int]]
 
@@ -102,11 +102,9 @@ class Window:
 def walks() -> Figures:
     """Do the four acts and return their figures."""
     from core.events import Evaluation
-    from core.session.training import open_example
 
     with tempfile.TemporaryDirectory() as home:
         os.environ["UNLEARN_STUDIO_HOME"] = home
-        open_example()  # trains its model, which is no part of a walk
         window = Window(Path(home))
         context = window.context
         window.wait(lambda: context.jobs.active() == 0 and context.device_jobs.active() == 0, "a window at rest")
@@ -142,11 +140,11 @@ def walks() -> Figures:
 
 def _live_batch(window: Window, recorded: RunFolder) -> None:
     """Note the walk of one batch of a run's events: all of a recorded run's but the last ones are told before it."""
-    from app.workers.live_run import LiveRun
+    from app.workers.live_run import read_all
     from core.events import Evaluation, Resources, RunFailed, RunFinished, State
 
     left_out = (RunFinished, RunFailed, Resources)  # what ends the run, and what overtakes what was told before it
-    told = [event for event in LiveRun.from_folder(recorded).events if not isinstance(event, left_out)]
+    told = [event for event in read_all(recorded).events if not isinstance(event, left_out)]
     last = max(number for number, event in enumerate(told) if isinstance(event, Evaluation) and event.scope != "full")
     go_on, end = threading.Event(), threading.Event()
 

@@ -337,11 +337,6 @@ def explain(error: BaseException) -> str:
     return " ".join(part for part in (error.message, hint if "--" not in hint else "") if part)
 
 
-def wants_factory(error: AppError) -> bool:
-    """Whether a file can be opened once its architecture is named; not one that is to be made from another first."""
-    return FACTORY_OPTION in error.hint and f"that with {FACTORY_OPTION}" not in error.hint
-
-
 def _set_by_hand(options: DataOptions) -> bool:
     return bool(options.classes_file or options.preprocess_file)
 

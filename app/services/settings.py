@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from core.files import read_json, write_json
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-MIGRATIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = []  # [v - 1] turns schema v into v + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +76,8 @@ class Settings(QObject):
         try:
             data = read_json(self.path)
             version = data["schema_version"] if isinstance(data, dict) else None
-            if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+            if version != SCHEMA_VERSION:
                 raise ValueError(f"schema version {version!r} is not one this version reads")
-            for migrate in MIGRATIONS[version - 1 :]:
-                data = migrate(data)
             return msgspec.convert(data, Preferences)
         except (AppError, ValueError, KeyError) as error:
             self.warning = f"The settings file could not be read, so defaults are used: {error}"

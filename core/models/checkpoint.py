@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing, count_channels
-from core.errors import AmbiguousEntryError, InputError, MismatchError, UnsafeFileError
+from core.errors import AmbiguousEntryError, InputError, MismatchError, UnknownNetworkError, UnsafeFileError
 from core.files import file_sha256
 from core.job import weights_id
 from core.models import timm_models
@@ -327,7 +327,7 @@ class _Opening:
             differ = program.differences
             what = f"{next(iter(differ))} and others with its keys give other outputs" if differ else ""
             what = what or (refused.message if refused else "none fits its weights")
-            raise InputError(
+            raise UnknownNetworkError(
                 f"{self.file.path.name} is a {program.kind} program that no known network computes the same as: {what}",
                 f"Give its code with {FACTORY_OPTION}",
             )
@@ -481,7 +481,7 @@ def _refuse_layers_behind(spec: ModelSpec, whole: Weights, part: Weights, file: 
     )  # fmt: skip
     key = next(behind, None)
     if key is not None:
-        raise InputError(
+        raise UnknownNetworkError(
             f"{file} has {spec.architecture} under {prefix!r}, and layers behind its {spec.num_classes} outputs: {key}",
             f"Give the whole network with {FACTORY_OPTION}",
         )

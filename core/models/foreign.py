@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from core.errors import InputError
+from core.errors import InputError, UnknownNetworkError
 from core.models.user_code import FACTORY_OPTION
 
 _ONNX = (
@@ -117,7 +117,7 @@ def refuse(path: Path, kind: str | None) -> None:
 def refuse_keys(name: str, keys: Collection[str]) -> None:
     """Raise InputError where the keys of a state dict that fits no network are another library's."""
     if set(keys) >= _FASTAI:
-        raise InputError(
+        raise UnknownNetworkError(
             f"{name} holds a vision_learner of fastai: the body and the head of a network in sequence",
             f"Open it with {FACTORY_OPTION}, where FACTORY returns fastai's create_vision_model(resnet18, n_out=10)",
         )

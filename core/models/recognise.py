@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from core.errors import InputError, first_few
+from core.errors import InputError, UnknownNetworkError, first_few
 from core.models import timm_models, variants, wrapped
 from core.models.architectures import (
     ODD_CLASSES,
@@ -149,7 +149,7 @@ def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -
     tried.sort(key=lambda comparison: sum(map(len, comparison.problems.values())))
     near = "; ".join(f"{comparison.spec.architecture}: {comparison.reason}" for comparison in tried[:3])
     begins = f"its {len(shapes)} keys begin with" if len(shapes) > 1 else "its only key is"
-    raise InputError(
+    raise UnknownNetworkError(
         f"The architecture was not recognised: {near or f'{begins} {first_few(shapes)}'}",
         f"Name it with --arch, or give its code with {FACTORY_OPTION}"
         + ("" if timm_models.installed() else _WITHOUT_TIMM),
@@ -173,7 +173,7 @@ def _put_together(shapes: Shapes) -> tuple[ModelSpec, ...]:
     except InputError:
         pass
     backbone, head = names.replace(".n", "").split("+")
-    raise InputError(
+    raise UnknownNetworkError(
         f"The weights are a {family} under {backbone!r} with {head!r} behind it in a way that they do not show",
         f"Give the whole network with {FACTORY_OPTION}",
     )

@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from core.errors import InputError, unknown_name
+from core.errors import InputError, UnknownNetworkError, unknown_name
 from core.models.architectures import (
     ODD_CLASSES,
     TIMM_PREFIX,
@@ -56,7 +56,7 @@ def timm_architecture(id: str) -> Architecture:
     arguments = {key: value_of(value) for key, value in texts.items()}
     if "" in arguments.values():
         missing = next(key for key, value in arguments.items() if value == "")
-        raise InputError(
+        raise UnknownNetworkError(
             f"The argument {missing} of timm's {name} is no number, word or list of whole numbers",
             f"Give the network's code with {FACTORY_OPTION}",
         )

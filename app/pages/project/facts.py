@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.services import format as fmt
+from app.services.translation import tr
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
@@ -62,8 +63,8 @@ def entry(model: OpenedModel) -> str:
     return max((one for one in model.file.weights.entries if f"{name}.".startswith(f"{one}.")), key=len, default=name)
 
 
-def data_facts(dataset: Dataset) -> list[Fact]:
-    """Facts of a data set."""
+def data_facts(dataset: Dataset, own_size: tuple[int, int] | None = None) -> list[Fact]:
+    """Facts of a data set; `own_size` is that of its first file, before the images were prepared."""
     own = dataset.test_origin == "own"
     place = str(dataset.root) if dataset.root is not None else dataset.spec
     train, test = fmt.count(len(dataset.train)), fmt.count(len(dataset.test))
@@ -73,7 +74,8 @@ def data_facts(dataset: Dataset) -> list[Fact]:
         Fact("test", "Test images", "separate test split" if own else "set aside · seen before",
              "" if own else "Taken out of the training images, so the model has already seen them."),
         Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
-        Fact("size", "Image size", f"{times(*dataset.image_size)} · {fmt.plural(dataset.channels, 'channel')}"),
+        Fact("size", "Image size", " · ".join((_sizes(dataset.image_size, own_size),
+                                               fmt.plural(dataset.channels, "channel")))),
     ]  # fmt: skip
     if dataset.notices:
         facts.append(Fact("notice", "Note", " ".join(dataset.notices), "\n".join(dataset.notices), change="Show…"))
@@ -89,6 +91,25 @@ def _left_out(dataset: Dataset) -> str:
     if black:
         said.append(f"{fmt.count(black)} {'counts' if black == 1 else 'count'} as black")
     return " · ".join(said)
+
+
+def _sizes(prepared: tuple[int, int], own: tuple[int, int] | None) -> str:
+    if own is None or own == prepared:
+        return times(*prepared)
+    return tr("{own}, prepared to {prepared}", own=times(*own), prepared=times(*prepared))
+
+
+def size_of_first(dataset: Dataset) -> tuple[int, int] | None:
+    """Return height and width of the first image as its file has it; None where it is no file. Runs in a worker."""
+    from PIL import Image
+
+    if dataset.root is None or not dataset.train.paths:
+        return None
+    try:
+        with Image.open(dataset.root / dataset.train.paths[0]) as image:
+            return image.height, image.width
+    except OSError:
+        return None
 
 
 def times(height: int, width: int) -> str:

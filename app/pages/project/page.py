@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -16,6 +16,7 @@ from app.pages.project.presenter import ProjectPresenter
 from app.pages.project.proof_card import ProofCard
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, TextButton
 from app.widgets.page import Page
 from app.workers.thumbnails import Thumbnails
@@ -30,6 +31,8 @@ DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folde
 
 class ProjectPage(Page):
     """Two cards side by side over the card that holds them against each other, or one that asks first."""
+
+    next_wanted = Signal(str)  # the step of `set_next`
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -49,7 +52,8 @@ class ProjectPage(Page):
         self.content.addLayout(cards)
         self.content.addWidget(self.proof_card)
         self.content.addWidget(self.fit_card, 1)
-        self.next_button = PrimaryButton("Choose what to forget", self._next)
+        self.next_button = PrimaryButton("", self._next)
+        self._step = ""
         self.add_action(self.next_button)
         self.presenter = ProjectPresenter(context, self)
 
@@ -74,5 +78,11 @@ class ProjectPage(Page):
         self.fit_card.setVisible(room or self.proof_card.isHidden())
         self.proof_card.set_beside(room)
 
+    def set_next(self, text: str, step: str, why: str) -> None:
+        """Name the next step on the button that takes it, and what is to be known of it beside that."""
+        self._step = step
+        self.next_button.setText(tr(text))
+        self.set_missing(tr(why) if why else "")
+
     def _next(self) -> None:
-        self.context.show_page("forget")
+        self.next_wanted.emit(self._step)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
-from app.dialogs.sheet import ask_model
+from app.dialogs.sheet import ask_data_folder, ask_model
 from app.pages.project.data_menu import DataMenu
-from app.pages.project.facts import data_facts, model_facts
+from app.pages.project.facts import data_facts, model_facts, size_of_first
 from app.pages.project.questions import Questions
 from app.pages.project.sample_strip import SIDE
 from app.pages.project.training import TrainingStarter
@@ -20,18 +21,20 @@ from app.services.opening import Failure, explain
 from app.services.paths import resources_dir
 from app.services.project import open_doubts
 from app.services.theme import theme
+from app.services.translation import mark
 from app.workers.opening_job import Request
 from core.files import read_json
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.pages.project.page import ProjectPage
+    from core.data.dataset import Dataset
 
-MISSING = {
-    (False, False): "Open a model and its data first.",
-    (False, True): "Open a model first.",
-    (True, False): "Open its data first.",
-    (True, True): "",
+NEXT = {  # what the purple button says and does, by whether there are a model and data
+    (False, False): (mark("Open a model…"), "model", mark("Then its data.")),
+    (False, True): (mark("Open a model…"), "model", ""),
+    (True, False): (mark("Open its data…"), "data", mark("The data it was trained on, or a part of it.")),
+    (True, True): (mark("Choose what to forget"), "forget", ""),
 }
 HAND_WORDS = {
     "classes_file": "the class order", "preprocess_file": "the preprocessing", "arch": "the architecture",
@@ -73,6 +76,7 @@ class ProjectPresenter(QObject):
         page.model_card.open_wanted.connect(self._ask_model)
         page.model_card.recent_chosen.connect(opening.open_model)
         page.data_card.recent_chosen.connect(opening.open_data)
+        page.next_wanted.connect(self._go_on)
         page.train_button.clicked.connect(self.training.ask)
         page.fit_card.match_wanted.connect(self.questions.ask_class_order)
         page.proof_card.prepare_wanted.connect(self.questions.ask_preprocessing)
@@ -98,6 +102,14 @@ class ProjectPresenter(QObject):
 
     def _ask_model(self) -> None:
         ask_model(self._context, self._page)
+
+    def _go_on(self, step: str) -> None:
+        if step == "forget":
+            self._context.show_page("forget")
+        elif step == "model":
+            self._ask_model()
+        else:
+            ask_data_folder(self._context, self._page)
 
     def _open_example(self) -> None:
         self._context.opening.open_example()
@@ -200,8 +212,15 @@ class ProjectPresenter(QObject):
         project, page = self._context.project, self._page
         dataset = project.dataset
         page.data_card.set_facts(data_facts(dataset) if dataset is not None else ())
+        if dataset is not None and dataset.train.paths:
+            handle = self._context.jobs.submit(size_of_first, dataset, key="size")
+            handle.done.connect(partial(self._first_sized, dataset))
         page.thumbnails.set_source(_pixels(dataset), theme.px(SIDE), page.devicePixelRatioF())
         self._model_changed()
+
+    def _first_sized(self, dataset: Dataset, size: tuple[int, int] | None) -> None:
+        if dataset is self._context.project.dataset:
+            self._page.data_card.set_facts(data_facts(dataset, size))
 
     def _show_table(self) -> None:
         project, page = self._context.project, self._page
@@ -213,9 +232,7 @@ class ProjectPresenter(QObject):
 
     def _show_state(self) -> None:
         project = self._context.project
-        missing = MISSING[project.opened_model is not None, project.dataset is not None]
-        self._page.set_missing(missing)
-        self._page.next_button.setEnabled(not missing)
+        self._page.set_next(*NEXT[project.opened_model is not None, project.dataset is not None])
         self.refresh_first_run()
 
     # -- how good the model is -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
 from app.pages.project.facts import entry
 from app.services import format as fmt
-from app.services.opening import Failure, wants_factory
+from app.services.opening import Failure
 from app.services.theme import theme
 from app.services.trust import files_of_code
 from app.workers.opening_job import Request
@@ -29,6 +29,7 @@ from core.errors import (
     MismatchError,
     NoTestPartError,
     StoppedError,
+    UnknownNetworkError,
     UnsafeFileError,
 )
 from core.models.trust import Trust
@@ -64,7 +65,7 @@ class Questions(QObject):
             self._ask_test_part(request, error)
         elif isinstance(error, MismatchError):
             self._say_mismatch(failure, error)
-        elif request.model and isinstance(error, AppError) and wants_factory(error):
+        elif request.model and isinstance(error, UnknownNetworkError):
             self._say(failure.sentence, "error", [("Name its architecture…", partial(self._ask_unrecognised, request))])
         else:
             self._say(failure.sentence, "error")

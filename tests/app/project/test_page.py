@@ -35,8 +35,7 @@ def test_nothing_open_yet(page, context, tmp_path):
     assert page.first_run.text() == "New here? Watch a small network forget the class sandal."
     assert page.model_card.empty.text() == "Drop a checkpoint here, or open one. It is only read, never changed."
     assert page.data_card.empty.text() == "Drop the folder the model was trained on. Each class is a sub-folder."
-    assert not page.next_button.isEnabled()
-    assert page.missing() == "Open a model and its data first."
+    assert page.next_button.text() == "Open a model…" and page.missing() == "Then its data."
     assert not page.model_card.recent_button.isEnabled()
     write_json(tmp_path / "model.json", {"cost": {"seconds": 28.0}})
     context.window_state.add_recent("example", str(tmp_path))
@@ -61,7 +60,7 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert page.fit_card.number().endswith(" %")
     assert page.fit_card.text().startswith(f"of all {test:,} test images are right · ")
     assert page.first_run.isHidden()
-    assert page.missing() == "" and page.next_button.isEnabled()
+    assert page.missing() == "" and page.next_button.text() == "Choose what to forget"
     page.next_button.click()
     assert window.current_page == "forget"
 
@@ -170,7 +169,7 @@ def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, id
     idle()
     assert page.table_model.rowCount() == 3
     assert page.fit_card.text() == "Open the model to see how often it is right."
-    assert page.missing() == "Open a model first."
+    assert page.next_button.text() == "Open a model…" and page.missing() == ""
     assert page.data_card.facts.values()["unreadable"] == "1 file could not be read"
     press(page.data_card, "Show…")
     sheet = dialog_of(page.window(), Sheet)
@@ -202,7 +201,7 @@ def test_a_model_that_does_not_fit_can_be_opened_alone(page, context, open_digit
     press(page.banner, "Open it and close the data")
     idle()
     assert context.project.opened_model.path == path and context.project.dataset is None
-    assert page.missing() == "Open its data first."
+    assert page.next_button.text() == "Open its data…"
 
 
 def test_a_model_closes_data_that_it_does_not_fit_where_no_model_is_open(page, context, insects, digits_file, idle):
@@ -486,3 +485,32 @@ def test_it_follows_the_theme(page, qapp, open_digits):
     light = page.grab().toImage().pixelColor(5, 5)
     theme.apply(qapp, "dark")
     assert page.grab().toImage().pixelColor(5, 5) != light
+
+
+def test_the_purple_button_takes_the_step_that_is_next(page, window, context, digits_file, idle):
+    page.next_button.click()
+    [dialog] = window.findChildren(QFileDialog)
+    assert dialog.windowTitle() == "Open a model"
+    dialog.close()
+    context.opening.open_model(digits_file)
+    idle()
+    page.next_button.click()
+    assert any(found.isVisible() and "folder" in found.windowTitle() for found in window.findChildren(QFileDialog))
+
+
+def test_photos_say_their_own_size_and_the_one_they_are_prepared_to(page, context, tmp_path, idle, qtbot):
+    from PIL import Image
+
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            place = tmp_path / "photos" / part / name
+            place.mkdir(parents=True)
+            for number in range(3):
+                Image.new("RGB", (144, 96), (number, 9, 9)).save(place / f"{part}{name}{number}.png")
+    context.opening.open_data(str(tmp_path / "photos"), preprocess_file="")
+    idle()
+    values = page.data_card.facts.values()
+    own, prepared = "96 × 144", context.project.dataset.image_size
+    qtbot.waitUntil(lambda: page.data_card.facts.values()["size"].startswith(own))
+    expected = f"{own}, prepared to {prepared[0]} × {prepared[1]} · 3 channels" if prepared != (96, 144) else own
+    assert page.data_card.facts.values()["size"].startswith(expected), values
