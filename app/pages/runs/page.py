@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 EMPTY = "Runs you start or open are listed here, also those started from a terminal."
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
 _WIDTHS = {columns.STATE: 108, columns.METHOD: 128, columns.PRESET: 92, columns.FORGET: 84, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 108,
+           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 118,
            columns.STARTED: 100}  # fmt: skip
 MOST_ROWS = 4
 

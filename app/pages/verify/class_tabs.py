@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+import pyqtgraph as pg
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from app.plots.export import Cell, Figure, Table, Text, whole_size
-from app.plots.items import draw_symbol
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
 from app.widgets.labels import Label, caption
+from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import EmptyState
 
-_BAR, _NAME, _VALUE = 7, 96, 52  # heights and widths in logical pixels
-
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+_BAR, _NAME = 8, 96  # height of a bar and width of the names, in pixels of the design
+_BEYOND = 1.04  # how far the axis goes beyond its last number, so that no marker is cut
 
 
 @dataclass(frozen=True)
@@ -36,172 +36,97 @@ class ClassRow:
 
 
 class ClassBars(QScrollArea):
-    """Rows in the order given; scrolls where there are more than fit."""
+    """Horizontal bars, a row a class and a bar a model, from zero or on both sides of it; scrolls where there are more
+    than fit.
+    """  # noqa: D205
 
     def __init__(self, name: str, signed: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._signed = signed
+        self._rows: tuple[ClassRow, ...] = ()
+        self._models: tuple[str, ...] = ()
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
-        self.setProperty("ground", "surface")
-        self._bars = _Bars(signed)
-        self.setWidget(self._bars)
+        self.drawing = pg.PlotWidget()
+        self.drawing.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the wheel scrolls
+        self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._item: pg.PlotItem = self.drawing.getPlotItem()
+        self._item.hideButtons()
+        self._item.setMouseEnabled(False, False)
+        self._item.invertY()
+        self._item.showAxis("top")
+        self._item.showAxis("right")
+        self._item.hideAxis("bottom")
+        self._item.getAxis("left").setWidth(theme.px(_NAME))
+        self.setWidget(self.drawing)
+        theme.changed.connect(self._draw)
 
     def set_rows(self, rows: Sequence[ClassRow], models: Sequence[str]) -> None:
-        """Show these classes with a bar for each of `models`."""
-        self._bars.set_rows(tuple(rows), tuple(models))
-        describe(self, "; ".join(self._bars.words(row) for row in rows[:12]) or "no values yet")
-
-    @property
-    def drawing(self) -> QWidget:
-        """The widget that draws all rows, also those scrolled out of sight."""
-        return self._bars
+        """Show these classes, from the top, with a bar for each of `models`."""
+        self._rows, self._models = tuple(rows), tuple(models)
+        describe(self, "; ".join(map(self.words, rows[:12])) or "no values yet")
+        self._draw()
 
     def rows(self) -> tuple[ClassRow, ...]:
         """The rows shown."""
-        return self._bars.rows
-
-
-class _Bars(QWidget):
-    def __init__(self, signed: bool) -> None:
-        super().__init__()
-        self._signed = signed
-        self.rows: tuple[ClassRow, ...] = ()
-        self._models: tuple[str, ...] = ()
-        self.setProperty("ground", "surface")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        theme.changed.connect(self.update)
-
-    def set_rows(self, rows: tuple[ClassRow, ...], models: tuple[str, ...]) -> None:
-        self.rows, self._models = rows, models
-        self.updateGeometry()
-        self.setMinimumHeight(self._row_height() * len(rows) + self._axis_height())
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(theme.px(320), self._row_height() * len(self.rows) + self._axis_height())
+        return self._rows
 
     def words(self, row: ClassRow) -> str:
-        parts = [
-            f"{model_style(model).title} {self._text(row.values.get(model), unit=True)}"
-            for model in self._models
-            if row.values.get(model) is not None
-        ]
-        return f"{row.name}: {', '.join(parts) or fmt.DASH}"
+        """What a row says: the class and each model's value."""
+        known = {model: value for model in self._models if (value := row.values.get(model)) is not None}
+        said = ", ".join(f"{model_style(model).title} {self._text(value)}" for model, value in known.items())
+        return f"{row.name}: {said or fmt.DASH}"
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            number = (event.pos().y() - self._axis_height()) // self._row_height()
-            if 0 <= number < len(self.rows):
-                QToolTip.showText(event.globalPos(), self.words(self.rows[number]), self)
-            return True
-        return super().event(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font("caption"))
-        area = self._area()
-        self._paint_axis(painter, area)
-        top = float(self._axis_height())
-        for row in self.rows:
-            if event.rect().top() <= top + self._row_height() and top <= event.rect().bottom():
-                self._paint_row(painter, row, area, top)
-            top += self._row_height()
-        self._paint_markers(painter, area)
-        painter.end()
-
-    def _paint_markers(self, painter: QPainter, area: QRectF) -> None:
-        """The models' markers over the column of numbers, in the order of the numbers."""
-        metrics = painter.fontMetrics()
-        step = metrics.horizontalAdvance("100.0 · ")
-        x = self.width() - step / 2
-        for model in reversed(self._models):
+    def _draw(self) -> None:
+        item, rows, models = self._item, self._rows, self._models
+        item.clear()
+        self.drawing.setBackground(theme.color("surface"))
+        number = max(len(models), 1)
+        self.drawing.setMinimumHeight(theme.px((_BAR * number + 8) * len(rows) + 28))
+        most = self._most()
+        item.setXRange(-most * _BEYOND if self._signed else 0.0, most * _BEYOND, padding=0)
+        item.setYRange(-0.5, len(rows) - 0.5, padding=0)
+        item.addItem(pg.InfiniteLine(0.0, angle=90, pen=theme.pen("outline")))
+        for place, model in enumerate(models):
             style = model_style(model)
-            draw_symbol(painter, QPointF(x, self._axis_height() / 2), style.symbol, style.token, style.filled, 6.0)
-            x -= step
+            at = [row + (place - (number - 1) / 2) * 0.8 / number for row in range(len(rows))]
+            told = [(y, one.values.get(model)) for y, one in zip(at, rows, strict=True)]
+            if known := [(y, value) for y, value in told if value is not None]:
+                ys, ends = zip(*known, strict=True)
+                item.addItem(pg.BarGraphItem(x0=0, y=ys, height=0.6 / number, width=ends, pen=None,
+                                             brush=theme.brush(style.token)))  # fmt: skip
+                fill = theme.brush(style.token if style.filled else "surface")
+                item.addItem(pg.ScatterPlotItem(ends, ys, symbol=style.symbol, size=theme.px(6), brush=fill,
+                                                pen=theme.pen(style.token, 1.5)))  # fmt: skip
+        metrics, room = QFontMetrics(theme.font("caption")), theme.px(_NAME) - theme.px(t.S)
+        names = [
+            metrics.elidedText(f"▲ {row.name}" if row.set_name else row.name, Qt.TextElideMode.ElideMiddle, room)
+            for row in rows
+        ]
+        values = [
+            " · ".join(self._text(row.values.get(model)).removesuffix(" points").removesuffix(" %") for model in models)
+            for row in rows
+        ]  # fmt: skip
+        numbers = (-most, 0.0, most) if self._signed else (0.0, 0.5, 1.0)
+        for side, ticks in (("left", enumerate(names)), ("right", enumerate(values)),
+                            ("top", ((end, fmt.decimal(100 * end, 0)) for end in numbers))):  # fmt: skip
+            axis = item.getAxis(side)
+            axis.setTicks([list(ticks)])
+            axis.setStyle(tickFont=theme.font("caption"), tickLength=0, hideOverlappingLabels=False)
+            axis.setPen(theme.pen("line"))
+            axis.setTextPen(theme.color("text" if side == "left" else "text_2"))
 
-    def _paint_axis(self, painter: QPainter, area: QRectF) -> None:
-        low, high = self._range()
-        metrics = painter.fontMetrics()
-        for value in self._ticks():
-            x = area.left() + (value - low) / (high - low) * area.width()
-            painter.setPen(theme.pen("outline" if value == 0 else "line", 1))
-            painter.drawLine(QPointF(x, self._axis_height()), QPointF(x, self.height()))
-            painter.setPen(theme.color("text_2"))
-            text = self._tick_text(value)
-            width = metrics.horizontalAdvance(text)
-            left = min(max(x - width / 2, 0.0), self.width() - width)
-            painter.drawText(QPointF(left, metrics.ascent() + 1), text)
-
-    def _paint_row(self, painter: QPainter, row: ClassRow, area: QRectF, top: float) -> None:
-        low, high = self._range()
-        metrics = painter.fontMetrics()
-        line = QRectF(0, top, area.left() - theme.px(t.S), self._row_height())
-        painter.setPen(theme.color("text"))
-        name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, int(line.width()) - theme.px(14))
-        painter.drawText(line, _RIGHT, name)
-        if row.set_name:
-            x = line.right() - metrics.horizontalAdvance(name) - theme.px(9)
-            draw_symbol(painter, QPointF(x, line.center().y()), "t1", row.set_name, True)
-        zero = area.left() + (0 - low) / (high - low) * area.width()
-        bar = float(theme.px(_BAR))
-        y = top + (self._row_height() - bar * len(self._models)) / 2
-        for model in self._models:
-            value, style = row.values.get(model), model_style(model)
-            if value is not None:
-                shown = min(max(value, low), high)
-                end = area.left() + (shown - low) / (high - low) * area.width()
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(theme.brush(style.token))
-                painter.drawRect(QRectF(min(zero, end), y + 1, max(abs(end - zero), 1.0), bar - 2))
-                draw_symbol(painter, QPointF(end, y + bar / 2), style.symbol, style.token, style.filled, 5.0)
-            y += bar
-        painter.setPen(theme.color("text_2"))
-        step = metrics.horizontalAdvance("100.0 · ")
-        right = float(self.width())
-        for model in reversed(self._models):
-            cell = QRectF(right - step, top, step - theme.px(2), line.height())
-            painter.drawText(cell, _RIGHT, self._text(row.values.get(model)))
-            right -= step
-
-    def _area(self) -> QRectF:
-        left = float(theme.px(_NAME))
-        right = theme.px(_VALUE) * max(1, len(self._models))
-        return QRectF(left, 0, max(self.width() - left - right, theme.px(40)), self.height())
-
-    def _range(self) -> tuple[float, float]:
+    def _most(self) -> float:
         if not self._signed:
-            return 0.0, 1.0
-        values = [abs(value) for row in self.rows for value in row.values.values() if value is not None]
-        most = math.ceil(20 * max([*values, 0.05])) / 20  # steps of five points
-        return -most, most
+            return 1.0
+        values = [abs(value) for row in self._rows for value in row.values.values() if value is not None]
+        return math.ceil(20 * max([*values, 0.05])) / 20  # steps of five points
 
-    def _ticks(self) -> list[float]:
-        low, high = self._range()
-        return [low, 0.0, high] if self._signed else [0.0, 0.5, 1.0]
-
-    def _tick_text(self, value: float) -> str:
-        if not self._signed:
-            return f"{round(100 * value)} %"
-        sign = "+" if value > 0 else "−" if value < 0 else ""
-        return f"{sign}{round(abs(100 * value))}"
-
-    def _text(self, value: float | None, unit: bool = False) -> str:
-        if value is None:
-            return fmt.DASH
-        if not self._signed:
-            return fmt.percent(value, unit=unit)
-        words = fmt.points(value)
-        return words if unit else words.removesuffix(" points")
-
-    def _row_height(self) -> int:
-        return max(theme.px(22), theme.px(_BAR) * len(self._models) + theme.px(6))
-
-    def _axis_height(self) -> int:
-        return self.fontMetrics().height() + theme.px(2)
+    def _text(self, value: float | None) -> str:
+        return fmt.points(value) if self._signed else fmt.percent(value)
 
 
 Models = Mapping[str, Mapping[str, Any]]
@@ -216,26 +141,14 @@ class _ClassTab(Figure):
 
     def __init__(self, title: str, missing: str, signed: bool) -> None:
         super().__init__()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, theme.px(t.S), 0, 0)
-        column.setSpacing(theme.px(t.XS))
-        self._title = Label(title, "section")
-        head = QHBoxLayout()
-        head.addWidget(self._title)
-        head.addStretch(1)
-        head.addWidget(self.said_label())
-        self._export = self.export_button()
-        head.addWidget(self._export)
-        column.addLayout(head)
-        self._subtitle = caption("")
-        column.addWidget(self._subtitle)
-        self.bars = ClassBars(title, signed)
-        column.addWidget(self.bars, 1)
-        self._caption = caption("", wrap=True)
+        self._title, self._subtitle, self._caption = Label(title, "section"), caption(""), caption("", wrap=True)
         self._caption.setMaximumWidth(16_777_215)
-        column.addWidget(self._caption)
-        self.empty = EmptyState("verify", missing)
-        column.addWidget(self.empty, 1)
+        self._export = self.export_button()
+        self.bars, self.empty = ClassBars(title, signed), EmptyState("verify", missing)
+        column(
+            row(self._title, STRETCH, self.said_label(), self._export), self._subtitle, (self.bars, 1), self._caption,
+            (self.empty, 1), on=self, spacing=t.XS, margins=(0, t.S, 0, 0),
+        )  # fmt: skip
         self._models: list[str] = []
 
     @property

@@ -199,6 +199,7 @@ class ComparisonView(QStackedWidget):
         self.open_button = SecondaryButton("Open a batch file…", self.open_asked.emit)
         self.rest_button = SecondaryButton("Start the rest")
         self.check_button = PrimaryButton(tr("Check all"))
+        self.best_button = PrimaryButton(tr("Open the first in rank"), self._open_best)
         self.stop_button = SecondaryButton("Stop checks")
         self.save_button = SecondaryButton(tr("Save table…"))
         self.replay_button = SecondaryButton("Replay two…", self._replay)
@@ -216,11 +217,13 @@ class ComparisonView(QStackedWidget):
             row(self.title, self.chooser, self.state, STRETCH, self.open_button, self.rest_button, self.groups.button,
                 TextButton("Back to one run", self.left.emit)),
             self.banner, self.progress, (splitter, 1),
-            row(self.replay_button, STRETCH, self.save_button, self.stop_button, self.check_button),
+            row(self.replay_button, STRETCH, self.save_button, self.stop_button, self.best_button,
+                self.check_button),
             spacing=t.M,
         )))  # fmt: skip
         self.empty = EmptyState("runs", NO_BATCHES, "Open a batch file…", self.open_asked.emit)
-        self.addWidget(self.empty)
+        back = TextButton("Back to one run", self.left.emit)
+        self.addWidget(widget_of(column((self.empty, 1), row(STRETCH, back, STRETCH))))
         self.tree.chosen.connect(self._chosen)
         self.tree.activated.connect(self._activated)
         self.plots.scatter.plot.hovered_dot.connect(self.tree.choose)
@@ -258,6 +261,7 @@ class ComparisonView(QStackedWidget):
         self.stop_button.setVisible(check is not None)
         unchecked = self.compared.unchecked if self.compared is not None else ()
         self.check_button.setVisible(check is None and bool(unchecked))
+        self.best_button.setVisible(check is None and not unchecked and bool(self._best()))
         if check is not None:
             done, total, text = check_words(check)
             self.progress.set(done, total, f"{words} · {text}" if words else text)
@@ -310,6 +314,14 @@ class ComparisonView(QStackedWidget):
     def _activated(self, name: str) -> None:
         if self.compared is not None:
             self.opened.emit(self.compared.folders[name])
+
+    def _best(self) -> str:
+        """The run that ranks first, of one forget set; "" where none does."""
+        ranking = self.compared.found["ranking"] if self.compared is not None else ()
+        return ranking[0]["runs"][0] if ranking and ranking[0]["rank"] else ""
+
+    def _open_best(self) -> None:
+        self._activated(self._best())
 
     def _replay(self) -> None:
         two = self.replayed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,8 @@ class ScatterTab(QStackedWidget):
         """The points between the two measures chosen."""
         x, y = self.across.currentData(), self.up.currentData()
         named: list[tuple[str, str, SeriesStyle, Mapping[str, Any], str]] = []
+        titles = {(run["title"], run["preset"]) for run in self._found.get("runs") or ()}
+        methods = Counter(short(title) for title, _ in titles)
         ranks = {name: place["rank"] for place in self._found.get("ranking") or () for name in place["runs"]}
         for key, values in (self._found.get("anchors") or {}).items():
             title = ANCHORS[key].partition(" (")[0]
@@ -86,7 +89,8 @@ class ScatterTab(QStackedWidget):
         groups: dict[str, SeriesStyle] = {}
         for run in self._found.get("runs") or ():
             rank = str(ranks.get(run["run"]) or "")
-            group = f"{rank} {short_words(run)}".strip()
+            title = short(run["title"])
+            group = f"{rank} {title if methods[title] == 1 else short(method_words(run))}".strip()
             if group not in groups:
                 symbol = RUN_SYMBOLS[len(groups) % len(RUN_SYMBOLS)]
                 groups[group] = SeriesStyle(group, group, "unlearned", (), symbol, False)
@@ -109,9 +113,9 @@ class ScatterTab(QStackedWidget):
         return 100 * value if unit == "percent" else value
 
 
-def short_words(run: Mapping[str, Any]) -> str:
-    """Name a method without what stands in brackets: "MUDA, recommended"."""
-    return re.sub(r" \([^)]*\)", "", method_words(run))
+def short(name: str) -> str:
+    """Return a method's name without what stands in brackets: "MUDA"."""
+    return re.sub(r" \([^)]*\)", "", name)
 
 
 class TextTab(QStackedWidget):

@@ -12,7 +12,7 @@ from app.models.comparison_table import ATTACKS, FIRST, NAME, OUTPUTS, RUN_ROLE,
 from app.services import tokens as t
 from app.services.theme import theme
 
-_NAME_WIDTH, _VERDICT_WIDTH, _LAMP_WIDTH = 204, 112, 84
+_NAME_WIDTH, _VERDICT_WIDTH, _LAMP_WIDTH, _WORDS_MOST = 204, 96, 72, 176
 _NARROWEST, _WIDEST = 84, 108  # columns of measures: their titles take two or three lines
 _HEADER = 44
 
@@ -68,7 +68,9 @@ class ComparisonTree(QFrame):
                 wanted = min(max(wanted, theme.px(_NARROWEST)), theme.px(_WIDEST))
                 self.numbers.setColumnWidth(column, max(wanted, self.numbers.sizeHintForColumn(column)))
         for column in range(VERDICT, ATTACKS + 1):
-            self.numbers.setColumnWidth(column, theme.px(_VERDICT_WIDTH if column < OUTPUTS else _LAMP_WIDTH))
+            least = theme.px(_VERDICT_WIDTH if column < OUTPUTS else _LAMP_WIDTH)
+            wanted = self.numbers.sizeHintForColumn(column)
+            self.numbers.setColumnWidth(column, min(max(least, wanted), theme.px(_WORDS_MOST)))
         self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 
     def choose(self, run: str) -> None:
