@@ -7,14 +7,15 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from core.cli.output import RunProgress
+from core.events import Progress
 from core.runs.folder import RunFolder
 from core.verify.table import measure_rows
-from tests.core.cli.conftest import ROOT, contents, unlearn
+from tests.core.cli.conftest import contents, unlearn
 
 BELOW = 6
 BAD_INPUT = 3
@@ -165,23 +166,27 @@ def test_a_signed_report_holds_until_it_is_changed_or_checked_anew(cli, run, tmp
     assert "is not signed" in cli("verify-report", run, "--signers", signers).error
 
 
-def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path):
+def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path, monkeypatch, capfd):
+    """That a signal reaches a process is held with runs, which hear of it in the same way."""
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     (folder / "verify.jsonl").unlink()
     report = (folder / "report.json").read_bytes()
     shutil.rmtree(Path(os.environ["UNLEARN_STUDIO_HOME"]) / "cache" / "measures")
-    process = subprocess.Popen(
-        [sys.executable, "main.py", "verify", str(folder), "--suite", "full", "--seeds", "1"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
-    )  # fmt: skip
-    for line in process.stdout:
-        if line.startswith("Measuring linear probe, seed 1"):
-            process.send_signal(signal.SIGINT)
-            break
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 5 and "Finished measures are kept" in err
-    assert "Stopping the check. Ctrl+C again" in err and "keeping the model" not in err
+    shown = RunProgress.__call__
+
+    def interrupted(progress, event):
+        shown(progress, event)
+        if isinstance(event, Progress) and event.what == "Measuring linear probe, seed 1":
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunProgress, "__call__", interrupted)
+        stopped = cli("verify", folder, "--suite", "full", "--seeds", 1)
+    assert stopped.code == 5 and "Finished measures are kept" in stopped.err
+    assert "Measuring linear probe, seed 1" in stopped.out
+    said = capfd.readouterr().err  # a signal's handler writes past Python's streams
+    assert "Stopping the check. Ctrl+C again" in said and "keeping the model" not in said
     assert (folder / "report.json").read_bytes() == report
     kept = (folder / "verify.jsonl").read_text()
     assert kept

@@ -18,8 +18,8 @@ PICTURES, ASKED = 300, 40
 FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
 
 
-def duplicates_of(images, forget: np.ndarray, *, level: float = SAME, tick: Tell = untold) -> Duplicates:
-    return find_duplicates(images, forget, take_looks(images, tick), tick).at(level)
+def duplicates_of(images, forget: np.ndarray, *, tick: Tell = untold) -> Duplicates:
+    return find_duplicates(images, forget, take_looks(images, tick), tick).at(SAME)
 
 
 def twins_of(images, *, tick: Tell = untold) -> Twins:
@@ -112,7 +112,8 @@ def test_even_images_are_no_twins_unless_they_are_the_same():
 def test_levels_take_in_each_other(pictures):
     images, forget = with_copies_of(pictures, recompressed)
     images[PICTURES] = images[0]
-    found = {word: set(duplicates_of(images, forget, level=least).kept.tolist()) for word, least in LEVELS.items()}
+    whole = find_duplicates(images, forget, take_looks(images))
+    found = {word: set(whole.at(least).kept.tolist()) for word, least in LEVELS.items()}
     assert found["exact"] == {PICTURES}
     assert found["exact"] < found["same"] <= found["near"]
 

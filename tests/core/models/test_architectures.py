@@ -122,17 +122,6 @@ def test_auxiliary_heads_keep_their_keys_but_do_not_run(architecture):
     assert not any(isinstance(value, torch.Tensor) for value in output[1:])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("architecture", ALL)
-def test_every_architecture_trains_at_its_smallest_size(architecture):
-    known = get_architecture(architecture)
-    size = known.default_size if known.family == "vision_transformer" else (known.min_size,) * 2
-    module = build_on_meta(ModelSpec(architecture, 5, 4, size)).to("meta").train()
-    output = module(torch.empty(2, 4, *size, device="meta"))
-    logits = output if isinstance(output, torch.Tensor) else output[0]
-    assert logits.shape == (2, 5)
-
-
 def test_small_networks_are_opened_without_torchvision(tmp_path):
     """Its import takes more than a second, in every process that opens the example."""
     code = """

@@ -13,7 +13,7 @@ from torchvision import models
 from core.errors import InputError, MismatchError, UnsafeFileError
 from core.models.architectures import ModelSpec, build_model, network_key
 from tests.core.models.opened import open_model
-from tests.core.models.test_settings import STEMS, hand_made, replaced
+from tests.core.models.test_settings import hand_made, replaced
 from tests.core.programs import run_program
 
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -46,8 +46,11 @@ def logits(net, images=IMAGES):
 
 @pytest.mark.parametrize(
     ("suffix", "side", "stride", "pool"),
-    [*((".pth", *stem) for stem in STEMS), (".ts", 3, 1, True), (".ts", 7, 2, False), (".pt2", 3, 2, True)],
-)
+    [
+        (".pth", 7, 2, True), (".pth", 3, 1, False), (".pth", 7, 1, False),
+        (".ts", 3, 1, True), (".ts", 7, 2, False), (".pt2", 3, 2, True),
+    ],
+)  # fmt: skip
 def test_the_program_says_which_of_the_networks_it_is(tmp_path, suffix, side, stride, pool):
     net = hand_made(side, stride, pool)
     WRITERS[suffix](net, tmp_path / f"net{suffix}")
@@ -65,12 +68,11 @@ def test_what_is_stated_is_held_against_the_program(tmp_path, suffix):
     assert opened(path, arch="resnet18-cifar:pool=max").proof == "stated"
 
 
-@pytest.mark.parametrize("suffix", [".ts", ".pt2"])
-def test_programs_of_changed_networks_are_found_in_the_wider_circle(tmp_path, suffix):
+def test_programs_of_changed_networks_are_found_in_the_wider_circle(tmp_path):
     torch.manual_seed(0)
     net = replaced(models.mobilenet_v3_small(num_classes=5), nn.Hardswish, nn.ELU).eval()
-    WRITERS[suffix](net, tmp_path / f"net{suffix}")
-    model = opened(tmp_path / f"net{suffix}")
+    traced(net, tmp_path / "net.ts")
+    model = opened(tmp_path / "net.ts")
     assert (model.spec.architecture, model.proof) == ("mobilenet_v3_small:act=elu", "program")
     torch.testing.assert_close(logits(model.build()), logits(net), rtol=1e-4, atol=1e-4)
 

@@ -150,16 +150,20 @@ def with_activation(module, kind):
 
 
 @pytest.mark.parametrize(("steps", "sure"), [(8, False), (15, True), (40, False)])
-def test_networks_with_a_seldom_changed_setting_are_found_or_asked_about(tmp_path, arrays, monkeypatch, steps, sure):
-    train, _ = of_arrays(arrays)
+def test_networks_with_a_seldom_changed_setting_are_found_or_asked_about(
+    tmp_path, arrays, small, monkeypatch, steps, sure
+):
+    data, stated = small
+    if sure:  # smaller images would leave it in doubt
+        data, stated = arrays, str(tmp_path / "preprocess.json")
+        (tmp_path / "preprocess.json").write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    train, _ = of_arrays(data)
     if not sure:  # it is not taken for sure, though nothing else is tried that it would have to be told from
         around = trials.around
         monkeypatch.setattr(trials, "around", lambda spec: [one for one in around(spec) if "tanh" in one.architecture])
     module = owners.trained(with_activation(owners.resnet(3, 2, False), torch.nn.Tanh), *train, steps=steps)
     torch.save(module.state_dict(), tmp_path / "net.pth")
-    stated = tmp_path / "preprocess.json"
-    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
-    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), DataOptions(preprocess_file=str(stated)))
+    bench = Bench().on("cpu").open(tmp_path / "net.pth", str(data), DataOptions(preprocess_file=stated))
     assert bench.trial.sure == sure
     if sure:
         assert proven(bench).proof.standing.accuracy == pytest.approx(owners.accuracy(module, *train), abs=1e-3)
