@@ -30,7 +30,7 @@ class ClassTableModel(ColumnTable):
     toggle_wanted = Signal(object, bool)
     columns = (
         Column(
-            "Class", "The box chooses all classes shown, or none. With the keyboard: Tab from the table, then Space."
+            "Class", "The box chooses all classes shown, or none."
         ),
         Column("Train", "Images to train on", number=True),
         Column("Test", "Images to test", number=True),

@@ -68,7 +68,7 @@ QFrame[part="banner"][severity="caution"] { background: @caution_ground@; border
 QFrame[part="banner"][severity="error"] { background: @danger_ground@; border-left-color: @danger@; }
 QFrame[part="banner"][severity="accent"] { background: @accent_tint@; border-left-color: @accent@; }
 
-QFrame[part="chip"] { background: @surface@; border: 1px solid @outline@; border-radius: @round_chip@; }
+QFrame[part="chip"] { background: transparent; border: 1px solid transparent; border-radius: @round_chip@; }
 QFrame[part="chip"] > QLabel { color: @text_2@; }
 QFrame[part="chip"][severity="caution"] { background: @caution_ground@; border-color: @caution@; }
 QFrame[part="chip"][severity="caution"] > QLabel { color: @caution@; }

@@ -5,7 +5,15 @@ from __future__ import annotations
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QRegion
-from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QApplication, QPlainTextEdit, QTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QApplication,
+    QHeaderView,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
 
 from app.services import tokens as t
 from app.services.theme import theme
@@ -15,6 +23,10 @@ _OUTSIDE = 3  # of the control: 2 px of ring, 1 px of room
 _MOVES = frozenset({
     QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.ParentChange,
 })  # fmt: skip
+
+
+def _shows_it(widget: QWidget) -> bool:
+    return isinstance(widget, _NO_RING) and not isinstance(widget, QHeaderView)
 
 
 class FocusRing(QObject):
@@ -49,7 +61,7 @@ class FocusRing(QObject):
 
     def _focus_changed(self, _old: QWidget | None, now: QWidget | None) -> None:
         by_mouse = QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton
-        rings = now is not None and not (by_mouse or isinstance(now, _NO_RING) or now.isWindow())
+        rings = now is not None and not (by_mouse or _shows_it(now) or now.isWindow())
         if now is None or not rings or not now.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange):
             frame = self._living()
             if frame is not None:

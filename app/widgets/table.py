@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QBrush, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QBrush, QKeyEvent, QPainter, QPaintEvent, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHeaderView,
     QMenu,
     QStyledItemDelegate,
@@ -19,10 +21,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.services import format as fmt
-from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
+from app.services.translation import tr
 from app.services.window_state import WindowState
 
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -53,38 +55,43 @@ def set_up_table(view: QTableView, rows: bool = True) -> None:
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title
-_BY_MOUSE = (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
-HELP = "Left and Right choose a title, Return sorts by it"
+_BOX_ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
+_OPENS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_Down, Qt.Key.Key_Menu)
 
 
 class SortHeader(QHeaderView):
-    """Put in place with `view.setHorizontalHeader` before `set_up_table`.
-
-    Tab comes to it after the table; Left and Right go over the titles, Return and Space sort as a click does.
-    """
+    """Put in place with `view.setHorizontalHeader` before `set_up_table`. Tab comes to it after the table, and Return
+    or Space opens the menu *Sort by*.
+    """  # noqa: D205
 
     def __init__(self, view: QTableView) -> None:
         super().__init__(Qt.Orientation.Horizontal, view)
         self.setSectionsClickable(True)
         self.setMinimumSectionSize(theme.px(t.XL))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Titles of the columns")
-        self.setAccessibleDescription(HELP)
-        self._at = 0
+        self.setAccessibleName(tr("Titles of the columns"))
+        self.setAccessibleDescription(tr("Return opens the menu to sort by one of them"))
 
-    @property
-    def section(self) -> int:
-        """The section the keyboard is at."""
-        return self._at
+    def sort_menu(self) -> QMenu:
+        """Return a menu of the columns that show; a mark is at the one it is sorted by."""
+        menu = QMenu(tr("Sort by"), self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for section in map(self.logicalIndex, range(self.count())):
+            if not self.isSectionHidden(section):
+                action = menu.addAction(self.title(section))
+                action.setCheckable(True)
+                action.setChecked(self.isSortIndicatorShown() and section == self.sortIndicatorSection())
+                action.triggered.connect(partial(self.sort_by, section))
+        return menu
 
-    def activate(self) -> None:
-        """Do what a click on the title would: sort by it, the other way round where that is so already."""
-        falling = self.isSortIndicatorShown() and self.sortIndicatorSection() == self._at and (
-            self.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
-        )  # fmt: skip
-        self.setSortIndicator(self._at, Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder)
-        order = "descending" if falling else "ascending"
-        announce(self, f"Sorted by {self.title(self._at) or 'this column'}, {order}")
+    def sort_by(self, section: int, _checked: bool = False) -> None:
+        """Sort by a column, the other way round where it is sorted by it already."""
+        rising = (self.isSortIndicatorShown(), self.sortIndicatorSection(), self.sortIndicatorOrder())
+        falling = rising == (True, section, Qt.SortOrder.AscendingOrder)
+        self.setSortIndicator(section, Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder)
+        column = self.title(section)
+        announce(self, tr("Sorted by {column}, descending", column=column) if falling
+                 else tr("Sorted by {column}, ascending", column=column))  # fmt: skip
 
     def title(self, section: int) -> str:
         """The title of a section, or what its tool tip says where it has none."""
@@ -93,39 +100,10 @@ class SortHeader(QHeaderView):
         return next((str(text) for text in found if text), "")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            self._go(self.visualIndex(self._at), -1 if key == Qt.Key.Key_Left else 1)
-        elif key == Qt.Key.Key_Home:
-            self._go(-1, 1)
-        elif key == Qt.Key.Key_End:
-            self._go(self.count(), -1)
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.activate()
+        if event.key() in _OPENS:
+            self.sort_menu().popup(self.mapToGlobal(QPoint(0, self.height())))
         else:
             event.ignore()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        if event.reason() not in _BY_MOUSE and (self._at >= self.count() or self.isSectionHidden(self._at)):
-            self._go(-1, 1)
-        self.viewport().update()
-        super().focusInEvent(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self.viewport().update()
-        super().focusOutEvent(event)
-
-    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
-        painter.save()
-        super().paintSection(painter, rect, section)
-        painter.restore()
-        if section == self._at and self.hasFocus():
-            painter.save()
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(theme.pen("accent", 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(rect).adjusted(2, 2, -2, -2), theme.px(3), theme.px(3))
-            painter.restore()
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
@@ -133,116 +111,44 @@ class SortHeader(QHeaderView):
         if right and self.isSortIndicatorShown() and section == self.sortIndicatorSection():
             option.text += _ARROW_ROOM
 
-    def _go(self, start: int, by: int) -> None:
-        """Go to the next section that shows."""
-        place = start + by
-        while 0 <= place < self.count():
-            section = self.logicalIndex(place)
-            if not self.isSectionHidden(section):
-                self._at = section
-                announce(self, self.title(section))
-                self._reveal(section)
-                self.viewport().update()
-                return
-            place += by
-
-    def _reveal(self, section: int) -> None:
-        view = self.parentWidget()
-        if isinstance(view, QTableView) and view.model() is not None and view.model().rowCount():
-            view.scrollTo(view.model().index(max(view.rowAt(0), 0), section))
-
-
-_SIDE = 14
-_BOX_ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
-_SHARES = {Qt.CheckState.Checked: "all", Qt.CheckState.PartiallyChecked: "some", Qt.CheckState.Unchecked: "none"}
-_MARKS = {Qt.CheckState.Checked: "tick", Qt.CheckState.PartiallyChecked: "minus"}
-
 
 class CheckHeader(SortHeader):
-    """`box_clicked`: the box was clicked, or Space was pressed at its title.
-
-    Clicks beside it sort as usual, and so does Return. `what` is chosen by the box: "classes".
-    """
+    """A check box stands before the first title; `box_clicked` where it is clicked. `name` says what it chooses."""
 
     box_clicked = Signal()
 
-    def __init__(self, view: QTableView, what: str) -> None:
+    def __init__(self, view: QTableView, name: str) -> None:
         super().__init__(view)
+        self.box = QCheckBox(self)
+        self.box.setTristate(True)
+        self.box.setAccessibleName(name)
+        self.box.setToolTip(name)
         self._state = Qt.CheckState.Unchecked
-        self._what = what
-        self.setAccessibleDescription(f"{HELP}, Space at the first one chooses all {what} shown, or none")
-        self._tell()
+        self.box.clicked.connect(self._clicked)
+        self.sectionResized.connect(self._place)
 
     def set_check_state(self, state: Qt.CheckState) -> None:
         """Show a state of the box."""
-        if state != self._state:
-            self._state = state
-            self._tell()
-            self.viewport().update()
+        self._state = state
+        self.box.setCheckState(state)
 
-    def title(self, section: int) -> str:
-        own = super().title(section)
-        return f"{own}, {self._words()}" if section == 0 else own
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Space and self.section == 0:
-            self.box_clicked.emit()
-            announce(self, self._words())
-        else:
-            super().keyPressEvent(event)
-
-    def _words(self) -> str:
-        return f"{_SHARES[self._state]} of the {self._what} shown are chosen"
-
-    def _tell(self) -> None:
-        self.setAccessibleName(f"Titles of the columns; {self._words()}")
-
-    def check_state(self) -> Qt.CheckState:
-        """The state shown."""
-        return self._state
-
-    def box(self) -> QRect:
-        """Where the box is, in the viewport."""
-        side = theme.px(_SIDE)
-        left = self.sectionViewportPosition(0) + theme.px(t.S)
-        return QRect(left, (self.height() - side) // 2, side, side)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
         if section == 0:
             option.text = _BOX_ROOM + option.text
 
-    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
-        super().paintSection(painter, rect, section)
-        if section != 0:
-            return
-        box = self.box()
-        chosen = self._state != Qt.CheckState.Unchecked
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(theme.pen("accent" if chosen else "outline"))
-        painter.setBrush(theme.brush("accent" if chosen else "surface"))
-        painter.drawRoundedRect(box.toRectF().adjusted(0.5, 0.5, -0.5, -0.5), theme.px(3), theme.px(3))
-        if chosen:
-            small = theme.px(12)
-            mark = icons.pixmap(_MARKS[self._state], small, "on_accent", self.devicePixelRatioF())
-            painter.drawPixmap(box.center() - QPoint(small // 2 - 1, small // 2 - 1), mark)
-        painter.restore()
+    def _place(self, *_: object) -> None:
+        size = self.box.sizeHint()
+        self.box.setGeometry(self.sectionViewportPosition(0) + theme.px(t.S), (self.height() - size.height()) // 2,
+                             size.width(), size.height())  # fmt: skip
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if not self._on_box(event):
-            super().mousePressEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._on_box(event):
-            self.box_clicked.emit()
-            return
-        super().mouseReleaseEvent(event)
-
-    def _on_box(self, event: QMouseEvent) -> bool:
-        margin = theme.px(t.XS)
-        area = self.box().adjusted(-2 * margin, -margin, margin, margin)
-        return event.button() == Qt.MouseButton.LeftButton and area.contains(event.position().toPoint())
+    def _clicked(self) -> None:
+        self.set_check_state(self._state)  # until whoever listens says otherwise
+        self.box_clicked.emit()
 
 
 class ColumnMenu(QMenu):

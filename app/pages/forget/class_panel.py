@@ -20,6 +20,7 @@ from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.cards import Card
 from app.widgets.table import CheckHeader, set_up_table
 
@@ -49,7 +50,7 @@ class ClassPanel(Card):
         icons.set_icon(self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
         self.search.textChanged.connect(self._searched)
         self.table = ClassTable(self.filter)
-        self.header = CheckHeader(self.table, "classes")
+        self.header = CheckHeader(self.table, tr("All classes shown"))
         self.table.setHorizontalHeader(self.header)
         self._set_up()
         self.body.addWidget(self.search)

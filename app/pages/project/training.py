@@ -83,6 +83,7 @@ class TrainingStarter(QObject):
             folder=training.folder,
             recipe=dict(training.recipe),
             seed=training.seed,
+            checkpoint_seconds=settings.checkpoint_seconds,
         )
         self._context.project.set_run(run)
         self._context.show_page("unlearn")

@@ -82,8 +82,13 @@ class SetupPresenter(QObject):
         context.run_controller.queue_changed.connect(self._update)
         context.run_controller.run_ended.connect(self._run_ended)
         context.project.evaluation_changed.connect(self._update)
-        preferences = context.settings.values
-        view.parameters.set_common(preferences.device, preferences.monitoring_budget)
+        context.settings.changed.connect(self._preferences_changed)
+        self._preferences_changed(["device", "monitoring_budget"])
+
+    def _preferences_changed(self, names: list[str]) -> None:
+        if {"device", "monitoring_budget"} & set(names):
+            own = self._context.settings.values
+            self._view.parameters.set_common(own.device, own.monitoring_budget)
 
     @property
     def plan(self) -> Plan | None:
@@ -253,7 +258,8 @@ class SetupPresenter(QObject):
         return found
 
     def _common(self) -> dict[str, Any]:
-        return {**self._view.parameters.common(), "threads": self._context.settings.values.threads}
+        own = self._context.settings.values
+        return {**self._view.parameters.common(), "threads": own.threads, "checkpoint_seconds": own.checkpoint_seconds}
 
     # ---- the search for settings
 
@@ -485,10 +491,10 @@ def _make_jobs(
 ) -> tuple[Bench, Selection, list[Job]]:
     from core.session.jobs import make_unlearn_job
 
-    place, budget = settled(_set_up(bench, common)), common["monitoring_budget"]
-    jobs = [
-        make_unlearn_job(place, selection, method, preset=preset, settings=values, seed=seed, monitoring_budget=budget)
+    place = settled(_set_up(bench, common))
+    often = {name: common[name] for name in ("monitoring_budget", "checkpoint_seconds")}
+    return bench, selection, [
+        make_unlearn_job(place, selection, method, preset=preset, settings=values, seed=seed, **often)
         for method, preset, values in settings
         for seed in seeds
     ]
-    return bench, selection, jobs
