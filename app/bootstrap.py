@@ -118,7 +118,6 @@ class Session(QObject):
         app.commitDataRequest.connect(self._session_ends)
         self._first_paint = FirstPaint(self.window)
         self._first_paint.painted.connect(self._load)
-        self.context.log_model.start()
         if self.context.settings.warning:
             self.context.notifications.caution(self.context.settings.warning)
         if left_over:

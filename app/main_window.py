@@ -6,10 +6,22 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QActionGroup, QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, QMimeData, QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import (
+    QActionGroup,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QGraphicsOpacityEffect,
@@ -34,7 +46,7 @@ from app.services.translation import mark, tr
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room
 from app.widgets.notices import EmptyState, NoticeStrip
-from app.widgets.page import DropTarget, Page
+from app.widgets.page import Page
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +92,7 @@ class MainWindow(QMainWindow):
         self._specs = {spec.id: spec for spec in pages}
         self._pages: dict[str, QWidget] = {}
         self._current = ""
+        self._refused = False  # what is dragged over the window opens nothing
         self.setWindowTitle("Unlearn Studio")
         self.setObjectName("main-window")
 
@@ -276,12 +289,8 @@ class MainWindow(QMainWindow):
         shell.said.connect(self.status.show_message)
         shell.device_named.connect(self.header.set_device)
         shell.activity_changed.connect(self._show_activity)
-        self._drop = drop = DropTarget(self)
-        opening = self.context.opening
-        drop.entered.connect(opening.look_at)
-        drop.left.connect(opening.look_away)
-        drop.dropped.connect(opening.open_paths)
-        opening.looked.connect(self._looked)
+        self.setAcceptDrops(True)
+        self.context.opening.looked.connect(self._looked)
         if self.context.window_state.flag("log"):
             self._show_log(True)
 
@@ -347,6 +356,30 @@ class MainWindow(QMainWindow):
             theme.apply(app, scheme)
             self.context.actions[f"view.{scheme}"].setChecked(True)
 
+    # ---- files dropped on the window: what they are is found out elsewhere, for a disk may be slow
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self._refused = False
+        if paths := _paths(event.mimeData()):
+            event.acceptProposedAction()
+            self.context.opening.look_at(paths)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.setAccepted(not self._refused)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.context.opening.look_away()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if self._refused:
+            event.ignore()
+        elif paths := _paths(event.mimeData()):
+            event.acceptProposedAction()
+            self.context.opening.open_paths(paths)
+
     def _looked(self, plan: Plan | None) -> None:
-        if plan is not None and not plan.opens:
-            self._drop.refuse()
+        self._refused = plan is not None and not plan.opens
+
+
+def _paths(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -52,7 +52,6 @@ class RunCloseGuard(QObject):
         self._stopping: StoppingDialog | None = None
         self._closing = False
         context.run_controller.run_ended.connect(self._ended)
-        context.run_controller.state_changed.connect(self._changed)
 
     def may_close(self) -> bool:
         """True where no run is going; else ask, and close later."""
@@ -115,12 +114,9 @@ class RunCloseGuard(QObject):
     def _show_stopping(self, run: LiveRun) -> None:
         if self._stopping is None:
             self._stopping = StoppingDialog(self._window, self._quit_anyway)
+            self._context.run_controller.state_changed.connect(self._stopping.show_run)
             self._stopping.open()
         self._stopping.show_run(run)
-
-    def _changed(self, run: LiveRun) -> None:
-        if self._stopping is not None:
-            self._stopping.show_run(run)
 
     def _ended(self, run: LiveRun) -> None:
         if self._asking is not None:

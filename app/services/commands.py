@@ -45,8 +45,7 @@ class RunCommands(QObject):
             why_disabled=lambda: self._why_not("stop"))  # fmt: skip
         add("run.discard", "&Discard run…", self.ask_discard, menu="run", icon="discard",
             why_disabled=lambda: self._why_not("discard"))  # fmt: skip
-        controller.state_changed.connect(self._changed)
-        controller.run_ended.connect(self._changed)
+        controller.turned.connect(self._changed)
 
     def ask_discard(self) -> None:
         """Ask, then discard; the default is to keep."""

@@ -160,7 +160,8 @@ class LogModel(QAbstractListModel):
         self._timer.timeout.connect(self.drain)
 
     def start(self) -> None:
-        """Take new lines from now on."""
+        """Take lines as they come, while somebody looks; those from before are there at once."""
+        self.drain()
         self._timer.start()
 
     def stop(self) -> None:

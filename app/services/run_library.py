@@ -87,7 +87,7 @@ class RunLibrary(QObject):
         self._met: Path | None = None  # the run whose folder was there when it was last told of
         controller.run_started.connect(self.refresh)
         controller.run_ended.connect(self.refresh)
-        controller.state_changed.connect(self._going)
+        controller.turned.connect(self._going)
         services.project.run_changed.connect(self._opened)
 
     def refresh(self, *_: object) -> None:

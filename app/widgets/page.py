@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
-from PySide6.QtGui import QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QWidget
 
 from app.services import tokens as t
@@ -61,47 +58,3 @@ class Page(QWidget):
     def header_widgets(self) -> Sequence[QWidget]:
         """Chips for the header, such as the run this page is about."""
         return ()
-
-
-def dropped_paths(data: QMimeData) -> list[Path]:
-    """Local files and folders in a drag."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-
-
-class DropTarget(QObject):
-    """Makes a widget accept files: `entered` and `dropped` carry their paths.
-
-    What they are is found out elsewhere, on disks that may be slow; `refuse` then shows that a drop would do nothing.
-    """
-
-    entered = Signal(list)
-    left = Signal()
-    dropped = Signal(list)
-
-    def __init__(self, widget: QWidget) -> None:
-        super().__init__(widget)
-        self._refused = False
-        widget.setAcceptDrops(True)
-        widget.installEventFilter(self)
-
-    def refuse(self) -> None:
-        """Let go of what is dragged over the widget now."""
-        self._refused = True
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QDragLeaveEvent):
-            self.left.emit()
-        elif isinstance(event, QDropEvent):  # and those that enter and move
-            entering = event.type() == QEvent.Type.DragEnter
-            paths = dropped_paths(event.mimeData())
-            self._refused = (self._refused and not entering) or not paths
-            if self._refused:
-                event.ignore()
-                return True
-            event.acceptProposedAction()
-            if entering:
-                self.entered.emit(paths)
-            elif event.type() == QEvent.Type.Drop:
-                self.dropped.emit(paths)
-            return True
-        return False

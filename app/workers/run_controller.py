@@ -40,6 +40,7 @@ class RunController(Executor):
     run_started = Signal(object)  # LiveRun
     run_ended = Signal(object)  # LiveRun
     state_changed = Signal(object)  # LiveRun: a new state at once, new numbers ten times a second
+    turned = Signal(object)  # LiveRun: a new state or another wish of the user's, whatever its numbers
     queue_changed = Signal()
     events = Signal(object)  # list[Event] of the current run, in order
     setup_wanted = Signal(object)  # Job: its settings are to be shown, to start it again
@@ -297,7 +298,7 @@ class RunController(Executor):
             if self._store is not None:
                 self._store.drop(run)
             self.queue_changed.emit()
-            self.state_changed.emit(run)
+            self._turned(run)
 
     def hold(self, held: bool = True) -> None:
         """Let nothing further start, while the window closes."""
@@ -355,7 +356,7 @@ class RunController(Executor):
         run = self._current
         if run is None or not run.ask(action):
             return False
-        self.state_changed.emit(run)
+        self._turned(run)
         return True
 
     def _add(self, run: LiveRun) -> LiveRun:
@@ -383,14 +384,24 @@ class RunController(Executor):
         thread.start()
         self.run_started.emit(run)
         self.queue_changed.emit()
-        self.state_changed.emit(run)
+        self._turned(run)
 
     @Slot()
     def _tell(self) -> None:
+        """Tell where the run stands: its state where that is another, else its numbers alone."""
         run = self._current
-        if run is not None:
-            self._told = (run, run.state, run.asked)
+        if run is None:
+            return
+        now = (run, run.state, run.asked)
+        turned, self._told = now != self._told, now
+        if turned:
+            self._turned(run)
+        else:
             self.state_changed.emit(run)
+
+    def _turned(self, run: LiveRun) -> None:
+        self.turned.emit(run)
+        self.state_changed.emit(run)
 
     @Slot(object)
     def _announced(self, event: Event) -> None:
@@ -422,7 +433,7 @@ class RunController(Executor):
         self._know_job(run)
         self._current = self._thread = None
         self._pump.mailbox = Mailbox()
-        self.state_changed.emit(run)
+        self._turned(run)
         self.run_ended.emit(run)
         self._next()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from helpers import assert_accessible, unnamed
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QScrollArea, QVBoxLayout, QWidget
 
@@ -32,7 +32,6 @@ from app.widgets.frame import Rail, StatusLine
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import FlowLayout, first_and_last_row
 from app.widgets.notices import Banner, EmptyState, ProgressLine
-from app.widgets.page import DropTarget
 from app.widgets.table import Gap, GapBar
 from app.widgets.terms import FactTable, TermLabel, TermRow, heading
 from core.parameters import Parameter
@@ -499,46 +498,6 @@ class TestConfirm:
                      answers.append)  # fmt: skip
         dialog.buttons["discard"].click()
         assert answers == ["discard"]
-
-
-class TestDrop:
-    def events(self, path):
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(path))])
-        actions, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
-        none = Qt.KeyboardModifier.NoModifier
-        enter = QDragEnterEvent(QPoint(5, 5), actions, data, left, none)
-        drop = QDropEvent(QPointF(5, 5), actions, data, left, none)
-        return data, enter, drop
-
-    def test_files_are_announced_and_delivered(self, qtbot, tmp_path):
-        card = shown(qtbot, Card("Model"))
-        target = DropTarget(card)
-        seen = []
-        target.entered.connect(lambda paths: seen.append(("entered", paths)))
-        target.dropped.connect(lambda paths: seen.append(("dropped", paths)))
-        target.left.connect(lambda: seen.append("left"))
-        path = tmp_path / "a.pt"
-        _data, enter, drop = self.events(path)
-        QApplication.sendEvent(card, enter)
-        QApplication.sendEvent(card, drop)
-        QApplication.sendEvent(card, enter)
-        QApplication.sendEvent(card, QDragLeaveEvent())
-        assert seen == [("entered", [path]), ("dropped", [path]), ("entered", [path]), "left"]
-
-    def test_what_was_refused_is_not_delivered(self, qtbot, tmp_path):
-        card = shown(qtbot, Card("Model"))
-        target = DropTarget(card)
-        got = []
-        target.dropped.connect(got.append)
-        _data, enter, drop = self.events(tmp_path / "a.txt")
-        QApplication.sendEvent(card, enter)
-        target.refuse()
-        QApplication.sendEvent(card, drop)
-        assert got == [] and not drop.isAccepted()
-        QApplication.sendEvent(card, enter)
-        QApplication.sendEvent(card, drop)
-        assert len(got) == 1
 
 
 class TestGapBars:

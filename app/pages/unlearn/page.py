@@ -56,8 +56,7 @@ class UnlearnPage(Page):
         project.run_changed.connect(self._run_changed)
         controller = context.run_controller
         controller.run_started.connect(self._run_started)
-        controller.state_changed.connect(self._show_banner)
-        controller.run_ended.connect(self._show_banner)
+        controller.turned.connect(self._show_banner)
         controller.start_wanted.connect(self.start)
         controller.setup_wanted.connect(self.load_job)
         context.actions.add("run.replay", "Play the run a&gain", self.replay, menu="run",
