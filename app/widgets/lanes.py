@@ -54,21 +54,17 @@ class Lanes(Card):
             grid.addWidget(self.images[model], 2, place)
             grid.setColumnStretch(place, 1)
         self.body.addLayout(grid)
-        self.claim, self.found = Label("", "section"), Label("", wrap=True)
-        self.verdict = Label("", "section", wrap=True)
-        self.state = caption()
-        for label in (self.found, self.verdict):
-            label.setMaximumWidth(_UNLIMITED)
-        self.body.addLayout(row(self.claim, (self.found, 1), spacing=t.M))
+        self.claim, self.verdict, self.state = Label("", "section"), Label("", "section", wrap=True), caption("", True)
         for label in (self.verdict, self.state):  # one or the other: nothing moves when the verdict comes
+            label.setMaximumWidth(_UNLIMITED)
             label.setMinimumHeight(theme.px(LINE_HEIGHT))
-            self.body.addWidget(label)
+        self.body.addLayout(row(self.claim, (self.verdict, 1), (self.state, 1), spacing=t.XL))
         self.clear()
 
     def clear(self) -> None:
         """Show nothing."""
         self._lanes = ()
-        for label in (self.claim, self.found, self.verdict, self.state):
+        for label in (self.claim, self.verdict, self.state):
             label.setText("")
             label.hide()
         self.hide()
@@ -116,13 +112,14 @@ class Lanes(Card):
         holds = contradicted(self._lanes)
         if holds:
             self.claim.setText(tr("Accuracy 0 does not mean forgotten."))
-            self.found.setText(tr(
-                "With only its last layer edited, the network names no image of {classes}, and its features still "
-                "give {share} of them away.",
+            found = tr(
+                "With only its last layer edited, the network names no image of {classes}, and a linear probe finds "
+                "{share} of them in its features.",
                 classes=self._forgotten, share=fmt.percent(head_only.probe),
-            ))  # fmt: skip
+            )  # fmt: skip
+            self.claim.setToolTip(found)
+            self.claim.setAccessibleDescription(found)
         self.claim.setVisible(holds)
-        self.found.setVisible(holds)
 
 
 class LaneBar(QWidget):

@@ -28,7 +28,7 @@ def test_other_models_come_first_and_the_claim_with_them(lanes):
     lanes.set_lanes((CONTROL, Lane("unlearned"), RETRAINED), "sandal")
     assert not lanes.isHidden() and not lanes.claim.isHidden() and lanes.verdict.isHidden()
     assert lanes.claim.text() == "Accuracy 0 does not mean forgotten."
-    assert "no image of sandal" in lanes.found.text() and "93.5 %" in lanes.found.text()
+    assert "no image of sandal" in lanes.claim.toolTip() and "93.5 %" in lanes.claim.toolTip()
     assert [lanes.probes[model].words for model in lanes.probes] == ["93.5 %", "–", "88.0 %"]
     lanes.set_accuracy(0.42)
     lanes.set_lanes((CONTROL, Lane("unlearned"), RETRAINED), "sandal")
@@ -49,4 +49,4 @@ def test_a_check_fills_the_lane_and_brings_the_verdict(lanes):
 
 def test_a_control_that_is_still_right_claims_nothing(lanes):
     lanes.set_lanes((Lane("head_only", 0.3, 0.9, 64, 4096), Lane("unlearned"), RETRAINED), "sandal")
-    assert lanes.claim.isHidden() and lanes.found.isHidden()
+    assert lanes.claim.isHidden()
