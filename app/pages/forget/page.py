@@ -106,7 +106,7 @@ class ForgetView(Page):
         for place, (panel, width) in enumerate(panels):
             panel.setMinimumWidth(theme.px(width) * 3 // 4)
             self.splitter.addWidget(panel)
-            self.splitter.setStretchFactor(place, int(place == 1))
+            self.splitter.setStretchFactor(place, place and 3 - place)  # a third of the room for the map
         self.splitter.setSizes([theme.px(width) for _, width in panels])
         self.context.window_state.restore_splitter(SPLITTER, self.splitter)
         return column(self.earlier_card, self.tools, (self.splitter, 1), spacing=t.M)

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from app.pages.forget import inspector as module
 from app.pages.forget.inspector import Inspector
@@ -21,6 +22,17 @@ def page(window, open_digits):
     open_digits()
     window.show_page("forget")
     return window.page("forget")
+
+
+@pytest.fixture
+def inspector(context, digits, qtbot):
+    """One of its own, as any page may make one, with a model that nobody asks."""
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    context.project.set_opened(SimpleNamespace(spec=SimpleNamespace(architecture="mlp"), weights_id=""), digits)
+    made = Inspector(context, widget)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -41,7 +53,7 @@ def cell(page, number: int):
     return page.gallery_panel.view.visualRect(page.gallery_model.index_of(number)).center()
 
 
-def test_a_double_click_opens_an_image_and_marks_nothing(page, context, seen, qtbot):
+def test_an_image_is_opened_and_left_as_it_is_and_arrow_keys_go_on(page, context, seen, qtbot, digits):
     view, left = page.gallery_panel.view, Qt.MouseButton.LeftButton
     QTest.mouseDClick(view.viewport(), left, pos=cell(page, 2))
     window = page.presenter.inspector.window
@@ -55,12 +67,22 @@ def test_a_double_click_opens_an_image_and_marks_nothing(page, context, seen, qt
     page.map_panel.scatter.clicked.emit(5, "back")
     page.map_panel.scatter.activated.emit(5)
     assert window.windowTitle() == "Image 5" and context.project.selection.count == 0
+    page.tools.choose_class(4)
+    qtbot.waitUntil(lambda: page.gallery_model.count < len(digits.train))
+    fours = page.gallery_model.ids(0, 2).tolist()
+    page.presenter._inspect_shown(fours[0])
+    assert window.place.text() == f"1 of {page.gallery_model.count}"
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    assert window.windowTitle() == f"Image {fours[2]}" and window.place.text().startswith("3 of ")
+    assert page.gallery_model.place(page.gallery_panel.view.currentIndex()) == 2
+    QTest.keyClick(window, Qt.Key.Key_Left)
+    assert window.windowTitle() == f"Image {fours[1]}"
 
 
-def test_models_stand_side_by_side_with_their_neighbours(page, context, seen, qtbot, digits):
+def test_models_stand_side_by_side_with_their_neighbours(inspector, context, seen, qtbot, digits):
     context.project.run = SimpleNamespace(folder=SimpleNamespace(job=lambda: None))
-    inspector = page.presenter.inspector
-    page.presenter._inspect_shown(7)
+    inspector.open("train", 7)
     window = inspector.window
     qtbot.waitUntil(lambda: len(inspector._seen) == 3)
     name = digits.classes[int(digits.train.labels[7])]
@@ -76,23 +98,7 @@ def test_models_stand_side_by_side_with_their_neighbours(page, context, seen, qt
     assert window.windowTitle() == "Image 9"
 
 
-def test_arrow_keys_lead_through_what_the_gallery_shows(page, seen, qtbot, digits):
-    page.tools.choose_class(4)
-    qtbot.waitUntil(lambda: page.gallery_model.count < len(digits.train))
-    fours = page.gallery_model.ids(0, 2).tolist()
-    page.presenter._inspect_shown(fours[0])
-    window = page.presenter.inspector.window
-    assert window.place.text() == f"1 of {page.gallery_model.count}"
-    QTest.keyClick(window, Qt.Key.Key_Right)
-    QTest.keyClick(window, Qt.Key.Key_Right)
-    assert window.windowTitle() == f"Image {fours[2]}" and window.place.text().startswith("3 of ")
-    assert page.gallery_model.place(page.gallery_panel.view.currentIndex()) == 2
-    QTest.keyClick(window, Qt.Key.Key_Left)
-    assert window.windowTitle() == f"Image {fours[1]}"
-
-
-def test_what_is_missing_is_said_in_place_and_other_data_closes_it(page, context, seen, qtbot):
-    inspector = Inspector(context, page)  # as any page may make one
+def test_what_is_missing_is_said_in_place_and_another_model_closes_it(inspector, context, seen, qtbot):
     inspector.open("test", 3)
     window = inspector.window
     qtbot.waitUntil(lambda: "original" in inspector._seen)
