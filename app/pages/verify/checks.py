@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
 FIRST_SEED = 1
 QUICK, FULL = "quick", "full"
+UNCHECKED = ("", "no_reference")  # codes of verdicts of runs that were not compared
 SHOW_MS = 400  # between two looks at what a check has measured so far
 
 

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
 from app.dialogs.sheet import ask_batch, ask_save
 from app.models.comparison_table import OUTCOMES, Line, batch_lines, lines_of, run_line, write_cells
-from app.pages.verify.comparison_plots import ComparisonPlots
-from app.pages.verify.comparison_tree import ComparisonTree
+from app.pages.verify.checks import UNCHECKED
+from app.pages.verify.comparison_parts import ComparisonPlots, ComparisonTree
 from app.pages.verify.verdict_card import check_words
 from app.services import format as fmt
 from app.services import tokens as t
@@ -44,7 +44,6 @@ NO_BATCHES = (
     "Results of batches are listed here. Open a batch file (TOML), or drop one on the window, to queue its runs."
 )
 TABLES = ("LaTeX, booktabs (*.tex)", "Markdown (*.md)", "CSV (*.csv)")
-UNCHECKED = ("", "no_reference")  # codes of verdicts of runs that were not compared
 
 
 @dataclass(frozen=True)

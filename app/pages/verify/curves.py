@@ -24,7 +24,9 @@ from app.widgets.buttons import Segmented
 from app.widgets.labels import caption
 from app.widgets.notices import EmptyState
 from core.verify.plots import describe_attack, describe_relearning
+from core.verify.table import NO_ALIGNMENT
 
+Report = Mapping[str, Any]
 CURVES = ("original", "unlearned", "retrained")  # a head-only edit has the original's features, bit for bit
 _TIMES_K = 5
 
@@ -111,8 +113,9 @@ class SpectraTab(QWidget):
         words.setMaximumWidth(16_777_215)
         column.addWidget(words)
 
-    def set_models(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+    def set_report(self, report: Report) -> None:
         """Show the spectra of a report's models."""
+        models = report.get("models") or {}
         found = {key: (models.get(key) or {}).get("spectra") or {} for key in CURVES}
         for name, panel in self.panels.items():
             ranks = []
@@ -123,7 +126,6 @@ class SpectraTab(QWidget):
             panel.set_caption(tr("effective rank: {ranks}", ranks=", ".join(ranks)) if ranks else "")
 
 
-Report = Mapping[str, Any]
 
 ATTACKS = {"rmia": "Reference", "population": "Membership", "population_retain": "On retain"}
 ATTACKED = ("original", "head_only", "unlearned", "retrained")
@@ -284,3 +286,35 @@ class RelearningTab(AttackTab):
             quick, partial = report.get("suite") != "full", bool(report.get("partial"))
             missing = NOT_YET if partial and not quick else QUICK_ONLY if quick else NO_RELEARNING
             self.show_missing(missing, offer=quick and not partial)
+
+
+# ---- alignment ---------------------------------------------------------------------------------------------------
+
+GOAL = (
+    "Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1. A head-only "
+    "edit has the original's features, so it has the original's curve."
+)
+
+
+class AlignmentTab(QStackedWidget):
+    """The profile, or the reason why there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plot = ProfilePlot()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, theme.px(t.S), 0, 0)
+        column.addWidget(self.plot, 1)
+        words = caption(GOAL, wrap=True)
+        words.setMaximumWidth(16_777_215)
+        column.addWidget(words)
+        self.addWidget(holder)
+        self.addWidget(EmptyState("verify", NO_ALIGNMENT))
+
+    def set_report(self, report: dict[str, Any]) -> None:
+        """Show a report."""
+        models = report.get("models") or {}
+        found = {key: (models.get(key) or {}).get("dimensional_alignment") for key in models}
+        self.setCurrentIndex(0 if found.get("unlearned") else 1)
+        self.plot.set_alignments(found)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.pages.verify.checks import ResultFacts, Wanted
     from app.services.run_library import RunRow
 
+
 MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
 _SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
 

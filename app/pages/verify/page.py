@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
-from app.pages.verify.comparison import ComparisonView
 from app.pages.verify.measures import MeasuresView, ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
 from app.pages.verify.verdict_card import NOTHING, VerdictCard
@@ -26,6 +26,7 @@ from app.widgets.terms import TermRow
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.pages.verify.comparison import ComparisonView
 
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
 WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
@@ -42,9 +43,8 @@ class VerifyView(Page):
         super().__init__(context, parent)
         self.chips = RunChips(context.project, self)
         self.empty = EmptyState("verify", NOTHING, "Open a run", self.runs_asked.emit)
-        self.comparison = ComparisonView(context.window_state)
         self.stack = QStackedWidget()
-        for part in (self.empty, self._result(), self.comparison):
+        for part in (self.empty, self._result()):
             self.stack.addWidget(part)
         self.content.addWidget(self.stack, 1)
         self.words = TermRow(WORDS)
@@ -54,6 +54,15 @@ class VerifyView(Page):
         self.add_action(self.words, start=True)
         for button in (self.export_button, self.check_all_button, self.run_button):
             self.add_action(button)
+
+    @cached_property
+    def comparison(self) -> ComparisonView:
+        """Several runs side by side; made when there are some."""
+        from app.pages.verify.comparison import ComparisonView
+
+        made = ComparisonView(self.context.window_state)
+        self.stack.addWidget(made)
+        return made
 
     def header_widgets(self) -> Sequence[QWidget]:
         return self.chips.widgets()
@@ -67,7 +76,10 @@ class VerifyView(Page):
 
     def show_part(self, part: int) -> None:
         """Show EMPTY, ONE run, or SEVERAL side by side."""
-        self.stack.setCurrentIndex(part)
+        if part == SEVERAL:
+            self.stack.setCurrentWidget(self.comparison)
+        else:
+            self.stack.setCurrentIndex(part)
         self.words.setVisible(part != EMPTY)
         self.export_button.setVisible(part == ONE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,9 @@ from PySide6.QtGui import QDesktopServices
 
 from app.dialogs.sheet import ALL_FILES, ask_file, ask_save
 from app.dialogs.trust import ask_trust, with_trusted_code
-from app.pages.verify.checks import FULL, QUICK, Checks, ResultFacts, read_result
-from app.pages.verify.comparison import UNCHECKED, ComparisonPresenter, save_tables
-from app.pages.verify.images_tab import Pictures
+from app.pages.verify.checks import FULL, QUICK, UNCHECKED, Checks, ResultFacts, read_result
 from app.pages.verify.page import EMPTY, ONE, SEVERAL
+from app.pages.verify.plots_panel import Pictures
 from app.pages.verify.verdict_card import CODES, NOT_YET, NOTHING, offer
 from app.services.run_words import gone
 from app.services.translation import tr
@@ -25,6 +24,7 @@ from core.runs.folder import REPORT_HTML, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.pages.verify.comparison import ComparisonPresenter
     from app.pages.verify.page import VerifyView
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
@@ -45,14 +45,23 @@ class VerifyPresenter(QObject):
         self._context, self._page = context, page
         self.facts: ResultFacts | None = None
         self.checks = Checks(context, self)
-        self.comparison = ComparisonPresenter(context, page.comparison, self.checks, self)
-        self._pictures = Pictures(context, page.plots.embedding, page.plots.images, self)
+        self._pictures = Pictures(context, page.plots, self)
         self._connect()
         self._register()
         self.refresh()
         if context.project.side_by_side:
             self._compared_changed()
-            self.comparison.refresh()
+
+    @cached_property
+    def comparison(self) -> ComparisonPresenter:
+        """What fills the view of several runs; made when there are some."""
+        from app.pages.verify.comparison import ComparisonPresenter
+
+        made = ComparisonPresenter(self._context, self._page.comparison, self.checks, self)
+        made.shown.connect(self._show_part)
+        made.failed.connect(self._context.notifications.error)
+        made.refresh()
+        return made
 
     def _connect(self) -> None:
         page, checks, project = self._page, self.checks, self._context.project
@@ -82,8 +91,6 @@ class VerifyPresenter(QObject):
         checks.ended.connect(self.refresh)
         checks.code_asked.connect(self._ask_for_code)
         checks.file_asked.connect(self._ask_for_file)
-        self.comparison.shown.connect(self._show_part)
-        self.comparison.failed.connect(self._context.notifications.error)
 
     def _register(self) -> None:
         add = self._context.actions.add
@@ -138,7 +145,8 @@ class VerifyPresenter(QObject):
 
     def _entered(self) -> None:
         self.refresh()
-        self.comparison.refresh()
+        if self._context.project.side_by_side:
+            self.comparison.refresh()
 
     def _run_ended(self, run: LiveRun) -> None:
         current = self._context.project.run
@@ -155,8 +163,8 @@ class VerifyPresenter(QObject):
 
     def _compared_changed(self) -> None:
         self._show_part()
-        project = self._context.project
-        if project.side_by_side:
+        if self._context.project.side_by_side:
+            self.comparison  # noqa: B018 - made now, it reads the runs
             self._page.banner.dismiss()
             self._say_side_by_side()
         else:
@@ -324,6 +332,7 @@ class VerifyPresenter(QObject):
         self._context.notifications.info(f"Report saved as {Path(name).name}")
 
     def _save_table(self) -> None:
+        from app.pages.verify.comparison import save_tables
         from core.verify.shown import measures_block
 
         if self.facts is not None:

@@ -78,9 +78,9 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     retrained = [row for row in page.presenter.facts.rows if row.values["retrained"] is not None]
     assert len(retrained) > 10
 
-    page.plots.setCurrentWidget(page.plots.embedding)
-    qtbot.waitUntil(lambda: page.plots.embedding.has_pictures, timeout=20_000)
-    shown = [key for key, panel in page.plots.embedding.panels.items() if not panel.isHidden()]
+    page.plots.choose("Map")
+    qtbot.waitUntil(lambda: page.plots.tab("Map").has_pictures, timeout=20_000)
+    shown = [key for key, panel in page.plots.tab("Map").panels.items() if not panel.isHidden()]
     assert shown == ["original", "unlearned", "retrained"]
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.models.comparison_table import FEATURES, NAME, VERDICT
-from app.pages.verify.images_tab import ImagesTab
+from app.pages.verify.image_tabs import ImagesTab
 from app.pages.verify.measures import HEAD_ONLY_COLUMN
 from app.services.run_library import RunRow
 from core.files import write_json
@@ -168,7 +168,7 @@ def test_single_images_have_their_own_rows_and_the_attack_first(singles):
     plots = singles.plots
     shown = [plots.tabText(place) for place in range(plots.count()) if plots.isTabVisible(place)]
     assert shown == ["Attack", "Spectra", "Images", "Damage", "Map"]
-    assert singles.plots.currentWidget() is singles.plots.attack
+    assert singles.plots.currentWidget().isAncestorOf(singles.plots.tab("Attack"))
     assert singles.measures.isColumnHidden(HEAD_ONLY_COLUMN)
     rows = {row.key: row.values for row in singles.presenter.facts.rows}
     assert "probe" not in rows and "forget_test_accuracy" not in rows and "dimensional_alignment" not in rows

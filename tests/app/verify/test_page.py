@@ -127,7 +127,7 @@ def test_single_images_have_no_head_only_edit(show, make_folder):
         found["dimensional_alignment"] = found["forget_predictions"] = None
     page = show(make_folder(report))
     assert not page.models.chips["head_only"].isVisible()
-    assert page.plots.alignment.currentIndex() == 1
+    assert page.plots.tab("Alignment").currentIndex() == 1
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_it_fits_the_smallest_window(qtbot, context, make_folder):
 def test_models_keep_their_colours(checked):
     assert set(checked.models.chips) <= set(tokens.MODELS)
     for key in ("original", "unlearned", "retrained"):
-        assert checked.plots.alignment.plot.series(key).style is tokens.MODELS[key]
+        assert checked.plots.tab("Alignment").plot.series(key).style is tokens.MODELS[key]
 
 
 def test_groups_fold_and_stay_folded(qtbot, checked):

@@ -11,7 +11,7 @@ import torch
 
 from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
 from app.pages.verify.curves import ProfilePlot, SpectraTab
-from app.pages.verify.embedding_tab import HOVER, EmbeddingTab
+from app.pages.verify.image_tabs import HOVER, EmbeddingTab
 from core.session.feature_maps import Embeddings
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 
@@ -44,7 +44,7 @@ def test_without_a_retrained_model_its_curve_is_empty(qtbot):
 def test_spectra_have_a_panel_a_set_and_gaps_where_eigenvalues_are_rounding(qtbot):
     tab = SpectraTab()
     qtbot.addWidget(tab)
-    tab.set_models(full_report()["models"])
+    tab.set_report(full_report())
     forget = tab.panels["forget"]
     forget.flush()
     values = forget.series("unlearned").y

@@ -1,4 +1,4 @@
-"""The same images in each model's feature space, side by side; what is hovered or chosen shows in all of them."""
+"""Tabs of images: the same ones in each model's feature space, and those that were forgotten one by one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QPixmap, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
+from app.models.tables import TextTableModel
+from app.plots.alignment import HistogramPlot
 from app.plots.export import Cell, Figure, Table, Text
 from app.plots.scatter import ScatterPlot
 from app.services import format as fmt
@@ -19,13 +30,22 @@ from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
+from app.services.translation import tr
 from app.widgets.buttons import Segmented
 from app.widgets.labels import Label, caption
+from app.widgets.layout import STRETCH, column, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
+from app.widgets.table import set_up_table
 from app.workers.thumbnails import thumbnail
 
 if TYPE_CHECKING:
+
+    from PySide6.QtGui import QShowEvent
+
+    from app.pages.verify.plots_panel import Looks
     from core.session.feature_maps import Embeddings
+    from core.session.single_images import SingleImages
+
 
 TURNED = (
     "Each model by its own two principal components, turned by an orthogonal fit of the retain class means: two "
@@ -112,10 +132,9 @@ class SideBySide(QWidget):
             self._grid.addWidget(self._detail, number // columns, number % columns)
         else:
             self._grid.addWidget(self._detail, number // columns, 0, 1, columns)
-        for column in range(len(self._panels)):
-            self._grid.setColumnStretch(column, int(column < columns))
-        for row in range(len(self._panels) + 1):
-            self._grid.setRowStretch(row, int(row * columns < number))
+        for place in range(len(self._panels) + 1):
+            self._grid.setColumnStretch(place, int(place < columns))
+            self._grid.setRowStretch(place, int(place * columns < number))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -142,6 +161,10 @@ class EmbeddingTab(Figure):
         self._chosen: NDArray[np.int64] = np.empty(0, np.int64)
 
     # ---- what is shown
+
+    def set_looks(self, looks: Looks | None) -> None:
+        """Show where a run's models place its images."""
+        self.set_embeddings(looks.embeddings if looks is not None else None)
 
     def set_embeddings(self, found: Embeddings | None) -> None:
         """Show pictures; None: there are none yet."""
@@ -340,3 +363,90 @@ class EmbeddingTab(Figure):
             self.words.setText(HOVER)
         describe(self, self.words.text())
 
+
+MODELS_SHOWN = ("original", "unlearned", "retrained")
+_LEAST_LOSS = 1e-6  # of a logarithmic axis: below, a model is certain
+
+
+class ImagesTab(QStackedWidget):
+    """Losses of one model at a time on a logarithmic axis, and below them a row an image."""
+
+    wanted = Signal()  # it is looked at and there is nothing to show yet
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.progress = ProgressLine("Images that were forgotten")
+        self.plot = HistogramPlot()
+        self.plot.set_title(tr("Loss"))
+        self.switch = Segmented([(key, model_style(key).title) for key in MODELS_SHOWN], tr("Model"))
+        self.switch.changed.connect(self._show_losses)
+        self.plot.add_head_widget(self.switch)
+        self.model = TextTableModel(self)
+        self.view = QTableView()
+        self.view.setModel(self.model)
+        self.view.setAccessibleName(tr("Images that were forgotten, before and after"))
+        set_up_table(self.view)
+        words = caption(
+            tr("Each model's answer and the probability it gives the image's own class. What a retrained model says, "
+               "it says without having seen the image."), wrap=True,
+        )  # fmt: skip
+        self.empty = EmptyState("verify", "", tr("Try again"), self.wanted.emit)
+        self.addWidget(widget_of(column(STRETCH, self.progress, STRETCH)))
+        self.addWidget(widget_of(column((self.plot, 1), (self.view, 1), words, margins=(0, t.S, 0, 0))))
+        self.addWidget(self.empty)
+        self._found: SingleImages | None = None
+
+    def set_looks(self, looks: Looks | None) -> None:
+        """Show what the models make of a run's images."""
+        self.set_images(looks.images if looks is not None else None)
+
+    def set_images(self, found: SingleImages | None) -> None:
+        """Show what the models make of the images; None: that is not known yet."""
+        self._found = found
+        if found is None:
+            self.progress.set(0, 0, "")
+            self.setCurrentIndex(0)
+            if self.isVisible():
+                self.wanted.emit()
+            return
+        shown = [key for key in MODELS_SHOWN if key in found.losses]
+        for key in MODELS_SHOWN:
+            self.switch.set_enabled(key, key in shown, "" if key in shown else tr("No retrained model yet."))
+        self.switch.set_value("unlearned")
+        self._show_losses("unlearned")
+        header = [tr("Image"), tr("Class"), *(model_style(key).title for key in shown)]
+        rows = [
+            [found.names[n] or fmt.count(int(found.ids[n])), found.labels[n], *(
+                f"{found.called[key][n]}, {fmt.percent(float(found.confidence[key][n]))}" for key in shown
+            )]
+            for n in range(len(found.ids))
+        ]  # fmt: skip
+        self.model.set_table(header, rows)
+        head = self.view.horizontalHeader()
+        for place in range(len(header)):
+            head.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
+        self.setCurrentIndex(1)
+
+    def show_progress(self, what: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        self.setCurrentIndex(0)
+        self.progress.set(done, total, what)
+
+    def show_problem(self, sentence: str) -> None:
+        """Say why there is nothing."""
+        self.empty.set(sentence, tr("Try again"), self.wanted.emit)
+        self.setCurrentIndex(2)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if self._found is None and self.currentIndex() == 0:
+            self.wanted.emit()
+
+    def _show_losses(self, model: str) -> None:
+        if self._found is not None and model in self._found.losses:
+            forget, unseen = self._found.losses[model], self._found.unseen_losses[model]
+            self.plot.set_losses(*(np.log10(losses + _LEAST_LOSS).tolist() for losses in (forget, unseen)))
+            overlap = self.plot.overlap()
+            share = "" if overlap is None else fmt.percent(overlap)
+            self.plot.set_caption(
+                tr("Logarithm to base 10 · the two overlap by {share}", share=share)
+            )  # fmt: skip
