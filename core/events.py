@@ -143,7 +143,8 @@ class SpectrumMeasured(Event, frozen=True, kw_only=True, tag="spectrum"):
 class FeatureMap(Event, frozen=True, kw_only=True, tag="feature_map"):
     """The images that `features_moved` follows and the fixed plane they are seen in; sent again on a resume.
 
-    A point is (feature - centre) @ axes / radius, with the plane of the model that the run starts from.
+    The plane is that in which the features of the model at the start vary most: there, and there alone, a point is
+    (feature - centre) @ axes / radius.
     """
 
     counts: dict[str, int]  # points by set, in the order they stand in: retain ones first
@@ -167,7 +168,10 @@ class FeatureMap(Event, frozen=True, kw_only=True, tag="feature_map"):
 
 
 class FeaturesMoved(Event, frozen=True, kw_only=True, tag="features_moved"):
-    """Where the points of the latest `feature_map` are now; with whole classes, what energy retain directions hold."""
+    """Where the points of the latest `feature_map` are now; with whole classes, what energy retain directions hold.
+
+    The features were turned and scaled as a whole to fit those of the start: what has moved, no turn brings back.
+    """
 
     points: str  # base64 of little-endian int16, (n, 2), in thousandths of the radius; -32768 is no number
     share: float | None  # of the features' variance that lies in the plane

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TITLE = mark("Feature map")
 NOT_BEGUN = mark("The map begins with the first measurement.")
 NO_MAP = mark("This run recorded no feature map: an earlier version made it, or its network was trained from scratch.")
-TURNED = mark("Retrained models share no axes with it: each is turned onto the means of the classes that stay.")
+TURNED = mark("All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.")
 UNMOVED = mark("A head-only edit changes no feature: its points stay where they are at the start.")
 _GHOSTS = {  # key -> name, symbol, colour, shown at first
     "start": (mark("At the start"), "t1", "forget", True),
@@ -140,7 +140,7 @@ class FeatureMapPlot(Figure):
             box.setChecked(_GHOSTS[key][3])
             box.toggled.connect(self.mark_dirty)
         self.ghosts["head_only"].setToolTip(tr(UNMOVED))
-        self.ghosts["retrained"].setToolTip(tr(TURNED))
+        self._caption.set_hint(tr(TURNED))
         self._history = RunHistory()
         self._until: int | None = None
         self._seen = 0  # moments whose extent the picture's area holds
@@ -257,8 +257,7 @@ class FeatureMapPlot(Figure):
         picture = self.canvas.picture
         if picture is None:
             return ""
-        turned = f". {tr(TURNED)}" if self._clouds else ""
-        return picture.caption(self.canvas.moment) + turned
+        return f"{picture.caption(self.canvas.moment)}. {tr(TURNED)}"
 
     def texts(self) -> list[Text]:
         return [

@@ -83,7 +83,6 @@ class MapPicture:
     start: Points
     labels: tuple[str, ...]
     forget_from: int
-    channels: int
     share: float | None
     unseen: bool  # no image on the map was trained on
     area: tuple[float, float, float, float]  # left, bottom, right, top of what is shown
@@ -95,7 +94,7 @@ class MapPicture:
         start = laid.coordinates()
         unseen = not any(count for name, count in laid.counts.items() if name.endswith("train"))
         low, high = start.min(0).tolist(), start.max(0).tolist()
-        picture = cls(start, tuple(laid.labels), laid.forget_from, laid.channels, laid.share, unseen, (*low, *high))
+        picture = cls(start, tuple(laid.labels), laid.forget_from, laid.share, unseen, (*low, *high))
         return replace(picture, clouds=clouds).holding(cloud[picture.forget_from :] for cloud in clouds.values())
 
     def holding(self, more: Iterable[Points]) -> MapPicture:
@@ -124,10 +123,14 @@ class MapPicture:
 
     def caption(self, moment: Moment | None) -> str:
         """Say what the axes are and how much they show."""
-        now = moment.share if moment is not None else None
-        text = tr("Two fixed axes of {channels}: {start} of the variance at the start, {now} now",
-                  channels=fmt.count(self.channels), start=fmt.percent(self.share), now=fmt.percent(now))  # fmt: skip
-        return f"{text} · {tr('unseen images') if self.unseen else tr('forget images and unseen ones')}"
+        start, now = fmt.percent(self.share), fmt.percent(moment.share if moment is not None else None)
+        if self.unseen:
+            text = tr("Main plane of the start: {start} of the variance, {now} now · turned · unseen images",
+                      start=start, now=now)  # fmt: skip
+        else:
+            text = tr("Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images",
+                      start=start, now=now)  # fmt: skip
+        return text
 
 
 class Placing:

@@ -81,10 +81,10 @@ TERMS: dict[str, Term] = {
              "most. What lies beyond them is what the classes that stay do not use.",
              "A class that was never learnt lies within these directions, so forgetting moves its energy into them."),
         Term("feature_map", "Feature map",
-             "The same images in one plane of the features of the model at the start. The plane never turns, so what "
-             "moves on the map has moved in the features.",
+             "The same images in one plane of the features of the model at the start. All features are turned together "
+             "to fit the start, so what has moved on the map, no turn brings back.",
              "Two directions of many: what leaves the plane is not seen, so the share of the variance that it holds is "
-             "given. Retrained models have axes of their own and are turned onto the classes that stay."),
+             "given. Retrained models are turned in the same way."),
         Term("probe", "Linear probe",
              "A new linear classifier trained on the model's features. If it finds the class again, the features "
              "still hold it.",

@@ -1,8 +1,9 @@
 """The feature map of a run: the same few images in one fixed plane of the features of the model it starts from.
 
 Which images: unseen ones, and where single images are forgotten these themselves. The plane is that in which the
-start's features of them vary most. It never turns with the network, so that what moves on the map has moved, and what
-leaves the plane is told by the share of the variance that it still holds.
+start's features of them vary most, and stays. Training turns a network, and fresh blocks share no axes with the old
+ones, so the features are turned and scaled as a whole to fit the start (`Plane.seen`): what moves on the map, no turn
+could keep in place. What leaves the plane is told by the share of the variance that it still holds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ class FeatureMapper:
     ids: Mapping[str, torch.Tensor]  # by set, those of the samples that the monitor measures
     chosen: Mapping[str, torch.Tensor]
     plane: Plane
-    start: torch.Tensor  # (n, C), the start's features of the samples on the map
 
     @classmethod
     def of(
@@ -55,9 +55,8 @@ class FeatureMapper:
         chosen = {name: _subset(experiment, name, ids[name], count) for name, count in sets.items()}
         rows = [(start.train if name.endswith("train") else start.test).features[ids[name][which]]
                 for name, which in chosen.items()]  # fmt: skip
-        features = torch.cat(rows).float()
-        plane = principal_plane(features)
-        return cls(experiment, ids, chosen, plane, features) if plane is not None else None
+        plane = principal_plane(torch.cat(rows))
+        return cls(experiment, ids, chosen, plane) if plane is not None else None
 
     def laid_out(self, step: int) -> FeatureMap:
         """Return the event that says which images are followed in which plane."""
@@ -75,19 +74,20 @@ class FeatureMapper:
             centre=_packed(plane.centre),
             axes=_packed(plane.axes),
             radius=plane.radius,
-            points=pack_points(plane.points(self.start).numpy()),
-            share=plane.share(self.start),
+            points=pack_points(plane.points.numpy()),
+            share=plane.share,
         )
 
     def moved(self, outputs: Mapping[str, SetOutputs], step: int, forget_energy: list[float]) -> FeaturesMoved:
         """Return the event that says where the images are for these outputs of the monitor's sets."""
         features = torch.cat([outputs[name].features[which] for name, which in self.chosen.items()])
+        points, share = self.plane.seen(features)
         return FeaturesMoved(
             run=self.experiment.run_id,
             step=step,
             time=time.time(),
-            points=pack_points(self.plane.points(features).numpy()),
-            share=self.plane.share(features),
+            points=pack_points(points.numpy()),
+            share=share,
             forget_energy=forget_energy,
         )
 

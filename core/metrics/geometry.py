@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from core.metrics.probe import class_means
-from core.metrics.spaces import FeatureSpace, one_blas_thread
+from core.metrics.spaces import FeatureSpace, leading_eigenvectors, one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -57,77 +56,87 @@ def turned_projection(
     return Projection(own.points @ orthogonal_fit(means[kept], targets[kept]), own.explained)
 
 
+MAIN = 32
+"""Directions in which features are turned: few beside the samples, or any features could be turned onto any others."""
+
+
 @dataclass(frozen=True)
 class Plane:
-    """A plane in a feature space of C channels that stays where it is. centre: (C,); axes: (C, 2) orthonormal columns.
+    """The plane in which some samples' features vary most, and how other features of the same samples are seen in it.
 
-    radius: root mean square distance of the points it was laid through from its centre: the unit of the pictures.
+    scores: (n, d), the samples in the d main directions, the plane's two first; radius: root mean square distance of
+    the samples from the centre in the plane, the unit of its pictures; share: of the variance that lies in the plane.
+    centre: (C,); axes: (C, 2), orthonormal columns.
     """
 
+    scores: Tensor
+    radius: float
+    share: float
     centre: Tensor
     axes: Tensor
-    radius: float
 
-    def points(self, features: Tensor) -> Tensor:
-        """Return where features ((n, C)) lie in the plane: (n, 2) float64."""
-        return (features.double() - self.centre) @ self.axes / self.radius
+    @property
+    def points(self) -> Tensor:
+        """Where the samples lie, (n, 2)."""
+        return self.scores[:, :2] / self.radius
 
-    def share(self, features: Tensor) -> float | None:
-        """Return the share of the features' own variance that lies in the plane, 0..1; None without any."""
-        centred = features.double() - features.double().mean(0)
-        total = float(centred.square().sum())
-        return min(1.0, float((centred @ self.axes).square().sum()) / total) if 0 < total < float("inf") else None
+    def seen(self, features: Tensor) -> tuple[Tensor, float | None]:
+        """Return where other features ((n, C') of the same samples) lie, (n, 2), and the share of their variance there.
+
+        Two networks share no axes, and training turns them. So features are centred, turned and scaled as a whole, by
+        the orthogonal fit in their main directions that brings the samples nearest to `scores`: what is not where it
+        was, no turn brings back. NaN where features are not finite or do not vary.
+        """
+        rows = features.detach().cpu().double()
+        rows = rows - rows.mean(0)
+        total = float(rows.square().sum())
+        if not 0 < total < float("inf"):
+            return torch.full((len(rows), 2), torch.nan, dtype=torch.float64), None
+        scores = _main_scores(rows)
+        with one_blas_thread():
+            left, agreement, right = torch.linalg.svd(scores.T @ self.scores, full_matrices=False)
+        turned = scores @ (left @ right[:, :2])
+        scale = float(agreement.sum() / scores.square().sum())
+        return turned * scale / self.radius, min(1.0, float(turned.square().sum()) / total)
 
 
 def principal_plane(features: Tensor) -> Plane | None:
-    """Return the plane in which features ((n, C)) vary most, centred on their mean.
-
-    None where they are not finite, do not vary, or have no two channels. Goes through the features rather than their
-    Gram matrix: of few samples in many channels that is much faster.
-    """
+    """Return the plane in which features ((n, C)) vary most; None where they are not finite or vary in no two ways."""
     rows = features.detach().cpu().double()
     if min(rows.shape) < 2 or not bool(torch.isfinite(rows).all()):
         return None
     centre = rows.mean(0)
-    with one_blas_thread():
-        directions = np.linalg.svd((rows - centre).numpy(), full_matrices=False)[2]
-    axes = torch.from_numpy(directions[:2].T.copy())
-    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # the same features, the same picture
-    radius = float(((rows - centre) @ axes).square().sum(1).mean().sqrt())
-    return Plane(centre, axes, radius) if radius > 0 else None
+    rows = rows - centre
+    scores = _main_scores(rows)
+    scores = scores * scores.gather(0, scores.abs().argmax(0, keepdim=True)).sign()  # same features, same picture
+    energies = scores.square().sum(0)
+    if not float(energies[1]) > 0:
+        return None
+    radius = float((energies[:2].sum() / len(rows)).sqrt())
+    share = min(1.0, float(energies[:2].sum() / rows.square().sum()))
+    return Plane(scores, radius, share, centre, rows.T @ scores[:, :2] / energies[:2])
 
 
-def fitted_points(features: Tensor, targets: Tensor, labels: Tensor) -> Tensor | None:
-    """Return points (n, 2) float64 of another network's features ((n, C)), seen from where its classes lie as expected.
+def _main_scores(rows: Tensor) -> Tensor:
+    """Return centred rows ((n, C) float64) in their MAIN leading directions, or as many as there are: (n, d).
 
-    The view is the orthogonal fit of its class means to those of `targets` ((n, 2), the picture to be matched), with
-    one scale, centred on them: what the classes of `labels` ((n,) int) say, samples with a label below 0 only follow.
-    None where fewer than three classes can be fitted or features are not finite.
+    Through the smaller of the two Gram matrices: of few samples in many channels that is much faster.
     """
-    rows, wanted = features.detach().double(), targets.double()
-    known = labels[labels >= 0].unique().tolist()
-    if len(known) < 3 or rows.shape[1] < 2 or not bool(torch.isfinite(rows).all()):
-        return None
-    means = torch.stack([rows[labels == label].mean(0) for label in known])
-    places = torch.stack([wanted[labels == label].mean(0) for label in known])
-    fit = orthogonal_fit(means, places)
-    seen = (means - means.mean(0)) @ fit
-    spread = float(seen.square().sum())
-    if not spread > 0:
-        return None
-    scale = float((seen * (places - places.mean(0))).sum()) / spread
-    return (rows - means.mean(0)) @ fit * scale + places.mean(0)
+    n, channels = rows.shape
+    if channels <= n:
+        return rows @ leading_eigenvectors(rows.T @ rows, MAIN)
+    left = leading_eigenvectors(rows @ rows.T, MAIN)
+    return left * (rows.T @ left).norm(dim=0)
 
 
 def orthogonal_fit(points: Tensor, targets: Tensor) -> Tensor:
     """Return the orthogonal matrix R ((d, d) float64) that brings points ((m, d)) nearest to targets ((m, d)).
 
     Both are centred first, and R minimises the squared distance of points R to targets: the orthogonal Procrustes
-    problem (Schönemann 1966). With targets (m, e), e < d, R is (d, e) with orthonormal columns, and its agreement with
-    the targets, the sum of products, is the largest there is.
+    problem (Schönemann 1966).
     """
     centred = points.double() - points.double().mean(0)
     wanted = targets.double() - targets.double().mean(0)
     with one_blas_thread():
-        left, _, right = torch.linalg.svd(centred.T @ wanted, full_matrices=False)
+        left, _, right = torch.linalg.svd(centred.T @ wanted)
     return left @ right

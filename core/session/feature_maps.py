@@ -21,7 +21,7 @@ from core.errors import AppError, InputError
 from core.events import FeatureMap, Tell, untold
 from core.files import file_sha256
 from core.job import Job
-from core.metrics.geometry import Projection, fitted_points, turned_projection
+from core.metrics.geometry import Projection, principal_plane, turned_projection
 from core.metrics.spaces import one_blas_thread
 from core.models.architectures import network_key
 from core.runs.folder import FORGET, MODEL, RunFolder
@@ -185,41 +185,40 @@ class Clouds:
 def retrained_clouds(job: Job, laid: FeatureMap, bench: Bench | None = None) -> Clouds:
     """Return where the retrained models on disk place the images that a run's map follows.
 
-    Two networks share no axes: each is seen from where the images that stay lie, class by class, most as they do at the
-    start of the run (`fitted_points`). Features come from kept outputs; where there are none, and `bench` holds the
-    job's data, the few images are passed through the network.
+    They are turned onto the start as the run's own network is (`Plane.seen`). Features come from kept outputs; where
+    there are none, and `bench` holds the job's data, the few images are passed through the network.
     """
     trained = list(trained_references(job).items())[:MOST_CLOUDS]
     if not trained:
         return Clouds(why="No retrained model yet.")
-    names, labels = np.unique(laid.labels, return_inverse=True)
-    kept = torch.from_numpy(labels.reshape(-1)).long()
-    kept[laid.forget_from :] = -1  # they are shown, and the fit does not know them
-    targets, found = torch.from_numpy(laid.coordinates()), {}
-    why = "The outputs of the retrained models are not kept: open the run's data to see where they place these images."
-    for seed, run in trained:
-        features = None
+    why = "The outputs of the retrained models are not kept: open the run's model and data to see them here."
+    plane, found = None, {}
+    with contextlib.suppress(AppError, OSError):
+        start = _features_on_map(Path(job.model.path), job.model.weights_id, job, laid, bench)
+        plane = None if start is None else principal_plane(start)
+    for seed, run in trained if plane is not None else ():
         with contextlib.suppress(AppError, OSError):
-            features = _features_on_map(run, laid, job, bench)
-        points = None if features is None else fitted_points(features, targets, kept)
-        if points is not None:
-            found[f"seed {seed}"] = points.float().numpy()
-        elif features is not None:
-            why = f"{len(names)} classes are too few to turn a retrained model onto this map."
+            path = run.file(MODEL)
+            features = _features_on_map(path, file_sha256(path), run.job(), laid, bench)
+            if features is not None and plane is not None:
+                found[f"seed {seed}"] = plane.seen(features)[0].float().numpy()
     return Clouds(found, "" if found else why)
 
 
-def _features_on_map(run: RunFolder, laid: FeatureMap, job: Job, bench: Bench | None) -> torch.Tensor | None:
-    """Return a retrained model's features of the images on a map, (n, C); None where they cannot be had."""
-    path, own = run.file(MODEL), run.job()
-    file = outputs_path(file_sha256(path), network_key(own.model), own.data.fingerprint, own.model.preprocessing)
-    sizes = list(laid.counts.values())
+def _features_on_map(path: Path, weights: str, job: Job, laid: FeatureMap, bench: Bench | None) -> torch.Tensor | None:
+    """Return the features (n, C) of a map's images of the model in a file; None where they cannot be had.
+
+    `weights` names them, and `job` says for which network and data they are.
+    """
+    file = outputs_path(weights, network_key(job.model), job.data.fingerprint, job.model.preprocessing)
     places = ["train" if name.endswith("train") else "test" for name in laid.counts]
+    sizes = list(laid.counts.values())
     parts = list(zip(places, torch.tensor(laid.ids, dtype=torch.int64).split(sizes), strict=True))
     rows = [kept_features(file, part, ids) for part, ids in parts]
     if bench is not None and any(row is None for row in rows) and not bench.other_data_than(job):
         data = bench.dataset
-        network = bench.network(bench.open_beside(path, arch=job.model.builder))
+        key = job.model.key or None
+        network = bench.network(bench.open_beside(path, arch=job.model.builder, key=key))
         rows = []
         for part, ids in parts:
             images = getattr(data, part).take(ids.numpy())

@@ -49,8 +49,8 @@ def test_points_stand_where_they_were_at_the_step_of_the_slider(panel):
     assert panel.map.canvas.moment.step == 10
     assert panel.map.canvas.moment.points[4:].tolist() == [[4, 1], [5, 1]]
     assert panel.map.canvas.moment.points[:4].tolist() == shown(panel).start[:4].tolist()
-    words = "Two fixed axes of 16: 50.0 % of the variance at the start, 40.0 % now · unseen images"
-    assert panel.map.caption() == words
+    words = "Main plane of the start: 50.0 % of the variance, 40.0 % now · turned · unseen images"
+    assert panel.map._caption.text() == words and panel.map.caption().startswith(f"{words}. All networks are turned")
     assert "middle is 1.0 radii from where it was" in panel.map.canvas.accessibleDescription()
 
 
@@ -84,7 +84,7 @@ def test_a_resume_takes_back_what_came_later(panel):
 
 
 def test_one_scale_for_both_axes_and_back():
-    picture = MapPicture(np.array([[0, 0], [4, 1]], np.float32), ("a", "b"), 1, 2, 0.5, True, (0, 0, 4, 1))
+    picture = MapPicture(np.array([[0, 0], [4, 1]], np.float32), ("a", "b"), 1, 0.5, True, (0, 0, 4, 1))
     placing = Placing(picture, QRectF(0, 0, 400, 300))
     found = placing.pixels(np.array([[2, 0.5], [4, 0.5], [2, 1.5], [99, 0.5], [np.nan, 1]]))
     assert found[0].tolist() == [200, 150]

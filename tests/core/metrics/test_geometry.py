@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from core.metrics.geometry import (
-    fitted_points,
     orthogonal_fit,
     principal_plane,
     principal_projection,
@@ -114,20 +113,63 @@ def test_features_that_are_not_finite_are_refused(clusters):
         principal_projection(broken)
 
 
-def test_a_fixed_plane_shows_other_features_by_the_same_centre_and_axes(clusters):
+def test_the_plane_of_a_map_is_that_of_most_variance(clusters):
     features = clusters[0].double().numpy()
     plane = principal_plane(clusters[0])
     assert plane is not None
     centred = features - features.mean(0)
     axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    axes = axes * np.sign((axes * plane.axes.numpy()).sum(0))
     expected = centred @ axes
     radius = np.sqrt((expected**2).sum(1).mean())
-    signs = np.sign((axes * plane.axes.numpy()).sum(0))
-    np.testing.assert_allclose(plane.points(clusters[0]).numpy(), expected * signs / radius, atol=1e-9)
-    assert plane.share(clusters[0]) == pytest.approx((expected**2).sum() / (centred**2).sum())
-    later = torch.from_numpy(features[:, ::-1].copy() + 2)  # another network's features: neither fitted nor centred
-    shown = (later.numpy() - features.mean(0)) @ axes * signs / radius
-    np.testing.assert_allclose(plane.points(later).numpy(), shown, atol=1e-9)
+    np.testing.assert_allclose(plane.points.numpy(), expected / radius, atol=1e-9)
+    np.testing.assert_allclose(plane.axes.numpy(), axes, atol=1e-9)
+    np.testing.assert_allclose(plane.centre.numpy(), features.mean(0), atol=1e-9)
+    assert plane.radius == pytest.approx(radius)
+    assert plane.share == pytest.approx((expected**2).sum() / (centred**2).sum())
+    wide = torch.cat([clusters[0][:40], torch.zeros(40, 60)], dim=1)  # through the other Gram matrix
+    narrow, through = principal_plane(clusters[0][:40]), principal_plane(wide)
+    assert narrow is not None and through is not None
+    torch.testing.assert_close(narrow.points, through.points)
+
+
+def test_what_only_turned_has_not_moved_on_the_map(clusters):
+    features = clusters[0]
+    plane = principal_plane(features)
+    assert plane is not None
+    wider = torch.cat([features, torch.zeros(200, 70)], dim=1) @ rotation(82, 5)  # another network's axes and size
+    for same in (features, 7 * features @ rotation(12, 5) + 3, -wider):
+        points, share = plane.seen(same)
+        torch.testing.assert_close(points, plane.points, atol=1e-4, rtol=0)
+        assert share == pytest.approx(plane.share, abs=1e-6)
+
+
+def test_what_moved_shows_and_no_turn_would_bring_it_nearer(clusters):
+    features, labels = clusters
+    plane = principal_plane(features)
+    assert plane is not None
+    moved = features.clone()
+    moved[labels == 4] = features[labels == 1]  # one class has become another
+    points, _ = plane.seen(moved)
+    assert torch.allclose(points[labels == 4], points[labels == 1])
+    centred = (moved - moved.mean(0)).double()
+    start = (features - features.mean(0)).double()
+    left, values, right = np.linalg.svd((centred.T @ start).numpy())
+    turned = centred.numpy() @ left @ right * values.sum() / float(centred.square().sum())  # as SciPy's does
+    np.testing.assert_allclose(points.numpy(), turned @ plane.axes.numpy() / plane.radius, atol=1e-6)
+    off = np.linalg.norm(turned - start.numpy())
+    for seed in range(20):
+        other = centred.numpy() @ rotation(12, seed).double().numpy()
+        scale = (other * start.numpy()).sum() / (other**2).sum()
+        assert np.linalg.norm(scale * other - start.numpy()) > off
+
+
+def test_features_of_nothing_are_not_turned_into_the_picture_of_the_start(clusters):
+    plane = principal_plane(clusters[0])
+    assert plane is not None
+    noise = torch.randn(200, 2048, generator=torch.Generator().manual_seed(2))  # more channels than samples
+    points, _ = plane.seen(noise)
+    assert float(points.square().sum(1).mean()) < 0.1
 
 
 def test_features_without_a_plane_have_none(clusters):
@@ -136,29 +178,7 @@ def test_features_without_a_plane_have_none(clusters):
     for features in (broken, torch.ones(6, 4), torch.randn(6, 1), clusters[0][:1]):
         assert principal_plane(features) is None
     plane = principal_plane(clusters[0])
-    assert plane is not None and plane.share(broken) is None and plane.share(torch.ones(5, 12)) is None
-
-
-def test_another_network_is_seen_from_where_its_classes_lie_as_expected(clusters):
-    features, labels = clusters
-    plane = principal_plane(features)
     assert plane is not None
-    targets = plane.points(features)
-    kept = torch.where(labels == 4, -1, labels)  # class 4 is shown, and the fit does not know it
-    other = torch.cat([features @ rotation(12, 5) * 7 + 3, torch.zeros(200, 3)], dim=1)  # wider, turned, scaled, moved
-    found = fitted_points(other, targets, kept)
-    assert found is not None
-    torch.testing.assert_close(found, fitted_points(features, targets, kept), atol=1e-4, rtol=0)
-    aims = torch.stack([targets[labels == c].mean(0) for c in range(4)])
-    means = torch.stack([features[labels == c].double().mean(0) for c in range(4)])
-    seen = torch.stack([found[labels == c].mean(0) for c in range(4)])
-    off = float((seen - aims).square().sum())
-    for seed in range(50):  # seen from elsewhere, each with its best scale, the classes lie further off
-        view = (means - means.mean(0)) @ rotation(12, seed)[:, :2].double()
-        scale = (view * (aims - aims.mean(0))).sum() / view.square().sum()
-        assert float((view * scale - (aims - aims.mean(0))).square().sum()) > off
-    moved = other.clone()
-    moved[labels == 4] *= -3
-    again = fitted_points(moved, targets, kept)
-    assert again is not None and torch.equal(again[labels != 4], found[labels != 4])
-    assert fitted_points(other, targets, torch.where(labels > 1, -1, labels)) is None
+    for features in (broken, torch.ones(200, 12)):
+        points, share = plane.seen(features)
+        assert bool(points.isnan().all()) and share is None
