@@ -223,6 +223,7 @@ class ThemedPlot(Figure):
         if self._follow:
             self._follow_data()
         self._fit_values()
+        self.canvas.scene().prepareForPaint()  # else ranges that fit themselves change while painting: once more
         self._update_labels()
         if self._readout:
             self._show_y_title()
