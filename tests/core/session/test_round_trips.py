@@ -324,6 +324,15 @@ def loaded(source: Path, prepare: T.Compose) -> dict[str, tuple[torch.Tensor, to
     }
 
 
+@pytest.fixture(autouse=True)
+def accuracies_alone(monkeypatch):
+    """No measures of features: what is compared here are accuracies, and decomposing 1,280 features takes longest."""
+    for name in ("engine.monitor.measure_alignment", "engine.monitor.measure_spectra", "verify.suite.measure_alignment",
+                 "verify.suite.measure_spectra", "verify.suite.linear_probe"):  # fmt: skip
+        monkeypatch.setattr(f"core.{name}", lambda *given: None)  # as where there are too few images
+    monkeypatch.setattr("core.verify.relations.compare_features", lambda *given: {"cka": None, "procrustes": None})
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_accuracies_before_and_after_are_the_owners(tmp_path, sources, own_code, name):
     case = CASES[name]

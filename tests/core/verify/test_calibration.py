@@ -10,7 +10,7 @@ import torch
 from benchmarks.calibration import DIGITS, FASHION, ForgetSet, Plan, Pool, cells_of, shares, table
 
 torch.set_num_threads(1)
-SMALL = {"originals": 2, "retrained": 5, "draws": 12}
+SMALL = {"originals": 1, "retrained": 5, "draws": 8}
 CLASS = replace(DIGITS, sets=(ForgetSet((3,)),), **SMALL)
 IMAGES = replace(DIGITS, architecture="mlp", sets=(ForgetSet(images=250),), images=400, epochs=25, **SMALL)
 
