@@ -11,10 +11,18 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QSize, Qt, QTimer, 
 from PySide6.QtGui import QAction, QFontMetrics, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from app.plots.canvas import Canvas
 from app.plots.export import Figure, Table, Text, enlarge, fill_menu, table_of, whole_size
-from app.plots.items import HorizontalGrid, MarginLabel, Phase, PhaseStrip, Reference, ValueMargin
-from app.plots.scales import Y_PADDING, end_ahead
+from app.plots.items import (
+    Y_PADDING,
+    Canvas,
+    HorizontalGrid,
+    MarginLabel,
+    Phase,
+    PhaseStrip,
+    Reference,
+    ValueMargin,
+    end_ahead,
+)
 from app.plots.series import Series, Values
 from app.services import format as fmt
 from app.services import icons
@@ -117,15 +125,12 @@ class ThemedPlot(Figure):
         return self._series[key]
 
     def all_series(self) -> tuple[Series, ...]:
-        """All curves."""
         return tuple(self._series.values())
 
     def remove_series(self, key: str) -> None:
-        """Take a curve away."""
         self._series.pop(key).remove()
 
     def set_data(self, key: str, x: ArrayLike, y: Values) -> None:
-        """Replace a curve's points; None is a gap."""
         self._series[key].set(x, y)
         self.mark_dirty()
 
@@ -142,7 +147,6 @@ class ThemedPlot(Figure):
         self.mark_dirty()
 
     def clear(self) -> None:
-        """Empty all curves and phases; references stay."""
         for series in self._series.values():
             series.set([], [])
         self.set_phases(())
@@ -156,7 +160,6 @@ class ThemedPlot(Figure):
         self.mark_dirty()
 
     def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show phases as bands over the plot."""
         self.strip.set_phases(phases)
         self.item.layout.setRowFixedHeight(0, self.strip.room)
 
@@ -164,7 +167,6 @@ class ThemedPlot(Figure):
 
     @property
     def follow(self) -> bool:
-        """Whether the view follows the newest step."""
         return self._follow
 
     def set_follow(self, follow: bool) -> None:
@@ -240,7 +242,6 @@ class ThemedPlot(Figure):
 
     @property
     def x_title(self) -> str:
-        """What the x axis counts."""
         return self._x_title
 
     def texts(self) -> list[Text]:
@@ -263,7 +264,6 @@ class ThemedPlot(Figure):
     # ---- for those who build on this one
 
     def add_head_widget(self, widget: QWidget) -> None:
-        """Put a switch beside the title."""
         self._head.insertWidget(1, widget)
 
     def set_log(self, y: bool) -> None:
@@ -280,7 +280,6 @@ class ThemedPlot(Figure):
         return value if not self.log[1] else math.log10(value) if value > 0 else _BELOW
 
     def extra_labels(self) -> list[MarginLabel]:
-        """Further labels for the margin."""
         return []
 
     def add_menu_entries(self, menu: QMenu) -> None:

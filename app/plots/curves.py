@@ -12,8 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QSlider, QWidget
 
 from app.plots.base import ThemedPlot
-from app.plots.items import Reference
-from app.plots.scales import Y_PADDING, closer_floor
+from app.plots.items import Y_PADDING, Reference, closer_floor
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, OVERLAY_DASHES, RUN_SYMBOLS, SETS, TERM_STYLES, SeriesStyle

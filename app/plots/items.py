@@ -1,4 +1,4 @@
-"""What lies behind and beside the curves: the horizontal grid, the strip of phases, the margin of labels."""
+"""What lies around the curves: canvas, axes and where they end, grid, phases, and the margin of labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pyqtgraph as pg
 from pyqtgraph.graphicsItems.ScatterPlotItem import drawSymbol
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy
 
 from app.services import format as fmt
 from app.services.theme import theme
@@ -306,3 +307,79 @@ def draw_symbol(painter: QPainter, at: QPointF, symbol: str, token: str, filled:
     painter.translate(at)
     drawSymbol(painter, symbol, scale, theme.pen(token, 1.5), theme.brush(token if filled else "surface"))
     painter.restore()
+
+
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+_ZOOMS = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
+
+
+class Canvas(pg.PlotWidget):
+    """Says which way the arrow keys go and where its menu is wanted."""
+
+    key_step = Signal(int)
+    zoom_wanted = Signal(float)  # below 1: closer
+    reset_wanted = Signal()
+    menu_wanted = Signal(object)
+
+    def __init__(self, log: bool = False) -> None:
+        self.axes = left, bottom = ReadableAxis("left"), ReadableAxis("bottom")
+        super().__init__(axisItems={"left": left, "bottom": bottom}, enableMenu=False)  # pyqtgraph: one a plot
+        self.getPlotItem().setLogMode(log, log)
+        for axis in self.axes:
+            axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
+            axis.enableAutoSIPrefix(False)
+        left.setWidth(theme.px(44))
+        bottom.setHeight(theme.px(20))
+        self.hideButtons()
+        self.painted_ms = 0.0  # what the latest painting took
+        self._clock = QElapsedTimer()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(theme.px(120), theme.px(72))
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+        self.setBackground(theme.color("surface"))
+        for axis in self.axes:
+            axis.setPen(theme.pen("outline"))
+            axis.setTextPen(theme.pen("text_2"))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._clock.start()
+        super().paintEvent(event)
+        self.painted_ms = self._clock.nsecsElapsed() / 1e6
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if key in _STEPS:
+            self.key_step.emit(_STEPS[key])
+        elif key in _ZOOMS:
+            self.zoom_wanted.emit(_ZOOMS[key])
+        elif key == Qt.Key.Key_0:
+            self.reset_wanted.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.reset_wanted.emit()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(event.globalPos())
+
+
+Y_PADDING = 0.05  # of the y axis: room for half of the highest label
+_STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
+_FLOORS = (0.98, 0.95, 0.9, 0.8, 0.5)  # where a scale up to 1 may begin
+
+
+def end_ahead(high: float, most: float | None) -> float:
+    """Leave room for the next steps of a curve that grows to `most`: each change of the axis draws everything anew."""
+    if most is None:
+        return high
+    decade = 10.0 ** math.floor(math.log10(high))
+    return min(next(stride * decade for stride in _STRIDES if stride * decade >= high), max(most, high))
+
+
+def closer_floor(lowest: float) -> float:
+    """Where a scale up to 1 begins that shows differences of values near 1; 0 where they are not near it."""
+    return next((floor for floor in _FLOORS if floor <= lowest), 0.0)

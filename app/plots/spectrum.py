@@ -15,8 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
 from app.plots.export import Cell, Table
-from app.plots.items import MarginLabel
-from app.plots.scales import Y_PADDING
+from app.plots.items import Y_PADDING, MarginLabel
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
