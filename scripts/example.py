@@ -3,7 +3,7 @@
     python -m scripts.example [--out resources/example] [--data-root DIR]
 
 From the files of Fashion-MNIST (Debian's package dataset-fashion-mnist, or as core finds and downloads them) the first
-images of five classes are taken, as many as resources/example/recipe.json says. The original is trained on them, and
+images of each class are taken, as many as resources/example/recipe.json says. The original is trained on them, and
 retrained models without the class that the example forgets. Then the example's run is made and checked, in a home of
 its own, and what was measured of original, head-only edit and retrained models is kept beside the networks.
 
@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from core.data.named import FASHION_CLASSES, SAMPLE_CLASSES
 from core.engine.control import Control
 from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.runs.folder import CARD, EVENTS, JOB, MODEL, STATUS, RunFolder
@@ -66,24 +65,22 @@ def shipped_files(folder: Path) -> list[Path]:
 
 
 def write_images(folder: Path, recipe: dict[str, Any], data_root: str | None = None) -> None:
-    """Write the first images of each class of the sample as the recipe says, in the files of MNIST."""
+    """Write the first images of each class of Fashion-MNIST as the recipe says, in the files of MNIST."""
     dataset = Bench().with_data("fashion-mnist", DataOptions(data_root=data_root or "")).dataset
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in PARTS.items():
         whole = dataset.train if part == "train" else dataset.test
         images, labels = whole.images.numpy()[..., 0], whole.labels.numpy()
         chosen = first_of_each(labels, recipe["images"][part])
-        sample = np.array([SAMPLE_CLASSES.index(FASHION_CLASSES[label]) for label in labels[chosen]])
-        for what, array in (("images-idx3", images[chosen]), ("labels-idx1", sample)):
+        for what, array in (("images-idx3", images[chosen]), ("labels-idx1", labels[chosen])):
             head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             data = gzip.compress(head + array.astype(np.uint8).tobytes(), 9, mtime=0)
             (folder / f"{name}-{what}-ubyte.gz").write_bytes(data)
 
 
 def first_of_each(labels: np.ndarray, number: int) -> np.ndarray:
-    """Return the positions of the first `number` images of each class of the sample, in the order of the files."""
-    wanted = [FASHION_CLASSES.index(name) for name in SAMPLE_CLASSES]
-    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:number] for label in wanted]))
+    """Return the positions of the first `number` images of each class, in the order of the files."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:number] for label in np.unique(labels)]))
 
 
 def make(home: Path, recipe: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Stage:
         context.show_page("export")
         export = self._window.page("export")
         yield lambda: export.presenter.facts is not None
-        export.file_card.set_path(Path("~") / "without-sandal.safetensors")
+        export.file_card.set_path(Path("~") / "without-bag.safetensors")
         export.export_button.click()
         yield lambda: not export.presenter.busy and bool(export.file_card.outcome())
 

@@ -32,7 +32,7 @@ def press(widget, text: str) -> None:
 
 
 def test_nothing_open_yet(page, context, tmp_path):
-    assert page.first_run.text() == "New here? Watch a small network forget the class sandal."
+    assert page.first_run.text() == "New here? Watch a small network forget the class bag."
     assert page.model_card.empty.text() == "Drop a checkpoint here, or open one. It is only read, never changed."
     assert page.data_card.empty.text() == "Drop the folder the model was trained on. Each class is a sub-folder."
     assert page.next_button.text() == "Open a model…" and page.missing() == "Then its data."
@@ -40,7 +40,7 @@ def test_nothing_open_yet(page, context, tmp_path):
     write_json(tmp_path / "model.json", {"cost": {"seconds": 28.0}})
     context.window_state.add_recent("example", str(tmp_path))
     page.entered()
-    assert page.first_run.text() == "New here? Watch a small network forget the class sandal. Takes about 30 s."
+    assert page.first_run.text() == "New here? Watch a small network forget the class bag. Takes about 30 s."
 
 
 def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_file):

@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
-from core.data.named import FASHION_CLASSES, SAMPLE_CLASSES, find_source
+from core.data.named import FASHION_CLASSES, find_source
 from core.files import file_sha256, json_lines, read_json
 from core.runs.folder import MODEL
 from core.session.checking import known_lanes
@@ -44,22 +44,21 @@ def test_images_are_the_first_of_each_class():
         images, labels = (getattr(getattr(whole, name), what).numpy() for what in ("images", "labels"))
         chosen = first_of_each(labels, read_json(RECIPE)["images"][name])
         np.testing.assert_array_equal(getattr(part, name).images.numpy(), images[chosen])
-        names = [SAMPLE_CLASSES[label] for label in getattr(part, name).labels.tolist()]
-        assert names == [FASHION_CLASSES[label] for label in labels[chosen]]
+        np.testing.assert_array_equal(getattr(part, name).labels.numpy(), labels[chosen])
 
 
 def test_opening_it_trains_nothing_and_brings_what_it_is_held_against(tmp_path, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
     example = open_example()
-    assert example.bench.model.spec.architecture == "small-cnn" and example.bench.dataset.classes == SAMPLE_CLASSES
-    assert example.selection.describe().startswith("class sandal")
+    assert example.bench.model.spec.architecture == "small-cnn" and example.bench.dataset.classes == FASHION_CLASSES
+    assert example.selection.describe().startswith("class bag")
     job = example.job()
     references = trained_references(job)
     assert tuple(references) == example.retrained == (1, 2, 3)
     assert {reference.job().forget.sha256 for reference in references.values()} == {job.forget.sha256}
     head_only, unlearned, retrained = lanes = known_lanes(job)  # nothing was measured here
     assert contradicted(lanes) and retrained.models == 3
-    assert head_only.probe > 0.9 > retrained.probe and head_only.images < retrained.images
+    assert head_only.probe > retrained.probe > 0.8 and head_only.images < retrained.images
     assert unlearned.accuracy is None and unlearned.probe is None
     changed = references[1].file(MODEL)
     changed.unlink()
