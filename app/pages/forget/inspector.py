@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QStackedWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLabel, QListWidget, QListWidgetItem, QStackedWidget, QWidget
 
 from app.models.gallery import Images
 from app.services import format as fmt
@@ -33,30 +34,8 @@ if TYPE_CHECKING:
     from core.session.one_image import Part, SeenImage, Which
 
 MODELS: tuple[Which, ...] = ("original", "unlearned", "retrained")
-LARGE, SMALL, NEIGHBOURS = 320, 64, 6
+LARGE, SMALL, NEIGHBOURS = 320, 64, 9
 KEY = "inspect "
-
-
-class Neighbour(QToolButton):
-    """A training image near the one inspected, with its class and likeness; a click inspects it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        self.setIconSize(QSize(theme.px(SMALL), theme.px(SMALL)))
-        self.setFont(theme.font("caption"))
-        self.setProperty("kind", "neighbour")
-        self.setAutoRaise(True)
-        self.image = -1
-
-    def show_image(self, image: int, words: str, told: str, forget: bool) -> None:
-        """Show the training image at a position; `forget`: it is in the forget set."""
-        self.image = image
-        self.setText(f"▲ {words}" if forget else words)
-        self.setToolTip(told)
-        self.setAccessibleName(told.replace("\n", ", "))
-        self.setIcon(QIcon())
-        self.setVisible(image >= 0)
 
 
 class ModelColumn(Card):
@@ -70,14 +49,19 @@ class ModelColumn(Card):
         self.facts = Label("", "body", wrap=True)
         self.reason = Label("", "body", "text-2", wrap=True)
         self.progress = ProgressLine(style.title)
-        self.neighbours = [Neighbour() for _ in range(NEIGHBOURS)]
-        grid = QGridLayout()
-        grid.setSpacing(theme.px(t.XS))
-        for place, button in enumerate(self.neighbours):
-            button.clicked.connect(partial(self._clicked, button))
-            grid.addWidget(button, place // 2, place % 2)
+        self.neighbours = QListWidget()
+        self.neighbours.setViewMode(QListWidget.ViewMode.IconMode)
+        self.neighbours.setMovement(QListWidget.Movement.Static)
+        self.neighbours.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.neighbours.setFrameShape(QFrame.Shape.NoFrame)
+        self.neighbours.setIconSize(QSize(theme.px(SMALL), theme.px(SMALL)))
+        self.neighbours.setGridSize(QSize(theme.px(SMALL + t.XL), theme.px(SMALL + t.XL)))
+        self.neighbours.setMinimumSize(theme.px(2 * (SMALL + t.XL) + t.L), theme.px(3 * (SMALL + t.XL) + t.S))
+        self.neighbours.setAccessibleName(tr("Nearest training images, by features"))
+        self.neighbours.itemClicked.connect(self._open)
+        self.neighbours.itemActivated.connect(self._open)
         near = caption(tr("Nearest training images, by features"))
-        known = column(self.facts, near, grid, STRETCH)
+        known = column(self.facts, near, (self.neighbours, 1))
         waiting = column(self.reason, self.progress, STRETCH)
         self.stack = QStackedWidget()
         for layout in (waiting, known):
@@ -97,13 +81,26 @@ class ModelColumn(Card):
         self.progress.set(done, total, what)
         self.stack.setCurrentIndex(0)
 
-    def show_facts(self, sentences: list[str]) -> None:
-        """Show what the model says; the neighbours are shown one by one."""
+    def show_facts(self, sentences: list[str], neighbours: list[tuple[int, str, str]]) -> None:
+        """Show what the model says, and neighbours: position, class and tip of each."""
         self.facts.setText("\n".join(sentences))
+        self.neighbours.clear()
+        for image, words, told in neighbours:
+            item = QListWidgetItem(words, self.neighbours)
+            item.setData(Qt.ItemDataRole.UserRole, image)
+            item.setToolTip(told)
         self.stack.setCurrentIndex(1)
 
-    def _clicked(self, button: Neighbour, _checked: bool = False) -> None:
-        self.opened.emit(button.image)
+    def draw(self, thumbnail_of: Callable[[int], QPixmap | None]) -> None:
+        """Show the thumbnails of the neighbours that are there."""
+        for place in range(self.neighbours.count()):
+            item = self.neighbours.item(place)
+            pixmap = thumbnail_of(item.data(Qt.ItemDataRole.UserRole)) if item.icon().isNull() else None
+            if pixmap is not None:
+                item.setIcon(QIcon(pixmap))
+
+    def _open(self, item: QListWidgetItem) -> None:
+        self.opened.emit(item.data(Qt.ItemDataRole.UserRole))
 
 
 class ImageInspector(QDialog):
@@ -125,7 +122,7 @@ class ImageInspector(QDialog):
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.name = ElidedLabel("", "section")
         self.facts = Label("", "body", wrap=True)
-        self.badge = Label(tr("▲ To be forgotten"), "body", "forget")
+        self.badge = Label("", "body", "forget")
         self.change = Label("", "body", wrap=True)
         self.columns = {model: ModelColumn(model) for model in MODELS}
         for one in self.columns.values():
@@ -140,9 +137,13 @@ class ImageInspector(QDialog):
         close = SecondaryButton(tr("Close"), self.close)
         foot = row(self.previous, self.next, self.place, STRETCH, self.mark_button, self.map_button, close)
         column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
+        self.next.setFocus()  # a list would take the arrow keys
         self.name.setFixedWidth(theme.px(LARGE))
-        self.facts.setMaximumWidth(theme.px(LARGE))
-        self.change.setMaximumWidth(theme.px(LARGE))
+        line = self.facts.fontMetrics().lineSpacing()
+        for label, lines in ((self.facts, 2), (self.change, 6)):  # the window keeps its size from image to image
+            label.setFixedWidth(theme.px(LARGE))
+            label.setMinimumHeight(lines * line)
+            label.setAlignment(Qt.AlignmentFlag.AlignTop)
 
     def show_image(self, pixels: np.ndarray, name: str, facts: list[str], place: str) -> None:
         """Show an image (H, W, C) uint8 with what is known of it, and where it stands among those stepped through."""
@@ -160,7 +161,7 @@ class ImageInspector(QDialog):
         """Offer to forget or to keep it; no words where that cannot be chosen."""
         self.mark_button.setText(words)
         self.mark_button.setVisible(bool(words))
-        self.badge.setVisible(forget)
+        self.badge.setText(tr("▲ To be forgotten") if forget else "")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
@@ -190,7 +191,7 @@ class Inspector(QObject):
         self._order: tuple[str, np.ndarray] = ("", np.empty(0, np.int64))
         self._part: Part = "train"
         self._image = -1
-        self._seen: dict[str, SeenImage] = {}
+        self._seen: dict[Which, SeenImage] = {}
         self._thumbnails = Thumbnails(self)
         self._thumbnails.ready.connect(self._draw_neighbours)
         context.project.dataset_changed.connect(self.close)
@@ -326,7 +327,9 @@ class Inspector(QObject):
         says = tr("Says {name}, {share} sure", name=classes[seen.predicted], share=fmt.percent(seen.confidence))
         own = tr("{name}: {share}", name=classes[label], share=fmt.percent(seen.own))
         loss = tr("Loss {value}", value=fmt.decimal(seen.loss))
-        self._columns[model].show_facts([says, loss] if seen.predicted == label else [says, own, loss])
+        known = zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True)
+        near = [self._named(image, likeness) for image, likeness in known]
+        self._columns[model].show_facts([says, loss] if seen.predicted == label else [says, own, loss], near)
         self._draw_neighbours()
         self._show_change()
 
@@ -335,28 +338,16 @@ class Inspector(QObject):
             self._columns[model].show_reason(explain(error))
 
     def _draw_neighbours(self, _keys: object = None) -> None:
-        """Show the neighbours with the thumbnails that are there; the others are being made."""
-        if self._window is None or self._images is None:
-            return
-        for model, seen in self._seen.items():
-            for place, button in enumerate(self._columns[cast("Which", model)].neighbours):
-                image = int(seen.neighbours[place]) if place < len(seen.neighbours) else -1
-                if image != button.image or image < 0:
-                    self._name_neighbour(button, image, float(seen.likeness[place]) if image >= 0 else 0.0)
-                pixmap = self._thumbnails.get(image) if image >= 0 else None
-                if pixmap is not None and button.icon().isNull():
-                    button.setIcon(QIcon(pixmap))
+        for model in self._seen if self._window is not None else ():
+            self._columns[model].draw(self._thumbnails.get)
 
-    def _name_neighbour(self, button: Neighbour, image: int, likeness: float) -> None:
+    def _named(self, image: int, likeness: float) -> tuple[int, str, str]:
+        """A neighbour's position, class and tip."""
         assert self._images is not None
-        if image < 0:
-            button.show_image(-1, "", "", False)
-            return
         name = self._images.dataset.classes[int(self._images.labels("train")[image])]
-        short = button.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, theme.px(SMALL + t.L))
-        told = tr("{image}\nCosine of the features {value}", image=self._images.describe("train", image),
-                  value=fmt.decimal(likeness))  # fmt: skip
-        button.show_image(image, short, told, self._is_forgotten(image))
+        told = self._images.describe("train", image)
+        told = tr("{image}\nCosine of the features {value}", image=told, value=fmt.decimal(likeness))
+        return image, f"▲ {name}" if self._is_forgotten(image) else name, told
 
     def _show_change(self) -> None:
         """Say what became of the image: before and after unlearning, beside retraining."""
