@@ -11,16 +11,50 @@
         </translation>
     </message>
     <message>
+        <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
+        <translation>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n places</source>
+        <translation>
+            <numerusform>%n Stelle</numerusform>
+            <numerusform>%n Stellen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs side by side</source>
+        <translation>
+            <numerusform>%n Lauf</numerusform>
+            <numerusform>%n Läufe nebeneinander</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>&amp;About Unlearn Studio</source>
         <translation>&amp;Über Unlearn Studio</translation>
+    </message>
+    <message>
+        <source>&amp;Close project</source>
+        <translation>Projekt &amp;schließen</translation>
     </message>
     <message>
         <source>&amp;Edit</source>
         <translation>&amp;Bearbeiten</translation>
     </message>
     <message>
+        <source>&amp;Export…</source>
+        <translation>&amp;Exportieren …</translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>&amp;Datei</translation>
+    </message>
+    <message>
+        <source>&amp;Full screen</source>
+        <translation>&amp;Vollbild</translation>
+    </message>
+    <message>
+        <source>&amp;Guide</source>
+        <translation>&amp;Handbuch</translation>
     </message>
     <message>
         <source>&amp;Help</source>
@@ -29,6 +63,14 @@
     <message>
         <source>&amp;Keyboard shortcuts</source>
         <translation>&amp;Tastenkürzel</translation>
+    </message>
+    <message>
+        <source>&amp;Messages…</source>
+        <translation>&amp;Meldungen …</translation>
+    </message>
+    <message>
+        <source>&amp;Preferences…</source>
+        <translation>&amp;Einstellungen …</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -51,6 +93,209 @@
         <translation>&amp;Ansicht</translation>
     </message>
     <message>
+        <source>({number}) {name}</source>
+        <translation>({number}) {name}</translation>
+    </message>
+    <message>
+        <source>A head-only edit changes no feature: its points stay where they are at the start.</source>
+        <translation>Eine Änderung nur am Kopf ändert kein Merkmal: Ihre Punkte bleiben, wo sie am Anfang sind.</translation>
+    </message>
+    <message>
+        <source>A map of the images appears here once the model was measured on them.</source>
+        <translation>Hier erscheint eine Karte der Bilder, sobald das Modell auf ihnen gemessen wurde.</translation>
+    </message>
+    <message>
+        <source>A model retrained without the forget set: {share}, loss {loss}.</source>
+        <translation>Ein ohne die Vergessensmenge neu trainiertes Modell: {share}, Verlust {loss}.</translation>
+    </message>
+    <message>
+        <source>A run is going.</source>
+        <translation>Ein Lauf ist im Gange.</translation>
+    </message>
+    <message>
+        <source>A run to draw over this one could not be read</source>
+        <translation>Ein Lauf, der über diesem gezeichnet werden soll, konnte nicht gelesen werden</translation>
+    </message>
+    <message>
+        <source>A small network and the images it was trained on</source>
+        <translation>Ein kleines Netz und die Bilder, auf denen es trainiert wurde</translation>
+    </message>
+    <message>
+        <source>About Unlearn Studio</source>
+        <translation>Über Unlearn Studio</translation>
+    </message>
+    <message>
+        <source>Accuracy</source>
+        <translation>Genauigkeit</translation>
+    </message>
+    <message>
+        <source>Accuracy 0 does not mean forgotten.</source>
+        <translation>Genauigkeit 0 heißt nicht vergessen.</translation>
+    </message>
+    <message>
+        <source>Accuracy on a sample of unseen images, %</source>
+        <translation>Genauigkeit auf einer Stichprobe ungesehener Bilder, %</translation>
+    </message>
+    <message>
+        <source>Accuracy on unseen images, %</source>
+        <translation>Genauigkeit auf ungesehenen Bildern, %</translation>
+    </message>
+    <message>
+        <source>Accuracy on {classes}</source>
+        <translation>Genauigkeit auf {classes}</translation>
+    </message>
+    <message>
+        <source>Accuracy, %</source>
+        <translation>Genauigkeit, %</translation>
+    </message>
+    <message>
+        <source>Add to the selection while drawing</source>
+        <translation>Beim Zeichnen zur Auswahl hinzufügen</translation>
+    </message>
+    <message>
+        <source>Alignment</source>
+        <translation>Ausrichtung</translation>
+    </message>
+    <message>
+        <source>All classes shown</source>
+        <translation>Alle gezeigten Klassen</translation>
+    </message>
+    <message>
+        <source>Appearance</source>
+        <translation>Aussehen</translation>
+    </message>
+    <message>
+        <source>Arranging the map</source>
+        <translation>Die Karte wird angeordnet</translation>
+    </message>
+    <message>
+        <source>Arranging…</source>
+        <translation>Wird angeordnet …</translation>
+    </message>
+    <message>
+        <source>Arrow keys go from image to image, Space marks one, Return opens it. + and - zoom, Ctrl and an arrow key move the map, 0 shows all of it. Ctrl+A takes the images in view, Ctrl+Shift+A takes them out.</source>
+        <translation>Pfeiltasten gehen von Bild zu Bild, die Leertaste markiert eines, die Eingabetaste öffnet es. + und - vergrößern und verkleinern, Strg und eine Pfeiltaste verschieben die Karte, 0 zeigt sie ganz. Strg+A nimmt die sichtbaren Bilder, Strg+Umschalt+A nimmt sie heraus.</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>Wie das System</translation>
+    </message>
+    <message>
+        <source>Ask before a run is discarded</source>
+        <translation>Fragen, bevor ein Lauf verworfen wird</translation>
+    </message>
+    <message>
+        <source>Ask before runs are moved to the trash</source>
+        <translation>Fragen, bevor Läufe in den Papierkorb kommen</translation>
+    </message>
+    <message>
+        <source>at k</source>
+        <translation>bei k</translation>
+    </message>
+    <message>
+        <source>At the start</source>
+        <translation>Am Anfang</translation>
+    </message>
+    <message>
+        <source>Back to the run</source>
+        <translation>Zurück zum Lauf</translation>
+    </message>
+    <message>
+        <source>Batch results</source>
+        <translation>Ergebnisse der Stapel</translation>
+    </message>
+    <message>
+        <source>beyond</source>
+        <translation>darüber hinaus</translation>
+    </message>
+    <message>
+        <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain {retain_start} % and {retain_now} %</source>
+        <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
+    </message>
+    <message>
+        <source>Both seeds: {values}</source>
+        <translation>Beide Startwerte: {values}</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Caution</source>
+        <translation>Vorsicht</translation>
+    </message>
+    <message>
+        <source>Check all</source>
+        <translation>Alle prüfen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Check all %n runs</source>
+        <translation>
+            <numerusform>%n Lauf prüfen</numerusform>
+            <numerusform>Alle %n Läufe prüfen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Checkpoint every</source>
+        <translation>Sicherungspunkt alle</translation>
+    </message>
+    <message>
+        <source>Checks</source>
+        <translation>Prüfungen</translation>
+    </message>
+    <message>
+        <source>Choose a method</source>
+        <translation>Verfahren wählen</translation>
+    </message>
+    <message>
+        <source>Choose images to look for near-duplicates.</source>
+        <translation>Wählen Sie Bilder, um nach Beinahe-Dubletten zu suchen.</translation>
+    </message>
+    <message>
+        <source>Choose what to forget</source>
+        <translation>Wählen, was vergessen wird</translation>
+    </message>
+    <message>
+        <source>Choose: {what}</source>
+        <translation>Wählen: {what}</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>Wählen …</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>Klasse</translation>
+    </message>
+    <message>
+        <source>Class {name}</source>
+        <translation>Klasse {name}</translation>
+    </message>
+    <message>
+        <source>Clear</source>
+        <translation>Leeren</translation>
+    </message>
+    <message>
+        <source>Click marks or unmarks an image, a double click opens it. Shift reaches from the last one, dragging takes all in a rectangle, with Ctrl it takes them out.</source>
+        <translation>Ein Klick markiert ein Bild oder nimmt die Marke weg, ein Doppelklick öffnet es. Mit Umschalt reicht er vom letzten an, Ziehen nimmt alle in einem Rechteck, mit Strg nimmt es sie heraus.</translation>
+    </message>
+    <message>
+        <source>Click to hide it</source>
+        <translation>Klicken blendet es aus</translation>
+    </message>
+    <message>
+        <source>Click to show it</source>
+        <translation>Klicken zeigt es</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Colours</source>
+        <translation>Farben</translation>
+    </message>
+    <message>
         <source>Colours: as the system</source>
         <translation>Farben: wie das System</translation>
     </message>
@@ -63,20 +308,953 @@
         <translation>Farben: hell</translation>
     </message>
     <message>
+        <source>Command</source>
+        <translation>Befehl</translation>
+    </message>
+    <message>
+        <source>Commands found</source>
+        <translation>Gefundene Befehle</translation>
+    </message>
+    <message numerus="yes">
+        <source>Compares with %n retrained models on disk.</source>
+        <translation>
+            <numerusform>Vergleicht mit %n neu trainierten Modell auf der Platte.</numerusform>
+            <numerusform>Vergleicht mit %n neu trainierten Modellen auf der Platte.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Confirmations</source>
+        <translation>Rückfragen</translation>
+    </message>
+    <message>
+        <source>Contents</source>
+        <translation>Inhalt</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>Kopiert</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Kopieren</translation>
+    </message>
+    <message>
+        <source>Copy all</source>
+        <translation>Alles kopieren</translation>
+    </message>
+    <message>
+        <source>Copy the name</source>
+        <translation>Namen kopieren</translation>
+    </message>
+    <message>
+        <source>Curves and lines</source>
+        <translation>Kurven und Linien</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>Dunkel</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Daten</translation>
+    </message>
+    <message>
+        <source>Default</source>
+        <translation>Vorgabe</translation>
+    </message>
+    <message>
+        <source>Default ({threads})</source>
+        <translation>Vorgabe ({threads})</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>Gerät</translation>
+    </message>
+    <message>
+        <source>Dimensional alignment</source>
+        <translation>Dimensionale Ausrichtung</translation>
+    </message>
+    <message>
+        <source>Direction</source>
+        <translation>Richtung</translation>
+    </message>
+    <message>
+        <source>direction {name}</source>
+        <translation>Richtung {name}</translation>
+    </message>
+    <message>
+        <source>Dismiss</source>
+        <translation>Ausblenden</translation>
+    </message>
+    <message>
+        <source>Drag over images to take them, with Ctrl to take them out.</source>
+        <translation>Über Bilder ziehen nimmt sie, mit Strg nimmt es sie heraus.</translation>
+    </message>
+    <message>
+        <source>Drag to move the map; a click marks an image or takes it out.</source>
+        <translation>Ziehen verschiebt die Karte; ein Klick markiert ein Bild oder nimmt es heraus.</translation>
+    </message>
+    <message>
+        <source>Draw around images to take them, with Ctrl to take them out.</source>
+        <translation>Um Bilder herum zeichnen nimmt sie, mit Strg nimmt es sie heraus.</translation>
+    </message>
+    <message>
+        <source>Draw the curves of other runs, dashed, on the same axes; they stay when another run comes into view</source>
+        <translation>Die Kurven anderer Läufe gestrichelt auf denselben Achsen zeichnen; sie bleiben, wenn ein anderer Lauf gezeigt wird</translation>
+    </message>
+    <message>
+        <source>Drawing the film</source>
+        <translation>Der Film wird gezeichnet</translation>
+    </message>
+    <message>
+        <source>Duplicates are not known.</source>
+        <translation>Dubletten sind nicht bekannt.</translation>
+    </message>
+    <message>
+        <source>Duplicates could not be looked for. {reason}</source>
+        <translation>Nach Dubletten konnte nicht gesucht werden. {reason}</translation>
+    </message>
+    <message>
+        <source>Each model's answer and the probability it gives the image's own class. What a retrained model says, it says without having seen the image.</source>
+        <translation>Die Antwort jedes Modells und die Wahrscheinlichkeit, die es der eigenen Klasse des Bildes gibt. Was ein neu trainiertes Modell sagt, sagt es, ohne das Bild gesehen zu haben.</translation>
+    </message>
+    <message>
+        <source>effective rank: {ranks}</source>
+        <translation>effektiver Rang: {ranks}</translation>
+    </message>
+    <message>
+        <source>Eigenvalue by that of the start, logarithmic</source>
+        <translation>Eigenwert geteilt durch den am Anfang, logarithmisch</translation>
+    </message>
+    <message>
+        <source>Eigenvalue, logarithmic</source>
+        <translation>Eigenwert, logarithmisch</translation>
+    </message>
+    <message>
+        <source>Eigenvalues</source>
+        <translation>Eigenwerte</translation>
+    </message>
+    <message>
+        <source>Energy</source>
+        <translation>Energie</translation>
+    </message>
+    <message>
+        <source>Enlarge</source>
+        <translation>Vergrößern</translation>
+    </message>
+    <message>
+        <source>Enlarge the map</source>
+        <translation>Karte vergrößern</translation>
+    </message>
+    <message>
+        <source>Error</source>
+        <translation>Fehler</translation>
+    </message>
+    <message>
+        <source>Everything the program had to say in this session</source>
+        <translation>Alles, was das Programm in dieser Sitzung zu sagen hatte</translation>
+    </message>
+    <message>
+        <source>Example</source>
+        <translation>Beispiel</translation>
+    </message>
+    <message>
+        <source>Feature map</source>
+        <translation>Merkmalskarte</translation>
+    </message>
+    <message>
+        <source>Features</source>
+        <translation>Merkmale</translation>
+    </message>
+    <message>
+        <source>Fields</source>
+        <translation>Felder</translation>
+    </message>
+    <message>
         <source>Find a &amp;command…</source>
         <translation>&amp;Befehl suchen …</translation>
     </message>
     <message>
-        <source>Menu</source>
-        <translation>Menü</translation>
+        <source>Find a command</source>
+        <translation>Befehl suchen</translation>
+    </message>
+    <message>
+        <source>Find next</source>
+        <translation>Weitersuchen</translation>
+    </message>
+    <message>
+        <source>Folder of data sets</source>
+        <translation>Ordner der Datensätze</translation>
+    </message>
+    <message>
+        <source>Folder of runs</source>
+        <translation>Ordner der Läufe</translation>
+    </message>
+    <message>
+        <source>Folders</source>
+        <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>For data opened from now on.</source>
+        <translation>Für Daten, die ab jetzt geöffnet werden.</translation>
+    </message>
+    <message>
+        <source>Forget all of class {name}</source>
+        <translation>Ganze Klasse {name} vergessen</translation>
+    </message>
+    <message>
+        <source>Forget features</source>
+        <translation>Merkmale der Vergessensbilder</translation>
+    </message>
+    <message>
+        <source>Forget images</source>
+        <translation>Vergessensbilder</translation>
+    </message>
+    <message>
+        <source>forget images and unseen ones</source>
+        <translation>Vergessensbilder und ungesehene</translation>
+    </message>
+    <message>
+        <source>Forget this image</source>
+        <translation>Dieses Bild vergessen</translation>
+    </message>
+    <message>
+        <source>Forget: {name}</source>
+        <translation>Vergessen: {name}</translation>
+    </message>
+    <message>
+        <source>Found again by a linear probe</source>
+        <translation>Von einer linearen Sonde wiedergefunden</translation>
+    </message>
+    <message>
+        <source>From the next run on.</source>
+        <translation>Ab dem nächsten Lauf.</translation>
+    </message>
+    <message>
+        <source>From the next start on.</source>
+        <translation>Ab dem nächsten Start.</translation>
+    </message>
+    <message>
+        <source>From the retrained models' it is {near} away; at the start {far}.</source>
+        <translation>Von der der neu trainierten Modelle ist sie {near} entfernt; am Anfang {far}.</translation>
+    </message>
+    <message>
+        <source>Gallery</source>
+        <translation>Galerie</translation>
+    </message>
+    <message>
+        <source>GIF film (*.gif)</source>
+        <translation>GIF-Film (*.gif)</translation>
+    </message>
+    <message>
+        <source>Give up drawing</source>
+        <translation>Zeichnen abbrechen</translation>
+    </message>
+    <message>
+        <source>Gl&amp;ossary</source>
+        <translation>&amp;Glossar</translation>
+    </message>
+    <message>
+        <source>Glossary</source>
+        <translation>Glossar</translation>
+    </message>
+    <message>
+        <source>Guide</source>
+        <translation>Handbuch</translation>
+    </message>
+    <message>
+        <source>Head-only edit</source>
+        <translation>Änderung nur am Kopf</translation>
+    </message>
+    <message>
+        <source>Head-only edit, unlearned and retrained model</source>
+        <translation>Änderung nur am Kopf, verlernendes und neu trainiertes Modell</translation>
+    </message>
+    <message>
+        <source>How much energy retain directions hold is recorded where whole classes are forgotten.</source>
+        <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
+    </message>
+    <message>
+        <source>Image</source>
+        <translation>Bild</translation>
+    </message>
+    <message>
+        <source>Images</source>
+        <translation>Bilder</translation>
+    </message>
+    <message>
+        <source>Images that were forgotten, before and after</source>
+        <translation>Vergessene Bilder, vorher und nachher</translation>
+    </message>
+    <message>
+        <source>Import a forget &amp;list…</source>
+        <translation>Vergessens&amp;liste einlesen …</translation>
+    </message>
+    <message>
+        <source>Index</source>
+        <translation>Index</translation>
+    </message>
+    <message>
+        <source>Information</source>
+        <translation>Hinweis</translation>
+    </message>
+    <message>
+        <source>Keep all of class {name}</source>
+        <translation>Ganze Klasse {name} behalten</translation>
+    </message>
+    <message>
+        <source>Keep this image</source>
+        <translation>Dieses Bild behalten</translation>
+    </message>
+    <message>
+        <source>Kept images that show the same picture as forget images: resized, recompressed, mirrored, moved, turned or cut. None is added before you have seen it.</source>
+        <translation>Behaltene Bilder, die dasselbe zeigen wie Vergessensbilder: skaliert, neu komprimiert, gespiegelt, verschoben, gedreht oder beschnitten. Keines kommt hinzu, bevor Sie es gesehen haben.</translation>
+    </message>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>Tastenkürzel</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>Tasten</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Art</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>Sprache</translation>
+    </message>
+    <message>
+        <source>Lasso</source>
+        <translation>Lasso</translation>
+    </message>
+    <message>
+        <source>Left, for one of a kind opens at a time: {names}.</source>
+        <translation>Übrig, denn von einer Art wird jeweils eines geöffnet: {names}.</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Hell</translation>
+    </message>
+    <message>
+        <source>Linear</source>
+        <translation>Linear</translation>
+    </message>
+    <message>
+        <source>Log</source>
+        <translation>Protokoll</translation>
+    </message>
+    <message>
+        <source>Log lines</source>
+        <translation>Zeilen des Protokolls</translation>
+    </message>
+    <message>
+        <source>Logarithm to base 10 · the two overlap by {share}</source>
+        <translation>Zehnerlogarithmus · beide überlappen sich zu {share}</translation>
+    </message>
+    <message>
+        <source>Looking at the image</source>
+        <translation>Das Bild wird betrachtet</translation>
+    </message>
+    <message>
+        <source>Looking for duplicates ({done} of {total}) …</source>
+        <translation>Dubletten werden gesucht ({done} von {total}) …</translation>
+    </message>
+    <message>
+        <source>Looking for duplicates …</source>
+        <translation>Dubletten werden gesucht …</translation>
+    </message>
+    <message>
+        <source>Looking for similar images ({done} of {total}) …</source>
+        <translation>Ähnliche Bilder werden gesucht ({done} von {total}) …</translation>
+    </message>
+    <message>
+        <source>Looking for similar images …</source>
+        <translation>Ähnliche Bilder werden gesucht …</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>Verlust</translation>
+    </message>
+    <message>
+        <source>Loss terms</source>
+        <translation>Teile des Verlusts</translation>
+    </message>
+    <message>
+        <source>Loss {value}</source>
+        <translation>Verlust {value}</translation>
+    </message>
+    <message>
+        <source>Map</source>
+        <translation>Karte</translation>
+    </message>
+    <message>
+        <source>Map of the training images</source>
+        <translation>Karte der Trainingsbilder</translation>
+    </message>
+    <message>
+        <source>Mark or unmark an image</source>
+        <translation>Ein Bild markieren oder die Marke wegnehmen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Mean over %n seeds ± half of its 95 % interval: {values}</source>
+        <translation>
+            <numerusform>Wert von %n Startwert: {values}</numerusform>
+            <numerusform>Mittel über %n Startwerte ± die Hälfte seines 95-%-Intervalls: {values}</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Menu bar</source>
+        <translation>Menüleiste</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>Meldung</translation>
+    </message>
+    <message>
+        <source>Messages</source>
+        <translation>Meldungen</translation>
+    </message>
+    <message>
+        <source>Messages, newest first</source>
+        <translation>Meldungen, die neueste zuerst</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modell</translation>
+    </message>
+    <message>
+        <source>Monitoring budget</source>
+        <translation>Messanteil</translation>
+    </message>
+    <message>
+        <source>More</source>
+        <translation>Mehr</translation>
+    </message>
+    <message>
+        <source>Nearest training images, by features</source>
+        <translation>Nächste Trainingsbilder nach Merkmalen</translation>
+    </message>
+    <message>
+        <source>Network, images and retrained models come with the program; everything stays on this computer.</source>
+        <translation>Netz, Bilder und neu trainierte Modelle liegen dem Programm bei; alles bleibt auf diesem Rechner.</translation>
+    </message>
+    <message>
+        <source>New here? Watch a small network forget the class {name}.</source>
+        <translation>Neu hier? Sehen Sie zu, wie ein kleines Netz die Klasse {name} vergisst.</translation>
+    </message>
+    <message>
+        <source>New here? Watch a small network forget the class {name}. Takes {time}.</source>
+        <translation>Neu hier? Sehen Sie zu, wie ein kleines Netz die Klasse {name} vergisst. Dauert {time}.</translation>
+    </message>
+    <message>
+        <source>Next image</source>
+        <translation>Nächstes Bild</translation>
+    </message>
+    <message>
+        <source>Next or previous field</source>
+        <translation>Nächstes oder voriges Feld</translation>
+    </message>
+    <message>
+        <source>Next or previous page</source>
+        <translation>Nächste oder vorige Seite</translation>
+    </message>
+    <message>
+        <source>No image matches the search and filters.</source>
+        <translation>Kein Bild passt zu Suche und Filtern.</translation>
+    </message>
+    <message>
+        <source>no model, data, run, forget list or batch file</source>
+        <translation>kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei</translation>
+    </message>
+    <message>
+        <source>No retrained model yet.</source>
+        <translation>Noch kein neu trainiertes Modell.</translation>
+    </message>
+    <message>
+        <source>No similar images kept.</source>
+        <translation>Keine ähnlichen Bilder behalten.</translation>
+    </message>
+    <message>
+        <source>No similar images kept; nearly the same: {near}</source>
+        <translation>Keine ähnlichen Bilder behalten; beinahe gleich: {near}</translation>
+    </message>
+    <message>
+        <source>No usable measure: on these images chance explains what differs.</source>
+        <translation>Kein brauchbares Maß: Auf diesen Bildern erklärt der Zufall die Unterschiede.</translation>
+    </message>
+    <message>
+        <source>no values yet</source>
+        <translation>noch keine Werte</translation>
+    </message>
+    <message>
+        <source>Not checked yet: Verify holds the result against retrained models.</source>
+        <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
+    </message>
+    <message>
+        <source>Not saved: {error}</source>
+        <translation>Nicht gespeichert: {error}</translation>
+    </message>
+    <message>
+        <source>Nothing is chosen to be forgotten.</source>
+        <translation>Es ist nichts zum Vergessen gewählt.</translation>
+    </message>
+    <message>
+        <source>Nothing is open.</source>
+        <translation>Nichts ist offen.</translation>
+    </message>
+    <message>
+        <source>Nothing was opened yet</source>
+        <translation>Noch wurde nichts geöffnet</translation>
+    </message>
+    <message>
+        <source>Now</source>
+        <translation>Jetzt</translation>
+    </message>
+    <message>
+        <source>Open &amp;recent</source>
+        <translation>&amp;Zuletzt geöffnet</translation>
+    </message>
+    <message>
+        <source>Open a &amp;batch file…</source>
+        <translation>&amp;Stapeldatei öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a &amp;data folder…</source>
+        <translation>&amp;Datenordner öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a &amp;model…</source>
+        <translation>&amp;Modell öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a data &amp;file…</source>
+        <translation>Daten&amp;datei öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a model first.</source>
+        <translation>Öffnen Sie zuerst ein Modell.</translation>
+    </message>
+    <message>
+        <source>Open a model…</source>
+        <translation>Modell öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a r&amp;un folder…</source>
+        <translation>La&amp;ufordner öffnen …</translation>
+    </message>
+    <message>
+        <source>Open its data…</source>
+        <translation>Seine Daten öffnen …</translation>
+    </message>
+    <message>
+        <source>Open its model and data</source>
+        <translation>Sein Modell und seine Daten öffnen</translation>
     </message>
     <message>
         <source>Open log &amp;folder</source>
         <translation>&amp;Protokollordner öffnen</translation>
     </message>
     <message>
+        <source>Open log folder</source>
+        <translation>Protokollordner öffnen</translation>
+    </message>
+    <message>
+        <source>Open model and data</source>
+        <translation>Modell und Daten öffnen</translation>
+    </message>
+    <message>
+        <source>Open the data first.</source>
+        <translation>Öffnen Sie zuerst die Daten.</translation>
+    </message>
+    <message>
+        <source>Open the data first: a forget list names its images.</source>
+        <translation>Öffnen Sie zuerst die Daten: Eine Vergessensliste nennt deren Bilder.</translation>
+    </message>
+    <message>
+        <source>Open the e&amp;xample</source>
+        <translation>&amp;Beispiel öffnen</translation>
+    </message>
+    <message>
+        <source>Open the example: a small network and the images it was trained on</source>
+        <translation>Das Beispiel öffnen: ein kleines Netz und die Bilder, auf denen es trainiert wurde</translation>
+    </message>
+    <message>
+        <source>Open the file's folder</source>
+        <translation>Ordner der Datei öffnen</translation>
+    </message>
+    <message>
+        <source>Open the first in rank</source>
+        <translation>Den Ersten der Rangfolge öffnen</translation>
+    </message>
+    <message>
+        <source>Open the guide</source>
+        <translation>Handbuch öffnen</translation>
+    </message>
+    <message>
+        <source>Open the image</source>
+        <translation>Bild öffnen</translation>
+    </message>
+    <message>
+        <source>Open the last model and data</source>
+        <translation>Letztes Modell und letzte Daten öffnen</translation>
+    </message>
+    <message>
+        <source>Open the model to see how it arranges the images.</source>
+        <translation>Öffnen Sie das Modell, um zu sehen, wie es die Bilder anordnet.</translation>
+    </message>
+    <message>
+        <source>Other runs</source>
+        <translation>Andere Läufe</translation>
+    </message>
+    <message>
+        <source>Other runs: none</source>
+        <translation>Andere Läufe: keine</translation>
+    </message>
+    <message>
+        <source>Other runs: {number}</source>
+        <translation>Andere Läufe: {number}</translation>
+    </message>
+    <message>
+        <source>over {number}</source>
+        <translation>über {number}</translation>
+    </message>
+    <message>
+        <source>Plots</source>
+        <translation>Diagramme</translation>
+    </message>
+    <message>
+        <source>Pointer</source>
+        <translation>Zeiger</translation>
+    </message>
+    <message>
+        <source>Preferences</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Previous image</source>
+        <translation>Voriges Bild</translation>
+    </message>
+    <message>
+        <source>profile</source>
+        <translation>Profil</translation>
+    </message>
+    <message>
+        <source>Progress of the map</source>
+        <translation>Fortschritt der Karte</translation>
+    </message>
+    <message>
+        <source>Progress of what goes on</source>
+        <translation>Fortschritt dessen, was vorgeht</translation>
+    </message>
+    <message>
+        <source>Projection</source>
+        <translation>Projektion</translation>
+    </message>
+    <message>
+        <source>Queue the runs of a batch file (TOML)</source>
+        <translation>Die Läufe einer Stapeldatei (TOML) einreihen</translation>
+    </message>
+    <message>
+        <source>Rail</source>
+        <translation>Seitenleiste</translation>
+    </message>
+    <message>
+        <source>Ratio</source>
+        <translation>Verhältnis</translation>
+    </message>
+    <message>
+        <source>Ratio to the start</source>
+        <translation>Verhältnis zum Anfang</translation>
+    </message>
+    <message>
+        <source>Rectangle</source>
+        <translation>Rechteck</translation>
+    </message>
+    <message>
+        <source>Remove from the selection while drawing</source>
+        <translation>Beim Zeichnen aus der Auswahl nehmen</translation>
+    </message>
+    <message>
+        <source>Removes chosen classes or images from a trained image classifier, shows what happens inside the network, measures how far it got and exports the result.</source>
+        <translation>Entfernt gewählte Klassen oder Bilder aus einem trainierten Bildklassifikator, zeigt, was dabei im Netz geschieht, misst, wie weit es gekommen ist, und exportiert das Ergebnis.</translation>
+    </message>
+    <message>
+        <source>Reset to default</source>
+        <translation>Auf Vorgaben zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Retain features</source>
+        <translation>Merkmale der behaltenen Bilder</translation>
+    </message>
+    <message>
+        <source>Retrained</source>
+        <translation>Neu trainiert</translation>
+    </message>
+    <message>
+        <source>Retrained models share no axes with it: each is turned onto the means of the classes that stay.</source>
+        <translation>Neu trainierte Modelle haben andere Achsen: Jedes wird auf die Mittelwerte der bleibenden Klassen gedreht.</translation>
+    </message>
+    <message>
+        <source>Return opens the menu to sort by one of them</source>
+        <translation>Die Eingabetaste öffnet das Menü, um nach einem davon zu sortieren</translation>
+    </message>
+    <message>
+        <source>Review</source>
+        <translation>Durchsehen</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>Lauf</translation>
+    </message>
+    <message>
+        <source>Run checks</source>
+        <translation>Prüfen</translation>
+    </message>
+    <message>
+        <source>Run the example</source>
+        <translation>Beispiel starten</translation>
+    </message>
+    <message>
+        <source>Runs</source>
+        <translation>Läufe</translation>
+    </message>
+    <message>
+        <source>Save GIF, up to step {step}…</source>
+        <translation>GIF speichern, bis Schritt {step} …</translation>
+    </message>
+    <message>
+        <source>Save GIF, whole run…</source>
+        <translation>GIF speichern, ganzer Lauf …</translation>
+    </message>
+    <message>
+        <source>Save table</source>
+        <translation>Tabelle speichern</translation>
+    </message>
+    <message>
+        <source>Save table…</source>
+        <translation>Tabelle speichern …</translation>
+    </message>
+    <message>
+        <source>Save the feature map as a GIF</source>
+        <translation>Merkmalskarte als GIF speichern</translation>
+    </message>
+    <message>
+        <source>Save the table…</source>
+        <translation>Die Tabelle speichern …</translation>
+    </message>
+    <message>
+        <source>Saved {name}</source>
+        <translation>{name} gespeichert</translation>
+    </message>
+    <message>
+        <source>Says {name}, {share} sure</source>
+        <translation>Sagt {name}, zu {share} sicher</translation>
+    </message>
+    <message>
+        <source>Scale of the losses</source>
+        <translation>Skala der Verluste</translation>
+    </message>
+    <message>
+        <source>Search the guide</source>
+        <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>Share of each set's energy in each retain direction, %</source>
+        <translation>Anteil der Energie jeder Menge in jeder Behaltensrichtung, %</translation>
+    </message>
+    <message>
+        <source>Share of forget features inside the retain space</source>
+        <translation>Anteil der Vergessensmerkmale im Behaltensraum</translation>
+    </message>
+    <message>
         <source>Show &amp;log</source>
         <translation>&amp;Protokoll zeigen</translation>
+    </message>
+    <message>
+        <source>Show accuracy on the training images</source>
+        <translation>Genauigkeit auf den Trainingsbildern zeigen</translation>
+    </message>
+    <message>
+        <source>Show all images</source>
+        <translation>Alle Bilder zeigen</translation>
+    </message>
+    <message>
+        <source>Show class {name} only</source>
+        <translation>Nur Klasse {name} zeigen</translation>
+    </message>
+    <message>
+        <source>Show everything</source>
+        <translation>Alles zeigen</translation>
+    </message>
+    <message>
+        <source>Show on the map</source>
+        <translation>Auf der Karte zeigen</translation>
+    </message>
+    <message>
+        <source>Show the whole map</source>
+        <translation>Die ganze Karte zeigen</translation>
+    </message>
+    <message>
+        <source>Similar images kept</source>
+        <translation>Ähnliche Bilder behalten</translation>
+    </message>
+    <message>
+        <source>Similar images kept ({same} or more)</source>
+        <translation>Ähnliche Bilder behalten ({same} oder mehr)</translation>
+    </message>
+    <message>
+        <source>Similar images kept ({same})</source>
+        <translation>Ähnliche Bilder behalten ({same})</translation>
+    </message>
+    <message>
+        <source>Similar images kept: not known. {reason}</source>
+        <translation>Ähnliche Bilder behalten: nicht bekannt. {reason}</translation>
+    </message>
+    <message>
+        <source>Size of thumbnails</source>
+        <translation>Größe der Vorschaubilder</translation>
+    </message>
+    <message>
+        <source>Smoothing of the loss curves</source>
+        <translation>Glättung der Verlustkurven</translation>
+    </message>
+    <message>
+        <source>Smoothing: a moving mean over the faint line of every step</source>
+        <translation>Glättung: ein gleitendes Mittel über der blassen Linie aller Schritte</translation>
+    </message>
+    <message>
+        <source>Sort by</source>
+        <translation>Sortieren nach</translation>
+    </message>
+    <message>
+        <source>Sorted by {column}, ascending</source>
+        <translation>Nach {column} sortiert, aufsteigend</translation>
+    </message>
+    <message>
+        <source>Sorted by {column}, descending</source>
+        <translation>Nach {column} sortiert, absteigend</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>Start</translation>
+    </message>
+    <message>
+        <source>step {step}</source>
+        <translation>Schritt {step}</translation>
+    </message>
+    <message>
+        <source>step {step} · effective rank: {ranks}</source>
+        <translation>Schritt {step} · effektiver Rang: {ranks}</translation>
+    </message>
+    <message>
+        <source>Step {step}: the forget points' middle is {way} radii from where it was.</source>
+        <translation>Schritt {step}: Die Mitte der Vergessenspunkte ist {way} Radien von ihrem alten Ort entfernt.</translation>
+    </message>
+    <message>
+        <source>System</source>
+        <translation>System</translation>
+    </message>
+    <message numerus="yes">
+        <source>t-SNE of %n images</source>
+        <translation>
+            <numerusform>t-SNE von %n Bild</numerusform>
+            <numerusform>t-SNE von %n Bildern</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>t-SNE of {some}; others beside their neighbours</source>
+        <translation>t-SNE von {some}; die anderen neben ihren Nachbarn</translation>
+    </message>
+    <message>
+        <source>Table saved as {name}.</source>
+        <translation>Tabelle als {name} gespeichert.</translation>
+    </message>
+    <message>
+        <source>Test image {number}: never trained on</source>
+        <translation>Testbild {number}: nie zum Training benutzt</translation>
+    </message>
+    <message>
+        <source>Test images were never trained on, so there is nothing to remove.</source>
+        <translation>Mit Testbildern wurde nie trainiert, also gibt es nichts zu entfernen.</translation>
+    </message>
+    <message>
+        <source>The data it was trained on, or a part of it.</source>
+        <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
+    </message>
+    <message>
+        <source>The guide was not installed with the program: {file} is missing.</source>
+        <translation>Das Handbuch wurde nicht mit dem Programm installiert: {file} fehlt.</translation>
+    </message>
+    <message>
+        <source>The images could not be arranged</source>
+        <translation>Die Bilder konnten nicht angeordnet werden</translation>
+    </message>
+    <message>
+        <source>The images to forget are chosen here. First open the data the model was trained on.</source>
+        <translation>Hier werden die zu vergessenden Bilder gewählt. Öffnen Sie zuerst die Daten, auf denen das Modell trainiert wurde.</translation>
+    </message>
+    <message>
+        <source>The last project</source>
+        <translation>Das letzte Projekt</translation>
+    </message>
+    <message>
+        <source>The map begins with the first measurement.</source>
+        <translation>Die Karte beginnt mit der ersten Messung.</translation>
+    </message>
+    <message>
+        <source>The message in full</source>
+        <translation>Die ganze Meldung</translation>
+    </message>
+    <message>
+        <source>The model's features hold values that are not finite, so there is no map.</source>
+        <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
+    </message>
+    <message>
+        <source>The result is being checked. {what}</source>
+        <translation>Das Ergebnis wird geprüft. {what}</translation>
+    </message>
+    <message>
+        <source>The run {name} opens.</source>
+        <translation>Der Lauf {name} wird geöffnet.</translation>
+    </message>
+    <message>
+        <source>The runs of {name} are queued.</source>
+        <translation>Die Läufe von {name} sind eingereiht.</translation>
+    </message>
+    <message>
+        <source>The t-SNE map could not be made. {reason}</source>
+        <translation>Die t-SNE-Karte konnte nicht erstellt werden. {reason}</translation>
+    </message>
+    <message>
+        <source>The training {name} has finished.</source>
+        <translation>Das Training {name} ist fertig.</translation>
+    </message>
+    <message>
+        <source>The training {name} was stopped; its model is kept as it was then.</source>
+        <translation>Das Training {name} wurde angehalten; sein Modell bleibt, wie es da war.</translation>
+    </message>
+    <message>
+        <source>The verdict comes with the check, once the run has ended.</source>
+        <translation>Das Urteil kommt mit der Prüfung, wenn der Lauf beendet ist.</translation>
+    </message>
+    <message>
+        <source>The wheel zooms, a double click opens an image or shows the whole map.</source>
+        <translation>Das Rad vergrößert und verkleinert, ein Doppelklick öffnet ein Bild oder zeigt die ganze Karte.</translation>
+    </message>
+    <message>
+        <source>Then its data.</source>
+        <translation>Dann seine Daten.</translation>
+    </message>
+    <message>
+        <source>There are no images in this part.</source>
+        <translation>In diesem Teil gibt es keine Bilder.</translation>
+    </message>
+    <message>
+        <source>There is no run to export.</source>
+        <translation>Es gibt keinen Lauf zu exportieren.</translation>
     </message>
     <message>
         <source>There is nothing to redo.</source>
@@ -85,6 +1263,251 @@
     <message>
         <source>There is nothing to undo.</source>
         <translation>Es gibt nichts rückgängig zu machen.</translation>
+    </message>
+    <message>
+        <source>There was nothing to say yet.</source>
+        <translation>Noch gab es nichts zu sagen.</translation>
+    </message>
+    <message>
+        <source>This run recorded no feature map: an earlier version made it, or its network was trained from scratch.</source>
+        <translation>Dieser Lauf hat keine Merkmalskarte aufgezeichnet: Eine frühere Version hat ihn gemacht, oder sein Netz wurde von Grund auf trainiert.</translation>
+    </message>
+    <message>
+        <source>Threads</source>
+        <translation>Threads</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>Zeit</translation>
+    </message>
+    <message>
+        <source>Titles of the columns</source>
+        <translation>Titel der Spalten</translation>
+    </message>
+    <message>
+        <source>today</source>
+        <translation>heute</translation>
+    </message>
+    <message>
+        <source>Training image {number}</source>
+        <translation>Trainingsbild {number}</translation>
+    </message>
+    <message>
+        <source>Training images until it is back</source>
+        <translation>Trainingsbilder, bis sie zurück ist</translation>
+    </message>
+    <message numerus="yes">
+        <source>Trains %n retrained models first, {time}.</source>
+        <translation>
+            <numerusform>Trainiert zuerst %n Modell neu, {time}.</numerusform>
+            <numerusform>Trainiert zuerst %n Modelle neu, {time}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Trains %n retrained models first.</source>
+        <translation>
+            <numerusform>Trainiert zuerst %n Modell neu.</numerusform>
+            <numerusform>Trainiert zuerst %n Modelle neu.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Noch einmal versuchen</translation>
+    </message>
+    <message>
+        <source>Two fixed axes of {channels}: {start} of the variance at the start, {now} now</source>
+        <translation>Zwei feste Achsen von {channels}: {start} der Varianz am Anfang, {now} jetzt</translation>
+    </message>
+    <message>
+        <source>Two principal components · {share} of the variance</source>
+        <translation>Zwei Hauptkomponenten · {share} der Varianz</translation>
+    </message>
+    <message>
+        <source>Type a command</source>
+        <translation>Befehl eingeben</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Rückgängig</translation>
+    </message>
+    <message>
+        <source>Unlearned</source>
+        <translation>Verlernt</translation>
+    </message>
+    <message>
+        <source>Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.</source>
+        <translation>Das Verlernen hat die Wahrscheinlichkeit von {name} von {before} auf {after} gebracht und den Verlust von {first} auf {last}.</translation>
+    </message>
+    <message>
+        <source>unseen images</source>
+        <translation>ungesehene Bilder</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>Version</translation>
+    </message>
+    <message>
+        <source>What</source>
+        <translation>Was</translation>
+    </message>
+    <message>
+        <source>What lies near the forget set is not known. {reason}</source>
+        <translation>Was nahe an der Vergessensmenge liegt, ist nicht bekannt. {reason}</translation>
+    </message>
+    <message>
+        <source>Where</source>
+        <translation>Wo</translation>
+    </message>
+    <message>
+        <source>Which checks to run</source>
+        <translation>Welche Prüfungen</translation>
+    </message>
+    <message>
+        <source>Whole scale, 0 to 1</source>
+        <translation>Ganze Skala, 0 bis 1</translation>
+    </message>
+    <message>
+        <source>Window</source>
+        <translation>Fenster</translation>
+    </message>
+    <message>
+        <source>With only its last layer edited, the network names no image of {classes}, and its features still give {share} of them away.</source>
+        <translation>Ist nur seine letzte Schicht geändert, nennt das Netz kein Bild von {classes}, und seine Merkmale verraten noch {share} davon.</translation>
+    </message>
+    <message>
+        <source>yesterday</source>
+        <translation>gestern</translation>
+    </message>
+    <message>
+        <source>{counted}, {unseen} of them not shown</source>
+        <translation>{counted}, davon {unseen} nicht gezeigt</translation>
+    </message>
+    <message>
+        <source>{count} added</source>
+        <translation>{count} hinzugefügt</translation>
+    </message>
+    <message>
+        <source>{count} already forgotten</source>
+        <translation>{count} schon vergessen</translation>
+    </message>
+    <message>
+        <source>{count} removed</source>
+        <translation>{count} entfernt</translation>
+    </message>
+    <message>
+        <source>{curve} (trained on)</source>
+        <translation>{curve} (Training)</translation>
+    </message>
+    <message>
+        <source>{curve} ({number})</source>
+        <translation>{curve} ({number})</translation>
+    </message>
+    <message>
+        <source>{curve}, start</source>
+        <translation>{curve}, Anfang</translation>
+    </message>
+    <message numerus="yes">
+        <source>{done} of %n runs checked</source>
+        <translation>
+            <numerusform>{done} von %n Lauf geprüft</numerusform>
+            <numerusform>{done} von %n Läufen geprüft</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{done} of %n runs have a result</source>
+        <translation>
+            <numerusform>{done} von %n Lauf hat ein Ergebnis</numerusform>
+            <numerusform>{done} von %n Läufen haben ein Ergebnis</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{ended} of %n runs have a result</source>
+        <translation>
+            <numerusform>{ended} von %n Lauf hat ein Ergebnis</numerusform>
+            <numerusform>{ended} von %n Läufen haben ein Ergebnis</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{image}
+Cosine of the features {value}</source>
+        <translation>{image}
+Kosinus der Merkmale {value}</translation>
+    </message>
+    <message>
+        <source>{model} without {forgotten}</source>
+        <translation>{model} ohne {forgotten}</translation>
+    </message>
+    <message>
+        <source>{names} is {what}.</source>
+        <translation>{names} ist {what}.</translation>
+    </message>
+    <message>
+        <source>{names}: {what}.</source>
+        <translation>{names}: {what}.</translation>
+    </message>
+    <message>
+        <source>{name} is imported as a forget list.</source>
+        <translation>{name} wird als Vergessensliste eingelesen.</translation>
+    </message>
+    <message>
+        <source>{name} opens as the data.</source>
+        <translation>{name} wird als Daten geöffnet.</translation>
+    </message>
+    <message>
+        <source>{name} opens as the model.</source>
+        <translation>{name} wird als Modell geöffnet.</translation>
+    </message>
+    <message>
+        <source>{name}: {share}</source>
+        <translation>{name}: {share}</translation>
+    </message>
+    <message>
+        <source>{name}: {some} of {all}</source>
+        <translation>{name}: {some} von {all}</translation>
+    </message>
+    <message>
+        <source>{number} images marked to forget</source>
+        <translation>{number} Bilder zum Vergessen markiert</translation>
+    </message>
+    <message>
+        <source>{number} of {all} ticked</source>
+        <translation>{number} von {all} angekreuzt</translation>
+    </message>
+    <message>
+        <source>{own}, prepared to {prepared}</source>
+        <translation>{own}, vorbereitet auf {prepared}</translation>
+    </message>
+    <message>
+        <source>{place} of {count}</source>
+        <translation>{place} von {count}</translation>
+    </message>
+    <message>
+        <source>{some} of {all}</source>
+        <translation>{some} von {all}</translation>
+    </message>
+    <message>
+        <source>{some} of {all} to forget</source>
+        <translation>{some} von {all} zu vergessen</translation>
+    </message>
+    <message>
+        <source>{told} · plus {images} forgotten earlier</source>
+        <translation>{told} · dazu {images} früher vergessen</translation>
+    </message>
+    <message>
+        <source>{told} · {again} of them already forgotten</source>
+        <translation>{told} · davon {again} schon vergessen</translation>
+    </message>
+    <message>
+        <source>{what} · axis from {floor}</source>
+        <translation>{what} · Achse ab {floor}</translation>
+    </message>
+    <message>
+        <source>{what}, seed {seed}</source>
+        <translation>{what}, Startwert {seed}</translation>
+    </message>
+    <message>
+        <source>▲ To be forgotten</source>
+        <translation>▲ Wird vergessen</translation>
     </message>
 </context>
 </TS>

@@ -10,5 +10,82 @@
             <numerusform>%n images</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n places</source>
+        <translation>
+            <numerusform>%n place</numerusform>
+            <numerusform>%n places</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs side by side</source>
+        <translation>
+            <numerusform>%n run</numerusform>
+            <numerusform>%n runs side by side</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Check all %n runs</source>
+        <translation>
+            <numerusform>Check %n run</numerusform>
+            <numerusform>Check all %n runs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Compares with %n retrained models on disk.</source>
+        <translation>
+            <numerusform>Compares with %n retrained model on disk.</numerusform>
+            <numerusform>Compares with %n retrained models on disk.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Mean over %n seeds ± half of its 95 % interval: {values}</source>
+        <translation>
+            <numerusform>The value of %n seed: {values}</numerusform>
+            <numerusform>Mean over %n seeds ± half of its 95 % interval: {values}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>t-SNE of %n images</source>
+        <translation>
+            <numerusform>t-SNE of %n image</numerusform>
+            <numerusform>t-SNE of %n images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Trains %n retrained models first, {time}.</source>
+        <translation>
+            <numerusform>Trains %n retrained model first, {time}.</numerusform>
+            <numerusform>Trains %n retrained models first, {time}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Trains %n retrained models first.</source>
+        <translation>
+            <numerusform>Trains %n retrained model first.</numerusform>
+            <numerusform>Trains %n retrained models first.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{done} of %n runs checked</source>
+        <translation>
+            <numerusform>{done} of %n run checked</numerusform>
+            <numerusform>{done} of %n runs checked</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{done} of %n runs have a result</source>
+        <translation>
+            <numerusform>{done} of %n run has a result</numerusform>
+            <numerusform>{done} of %n runs have a result</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{ended} of %n runs have a result</source>
+        <translation>
+            <numerusform>{ended} of %n run has a result</numerusform>
+            <numerusform>{ended} of %n runs have a result</numerusform>
+        </translation>
+    </message>
 </context>
 </TS>
