@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QLineEdit, QSpinBox, QWidget
 
 from app.dialogs.sheet import Dialog, ask_folder
 from app.services import tokens as t
@@ -85,12 +86,20 @@ class PreferencesDialog(Dialog):
                 self._add(field, lines)
             groups.addLayout(column(section(tr(title)), lines))
         groups.addStretch(1)
-        inside = widget_of(groups)
+        self._inside = widget_of(groups)
+        self._area = scrolling(self._inside, "none")
         foot = row(SecondaryButton(tr("Reset to default"), self.reset), STRETCH, close_box(self))
-        column((scrolling(inside, "none"), 1), foot, on=self, margins=t.XL, spacing=t.M)
+        column((self._area, 1), foot, on=self, margins=t.XL, spacing=t.M)
         self._fill()
-        height = inside.sizeHint().height() + theme.px(28 + t.M + 2 * t.XL)
-        self.resize(theme.px(720), min(height, self.screen().availableGeometry().height() - theme.px(80)))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be as wide as all fields, and as high as the screen lets them be."""
+        self.ensurePolished()
+        hint = self._inside.sizeHint()
+        width = hint.width() + self._area.verticalScrollBar().sizeHint().width()
+        self._area.setMinimumWidth(width)
+        self.resize(width + theme.px(2 * t.XL), hint.height() + theme.px(t.CONTROL_HEIGHT + t.M + 2 * t.XL) + 4)
+        super().showEvent(event)
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer these devices, (id, title), beside the default one."""
@@ -132,7 +141,7 @@ class PreferencesDialog(Dialog):
             choose = SecondaryButton(tr("Choose…"), lambda: self._choose(field, widget))
             choose.setAccessibleName(tr("Choose: {what}", what=title))
             widget.setMinimumWidth(theme.px(FIELD_WIDTH))
-            content = row((widget, 1), choose, *when)
+            content: QBoxLayout = column(row((widget, 1), choose), *when, spacing=2)
         else:
             if not isinstance(widget, QCheckBox):
                 widget.setFixedWidth(theme.px(FIELD_WIDTH))

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QRadioButton,
+    QScrollArea,
     QStyle,
     QStyleOptionComboBox,
     QToolButton,
@@ -113,9 +114,11 @@ def _in_view(widget: QWidget, window: QWidget) -> bool:
     """Tell whether a widget lies in its parents up to what scrolls, or the window."""
     parent = widget.parentWidget()
     while parent is not None and widget is not window:
-        if parent.metaObject().className() == "QScrollArea" or parent.objectName() == "qt_scrollarea_viewport":
-            return True
         place = QRect(widget.mapTo(parent, QPoint()), widget.size())
+        area = parent.parentWidget()
+        if isinstance(area, QScrollArea) and parent is area.viewport():  # what is below or above comes by scrolling
+            stays = area.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+            return not stays or (place.left() >= -2 and place.right() <= parent.width() + 2)
         if not parent.rect().adjusted(-2, -2, 2, 2).contains(place):
             return False
         if parent is window:

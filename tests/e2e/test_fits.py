@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from app.widgets.labels import ElidedLabel, Label
 from tests.e2e.fit_walk import problems
 
 ROOT = Path(__file__).resolve().parents[2]
+SCREEN = {"name": "one", "x": 0, "y": 0, "width": 1920, "height": 1080, "logicalDpi": 96, "logicalBaseDpi": 96,
+          "dpr": 1}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -22,11 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ({}, ("1280x720:light", "1920x1080:light", "1280x720:dark", "1280x720:contrast")),
         ({"QT_FONT_DPI": "144"}, ("1280x720:dark",)),
-        ({"QT_SCALE_FACTOR": "1.5", "FONT_POINTS": "13"}, ("1280x720:light",)),
+        ({"QT_SCALE_FACTOR": "1.5", "FONT_POINTS": "13", "LANGUAGE": "de"}, ("1280x720:light",)),
     ],
-    ids=["as it is", "144 dpi", "1.5 times, large font"],
+    ids=["as it is", "144 dpi", "1.5 times, large font, German"],
 )
-def test_every_text_has_its_room(environment, windows):
+def test_every_text_has_its_room(environment, windows, tmp_path):
+    screens = tmp_path / "screens.json"
+    screens.write_text(json.dumps({"screens": [SCREEN]}), encoding="utf-8")
+    environment = {**environment, "QT_QPA_PLATFORM": f"offscreen:configfile={screens}"}
     walk = subprocess.run(
         [sys.executable, "-m", "tests.e2e.fit_walk", *windows], env={**os.environ, **environment}, cwd=ROOT,
         capture_output=True, text=True, timeout=150, check=False,
