@@ -78,7 +78,7 @@ def test_equals_the_definition_by_svd(n: int, channels: int, k: int, seed: int):
     u = leading_eigenvectors(gram(retain), k)
     assert dimensional_alignment(gram(forget), u) == pytest.approx(expected, abs=1e-9)
     assert measure_alignment(forget, retain, k).profile[k - 1] == pytest.approx(expected, abs=1e-9)
-    assert float(alignment_squared(forget, u)) == pytest.approx(expected**2, abs=1e-9)
+    assert float(alignment_squared(forget, u, eps=0.0)) == pytest.approx(expected**2, abs=1e-9)  # images may be tiny
 
 
 def test_orthonormal_frames_agree_with_the_angles_between_subspaces():

@@ -65,6 +65,7 @@ def reports(bench, tmp_path_factory):
     """The full suite on a further retrained model, on the head-only edit, and on a model that hardly moved."""
     patch = pytest.MonkeyPatch()
     patch.setenv("UNLEARN_STUDIO_HOME", str(bench.root / "home"))
+    patch.setattr("core.verify.relearning.DRAWS", 1)  # of the attacker's images: more make curves smoother
     folders = {
         "further": bench.run("further", "retrain", seed=4),
         "head-only": bench.run("head-only", "head-only"),
