@@ -159,8 +159,8 @@ class ThemedPlot(Figure):
         self._references = tuple(references)
         self.mark_dirty()
 
-    def set_phases(self, phases: Sequence[Phase]) -> None:
-        self.strip.set_phases(phases)
+    def set_phases(self, phases: Sequence[Phase], named: bool = True) -> None:
+        self.strip.set_phases(phases, named)
         self.item.layout.setRowFixedHeight(0, self.strip.room)
 
     # ---- following

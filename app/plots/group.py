@@ -48,9 +48,9 @@ class StepGroup(QObject):
             plot.set_cut(step)
 
     def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show phases in all plots."""
+        """Show phases in all plots; their names over the first one."""
         for plot in self._plots:
-            plot.set_phases(phases)
+            plot.set_phases(phases, named=plot is self._plots[0])
 
     def clear(self) -> None:
         """Empty all plots."""

@@ -131,12 +131,12 @@ class PhaseStrip(pg.GraphicsWidget):
         self.set_phases(())
         view.sigXRangeChanged.connect(self._changed)
 
-    def set_phases(self, phases: Sequence[Phase]) -> None:
-        """Show these phases; the strip takes no room without."""
-        self.phases = tuple(phases)
+    def set_phases(self, phases: Sequence[Phase], named: bool = True) -> None:
+        """Show these phases, with their names or as bands alone; the strip takes no room without."""
+        self.phases, self._named = tuple(phases), named
         shown = 0 < len(phases) <= PHASES_MOST
         self.setVisible(shown)
-        self.room = theme.px(STRIP_HEIGHT) + self._metrics.height() if shown else 0
+        self.room = (theme.px(STRIP_HEIGHT) + named * self._metrics.height()) * shown
         self.update()
 
     def at(self, x: float) -> Phase | None:
@@ -162,7 +162,7 @@ class PhaseStrip(pg.GraphicsWidget):
             band = QRectF(left, 0, max(right - left - 1, 1), bar)
             painter.fillRect(band, theme.color("text_2" if phase.strong else "line"))
             name = self._metrics.elidedText(phase.name, Qt.TextElideMode.ElideRight, int(band.width()))
-            if len(name) > 2:  # more than a dot
+            if self._named and len(name) > 2:  # more than a dot
                 painter.setPen(theme.color("text_2"))
                 painter.drawText(QPointF(left, bar + self._metrics.ascent()), name)
 

@@ -106,7 +106,7 @@ def training_cost(
 ) -> str:
     """Training time of a method as a share of retraining's: "About 9 % of retraining"; "" where it is not known."""
     if method_id == "retrain":
-        return "What all costs are held against"
+        return "What all costs are compared with"
     if share is None:
         return ""
     if share < 0.001:

@@ -192,7 +192,7 @@ def test_cards_say_what_methods_cost_beside_retraining(page, qtbot):
     cards = page.setup.methods._cards
     qtbot.waitUntil(lambda: any("retraining" in line for line in cards["finetune"].lines()), timeout=20_000)
     assert page.setup.plan.facts.values()["cost"] in cards["muda"].lines()
-    assert "What all costs are held against" in cards["retrain"].lines()
+    assert "What all costs are compared with" in cards["retrain"].lines()
     planned(page, qtbot)
     before = page.setup.plan.facts.values()["cost"]
     page.setup.parameters.form.set_values({"rounds": 200})
