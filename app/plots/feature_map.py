@@ -17,7 +17,6 @@ from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placin
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
 from app.services import format as fmt
 from app.services import icons
-from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -133,7 +132,7 @@ class FeatureMapPlot(Figure):
         self.forgotten = ElidedLabel("", "caption")
         self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in _GHOSTS.items()}
         self.why = caption("", wrap=True)  # why a ghost is not there
-        self.side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=t.XS)
+        self.side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
         column(self.head, (row((self.canvas, 1), self.side), 1), self._caption, on=self, spacing=2)
         for key, box in self.ghosts.items():
             box.setFont(theme.font("caption"))

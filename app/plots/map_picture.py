@@ -134,19 +134,18 @@ class MapPicture:
 
 
 class Placing:
-    """Where points of a picture stand in an area of pixels: one scale for both axes, up is up."""
+    """Where points of a picture stand in an area of pixels, which it fills; up is up."""
 
     def __init__(self, picture: MapPicture, area: QRectF) -> None:
         left, bottom, right, top = picture.area
         self.area = area
         self.centre = np.array([(left + right) / 2, (bottom + top) / 2])
-        width, height = max(right - left, 1e-6), max(top - bottom, 1e-6)
-        self.scale = min(area.width() / width, area.height() / height) / (1 + 2 * _ROOM)
+        sides = np.maximum([right - left, top - bottom], 1e-6) * (1 + 2 * _ROOM)
+        self.scale = np.array([area.width(), -area.height()]) / sides
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return pixels (n, 2) of those that are numbers; a point outside of the picture stands at its edge."""
-        moved = (points - self.centre) * (self.scale, -self.scale)
-        found = moved + np.array(self.area.center().toTuple())
+        found = (points - self.centre) * self.scale + np.array(self.area.center().toTuple())
         low, high = (self.area.left(), self.area.top()), (self.area.right(), self.area.bottom())
         found = np.clip(found, low, high)
         return found[np.isfinite(found).all(1)]

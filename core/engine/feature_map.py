@@ -1,9 +1,10 @@
 """The feature map of a run: the same few images in one fixed plane of the features of the model it starts from.
 
 Which images: unseen ones, and where single images are forgotten these themselves. The plane is that in which the
-start's features of them vary most, and stays. Training turns a network, and fresh blocks share no axes with the old
-ones, so the features are turned and scaled as a whole to fit the start (`Plane.seen`): what moves on the map, no turn
-could keep in place. What leaves the plane is told by the share of the variance that it still holds.
+start's features of them vary most, what is to be forgotten on the right, and stays. Training turns a network, and fresh
+blocks share no axes with the old ones, so features are turned and scaled as a whole to fit the start (`Plane.seen`):
+what moves on the map, no turn could keep in place. What leaves the plane is told by the share of the variance that it
+still holds.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class FeatureMapper:
         chosen = {name: _subset(experiment, name, ids[name], count) for name, count in sets.items()}
         rows = [(start.train if name.endswith("train") else start.test).features[ids[name][which]]
                 for name, which in chosen.items()]  # fmt: skip
-        plane = principal_plane(torch.cat(rows))
+        plane = principal_plane(torch.cat(rows), first=len(rows[0]))
         return cls(experiment, ids, chosen, plane) if plane is not None else None
 
     def laid_out(self, step: int) -> FeatureMap:

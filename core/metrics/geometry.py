@@ -100,8 +100,11 @@ class Plane:
         return turned * scale / self.radius, min(1.0, float(turned.square().sum()) / total)
 
 
-def principal_plane(features: Tensor) -> Plane | None:
-    """Return the plane in which features ((n, C)) vary most; None where they are not finite or vary in no two ways."""
+def principal_plane(features: Tensor, first: int = 0) -> Plane | None:
+    """Return the plane in which features ((n, C)) vary most; None where they are not finite or vary in no two ways.
+
+    It is turned in itself so that the samples from the `first` on lie to the right of those before.
+    """
     rows = features.detach().cpu().double()
     if min(rows.shape) < 2 or not bool(torch.isfinite(rows).all()):
         return None
@@ -114,7 +117,18 @@ def principal_plane(features: Tensor) -> Plane | None:
         return None
     radius = float((energies[:2].sum() / len(rows)).sqrt())
     share = min(1.0, float(energies[:2].sum() / rows.square().sum()))
-    return Plane(scores, radius, share, centre, rows.T @ scores[:, :2] / energies[:2])
+    axes = rows.T @ scores[:, :2] / energies[:2]
+    turn = _to_the_right(scores[first:, :2].mean(0) - scores[:first, :2].mean(0)) if first else torch.eye(2).double()
+    return Plane(torch.cat([scores[:, :2] @ turn, scores[:, 2:]], 1), radius, share, centre, axes @ turn)
+
+
+def _to_the_right(direction: Tensor) -> Tensor:
+    """Return the rotation (2, 2) by which points @ rotation have a direction ((2,)) along their first axis."""
+    length = float(direction.norm())
+    if not 0 < length < float("inf"):
+        return torch.eye(2).double()
+    x, y = (direction / length).tolist()
+    return torch.tensor([[x, -y], [y, x]], dtype=torch.float64)
 
 
 def _main_scores(rows: Tensor) -> Tensor:

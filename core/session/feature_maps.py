@@ -195,7 +195,7 @@ def retrained_clouds(job: Job, laid: FeatureMap, bench: Bench | None = None) -> 
     plane, found = None, {}
     with contextlib.suppress(AppError, OSError):
         start = _features_on_map(Path(job.model.path), job.model.weights_id, job, laid, bench)
-        plane = None if start is None else principal_plane(start)
+        plane = None if start is None else principal_plane(start, laid.forget_from)
     for seed, run in trained if plane is not None else ():
         with contextlib.suppress(AppError, OSError):
             path = run.file(MODEL)

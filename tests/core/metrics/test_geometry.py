@@ -133,6 +133,16 @@ def test_the_plane_of_a_map_is_that_of_most_variance(clusters):
     torch.testing.assert_close(narrow.points, through.points)
 
 
+def test_a_plane_is_turned_in_itself_to_have_the_last_samples_on_the_right(clusters):
+    plain, turned = principal_plane(clusters[0]), principal_plane(clusters[0], first=160)
+    assert plain is not None and turned is not None
+    apart = turned.points[160:].mean(0) - turned.points[:160].mean(0)
+    assert float(apart[0]) > 0 and float(apart[1]) == pytest.approx(0, abs=1e-9)
+    torch.testing.assert_close(torch.pdist(turned.points), torch.pdist(plain.points))
+    torch.testing.assert_close((clusters[0].double() - turned.centre) @ turned.axes / turned.radius, turned.points)
+    torch.testing.assert_close(turned.seen(clusters[0])[0], turned.points, atol=1e-6, rtol=0)
+
+
 def test_what_only_turned_has_not_moved_on_the_map(clusters):
     features = clusters[0]
     plane = principal_plane(features)
