@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         if isinstance(old, Page):
             old.left()
         page = self._page(page_id)
+        theme.dress(page)
         self._current = self.context.shell.current_page = page_id
         self.stack.setCurrentWidget(page)
         self.rail.set_current(page_id)
@@ -207,6 +208,12 @@ class MainWindow(QMainWindow):
         self.context.window_state.set_flag("log", self.log_panel.isVisible())
         self.context.window_state.sync()
         event.accept()
+
+    def themed_parts(self) -> list[QWidget]:
+        """What is in sight; pages that are not are dressed when they are shown."""
+        bars = (self.room.verticalScrollBar(), self.room.horizontalScrollBar())
+        parts = (self.rail, self.header, self.notices, self.log_panel, self.status, self.stack.currentWidget())
+        return [*bars, *(part for part in parts if part is not None)]
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

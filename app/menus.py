@@ -43,7 +43,7 @@ class Menus:
         self.bar = QMenuBar(window)
         self.bar.setAccessibleName(tr("Menu bar"))
         self.menus = {name: self.bar.addMenu(tr(title)) for name, title in TITLES.items()}
-        self.recent = QMenu(tr("Open &recent"), window)
+        self.recent = QMenu(tr("Open &recent"), self.bar)
         self.recent.setToolTipsVisible(True)
         self.recent.aboutToShow.connect(self._fill_recent)
         for name, menu in self.menus.items():

@@ -13,7 +13,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.dialogs.sheet import Choice, ConfirmDialog, ask
+from app.dialogs.sheet import Choice, ConfirmDialog, Dialog, ask
 from app.dialogs.trust import with_trusted_code
 from app.services import format as fmt
 from app.services import run_words as words
@@ -139,13 +139,11 @@ class RunCloseGuard(QObject):
         self._leave()
 
 
-class StoppingDialog(QDialog):
+class StoppingDialog(Dialog):
     """What the run still finishes, for how long already, and after a while the way out."""
 
     def __init__(self, parent: QWidget, quit_anyway: Callable[[], object]) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Unlearn Studio")
+        super().__init__("Unlearn Studio", parent)
         self.setModal(True)
         self._may_close = False
         self._quit_anyway = quit_anyway

@@ -33,6 +33,7 @@ class Dialog(QDialog):
         super().__init__(parent, flags)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
+        theme.dress(self)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Take the height that wrapped texts have at this width, as far as the screen has it."""
@@ -220,6 +221,7 @@ def ask_folder(window: QWidget, title: str, chosen: Callable[[str], object], sta
 
 def _dialog(window: QWidget, title: str, chosen: Callable[[str], object], start: str) -> QFileDialog:
     dialog = QFileDialog(window, title)
+    theme.dress(dialog)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     if start:
         dialog.setDirectory(start)

@@ -117,6 +117,7 @@ class EnlargedPlot(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(plot.title)
         self.setProperty("ground", "surface")
+        theme.dress(self)
         self._plot = plot
         self._place = QWidget()
         self._place.setMinimumSize(plot.minimumSizeHint())

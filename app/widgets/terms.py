@@ -34,6 +34,7 @@ class TermPopup(QFrame):
     def __init__(self, entry: Term, owner: TermLabel) -> None:
         super().__init__(owner.window(), Qt.WindowType.ToolTip)
         self.setProperty("part", "popup")
+        theme.dress(self)
         self._owner = owner
         text = Label(entry.short, wrap=True)
         text.setFixedWidth(theme.px(320))

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.context import AppContext, create_context
+from app.dialogs.sheet import Dialog
 from app.main_window import FIRST_SIZE, MainWindow, PageSpec
 from app.services.theme import theme
 from app.widgets.buttons import ChipButton, PrimaryButton
@@ -170,6 +171,22 @@ class TestCommands:
         finally:
             context.actions.trigger("view.light")
         assert not theme.is_dark
+
+    def test_a_page_out_of_sight_and_a_new_dialog_take_the_colours_when_they_are_shown(self, window, context):
+        window.show_page("forget")
+        window.show_page("project")
+        context.actions.trigger("view.dark")
+        try:
+            dark = theme.color("surface").name()
+            assert dark in window.page("project").styleSheet().lower()
+            assert dark not in window.page("forget").styleSheet().lower()
+            window.show_page("forget")
+            assert dark in window.page("forget").styleSheet().lower()
+            dialog = Dialog("A dialog", window)
+            assert dark in dialog.styleSheet().lower()
+        finally:
+            context.actions.trigger("view.light")
+        assert theme.color("surface").name() in window.page("forget").styleSheet().lower()
 
     def test_menus_are_filled_from_the_registry(self, window):
         menu = window.menus.menus["view"]

@@ -115,6 +115,7 @@ class ImageInspector(QDialog):
 
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
+        theme.dress(self)
         self.setWindowTitle(tr("Image"))
         self.setProperty("ground", "window")
         self.picture = QLabel()
