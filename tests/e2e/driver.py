@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.main_window import MainWindow
@@ -27,6 +28,7 @@ class Driver(QObject):
         self._since = time.monotonic()
         self.error: BaseException | None = None
         self.done = False
+        self.clicks = 0
         self.leaving = False
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
@@ -55,6 +57,17 @@ class Driver(QObject):
         for widget in QApplication.allWidgets():
             if isinstance(widget, QAbstractButton) and widget.isVisible() and _plain(widget.text()) == text:
                 widget.click()
+                return True
+        return False
+
+    def click(self, text: str) -> bool:
+        """Click the button with this text on the page in view with the mouse; False while there is none to click."""
+        assert self.window is not None
+        page = self.window.page(self.window.current_page)
+        for button in page.findChildren(QAbstractButton) if page is not None else ():
+            if button.isVisible() and button.isEnabled() and _plain(button.text()) == text:
+                QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+                self.clicks += 1
                 return True
         return False
 

@@ -46,6 +46,13 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         seen["verdict"] = lanes.verdict.text()
         seen["after"] = {model: lanes.probes[model].words for model in lanes.probes}
         assert all(bar.words != "–" for bar in lanes.images.values())
+        # From the verdict to an exported checkpoint: three clicks.
+        yield lambda: d.click("Check the result")
+        yield lambda: d.window.current_page == "verify" and d.click("Export checkpoint")
+        page = d.window.page("export")
+        yield lambda: page.presenter.facts is not None and d.click("Export checkpoint")
+        yield lambda: bool(page.file_card.outcome())
+        assert d.clicks <= 3 and page.file_card.path().is_file()
         for page_id in ("project", "forget", "unlearn", "verify", "export", "runs"):
             d.page(page_id)
             since = time.monotonic()
@@ -53,6 +60,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
             seen.setdefault("cut", []).extend(problems(d.window))
         page = d.page("export")
         yield lambda: page.presenter.facts is not None and page.export_button.isEnabled()
+        page.file_card.show_outcome("")  # of the export before
         page.file_card.set_format("pt")
         page.file_card.path_edit.setText(str(target))
         page.export_button.click()
