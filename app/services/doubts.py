@@ -14,7 +14,7 @@ from app.workers.jobs import JobHandle
 from core.errors import StoppedError
 
 if TYPE_CHECKING:
-    from app.services.pairings import Pairings
+    from app.services.settings import Pairings
     from app.services.shell import Services
     from core.events import Tell
     from core.session.baseline import Baseline

@@ -9,8 +9,8 @@ from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from app.services.icon_files import svg_text, tinted
 from app.services.paths import resources_dir
+from app.services.stylesheet import svg_text, tinted
 from app.services.theme import theme
 
 _LARGE = 28

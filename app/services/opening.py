@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Signal
 from app.services.doubts import Measuring
 from app.services.drops import Plan, look
 from app.services.example_run import ExampleRun
-from app.services.pairings import Pairings
+from app.services.settings import Pairings
 from app.workers.jobs import JobHandle
 from app.workers.opening_job import Request, Result, work
 from core.errors import AppError

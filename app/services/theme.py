@@ -19,8 +19,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints
 from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
-from app.services import icon_files
-from app.services.stylesheet import IMAGES, build_stylesheet
+from app.services.stylesheet import IMAGES, build_stylesheet, files_in_memory, tinted
 from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens, luminance
 
 log = logging.getLogger(__name__)
@@ -259,8 +258,8 @@ class Theme(QObject):
 
     def _image_folder(self) -> str:
         if self._tokens not in self._images:
-            self._images[self._tokens] = icon_files.files_in_memory({
-                f"{name}.svg": icon_files.tinted(icon, self._tokens.value(token)).encode()
+            self._images[self._tokens] = files_in_memory({
+                f"{name}.svg": tinted(icon, self._tokens.value(token)).encode()
                 for name, (icon, token) in IMAGES.items()
             })
         return self._images[self._tokens]

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QPushButton
 
 from app.services import icons
 from app.services import tokens as t
-from app.services.icon_files import files_in_memory
-from app.services.stylesheet import build_stylesheet
+from app.services.stylesheet import build_stylesheet, files_in_memory
 from app.services.theme import theme
 from app.widgets.buttons import Chip
 from app.widgets.labels import Label
@@ -223,7 +222,7 @@ def test_every_icon_of_the_design_draws_something(qapp, name):
 
 
 def test_all_icons_are_of_one_family(qapp):
-    from app.services.icon_files import svg_text
+    from app.services.stylesheet import svg_text
 
     for name in icons.names():
         text = svg_text(name)

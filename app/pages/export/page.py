@@ -20,11 +20,11 @@ from app.services.run_words import describe_run, gone
 from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
+from app.widgets.frame import RunChips
 from app.widgets.labels import caption
 from app.widgets.layout import scrolling
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
-from app.widgets.run_chips import RunChips
 from app.widgets.terms import TermRow
 from core.errors import AppError, TargetExistsError
 

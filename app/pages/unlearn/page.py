@@ -13,10 +13,10 @@ from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
+from app.widgets.frame import RunChips, matches
 from app.widgets.lanes import Lanes
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
-from app.widgets.run_chips import RunChips, matches
 
 if TYPE_CHECKING:
     from app.context import AppContext

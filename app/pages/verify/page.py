@@ -17,11 +17,11 @@ from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
+from app.widgets.frame import RunChips
 from app.widgets.lanes import Lanes
 from app.widgets.layout import beside, column, widget_of
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
-from app.widgets.run_chips import RunChips
 from app.widgets.terms import TermRow
 
 if TYPE_CHECKING:

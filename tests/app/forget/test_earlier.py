@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from app.models.class_table import NAME
 from app.models.gallery import EARLIER
 from app.pages.forget import ForgetPage
-from app.widgets.run_chips import matches
+from app.widgets.frame import matches
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
 from core.session.baseline import baseline
 from core.session.bench import Bench

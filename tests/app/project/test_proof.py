@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from app.dialogs.opening import ArchitectureDialog
 from app.pages.project.proof_card import listed
 from app.services.doubts import UNANSWERED, UNORDERED, doubt_words
-from app.services.pairings import Pairings
+from app.services.settings import Pairings
 from app.services.theme import theme
 from app.workers.opening_job import Request
 from core.data.preprocessing import Preprocessing
