@@ -168,7 +168,7 @@ def read_rows(folder: Path, others: list[Path], mine: set[Path], known: dict[Pat
 def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | None:
     try:
         row = _row(run, mine, known)
-    except (AppError, OSError) as error:  # files may come and go while they are read
+    except Exception as error:  # files may come and go while they are read, and hold anything
         row = RunRow(run.path, DAMAGED, error=str(error))
     return row if run.exists else None
 
@@ -239,12 +239,16 @@ def _created(run: RunFolder) -> float:
 def _sparks(run: RunFolder, sample: bool) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
     forget_key = "forget_accuracy" if sample else "forget_test_accuracy"
     points = [
-        (event.get("retain_test_accuracy"), event.get(forget_key))
+        (_number(event.get("retain_test_accuracy")), _number(event.get(forget_key)))
         for event in run.events()
         if event.get("type") == "evaluation" and event.get("scope") != "full"
     ]
     points = thinned(points)
     return tuple(p[0] for p in points), tuple(p[1] for p in points)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def thinned(points: list[Point]) -> list[Point]:

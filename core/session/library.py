@@ -12,6 +12,7 @@ from core.errors import AppError, InputError, MismatchError, NotFoundError
 from core.files import file_sha256
 from core.job import Job
 from core.runs.folder import JOB, RunFolder
+from core.verify.closure import look_up
 from core.verify.numbers import plural
 
 if TYPE_CHECKING:
@@ -23,16 +24,23 @@ MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forge
 def describe_run(folder: RunFolder) -> dict[str, Any]:
     """Return a run in short as plain data.
 
-    A run that cannot be read has the reason under `error`, and under `newer` whether a newer version wrote it.
+    A run that cannot be read has the reason under `error`, and under `newer` whether a newer version wrote it. One
+    damaged folder never costs the list of the others, whatever its files hold.
     """
     row: dict[str, Any] = {"run": folder.id, "path": str(folder.path)}
     try:
-        job, status, card = folder.job(), folder.status(), folder.card() or {}
+        return {**row, **_described(folder)}
     except AppError as error:
         return {**row, "state": "damaged", "error": error.text, "newer": isinstance(error, MismatchError)}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"One of its files holds something of another kind than it should: {error}"
+        return {**row, "state": "damaged", "error": said, "newer": False}
+
+
+def _described(folder: RunFolder) -> dict[str, Any]:
+    job, status, card = folder.job(), folder.status(), folder.card() or {}
     measures = card.get("measures") or {}
     return {
-        **row,
         "state": status.state,
         "job_kind": job.kind,
         "method": job.method if job.kind == "unlearn" else "train",
@@ -44,7 +52,7 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "chain": [asdict(request) for request in job.requests],
         "step": status.step,
         "steps": status.steps,
-        **{key: measures.get(key) for key in MEASURES},
+        **{key: look_up(measures, (key,)) for key in MEASURES},
         "verdict": (check_state(folder)["verdict"] or {}).get("code"),
         "created": folder.file(JOB).stat().st_mtime,
         "error": status.error,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from PySide6.QtCore import Qt
 
+from app.models.run_table import SORT_ROLE, RunTableModel
+from app.plots.sparkline import SPARK_ROLE
 from app.services.run_library import read_rows
 from app.workers.live_run import LiveRun
 from core.runs.folder import RunFolder
@@ -98,3 +101,26 @@ def test_a_run_is_known_as_soon_as_its_worker_has_written_the_folder(context, qt
     assert not run.ended
     work.end()
     qtbot.waitUntil(lambda: run.ended)
+
+
+WRONG = ("", "{", "[]", "null", "1", '"a"', "{}", '{"verdict": 3, "retrained": 1}', '{"measures": []}', '{"state": 3}',
+         '{"measures": {"retain_test_accuracy": "x"}, "verdict": "close"}', "\x00\xff",
+         '{"state": "running", "pid": "x", "heartbeat": "y", "step": "x", "steps": null}',
+         '{"type": "evaluation", "scope": "subset", "retain_test_accuracy": "x"}\n')  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["job.json", "status.json", "report.json", "model.json", "events.jsonl", "forget.csv"])
+def test_whatever_a_broken_folder_holds_the_list_shows_the_others_and_its_own_row(name, tmp_path, qapp):
+    """One text in the place of a number ended the window: Qt asks for the cells, and what they raise is fatal."""
+    whole = write_run(tmp_path / "runs" / "whole", job(), Script("whole").whole())
+    for number, text in enumerate(WRONG):
+        broken = write_run(tmp_path / "runs" / f"broken-{number:02}", job(), Script("b").whole())
+        broken.file(name).write_text(text)
+    rows = read_rows(tmp_path / "runs", [], set(), {})
+    assert whole.path in {row.path for row in rows} and len(rows) >= len(WRONG)
+    model = RunTableModel()
+    model.set_rows(rows)
+    for row in range(model.rowCount()):
+        for column in range(model.columnCount()):
+            for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, SORT_ROLE, SPARK_ROLE):
+                model.data(model.index(row, column), role)
