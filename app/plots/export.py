@@ -6,7 +6,7 @@ import contextlib
 import csv
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,8 @@ from app.widgets.labels import caption
 from core.version import VERSION
 
 PNG_SCALES = (2, 4)
-FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)"}
+FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)",
+           "gif": "GIF film (*.gif)"}  # fmt: skip
 
 
 def fill_menu(menu: QMenu, plot: Figure) -> None:
@@ -148,13 +149,18 @@ def _replace(old: QWidget, new: QWidget) -> None:
 
 
 def _choose(plot: Figure, kind: str, scale: int = 2) -> None:
+    choose_file(plot, kind, lambda path: plot.save_to(path, scale))
+
+
+def choose_file(plot: Figure, kind: str, then: Callable[[Path], object]) -> None:
+    """Ask for a file of one of FILTERS to save a figure in, and go on with it."""
     dialog = QFileDialog(plot.window(), f"Save {plot.title}")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setNameFilter(FILTERS[kind])
     dialog.setDefaultSuffix(kind)
     dialog.selectFile(f"{plot.title.lower().replace(' ', '-')}.{kind}")
-    dialog.fileSelected.connect(lambda name: plot.save_to(Path(name), scale))
+    dialog.fileSelected.connect(lambda name: then(Path(name)))
     dialog.open()
 
 

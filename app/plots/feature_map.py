@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QHelpEvent, QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QSizePolicy, QStackedWidget, QToolTip, QWidget
+from PySide6.QtWidgets import QCheckBox, QSizePolicy, QStackedWidget, QToolTip, QWidget
 
-from app.plots.export import Cell, Figure, Table, Text, enlarge, fill_menu
+from app.plots.export import Cell, Figure, Table, Text, choose_file, enlarge, fill_menu
 from app.plots.items import draw_symbol
 from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, paint
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
@@ -35,11 +35,7 @@ NOT_BEGUN = mark("The map begins with the first measurement.")
 NO_MAP = mark("This run recorded no feature map: an earlier version made it, or its network was trained from scratch.")
 TURNED = mark("All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.")
 UNMOVED = mark("A head-only edit changes no feature: its points stay where they are at the start.")
-_GHOSTS = {  # key -> name, symbol, colour, shown at first
-    "start": (mark("At the start"), "t1", "forget", True),
-    "retrained": (mark("Retrained"), "d", "retrained", True),
-    "head_only": (mark("Head-only edit"), "x", "head_only", False),
-}
+_SYMBOLS = {"start": "t1", "retrained": "d", "head_only": "x"}
 _NEAR_PX = 8
 
 
@@ -76,13 +72,13 @@ class MapCanvas(QWidget):
         clock.start()
         self._look = self._look or Look.now()
         painter = QPainter(self)
-        painter.fillRect(self.rect(), self._look.surface)
-        painter.setPen(self._look.line)
+        painter.fillRect(self.rect(), self._look.colours["surface"])
+        painter.setPen(self._look.colours["line"])
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         placing = self.placing()
         if self.picture is None or self.moment is None or placing is None:
             painter.setFont(self._look.font)
-            painter.setPen(self._look.quiet)
+            painter.setPen(self._look.colours["text_3"])
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self.empty)
         else:
             paint(painter, self.picture, self.moment.points, placing, self._look, self.ghosts, self._lit)
@@ -130,13 +126,13 @@ class FeatureMapPlot(Figure):
         self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
         self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.forgotten = ElidedLabel("", "caption")
-        self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in _GHOSTS.items()}
+        self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in GHOSTS.items()}
         self.why = caption("", wrap=True)  # why a ghost is not there
         self.side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
         column(self.head, (row((self.canvas, 1), self.side), 1), self._caption, on=self, spacing=2)
         for key, box in self.ghosts.items():
             box.setFont(theme.font("caption"))
-            box.setChecked(_GHOSTS[key][3])
+            box.setChecked(GHOSTS[key][3])
             box.toggled.connect(self.mark_dirty)
         self.ghosts["head_only"].setToolTip(tr(UNMOVED))
         self._caption.set_hint(tr(TURNED))
@@ -222,7 +218,8 @@ class FeatureMapPlot(Figure):
         return picture.holding(event.coordinates() for event in fresh if isinstance(event, FeaturesMoved))
 
     def _shown_ghosts(self) -> tuple[str, ...]:
-        return tuple(key for key in GHOSTS if self.ghosts[key].isChecked() and not self.ghosts[key].isHidden())
+        return tuple(key for key in GHOSTS if self.ghosts[key].isChecked() and not self.ghosts[key].isHidden()
+                     and (key != "retrained" or self._clouds))  # fmt: skip
 
     def _tell(self) -> None:
         """Write the caption and what a screen reader says."""
@@ -263,7 +260,7 @@ class FeatureMapPlot(Figure):
             (self.title, "section", "text", self.place(self._heading)),
             (self._caption.text(), "caption", "text-2", self.place(self._caption)),
             (self.forgotten.text(), "caption", "forget", self.place(self.forgotten)),
-            *((box.text(), "caption", _GHOSTS[key][2], self.place(box))
+            *((f"{GHOSTS[key][1]} {box.text()}", "caption", GHOSTS[key][2], self.place(box))
               for key, box in self.ghosts.items() if key in self._shown_ghosts()),
         ]  # fmt: skip
 
@@ -308,7 +305,7 @@ class FeatureMapPlot(Figure):
 
     def restyle(self) -> None:
         for key, box in self.ghosts.items():
-            _name, symbol, token, _shown = _GHOSTS[key]
+            symbol, token = _SYMBOLS[key], GHOSTS[key][2]
             picture = QPixmap(theme.px(14), theme.px(14))
             picture.fill(Qt.GlobalColor.transparent)
             painter = QPainter(picture)
@@ -324,24 +321,16 @@ class FeatureMapPlot(Figure):
     def _fill_menu(self) -> None:
         self._menu.clear()
         enough = bool(self._history.moved)
-        self._menu.addAction(tr("Save GIF, whole run…"), lambda: self._choose_film(None)).setEnabled(enough)
-        if self._until is not None and enough:
-            step = self._until
-            text = tr("Save GIF, up to step {step}…", step=fmt.count(step))
-            self._menu.addAction(text, lambda: self._choose_film(step))
+        upto = tr("Save GIF, up to step {step}…", step=fmt.count(self._until)) if self._until is not None else ""
+        for text, until in ((tr("Save GIF, whole run…"), None), (upto, self._until)):
+            if text:
+                self._menu.addAction(text, functools.partial(self._choose_film, until)).setEnabled(enough)
         self._menu.addSeparator()
         icons.set_icon(self._menu.addAction(tr("Enlarge"), lambda: enlarge(self)), "enlarge", "text_2")
         fill_menu(self._menu, self)
 
     def _choose_film(self, until: int | None) -> None:
-        dialog = QFileDialog(self.window(), tr("Save the feature map as a GIF"))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter(tr("GIF film (*.gif)"))
-        dialog.setDefaultSuffix("gif")
-        dialog.selectFile("feature-map.gif")
-        dialog.fileSelected.connect(lambda name: self.film_wanted.emit(self.film(until), Path(name)))
-        dialog.open()
+        choose_file(self, "gif", lambda path: self.film_wanted.emit(self.film(until), path))
 
 
 VIEWS = (("map", mark("Map")), ("energy", mark("Energy")), ("ratio", mark("Ratio")), ("values", EIGENVALUES))

@@ -18,14 +18,23 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import CLASS_RAMPS
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from core.events import FeatureMap, FeaturesMoved
 from core.files import replacing
 
 Points = NDArray[np.float32]  # (n, 2), in radii of the cloud at the start
 
 MOST_COLOURED = 2 * len(CLASS_RAMPS["light"])  # classes that stay: each colour as circles, then as squares
-GHOSTS = ("start", "retrained", "head_only")
+GHOSTS = {  # key -> title, glyph, colour, whether it shows at first
+    "start": (mark("At the start"), "△", "forget", True),
+    "retrained": (mark("Retrained"), "◆", "retrained", True),
+    "head_only": (mark("Head-only edit"), "✕", "head_only", False),
+}
+_SHAPES = {  # outlines around a point, in halves of its size
+    "triangle": (((0, -1), (1, 0.8), (-1, 0.8), (0, -1)),),
+    "diamond": (((0, -1.2), (1, 0), (0, 1.2), (-1, 0), (0, -1.2)),),
+    "cross": (((-1, -1), (1, 1)), ((-1, 1), (1, -1))),
+}
 FRAMES_MOST, FILM_MS, LAST_MS, SHORTEST_MS = 400, 8000, 1500, 20
 FILM_SIZE = (720, 540)
 _ROOM = 0.06  # around the points
@@ -35,16 +44,9 @@ _FARTHEST = 2.0  # of the start's extent that may be added on each side; points 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours, fonts and the size of a design pixel, taken from the theme by `now` in the window's thread."""
+    """Colours by token, those of classes, fonts and a design pixel, taken from the theme in the window's thread."""
 
-    surface: QColor
-    text: QColor
-    quiet: QColor
-    line: QColor
-    retain: QColor
-    forget: QColor
-    retrained: QColor
-    head_only: QColor
+    colours: Mapping[str, QColor]
     ramp: tuple[QColor, ...]
     font: QFont
     heading: QFont
@@ -53,13 +55,16 @@ class Look:
     @classmethod
     def now(cls) -> Look:
         """Return the look of the theme in use."""
-        colours = {name: theme.color(token) for name, token in (
-            ("surface", "surface"), ("text", "text"), ("quiet", "text_3"), ("line", "line"), ("retain", "retain"),
-            ("forget", "forget"), ("retrained", "retrained"), ("head_only", "head_only"),
-        )}  # fmt: skip
+        tokens = ("surface", "text", "text_3", "line", "retain", "forget", "retrained", "head_only")
         ramp = tuple(QColor(colour) for colour in CLASS_RAMPS[theme.current.name])
-        return cls(**colours, ramp=ramp, font=theme.font("caption"), heading=theme.font("section"),
-                   px=theme.px(100) / 100)  # fmt: skip
+        return cls({token: theme.color(token) for token in tokens}, ramp, theme.font("caption"), theme.font("section"),
+                   theme.px(100) / 100)  # fmt: skip
+
+    def faded(self, token: str, alpha: float) -> QColor:
+        """Return a colour with this opacity."""
+        colour = QColor(self.colours[token])
+        colour.setAlphaF(alpha)
+        return colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,25 +163,26 @@ def paint(
     """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setClipRect(placing.area)
-    first, coloured = picture.forget_from, len(picture.members) <= MOST_COLOURED
+    first, coloured, px = picture.forget_from, len(picture.members) <= MOST_COLOURED, look.px
     for number, (name, rows) in enumerate(picture.members.items()):
-        colour = look.ramp[number % len(look.ramp)] if coloured else _faded(look.quiet, 0.55)
+        colour = look.ramp[number % len(look.ramp)] if coloured else look.faded("text_3", 0.55)
         square = coloured and number >= len(look.ramp)
-        size = 4.5 if name == lit else 4.0
-        _dots(painter, placing.pixels(points[rows]), look.retain if name == lit else colour, size * look.px, square)
+        cap = Qt.PenCapStyle.SquareCap if square else Qt.PenCapStyle.RoundCap
+        colour = look.colours["retain"] if name == lit else colour
+        painter.setPen(QPen(colour, (3.4 if square else 4.0) * px, Qt.PenStyle.SolidLine, cap))
+        painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in placing.pixels(points[rows]).tolist()]))
     start, now = placing.pixels(picture.start[first:]), placing.pixels(points[first:])
     if "start" in ghosts:
-        painter.strokePath(_triangles(start, 3.2 * look.px), QPen(_faded(look.forget, 0.45), look.px))
+        painter.strokePath(_shapes(start, "triangle", 3.2 * px), QPen(look.faded("forget", 0.45), px))
         if len(start) and len(now):
-            pen = QPen(_faded(look.forget, 0.8), 1.5 * look.px, Qt.PenStyle.DashLine)
-            painter.setPen(pen)
+            painter.setPen(QPen(look.faded("forget", 0.8), 1.5 * px, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(*start.mean(0)), QPointF(*now.mean(0)))
-    if "retrained" in ghosts:
-        for cloud in picture.clouds.values():
-            painter.fillPath(_diamonds(placing.pixels(cloud[first:]), 3.6 * look.px), _faded(look.retrained, 0.35))
-    painter.fillPath(_triangles(now, 4.2 * look.px), look.forget)
+    for cloud in picture.clouds.values() if "retrained" in ghosts else ():
+        there = placing.pixels(cloud[first:])
+        painter.fillPath(_shapes(there, "diamond", 3.6 * px), look.faded("retrained", 0.35))
+    painter.fillPath(_shapes(now, "triangle", 4.2 * px), look.colours["forget"])
     if "head_only" in ghosts:  # it changes no feature: its points are where they were at the start
-        painter.strokePath(_crosses(start, 3.0 * look.px), QPen(look.head_only, 1.2 * look.px))
+        painter.strokePath(_shapes(start, "cross", 3.0 * px), QPen(look.colours["head_only"], 1.2 * px))
     _names(painter, picture, points, placing, look, lit)
 
 
@@ -200,41 +206,29 @@ class Film:
 
 def film_frame(film: Film, moment: Moment) -> QImage:
     """Paint one frame: title and step, the map, what is what, the caption."""
-    look = film.look
+    look, picture = film.look, film.picture
     image = QImage(*FILM_SIZE, QImage.Format.Format_RGB32)
-    image.fill(look.surface)
+    image.fill(look.colours["surface"])
     painter = QPainter(image)
-    whole = QRectF(image.rect()).adjusted(16, 12, -16, -10)
-    line = QFontMetricsF(look.font).height() + 2
-    right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+    whole, line = QRectF(image.rect()).adjusted(16, 12, -16, -10), QFontMetricsF(look.font).height() + 4
+    top, bottom = whole.top() + QFontMetricsF(look.heading).height() + line, whole.bottom() - 2 * line
+    legend = [("▲", ", ".join(picture.forgotten[:3]), "forget")]
+    legend += [(glyph, tr(title), token) for key, (title, glyph, token, _) in GHOSTS.items() if key in film.ghosts]
     painter.setFont(look.heading)
-    painter.setPen(look.text)
-    painter.drawText(whole, 0, film.title)
-    painter.drawText(whole, right, tr("step {step}", step=fmt.count(moment.step)))
+    painter.setPen(look.colours["text"])
+    painter.drawText(whole, 0, f"{film.title} · {tr('step {step}', step=fmt.count(moment.step))}")
     painter.setFont(look.font)
-    top = whole.top() + QFontMetricsF(look.heading).height() + 4
-    legend = [(" ▲ ", ", ".join(film.picture.forgotten[:3]), look.forget)]
-    legend += [
-        (glyph, text, colour)
-        for key, glyph, text, colour in (
-            ("start", " △ ", tr("At the start"), look.forget),
-            ("retrained", " ◆ ", tr("Retrained"), look.retrained),
-            ("head_only", " ✕ ", tr("Head-only edit"), look.head_only),
-        )
-        if key in film.ghosts and (key != "retrained" or film.picture.clouds)
-    ]
-    place = whole.left()
-    for glyph, text, colour in legend:
-        for part, ink in ((glyph, colour), (f"{text}   ", look.text)):
-            painter.setPen(ink)
-            painter.drawText(QPointF(place, top + line - 4), part)
-            place += QFontMetricsF(look.font).horizontalAdvance(part)
-    bottom = whole.bottom() - 2 * line
-    painter.setPen(look.quiet)
-    painter.drawText(QRectF(whole.left(), bottom, whole.width(), line), 0, film.picture.caption(moment))
-    painter.drawText(QRectF(whole.left(), bottom + line, whole.width(), line), 0, film.about)
-    area = QRectF(whole.left(), top + line, whole.width(), bottom - top - line - 4)
-    paint(painter, film.picture, moment.points, Placing(film.picture, area), look, film.ghosts)
+    place = QPointF(whole.left(), top - 6)
+    for glyph, text, token in legend:
+        for part, ink in ((f"{glyph} ", token), (f"{text}   ", "text")):
+            painter.setPen(look.colours[ink])
+            painter.drawText(place, part)
+            place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(part))
+    painter.setPen(look.colours["text_3"])
+    words = f"{picture.caption(moment)}\n{film.about}"
+    painter.drawText(QRectF(whole.left(), bottom, whole.width(), 2 * line), 0, words)
+    area = QRectF(whole.left(), top, whole.width(), bottom - top - 4)
+    paint(painter, picture, moment.points, Placing(picture, area), look, film.ghosts)
     painter.end()
     return image
 
@@ -264,67 +258,38 @@ def write_gif(film: Film, path: Path, progress: Callable[[str, int, int], object
 # ---- parts
 
 
-def _faded(colour: QColor, alpha: float) -> QColor:
-    faded = QColor(colour)
-    faded.setAlphaF(alpha)
-    return faded
-
-
-def _dots(painter: QPainter, pixels: NDArray[np.float64], colour: QColor, size: float, square: bool) -> None:
-    cap = Qt.PenCapStyle.SquareCap if square else Qt.PenCapStyle.RoundCap
-    painter.setPen(QPen(colour, size * (0.85 if square else 1), Qt.PenStyle.SolidLine, cap))
-    painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in pixels.tolist()]))
-
-
-def _shape(pixels: NDArray[np.float64], corners: Sequence[tuple[float, float]], closed: bool = True) -> QPainterPath:
-    """Return one path of the same shape at every point; an open one goes to every second corner without a line."""
+def _shapes(pixels: NDArray[np.float64], shape: str, half: float) -> QPainterPath:
+    """Return one path of the same shape at every point."""
     path = QPainterPath()
     path.setFillRule(Qt.FillRule.WindingFill)
     for x, y in pixels.tolist():
-        for number, (dx, dy) in enumerate(corners):
-            move = number == 0 if closed else number % 2 == 0
-            (path.moveTo if move else path.lineTo)(x + dx, y + dy)
-        if closed:
-            path.closeSubpath()
+        for (dx, dy), *further in _SHAPES[shape]:
+            path.moveTo(x + dx * half, y + dy * half)
+            for to_x, to_y in further:
+                path.lineTo(x + to_x * half, y + to_y * half)
     return path
-
-
-def _triangles(pixels: NDArray[np.float64], half: float) -> QPainterPath:
-    return _shape(pixels, ((0, -half), (half, 0.8 * half), (-half, 0.8 * half)))
-
-
-def _diamonds(pixels: NDArray[np.float64], half: float) -> QPainterPath:
-    return _shape(pixels, ((0, -1.2 * half), (half, 0), (0, 1.2 * half), (-half, 0)))
-
-
-def _crosses(pixels: NDArray[np.float64], half: float) -> QPainterPath:
-    return _shape(pixels, ((-half, -half), (half, half), (-half, half), (half, -half)), closed=False)
 
 
 def _names(painter: QPainter, picture: MapPicture, points: Points, placing: Placing, look: Look, lit: str) -> None:
     """Write the classes' names at their middles or beside, the forgotten and the lit one first, while there is room."""
     painter.setFont(look.font)
     metrics = QFontMetricsF(look.font)
-    places = {name: points[rows] for name, rows in picture.members.items()}
-    if len(places) > MOST_COLOURED:
-        places = {name: rows for name, rows in places.items() if name == lit}
-    middles: list[tuple[str, NDArray[np.float64], QColor]] = []
+    shown = sorted((name for name in picture.members if len(picture.members) <= MOST_COLOURED or name == lit),
+                   key=lambda name: name != lit)  # fmt: skip
+    middles = [(name, points[picture.members[name]], "text") for name in shown]
     if len(picture.forgotten) == 1:
-        middles.append((picture.forgotten[0], placing.pixels(points[picture.forget_from :]), look.forget))
-    for name in sorted(places, key=lambda name: name != lit):
-        middles.append((name, placing.pixels(places[name]), look.text))
+        middles.insert(0, (picture.forgotten[0], points[picture.forget_from :], "forget"))
     taken: list[QRectF] = []
-    for name, pixels, colour in middles:
+    for name, rows, token in middles:
+        pixels = placing.pixels(rows)
         if not len(pixels):
             continue
         size = QRectF(0, 0, metrics.horizontalAdvance(name) + 4, metrics.height())
-        middle = QPointF(*np.median(pixels, axis=0))
-        beside = (QPointF(dx * size.width(), dy * size.height()) for dx, dy in _BESIDE)
-        boxes = (size.translated(middle - size.center() + by) for by in beside)
+        middle = QPointF(*np.median(pixels, axis=0)) - size.center()
+        boxes = (size.translated(middle + QPointF(dx * size.width(), dy * size.height())) for dx, dy in _BESIDE)
         box = next((box for box in boxes if not any(box.intersects(other) for other in taken)), None)
-        if box is None:
-            continue
-        taken.append(box)
-        painter.fillRect(box, _faded(look.surface, 0.72))
-        painter.setPen(colour)
-        painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), name)
+        if box is not None:
+            taken.append(box)
+            painter.fillRect(box, look.faded("surface", 0.72))
+            painter.setPen(look.colours[token])
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), name)
