@@ -371,6 +371,8 @@ class ScatterPlot(Figure):
         if event.type() == QEvent.Type.Leave and watched is self.canvas.viewport():
             self._mouse = None
             self._set_hover(-1)
+        if event.type() == QEvent.Type.FocusOut and self._mouse is None:
+            self._popup.hide()  # of the image that the keyboard went to
         if event.type() == QEvent.Type.KeyPress and watched is self.canvas and isinstance(event, QKeyEvent):
             return self._key_pressed(event)
         return False

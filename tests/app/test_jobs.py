@@ -155,6 +155,25 @@ class TestJobs:
         assert max(most) == 1
         assert device.shutdown()
 
+    def test_progress_ends_a_job_that_does_not_ask_whether_it_is_cancelled(self, qtbot, jobs):
+        told, ended = [], []
+
+        def work(progress) -> None:
+            try:
+                while True:
+                    progress("step", len(told), 0)
+                    told.append(1)
+            except StoppedError:
+                ended.append(True)
+                raise
+
+        handle, failures = jobs.submit(work, key="long"), []
+        handle.failed.connect(failures.append)
+        qtbot.waitUntil(lambda: len(told) > 2)
+        with qtbot.waitSignal(handle.finished):
+            jobs.cancel("long")
+        assert ended == [True] and failures == []
+
     def test_shutdown_cancels_and_waits(self, qapp):
         made = Jobs(1)
         started = threading.Event()

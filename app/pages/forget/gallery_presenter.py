@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, GalleryModel, Images, Wanted
 from app.pages.forget.gallery import GalleryPanel
@@ -34,11 +34,11 @@ ORDER, NEAR, TWINS = "arrange", "near", "twins"  # keys of jobs
 
 
 class GalleryPresenter(QObject):
-    """Holds the images of the data with what is known of them. `near` is what lies around the forget set, `twins` which
-    images have a duplicate; both are looked for where an order or a filter needs them.
-    """  # noqa: D205
+    """Holds the images of the data with what is known of them.
 
-    arranged = Signal(object)  # the Wanted that is shown now
+    `near` is what lies around the forget set, `twins` which images have a duplicate; both are looked for where an order
+    or a filter needs them.
+    """
 
     def __init__(
         self, context: Services, tools: ToolRow, panel: GalleryPanel, model: GalleryModel, parent: QObject
@@ -63,10 +63,6 @@ class GalleryPresenter(QObject):
         timer.setInterval(milliseconds)
         timer.timeout.connect(act)
         return timer
-
-    def set_images(self, images: Images | None) -> None:
-        """Show other images."""
-        self.images = images
 
     @property
     def busy(self) -> bool:
@@ -118,7 +114,6 @@ class GalleryPresenter(QObject):
             panel.show_nothing(tr(NOTHING_MATCHES), tr("Show all images"), self._tools.reset)
         else:
             panel.show_nothing(tr("There are no images in this part."))
-        self.arranged.emit(wanted)
 
     def _not_arranged(self, error: BaseException) -> None:
         self._context.notifications.error(error, tr("The images could not be arranged"))

@@ -15,6 +15,7 @@ from app.pages.forget import inspector as module
 from app.pages.forget.inspector import Inspector
 from core.errors import InputError
 from core.session.one_image import SeenImage
+from tests.app.helpers import assert_accessible
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def test_models_stand_side_by_side_with_their_neighbours(inspector, context, see
         f"Unlearning took the probability of {name} from 90.0 % to 50.0 % and the loss from 0.100 to 1.100.\n"
         "A model retrained without the forget set: 10.0 %, loss 2.100."
     )
+    assert_accessible(window)
     shown = window.columns["unlearned"].neighbours
     assert [shown.item(n).data(Qt.ItemDataRole.UserRole) for n in range(shown.count())] == [9, 10, 11]
     assert shown.item(0).text() == digits.classes[int(digits.train.labels[9])]
