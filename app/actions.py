@@ -92,7 +92,6 @@ class Actions(QObject):
         return iter(self._commands.values())
 
     def remove(self, action_id: str) -> None:
-        """Remove a command."""
         command = self._commands.pop(action_id)
         command.action.deleteLater()
 

@@ -207,7 +207,6 @@ class TryTableModel(ColumnTable):
         self.tell_changed()
 
     def try_at(self, row: int) -> Try | None:
-        """The try of a row."""
         return self._tries[row] if 0 <= row < len(self._tries) else None
 
     def titles(self) -> list[str]:

@@ -72,7 +72,6 @@ class Sheet(Dialog):
         self.accept_button.setEnabled(not sentence)
 
     def reason(self) -> str:
-        """The sentence shown."""
         return self._reason.text()
 
 

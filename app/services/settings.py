@@ -55,7 +55,6 @@ class Settings(QObject):
 
     @property
     def values(self) -> Preferences:
-        """The preferences."""
         return self._values
 
     def change(self, **values: Any) -> None:

@@ -61,7 +61,6 @@ class Theme(QObject):
 
     @property
     def current(self) -> Tokens:
-        """The tokens in use."""
         return self._tokens
 
     @property
@@ -90,7 +89,6 @@ class Theme(QObject):
         return pen
 
     def brush(self, token: str, alpha: float = 1.0) -> QBrush:
-        """Return a solid brush."""
         return QBrush(self.color(token, alpha))
 
     @property

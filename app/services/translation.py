@@ -55,11 +55,6 @@ def locale() -> QLocale:
     return found
 
 
-def current_language() -> str:
-    """Return the language in use, one of LANGUAGES."""
-    return _current
-
-
 def language_of(choice: Language) -> str:
     """Return the language that a preference means: the first of the system's languages that there is, else English."""
     if choice != "system":

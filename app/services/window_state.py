@@ -52,7 +52,6 @@ class WindowState(QObject):
         self._settings.setValue(f"splitter/{name}", splitter.saveState())
 
     def restore_splitter(self, name: str, splitter: QSplitter) -> bool:
-        """Put a splitter back."""
         data = self._settings.value(f"splitter/{name}")
         return isinstance(data, QByteArray) and splitter.restoreState(data)
 
@@ -61,7 +60,6 @@ class WindowState(QObject):
         return bool(self._number(f"flag/{name}", int(default)))
 
     def set_flag(self, name: str, value: bool) -> None:
-        """Remember a switch."""
         self._settings.setValue(f"flag/{name}", int(value))
 
     def recent(self, kind: str) -> list[str]:
@@ -94,13 +92,7 @@ class WindowState(QObject):
         self._settings.setValue(f"recent/{kind}", entries[:MOST_RECENT])
         self.recent_changed.emit(kind)
 
-    def clear_recent(self, kind: str) -> None:
-        """Forget a kind's entries."""
-        self._settings.remove(f"recent/{kind}")
-        self.recent_changed.emit(kind)
-
     def sync(self) -> None:
-        """Write what is pending."""
         self._settings.sync()
 
     def _list(self, name: str) -> list[str]:

@@ -154,11 +154,9 @@ class Segmented(QWidget):
         self._group.idToggled.connect(self._toggled)
 
     def value(self) -> str:
-        """The chosen key."""
         return self._keys[self._group.checkedId()]
 
     def set_value(self, key: str) -> None:
-        """Choose a key."""
         self._group.button(self._keys.index(key)).setChecked(True)
 
     def set_enabled(self, key: str, enabled: bool, why: str = "") -> None:
@@ -211,7 +209,6 @@ class Chip(QFrame):
         set_property(self._label, "severity", severity)
 
     def text(self) -> str:
-        """The fact."""
         return self._label.text()
 
 

@@ -34,11 +34,9 @@ class Card(QFrame):
             self.setAccessibleName(title)
 
     def title(self) -> str:
-        """The title."""
         return self._title.text()
 
     def set_title(self, title: str) -> None:
-        """Change the title."""
         self._title.setText(title)
         self._row.setVisible(bool(title))
         self.setAccessibleName(title)
@@ -85,7 +83,6 @@ class CollapsibleSection(QWidget):
         return not self.content.isHidden()
 
     def set_open(self, open_: bool) -> None:
-        """Fold or open."""
         self._open = open_
         self._show()
 
@@ -96,11 +93,9 @@ class CollapsibleSection(QWidget):
             self._show()
 
     def title(self) -> str:
-        """The title."""
         return self._head.text()
 
     def set_title(self, title: str) -> None:
-        """Change the title."""
         self._head.setText(title)
         self._head.setAccessibleName(title)
 

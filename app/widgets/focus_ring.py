@@ -49,7 +49,6 @@ class FocusRing(QObject):
 
     @property
     def widget(self) -> QWidget | None:
-        """What the ring is around."""
         frame = self._living()
         return frame.widget if frame is not None else None
 
@@ -90,7 +89,6 @@ class _Frame(QWidget):
 
     @property
     def widget(self) -> QWidget | None:
-        """What the ring is around."""
         return self._around[0] if self._around and shiboken6.isValid(self._around[0]) else None
 
     def follow(self, widget: QWidget | None) -> None:

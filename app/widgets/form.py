@@ -72,7 +72,6 @@ class ParameterRow(QWidget):
             return None
 
     def set_value(self, value: Any) -> None:
-        """Show a value."""
         field = self.field
         if isinstance(field, QCheckBox):
             field.setChecked(bool(value))
@@ -226,12 +225,7 @@ class ParameterForm(QWidget):
         """What is wrong, each with the parameter's label."""
         return [f"{row.parameter.label}: {row.problem}" for row in self._rows.values() if row.problem]
 
-    def is_valid(self) -> bool:
-        """Whether all values are right."""
-        return not self.problems()
-
     def row(self, name: str) -> ParameterRow:
-        """The row of a parameter."""
         return self._rows[name]
 
     def _group(self, members: list[Parameter]) -> QWidget:

@@ -66,12 +66,10 @@ class RailEntry(QAbstractButton):
 
     @property
     def state(self) -> str:
-        """The state shown."""
         return self._state
 
     @property
     def caption(self) -> str:
-        """The caption shown."""
         return self._caption
 
     def sizeHint(self) -> QSize:
@@ -198,11 +196,9 @@ class PageHeader(QFrame):
         self._widgets: list[QWidget] = []
 
     def set_title(self, title: str) -> None:
-        """Show the page's title."""
         self._title.setText(title)
 
     def title(self) -> str:
-        """The title shown."""
         return self._title.text()
 
     def set_widgets(self, widgets: Sequence[QWidget]) -> None:
@@ -270,7 +266,6 @@ class LogPanel(QFrame):
         QGuiApplication.clipboard().setText(self._model.text())
 
     def model(self) -> QAbstractItemModel:
-        """The lines."""
         return self._model
 
     def _scrolled(self, value: int) -> None:
@@ -301,7 +296,6 @@ class StatusLine(QFrame):
         self._row = row((self._label, 1), self._left, self._bar, self._cancel, on=self, margins=(t.L, 0, t.S, 0),
                         spacing=t.M)  # fmt: skip
         self._activities: dict[str, tuple[str, float, float, float | None, Callable[[], object] | None]] = {}
-        self._resting = ""
         self._message_timer = QTimer(self)
         self._message_timer.setSingleShot(True)
         self._message_timer.timeout.connect(self._show)
@@ -312,11 +306,6 @@ class StatusLine(QFrame):
         """Say that something was done, for a few seconds."""
         self._label.setText(text)
         self._message_timer.start(milliseconds)
-
-    def set_resting(self, text: str) -> None:
-        """What stands here while nothing goes on."""
-        self._resting = text
-        self._show()
 
     def set_activity(
         self,
@@ -339,7 +328,6 @@ class StatusLine(QFrame):
             self._show()
 
     def text(self) -> str:
-        """The text shown."""
         return self._label.text()
 
     def add_command(self, action: QAction) -> IconButton:
@@ -354,7 +342,7 @@ class StatusLine(QFrame):
         for widget in (self._bar, self._left, self._cancel):
             widget.setVisible(latest is not None)
         if latest is None:
-            self._label.setText(self._resting)
+            self._label.setText("")
             return
         text, done, total, left, on_cancel = latest
         self._label.setText(text)

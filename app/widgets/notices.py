@@ -79,13 +79,11 @@ class Banner(QFrame):
             self._fade()
 
     def dismiss(self) -> None:
-        """Hide the banner."""
         if not self.isHidden():
             self.hide()
             self.closed.emit()
 
     def text(self) -> str:
-        """The sentence shown."""
         return self._label.text()
 
     def _fade(self) -> None:
@@ -204,7 +202,6 @@ class ProgressLine(QWidget):
         describe(self._bar, shown)
 
     def text(self) -> str:
-        """The text beside the bar."""
         return self._text
 
     def share(self) -> float | None:
@@ -243,7 +240,6 @@ class EmptyState(QWidget):
         self._callback = on_click
 
     def text(self) -> str:
-        """The sentence."""
         return self._label.text()
 
     def _clicked(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QBrush, QKeyEvent, QPainter, QPaintEvent, QPolygonF, QResizeEvent
+from PySide6.QtGui import QAction, QBrush, QKeyEvent, QPainter, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QStyleOptionHeader,
     QStyleOptionViewItem,
     QTableView,
-    QWidget,
 )
 
 from app.services import format as fmt
@@ -128,7 +127,6 @@ class CheckHeader(SortHeader):
         self.sectionResized.connect(self._place)
 
     def set_check_state(self, state: Qt.CheckState) -> None:
-        """Show a state of the box."""
         self._state = state
         self.box.setCheckState(state)
 
@@ -257,31 +255,6 @@ def paint_gap(painter: QPainter, rect: QRectF, gap: Gap) -> None:
     for end_value in (0.0, 1.0):
         painter.drawLine(QPointF(x(end_value), area.top()), QPointF(x(end_value), area.bottom()))
     painter.restore()
-
-
-class GapBar(QWidget):
-    """One gap bar."""
-
-    def __init__(self, gap: Gap | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._gap = gap or Gap(None)
-        theme.changed.connect(self.update)
-        self.set_gap(self._gap)
-
-    def set_gap(self, gap: Gap) -> None:
-        """Show a gap."""
-        self._gap = gap
-        self.setAccessibleName(gap.text)
-        self.setToolTip(gap.text)
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(theme.px(WIDTH), theme.px(t.TABLE_ROW))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_gap(painter, QRectF(self.rect()), self._gap)
-        painter.end()
 
 
 class GapBarDelegate(QStyledItemDelegate):

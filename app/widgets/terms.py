@@ -70,7 +70,6 @@ class TermLabel(QWidget):
         theme.changed.connect(self.update)
 
     def text(self) -> str:
-        """The words shown."""
         return self._text
 
     def setText(self, text: str) -> None:
@@ -97,7 +96,6 @@ class TermLabel(QWidget):
             self._popup.show()
 
     def close_popup(self) -> None:
-        """Hide them."""
         self._timer.stop()
         if self._popup is not None:
             self._popup.close()
@@ -247,7 +245,6 @@ class FactRow(QWidget):
         self._change.setVisible(on_change is not None)
 
     def value(self) -> str:
-        """The value shown."""
         return self._value.text()
 
     def set_label(self, label: str) -> None:
@@ -302,7 +299,6 @@ class FactTable(QWidget):
                 widget.deleteLater()  # it may be the one whose *Change…* was pressed
 
     def clear(self) -> None:
-        """Remove all facts."""
         for key in list(self._rows):
             self.remove(key)
 

@@ -202,8 +202,6 @@ class TestWindowState:
         assert recent.shutdown()
         state.add_recent("data", "digits")
         assert state.recent("data") == ["digits"]
-        state.clear_recent("model")
-        assert state.recent("model") == []
 
     def test_at_most_ten(self, state):
         for number in range(15):
