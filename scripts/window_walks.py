@@ -168,18 +168,19 @@ def _live_batch(window: Window, recorded: RunFolder) -> None:
 
 
 def _write_drop(run: RunFolder, model: Path, data: Path) -> None:
-    """Write a model and a folder of images that fit: the run's own model, and pictures of ten classes."""
+    """Write a model and a folder of images that fit: the run's own model, and pictures of its classes."""
     import numpy as np
     from PIL import Image
 
     shutil.copyfile(run.file(MODEL), model)
-    pixels = np.random.default_rng(0)
+    pixels, about = np.random.default_rng(0), run.job().model
     for part, count in (("train", 6), ("test", 3)):
-        for label in range(10):
-            place = data / part / str(label)
+        for name in about.classes:
+            place = data / part / name
             place.mkdir(parents=True)
             for number in range(count):
-                Image.fromarray(pixels.integers(0, 255, (8, 8), dtype=np.uint8)).save(place / f"{number}.png")
+                image = pixels.integers(0, 255, about.input_size, dtype=np.uint8)
+                Image.fromarray(image).save(place / f"{number}.png")
 
 
 def _drop(window: Window, paths: list[Path]) -> None:

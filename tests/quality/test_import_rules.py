@@ -14,8 +14,6 @@ from repository import ROOT
 from scripts.structure import APP, cycles, imports
 
 WITHOUT_QT = ROOT / "tests" / "quality" / "without_qt"
-# Of cycles that are being taken apart, one module each.
-TAKEN_APART = {"app.pages.project.page"}
 HEAVY = ("torch", "torchvision", "scipy", "sklearn", "numpy", "PIL", "PySide6", "pyqtgraph")
 
 
@@ -42,8 +40,7 @@ def test_import_contracts_hold():
 
 
 def test_no_modules_of_the_window_import_one_another():
-    found = [group for group in cycles(imports(APP)) if not TAKEN_APART & set(group)]
-    assert found == []
+    assert cycles(imports(APP)) == []
 
 
 def test_cycles_are_found_also_over_others():

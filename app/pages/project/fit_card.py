@@ -1,15 +1,27 @@
-"""The card *Do they fit?*: accuracy as a number, and output by output which class of the data it stands for."""
+"""The card *Do they fit?*: accuracy, and which class each output stands for; before that, the row for a newcomer."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QSizePolicy,
+    QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.models.class_table import FitTableModel
+from app.models.class_table import SAMPLE_COUNT, SAMPLE_KEYS, FitTableModel
 from app.models.tables import ArrangedRows
-from app.pages.project.sample_strip import ROW_HEIGHT, SampleStrip
+from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
@@ -117,3 +129,88 @@ class FitCard(Card):
             view.setColumnWidth(column, theme.px(width))
         view.setColumnWidth(FitTableModel.SAMPLES, strip.width())
         return view
+
+
+SIDE = 28  # logical pixels of one sample
+ROW_HEIGHT = 36
+
+
+class SampleStrip(QStyledItemDelegate):
+    """Up to six thumbnails side by side; those that are not there yet are drawn as empty squares."""
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+
+    @staticmethod
+    def width() -> int:
+        """Width of the column that holds all six."""
+        return SAMPLE_COUNT * theme.px(SIDE + t.XS) + theme.px(t.M)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(self.width(), theme.px(ROW_HEIGHT))
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        rect: QRect = option.rect
+        side, gap = theme.px(SIDE), theme.px(t.XS)
+        x, y = rect.left() + theme.px(6), rect.top() + (rect.height() - side) // 2
+        for key in index.data(SAMPLE_KEYS) or ():
+            cell = QRect(x, y, side, side)
+            pixmap = self._thumbnails.get(key)
+            if pixmap is None:
+                painter.fillRect(cell, theme.color("sunken"))
+            else:
+                size = pixmap.deviceIndependentSize().toSize()
+                place = QRect(0, 0, size.width(), size.height())
+                place.moveCenter(cell.center())
+                painter.drawPixmap(place.topLeft(), pixmap)
+            x += side + gap
+
+
+HEIGHT = 96
+NOTE = mark("Network, images and retrained models come with the program; everything stays on this computer.")
+
+
+class FirstRunRow(Card):
+    """`run_wanted`: the button was pressed."""
+
+    run_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.setAccessibleName(tr("Example"))
+        self.setMaximumHeight(theme.px(HEIGHT))  # less where a banner takes the room
+        row = QHBoxLayout()
+        row.setSpacing(theme.px(t.L))
+        self._text = Label("", "section")
+        self.button = SecondaryButton(tr("Run the example"), self.run_wanted.emit)
+        self.body.addStretch(1)
+        self.body.addLayout(row)
+        self.body.addStretch(1)
+        words = QVBoxLayout()
+        words.setSpacing(theme.px(t.XS))
+        words.addWidget(self._text)
+        words.addWidget(caption(tr(NOTE)))
+        row.addLayout(words, 1)
+        row.addWidget(self.button)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme.px(HEIGHT))
+
+    def set_words(self, forgotten: str, seconds: float | None) -> None:
+        """Name the class, and how long it took here the last time where that is known."""
+        if seconds is None:
+            text = tr("New here? Watch a small network forget the class {name}.", name=forgotten)
+        else:
+            text = tr(
+                "New here? Watch a small network forget the class {name}. Takes {time}.",
+                name=forgotten, time=fmt.about(seconds),
+            )  # fmt: skip
+        self._text.setText(text)
+
+    def text(self) -> str:
+        """The sentence shown."""
+        return self._text.text()

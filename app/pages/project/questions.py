@@ -16,11 +16,12 @@ from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialo
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
-from app.pages.project.facts import entry
+from app.pages.project.open_card import entry
 from app.services import format as fmt
 from app.services.opening import Failure
 from app.services.theme import theme
 from app.services.trust import files_of_code
+from app.widgets.page import Page
 from app.workers.opening_job import Request
 from core.errors import (
     AmbiguousEntryError,
@@ -36,7 +37,6 @@ from core.models.trust import Trust
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.project.page import ProjectPage
     from core.models.checkpoint import OpenedModel
 
 UNREADABLE_SHOWN = 500
@@ -45,7 +45,7 @@ UNREADABLE_SHOWN = 500
 class Questions(QObject):
     """Asks, and puts the request again with the answer. Dialogs are non-blocking."""
 
-    def __init__(self, context: AppContext, page: ProjectPage, parent: QObject) -> None:
+    def __init__(self, context: AppContext, page: Page, parent: QObject) -> None:
         super().__init__(parent)
         self._context, self._page = context, page
 

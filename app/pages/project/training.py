@@ -10,12 +10,13 @@ from PySide6.QtCore import QObject
 from app.dialogs.train import OPEN_DATA, Choices, DataChoice, NetworkChoice, RecipeChoice, TrainDialog, Training
 from app.services.opening import explain
 from app.services.translation import mark, tr
+from app.widgets.buttons import TextButton
+from app.widgets.page import Page
 from app.workers.opening_job import Request, trained
 from core.events import State
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.project.page import ProjectPage
     from app.workers.live_run import LiveRun
     from core.session.bench import Bench
 
@@ -25,9 +26,9 @@ USUAL = "small-cnn"
 class TrainingStarter(QObject):
     """One form at a time; what it lists is read in a worker the first time."""
 
-    def __init__(self, context: AppContext, page: ProjectPage, parent: QObject) -> None:
+    def __init__(self, context: AppContext, page: Page, button: TextButton, parent: QObject) -> None:
         super().__init__(parent)
-        self._context, self._page = context, page
+        self._context, self._page, self._button = context, page, button
         self._choices: Choices | None = None
         context.run_controller.run_ended.connect(self._run_ended)
 
@@ -36,18 +37,18 @@ class TrainingStarter(QObject):
         if self._choices is not None:
             self._show(self._choices)
             return
-        self._page.train_button.set_busy(True)
+        self._button.set_busy(True)
         handle = self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training")
         handle.done.connect(self._listed)
         handle.failed.connect(self._not_listed)
 
     def _listed(self, choices: Choices) -> None:
-        self._page.train_button.set_busy(False)
+        self._button.set_busy(False)
         self._choices = choices
         self._show(choices)
 
     def _not_listed(self, error: BaseException) -> None:
-        self._page.train_button.set_busy(False)
+        self._button.set_busy(False)
         self._context.notifications.error(error, "The networks could not be listed")
 
     def _show(self, choices: Choices) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.pages.export import formats as module
-from app.pages.export.formats import INSTALL_ONNX, describe_form, formats, same_suffix, suggested_name
+from app.pages.export import file_card as module
+from app.pages.export.file_card import INSTALL_ONNX, describe_form, formats, same_suffix, suggested_name
 
 
 def test_all_forms_of_core_are_offered_in_its_order():

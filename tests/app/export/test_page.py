@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.dialogs.sheet import ConfirmDialog
-from app.pages.export import ExportPage, create
+from app.pages.export import ExportPage
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
 from app.pages.export.presenter import read_facts
 from app.widgets.labels import Label
@@ -23,7 +23,7 @@ from tests.app.verify.walk import reached_by_tab, unnamed_widgets
 
 @pytest.fixture
 def page(qtbot, context) -> ExportPage:
-    made = create(context)
+    made = ExportPage(context)
     qtbot.addWidget(made)
     made.resize(1096, 644)
     made.show()

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from app.pages.project.facts import data_facts, model_facts
+from app.pages.project.open_card import data_facts, model_facts
 from core.data.dataset import Unreadable
 from core.data.sources import open_dataset
 from core.models.architectures import ModelSpec, build_model
