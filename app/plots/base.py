@@ -69,6 +69,7 @@ class ThemedPlot(Figure):
         self._hovered_reference = ""
         self._lines: dict[str, pg.InfiniteLine] = {}
         self._cut: float | None = None
+        self._tips = (tr("Click to show it"), tr("Click to hide it"))
         self._caption_text = ""
         self._follow = True
         self.dirty = True  # something changed that is not drawn yet
@@ -308,7 +309,7 @@ class ThemedPlot(Figure):
             last, style = series.last() if len(series) else None, series.style
             if last is not None:
                 text = f"{series.title} {self.value_format(last[1])}" if series.visible else series.title
-                tip = tr("Click to hide it") if series.visible else tr("Click to show it")
+                tip = self._tips[series.visible]
                 labels.append(MarginLabel(
                     series.key, text, self.to_view(last[1]), style.token, style.symbol, style.filled, style.dash,
                     tip=f"{text} · {tip}", hidden=not series.visible,

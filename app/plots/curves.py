@@ -22,7 +22,6 @@ from app.workers.run_history import ACCURACIES, RunHistory
 
 UNSEEN, SAMPLED = mark("Accuracy on unseen images, %"), mark("Accuracy on a sample of unseen images, %")
 ALIGNMENT, SHARE = mark("Dimensional alignment"), mark("Share of forget features inside the retain space")
-_ONLY = mark("Accuracy")  # of a training that leaves nothing out
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -77,15 +76,17 @@ class AccuracyPlot(HistoryPlot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Accuracy"), tr(UNSEEN), parent, y_range=(0.0, 100.0))
         self._training = False
+        self._only, self._samples = tr("Accuracy"), tr("Forget images")  # titles, for a training and for single images
+        self._y_titles = {"sample": tr("Accuracy, %"), "part": tr(SAMPLED), "all": tr(UNSEEN)}
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets on images the model was not trained on; for single images the forget images themselves."""
         sample, alone = self._mode == "sample", self._mode == "none"
         retain, forget, retain_train, forget_train = ACCURACIES
-        found = [Line("retain", SETS["retain"], tr(_ONLY) if alone else SETS["retain"].title,
+        found = [Line("retain", SETS["retain"], self._only if alone else SETS["retain"].title,
                       _with_truth(history, retain))]  # fmt: skip
         if not alone:
-            title = tr("Forget images") if sample else SETS["forget"].title
+            title = self._samples if sample else SETS["forget"].title
             points = _with_truth(history, forget_train if sample else forget)
             found.append(Line("forget", SETS["forget"], title, points))
         if self._training:
@@ -124,19 +125,19 @@ class AccuracyPlot(HistoryPlot):
             everything = self._history.full[0].counts.get(part, 0) if self._history.full else 0
             newest = self._history.evaluations[-1:]
             sampled = any(e.counts.get(part, everything) < everything for e in newest)
-            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(SAMPLED) if sampled else tr(UNSEEN))
+            self.set_y_title(self._y_titles["sample" if self._mode == "sample" else "part" if sampled else "all"])
 
 
 class ValuePlot(HistoryPlot):
     """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._closer, self._floor = True, 0.0
+        self._closer, self._floor, self._now = True, 0.0, tr("Now")
         super().__init__(tr(ALIGNMENT), tr(SHARE), parent, y_range=(0.0, 1.0), value_format=fmt.alignment)
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """The one curve there is."""
-        return [Line("unlearned", MODELS["unlearned"], tr("Now"), (history.alignment.steps, history.alignment.values))]
+        return [Line("unlearned", MODELS["unlearned"], self._now, (history.alignment.steps, history.alignment.values))]
 
     def add_menu_entries(self, menu: QMenu) -> None:
         action = menu.addAction(tr("Whole scale, 0 to 1"))

@@ -180,10 +180,11 @@ class TimeSlider(QWidget):
         enough = len(self._steps) > 1
         self._slider.setEnabled(enough)
         self._play.setEnabled(enough)
-        playing = self.playing()
-        icons.set_icon(self._play, "pause" if playing else "play", "text_2")
-        self._play.setAccessibleName("Hold the replay" if playing else "Play the run again")
-        self._play.setToolTip(self._play.accessibleName())
+        playing, name = self.playing(), "Hold the replay" if self.playing() else "Play the run again"
+        if self._play.accessibleName() != name:
+            icons.set_icon(self._play, "pause" if playing else "play", "text_2")
+            self._play.setAccessibleName(name)
+            self._play.setToolTip(name)
         self._newest.setVisible(not self._at_end and enough)
         if not self._steps:
             text = ""

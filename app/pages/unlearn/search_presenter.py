@@ -70,7 +70,6 @@ class SearchPresenter(QObject):
         self._work: SearchWork | None = None
         self._jobs: dict[str, tuple[Job, Path]] = {}  # what searches found, by method
         controller = context.run_controller
-        controller.state_changed.connect(self._told)
         controller.run_ended.connect(self._ended)
         controller.queue_changed.connect(self._queue_changed)
 
@@ -159,6 +158,7 @@ class SearchPresenter(QObject):
         dialog.say("")
         title = f"Search for settings of {asked.method.title}"
         self._run = self._context.run_controller.start_search(self._work, title)
+        self._context.run_controller.state_changed.connect(self._told)
         dialog.set_going(True)
         self._show(self._run)
         self.changed.emit()
@@ -211,6 +211,7 @@ class SearchPresenter(QObject):
     def _over(self, sentence: str, tone: str = "") -> None:
         assert self._dialog is not None
         self._run = self._work = None
+        self._context.run_controller.state_changed.disconnect(self._told)
         self._dialog.set_going(False)
         self._dialog.say(sentence, tone)
         self.changed.emit()
