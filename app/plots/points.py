@@ -166,8 +166,11 @@ class PointPictures:
             tones = 0 if self._tones is None else self._tones
             pictures[self.all] = paint_dots(frame, self._cells, tones, [_rgb(c) for c in colours], dot)
         if "lit" in self._stale:
-            self.all.setOpacity(_DIMMED if self._lit.any() else 1.0)
-            pictures[self.lit] = paint_dots(frame, self._cells[self._lit], 0, [_rgb(theme.color("retain"))], dot, 0.45)
+            lit, blue = self._cells[self._lit], [_rgb(theme.color("retain"))]
+            self.all.setOpacity(_DIMMED if len(lit) else 1.0)
+            self.lit.setVisible(bool(len(lit)))
+            if len(lit):
+                pictures[self.lit] = paint_dots(frame, lit, 0, blue, dot, 0.45)
         if "forget" in self._stale:
             chosen, colour = self._cells[self._forget], _rgb(theme.color("forget"))
             few = np.count_nonzero(chosen >= 0) <= MARKS_UP_TO

@@ -245,7 +245,7 @@ class TestDrawing:
         plot.flush()
         painted = plot._pictures.all.image[plot._pictures.all.image[..., 3] > 0]
         assert {tuple(colour) for colour in painted[:, :3].tolist()} == {theme.color("text_3").toTuple()[:3]}
-        assert not any(text.isVisible() for text in plot._texts.values()) and not plot._pictures.lit.image.any()
+        assert not any(text.isVisible() for text in plot._texts.values()) and not plot._pictures.lit.isVisible()
         plot.highlight_class(2)
         plot.flush()
         lit = plot._pictures.lit.image[plot._pictures.lit.image[..., 3] > 0]
