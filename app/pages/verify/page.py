@@ -83,13 +83,13 @@ class VerifyView(Page):
         self.words.setVisible(part != EMPTY)
         self.export_button.setVisible(part == ONE)
 
-    def show_next_step(self, *, run_checks: bool, check_all: str, says: str) -> None:
-        """Make *Run checks* the next step, or the export; `check_all` names the button for several, "" for none.
+    def show_next_step(self, *, run_checks: bool, export: bool, check_all: str, says: str) -> None:
+        """Make *Run checks* the next step, or the `export`; `check_all` names the button for several, "" for none.
 
         `says`: what running checks would compare with, or why they cannot be run.
         """
         self.run_button.setVisible(run_checks)
-        set_property(self.export_button, "kind", "secondary" if run_checks else "primary")
+        set_property(self.export_button, "kind", "primary" if export else "secondary")
         self.check_all_button.setText(check_all)
         self.check_all_button.setVisible(bool(check_all))
         self.set_missing(says)

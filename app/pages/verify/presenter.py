@@ -241,20 +241,19 @@ class VerifyPresenter(QObject):
         self._context.actions.refresh()
 
     def _show_next_step(self) -> None:
-        """The purple button: run checks where there was none, else export."""
+        """The purple button: run checks where there was none, else export; none while the first check goes."""
         facts, checks = self.facts, self.checks
-        one = facts is not None and not self._context.project.side_by_side
-        unchecked = one and facts is not None and not facts.has_retrained and checks.check is None
-        together = self._together() if unchecked or (one and checks.check is None) else []
-        waiting = [row for row in together if row.verdict in UNCHECKED]
-        several = len(waiting) + bool(unchecked)
-        check_all = tr("Check all %n runs", n=several) if waiting and several > 1 and not checks.several else ""
-        says = ""
-        if unchecked and facts is not None:
-            says = checks.announcement() if facts.has_list else checks.why_not()
-        elif one and facts is not None and not facts.has_list:
-            says = checks.why_not()
-        self._page.show_next_step(run_checks=bool(unchecked), check_all=check_all, says=says)
+        if facts is None or self._context.project.side_by_side:
+            self._page.show_next_step(run_checks=False, export=True, check_all="", says="")
+            return
+        to_check, idle = not facts.has_retrained and facts.has_list, checks.check is None and not checks.several
+        waiting = [row for row in self._together() if row.verdict in UNCHECKED] if idle else []
+        several = len(waiting) + to_check
+        self._page.show_next_step(
+            run_checks=to_check and idle, export=not to_check,
+            check_all=tr("Check all %n runs", n=several) if waiting and several > 1 else "",
+            says=checks.announcement() if to_check and idle else "" if facts.has_list else checks.why_not(),
+        )  # fmt: skip
 
     def _check_failed(self, sentence: str) -> None:
         self._page.banner.show_message(f"The check ended early. {sentence}", "error")

@@ -62,6 +62,7 @@ def test_the_purple_button_runs_checks_first_and_exports_afterwards(qtbot, unche
     assert re.match("Trains 1 retrained model", unchecked.missing())
     press(unchecked.run_button)
     assert controller.asked[-1]["seeds"] == (1,) and not unchecked.run_button.isVisible()
+    assert unchecked.export_button.property("kind") == "secondary"  # it is still not known what would be exported
     write_json(context.project.run.folder.file(REPORT_JSON), full_report())
     with qtbot.waitSignal(unchecked.presenter.facts_changed):
         controller.finish()
