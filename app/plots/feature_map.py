@@ -11,7 +11,7 @@ from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, QSize
 from PySide6.QtGui import QHelpEvent, QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QCheckBox, QSizePolicy, QStackedWidget, QToolTip, QWidget
 
-from app.plots.export import Cell, Figure, Table, Text, choose_file, enlarge, fill_menu
+from app.plots.export import Cell, Figure, Table, Text, choose_file, enlarge, fill_menu, whole_size
 from app.plots.items import draw_symbol
 from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, paint
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
@@ -268,7 +268,7 @@ class FeatureMapPlot(Figure):
         return [(self.canvas, self.place(self.canvas).topLeft())]
 
     def picture_size(self) -> QSize:
-        return QSize(max(self.width(), theme.px(320)), max(self.height(), theme.px(200)))
+        return whole_size(self.width(), self.height())
 
     def table(self) -> Table:
         """A row an image: its class, whether it is to be forgotten, its place now, at the start, and in each cloud."""

@@ -303,7 +303,7 @@ def test_a_run_that_is_gone_cannot_be_resumed_and_says_so(page, opened, cut_off_
 
 def test_words_of_the_page_can_be_asked_about(page, scripted):
     shown = {label.text() for label in page.findChildren(TermLabel) if label.isVisible()}
-    assert {"Dimensional alignment", "Eigenspectra"} <= shown
+    assert {"Dimensional alignment", "Feature map"} <= shown
     page.set_up_another()
     assert {"Methods", "Forget"} <= {label.text() for label in page.findChildren(TermLabel) if label.isVisible()}
 
