@@ -39,7 +39,6 @@ from app.services import tokens as t
 from app.services.drops import Plan
 from app.services.glossary import HELP
 from app.services.notifications import Notification
-from app.services.shell import Activity
 from app.services.theme import theme
 from app.services.tokens import Scheme
 from app.services.translation import mark, tr
@@ -295,7 +294,7 @@ class MainWindow(QMainWindow):
         shell.page_wanted.connect(self.show_page)
         shell.said.connect(self.status.show_message)
         shell.device_named.connect(self.header.set_device)
-        shell.activity_changed.connect(self._show_activity)
+        shell.activity_changed.connect(self.status.show_activity)
         self.setAcceptDrops(True)
         self.context.opening.looked.connect(self._looked)
         if self.context.window_state.flag("log"):
@@ -304,13 +303,6 @@ class MainWindow(QMainWindow):
     def _show_state(self, page_id: str) -> None:
         if page_id in self._specs:
             self.rail.set_state(page_id, *self.context.page_states.get(page_id))
-
-    def _show_activity(self, key: str, activity: Activity | None) -> None:
-        if activity is None:
-            self.status.end_activity(key)
-        else:
-            self.status.set_activity(key, activity.text, activity.done, activity.total, activity.left,
-                                     activity.on_cancel)  # fmt: skip
 
     @Slot(QUrl)
     def open_help(self, url: QUrl) -> None:

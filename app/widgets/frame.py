@@ -26,6 +26,7 @@ from app.services import tokens as t
 from app.services.notifications import LogModel
 from app.services.paths import log_dir
 from app.services.run_words import describe_run
+from app.services.shell import Activity
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import STATE_ICONS, STATE_WORDS, Chip, IconButton, TextButton
@@ -321,6 +322,13 @@ class StatusLine(QFrame):
         self._activities[key] = (text, done, total, left, on_cancel)
         if not self._message_timer.isActive():
             self._show()
+
+    def show_activity(self, key: str, activity: Activity | None) -> None:
+        """Show what the shell tells of; None where it has ended."""
+        if activity is None:
+            self.end_activity(key)
+        else:
+            self.set_activity(key, *vars(activity).values())
 
     def end_activity(self, key: str) -> None:
         """It ended; unknown keys are fine."""

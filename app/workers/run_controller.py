@@ -19,8 +19,9 @@ from app.workers.mailbox import Mailbox, MailboxPump, RunThread
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Emit, Event, State
+from core.files import write_atomic
 from core.job import Job
-from core.runs.folder import RunFolder
+from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
     from app.services.queue_files import Check, Waiting
@@ -194,6 +195,23 @@ class RunController(Executor):
         if self._store is not None and live in self._queue:
             self._store.put_training(live, make, bench.dataset, exclude, float(self._queue.index(live)))
         return live
+
+    def train_again(self, trained: RunFolder, job: Job) -> LiveRun:
+        """Do a training anew, in a folder of its own; it opens its data, and what it leaves out, by itself."""
+        place = self._unused(f"train-{job.model.architecture}-s{job.seed}")
+        trust = self._trust.of(job)
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.bench import Bench
+            from core.session.running import run
+
+            listed = trained.file(FORGET).read_bytes() if job.forget.count else b""
+            folder = RunFolder.create(place.path, job)
+            if listed:
+                write_atomic(folder.file(FORGET), listed)
+            return run(folder, control, emit, Bench(trust=trust))
+
+        return self._add(LiveRun(place, "train", job=job, title=f"Training {job.model.architecture}", work=work))
 
     def start_reference(
         self,

@@ -117,7 +117,12 @@ class RunsPresenter(QObject):
         rows = self._page.chosen()
         if not rows or why_no_duplicate(rows):
             return
-        if job := self._job_of(rows[0], "The run cannot be started again"):
+        if not (job := self._job_of(rows[0], "The run cannot be started again")):
+            return
+        if job.kind == "train":
+            self._context.project.set_run(self._context.run_controller.train_again(RunFolder(rows[0].path), job))
+            self._context.show_page("unlearn")
+        else:
             self._reopening.open(RunFolder(rows[0].path), job, self._set_up)
 
     def start_later(self) -> None:
@@ -290,7 +295,7 @@ def why_no_duplicate(rows: Sequence[RunRow]) -> str:
         return CHOOSE_ONE
     if not rows[0].readable:
         return why_unreadable(rows[0])
-    return "" if rows[0].kind == "unlearn" else "A training is started on Project."
+    return ""
 
 
 def why_no_later(rows: Sequence[RunRow]) -> str:

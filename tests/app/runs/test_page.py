@@ -174,9 +174,7 @@ def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, contex
     go = threading.Event()
     status = StatusLine()
     qtbot.addWidget(status)
-    context.shell.activity_changed.connect(
-        lambda key, now: status.set_activity(key, *vars(now).values()) if now else status.end_activity(key)
-    )
+    context.shell.activity_changed.connect(status.show_activity)
     choose(page, "b")
     delete(context, [RunFolder(runs / "b")], page, to_trash=lambda path: go.wait(60) and not shutil.rmtree(path))
     [row] = page.chosen()  # the window has gone on: the files are still there

@@ -22,9 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def wired(context):
     status = context.status = StatusLine()  # which listens as the window does
-    context.shell.activity_changed.connect(
-        lambda key, now: status.set_activity(key, *vars(now).values()) if now else status.end_activity(key)
-    )
+    context.shell.activity_changed.connect(status.show_activity)
     RunCommands(context)
     RunStatus(context)
     yield context
