@@ -58,7 +58,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
             since = time.monotonic()
             # Until the page is laid out and what it reads has come, which takes a while on a busy machine.
             yield lambda since=since: time.monotonic() > since + 0.3 and (
-                not problems(d.window) or time.monotonic() > since + 8
+                not list(problems(d.window)) or time.monotonic() > since + 8
             )
             seen.setdefault("cut", []).extend(problems(d.window))
         page = d.page("export")

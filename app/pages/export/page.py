@@ -21,7 +21,7 @@ from app.services.theme import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
 from app.widgets.frame import RunChips
-from app.widgets.labels import caption
+from app.widgets.labels import ElidedLabel, caption
 from app.widgets.layout import scrolling
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
@@ -99,12 +99,11 @@ class ExportPage(Page):
         for box, name in ((self.card_box, "Model card"), (self.report_box, "Report"), (self.list_box, "Forget list")):
             box.setAccessibleName(name)
             box.toggled.connect(self._update)
-            text = caption("")
+            text = ElidedLabel("", "caption", "text-2")
             row = QHBoxLayout()
             row.setSpacing(theme.px(t.S))
             row.addWidget(box)
-            row.addWidget(text)
-            row.addStretch(1)
+            row.addWidget(text, 1)
             card.body.addLayout(row)
             self._along_texts[box] = text
         self.unchecked = Banner()
