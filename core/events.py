@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # a run is described without loading it
+    import numpy as np
+    from numpy.typing import NDArray
 
 Tell = Callable[[str, int, int], object]
 """Told what goes on, how much of it is done, and of how much (0: not known). May raise to interrupt the work."""
@@ -277,12 +279,16 @@ _NO_NUMBER, _FARTHEST = -(2**15), 2**15 - 1
 
 def pack_points(points: NDArray[np.floating]) -> str:
     """Return points (n, 2) as an event holds them: to a thousandth, cut off at 32 radii."""
+    import numpy as np
+
     steps = np.where(np.isfinite(points), np.clip(np.rint(points * POINT_UNIT), -_FARTHEST, _FARTHEST), _NO_NUMBER)
     return base64.b64encode(steps.astype("<i2").tobytes()).decode()
 
 
 def unpack_points(packed: str) -> NDArray[np.float32]:
     """Return the points (n, 2) that an event holds."""
+    import numpy as np
+
     steps = np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2)
     return np.where(steps == _NO_NUMBER, np.nan, steps / POINT_UNIT).astype(np.float32)
 
