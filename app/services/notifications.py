@@ -118,7 +118,7 @@ def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:
         text = f"{what}: {_lower(error.message)}" if what else error.message
         return text, error.hint
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    text = f"{what or 'A fault in the program'}: {reason}"
+    text = f"{what or 'A fault in the program'}: {reason.rstrip('.')}."
     return text, "The details can be copied for a report."
 
 

@@ -273,7 +273,7 @@ class TestNotifications:
         levels = [(record.levelname, record.message.splitlines()[0]) for record in caplog.records]
         assert levels == [
             ("INFO", "Copied"), ("WARNING", "Running on the processor. A GPU is free."),
-            ("ERROR", "It failed: ValueError: no The details can be copied for a report."),
+            ("ERROR", "It failed: ValueError: no. The details can be copied for a report."),
             ("ERROR", "Said on its page."),
         ]  # fmt: skip
         dialog = MessagesDialog(notifications.history, chosen=notifications.history[2])
