@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QSlider, QVBoxLayout, QWidget
 
 from app.pages.unlearn.plots import RunPlots
 from app.services import format as fmt
@@ -30,6 +30,7 @@ from app.widgets.buttons import (
 )
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label
+from app.widgets.layout import column, row
 from app.widgets.notices import Banner, ProgressLine, Severity
 from core.events import State
 
@@ -70,12 +71,7 @@ class TimeSlider(QWidget):
         self._speed.set_menu(menu)
         self._newest = TextButton("Newest", self.to_newest)
         self._newest.setFixedHeight(theme.px(24))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
-        for widget in (self._play, self._speed, self._slider, self._label, self._newest):
-            row.addWidget(widget, int(widget is self._slider))
-        self._row = row
+        self._row = row(self._play, self._speed, (self._slider, 1), self._label, self._newest, on=self)
         policy = self._newest.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self._newest.setSizePolicy(policy)
@@ -342,26 +338,13 @@ class RunBar(Card):
         (self.resume_wanted if self._resuming else self.pause_wanted).emit()
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(theme.px(t.S))
-        top.addWidget(self.chip)
-        top.addWidget(self.headline, 1)
-        top.addWidget(self.facts)
-        foot = QHBoxLayout()
-        foot.setSpacing(theme.px(t.S))
-        foot.addWidget(self.progress, 1)
-        foot.addWidget(self.change, 1)
         self._gap = QWidget()
         self._gap.setFixedWidth(theme.px(t.S))  # with the spacing at both sides: 24 to the destructive one
-        for widget in (self.pause, self.checkpoint, self.stop, self.again, self.keep, self.restart, self._gap,
-                       self.discard, self.delete, self.check, self.forget):  # fmt: skip
-            foot.addWidget(widget)
-        column = QVBoxLayout()
-        column.setSpacing(theme.px(t.XS))
-        column.addLayout(top)
-        column.addLayout(foot)
-        column.addWidget(self.warning)
-        self.body.addLayout(column)
+        foot = row(
+            (self.progress, 1), (self.change, 1), self.pause, self.checkpoint, self.stop, self.again, self.keep,
+            self.restart, self._gap, self.discard, self.delete, self.check, self.forget,
+        )  # fmt: skip
+        self.body.addLayout(column(row(self.chip, (self.headline, 1), self.facts), foot, self.warning, spacing=t.XS))
 
 
 class OutcomeWarning(QWidget):
@@ -369,18 +352,13 @@ class OutcomeWarning(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
         self._icon = QLabel()
         self._icon.setFixedWidth(theme.px(16))
         self._icon.setAlignment(Qt.AlignmentFlag.AlignVCenter)
         self.label = Label("", "body", "caution", wrap=True)
         self.label.setMaximumWidth(16_777_215)  # Qt's largest: one line where there is room for it
         self.search = TextButton("Search settings…")
-        row.addWidget(self._icon)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.search)
+        row(self._icon, (self.label, 1), self.search, on=self)
         theme.changed.connect(self._draw_icon)
         self._draw_icon()
         self.hide()
@@ -409,16 +387,8 @@ class RunView(QWidget):
         self.plots = RunPlots()
         self.slider = TimeSlider()
         self.slider.moved.connect(self.plots.show_until)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.M))
-        for banner in self.banners:
-            column.addWidget(banner)
-        column.addWidget(self.bar)
         self.below_bar = QVBoxLayout()  # for what belongs to the run and is no plot of it
-        column.addLayout(self.below_bar)
-        column.addWidget(self.plots, 1)
-        column.addWidget(self.slider)
+        column(*self.banners, self.bar, self.below_bar, (self.plots, 1), self.slider, on=self, spacing=t.M)
         self._texts: list[str] = []
 
     def set_banners(self, texts: Sequence[BannerText]) -> None:

@@ -10,11 +10,9 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QSizePolicy,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,7 +26,7 @@ from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, pad_spin_box
 from app.widgets.labels import ElidedLabel, Label, section, separator
-from app.widgets.layout import scrolling
+from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from app.widgets.terms import FactTable, heading
 from core.errors import AppError
 from core.seeds import parse_seeds
@@ -234,47 +232,27 @@ class ParametersCard(Card):
     def _lay_out(self) -> None:
         inside = QWidget()
         inside.setProperty("ground", "surface")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, theme.px(t.XS), 0)
-        column.setSpacing(theme.px(t.M))
-        column.addWidget(self.summary)
-        why = QWidget()
-        below = self._part(why, t.XS)
-        below.addWidget(self.reason)
-        below.addWidget(self.search, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addLayout(self._form([("&Preset", self.preset, why)]))
-        folding = QWidget()
-        parts = self._part(folding, t.XS)
-        parts.addWidget(self.fold)
-        parts.addWidget(self.changes)
-        column.addWidget(folding)
-        column.addWidget(separator())
-        column.addLayout(self._form([
-            ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
-            ("Prec&ision", self.precision, None), ("&Monitoring budget", self.budget, None),
-        ]))  # fmt: skip
-        self._about = QWidget()
-        about = self._part(self._about, t.S)
-        for widget in (separator(), section("About this method"), self.citation, self.notes):
-            about.addWidget(widget)
-        column.addWidget(self._about)
-        column.addStretch(1)
+        about = (separator(), section("About this method"), self.citation, self.notes)
+        self._about = widget_of(column(*about))
+        below = (self.reason, (self.search, 0, Qt.AlignmentFlag.AlignLeft))
+        column(
+            self.summary,
+            self._form([("&Preset", self.preset, widget_of(column(*below, spacing=t.XS)))]),
+            widget_of(column(self.fold, self.changes, spacing=t.XS)),
+            separator(),
+            self._form([
+                ("S&eeds", self.seeds, self._seeds_problem), ("&Device", self.device, None),
+                ("Prec&ision", self.precision, None), ("&Monitoring budget", self.budget, None),
+            ]),
+            self._about,
+            STRETCH,
+            on=inside, spacing=t.M, margins=(0, 0, t.XS, 0),
+        )  # fmt: skip
         self.body.addWidget(scrolling(inside, "surface"), 1)
 
     @staticmethod
-    def _part(widget: QWidget, spacing: int) -> QVBoxLayout:
-        part = QVBoxLayout(widget)
-        part.setContentsMargins(0, 0, 0, 0)
-        part.setSpacing(theme.px(spacing))
-        return part
-
-    @staticmethod
     def _form(rows: Sequence[tuple[str, QWidget, QWidget | None]]) -> QFormLayout:
-        form = QFormLayout()
-        form.setHorizontalSpacing(theme.px(t.S))
-        form.setVerticalSpacing(theme.px(t.S))
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        made = form()
         for title, field, below in rows:
             label = Label(title, "body", "text-2")
             label.setFixedSize(theme.px(LABEL_WIDTH), theme.px(t.CONTROL_HEIGHT))
@@ -288,18 +266,9 @@ class ParametersCard(Card):
                 field.setMinimumWidth(width)
             else:
                 field.setFixedWidth(width)
-            cell = QWidget()
-            inside = QVBoxLayout(cell)
-            inside.setContentsMargins(0, 0, 0, 0)
-            inside.setSpacing(theme.px(2))
-            line = QHBoxLayout()
-            line.addWidget(field)
-            line.addStretch(1)
-            inside.addLayout(line)
-            if below is not None:
-                inside.addWidget(below)
-            form.addRow(label, cell)
-        return form
+            cell = column(row(field, STRETCH), *([below] if below is not None else []), spacing=2)
+            made.addRow(label, widget_of(cell))
+        return made
 
 
 def _written(value: object) -> str:
@@ -319,27 +288,15 @@ class PlanCard(Card):
         super().__init__("Plan", parent, padding=t.M)
         inside = QWidget()
         inside.setProperty("ground", "surface")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, theme.px(t.S), 0)
-        column.setSpacing(theme.px(t.M))
         self.facts = FactTable(label_width=72)
-        column.addWidget(self.facts)
-        self._before = heading("Earlier requests")
-        column.addWidget(self._before)
-        self.earlier = Label("", "body", "text-2", wrap=True)
-        column.addWidget(self.earlier)
+        self._before, self._what = heading("Earlier requests"), section("How it works")
+        self._against = section("Compared with")
         self.problem = Label("", "body", "danger", wrap=True)
         self.problem.hide()
-        column.addWidget(self.problem)
-        self._what = section("How it works")
-        column.addWidget(self._what)
-        self.lines = Label("", "body", "text-2", wrap=True)
-        column.addWidget(self.lines)
-        self._against = section("Compared with")
-        column.addWidget(self._against)
-        self.references = Label("", "body", "text-2", wrap=True)
-        column.addWidget(self.references)
-        column.addStretch(1)
+        self.earlier, self.lines, self.references = (Label("", "body", "text-2", wrap=True) for _ in range(3))
+        parts = (self.facts, self._before, self.earlier, self.problem, self._what, self.lines, self._against,
+                 self.references, STRETCH)  # fmt: skip
+        column(*parts, on=inside, spacing=t.M, margins=(0, 0, t.S, 0))
         self.body.addWidget(scrolling(inside, "surface"), 1)
         self.show_nothing()
 
@@ -419,8 +376,7 @@ class SetupView(QWidget):
         self.back.hide()
         self.start = PrimaryButton("Start unlearning", self.start_wanted.emit)
         self.start.setToolTip("Start unlearning (Ctrl+Return)")
-        cards = QHBoxLayout()
-        cards.setSpacing(theme.px(t.M))
+        cards = row(spacing=t.M)
         cards.addWidget(self.methods, 4)
         if large:  # side by side all three would be cut
             tabs = QTabWidget()
@@ -433,18 +389,8 @@ class SetupView(QWidget):
             self.plan.setMaximumWidth(theme.px(PLAN_WIDTH[1]))
             cards.addWidget(self.parameters, 5)
             cards.addWidget(self.plan, 3)
-        foot = QHBoxLayout()
-        foot.setSpacing(theme.px(t.M))
-        foot.addWidget(self.summary, 1)
-        foot.addWidget(self.back)
-        foot.addWidget(self.missing)
-        foot.addWidget(self.answer)
-        foot.addWidget(self.start)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.M))
-        column.addLayout(cards, 1)
-        column.addLayout(foot)
+        foot = row((self.summary, 1), self.back, self.missing, self.answer, self.start, spacing=t.M)
+        column((cards, 1), foot, on=self, spacing=t.M)
 
     def set_ready(self, reason: str, text: str = "Start unlearning") -> None:
         """Offer the start, or name beside it what is missing."""
