@@ -13,9 +13,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,6 +21,7 @@ from app.services.theme import set_property, set_tone, theme
 from app.widgets.buttons import TextButton
 from app.widgets.cards import CollapsibleSection
 from app.widgets.labels import Label
+from app.widgets.layout import STRETCH, column, form, row
 from core.parameters import Parameter, Value
 
 LABEL_WIDTH = 136
@@ -51,17 +49,7 @@ class ParameterRow(QWidget):
         self._reset = TextButton("Reset", self.reset)
         self._reset.setAccessibleName(f"Reset {parameter.label.lower()}")
         self._caption = Label("", "caption", "text-2", wrap=True)
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.S))
-        row.addWidget(self.field)
-        row.addWidget(self._dot)
-        row.addWidget(self._reset)
-        row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(2))
-        column.addLayout(row)
-        column.addWidget(self._caption)
+        column(row(self.field, self._dot, self._reset, STRETCH), self._caption, on=self, spacing=2)
         self._update()
 
     def value(self) -> Value | None:
@@ -160,9 +148,7 @@ class ParameterForm(QWidget):
         self, parameters: Iterable[Parameter] = (), parent: QWidget | None = None, open_groups: Iterable[str] = ("",)
     ) -> None:
         super().__init__(parent)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(theme.px(t.M))
+        self._column = column(on=self, spacing=t.M)
         self._rows: dict[str, ParameterRow] = {}
         self._sections: dict[str, CollapsibleSection] = {}
         self._widgets: list[QWidget] = []
@@ -208,8 +194,8 @@ class ParameterForm(QWidget):
 
     def set_baseline(self, values: Mapping[str, Any], apply: bool = True) -> None:
         """Compare with these values from now on (a preset's over the defaults); `apply` shows them too."""
-        for name, row in self._rows.items():
-            row.set_baseline(row.parameter.parse(values.get(name, row.parameter.default)))
+        for name, line in self._rows.items():
+            line.set_baseline(line.parameter.parse(values.get(name, line.parameter.default)))
         if apply:
             self.set_values({name: row._baseline for name, row in self._rows.items()})
 
@@ -230,24 +216,18 @@ class ParameterForm(QWidget):
 
     def _group(self, members: list[Parameter]) -> QWidget:
         widget = QWidget()
-        form = QFormLayout(widget)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(theme.px(t.S))
-        form.setVerticalSpacing(theme.px(t.S))
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        lines = form(on=widget)
         for parameter in members:
-            row = ParameterRow(parameter)
-            row.changed.connect(self._edited)
+            line = ParameterRow(parameter)
+            line.changed.connect(self._edited)
             label = Label(parameter.label, "body", "text-2", wrap=True)
             label.setFixedWidth(theme.px(LABEL_WIDTH))
             needed = label.heightForWidth(theme.px(LABEL_WIDTH))
             label.setFixedHeight(max(theme.px(t.CONTROL_HEIGHT), needed))
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            label.setBuddy(row.field)
-            form.addRow(label, row)
-            self._rows[parameter.name] = row
+            label.setBuddy(line.field)
+            lines.addRow(label, line)
+            self._rows[parameter.name] = line
         return widget
 
     def _edited(self) -> None:

@@ -12,11 +12,9 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QFrame,
-    QHBoxLayout,
     QListView,
     QMenuBar,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,7 +29,7 @@ from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import STATE_ICONS, STATE_WORDS, Chip, IconButton, TextButton
 from app.widgets.labels import ElidedLabel, Label, separator
-from app.widgets.layout import STRETCH, column, row
+from app.widgets.layout import STRETCH, column, row, widget_of
 from app.widgets.notices import ProgressLine
 
 if TYPE_CHECKING:
@@ -130,10 +128,7 @@ class Rail(QFrame):
         self.setProperty("part", "rail")
         self.setFixedWidth(theme.px(t.RAIL_WIDTH))
         theme.changed.connect(self._resize)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, theme.px(t.S), 0, theme.px(t.S))
-        self._column.setSpacing(0)
-        self._column.addStretch(1)
+        self._column = column(STRETCH, on=self, margins=(0, t.S, 0, t.S), spacing=0)
         self._group = QButtonGroup(self)
         self._entries: dict[str, RailEntry] = {}
         self._group.buttonClicked.connect(self._clicked)
@@ -375,12 +370,7 @@ class RunChips(QObject):
         self._project = project
         self.name = Chip("", "unlearn")
         self.earlier = Chip(EARLIER, "warning", severity="caution")
-        self._row = QWidget()
-        row = QHBoxLayout(self._row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
-        row.addWidget(self.name)
-        row.addWidget(self.earlier)
+        self._row = widget_of(row(self.name, self.earlier))
         for signal in (project.run_changed, project.selection_changed, project.model_changed, project.dataset_changed):
             signal.connect(self.refresh)
         self.refresh()

@@ -53,6 +53,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         yield lambda: page.presenter.facts is not None and d.click("Export checkpoint")
         yield lambda: bool(page.file_card.outcome())
         assert d.clicks <= 3 and page.file_card.path().is_file()
+        d.window.resize(1280, 720)
         for page_id in ("project", "forget", "unlearn", "verify", "export", "runs"):
             d.page(page_id)
             since = time.monotonic()
