@@ -117,7 +117,7 @@ class TestGuide:
         assert open_guide(window) is guide and guide.isVisible() and not guide.isModal()
         assert guide.contents.currentItem().text().strip() == "Several runs at once"
         titles = [guide.contents.item(row).text().strip() for row in range(guide.contents.count())]
-        assert titles[0] == "Words" and "The window" not in titles
+        assert titles[0] == "Glossary" and "The window" not in titles
         guide.close()
 
     def test_it_finds_what_is_searched_and_begins_again_after_the_last(self, qtbot):
