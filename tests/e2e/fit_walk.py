@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+import numpy as np
 from PySide6.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import (
@@ -37,6 +38,7 @@ from app.bootstrap import Options, Session, create_application
 from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, NoTestPartDialog
 from app.dialogs.preferences import PreferencesDialog
 from app.dialogs.sheet import Choice, ask
+from app.pages.forget.inspector import ImageInspector
 from app.services.theme import Theme, theme
 from app.widgets.labels import ElidedLabel
 from core.errors import InputError
@@ -149,12 +151,27 @@ def dialogs(window: QWidget, context: object) -> Iterator[QDialog]:
         ClassOrderDialog(classes, model_names=classes[::-1], parent=window),
         ArchitectureDialog("model.pth", [("resnet18", "stem 7"), ("resnet34", "stem 3, stride 2")], window),
         NoTestPartDialog([500] * 10, parent=window),
+        inspector(window),
     ):
         dialog.open()
         yield dialog
     choices = [Choice("keep", "Keep running"), Choice("stop", "Stop, save and quit"),
                Choice("discard", "Discard and quit", destructive=True)]  # fmt: skip
     yield ask(window, SENTENCE, choices, lambda _: None, SENTENCE)
+
+
+def inspector(window: QWidget) -> QDialog:
+    """The inspector with all that it says of an image."""
+    made = ImageInspector(window)
+    facts = ["Class ankle boot", "Training image 1,234"]
+    made.show_image(np.zeros((28, 28, 1), np.uint8), "Image 1,234", facts, "1 of 9")
+    made.show_mark("Forget this image", True)
+    for shown in made.columns.values():
+        shown.show_facts(["Says ankle boot, 98.0 % sure", "sandal: 1.2 %", "Loss 0.030"], [(1, "ankle boot", "")] * 9)
+    made.columns["retrained"].show_reason("No retrained model is on disk for this run. Check the run on Verify.")
+    made.change.setText("Unlearning took the probability of ankle boot from 97.0 % to 52.0 % and the loss from 0.030 "
+                        "to 1.400.\nA model retrained without the forget set: 50.0 %, loss 1.300.")  # fmt: skip
+    return made
 
 
 def wait(milliseconds: int) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from core.session.one_image import Part, SeenImage, Which
 
 MODELS: tuple[Which, ...] = ("original", "unlearned", "retrained")
-LARGE, SMALL, NEIGHBOURS = 320, 64, 9
+WIDE, LARGE, SMALL, NEIGHBOURS = 1120, 272, 64, 9
 KEY = "inspect "
 
 
@@ -56,11 +56,11 @@ class ModelColumn(Card):
         self.neighbours.setFrameShape(QFrame.Shape.NoFrame)
         self.neighbours.setIconSize(QSize(theme.px(SMALL), theme.px(SMALL)))
         self.neighbours.setGridSize(QSize(theme.px(SMALL + t.XL), theme.px(SMALL + t.XL)))
-        self.neighbours.setMinimumSize(theme.px(2 * (SMALL + t.XL) + t.L), theme.px(3 * (SMALL + t.XL) + t.S))
+        self.neighbours.setMinimumSize(theme.px(SMALL + t.XL + t.L), theme.px(2 * (SMALL + t.XL)))
         self.neighbours.setAccessibleName(tr("Nearest training images, by features"))
         self.neighbours.itemClicked.connect(self._open)
         self.neighbours.itemActivated.connect(self._open)
-        near = caption(tr("Nearest training images, by features"))
+        near = caption(tr("Nearest training images, by features"), wrap=True)
         known = column(self.facts, near, (self.neighbours, 1))
         waiting = column(self.reason, self.progress, STRETCH)
         self.stack = QStackedWidget()
@@ -118,8 +118,9 @@ class ImageInspector(QDialog):
         theme.dress(self)
         self.setWindowTitle(tr("Image"))
         self.setProperty("ground", "window")
+        self._side = theme.px(LARGE) // (2 if theme.large else 1)  # else a small screen does not hold it
         self.picture = QLabel()
-        self.picture.setFixedSize(theme.px(LARGE), theme.px(LARGE))
+        self.picture.setFixedSize(self._side, self._side)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.name = ElidedLabel("", "section")
         self.facts = Label("", "body", wrap=True)
@@ -139,16 +140,18 @@ class ImageInspector(QDialog):
         foot = row(self.previous, self.next, self.place, STRETCH, self.mark_button, self.map_button, close)
         column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
         self.next.setFocus()  # a list would take the arrow keys
-        self.name.setFixedWidth(theme.px(LARGE))
+        self.name.setFixedWidth(self._side)
         line = self.facts.fontMetrics().lineSpacing()
-        for label, lines in ((self.facts, 2), (self.change, 6)):  # the window keeps its size from image to image
-            label.setFixedWidth(theme.px(LARGE))
+        for label, lines in ((self.facts, 2), (self.change, 9)):  # the window keeps its size from image to image
+            label.setFixedWidth(self._side)
             label.setMinimumHeight(lines * line)
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        room = parent.width() if parent is not None else theme.px(WIDE)
+        self.resize(min(theme.px(WIDE), room), self.sizeHint().height())
 
     def show_image(self, pixels: np.ndarray, name: str, facts: list[str], place: str) -> None:
         """Show an image (H, W, C) uint8 with what is known of it, and where it stands among those stepped through."""
-        shown = thumbnail(pixels, round(theme.px(LARGE) * self.devicePixelRatioF()))
+        shown = thumbnail(pixels, round(self._side * self.devicePixelRatioF()))
         shown.setDevicePixelRatio(self.devicePixelRatioF())
         self.picture.setPixmap(QPixmap.fromImage(shown))
         self.picture.setAccessibleName(", ".join([name, *facts]))
