@@ -161,6 +161,10 @@
         <translation>Alle gezeigten Klassen</translation>
     </message>
     <message>
+        <source>All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.</source>
+        <translation>Alle Netze sind als Ganzes an den Anfang gedreht und skaliert: Was sich bewegt hat, bringt keine Drehung zurück.</translation>
+    </message>
+    <message>
         <source>Appearance</source>
         <translation>Aussehen</translation>
     </message>
@@ -511,10 +515,6 @@
         <translation>Vergessensbilder</translation>
     </message>
     <message>
-        <source>forget images and unseen ones</source>
-        <translation>Vergessensbilder und ungesehene</translation>
-    </message>
-    <message>
         <source>Forget this image</source>
         <translation>Dieses Bild vergessen</translation>
     </message>
@@ -541,10 +541,6 @@
     <message>
         <source>Gallery</source>
         <translation>Galerie</translation>
-    </message>
-    <message>
-        <source>GIF film (*.gif)</source>
-        <translation>GIF-Film (*.gif)</translation>
     </message>
     <message>
         <source>Give up drawing</source>
@@ -685,6 +681,14 @@
     <message>
         <source>Loss {value}</source>
         <translation>Verlust {value}</translation>
+    </message>
+    <message>
+        <source>Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images</source>
+        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · Vergessensbilder und ungesehene</translation>
+    </message>
+    <message>
+        <source>Main plane of the start: {start} of the variance, {now} now · turned · unseen images</source>
+        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · ungesehene Bilder</translation>
     </message>
     <message>
         <source>Map</source>
@@ -994,10 +998,6 @@
         <translation>Neu trainiert</translation>
     </message>
     <message>
-        <source>Retrained models share no axes with it: each is turned onto the means of the classes that stay.</source>
-        <translation>Neu trainierte Modelle haben andere Achsen: Jedes wird auf die Mittelwerte der bleibenden Klassen gedreht.</translation>
-    </message>
-    <message>
         <source>Return opens the menu to sort by one of them</source>
         <translation>Die Eingabetaste öffnet das Menü, um nach einem davon zu sortieren</translation>
     </message>
@@ -1036,10 +1036,6 @@
     <message>
         <source>Save table…</source>
         <translation>Tabelle speichern …</translation>
-    </message>
-    <message>
-        <source>Save the feature map as a GIF</source>
-        <translation>Merkmalskarte als GIF speichern</translation>
     </message>
     <message>
         <source>Save the table…</source>
@@ -1315,10 +1311,6 @@
         <translation>Noch einmal versuchen</translation>
     </message>
     <message>
-        <source>Two fixed axes of {channels}: {start} of the variance at the start, {now} now</source>
-        <translation>Zwei feste Achsen von {channels}: {start} der Varianz am Anfang, {now} jetzt</translation>
-    </message>
-    <message>
         <source>Two principal components · {share} of the variance</source>
         <translation>Zwei Hauptkomponenten · {share} der Varianz</translation>
     </message>
@@ -1337,10 +1329,6 @@
     <message>
         <source>Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.</source>
         <translation>Das Verlernen hat die Wahrscheinlichkeit von {name} von {before} auf {after} gebracht und den Verlust von {first} auf {last}.</translation>
-    </message>
-    <message>
-        <source>unseen images</source>
-        <translation>ungesehene Bilder</translation>
     </message>
     <message>
         <source>Version</source>
@@ -1371,8 +1359,8 @@
         <translation>Fenster</translation>
     </message>
     <message>
-        <source>With only its last layer edited, the network names no image of {classes}, and its features still give {share} of them away.</source>
-        <translation>Ist nur seine letzte Schicht geändert, nennt das Netz kein Bild von {classes}, und seine Merkmale verraten noch {share} davon.</translation>
+        <source>With only its last layer edited, the network names no image of {classes}, and a linear probe finds {share} of them in its features.</source>
+        <translation>Ist nur seine letzte Schicht geändert, nennt das Netz kein Bild von {classes}, und eine lineare Sonde findet {share} davon in seinen Merkmalen.</translation>
     </message>
     <message>
         <source>yesterday</source>
