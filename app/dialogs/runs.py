@@ -42,7 +42,7 @@ KEEP, STOP, DISCARD = "keep", "stop", "discard"
 
 
 class RunCloseGuard(QObject):
-    """Stands between the window and its end (`context.close_guard`). Never terminates a thread."""
+    """Stands between the window and its end (`window.guard`). Never terminates a thread."""
 
     def __init__(self, context: AppContext, window: QWidget, leave: Callable[[], object] | None = None) -> None:
         super().__init__(window)

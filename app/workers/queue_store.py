@@ -76,11 +76,15 @@ class QueueStore:
         """Finish what was asked for; what still waits is found at the next start. False where that takes longer."""
         if self._pool is None:
             return True
-        room, self._room = self._room, None
-        last: Future[None] = self._pool.submit(room.close if room is not None else _nothing)
+        last = self._pool.submit(self._close_room)  # after what was asked for, which may still need the room
         self._pool.shutdown(wait=False)
         self._pool = None
         return not wait([last], seconds).not_done
+
+    def _close_room(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            room.close()
 
     def _write_training(
         self, entry: Path, path: Path, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
@@ -103,10 +107,6 @@ class QueueStore:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="queue")
         return self._pool.submit(_logged, act, *args)
-
-
-def _nothing() -> None:
-    """What is done last where no queue was kept."""
 
 
 def _logged(act: Callable[..., object], *args: Any) -> None:
