@@ -230,6 +230,8 @@ class Theme(QObject):
         for window in windows:
             for part in window.themed_parts() if hasattr(window, "themed_parts") else (window,):
                 part.setStyleSheet(self._sheet)
+                while part is not window and (part := part.parentWidget()) is not None:
+                    part.setPalette(app.palette())  # what only holds others keeps the palette it was dressed in
         self.changed.emit()
 
     def palette(self) -> QPalette:

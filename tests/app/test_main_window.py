@@ -180,6 +180,8 @@ class TestCommands:
             dark = theme.color("surface").name()
             assert dark in window.page("project").styleSheet().lower()
             assert dark not in window.page("forget").styleSheet().lower()
+            for holder in (window.centralWidget(), window.room, window.stack):  # what lies between the parts
+                assert holder.palette().window().color() == theme.color("window")
             window.show_page("forget")
             assert dark in window.page("forget").styleSheet().lower()
             dialog = Dialog("A dialog", window)
