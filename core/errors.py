@@ -97,7 +97,10 @@ class UnsafeFileError(InputError):
 class UnknownNetworkError(InputError):
     """A file opens once its network is named, or its code given: which it is was not found out."""
 
-    kind = InputError.kind  # to programs it is any file that cannot be opened
+    @property
+    def kind(self) -> str:
+        """Return "input": to programs it is any file that cannot be opened."""
+        return "input"
 
 
 class MismatchError(InputError):

@@ -60,6 +60,6 @@ def test_no_digit_is_in_both_parts():
 
 def test_catalogue_starts_with_the_example_and_names_are_unique():
     ids = [source.id for source in SOURCES]
-    assert ids[0] == "digits" and len(set(ids)) == len(ids)
+    assert ids[0] == "fashion-sample" and len(set(ids)) == len(ids)
     assert {"fashion-mnist", "mnist", "cifar10", "cifar100", "svhn", "tiny-imagenet"} <= set(ids)
     assert SOURCES[0].available()

@@ -69,7 +69,7 @@ def test_a_path_below_the_data_root(tmp_path, class_folders, monkeypatch):
 def test_an_unknown_name():
     with pytest.raises(NotFoundError, match=r"no data set, file or folder called 'fashon-mnist'\. Did you mean"):
         open_dataset("fashon-mnist")
-    with pytest.raises(NotFoundError, match=r"Known names: digits, fashion-mnist"):
+    with pytest.raises(NotFoundError, match=r"Known names: fashion-sample, digits, fashion-mnist"):
         open_dataset("qqqq")
 
 

@@ -28,12 +28,12 @@ MUDA = Case("muda", "class", {"rounds": 2, "batch": 8, "lr": 0.05, "recover_shar
 
 
 def _resume() -> None:
-    generic.test_resumes_from_every_step_to_identical_weights(MUDA)
+    generic.resumes_from_every_step_to_identical_weights(MUDA, *generic.walk(MUDA))
 
 
 def _resume_with_constants() -> None:
     case = Case("muda", "class", {**MUDA.values, "alternation": "round"})
-    generic.test_resumes_from_every_step_to_identical_weights(case)
+    generic.resumes_from_every_step_to_identical_weights(case, *generic.walk(case))
 
 
 def flip_the_sign_of_the_alignment_loss(patch):
@@ -185,7 +185,7 @@ MUTATIONS: list[tuple[Callable, Callable]] = [
     (keep_gradients_from_step_to_step, test_plain_loop.test_fine_tuning_equals_a_plain_torch_loop),
     (
         share_the_teacher_with_the_student,
-        lambda: generic.test_ends_with_finite_values_and_leaves_the_teacher_alone(MUDA),
+        lambda: generic.ends_with_finite_values_and_leaves_the_teacher_alone(*generic.watch(MUDA)),
     ),
     (
         train_everything_where_only_the_head_should,

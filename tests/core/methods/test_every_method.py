@@ -24,7 +24,7 @@ from core.methods import METHODS
 from core.methods.base import Alternate, Edit, Train
 from core.parameters import resolve
 from tests.core.invalid_values import invalid_values
-from tests.core.methods.cases import IDENTITY, SEED, case_id, cases
+from tests.core.methods.cases import IDENTITY, SEED, Case, case_id, cases
 from tests.core.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights
 
 CASES = cases()
@@ -50,7 +50,11 @@ class Straight(NamedTuple):
 @functools.cache
 def straight(number: int) -> Straight:
     """Walk the case of this number once for all tests that hold something against it; none changes what it reads."""
-    engine = _engine(CASES[number])
+    return walk(CASES[number])
+
+
+def walk(case: Case) -> Straight:
+    engine = _engine(case)
     states = [engine.state()]
     while engine.step < engine.timeline.total:
         engine.advance()
@@ -58,13 +62,18 @@ def straight(number: int) -> Straight:
     return Straight(states, engine.timeline)
 
 
+Watched = tuple[Engine, dict[str, torch.Tensor], list[Event]]
 EVERY_CASE = pytest.mark.parametrize("number", range(len(CASES)), ids=[case_id(case) for case in CASES])
 
 
 @functools.cache
-def watched(number: int) -> tuple[Engine, dict[str, torch.Tensor], list[Event]]:
-    """Run the case of this number to its end under a monitor; its teacher's weights at the start, and its events."""
-    case = CASES[number]
+def watched(number: int) -> Watched:
+    """Run the case of this number once under a monitor, for all tests that read it."""
+    return watch(CASES[number])
+
+
+def watch(case: Case) -> Watched:
+    """Run a case to its end under a monitor; its teacher's weights at the start, and its events."""
     engine = make_engine(make_experiment(case.method, forget=case.mode, **case.values))
     teacher = weights(engine.experiment.teacher.module) if engine.experiment.teacher else {}
     return engine, teacher, run_to_end(engine)
@@ -72,7 +81,10 @@ def watched(number: int) -> tuple[Engine, dict[str, torch.Tensor], list[Event]]:
 
 @EVERY_CASE
 def test_ends_with_finite_values_and_leaves_the_teacher_alone(number):
-    engine, teacher, events = watched(number)
+    ends_with_finite_values_and_leaves_the_teacher_alone(*watched(number))
+
+
+def ends_with_finite_values_and_leaves_the_teacher_alone(engine, teacher, events):
     assert engine.outcome is State.FINISHED
     assert engine.step == engine.timeline.total
     assert all(bool(torch.isfinite(v).all()) for v in weights(engine.experiment.model.module).values())
@@ -94,7 +106,10 @@ def test_resumes_from_every_step_to_identical_weights(number):
     a checkpoint forgets between two steps, whatever they are, one of the runs begins after the first and passes the
     second.
     """
-    states, timeline = straight(number)
+    resumes_from_every_step_to_identical_weights(CASES[number], *straight(number))
+
+
+def resumes_from_every_step_to_identical_weights(case, states, timeline):
     total = timeline.total
     for before, after in itertools.pairwise(states[1:]):
         if not isinstance(timeline.locate(before["step"])[0].stage, Edit):  # one may find nothing to change
@@ -102,7 +117,7 @@ def test_resumes_from_every_step_to_identical_weights(number):
     by_step = {state["step"]: state["weights"] for state in states}
     for place, state in enumerate(states[1:], start=1):
         torch.manual_seed(place)  # global random state at a resume is anything
-        resumed = _engine(CASES[number])
+        resumed = _engine(case)
         resumed.restore(copy.deepcopy(state))  # an optimiser goes on in what it is given
         until = total if place % LEG == 0 else min(state["step"] + LEG, total)
         while resumed.step < until:
