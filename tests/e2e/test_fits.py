@@ -38,7 +38,7 @@ def test_every_text_has_its_room(environment, windows, tmp_path):
         capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
     lines = walk.stdout.splitlines()
-    assert lines[-1:] == ["walked"], walk.stderr
+    assert lines[-1:] == ["walked"], f"ended with {walk.returncode}: {walk.stderr}"
     assert not lines[:-1], "\n".join(lines[:-1])
 
 
