@@ -94,12 +94,15 @@ class Theme(QObject):
     @property
     def class_tones(self) -> int:
         """How many colours `class_color` tells apart."""
-        return len(CLASS_RAMPS[self._tokens.name])
+        return len(self._class_ramp)
 
     def class_color(self, index: int) -> QColor:
         """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
-        ramp = CLASS_RAMPS["dark" if self.is_dark else "light"]
-        return QColor(ramp[index % len(ramp)])
+        return QColor(self._class_ramp[index % len(self._class_ramp)])
+
+    @property
+    def _class_ramp(self) -> tuple[str, ...]:
+        return CLASS_RAMPS["dark" if self.is_dark else "light"]
 
     def px(self, size: float) -> int:
         """Scale a size of the design with the system font; never below one pixel for a size above zero."""

@@ -32,7 +32,10 @@ SCREEN = {"name": "one", "x": 0, "y": 0, "width": 1920, "height": 1080, "logical
 def test_every_text_has_its_room(environment, windows, tmp_path):
     screens = tmp_path / "screens.json"
     screens.write_text(json.dumps({"screens": [SCREEN]}), encoding="utf-8")
-    environment = {**environment, "QT_QPA_PLATFORM": f"offscreen:configfile={screens}"}
+    home = str(tmp_path / "home")  # other tests of this folder share theirs, whose last project would be opened
+    environment = {
+        **environment, "UNLEARN_STUDIO_HOME": home, "QT_QPA_PLATFORM": f"offscreen:configfile={screens}",
+    }  # fmt: skip
     walk = subprocess.run(
         [sys.executable, "-m", "tests.e2e.fit_walk", *windows], env={**os.environ, **environment}, cwd=ROOT,
         capture_output=True, text=True, timeout=150, check=False,
