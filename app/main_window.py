@@ -141,9 +141,8 @@ class MainWindow(QMainWindow):
         theme.dress(page)
         self._current = self.context.shell.current_page = page_id
         self.stack.setCurrentWidget(page)
-        self.rail.set_current(page_id)
-        self.header.set_title(self._specs[page_id].title)
-        self.header.set_widgets(page.header_widgets() if isinstance(page, Page) else ())
+        self.rail.entry(page_id).setChecked(True)
+        self.header.show_page(self._specs[page_id].title, page.header_widget if isinstance(page, Page) else None)
         if isinstance(page, Page):
             page.entered()
         if picture is not None:
@@ -158,11 +157,6 @@ class MainWindow(QMainWindow):
     def page(self, page_id: str) -> QWidget | None:
         """A page, where it was made already."""
         return self._pages.get(page_id)
-
-    def refresh_header(self) -> None:
-        """Ask the page in view for its header widgets again."""
-        page = self._pages.get(self._current)
-        self.header.set_widgets(page.header_widgets() if isinstance(page, Page) else ())
 
     def _page(self, page_id: str) -> QWidget:
         if page_id not in self._pages:
@@ -302,7 +296,7 @@ class MainWindow(QMainWindow):
 
     def _show_state(self, page_id: str) -> None:
         if page_id in self._specs:
-            self.rail.set_state(page_id, *self.context.page_states.get(page_id))
+            self.rail.entry(page_id).set_state(*self.context.page_states.get(page_id))
 
     @Slot(QUrl)
     def open_help(self, url: QUrl) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import tr
-from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
+from app.widgets.buttons import Button, ConfirmButton, PrimaryButton, SecondaryButton
 from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, row
 from core.files import SUFFIXES
@@ -105,7 +105,7 @@ class ConfirmDialog(Dialog):
         for choice in reversed(choices):
             choose = functools.partial(self._choose, choice.key)
             self.buttons[choice.key] = button = (
-                DestructiveButton(choice.text, choose, filled=True) if choice.destructive
+                ConfirmButton(choice.text, choose) if choice.destructive
                 else SecondaryButton(choice.text, choose)
             )  # fmt: skip
             foot.addWidget(button)

@@ -69,6 +69,11 @@ def about(seconds: float | None) -> str:
     return numbers.about(seconds, decimal)
 
 
+def left(seconds: float | None) -> str:
+    """Time that is left: "1 min 40 s left"; nothing where it is not known."""
+    return "" if seconds is None else tr("{time} left", time=duration(seconds))
+
+
 def size(count_of_bytes: int | None) -> str:
     """Bytes in binary units with their common names: "812 B", "44.7 MB", "1.2 GB"."""
     if count_of_bytes is None:

@@ -28,7 +28,7 @@ def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: fl
     that holds IMAGES.
     """
     values = {name: colours.value(name) for name in t.TOKEN_NAMES if name != "name"}
-    values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28)}
+    values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28, 52)}
     # A radius above half the height would draw square corners, which rounding makes at some font sizes.
     halves = {"round_chip": px(20), "round_chip_button": px(18) + 2, "round_radio": px(14) + 2}
     values |= {name: f"{height // 2}px" for name, height in halves.items()}
@@ -52,6 +52,7 @@ QLabel[tone="danger"] { color: @danger@; }
 QLabel[tone="caution"] { color: @caution@; }
 QLabel[tone="forget"] { color: @forget@; }
 QLabel[tone="disabled"] { color: @disabled@; }
+QLabel[strong="true"] { font-weight: 600; }
 
 /* Grounds */
 QWidget[ground="window"] { background: @window@; }
@@ -107,6 +108,11 @@ QPushButton[kind="destructive-filled"]:hover { background: @danger@; border-colo
 QPushButton[kind="destructive-filled"]:pressed { background: @danger@; border-color: @text@; }
 QPushButton[kind="destructive-filled"]:disabled { background: @sunken@; color: @disabled@; border-color: @line@; }
 
+QPushButton[kind="rail"] { background: transparent; border: none; border-left: 3px solid transparent;
+    border-radius: 0; padding: 0; min-height: @p52@; max-height: @p52@; }
+QPushButton[kind="rail"]:hover { background: @sunken@; }
+QPushButton[kind="rail"]:checked { background: @accent_tint@; border-left-color: @accent@; }
+
 QPushButton[kind="text"] { background: transparent; color: @accent@; border: 1px solid transparent;
     padding: 0 @p4@; }
 QPushButton[kind="text"][compact="true"] { min-height: @p18@; max-height: @p18@; }
@@ -139,6 +145,7 @@ QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
 QToolButton[kind="chip"]:checked { background: @accent_tint@; border-color: @accent@; color: @text@; }
 QToolButton[kind="chip"]:disabled { color: @disabled@; border-color: @line@; }
 QToolButton[kind="link"] { color: @text@; text-align: left; padding: @p2@; }
+QToolButton[kind="link"][strong="true"] { font-weight: 600; }
 
 /* Fields */
 QLineEdit, QAbstractSpinBox, QComboBox { background: @surface@; color: @text@; border: 1px solid @outline@;

@@ -1,11 +1,11 @@
-"""Buttons of every kind, and chips: a fact in 20 pixels, which may open something."""
+"""Buttons of every kind, and chips: a fact in 20 pixels, which may open a menu."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QKeySequence
+from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
@@ -32,24 +32,20 @@ class Button(QPushButton):
 
     kind = ""
 
-    def __init__(self, text: str, on_click: Slot | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
-        if self.kind:
-            self.setProperty("kind", self.kind)
+    def __init__(self, text: str, on_click: Slot | None = None) -> None:
+        super().__init__(text)
+        self.setProperty("kind", self.kind)
         self.setAutoDefault(False)
+        self._idle_text = ""  # while busy: the text to go back to
         if on_click is not None:
-            self.clicked.connect(lambda _checked=False: on_click())
+            self.clicked.connect(lambda: on_click())
 
     def set_busy(self, busy: bool, text: str = "") -> None:
         """Disable while something it started goes on, with what that is as the text."""
-        if busy and not self.property("idle_text"):
-            self.setProperty("idle_text", self.text())
         self.setEnabled(not busy)
-        if busy and text:
-            self.setText(text)
-        elif not busy and self.property("idle_text"):
-            self.setText(str(self.property("idle_text")))
-            self.setProperty("idle_text", "")
+        idle = self._idle_text or self.text()
+        self.setText((text or self.text()) if busy else idle)
+        self._idle_text = idle if busy else ""
 
 
 class PrimaryButton(Button):
@@ -68,16 +64,15 @@ class SecondaryButton(Button):
 
 
 class DestructiveButton(Button):
-    """Deletes something; `filled` only inside its own confirming dialog."""
+    """Deletes something."""
 
     kind = "destructive"
 
-    def __init__(
-        self, text: str, on_click: Slot | None = None, parent: QWidget | None = None, filled: bool = False
-    ) -> None:
-        super().__init__(text, on_click, parent)
-        if filled:
-            self.setProperty("kind", "destructive-filled")
+
+class ConfirmButton(Button):
+    """Deletes something in a dialog that asks whether to: filled."""
+
+    kind = "destructive-filled"
 
 
 class TextButton(Button):
@@ -85,45 +80,32 @@ class TextButton(Button):
 
     kind = "text"
 
-    def __init__(self, text: str, on_click: Slot | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(text, on_click, parent)
+    def __init__(self, text: str, on_click: Slot | None = None) -> None:
+        super().__init__(text, on_click)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
 
 class IconButton(QToolButton):
-    """A 28 x 28 button with an icon, an accessible name and a tool tip that names its shortcut."""
+    """A 28 x 28 button with an icon; its name is its tool tip and what a screen reader says."""
 
-    def __init__(
-        self,
-        icon: str,
-        name: str,
-        on_click: Slot | None = None,
-        parent: QWidget | None = None,
-        shortcut: str = "",
-        checkable: bool = False,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, icon: str, name: str, on_click: Slot | None = None, checkable: bool = False) -> None:
+        super().__init__()
         self.setProperty("kind", "icon")
         self.setAccessibleName(name)
-        keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText) if shortcut else ""
-        self.setToolTip(f"{name} ({keys})" if keys else name)
-        if shortcut:
-            self.setShortcut(QKeySequence(shortcut))
+        self.setToolTip(name)
         self.setCheckable(checkable)
         self.setIconSize(QSize(theme.px(16), theme.px(16)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAutoRaise(True)
         icons.set_icon(self, icon, "text_2")
         if on_click is not None:
-            self.clicked.connect(lambda _checked=False: on_click())
+            self.clicked.connect(lambda: on_click())
 
     @classmethod
-    def from_action(cls, action: QAction, parent: QWidget | None = None) -> IconButton:
-        """Build the button of an action: icon, tip, shortcut and state follow the action."""
-        button = cls("more", action.text().replace("&", ""), None, parent)
-        icons.set_icon(button, "")
+    def from_action(cls, action: QAction) -> IconButton:
+        """Return the button of an action: icon, state and tip, which names the shortcut, follow the action."""
+        button = cls("", action.text().replace("&", ""))
         button.setDefaultAction(action)
-        button.setAccessibleName(action.text().replace("&", ""))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         return button
 
@@ -133,16 +115,14 @@ class Segmented(QWidget):
 
     changed = Signal(str)
 
-    def __init__(
-        self, choices: Sequence[tuple[str, str]], name: str, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, choices: Sequence[tuple[str, str]], name: str) -> None:
+        super().__init__()
         self.setAccessibleName(name)
         line = row(on=self, spacing=0)
         self._group = QButtonGroup(self)
         self._keys = [key for key, _ in choices]
         for index, (_, title) in enumerate(choices):
-            button = QToolButton(self)
+            button = QToolButton()
             button.setText(title)
             button.setAccessibleName(f"{name}: {title}")
             button.setCheckable(True)
@@ -151,7 +131,7 @@ class Segmented(QWidget):
             self._group.addButton(button, index)
             line.addWidget(button)
         self._group.button(0).setChecked(True)
-        self._group.idToggled.connect(self._toggled)
+        self._group.idToggled.connect(lambda index, on: self.changed.emit(self._keys[index]) if on else None)
 
     def value(self) -> str:
         return self._keys[self._group.checkedId()]
@@ -165,10 +145,6 @@ class Segmented(QWidget):
         button.setEnabled(enabled)
         button.setToolTip(why)
 
-    def _toggled(self, index: int, on: bool) -> None:
-        if on:
-            self.changed.emit(self._keys[index])
-
 
 def close_box(dialog: QDialog) -> QDialogButtonBox:
     """Return the row with *Close* of a dialog that only shows something; no desktop's icon is put on it."""
@@ -178,18 +154,14 @@ def close_box(dialog: QDialog) -> QDialogButtonBox:
     return box
 
 
-STATE_GLYPHS = {"empty": "○", "ready": "◐", "running": "▶", "done": "✓", "problem": "!"}
 STATE_ICONS = {"empty": "empty", "ready": "ready", "running": "running", "done": "tick", "problem": "problem"}
-STATE_WORDS = {
-    "empty": "nothing yet", "ready": "ready", "running": "running", "done": "done", "problem": "problem",
-}  # fmt: skip
 
 
 class Chip(QFrame):
     """A fact with an icon; not clickable. `severity`: "", "caution" or "error"."""
 
-    def __init__(self, text: str = "", icon: str = "", parent: QWidget | None = None, severity: str = "") -> None:
-        super().__init__(parent)
+    def __init__(self, text: str = "", icon: str = "") -> None:
+        super().__init__()
         self.setProperty("part", "chip")
         theme.set_height(self, t.CHIP_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -197,7 +169,7 @@ class Chip(QFrame):
         self._label = ElidedLabel("", "caption")
         self._label.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         row(self._icon, self._label, on=self, margins=(t.S, 0, t.S, 0), spacing=t.XS)
-        self.set(text, icon, severity)
+        self.set(text, icon)
 
     def set(self, text: str, icon: str = "", severity: str = "", tip: str = "") -> None:
         """Show another fact."""
@@ -212,46 +184,21 @@ class Chip(QFrame):
         return self._label.text()
 
 
-class StateChip(Chip):
-    """A state as shape and word: empty ○, ready ◐, running ▶, done ✓, problem !."""
-
-    def set_state(self, state: str, text: str = "") -> None:
-        """Show a state of `STATE_ICONS` with a word of its own or the usual one."""
-        severity = "error" if state == "problem" else ""
-        self.set(text or STATE_WORDS[state].capitalize(), STATE_ICONS[state], severity)
-
-
 class ChipButton(QToolButton):
-    """A chip with ▾: opens a menu or does something on a click."""
+    """A chip with ▾, which opens the menu that is set with `setMenu`; `name` says what it is about."""
 
-    def __init__(
-        self,
-        text: str = "",
-        icon: str = "",
-        name: str = "",
-        parent: QWidget | None = None,
-        on_click: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__()
         self.setProperty("kind", "chip")
         self._name = name
         theme.set_height(self, t.CHIP_HEIGHT)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setIconSize(QSize(theme.px(14), theme.px(14)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        if icon:
-            icons.set_icon(self, icon, "text_2")
         self.set(text)
-        if on_click is not None:
-            self.clicked.connect(lambda _checked=False: on_click())
 
     def set(self, text: str, tip: str = "") -> None:
         """Show another fact."""
         self.setText(f"{text} ▾")
-        self.setAccessibleName(f"{self._name}: {text}" if self._name else text)
+        self.setAccessibleName(f"{self._name}: {text}")
         self.setToolTip(tip or self._name)
-
-    def set_menu(self, menu: QMenu) -> None:
-        """The menu that opens on a click."""
-        self.setMenu(menu)

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import (
-    QFontMetrics,
-    QPainter,
-    QPaintEvent,
-)
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from app.services import icons
-from app.services.theme import Role, set_tone, theme
+from app.services.theme import Role, theme
 
 _LINE_CHARACTERS = 80
 
 
 class Label(QLabel):
-    """A plain-text label of one role and tone."""
+    """A plain-text label of one role and tone; it wraps at 80 characters, or at all of the width it is given."""
 
     def __init__(
-        self, text: str = "", role: Role = "body", tone: str = "", wrap: bool = False, parent: QWidget | None = None
+        self, text: str = "", role: Role = "body", tone: str = "", wrap: bool = False, wide: bool = False
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(text)
         self.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_font(self, role)
-        if tone:
-            set_tone(self, tone)
-        if wrap:
+        self.setProperty("tone", tone)
+        if wrap or wide:
             self.setWordWrap(True)
-            self.setMaximumWidth(_LINE_CHARACTERS * QFontMetrics(self.font()).averageCharWidth())
             self.setMinimumWidth(1)
+        if wrap:
+            self.setMaximumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
 
     def heightForWidth(self, width: int) -> int:
         # A layout asks for the width it has, which may be more than the label takes.
         return super().heightForWidth(min(width, self.maximumWidth()))
 
 
-def caption(text: str = "", wrap: bool = False) -> Label:
+def caption(text: str = "", wrap: bool = False, wide: bool = False) -> Label:
     """Return a caption: small, in text-2."""
-    return Label(text, "caption", "text-2", wrap)
+    return Label(text, "caption", "text-2", wrap, wide)
 
 
 def section(text: str) -> Label:
@@ -57,8 +53,8 @@ def separator() -> QWidget:
 class Icon(QLabel):
     """An icon in a token's colour, drawn when it is painted; none takes no room."""
 
-    def __init__(self, name: str = "", token: str = "text-2", size: int = 16, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str = "", token: str = "text-2", size: int = 16) -> None:
+        super().__init__()
         self._size = size
         self.set(name, token)
 
@@ -88,18 +84,17 @@ class ElidedLabel(QLabel):
     """A one-line label that elides in the middle; the whole text is its tool tip and accessible name."""
 
     def __init__(
-        self, text: str = "", role: Role = "body", tone: str = "", parent: QWidget | None = None,
+        self, text: str = "", role: Role = "body", tone: str = "",
         mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._mode = mode
         self._hint = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_font(self, role)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(theme.px(24))
-        if tone:
-            set_tone(self, tone)
+        self.setProperty("tone", tone)
         self.setText(text)
 
     def setText(self, text: str) -> None:

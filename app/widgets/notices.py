@@ -45,8 +45,7 @@ class Banner(QFrame):
         # Its height follows from its width: with "fixed" a page could not get lower than with a narrow banner.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._icon = Icon()
-        self._label = Label("", wrap=True)
-        self._label.setMaximumWidth(16_777_215)
+        self._label = Label(wide=True)
         self._buttons: list[QWidget] = []
         self._close = IconButton("close", tr("Dismiss"), self.dismiss)
         self._row = row(self._icon, (self._label, 1), self._close, on=self, margins=(t.M, t.S, t.S, t.S))
@@ -221,9 +220,8 @@ class EmptyState(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._label = Label(text, "body", "text-2", wrap=True)
+        self._label = Label(text, "body", "text-2", wide=True)
         self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._label.setMaximumWidth(16_777_215)
         self.button: Button = SecondaryButton(button)
         middle = Qt.AlignmentFlag.AlignHCenter
         column(STRETCH, (Icon(icon, "text-3", 32), 0, middle), self._label, (self.button, 0, middle), STRETCH,

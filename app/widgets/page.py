@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
@@ -20,17 +19,19 @@ if TYPE_CHECKING:
 class Page(QWidget):
     """Base of the pages: fill `content`, add commands with `add_action`, say what is missing with `set_missing`.
 
-    `banner` stands above the content. The frame calls `entered` and `left` and shows `header_widgets`.
+    `banner` stands above the content. The frame calls `entered` and `left` and shows `header_widget` beside the title.
     """
+
+    header_widget: QWidget | None = None
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.context = context
-        self.banner = Banner(self)
+        self.banner = Banner()
         self.content = column(spacing=t.M)
         self._missing = Label("", "body", "text-2")
         self.action_start, self.action_end = row(), row()
-        self._bar = QWidget(self)
+        self._bar = QWidget()
         right = row(STRETCH, self._missing, self.action_end)
         (column if theme.large else row)(self.action_start, (right, 1), on=self._bar)
         column(self.banner, (self.content, 1), self._bar, on=self, margins=t.L, spacing=t.M)
@@ -54,7 +55,3 @@ class Page(QWidget):
 
     def left(self) -> None:
         """Another page is shown now."""
-
-    def header_widgets(self) -> Sequence[QWidget]:
-        """Chips for the header, such as the run this page is about."""
-        return ()

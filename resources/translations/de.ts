@@ -391,6 +391,10 @@
         <translation>Ausblenden</translation>
     </message>
     <message>
+        <source>done</source>
+        <translation>fertig</translation>
+    </message>
+    <message>
         <source>Drag over images to take them, with Ctrl to take them out.</source>
         <translation>Über Bilder ziehen nimmt sie, mit Strg nimmt es sie heraus.</translation>
     </message>
@@ -497,6 +501,10 @@
     <message>
         <source>Folders</source>
         <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>for an earlier selection</source>
+        <translation>für eine frühere Auswahl</translation>
     </message>
     <message>
         <source>For data opened from now on.</source>
@@ -814,6 +822,10 @@
         <translation>Noch wurde nichts geöffnet</translation>
     </message>
     <message>
+        <source>nothing yet</source>
+        <translation>noch nichts</translation>
+    </message>
+    <message>
         <source>Now</source>
         <translation>Jetzt</translation>
     </message>
@@ -942,6 +954,10 @@
         <translation>Voriges Bild</translation>
     </message>
     <message>
+        <source>problem</source>
+        <translation>Problem</translation>
+    </message>
+    <message>
         <source>profile</source>
         <translation>Profil</translation>
     </message>
@@ -972,6 +988,10 @@
     <message>
         <source>Ratio to the start</source>
         <translation>Verhältnis zum Anfang</translation>
+    </message>
+    <message>
+        <source>ready</source>
+        <translation>bereit</translation>
     </message>
     <message>
         <source>Rectangle</source>
@@ -1016,6 +1036,10 @@
     <message>
         <source>Run the example</source>
         <translation>Beispiel starten</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>läuft</translation>
     </message>
     <message>
         <source>Runs</source>
@@ -1179,6 +1203,10 @@
     <message>
         <source>The data it was trained on, or a part of it.</source>
         <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
+    </message>
+    <message>
+        <source>The forget set, the model or the data were changed after this run.</source>
+        <translation>Vergessensmenge, Modell oder Daten wurden nach diesem Lauf geändert.</translation>
     </message>
     <message>
         <source>The guide was not installed with the program: {file} is missing.</source>
@@ -1476,6 +1504,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{some} of {all} to forget</source>
         <translation>{some} von {all} zu vergessen</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>noch {time}</translation>
     </message>
     <message>
         <source>{told} · plus {images} forgotten earlier</source>

@@ -26,16 +26,13 @@ class SomePage(Page):
         self.visits: list[str] = []
         self.content.addWidget(QLabel("content"))
         self.add_action(PrimaryButton("Start unlearning"))
-        self.chip = ChipButton("one", name="Run")
+        self.header_widget = self.chip = ChipButton("one", name="Run")
 
     def entered(self) -> None:
         self.visits.append("entered")
 
     def left(self) -> None:
         self.visits.append("left")
-
-    def header_widgets(self):
-        return [self.chip]
 
 
 def broken(context: AppContext) -> SomePage:
@@ -134,8 +131,7 @@ class TestPages:
 
     def test_states_reach_the_rail(self, window, context):
         context.page_states.set("forget", "ready", "37 images")
-        entry = window.rail.entry("forget")
-        assert (entry.state, entry.caption) == ("ready", "37 images")
+        assert window.rail.entry("forget").accessibleDescription() == "ready: 37 images"
 
     def test_what_is_missing_stands_beside_the_primary_button(self, window):
         page = window.page("project")

@@ -9,9 +9,11 @@ from PySide6.QtGui import QImage, QKeySequence, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QScrollArea, QVBoxLayout, QWidget
 
+from app.actions import Actions
 from app.dialogs.help import GlossaryDialog
 from app.dialogs.sheet import Choice, ask
 from app.services.glossary import TERMS
+from app.services.shell import Activity
 from app.services.theme import theme
 from app.widgets.buttons import (
     STATE_ICONS,
@@ -22,7 +24,6 @@ from app.widgets.buttons import (
     PrimaryButton,
     SecondaryButton,
     Segmented,
-    StateChip,
     TextButton,
 )
 from app.widgets.cards import Card, CollapsibleSection
@@ -47,7 +48,9 @@ def shown(qtbot, widget: QWidget, width: int = 400) -> QWidget:
 
 class TestButtons:
     def test_an_icon_button_has_a_name_and_its_shortcut_in_the_tip(self, qtbot):
-        button = shown(qtbot, IconButton("lasso", "Lasso", shortcut="L"))
+        actions = Actions()
+        actions.add("lasso", "&Lasso", lambda: None, icon="lasso", shortcut="L")
+        button = shown(qtbot, IconButton.from_action(actions["lasso"]))
         assert button.accessibleName() == "Lasso"
         assert button.toolTip() == f"Lasso ({QKeySequence('L').toString(QKeySequence.SequenceFormat.NativeText)})"
 
@@ -95,12 +98,12 @@ class TestCards:
 
 class TestChipsAndBanner:
     def test_states_have_shapes(self, qtbot):
-        chip = shown(qtbot, StateChip())
+        chip = shown(qtbot, Chip())
         pictures = set()
         for state in STATE_ICONS:
-            chip.set_state(state)
+            chip.set(state, STATE_ICONS[state])
             pictures.add(bytes(chip._icon.grab().toImage().constBits()))
-            assert chip.text()
+            assert chip.text() == state
         assert len(pictures) == len(STATE_ICONS)
 
     def test_a_chip_is_not_a_tab_stop_and_its_button_form_is(self, qtbot):
@@ -113,8 +116,8 @@ class TestChipsAndBanner:
     def test_chips_of_both_kinds_are_equally_high(self, qtbot):
         menu = QMenu()
         qtbot.addWidget(menu)
-        button = shown(qtbot, ChipButton("one"))
-        button.set_menu(menu)
+        button = shown(qtbot, ChipButton("one", name="Run"))
+        button.setMenu(menu)
         assert button.height() == theme.px(20) == shown(qtbot, Chip("x")).height()
 
     def test_a_banner_has_at_most_two_buttons(self, qtbot):
@@ -192,7 +195,7 @@ class TestRail:
         for page_id in ("project", "forget", "runs"):
             rail.add_entry(page_id, page_id.capitalize(), "model", below_line=page_id == "runs")
         shown(qtbot, rail, 184)
-        rail.set_current("project")
+        rail.entry("project").setChecked(True)
         return rail
 
     def test_a_click_chooses(self, qtbot, rail):
@@ -208,34 +211,34 @@ class TestRail:
         assert chosen.args == ["forget"]
 
     def test_the_state_is_said_in_words(self, rail):
-        rail.set_state("project", "ready", "ResNet-18 · 10 classes")
+        rail.entry("project").set_state("ready", "ResNet-18 · 10 classes")
         assert rail.entry("project").accessibleDescription() == "ready: ResNet-18 · 10 classes"
 
     def test_set_current_chooses_nothing(self, qtbot, rail):
         with qtbot.assertNotEmitted(rail.chosen):
-            rail.set_current("runs")
+            rail.entry("runs").setChecked(True)
 
 
 class TestStatusLine:
     def test_the_latest_activity_shows_and_the_former_comes_back(self, qtbot):
         line = shown(qtbot, StatusLine(), 800)
-        line.set_activity("a", "Loading data", 1, 2)
-        line.set_activity("b", "Measuring", 0, 0, 12.0)
+        line.show_activity("a", Activity("Loading data", 1, 2))
+        line.show_activity("b", Activity("Measuring", 0, 0, 12.0))
         assert line.text() == "Measuring"
-        line.end_activity("b")
+        line.show_activity("b", None)
         assert line.text() == "Loading data"
-        line.end_activity("a")
-        line.end_activity("never")
+        line.show_activity("a", None)
+        line.show_activity("never", None)
         assert line.text() == ""
 
     def test_cancel_is_there_only_where_it_is_offered(self, qtbot):
         line = shown(qtbot, StatusLine(), 800)
         calls = []
-        line.set_activity("a", "Loading", on_cancel=lambda: calls.append(1))
+        line.show_activity("a", Activity("Loading", on_cancel=lambda: calls.append(1)))
         assert line._cancel.isVisible()
         line._cancel.click()
         assert calls == [1]
-        line.set_activity("a", "Loading")
+        line.show_activity("a", Activity("Loading"))
         assert not line._cancel.isVisible()
 
     def test_a_message_goes_after_a_while(self, qtbot):

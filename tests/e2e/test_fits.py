@@ -58,23 +58,24 @@ def holder(qtbot):
     ("make", "place", "says"),
     [
         (lambda holder: QLabel("Some words that need their room", holder), (0, 0, 40, 20), "has 40 of"),
-        (lambda holder: Label("Words that wrap on lines", wrap=True, parent=holder), (0, 0, 80, 20), "of height"),
+        (lambda holder: Label("Words that wrap on lines", wrap=True).setParent(holder), (0, 0, 80, 20), "of height"),
         (lambda holder: QPushButton("A command of some words", holder), (0, 0, 50, 28), "has 50 of"),
         (lambda holder: QLabel("Word", holder), (280, 0, 60, 20), "outside of what holds it"),
         (lambda holder: (QLabel("One", holder), QLabel("Other", holder))[0], (0, 0, 80, 20), "lies over"),
     ],
 )  # fmt: skip
 def test_the_walk_sees(holder, make, place, says):
-    made = make(holder)
+    make(holder)
     for label in holder.findChildren(QWidget):
         label.setGeometry(*place)
         label.show()
     assert any(says in found for found in problems(holder)), list(problems(holder))
-    made.hide()
+    holder.hide()
 
 
 def test_a_text_that_elides_says_the_whole(holder):
-    label = ElidedLabel("A path of some length that does not fit", parent=holder)
+    label = ElidedLabel("A path of some length that does not fit")
+    label.setParent(holder)
     label.setGeometry(0, 0, 60, 20)
     label.show()
     assert not list(problems(holder))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +48,7 @@ class ExportPage(Page):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.presenter = ExportPresenter(context, self)
-        self.chips = RunChips(context.project, self)
+        self.header_widget = self.chips = RunChips(context.project)
         self.stack = QStackedWidget()
         self.content.addWidget(self.stack, 1)
         self.empty = EmptyState("export", NOTHING, "Open a run", self._open_runs)
@@ -63,9 +62,6 @@ class ExportPage(Page):
                             why_disabled=self._why_not)  # fmt: skip
         self._connect()
         self.presenter.refresh()
-
-    def header_widgets(self) -> Sequence[QWidget]:
-        return self.chips.widgets()
 
     def entered(self) -> None:
         self.presenter.refresh()

@@ -141,8 +141,8 @@ class Filters(IconButton):
     changed = Signal()
     opening = Signal()  # time to say how far the values reach
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("filter", NAME, self.open, parent, checkable=True)
+    def __init__(self) -> None:
+        super().__init__("filter", NAME, self.open, checkable=True)
         self.panel = FilterPanel(self)
         self.panel.changed.connect(self._changed)
 

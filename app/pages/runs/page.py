@@ -257,7 +257,7 @@ class RunsView(Page):
         card.add_action(TermRow(WORDS))
         self.column_menu = ColumnMenu(table, columns.HIDEABLE, (), self.context.window_state, "runs")
         self.columns_button = ChipButton("Columns", name="Columns shown")
-        self.columns_button.set_menu(self.column_menu)
+        self.columns_button.setMenu(self.column_menu)
         card.add_action(self.columns_button)
         card.add_action(self.search)
         card.body.addWidget(table, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
@@ -46,7 +45,7 @@ class UnlearnPage(Page):
         self.overlaid_runs = OverlaidRuns(context, self.run_view, self)
         self.run_presenter.left.connect(self.set_up_another)
         self.run_presenter.search_wanted.connect(self._search_for)
-        self.chips = RunChips(context.project, self)
+        self.header_widget = self.chips = RunChips(context.project)
         self._setting_up = False
         self._chosen_since = False  # something else was opened or chosen since the run came into view
         self._banner_text = ""
@@ -74,9 +73,6 @@ class UnlearnPage(Page):
         if chosen and run is not None and not run.active and run.job is not None and not matches(project, run.job):
             self._setting_up = True
         self._choose_view()
-
-    def header_widgets(self) -> Sequence[QWidget]:
-        return self.chips.widgets()
 
     # ---- what others want
 

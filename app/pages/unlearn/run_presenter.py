@@ -294,7 +294,7 @@ class OverlaidRuns(QObject):
         self.chip = ChipButton(tr(NONE), name=tr("Other runs"))
         self.menu = QMenu(self.chip)
         self.menu.aboutToShow.connect(self.fill)
-        self.chip.set_menu(self.menu)
+        self.chip.setMenu(self.menu)
         view.slider.add_widget(self.chip)
         context.project.beside_changed.connect(self.refresh)
         context.project.run_changed.connect(self.refresh)

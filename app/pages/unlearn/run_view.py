@@ -19,13 +19,14 @@ from app.services.accessibility import announce
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import (
+    STATE_ICONS,
     Button,
+    Chip,
     ChipButton,
     DestructiveButton,
     IconButton,
     PrimaryButton,
     SecondaryButton,
-    StateChip,
     TextButton,
 )
 from app.widgets.cards import Card
@@ -68,7 +69,7 @@ class TimeSlider(QWidget):
             action.setData(speed)
             action.triggered.connect(self._speed_chosen)
             self.speed_actions[speed] = action
-        self._speed.set_menu(menu)
+        self._speed.setMenu(menu)
         self._newest = TextButton("Newest", self.to_newest)
         self._newest.setFixedHeight(theme.px(24))
         self._row = row(self._play, self._speed, (self._slider, 1), self._label, self._newest, on=self)
@@ -218,7 +219,7 @@ class RunBar(Card):
         self._announced: State | None = None
         self._shown: tuple[object, ...] = ()
         self._resuming = False  # what the button that pauses does now
-        self.chip = StateChip()
+        self.chip = Chip()
         self.headline = ElidedLabel("", "section")
         self.facts = Label("", "caption", "text-2")
         self.change = ElidedLabel("")
@@ -254,7 +255,8 @@ class RunBar(Card):
         key = (id(run), state, run.asked, run.mine, len(run.warnings))
         if key != self._shown:  # many times a second only the numbers change
             self._shown = key
-            self.chip.set_state(words.STATE_SHAPES[state], words.STATE_WORDS[state])
+            shape = words.STATE_SHAPES[state]
+            self.chip.set(words.STATE_WORDS[state], STATE_ICONS[shape], "error" if shape == "problem" else "")
             self._show_buttons(run)
             self.change.setVisible(not run.active)
             self.change.setText(words.change(run))

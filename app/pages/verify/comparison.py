@@ -145,7 +145,7 @@ class GroupMenu(QObject):
         self._state = state
         self.button = ChipButton("Measures", name="Groups of measures")
         self.menu = QMenu(self.button)
-        self.button.set_menu(self.menu)
+        self.button.setMenu(self.menu)
         self.set_groups(())
 
     def set_groups(self, groups: Sequence[str]) -> None:
@@ -191,7 +191,7 @@ class ComparisonView(QStackedWidget):
         self.title = Label("", "section")
         self.chooser = ChipButton("none", name="Batch")
         self._batches = QMenu(self.chooser)
-        self.chooser.set_menu(self._batches)
+        self.chooser.setMenu(self._batches)
         self.state = Label("", "body", "text-2")
         self.groups = GroupMenu(state, self)
         self.groups.changed.connect(self._show_columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,7 @@ class VerifyView(Page):
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.chips = RunChips(context.project, self)
+        self.header_widget = self.chips = RunChips(context.project)
         self.empty = EmptyState("verify", NOTHING, "Open a run", self.runs_asked.emit)
         self.stack = QStackedWidget()
         for part in (self.empty, self._result()):
@@ -63,9 +62,6 @@ class VerifyView(Page):
         made = ComparisonView(self.context.window_state)
         self.stack.addWidget(made)
         return made
-
-    def header_widgets(self) -> Sequence[QWidget]:
-        return self.chips.widgets()
 
     def entered(self) -> None:
         self.entered_now.emit()
