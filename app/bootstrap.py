@@ -213,12 +213,10 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     from app.dialogs.batch import BatchQueue
     from app.dialogs.runs import InterruptedRuns, WaitingRuns
     from app.services.commands import RunCommands
-    from app.services.run_status import RunStatus
 
     context.run_controller.attach_window(window)
     RunCommands(context)
     context.actions.install(window)
-    RunStatus(context)
     BatchQueue(context, window)
     library = context.run_library
     if ask_interrupted:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from app.actions import Actions
-from app.services import format as fmt
 from app.services.notifications import LogModel, Notifications
 from app.services.opening import Opening
-from app.services.project import PageStates, ProjectState, open_doubts
+from app.services.project import PageStates, ProjectState
 from app.services.recent import RecentFiles
 from app.services.run_library import RunLibrary
+from app.services.run_status import RunStatus
 from app.services.settings import Settings
 from app.services.shell import Services, Shell
 from app.services.theme import Theme, theme
@@ -60,43 +60,7 @@ def create_context(parent: QObject | None = None, queue: QueueStore | None = Non
     )  # fmt: skip
     project = context.project
     for signal in (project.model_changed, project.dataset_changed, project.selection_changed,
-                   project.run_changed, project.runs_changed):  # fmt: skip
+                   project.run_changed, project.runs_changed, controller.turned):  # fmt: skip
         signal.connect(context.actions.refresh)
-    _Captions(context)
+    RunStatus(services, controller)
     return context
-
-
-class _Captions(QObject):
-    """Keeps the rail's words on model, data, forget set and runs."""
-
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(context.project)
-        self._project, self._pages = context.project, context.page_states
-        self._project.model_changed.connect(self._opened)
-        self._project.dataset_changed.connect(self._opened)
-        self._project.evaluation_changed.connect(self._opened)
-        self._project.selection_changed.connect(self._selected)
-        self._project.runs_changed.connect(self._runs)
-        self._opened()
-        self._selected()
-        self._runs()
-
-    def _opened(self) -> None:
-        model, data = self._project.opened_model, self._project.dataset
-        parts = [model.spec.architecture] if model else []
-        parts += [fmt.plural(data.num_classes, "class", "classes")] if data else []
-        if open_doubts(self._project.proof):
-            self._pages.set("project", "problem", "Has a question")
-        else:
-            self._pages.set("project", "ready" if self._project.ready else "empty", " · ".join(parts) or "Nothing open")
-
-    def _selected(self) -> None:
-        selection = self._project.selection
-        if selection is None or not selection.count:
-            self._pages.set("forget", "empty", "Nothing chosen")
-        else:
-            self._pages.set("forget", "ready", fmt.images(selection.count))
-
-    def _runs(self) -> None:
-        number = len(self._project.runs)
-        self._pages.set("runs", "", fmt.plural(number, "run") if number else "None yet")

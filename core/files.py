@@ -23,6 +23,7 @@ from core.errors import InputError, MismatchError
 Kind = TypeVar("Kind")
 
 APP = "unlearn-studio"
+RESOURCES = Path(__file__).resolve().parents[1] / "resources"  # what ships with the program
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
 # Files that torch.save wrote, no tar files: PyTorch's own training scripts give their checkpoints these endings.
@@ -38,12 +39,12 @@ _encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr
 
 def data_home() -> Path:
     """Return the folder of runs, references and downloaded data."""
-    return _home("data")
+    return home("data")
 
 
 def cache_home() -> Path:
     """Return the folder of what can be made again: thumbnails, outputs of original models."""
-    return _home("cache")
+    return home("cache")
 
 
 def runs_home() -> Path:
@@ -66,8 +67,8 @@ def references_home() -> Path:
     return data_home() / "references"
 
 
-def _home(kind: str) -> Path:
-    """Return the system's folder of `kind`, "data" or "cache"; UNLEARN_STUDIO_HOME moves both."""
+def home(kind: str) -> Path:
+    """Return the system's folder of `kind`, "data", "cache", "config" or "log"; UNLEARN_STUDIO_HOME moves them all."""
     home = os.environ.get("UNLEARN_STUDIO_HOME")
     if home:
         return Path(home) / kind

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QLineEdit, QSpin
 
 from app.dialogs.sheet import Dialog, ask_folder
 from app.services import tokens as t
-from app.services.paths import data_dir
 from app.services.settings import Preferences
 from app.services.theme import theme
 from app.services.translation import LANGUAGES, mark, tr
@@ -22,6 +21,7 @@ from app.widgets.form import pad_spin_box
 from app.widgets.labels import Label, caption, section
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from core.devices import default_threads, physical_cores
+from core.files import data_home, runs_home
 
 DEFAULTS = Preferences()
 NEXT_START, NEXT_RUN = mark("From the next start on."), mark("From the next run on.")
@@ -178,7 +178,7 @@ class PreferencesDialog(Dialog):
 
     def _folder(self, field: Field, title: str) -> QLineEdit:
         line = QLineEdit()
-        line.setPlaceholderText(str(data_dir() / ("runs" if field.name == "runs_folder" else "")))
+        line.setPlaceholderText(str(runs_home() if field.name == "runs_folder" else data_home()))
         line.setClearButtonEnabled(True)
         line.editingFinished.connect(lambda: self._set(field.name, line.text().strip()))
         line.textChanged.connect(line.setToolTip)

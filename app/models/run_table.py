@@ -152,13 +152,13 @@ class RunTableModel(ColumnTable):
 
     def _shape(self, row: RunRow) -> str:
         state = self._state(row)
-        return _OTHERS[state][0] if state in _OTHERS else words.STATE_SHAPES[State(state)]
+        return _OTHERS[state][0] if state in _OTHERS else words.state_shape(State(state))
 
     def _state_words(self, row: RunRow) -> str:
         state = self._state(row)
         if state in _OTHERS:
             return _OTHERS[state][1]
-        word = words.STATE_WORDS[State(state)]
+        word = words.state_word(State(state))
         live = self._live
         step, steps = (live.step, live.steps) if live is not None and live.path == row.path else (row.step, row.steps)
         if state in ("running", "paused", "interrupted") and steps:

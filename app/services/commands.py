@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -10,20 +11,16 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.dialogs.sheet import Choice, ask
 from app.dialogs.trust import with_trusted_code
 from app.services import run_words as words
+from app.services.translation import tr
 from app.workers.live_run import LiveRun
 from core.errors import AppError
 from core.events import State
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
-
     from app.context import AppContext
-    from app.workers.live_run import LiveRun
     from core.job import Job
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
-
-NO_RUN = "No run is going."
 
 
 class RunCommands(QObject):
@@ -32,20 +29,17 @@ class RunCommands(QObject):
     def __init__(self, context: AppContext) -> None:
         super().__init__(context.project)
         self._context = context
-        self._state: tuple[object, ...] = ()
-        add = context.actions.add
-        add("run.start", "&Start unlearning", self._start, menu="run", icon="play", shortcut="Ctrl+Return",
-            why_disabled=self._why_no_start)  # fmt: skip
         controller = context.run_controller
-        add("run.pause", "&Pause or resume", self._pause, menu="run", icon="pause", shortcut="Ctrl+Shift+Return",
-            why_disabled=lambda: self._why_not("pause", "resume"))  # fmt: skip
-        add("run.checkpoint", "&Checkpoint now", controller.checkpoint, menu="run", icon="checkpoint",
-            why_disabled=lambda: self._why_not("checkpoint"))  # fmt: skip
-        add("run.stop", "Stop and &keep", controller.stop, menu="run", icon="stop", tip=words.STOP_TIP,
-            why_disabled=lambda: self._why_not("stop"))  # fmt: skip
-        add("run.discard", "&Discard run…", self.ask_discard, menu="run", icon="discard",
-            why_disabled=lambda: self._why_not("discard"))  # fmt: skip
-        controller.turned.connect(self._changed)
+        context.actions.add("run.start", tr("&Start unlearning"), self._start, menu="run", icon="play",
+                            shortcut="Ctrl+Return", why_disabled=self._why_no_start)  # fmt: skip
+        for name, text, act, icon, shortcut, tip, allowed in (
+            ("pause", tr("&Pause or resume"), self._pause, "pause", "Ctrl+Shift+Return", "", ("pause", "resume")),
+            ("checkpoint", tr("&Checkpoint now"), controller.checkpoint, "checkpoint", (), "", ("checkpoint",)),
+            ("stop", tr("Stop and &keep"), controller.stop, "stop", (), tr(words.STOP_TIP), ("stop",)),
+            ("discard", tr("&Discard run…"), self.ask_discard, "discard", (), "", ("discard",)),
+        ):
+            context.actions.add(f"run.{name}", text, act, menu="run", icon=icon, shortcut=shortcut, tip=tip,
+                                why_disabled=partial(self._why_not, allowed))  # fmt: skip
 
     def ask_discard(self) -> None:
         """Ask, then discard; the default is to keep."""
@@ -67,25 +61,17 @@ class RunCommands(QObject):
 
     def _why_no_start(self) -> str:
         project = self._context.project
-        if project.opened_model is None or project.dataset is None:
-            return "Open a model and data first."
-        if project.selection is None or not project.selection.count:
-            return "Choose at least one image."
-        return ""
+        if not project.ready:
+            return tr("Open a model and data first.")
+        return "" if project.selection is not None and project.selection.count else tr("Choose at least one image.")
 
-    def _why_not(self, *actions: str) -> str:
+    def _why_not(self, actions: tuple[str, ...]) -> str:
         run = self._context.run_controller.current
         if run is None:
-            return NO_RUN
+            return tr("No run is going.")
         if any(run.can(action) for action in actions):
             return ""
-        return f"The run is {words.STATE_WORDS[run.state].lower()}."
-
-    def _changed(self, run: LiveRun) -> None:
-        key = (run, run.state, run.asked)
-        if key != self._state:
-            self._state = key
-            self._context.actions.refresh()
+        return tr("Not possible now. State of the run: {state}.", state=words.state_word(run.state))
 
 
 def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> None:
@@ -98,11 +84,8 @@ def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> No
     if not context.settings.values.confirm_discard:
         answered("discard")
         return
-    choices = [Choice("keep", "Keep run"), Choice("discard", "Discard", destructive=True)]
+    choices = [Choice("keep", tr("Keep run")), Choice("discard", tr("Discard"), destructive=True)]
     ask(parent, words.discard_question(run), choices, answered)
-
-
-NOT_RESUMED = "The run cannot be resumed"
 
 
 def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None) -> None:
@@ -112,7 +95,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
     """
 
     def failed(error: BaseException) -> None:
-        context.notifications.error(error, NOT_RESUMED)
+        context.notifications.error(error, tr("The run cannot be resumed"))
 
     def read() -> None:
         handle = context.jobs.submit(LiveRun.from_folder, folder, key=f"resume {folder.path}")
@@ -124,14 +107,14 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
         context.show_page("unlearn")
 
     if context.run_library.is_deleting(folder.path):
-        context.notifications.caution(NOT_RESUMED + ".", "It is being deleted.")
+        context.notifications.caution(tr("The run cannot be resumed, because it is being deleted."))
         return
     try:
         job = folder.job()
     except AppError as error:
         failed(error)
         return
-    with_trusted_code(context.trust, job, "Resuming the run", parent, read)
+    with_trusted_code(context.trust, job, tr("Resuming the run"), parent, read)
 
 
 def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from PySide6.QtCore import QMessageLogContext, QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
 
-from app.services.paths import log_dir
+from core.files import home
 
 log = logging.getLogger(__name__)
 qt_log = logging.getLogger("qt")
@@ -63,7 +63,7 @@ class CrashReporter(QObject):
 
     def start_fault_file(self, folder: Path | None = None) -> str:
         """Have native crashes written to a file, and return what the last session left there."""
-        folder = folder or log_dir()
+        folder = folder or home("log")
         path = folder / FAULT_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from app.services.paths import resources_dir
 from app.services.stylesheet import svg_text, tinted
 from app.services.theme import theme
+from core.files import RESOURCES
 
 _LARGE = 28
 
@@ -24,7 +24,7 @@ class HasIcon(Protocol):
 
 def names() -> list[str]:
     """Names of all icons."""
-    return sorted(path.stem for path in (resources_dir() / "icons").glob("*.svg"))
+    return sorted(path.stem for path in (RESOURCES / "icons").glob("*.svg"))
 
 
 def pixmap(name: str, size: int = 16, token: str = "text", ratio: float = 1.0) -> QPixmap:

@@ -11,12 +11,11 @@ import msgspec
 from PySide6.QtCore import QObject
 
 from app.services.opening import Opening
-from app.services.paths import config_dir
 from app.services.project import ProjectState
 from app.services.translation import mark, tr
 from app.workers.opening_job import Request
 from core.errors import AppError
-from core.files import read_json, write_json
+from core.files import home, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ class LastProject(QObject):
 
     def __init__(self, project: ProjectState, opening: Opening, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.path = config_dir() / "last-project.json"
+        self.path = home("config") / "last-project.json"
         self._project, self._opening = project, opening
         self._wanted: Kept | None = None  # is being opened
         self._had = False  # whether something was opened in this session

@@ -14,9 +14,9 @@ from typing import Literal
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from app.services.paths import log_dir
 from app.services.theme import theme
 from core.errors import AppError
+from core.files import home
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class LogModel(QAbstractListModel):
 
 def start_file_log(folder: Path | None = None) -> logging.Handler | None:
     """Write the log into a rotating file; None where the folder cannot be written."""
-    folder = folder or log_dir()
+    folder = folder or home("log")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(

@@ -1,4 +1,4 @@
-"""Says in the rail and the status line what the run under way does, also while its page is not in view."""
+"""Says in the rail where each step of the work stands, and in the status line what the run under way does."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ from PySide6.QtCore import QObject
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services.project import open_doubts
-from app.services.run_words import describe_run
+from app.services.translation import mark, tr
 from core.events import State
 
 if TYPE_CHECKING:
-    from app.context import AppContext
+    from app.services.shell import Services
     from app.workers.live_run import LiveRun
+    from app.workers.run_controller import RunController
 
 ACTIVITY = "run"
-_UNSEEN = {"verify": "Nothing to check", "export": "Nothing to export"}  # these tell it themselves once they are made
-_FAILED = {"check": "The check failed", "train": "The training failed", "search": "The search for settings failed"}
+_FAILED = {"check": mark("The check failed. {why}"), "train": mark("The training failed. {why}"),
+           "search": mark("The search for settings failed. {why}")}  # fmt: skip
+Said = tuple[str, str]  # of a page: its state and its caption
 
 
 class RunStatus(QObject):
-    """Follows the controller; the caption of the rail is where the run stands, in a few words."""
+    """Follows what is open, chosen and run; a caption of the rail is where a page's work stands, in a few words."""
 
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(context.project)
-        self._context = context
-        self._said: dict[str, tuple[str, str]] = dict.fromkeys(_UNSEEN, ("", ""))  # of pages that were never opened
+    def __init__(self, services: Services, controller: RunController) -> None:
+        super().__init__(services.project)
+        self._context, self._controller = services, controller
+        # Verify and Export tell it themselves once they are made: until then they stand as this has said it.
+        self._unopened: dict[str, Said] = {"verify": ("", ""), "export": ("", "")}
         self._saving: LiveRun | None = None  # a checkpoint of it was asked for
-        controller, project = context.run_controller, context.project
+        project = services.project
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
         controller.queue_changed.connect(self._queue_changed)
         for signal in (project.model_changed, project.dataset_changed, project.selection_changed, project.run_changed,
-                       project.evaluation_changed):  # fmt: skip
+                       project.evaluation_changed, project.runs_changed):  # fmt: skip
             signal.connect(self._rest)
         self._rest()
 
@@ -44,13 +47,22 @@ class RunStatus(QObject):
         self._confirm_checkpoint(run)
         text = words.headline(run)
         if run.kind == "unlearn":
-            waiting = len(self._context.run_controller.queue)
-            self._context.page_states.set("unlearn", "running", _caption(run, waiting))
+            self._context.page_states.set("unlearn", "running", self._running(run))
         elif run.kind == "train":
-            text = f"{run.title or 'Training'}: {text}"
+            text = f"{run.title}: {text}"
         outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
         done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
         self._context.shell.set_activity(ACTIVITY, text, done, total, run.remaining)
+
+    def _running(self, run: LiveRun) -> str:
+        share = f"{100 * run.step // max(run.steps, 1)} %"
+        word = words.state_word(run.state)
+        if run.state is State.RUNNING and run.steps:
+            word = share
+        elif run.state is State.PAUSED:
+            word = tr("Paused at {share}", share=share)
+        waiting = len(self._controller.queue)
+        return tr("{state} · %n waiting", n=waiting, state=word) if waiting else word
 
     def _confirm_checkpoint(self, run: LiveRun) -> None:
         """Say that a checkpoint the user asked for is there: nothing else in the window changes by it."""
@@ -59,56 +71,55 @@ class RunStatus(QObject):
         elif self._saving is run:
             self._saving = None
             if run.checkpoint_step is not None and not run.asked:
-                self._context.notifications.info(f"Checkpoint saved at step {fmt.count(run.checkpoint_step)}.")
+                step = fmt.count(run.checkpoint_step)
+                self._context.notifications.info(tr("Checkpoint saved at step {step}.", step=step))
 
     def _ended(self, run: LiveRun) -> None:
         self._context.shell.end_activity(ACTIVITY)
         self._rest()
-        if run.state is State.FAILED:
-            if not run.makes_model or run is not self._context.project.run:
-                what = _FAILED.get(run.kind, f"{run.id} failed")
-                self._context.notifications.error(f"{what}: {run.error} {run.hint}".strip())
-        elif run.kind == "unlearn":
-            self._context.notifications.info(words.outcome(run))
+        notifications = self._context.notifications
+        if run.state is not State.FAILED:
+            if run.kind == "unlearn":
+                notifications.info(words.outcome(run))
+        elif not run.makes_model or run is not self._context.project.run:
+            sentence = _FAILED.get(run.kind, mark("{run} failed. {why}"))
+            notifications.error(tr(sentence, run=run.id, why=f"{run.error} {run.hint}".strip()))
 
     def _queue_changed(self) -> None:
-        current = self._context.run_controller.current
+        current = self._controller.current
         if current is not None:
             self._changed(current)
 
     def _rest(self) -> None:
-        """What the rail says of the page while no run goes."""
-        self._say_unseen()
-        context, project = self._context, self._context.project
-        current = context.run_controller.current
-        if current is not None and current.kind == "unlearn":
-            return
-        run: LiveRun | None = project.run
-        if run is not None:
-            context.page_states.set("unlearn", words.STATE_SHAPES[run.state], words.STATE_WORDS[run.state])
-        elif project.bench is not None and project.selection is not None and project.selection.count:
-            if open_doubts(project.proof):
-                context.page_states.set("unlearn", "empty", "Waits for Project")
-            else:
-                context.page_states.set("unlearn", "ready", "Ready to start")
-        else:
-            context.page_states.set("unlearn", "empty", "No run yet")
+        """Say in the rail what holds while nothing goes on."""
+        states, project = self._context.page_states, self._context.project
+        current = self._controller.current
+        chosen, runs, run = project.selection, project.runs, project.run
+        number = chosen.count if chosen is not None else 0
+        states.set("project", *self._opened())
+        states.set("forget", *(("ready", fmt.images(number)) if number else ("empty", tr("Nothing chosen"))))
+        states.set("runs", "", tr("%n runs", n=len(runs)) if runs else tr("None yet"))
+        if current is None or current.kind != "unlearn":
+            states.set("unlearn", *self._unlearn(number))
+        job = run.job if run is not None and run.folder.has_result else None
+        for page, nothing in (("verify", tr("Nothing to check")), ("export", tr("Nothing to export"))):
+            if states.get(page) == self._unopened[page]:
+                self._unopened[page] = ("ready", words.describe_run(job)) if job is not None else ("empty", nothing)
+                states.set(page, *self._unopened[page])
 
-    def _say_unseen(self) -> None:
-        """What the rail says of the pages after a run, as long as they were not opened."""
-        states, run = self._context.page_states, self._context.project.run
-        for page, nothing in _UNSEEN.items():
-            if states.get(page) == self._said[page]:
-                job = run.job if run is not None and run.folder.has_result else None
-                state = ("ready", describe_run(job)) if job is not None else ("empty", nothing)
-                self._said[page] = state
-                states.set(page, *state)
+    def _opened(self) -> Said:
+        project = self._context.project
+        if open_doubts(project.proof):
+            return "problem", tr("Has a question")
+        model, data = project.opened_model, project.dataset
+        parts = [model.spec.architecture] if model else []
+        parts += [tr("%n classes", n=data.num_classes)] if data else []
+        return "ready" if project.ready else "empty", " · ".join(parts) or tr("Nothing open")
 
-
-def _caption(run: LiveRun, waiting: int) -> str:
-    word = words.STATE_WORDS[run.state]
-    if run.state is State.RUNNING and run.steps:
-        word = f"{100 * run.step // run.steps} %"
-    elif run.state is State.PAUSED:
-        word = f"Paused at {100 * run.step // max(run.steps, 1)} %"
-    return f"{word} · {waiting} waiting" if waiting else word
+    def _unlearn(self, chosen: int) -> Said:
+        project = self._context.project
+        if project.run is not None:
+            return words.state_shape(project.run.state), words.state_word(project.run.state)
+        if not project.ready or not chosen:
+            return "empty", tr("No run yet")
+        return ("empty", tr("Waits for Project")) if open_doubts(project.proof) else ("ready", tr("Ready to start"))

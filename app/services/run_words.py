@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from app.services import format as fmt
+from app.services.translation import mark, tr
 from core.events import Evaluation, State
 from core.verify.numbers import training_cost
 
@@ -17,36 +17,64 @@ if TYPE_CHECKING:
     from core.selection import Selection
 
 PHASES = {
-    "forget": "Forget", "recover": "Recover", "alternate": "Forget and recover", "train": "Train", "edit": "Edit",
+    "forget": mark("Forget"), "recover": mark("Recover"),
+    "alternate": mark("Forget and recover"), "train": mark("Train"), "edit": mark("Edit"),
 }  # fmt: skip
-STATE_WORDS = {
-    State.QUEUED: "Waiting", State.PREPARING: "Preparing", State.RUNNING: "Running", State.PAUSED: "Paused",
-    State.STOPPING: "Stopping", State.STOPPED: "Stopped", State.DISCARDING: "Discarding",
-    State.DISCARDED: "Discarded", State.FINISHED: "Finished", State.FAILED: "Failed",
-    State.INTERRUPTED: "Interrupted",
+# A word for each state, and one of the window's five shapes: empty ○, ready ◐, running ▶, done ✓, problem !
+STATES = {
+    State.QUEUED: (mark("Waiting"), "empty"), State.PREPARING: (mark("Preparing"), "running"),
+    State.RUNNING: (mark("Running"), "running"), State.PAUSED: (mark("Paused"), "ready"),
+    State.STOPPING: (mark("Stopping"), "running"), State.STOPPED: (mark("Stopped"), "done"),
+    State.DISCARDING: (mark("Discarding"), "running"), State.DISCARDED: (mark("Discarded"), "empty"),
+    State.FINISHED: (mark("Finished"), "done"), State.FAILED: (mark("Failed"), "problem"),
+    State.INTERRUPTED: (mark("Interrupted"), "ready"),
 }  # fmt: skip
-# The five shapes of the window: empty ○, ready ◐, running ▶, done ✓, problem !
-STATE_SHAPES = {
-    State.QUEUED: "empty", State.PREPARING: "running", State.RUNNING: "running", State.PAUSED: "ready",
-    State.STOPPING: "running", State.STOPPED: "done", State.DISCARDING: "running", State.DISCARDED: "empty",
-    State.FINISHED: "done", State.FAILED: "problem", State.INTERRUPTED: "ready",
-}  # fmt: skip
-
-STOP_TIP = "Ends after this step and keeps the model as it is now."
-NO_RUN = "Curves appear here while a run goes. First choose what to forget."
-RECONSTRUCTION = "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
-NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
-# Warnings about how a run ended: they stand with its outcome, not above the curves.
+# How a run of a kind, or of any, ends.
+ENDINGS = {
+    ("search", State.FINISHED): mark("Settings tried."),
+    ("search", State.STOPPED): mark("The search was stopped. What was tried is kept."),
+    ("check", State.FINISHED): mark("Checked."),
+    State.FINISHED: mark("Finished in {time}."),
+    State.STOPPED: mark("Stopped at {step}. The model is kept as it was then."),
+    State.DISCARDED: mark("Discarded. The original model was not touched."),
+    State.FAILED: mark("Failed at {step}."),
+    State.QUEUED: mark("Waiting for the run before it to end."),
+}
+OPENING = mark("opening model and data")
+STOP_TIP = mark("Ends after this step and keeps the model as it is now.")
+NO_RUN = mark("Curves appear here while a run goes. First choose what to forget.")
+RECONSTRUCTION = mark(
+    "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
+)
+NO_ALIGNMENT = mark("Alignment compares whole classes. For single images it says nothing, so losses are shown instead.")
+UNSUITABLE = mark("Not suitable here")
+UNWEIGHTED = mark("This method counts all forget images alike: the weights of the list change nothing.")
+OUTCOME_CODES = ("unchanged", "damage", "unseen")  # of warnings about how a run ended: they stand with its outcome
 _SHOWN = 2  # classes of a forget set named before "and 3 more"
-OUTCOME_CODES = ("unchanged", "damage", "unseen")
 _ROUND = re.compile(r"round (\d+) of (\d+)")
 
 
-def phase_of(stage: dict[str, Any]) -> str:
-    """Name a stage of the plan for the strip and the head: "Forget, round 2 of 4"."""
-    word = PHASES.get(str(stage.get("phase")), str(stage.get("phase", "")).capitalize())
+def state_word(state: State) -> str:
+    """Name a state: "Running"."""
+    return tr(STATES[state][0])
+
+
+def state_shape(state: State) -> str:
+    """Return the shape that stands for a state."""
+    return STATES[state][1]
+
+
+def phase_parts(stage: dict[str, Any]) -> list[str]:
+    """Name a stage of the plan, and its round where it has one: ["Forget", "round 2 of 4"]."""
+    phase = str(stage.get("phase", ""))
+    word = tr(PHASES[phase]) if phase in PHASES else phase.capitalize()
     found = _ROUND.search(str(stage.get("name", "")))
-    return f"{word}, {found.group(0)}" if found else word
+    return [word, tr("round {number} of {count}", number=found[1], count=found[2])] if found else [word]
+
+
+def phase_of(stage: dict[str, Any]) -> str:
+    """Name a stage of the plan for the strip: "Forget, round 2 of 4"."""
+    return ", ".join(phase_parts(stage))
 
 
 def stage_at(run: LiveRun, step: int) -> dict[str, Any] | None:
@@ -59,24 +87,50 @@ def stage_at(run: LiveRun, step: int) -> dict[str, Any] | None:
 
 def step_of(run: LiveRun) -> str:
     """Return "step 310 of 920"."""
-    return f"step {fmt.count(run.step)} of {fmt.count(run.steps)}" if run.steps else f"step {fmt.count(run.step)}"
+    if not run.steps:
+        return tr("step {step}", step=fmt.count(run.step))
+    return tr("step {step} of {steps}", step=fmt.count(run.step), steps=fmt.count(run.steps))
 
 
 def headline(run: LiveRun) -> str:
     """Say where a run stands, in the parts that are known: phase, round, step, time left."""
-    state = run.state
-    if state is State.PREPARING:
-        return " · ".join(["Preparing", progress_of(run) or "opening model and data"])
-    if state is State.STOPPING:
-        return f"Stopping · {_finishing(run)}"
-    if state is State.DISCARDING:
-        number = fmt.plural(run.checkpoints, "checkpoint")
-        return f"Discarding · ends after this step, then its {number} are deleted"
-    if state is State.PAUSED:
-        return f"Paused · {step_of(run)}"
-    if state is State.RUNNING:
-        return _running(run)
-    return ending(run)
+    if run.state is State.PREPARING:
+        return tr("Preparing · {what}", what=progress_of(run) or tr(OPENING))
+    if run.state is State.STOPPING:
+        return tr("Stopping · {what}", what=_finishing(run))
+    if run.state is State.DISCARDING:
+        return tr("Discarding · ends after this step, then its %n checkpoints are deleted", n=run.checkpoints)
+    if run.state is State.PAUSED:
+        return tr("Paused · {step}", step=step_of(run))
+    return _running(run) if run.state is State.RUNNING else ending(run)
+
+
+def _running(run: LiveRun) -> str:
+    if run.kind == "check":
+        return tr("Checking · {what}", what=progress_of(run) or tr(OPENING))
+    if run.asked == "pause":
+        return tr("Pausing after this step · {step}", step=step_of(run))
+    if run.kind == "search":
+        return _capital(progress_of(run) or tr("preparing the search for settings"))
+    if run.progress is not None and (run.step >= run.steps or not run.stages):
+        return _capital(progress_of(run))
+    stage = stage_at(run, run.step)
+    parts = [*(phase_parts(stage) if stage is not None else ()), step_of(run)]
+    if run.asked == "checkpoint":
+        parts.append(tr("saving a checkpoint after this step"))
+    elif run.remaining is not None and run.remaining >= 0.5:
+        parts.append(tr("{time} left", time=fmt.duration(run.remaining)))
+    return " · ".join(parts)
+
+
+def _finishing(run: LiveRun) -> str:
+    if run.kind == "check":
+        return tr("what it measures now is not kept")
+    if run.kind == "search":
+        return tr("what it tries now is not kept")
+    if not run.steps:
+        return tr("nothing to keep yet")
+    return progress_of(run) or tr("finishing {step}, then the model is kept and measured", step=step_of(run))
 
 
 def progress_of(run: LiveRun) -> str:
@@ -85,9 +139,13 @@ def progress_of(run: LiveRun) -> str:
     if progress is None:
         return ""
     what = progress.what[:1].lower() + progress.what[1:]
-    if progress.total > 1:
-        what = f"{what}, {fmt.count(progress.done)} of {fmt.count(progress.total)}"
-    return what
+    if progress.total <= 1:
+        return what
+    return tr("{what}, {done} of {total}", what=what, done=fmt.count(progress.done), total=fmt.count(progress.total))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def outcome(run: LiveRun) -> str:
@@ -97,71 +155,53 @@ def outcome(run: LiveRun) -> str:
 
 def ending(run: LiveRun) -> str:
     """Say in words how a run ended."""
-    state = run.state
-    if state in (State.FINISHED, State.STOPPED) and run.kind == "search":
-        return "Settings tried." if state is State.FINISHED else "The search was stopped. What was tried is kept."
-    if state is State.FINISHED:
-        if run.kind == "check":
-            return "Checked."
-        return f"Finished in {fmt.duration(run.finished.seconds)}." if run.finished else "Finished."
-    if state is State.STOPPED:
-        return f"Stopped at {step_of(run)}. The model is kept as it was then."
-    if state is State.DISCARDED:
-        return "Discarded. The original model was not touched."
-    if state is State.FAILED:
-        return f"Failed at {step_of(run)}."
-    if state is State.INTERRUPTED:
+    if run.state is State.INTERRUPTED:
         return interrupted(run.step)
-    if state is State.QUEUED:
-        return "Waiting for the run before it to end."
-    return STATE_WORDS[state]
+    sentence = ENDINGS.get((run.kind, run.state)) or ENDINGS.get(run.state)
+    if sentence is None or (run.state is State.FINISHED and run.makes_model and run.finished is None):
+        return f"{state_word(run.state)}."
+    return tr(sentence, step=step_of(run), time=fmt.duration(run.finished.seconds if run.finished else None))
 
 
 def interrupted(step: int) -> str:
     """The sentence of an interrupted run."""
-    return (
-        f"A run stopped at step {fmt.count(step)} when the app ended. "
-        "Resuming gives the same result as if it had not."
+    return tr(
+        "A run stopped at step {step} when the app ended. Resuming gives the same result as if it had not.",
+        step=fmt.count(step),
     )
 
 
 def change(run: LiveRun) -> str:
     """Say what became of the accuracies, each beside the original's; "" before there are both."""
-    if run.state not in (State.FINISHED, State.STOPPED):
-        return ""
     before, after = ends(run)
-    if after is None:
+    if run.state not in (State.FINISHED, State.STOPPED) or after is None:
         return ""
     if run.kind == "train":
-        return f"Accuracy on unseen images: {fmt.percent(after.retain_test_accuracy)}."
+        return tr("Accuracy on unseen images: {accuracy}.", accuracy=fmt.percent(after.retain_test_accuracy))
     if before is None:
         return ""
-    sample = run.forget_mode == "sample"
-    forget = (before.forget_accuracy, after.forget_accuracy) if sample else (
-        before.forget_test_accuracy, after.forget_test_accuracy
-    )  # fmt: skip
-    of_forget = after.counts.get("forget_test")
-    where = "on the forget images" if sample else f"on {fmt.count(of_forget) + ' ' if of_forget else ''}unseen images"
+    unseen, retained = after.counts.get("forget_test"), after.counts.get("retain_test")
+    if run.forget_mode == "sample":
+        where, forget = tr("the forget images"), (before.forget_accuracy, after.forget_accuracy)
+    else:
+        where = tr("%n unseen images", n=unseen) if unseen else tr("unseen images")
+        forget = (before.forget_test_accuracy, after.forget_test_accuracy)
     if run.job is not None and run.job.requests:
-        where += " of all requests"
-    of_retain = after.counts.get("retain_test")
-    on = f" on {fmt.count(of_retain)}" if of_retain else ""
-    return (
-        f"Forget accuracy {where} went from {_from_to(*forget)}, "
-        f"retain accuracy{on} from {_from_to(before.retain_test_accuracy, after.retain_test_accuracy)}."
-    )
-
-
-def _from_to(before: float | None, after: float | None) -> str:
-    """Two percentages with one unit: "100.0 to 93.8 %"."""
-    return f"{fmt.percent(before, unit=False)} to {fmt.percent(after, unit=False)} %"
+        where = tr("{images} of all requests", images=where)
+    shares = (*forget, before.retain_test_accuracy, after.retain_test_accuracy)
+    names = ("forget_before", "forget_after", "retain_before", "retain_after")
+    said: dict[str, Any] = {name: fmt.percent(share, unit=False) for name, share in zip(names, shares, strict=True)}
+    if not retained:
+        return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "
+                  "retain accuracy from {retain_before} to {retain_after} %.", where=where, **said)  # fmt: skip
+    return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "
+              "retain accuracy on {images} from {retain_before} to {retain_after} %.",
+              where=where, images=fmt.count(retained), **said)  # fmt: skip
 
 
 def outcome_warnings(run: LiveRun) -> list[str]:
     """Say what is to be minded about the result of a run that ended, newest numbers last, each sentence once."""
-    if not run.ended:
-        return []
-    return list(dict.fromkeys(log.message for log in run.warnings if log.code in OUTCOME_CODES))
+    return list(dict.fromkeys(log.message for log in run.warnings if run.ended and log.code in OUTCOME_CODES))
 
 
 def ends(run: LiveRun) -> tuple[Evaluation | None, Evaluation | None]:
@@ -176,119 +216,73 @@ def gone(run: LiveRun | None) -> str:
     """Say where a run's folder was deleted by somebody else; "" where it is there."""
     if run is None or run.state is State.DISCARDED or run.active or run.path.exists():
         return ""
-    return f"The folder of this run is gone: {run.path}"
+    return tr("The folder of this run is gone: {path}", path=run.path)
 
 
 def discard_question(run: LiveRun) -> str:
     """The question before a run is thrown away."""
-    return (
-        f"Discard this run? {_checkpoints(run.checkpoints)} deleted. The original model is not touched."
-    )
+    if not run.checkpoints:
+        return tr("Discard this run? What it recorded is deleted. The original model is not touched.")
+    return tr("Discard this run? Its %n checkpoints are deleted. The original model is not touched.",
+              n=run.checkpoints)  # fmt: skip
 
 
 def on_disk(run: LiveRun) -> str:
     """Say what of a run is on disk already, for the dialog that closes the window."""
-    parts = [f"results up to {step_of(run)}"]
-    if run.checkpoint_step is not None:
-        parts.insert(0, f"a checkpoint at step {fmt.count(run.checkpoint_step)}")
-    return f"On disk: {' and '.join(parts)}."
+    if run.checkpoint_step is None:
+        return tr("On disk: results up to {step}.", step=step_of(run))
+    return tr("On disk: a checkpoint at step {checkpoint} and results up to {step}.",
+              checkpoint=fmt.count(run.checkpoint_step), step=step_of(run))  # fmt: skip
 
 
 def close_question(run: LiveRun) -> str:
     """The question before the window closes over a run."""
     if run.kind == "check":
-        return "A check is going."
+        return tr("A check is going.")
     if run.kind == "search":
-        return "A search for settings is going."
-    if not run.steps:
-        return "A run is being prepared."
-    return f"A run is going: {step_of(run)}."
+        return tr("A search for settings is going.")
+    return tr("A run is going: {step}.", step=step_of(run)) if run.steps else tr("A run is being prepared.")
 
 
-def _checkpoints(number: int) -> str:
-    if not number:
-        return "What it recorded is"
-    return f"Its {fmt.plural(number, 'checkpoint')} {'is' if number == 1 else 'are'}"
-
-
-def _running(run: LiveRun) -> str:
-    if run.kind == "check":
-        return f"Checking · {progress_of(run) or 'opening model and data'}"
-    if run.kind == "search":
-        return (progress_of(run) or "preparing the search for settings").capitalize()
-    if run.asked == "pause":
-        return f"Pausing after this step · {step_of(run)}"
-    if run.progress is not None and (run.step >= run.steps or not run.stages):
-        return progress_of(run)[:1].upper() + progress_of(run)[1:]
-    parts = []
-    stage = stage_at(run, run.step)
-    if stage is not None:
-        parts += phase_of(stage).split(", ")
-    parts.append(step_of(run))
-    if run.asked == "checkpoint":
-        parts.append("saving a checkpoint after this step")
-    elif run.remaining is not None and run.remaining >= 0.5:
-        parts.append(f"{fmt.duration(run.remaining)} left")
-    return " · ".join(parts)
-
-
-def _finishing(run: LiveRun) -> str:
-    if run.kind == "check":
-        return "what it measures now is not kept"
-    if run.kind == "search":
-        return "what it tries now is not kept"
-    if not run.steps:
-        return "nothing to keep yet"
-    if run.progress is not None:
-        return progress_of(run)
-    return f"finishing {step_of(run)}, then the model is kept and measured"
-
-
-GROUP_TITLES = {
-    "reference": "References", "alignment": "Alignment", "relabelling": "Relabelling",
-    "distillation": "Distillation", "gradient": "Gradient", "closed form": "Closed form",
+GROUPS = {  # of methods: the heading over their cards, and what they have in common
+    "reference": (mark("References"), mark("What results are compared with: not ways to forget.")),
+    "alignment": (mark("Alignment"), mark("Move the features of the forget images into the space of what stays.")),
+    "relabelling": (mark("Relabelling"), mark("Teach the forget images other labels than their own.")),
+    "distillation": (mark("Distillation"),
+                     mark("Let the model follow teachers: one for what stays, another for what goes.")),
+    "gradient": (mark("Gradient"), mark("Train on along or against the gradient of the usual loss.")),
+    "closed form": (mark("Closed form"), mark("Change weights in one act, without training steps.")),
 }  # fmt: skip
-GROUP_LINES = {
-    "reference": "What results are held against: not ways to forget.",
-    "alignment": "Move the features of the forget images into the space of what stays.",
-    "relabelling": "Teach the forget images other labels than their own.",
-    "distillation": "Let the model follow teachers: one for what stays, another for what goes.",
-    "gradient": "Train on along or against the gradient of the usual loss.",
-    "closed form": "Change weights in one act, without training steps.",
-}
-UNSUITABLE = "Not suitable here"
-UNWEIGHTED = "This method counts all forget images alike: the weights of the list change nothing."
-_NEEDS = {
-    "forget set": "forget images", "retain set": "retain images", "teacher": "the original as teacher",
-    "forget classes": "whole classes to forget", "untrained": "an untrained network",
+NEEDS = {  # of methods, in the order they are named
+    "forget set": mark("forget images"), "retain set": mark("retain images"),
+    "forget classes": mark("whole classes to forget"), "teacher": mark("the original as teacher"),
+    "untrained": mark("an untrained network"),
 }  # fmt: skip
-_ORDER = ("forget set", "retain set", "forget classes", "teacher", "untrained")
 
 
 def group_title(group: str) -> str:
     """The heading over a group's cards."""
-    return GROUP_TITLES.get(group, group.capitalize())
+    return tr(GROUPS[group][0]) if group in GROUPS else group.capitalize()
 
 
 def group_line(title: str) -> str:
     """What the methods under a heading have in common; "" for a heading that is no group's."""
-    return next((line for group, line in GROUP_LINES.items() if GROUP_TITLES[group] == title), "")
+    return next((tr(line) for heading, line in GROUPS.values() if tr(heading) == title), "")
 
 
 def needs(method: Method) -> str:
-    """What a method must be given: "Needs forget images and retain images"."""
-    known = [need for need in _ORDER if need in method.needs]
-    wanted = [*known, *sorted(set(method.needs) - set(known))]
-    words = [_NEEDS.get(need, need) for need in wanted]
-    if {"forget set", "retain set"} <= set(wanted):
-        words = ["forget and retain images", *words[2:]]
-    return f"Needs {_joined(words)}" if words else "Needs nothing but the model"
+    """What a method must be given: "Needs: forget images, retain images"."""
+    wanted = [*(need for need in NEEDS if need in method.needs), *sorted(set(method.needs) - set(NEEDS))]
+    if not wanted:
+        return tr("Needs nothing but the model")
+    return tr("Needs: {what}", what=", ".join(tr(NEEDS[need]) if need in NEEDS else need for need in wanted))
 
 
 def suits(method: Method) -> str:
     """When a method makes sense: "For whole classes and single images"."""
-    kinds = {"class": "whole classes", "sample": "single images"}
-    return f"For {_joined([words for kind, words in kinds.items() if kind in method.suits])}"
+    if {"class", "sample"} <= set(method.suits):
+        return tr("For whole classes and single images")
+    return tr("For whole classes") if "class" in method.suits else tr("For single images")
 
 
 def cost(share: float | None, method_id: str = "") -> str:
@@ -309,36 +303,36 @@ def matches(text: str, wanted: str) -> bool:
 
 def chosen(selection: Selection) -> str:
     """How many images are to be forgotten, and whether they count unequally: "37 images, weighted"."""
-    weighted = ", weighted" if selection.weights is not None else ""
-    return f"{fmt.images(selection.count)}{weighted}"
+    if selection.weights is None:
+        return fmt.images(selection.count)
+    return tr("%n images, weighted", n=selection.count)
 
 
 def described(selection: Selection) -> str:
     """The summary line of a forget set, which also says whether its images count unequally."""
-    return f"{selection.describe()} · weighted" if selection.weights is not None else selection.describe()
-
-
-def _joined(words: Iterable[str]) -> str:
-    listed = list(words)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else ""
+    text = selection.describe()
+    return text if selection.weights is None else tr("{forget_set} · weighted", forget_set=text)
 
 
 def describe_run(job: Job) -> str:
     """Name a run by method and forget set ("muda · class 3"), a training by what it leaves out."""
-    if job.kind == "train":
-        return "Training, all data" if job.forget.mode == "none" else f"Training without {describe_forget(job)}"
-    return f"{job.method} · {describe_forget(job)}"
+    if job.kind != "train":
+        return f"{job.method} · {describe_forget(job)}"
+    if job.forget.mode == "none":
+        return tr("Training, all data")
+    return tr("Training without {forget_set}", forget_set=describe_forget(job))
 
 
 def describe_forget(job: Job) -> str:
     """Name a job's forget set: "class 3", "classes 3, 5 and 2 more", "37 images"."""
     names = job.forget.class_names
     if job.forget.mode == "none":
-        return "none"
+        return tr("none")
     if not names:
         return fmt.images(job.forget.count)
     shown = ", ".join(names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{'class' if len(names) == 1 else 'classes'} {shown}{more}" + (
-        " and images" if job.forget.mode == "mixed" else ""
-    )
+    if len(names) > _SHOWN:
+        text = tr("classes {names} and %n more", n=len(names) - _SHOWN, names=shown)
+    else:
+        text = tr("class {names}", names=shown) if len(names) == 1 else tr("classes {names}", names=shown)
+    return tr("{classes} and images", classes=text) if job.forget.mode == "mixed" else text

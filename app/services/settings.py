@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from app.services.paths import config_dir
 from app.services.tokens import Scheme
 from app.services.translation import Language
 from core.errors import AppError
-from core.files import read_json, write_json
+from core.files import home, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Settings(QObject):
 
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.path = path or config_dir() / "settings.json"
+        self.path = path or home("config") / "settings.json"
         self.warning = ""  # what was wrong with the file, for the window to show once
         self._values = self._read()
 
@@ -101,7 +100,7 @@ class Pairings:
     """Remembers by the weights and the data's name; a file that cannot be read or written is none."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or config_dir() / "pairings.json"
+        self.path = path or home("config") / "pairings.json"
 
     def remember(self, weights: str, data: str, options: Any, arch: str = "") -> None:
         """Note what `options` (of DataOptions) says beside the names, and the architecture that the user named."""

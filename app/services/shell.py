@@ -10,12 +10,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from app.services.notifications import Notifications
-from app.services.paths import data_dir
 from app.services.project import PageStates, ProjectState
 from app.services.settings import Settings
 from app.services.trust import TrustedFiles
 from app.services.window_state import WindowState
 from app.workers.jobs import JobHandle, Jobs
+from core.files import runs_home
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Services:
     def runs_folder(self) -> Path:
         """Where new runs go."""
         chosen = self.settings.values.runs_folder
-        return Path(chosen).expanduser() if chosen else data_dir() / "runs"
+        return Path(chosen).expanduser() if chosen else runs_home()
 
     def show_page(self, page_id: str) -> None:
         """Bring a page into view."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from PySide6.QtCore import qRegisterResourceData
 
 from app.services import tokens as t
-from app.services.paths import resources_dir
 from app.services.tokens import Tokens
+from core.files import RESOURCES
 
 IMAGES = {  # of the sheet, each an icon in a token's colour
     "tick": ("tick", "on_accent"), "tick_off": ("tick", "disabled"), "dash": ("minus", "on_accent"),
@@ -298,7 +298,7 @@ def svg_text(name: str) -> str:
     """Return the SVG of an icon; raises KeyError for a name that has no drawing."""
     if name == "dot":
         return _DOT
-    path = resources_dir() / "icons" / f"{name}.svg"
+    path = RESOURCES / "icons" / f"{name}.svg"
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
 
-from app.services.paths import resources_dir
+from core.files import RESOURCES
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def use_language(choice: Language) -> None:
 def _translator(language: str) -> QTranslator:
     if language not in _loaded:
         translator = _loaded[language] = QTranslator()
-        file = resources_dir() / "translations" / f"{language}.qm"
+        file = RESOURCES / "translations" / f"{language}.qm"
         if not translator.load(str(file)):
             log.warning("the translation %s cannot be read", file)
     return _loaded[language]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QByteArray, QObject, QRect, QSettings, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from app.services.paths import config_dir
+from core.files import home
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class WindowState(QObject):
 
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        file = path or config_dir() / "window.ini"
+        file = path or home("config") / "window.ini"
         self._settings = QSettings(str(file), QSettings.Format.IniFormat, self)
         self._found: dict[str, bool] = {}  # of places on a disk: whether they were there at the last look
         if self._number("version", 0) != VERSION:

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.notifications import LogModel
-from app.services.paths import log_dir
 from app.services.run_words import describe_run
 from app.services.shell import Activity
 from app.services.theme import set_property, theme
@@ -29,6 +28,7 @@ from app.widgets.buttons import STATE_ICONS, Chip, IconButton, TextButton
 from app.widgets.labels import ElidedLabel, Icon, Label, caption, separator
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
+from core.files import home
 
 if TYPE_CHECKING:
     from app.services.project import ProjectState
@@ -151,7 +151,7 @@ class PageHeader(QFrame):
 
 def open_log_folder() -> None:
     """Show the folder of the log files in the system's file manager."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_dir())))
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(home("log"))))
 
 
 class LogPanel(QFrame):

@@ -28,7 +28,7 @@ from core.data.reading import Listing, load_listing
 from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError
 from core.events import Tell
-from core.files import data_home
+from core.files import RESOURCES, data_home
 
 TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
 FASHION_CLASSES = (
@@ -40,7 +40,7 @@ TINY_FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
 
 # Where packages of Linux distributions put data sets (Debian: dataset-fashion-mnist).
 SYSTEM_FOLDERS = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
-SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "example" / "images"  # of Fashion-MNIST, with its licence
+SAMPLE = RESOURCES / "example" / "images"  # of Fashion-MNIST, with its licence
 
 
 _TIMEOUT = 30.0  # seconds without an answer

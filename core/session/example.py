@@ -18,7 +18,7 @@ from typing import Any
 from core.engine.control import Control
 from core.errors import StoppedError
 from core.events import Tell
-from core.files import cache_home, dumps, file_sha256, json_lines, models_home, read_json
+from core.files import RESOURCES, cache_home, dumps, file_sha256, json_lines, models_home, read_json
 from core.job import Job
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection, resolve_classes
@@ -27,7 +27,7 @@ from core.session.forget_lists import write_forget_list
 from core.session.jobs import make_unlearn_job
 from core.session.references import reference_folder
 
-SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "example"
+SHIPPED = RESOURCES / "example"
 RECIPE = SHIPPED / "recipe.json"
 MEASURES = SHIPPED / "measures.jsonl.gz"
 SUMS = SHIPPED / "SHA256SUMS"

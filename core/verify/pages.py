@@ -12,15 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jinja2
 from markupsafe import Markup
 
+from core.files import RESOURCES
 from core.verify import numbers
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "report"
+TEMPLATES = RESOURCES / "report"
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 40, 136, 28, 40

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from core.files import RESOURCES
 from core.verify.closure import CLOSED, MEASURES, look_up, place
 from core.verify.numbers import count, mean, percent
 
-CATALOGUE = Path(__file__).resolve().parents[2] / "resources" / "report" / "measures.toml"
+CATALOGUE = RESOURCES / "report" / "measures.toml"
 
 Unit = Literal["percent", "ratio", "number", "count", "seconds"]
 Report = Mapping[str, Any]

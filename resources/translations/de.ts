@@ -4,6 +4,13 @@
 <context>
     <name>app</name>
     <message numerus="yes">
+        <source>%n classes</source>
+        <translation>
+            <numerusform>1 Klasse</numerusform>
+            <numerusform>%n Klassen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images</source>
         <translation>
             <numerusform>%n Bild</numerusform>
@@ -15,10 +22,24 @@
         <translation>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</translation>
     </message>
     <message numerus="yes">
+        <source>%n images, weighted</source>
+        <translation>
+            <numerusform>1 Bild, gewichtet</numerusform>
+            <numerusform>%n Bilder, gewichtet</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n places</source>
         <translation>
             <numerusform>%n Stelle</numerusform>
             <numerusform>%n Stellen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs</source>
+        <translation>
+            <numerusform>%n Lauf</numerusform>
+            <numerusform>%n Läufe</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -28,13 +49,28 @@
             <numerusform>%n Läufe nebeneinander</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n unseen images</source>
+        <translation>
+            <numerusform>1 ungesehenen Bild</numerusform>
+            <numerusform>%n ungesehenen Bildern</numerusform>
+        </translation>
+    </message>
     <message>
         <source>&amp;About Unlearn Studio</source>
         <translation>&amp;Über Unlearn Studio</translation>
     </message>
     <message>
+        <source>&amp;Checkpoint now</source>
+        <translation>&amp;Checkpoint jetzt</translation>
+    </message>
+    <message>
         <source>&amp;Close project</source>
         <translation>Projekt &amp;schließen</translation>
+    </message>
+    <message>
+        <source>&amp;Discard run…</source>
+        <translation>Lauf &amp;verwerfen …</translation>
     </message>
     <message>
         <source>&amp;Edit</source>
@@ -69,6 +105,10 @@
         <translation>&amp;Meldungen …</translation>
     </message>
     <message>
+        <source>&amp;Pause or resume</source>
+        <translation>&amp;Anhalten oder fortsetzen</translation>
+    </message>
+    <message>
         <source>&amp;Preferences…</source>
         <translation>&amp;Einstellungen …</translation>
     </message>
@@ -85,6 +125,10 @@
         <translation>&amp;Lauf</translation>
     </message>
     <message>
+        <source>&amp;Start unlearning</source>
+        <translation>Vergessen &amp;starten</translation>
+    </message>
+    <message>
         <source>&amp;Undo selection</source>
         <translation>Auswahl &amp;rückgängig machen</translation>
     </message>
@@ -95,6 +139,10 @@
     <message>
         <source>({number}) {name}</source>
         <translation>({number}) {name}</translation>
+    </message>
+    <message>
+        <source>A check is going.</source>
+        <translation>Eine Prüfung ist im Gange.</translation>
     </message>
     <message>
         <source>A head-only edit changes no feature: its points stay where they are at the start.</source>
@@ -109,12 +157,28 @@
         <translation>Ein ohne die Vergessensmenge neu trainiertes Modell: {share}, Verlust {loss}.</translation>
     </message>
     <message>
+        <source>A run is being prepared.</source>
+        <translation>Ein Lauf wird vorbereitet.</translation>
+    </message>
+    <message>
         <source>A run is going.</source>
         <translation>Ein Lauf ist im Gange.</translation>
     </message>
     <message>
+        <source>A run is going: {step}.</source>
+        <translation>Ein Lauf ist im Gange: {step}.</translation>
+    </message>
+    <message>
+        <source>A run stopped at step {step} when the app ended. Resuming gives the same result as if it had not.</source>
+        <translation>Ein Lauf endete bei Schritt {step} mit dem Programm. Fortgesetzt kommt er zum selben Ergebnis, als wäre er nie unterbrochen worden.</translation>
+    </message>
+    <message>
         <source>A run to draw over this one could not be read</source>
         <translation>Ein Lauf, der über diesem gezeichnet werden soll, konnte nicht gelesen werden</translation>
+    </message>
+    <message>
+        <source>A search for settings is going.</source>
+        <translation>Eine Suche nach Einstellungen ist im Gange.</translation>
     </message>
     <message>
         <source>A small network and the images it was trained on</source>
@@ -141,6 +205,10 @@
         <translation>Genauigkeit auf ungesehenen Bildern, %</translation>
     </message>
     <message>
+        <source>Accuracy on unseen images: {accuracy}.</source>
+        <translation>Genauigkeit auf ungesehenen Bildern: {accuracy}.</translation>
+    </message>
+    <message>
         <source>Accuracy on {classes}</source>
         <translation>Genauigkeit auf {classes}</translation>
     </message>
@@ -157,12 +225,20 @@
         <translation>Ausrichtung</translation>
     </message>
     <message>
+        <source>Alignment compares whole classes. For single images it says nothing, so losses are shown instead.</source>
+        <translation>Die Ausrichtung vergleicht ganze Klassen. Über einzelne Bilder sagt sie nichts, darum werden hier Verluste gezeigt.</translation>
+    </message>
+    <message>
         <source>All classes shown</source>
         <translation>Alle gezeigten Klassen</translation>
     </message>
     <message>
         <source>All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.</source>
         <translation>Alle Netze sind als Ganzes an den Anfang gedreht und skaliert: Was sich bewegt hat, bringt keine Drehung zurück.</translation>
+    </message>
+    <message>
+        <source>an untrained network</source>
+        <translation>ein untrainiertes Netz</translation>
     </message>
     <message>
         <source>Appearance</source>
@@ -229,6 +305,10 @@
         <translation>Vorsicht</translation>
     </message>
     <message>
+        <source>Change weights in one act, without training steps.</source>
+        <translation>Gewichte auf einmal ändern, ohne Trainingsschritte.</translation>
+    </message>
+    <message>
         <source>Check all</source>
         <translation>Alle prüfen</translation>
     </message>
@@ -240,8 +320,20 @@
         </translation>
     </message>
     <message>
+        <source>Checked.</source>
+        <translation>Geprüft.</translation>
+    </message>
+    <message>
+        <source>Checking · {what}</source>
+        <translation>Prüfung · {what}</translation>
+    </message>
+    <message>
         <source>Checkpoint every</source>
         <translation>Sicherungspunkt alle</translation>
+    </message>
+    <message>
+        <source>Checkpoint saved at step {step}.</source>
+        <translation>Checkpoint bei Schritt {step} gespeichert.</translation>
     </message>
     <message>
         <source>Checks</source>
@@ -250,6 +342,10 @@
     <message>
         <source>Choose a method</source>
         <translation>Verfahren wählen</translation>
+    </message>
+    <message>
+        <source>Choose at least one image.</source>
+        <translation>Wählen Sie mindestens ein Bild.</translation>
     </message>
     <message>
         <source>Choose images to look for near-duplicates.</source>
@@ -272,8 +368,23 @@
         <translation>Klasse</translation>
     </message>
     <message>
+        <source>class {names}</source>
+        <translation>Klasse {names}</translation>
+    </message>
+    <message>
         <source>Class {name}</source>
         <translation>Klasse {name}</translation>
+    </message>
+    <message>
+        <source>classes {names}</source>
+        <translation>Klassen {names}</translation>
+    </message>
+    <message numerus="yes">
+        <source>classes {names} and %n more</source>
+        <translation>
+            <numerusform>Klassen {names} und 1 weitere</numerusform>
+            <numerusform>Klassen {names} und %n weitere</numerusform>
+        </translation>
     </message>
     <message>
         <source>Clear</source>
@@ -294,6 +405,10 @@
     <message>
         <source>Close</source>
         <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Closed form</source>
+        <translation>Geschlossene Form</translation>
     </message>
     <message>
         <source>Colours</source>
@@ -355,6 +470,10 @@
         <translation>Kurven und Linien</translation>
     </message>
     <message>
+        <source>Curves appear here while a run goes. First choose what to forget.</source>
+        <translation>Während eines Laufs erscheinen hier Kurven. Wählen Sie zuerst, was vergessen wird.</translation>
+    </message>
+    <message>
         <source>Dark</source>
         <translation>Dunkel</translation>
     </message>
@@ -387,8 +506,46 @@
         <translation>Richtung {name}</translation>
     </message>
     <message>
+        <source>Discard</source>
+        <translation>Verwerfen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Discard this run? Its %n checkpoints are deleted. The original model is not touched.</source>
+        <translation>
+            <numerusform>Diesen Lauf verwerfen? Sein Checkpoint wird gelöscht. Das Original bleibt unberührt.</numerusform>
+            <numerusform>Diesen Lauf verwerfen? Seine %n Checkpoints werden gelöscht. Das Original bleibt unberührt.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Discard this run? What it recorded is deleted. The original model is not touched.</source>
+        <translation>Diesen Lauf verwerfen? Was er aufgezeichnet hat, wird gelöscht. Das Original bleibt unberührt.</translation>
+    </message>
+    <message>
+        <source>Discarded</source>
+        <translation>Verworfen</translation>
+    </message>
+    <message>
+        <source>Discarded. The original model was not touched.</source>
+        <translation>Verworfen. Das Original blieb unberührt.</translation>
+    </message>
+    <message>
+        <source>Discarding</source>
+        <translation>Wird verworfen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Discarding · ends after this step, then its %n checkpoints are deleted</source>
+        <translation>
+            <numerusform>Wird verworfen · endet nach diesem Schritt, dann wird 1 Checkpoint gelöscht</numerusform>
+            <numerusform>Wird verworfen · endet nach diesem Schritt, dann werden %n Checkpoints gelöscht</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Dismiss</source>
         <translation>Ausblenden</translation>
+    </message>
+    <message>
+        <source>Distillation</source>
+        <translation>Distillation</translation>
     </message>
     <message>
         <source>done</source>
@@ -427,6 +584,10 @@
         <translation>Die Antwort jedes Modells und die Wahrscheinlichkeit, die es der eigenen Klasse des Bildes gibt. Was ein neu trainiertes Modell sagt, sagt es, ohne das Bild gesehen zu haben.</translation>
     </message>
     <message>
+        <source>Edit</source>
+        <translation>Ändern</translation>
+    </message>
+    <message>
         <source>effective rank: {ranks}</source>
         <translation>effektiver Rang: {ranks}</translation>
     </message>
@@ -441,6 +602,10 @@
     <message>
         <source>Eigenvalues</source>
         <translation>Eigenwerte</translation>
+    </message>
+    <message>
+        <source>Ends after this step and keeps the model as it is now.</source>
+        <translation>Endet nach diesem Schritt und behält das Modell, wie es dann ist.</translation>
     </message>
     <message>
         <source>Energy</source>
@@ -467,6 +632,14 @@
         <translation>Beispiel</translation>
     </message>
     <message>
+        <source>Failed</source>
+        <translation>Fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>Failed at {step}.</source>
+        <translation>Fehlgeschlagen bei {step}.</translation>
+    </message>
+    <message>
         <source>Feature map</source>
         <translation>Merkmalskarte</translation>
     </message>
@@ -491,6 +664,18 @@
         <translation>Weitersuchen</translation>
     </message>
     <message>
+        <source>Finished</source>
+        <translation>Fertig</translation>
+    </message>
+    <message>
+        <source>Finished in {time}.</source>
+        <translation>Fertig nach {time}.</translation>
+    </message>
+    <message>
+        <source>finishing {step}, then the model is kept and measured</source>
+        <translation>{step} wird beendet, dann wird das Modell behalten und gemessen</translation>
+    </message>
+    <message>
         <source>Folder of data sets</source>
         <translation>Ordner der Datensätze</translation>
     </message>
@@ -511,8 +696,36 @@
         <translation>Für Daten, die ab jetzt geöffnet werden.</translation>
     </message>
     <message>
+        <source>For single images</source>
+        <translation>Für einzelne Bilder</translation>
+    </message>
+    <message>
+        <source>For whole classes</source>
+        <translation>Für ganze Klassen</translation>
+    </message>
+    <message>
+        <source>For whole classes and single images</source>
+        <translation>Für ganze Klassen und einzelne Bilder</translation>
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation>Vergessen</translation>
+    </message>
+    <message>
+        <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy from {retain_before} to {retain_after} %.</source>
+        <translation>Die Vergessensgenauigkeit auf {where} ging von {forget_before} auf {forget_after} %, die Behaltensgenauigkeit von {retain_before} auf {retain_after} %.</translation>
+    </message>
+    <message>
+        <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy on {images} from {retain_before} to {retain_after} %.</source>
+        <translation>Die Vergessensgenauigkeit auf {where} ging von {forget_before} auf {forget_after} %, die Behaltensgenauigkeit auf {images} Bildern von {retain_before} auf {retain_after} %.</translation>
+    </message>
+    <message>
         <source>Forget all of class {name}</source>
         <translation>Ganze Klasse {name} vergessen</translation>
+    </message>
+    <message>
+        <source>Forget and recover</source>
+        <translation>Vergessen und erholen</translation>
     </message>
     <message>
         <source>Forget features</source>
@@ -520,6 +733,10 @@
     </message>
     <message>
         <source>Forget images</source>
+        <translation>Vergessensbilder</translation>
+    </message>
+    <message>
+        <source>forget images</source>
         <translation>Vergessensbilder</translation>
     </message>
     <message>
@@ -563,8 +780,16 @@
         <translation>Glossar</translation>
     </message>
     <message>
+        <source>Gradient</source>
+        <translation>Gradient</translation>
+    </message>
+    <message>
         <source>Guide</source>
         <translation>Handbuch</translation>
+    </message>
+    <message>
+        <source>Has a question</source>
+        <translation>Hat eine Frage</translation>
     </message>
     <message>
         <source>Head-only edit</source>
@@ -603,8 +828,16 @@
         <translation>Hinweis</translation>
     </message>
     <message>
+        <source>Interrupted</source>
+        <translation>Unterbrochen</translation>
+    </message>
+    <message>
         <source>Keep all of class {name}</source>
         <translation>Ganze Klasse {name} behalten</translation>
+    </message>
+    <message>
+        <source>Keep run</source>
+        <translation>Lauf behalten</translation>
     </message>
     <message>
         <source>Keep this image</source>
@@ -637,6 +870,10 @@
     <message>
         <source>Left, for one of a kind opens at a time: {names}.</source>
         <translation>Übrig, denn von einer Art wird jeweils eines geöffnet: {names}.</translation>
+    </message>
+    <message>
+        <source>Let the model follow teachers: one for what stays, another for what goes.</source>
+        <translation>Das Modell folgt Lehrern: einem für das, was bleibt, einem anderen für das, was geht.</translation>
     </message>
     <message>
         <source>Light</source>
@@ -746,8 +983,24 @@
         <translation>Mehr</translation>
     </message>
     <message>
+        <source>Move the features of the forget images into the space of what stays.</source>
+        <translation>Die Merkmale der Vergessensbilder in den Raum dessen bewegen, was bleibt.</translation>
+    </message>
+    <message>
+        <source>MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours.</source>
+        <translation>MUDA (Nachbau): Maß und Verluste folgen dem Aufsatz; Ablauf und Einstellungen sind unsere.</translation>
+    </message>
+    <message>
         <source>Nearest training images, by features</source>
         <translation>Nächste Trainingsbilder nach Merkmalen</translation>
+    </message>
+    <message>
+        <source>Needs nothing but the model</source>
+        <translation>Braucht nur das Modell</translation>
+    </message>
+    <message>
+        <source>Needs: {what}</source>
+        <translation>Braucht: {what}</translation>
     </message>
     <message>
         <source>Network, images and retrained models come with the program; everything stays on this computer.</source>
@@ -786,6 +1039,14 @@
         <translation>Noch kein neu trainiertes Modell.</translation>
     </message>
     <message>
+        <source>No run is going.</source>
+        <translation>Es ist kein Lauf im Gange.</translation>
+    </message>
+    <message>
+        <source>No run yet</source>
+        <translation>Noch kein Lauf</translation>
+    </message>
+    <message>
         <source>No similar images kept.</source>
         <translation>Keine ähnlichen Bilder behalten.</translation>
     </message>
@@ -802,12 +1063,32 @@
         <translation>noch keine Werte</translation>
     </message>
     <message>
+        <source>none</source>
+        <translation>nichts</translation>
+    </message>
+    <message>
+        <source>None yet</source>
+        <translation>Noch keine</translation>
+    </message>
+    <message>
         <source>Not checked yet: Verify holds the result against retrained models.</source>
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
+        <source>Not possible now. State of the run: {state}.</source>
+        <translation>Jetzt nicht möglich. Zustand des Laufs: {state}.</translation>
+    </message>
+    <message>
         <source>Not saved: {error}</source>
         <translation>Nicht gespeichert: {error}</translation>
+    </message>
+    <message>
+        <source>Not suitable here</source>
+        <translation>Hier nicht geeignet</translation>
+    </message>
+    <message>
+        <source>Nothing chosen</source>
+        <translation>Nichts gewählt</translation>
     </message>
     <message>
         <source>Nothing is chosen to be forgotten.</source>
@@ -816,6 +1097,22 @@
     <message>
         <source>Nothing is open.</source>
         <translation>Nichts ist offen.</translation>
+    </message>
+    <message>
+        <source>Nothing open</source>
+        <translation>Nichts geöffnet</translation>
+    </message>
+    <message>
+        <source>Nothing to check</source>
+        <translation>Nichts zu prüfen</translation>
+    </message>
+    <message>
+        <source>Nothing to export</source>
+        <translation>Nichts zu exportieren</translation>
+    </message>
+    <message>
+        <source>nothing to keep yet</source>
+        <translation>noch nichts zu behalten</translation>
     </message>
     <message>
         <source>Nothing was opened yet</source>
@@ -828,6 +1125,14 @@
     <message>
         <source>Now</source>
         <translation>Jetzt</translation>
+    </message>
+    <message>
+        <source>On disk: a checkpoint at step {checkpoint} and results up to {step}.</source>
+        <translation>Gespeichert: ein Checkpoint bei Schritt {checkpoint} und Ergebnisse bis {step}.</translation>
+    </message>
+    <message>
+        <source>On disk: results up to {step}.</source>
+        <translation>Gespeichert: Ergebnisse bis {step}.</translation>
     </message>
     <message>
         <source>Open &amp;recent</source>
@@ -848,6 +1153,10 @@
     <message>
         <source>Open a data &amp;file…</source>
         <translation>Daten&amp;datei öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a model and data first.</source>
+        <translation>Öffnen Sie zuerst ein Modell und Daten.</translation>
     </message>
     <message>
         <source>Open a model first.</source>
@@ -922,6 +1231,10 @@
         <translation>Öffnen Sie das Modell, um zu sehen, wie es die Bilder anordnet.</translation>
     </message>
     <message>
+        <source>opening model and data</source>
+        <translation>Modell und Daten werden geöffnet</translation>
+    </message>
+    <message>
         <source>Other runs</source>
         <translation>Andere Läufe</translation>
     </message>
@@ -938,6 +1251,22 @@
         <translation>über {number}</translation>
     </message>
     <message>
+        <source>Paused</source>
+        <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>Paused at {share}</source>
+        <translation>Angehalten bei {share}</translation>
+    </message>
+    <message>
+        <source>Paused · {step}</source>
+        <translation>Angehalten · {step}</translation>
+    </message>
+    <message>
+        <source>Pausing after this step · {step}</source>
+        <translation>Wird nach diesem Schritt angehalten · {step}</translation>
+    </message>
+    <message>
         <source>Plots</source>
         <translation>Diagramme</translation>
     </message>
@@ -948,6 +1277,18 @@
     <message>
         <source>Preferences</source>
         <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Preparing</source>
+        <translation>Vorbereitung</translation>
+    </message>
+    <message>
+        <source>preparing the search for settings</source>
+        <translation>die Suche nach Einstellungen wird vorbereitet</translation>
+    </message>
+    <message>
+        <source>Preparing · {what}</source>
+        <translation>Vorbereitung · {what}</translation>
     </message>
     <message>
         <source>Previous image</source>
@@ -994,8 +1335,24 @@
         <translation>bereit</translation>
     </message>
     <message>
+        <source>Ready to start</source>
+        <translation>Bereit zum Start</translation>
+    </message>
+    <message>
+        <source>Recover</source>
+        <translation>Erholen</translation>
+    </message>
+    <message>
         <source>Rectangle</source>
         <translation>Rechteck</translation>
+    </message>
+    <message>
+        <source>References</source>
+        <translation>Vergleichsmodelle</translation>
+    </message>
+    <message>
+        <source>Relabelling</source>
+        <translation>Neue Label</translation>
     </message>
     <message>
         <source>Remove from the selection while drawing</source>
@@ -1010,8 +1367,16 @@
         <translation>Auf Vorgaben zurücksetzen</translation>
     </message>
     <message>
+        <source>Resuming the run</source>
+        <translation>Den Lauf fortzusetzen</translation>
+    </message>
+    <message>
         <source>Retain features</source>
         <translation>Merkmale der behaltenen Bilder</translation>
+    </message>
+    <message>
+        <source>retain images</source>
+        <translation>Behaltensbilder</translation>
     </message>
     <message>
         <source>Retrained</source>
@@ -1026,6 +1391,10 @@
         <translation>Durchsehen</translation>
     </message>
     <message>
+        <source>round {number} of {count}</source>
+        <translation>Runde {number} von {count}</translation>
+    </message>
+    <message>
         <source>Run</source>
         <translation>Lauf</translation>
     </message>
@@ -1036,6 +1405,10 @@
     <message>
         <source>Run the example</source>
         <translation>Beispiel starten</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>Läuft</translation>
     </message>
     <message>
         <source>running</source>
@@ -1070,6 +1443,10 @@
         <translation>{name} gespeichert</translation>
     </message>
     <message>
+        <source>saving a checkpoint after this step</source>
+        <translation>nach diesem Schritt wird ein Checkpoint gespeichert</translation>
+    </message>
+    <message>
         <source>Says {name}, {share} sure</source>
         <translation>Sagt {name}, zu {share} sicher</translation>
     </message>
@@ -1080,6 +1457,10 @@
     <message>
         <source>Search the guide</source>
         <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>Settings tried.</source>
+        <translation>Einstellungen probiert.</translation>
     </message>
     <message>
         <source>Share of each set's energy in each retain direction, %</source>
@@ -1166,12 +1547,36 @@
         <translation>Schritt {step}</translation>
     </message>
     <message>
+        <source>step {step} of {steps}</source>
+        <translation>Schritt {step} von {steps}</translation>
+    </message>
+    <message>
         <source>step {step} · effective rank: {ranks}</source>
         <translation>Schritt {step} · effektiver Rang: {ranks}</translation>
     </message>
     <message>
         <source>Step {step}: the forget points' middle is {way} radii from where it was.</source>
         <translation>Schritt {step}: Die Mitte der Vergessenspunkte ist {way} Radien von ihrem alten Ort entfernt.</translation>
+    </message>
+    <message>
+        <source>Stop and &amp;keep</source>
+        <translation>Beenden und &amp;behalten</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <translation>Beendet</translation>
+    </message>
+    <message>
+        <source>Stopped at {step}. The model is kept as it was then.</source>
+        <translation>Beendet bei {step}. Das Modell ist behalten, wie es da war.</translation>
+    </message>
+    <message>
+        <source>Stopping</source>
+        <translation>Wird beendet</translation>
+    </message>
+    <message>
+        <source>Stopping · {what}</source>
+        <translation>Wird beendet · {what}</translation>
     </message>
     <message>
         <source>System</source>
@@ -1193,6 +1598,10 @@
         <translation>Tabelle als {name} gespeichert.</translation>
     </message>
     <message>
+        <source>Teach the forget images other labels than their own.</source>
+        <translation>Den Vergessensbildern andere Label als ihre eigenen beibringen.</translation>
+    </message>
+    <message>
         <source>Test image {number}: never trained on</source>
         <translation>Testbild {number}: nie zum Training benutzt</translation>
     </message>
@@ -1201,8 +1610,20 @@
         <translation>Mit Testbildern wurde nie trainiert, also gibt es nichts zu entfernen.</translation>
     </message>
     <message>
+        <source>The check failed. {why}</source>
+        <translation>Die Prüfung schlug fehl. {why}</translation>
+    </message>
+    <message>
         <source>The data it was trained on, or a part of it.</source>
         <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
+    </message>
+    <message>
+        <source>The folder of this run is gone: {path}</source>
+        <translation>Der Ordner dieses Laufs ist nicht mehr da: {path}</translation>
+    </message>
+    <message>
+        <source>the forget images</source>
+        <translation>den Vergessensbildern</translation>
     </message>
     <message>
         <source>The forget set, the model or the data were changed after this run.</source>
@@ -1237,8 +1658,20 @@
         <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
     </message>
     <message>
+        <source>the original as teacher</source>
+        <translation>das Original als Lehrer</translation>
+    </message>
+    <message>
         <source>The result is being checked. {what}</source>
         <translation>Das Ergebnis wird geprüft. {what}</translation>
+    </message>
+    <message>
+        <source>The run cannot be resumed</source>
+        <translation>Der Lauf kann nicht fortgesetzt werden</translation>
+    </message>
+    <message>
+        <source>The run cannot be resumed, because it is being deleted.</source>
+        <translation>Der Lauf kann nicht fortgesetzt werden, denn er wird gerade gelöscht.</translation>
     </message>
     <message>
         <source>The run {name} opens.</source>
@@ -1249,8 +1682,20 @@
         <translation>Die Läufe von {name} sind eingereiht.</translation>
     </message>
     <message>
+        <source>The search for settings failed. {why}</source>
+        <translation>Die Suche nach Einstellungen schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>The search was stopped. What was tried is kept.</source>
+        <translation>Die Suche wurde beendet. Was probiert wurde, ist behalten.</translation>
+    </message>
+    <message>
         <source>The t-SNE map could not be made. {reason}</source>
         <translation>Die t-SNE-Karte konnte nicht erstellt werden. {reason}</translation>
+    </message>
+    <message>
+        <source>The training failed. {why}</source>
+        <translation>Das Training schlug fehl. {why}</translation>
     </message>
     <message>
         <source>The training {name} has finished.</source>
@@ -1293,6 +1738,10 @@
         <translation>Noch gab es nichts zu sagen.</translation>
     </message>
     <message>
+        <source>This method counts all forget images alike: the weights of the list change nothing.</source>
+        <translation>Diese Methode zählt alle Vergessensbilder gleich: Die Gewichte der Liste ändern nichts.</translation>
+    </message>
+    <message>
         <source>This run recorded no feature map: an earlier version made it, or its network was trained from scratch.</source>
         <translation>Dieser Lauf hat keine Merkmalskarte aufgezeichnet: Eine frühere Version hat ihn gemacht, oder sein Netz wurde von Grund auf trainiert.</translation>
     </message>
@@ -1313,12 +1762,28 @@
         <translation>heute</translation>
     </message>
     <message>
+        <source>Train</source>
+        <translation>Training</translation>
+    </message>
+    <message>
+        <source>Train on along or against the gradient of the usual loss.</source>
+        <translation>Weitertrainieren, mit dem Gradienten des üblichen Verlusts oder gegen ihn.</translation>
+    </message>
+    <message>
         <source>Training image {number}</source>
         <translation>Trainingsbild {number}</translation>
     </message>
     <message>
         <source>Training images until it is back</source>
         <translation>Trainingsbilder, bis sie zurück ist</translation>
+    </message>
+    <message>
+        <source>Training without {forget_set}</source>
+        <translation>Training ohne {forget_set}</translation>
+    </message>
+    <message>
+        <source>Training, all data</source>
+        <translation>Training, alle Daten</translation>
     </message>
     <message numerus="yes">
         <source>Trains %n retrained models first, {time}.</source>
@@ -1359,16 +1824,44 @@
         <translation>Das Verlernen hat die Wahrscheinlichkeit von {name} von {before} auf {after} gebracht und den Verlust von {first} auf {last}.</translation>
     </message>
     <message>
+        <source>unseen images</source>
+        <translation>ungesehenen Bildern</translation>
+    </message>
+    <message>
         <source>Version</source>
         <translation>Version</translation>
+    </message>
+    <message>
+        <source>Waiting</source>
+        <translation>Wartet</translation>
+    </message>
+    <message>
+        <source>Waiting for the run before it to end.</source>
+        <translation>Wartet auf das Ende des Laufs davor.</translation>
+    </message>
+    <message>
+        <source>Waits for Project</source>
+        <translation>Wartet auf Projekt</translation>
     </message>
     <message>
         <source>What</source>
         <translation>Was</translation>
     </message>
     <message>
+        <source>what it measures now is not kept</source>
+        <translation>was jetzt gemessen wird, wird nicht behalten</translation>
+    </message>
+    <message>
+        <source>what it tries now is not kept</source>
+        <translation>was jetzt probiert wird, wird nicht behalten</translation>
+    </message>
+    <message>
         <source>What lies near the forget set is not known. {reason}</source>
         <translation>Was nahe an der Vergessensmenge liegt, ist nicht bekannt. {reason}</translation>
+    </message>
+    <message>
+        <source>What results are compared with: not ways to forget.</source>
+        <translation>Womit Ergebnisse verglichen werden: keine Wege zu vergessen.</translation>
     </message>
     <message>
         <source>Where</source>
@@ -1377,6 +1870,10 @@
     <message>
         <source>Which checks to run</source>
         <translation>Welche Prüfungen</translation>
+    </message>
+    <message>
+        <source>whole classes to forget</source>
+        <translation>ganze Klassen zum Vergessen</translation>
     </message>
     <message>
         <source>Whole scale, 0 to 1</source>
@@ -1393,6 +1890,10 @@
     <message>
         <source>yesterday</source>
         <translation>gestern</translation>
+    </message>
+    <message>
+        <source>{classes} and images</source>
+        <translation>{classes} und Bilder</translation>
     </message>
     <message>
         <source>{counted}, {unseen} of them not shown</source>
@@ -1442,6 +1943,14 @@
             <numerusform>{ended} von %n Lauf hat ein Ergebnis</numerusform>
             <numerusform>{ended} von %n Läufen haben ein Ergebnis</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{forget_set} · weighted</source>
+        <translation>{forget_set} · gewichtet</translation>
+    </message>
+    <message>
+        <source>{images} of all requests</source>
+        <translation>{images} aller Anfragen</translation>
     </message>
     <message>
         <source>{image}
@@ -1498,12 +2007,23 @@ Kosinus der Merkmale {value}</translation>
         <translation>{place} von {count}</translation>
     </message>
     <message>
+        <source>{run} failed. {why}</source>
+        <translation>{run} schlug fehl. {why}</translation>
+    </message>
+    <message>
         <source>{some} of {all}</source>
         <translation>{some} von {all}</translation>
     </message>
     <message>
         <source>{some} of {all} to forget</source>
         <translation>{some} von {all} zu vergessen</translation>
+    </message>
+    <message numerus="yes">
+        <source>{state} · %n waiting</source>
+        <translation>
+            <numerusform>{state} · 1 wartet</numerusform>
+            <numerusform>{state} · %n warten</numerusform>
+        </translation>
     </message>
     <message>
         <source>{time} left</source>
@@ -1524,6 +2044,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{what}, seed {seed}</source>
         <translation>{what}, Startwert {seed}</translation>
+    </message>
+    <message>
+        <source>{what}, {done} of {total}</source>
+        <translation>{what}, {done} von {total}</translation>
     </message>
     <message>
         <source>▲ To be forgotten</source>

@@ -4,10 +4,24 @@
 <context>
     <name>app</name>
     <message numerus="yes">
+        <source>%n classes</source>
+        <translation>
+            <numerusform>1 class</numerusform>
+            <numerusform>%n classes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images</source>
         <translation>
             <numerusform>%n image</numerusform>
             <numerusform>%n images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n images, weighted</source>
+        <translation>
+            <numerusform>1 image, weighted</numerusform>
+            <numerusform>%n images, weighted</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -18,10 +32,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs</source>
+        <translation>
+            <numerusform>1 run</numerusform>
+            <numerusform>%n runs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
             <numerusform>%n run</numerusform>
             <numerusform>%n runs side by side</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n unseen images</source>
+        <translation>
+            <numerusform>1 unseen image</numerusform>
+            <numerusform>%n unseen images</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -32,10 +60,31 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>classes {names} and %n more</source>
+        <translation>
+            <numerusform>classes {names} and 1 more</numerusform>
+            <numerusform>classes {names} and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Compares with %n retrained models on disk.</source>
         <translation>
             <numerusform>Compares with %n retrained model on disk.</numerusform>
             <numerusform>Compares with %n retrained models on disk.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Discard this run? Its %n checkpoints are deleted. The original model is not touched.</source>
+        <translation>
+            <numerusform>Discard this run? Its 1 checkpoint is deleted. The original model is not touched.</numerusform>
+            <numerusform>Discard this run? Its %n checkpoints are deleted. The original model is not touched.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Discarding · ends after this step, then its %n checkpoints are deleted</source>
+        <translation>
+            <numerusform>Discarding · ends after this step, then its 1 checkpoint is deleted</numerusform>
+            <numerusform>Discarding · ends after this step, then its %n checkpoints are deleted</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -85,6 +134,13 @@
         <translation>
             <numerusform>{ended} of %n run has a result</numerusform>
             <numerusform>{ended} of %n runs have a result</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{state} · %n waiting</source>
+        <translation>
+            <numerusform>{state} · 1 waiting</numerusform>
+            <numerusform>{state} · %n waiting</numerusform>
         </translation>
     </message>
 </context>

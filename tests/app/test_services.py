@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,14 +23,13 @@ from app.services import format as fmt
 from app.services.accessibility import announce, describe
 from app.services.faults import SignalBridge
 from app.services.notifications import Notification, Notifications, describe_error
-from app.services.paths import cache_dir, config_dir, data_dir, log_dir
 from app.services.project import PageStates
 from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.notices import NoticeStrip
 from core.errors import InputError, MismatchError
-from core.files import cache_home, data_home
+from core.files import RESOURCES, cache_home, data_home, home
 from core.verify import numbers
 
 
@@ -93,17 +93,13 @@ class TestFormat:
 class TestPaths:
     def test_one_variable_moves_everything(self, tmp_path, monkeypatch):
         monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
-        for folder in (config_dir(), data_dir(), cache_dir(), log_dir()):
+        for folder in (home("config"), data_home(), cache_home(), home("log")):
             assert folder.parent == tmp_path
 
-    def test_window_and_core_agree(self):
-        assert data_dir() == data_home()
-        assert cache_dir() == cache_home()
-
-    def test_window_and_core_agree_without_the_variable(self, monkeypatch):
+    def test_without_the_variable_they_are_the_systems_own(self, monkeypatch):
         monkeypatch.delenv("UNLEARN_STUDIO_HOME")
-        assert data_dir() == data_home()
-        assert cache_dir() == cache_home()
+        assert data_home() == Path(platformdirs.user_data_dir("unlearn-studio", appauthor=False))
+        assert home("config") == Path(platformdirs.user_config_dir("unlearn-studio", appauthor=False))
 
 
 class TestSettings:
@@ -468,10 +464,7 @@ class TestSmall:
         assert describe_error(InputError("x is missing"))[0] == "x is missing."
 
     def test_resources_are_there(self):
-        from app.services.paths import resources_dir
-
-        assert (resources_dir() / "icons" / "open.svg").is_file()
-        assert isinstance(resources_dir(), Path)
+        assert (RESOURCES / "icons" / "open.svg").is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")

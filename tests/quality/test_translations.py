@@ -96,6 +96,6 @@ def test_the_language_of_the_system_is_the_first_there_is(monkeypatch, system, l
 
 
 def test_a_file_that_is_gone_leaves_english(monkeypatch, tmp_path):
-    monkeypatch.setattr(translation, "resources_dir", lambda: Path(tmp_path))
+    monkeypatch.setattr(translation, "RESOURCES", Path(tmp_path))
     monkeypatch.setattr(translation, "_loaded", {})
     assert tr("There is nothing to undo.") == "There is nothing to undo."

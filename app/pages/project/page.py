@@ -22,7 +22,6 @@ from app.services.doubts import doubt_words, is_order
 from app.services.drops import Plan
 from app.services.example_run import example_seconds
 from app.services.opening import Failure, explain
-from app.services.paths import resources_dir
 from app.services.project import open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -30,7 +29,7 @@ from app.widgets.buttons import PrimaryButton, TextButton
 from app.widgets.page import Page
 from app.workers.opening_job import Request
 from app.workers.thumbnails import Thumbnails
-from core.files import read_json
+from core.files import RESOURCES, read_json
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -361,4 +360,4 @@ def _pixels(dataset: Any) -> Any:
 
 def _forgotten_class() -> str:
     """Return what the example forgets."""
-    return str(read_json(resources_dir() / "example" / "recipe.json")["forget_class"])
+    return str(read_json(RESOURCES / "example" / "recipe.json")["forget_class"])

@@ -264,7 +264,7 @@ class MethodList(Card):
         """Put each card under its group's heading; those that do not suit under one of their own, last."""
         wanted: dict[str, list[str]] = {}
         for key, choice in self._choices.items():
-            title = words.group_title(choice.method.group) if choice.suits else words.UNSUITABLE
+            title = words.group_title(choice.method.group) if choice.suits else tr(words.UNSUITABLE)
             wanted.setdefault(title, []).append(key)
         for title in [title for title in self._sections if title not in wanted]:
             section = self._sections.pop(title)

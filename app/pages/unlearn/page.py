@@ -12,6 +12,7 @@ from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_presenter import SetupPresenter
 from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
+from app.services.translation import tr
 from app.widgets.frame import RunChips, matches
 from app.widgets.lanes import Lanes
 from app.widgets.notices import EmptyState
@@ -30,7 +31,7 @@ class UnlearnPage(Page):
         super().__init__(context, parent)
         self.stack = QStackedWidget()
         self.content.addWidget(self.stack, 1)
-        self.empty = EmptyState("unlearn", words.NO_RUN, "Choose what to forget", self._go_back)
+        self.empty = EmptyState("unlearn", tr(words.NO_RUN), "Choose what to forget", self._go_back)
         self.setup = SetupView()
         self.run_view = RunView()
         self.lanes = Lanes()
@@ -146,7 +147,7 @@ class UnlearnPage(Page):
         if project.run is not None and not self._setting_up:
             self._show(self.run_view)
         elif project.bench is None or project.selection is None or not project.selection.count:
-            self.empty.set(words.NO_RUN, "Choose what to forget" if project.ready else "Open model and data",
+            self.empty.set(tr(words.NO_RUN), "Choose what to forget" if project.ready else "Open model and data",
                            self._go_back)  # fmt: skip
             self._show(self.empty)
         else:

@@ -229,7 +229,7 @@ class RunBar(Card):
         self.pause = SecondaryButton("Pause", self._pause_pressed)
         self.checkpoint = SecondaryButton("Checkpoint now", self.checkpoint_wanted.emit)
         self.stop = SecondaryButton("Stop and keep", self.stop_wanted.emit)
-        self.stop.setToolTip(words.STOP_TIP)
+        self.stop.setToolTip(tr(words.STOP_TIP))
         self.discard = DestructiveButton("Discard…", self.discard_wanted.emit)
         self.again = SecondaryButton("New run", self.again_wanted.emit)
         self.restart = PrimaryButton("Resume", self.restart_wanted.emit)
@@ -255,8 +255,8 @@ class RunBar(Card):
         key = (id(run), state, run.asked, run.mine, len(run.warnings))
         if key != self._shown:  # many times a second only the numbers change
             self._shown = key
-            shape = words.STATE_SHAPES[state]
-            self.chip.set(words.STATE_WORDS[state], STATE_ICONS[shape], "error" if shape == "problem" else "")
+            shape = words.state_shape(state)
+            self.chip.set(words.state_word(state), STATE_ICONS[shape], "error" if shape == "problem" else "")
             self._show_buttons(run)
             self.change.setVisible(not run.active)
             self.change.setText(words.change(run))

@@ -14,6 +14,7 @@ from app.services import format as fmt
 from app.services import run_words as words
 from app.services.doubts import settled, what_first
 from app.services.opening import explain
+from app.services.translation import tr
 from core.errors import AppError
 from core.selection import CLASS, SAMPLE
 
@@ -370,21 +371,20 @@ class SetupPresenter(QObject):
             pass  # what was shown stays until the new estimate is there
         view.plan.set_problem(self._problem or self._disk_needed() or "")
         view.summary.setText(self._summary())
-        busy = self._context.run_controller.busy
-        several = self._number_of_runs() > 1
-        text = ("Queue runs" if several else "Queue run") if busy else "Start unlearning"
+        queued = "Queue runs" if self._number_of_runs() > 1 else "Queue run"
+        text = queued if self._context.run_controller.busy else "Start unlearning"
         view.set_ready(self.why_not(), text)
 
     def _lines(self, method_id: str, estimate: Estimate) -> list[str]:
         lines = list(estimate.explain)
         if method_id == "muda":
-            lines.append(words.RECONSTRUCTION)
+            lines.append(tr(words.RECONSTRUCTION))
         if self._kinds == {SAMPLE}:
-            lines.append(words.NO_ALIGNMENT)
+            lines.append(tr(words.NO_ALIGNMENT))
         selection = self._context.project.selection
         weighted = selection is not None and selection.weights is not None
         if weighted and not self._view.methods.choice(method_id).method.honours_weights:
-            lines.append(words.UNWEIGHTED)
+            lines.append(tr(words.UNWEIGHTED))
         return lines
 
     def _number_of_runs(self) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from app.services.commands import RunCommands
-from app.services.run_status import RunStatus
 from app.services.run_words import describe_run
 from app.widgets.frame import StatusLine
 from core.events import State
@@ -24,7 +23,6 @@ def wired(context):
     status = context.status = StatusLine()  # which listens as the window does
     context.shell.activity_changed.connect(status.show_activity)
     RunCommands(context)
-    RunStatus(context)
     yield context
     assert context.run_controller.shutdown()
     context.status.deleteLater()
@@ -62,7 +60,7 @@ def test_commands_follow_the_run(wired, run, qtbot):
     assert not work.control.paused
     wired.actions.trigger("run.stop")
     assert live.state is State.STOPPING and enabled(wired) == set()
-    assert wired.actions.reason("run.pause") == "The run is stopping."
+    assert wired.actions.reason("run.pause") == "Not possible now. State of the run: Stopping."
 
 
 def test_a_run_is_discarded_unasked_where_the_user_wants_no_question(wired, run, qtbot):

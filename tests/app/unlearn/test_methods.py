@@ -53,7 +53,7 @@ def click(card, on_box: bool = False) -> None:
 
 
 def test_cards_stand_under_headings_and_what_does_not_suit_under_the_last(methods):
-    assert methods.headings() == [*(words.GROUP_TITLES[group] for group in GROUPS), words.UNSUITABLE]
+    assert methods.headings() == [*(words.GROUPS[group][0] for group in GROUPS), words.UNSUITABLE]
     assert len(methods.visible()) == 25
     places = [methods._cards[key].mapTo(methods, QPoint(0, 0)).y() for key in methods.visible()]
     assert places == sorted(places)
@@ -70,7 +70,7 @@ def test_every_registered_method_has_a_card_with_all_that_is_asked_of_it(qtbot):
     for key, method in METHODS.items():
         lines = made._cards[key].lines()
         assert lines[0] == method.title and method.summary in lines
-        assert any(line.startswith("For ") for line in lines) and any(line.startswith("Needs ") for line in lines)
+        assert any(line.startswith("For ") for line in lines) and any(line.startswith("Needs") for line in lines)
         assert words.cost(0.09, key) in lines
         assert not method.citation or lines[-1] == method.citation
 
@@ -222,16 +222,16 @@ def test_needs_and_suits_in_words():
     def method(needs: set[str], suits: set[str]):
         return dataclasses.replace(FINETUNE, needs=frozenset(needs), suits=frozenset(suits))
 
-    assert words.needs(method({"retain set", "forget set"}, {"class"})) == "Needs forget and retain images"
+    assert words.needs(method({"retain set", "forget set"}, {"class"})) == "Needs: forget images, retain images"
     assert words.needs(method({"retain set", "forget set", "teacher"}, {"class"})) == (
-        "Needs forget and retain images and the original as teacher"
+        "Needs: forget images, retain images, the original as teacher"
     )
-    assert words.needs(method({"a permit", "forget set"}, {"class"})) == "Needs forget images and a permit"
+    assert words.needs(method({"a permit", "forget set"}, {"class"})) == "Needs: forget images, a permit"
     assert words.needs(method(set(), {"class"})) == "Needs nothing but the model"
     assert words.suits(method(set(), {"class", "sample"})) == "For whole classes and single images"
     assert words.suits(method(set(), {"sample"})) == "For single images"
 
 
 def test_every_group_has_a_title_and_a_line():
-    assert set(words.GROUP_TITLES) == set(words.GROUP_LINES) == set(GROUPS)
-    assert words.group_line("Gradient") == words.GROUP_LINES["gradient"] and words.group_line("none") == ""
+    assert set(words.GROUPS) == set(GROUPS)
+    assert words.group_line("Gradient") == words.GROUPS["gradient"][1] and words.group_line("none") == ""

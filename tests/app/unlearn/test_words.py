@@ -24,8 +24,8 @@ def script() -> Script:
 
 
 def test_every_state_has_a_word_and_a_shape():
-    assert set(words.STATE_WORDS) == set(words.STATE_SHAPES) == set(State)
-    assert set(words.STATE_SHAPES.values()) <= {"empty", "ready", "running", "done", "problem"}
+    assert set(words.STATES) == set(State)
+    assert {shape for _, shape in words.STATES.values()} <= {"empty", "ready", "running", "done", "problem"}
 
 
 def test_preparing_says_what(run, script):
