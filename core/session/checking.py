@@ -10,21 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.data.preprocessing import numbers_of
 from core.devices import set_threads
 from core.engine.control import Control
 from core.errors import InputError, StoppedError
 from core.events import Emit, MeasureTaken, Progress, State
-from core.files import cache_home, file_sha256
+from core.files import file_sha256
 from core.job import Job
-from core.models.architectures import network_key
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, DataOptions, original_of
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, make_train_job
-from core.session.measuring import FULL, QUICK, Candidate, Measuring, control_id
+from core.session.measuring import FULL, QUICK, Candidate, Measuring, control_id, measure_log
 from core.session.proof import doubts_of
 from core.session.references import (
     FIRST_ATTACKER,
@@ -38,7 +36,7 @@ from core.session.references import (
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
 from core.verify.lanes import Lane, lanes_so_far
-from core.verify.measure_log import JUDGED, MeasureLog, NotKeptError
+from core.verify.measure_log import JUDGED, NotKeptError
 from core.verify.relearning import Ground
 from core.verify.verdict import Forgotten, decide
 
@@ -157,7 +155,7 @@ def check(
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
         )
-        log = partial(_measure_log, folder.file(VERIFY), job)
+        log = partial(measure_log, folder.file(VERIFY), job)
         measured = None
         if which == QUICK and fully:
             with contextlib.suppress(NotKeptError):
@@ -176,19 +174,12 @@ def check(
         return write_report(folder, report)
 
 
-def _measure_log(path: Path, job: Job, *, only_kept: bool = False) -> MeasureLog:
-    context = (
-        job.data.fingerprint, job.forget.sha256, repr(numbers_of(job.model.preprocessing)), network_key(job.model)
-    )  # fmt: skip
-    return MeasureLog(path, context, cache_home() / "measures", only_kept=only_kept)
-
-
 def known_lanes(job: Job) -> tuple[Lane, ...]:
     """Return what is known of a run beside its own result: of the head-only edit, and of retrained models on disk.
 
     From checks of other runs of the same model, data and forget set, or shipped with the example.
     """
-    log, original = _measure_log(Path(), job), original_of(job).weights_id
+    log, original = measure_log(Path(), job), original_of(job).weights_id
     references = trained_references(job)
     weights = {
         "original": original, "head_only": control_id(original),

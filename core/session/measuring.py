@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.data.preprocessing import numbers_of
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
+from core.files import cache_home
+from core.job import Job
+from core.models.architectures import network_key
 from core.verify import relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
@@ -142,7 +147,9 @@ class Measuring:
 
     def _compare(self, model: Candidate) -> tuple[Measured, relations.PublishedRow]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
-        keep, own = self._keep(model), self._own[model.name]
+        # Without a network to run, layers are not compared: such distances are fewer, and not kept.
+        keep = self._keep(model, self.ground is not None)
+        own = self._own[model.name]
         values, samples = dict(own.values), dict(own.samples)
         row: relations.PublishedRow = {}
         others = [other for other in self.retrained if other is not model]
@@ -232,9 +239,12 @@ class Measuring:
         """Return an accuracy of the original, 0..1."""
         return None if self.original is None else self._own[self.original.name].values.get(key)
 
-    def _keep(self, model: Candidate) -> Keep:
-        """Return what finds a model's finished measures again, and tells of those that have to be taken."""
-        keep = keep_nothing if self.log is None else self.log.of(model.name, model.sha256)
+    def _keep(self, model: Candidate, whole: bool = True) -> Keep:
+        """Return what finds a model's finished measures again, and tells of those that have to be taken.
+
+        Those that are not `whole` are taken anew and not kept.
+        """
+        keep = keep_nothing if self.log is None or not whole else self.log.of(model.name, model.sha256)
         say = self.say.of(model.name)
 
         def keep_and_tell(measure: str, depends_on: tuple[str, ...], compute: Callable[[], Measured]) -> Measured:
@@ -256,6 +266,14 @@ def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Cand
     made = None if network is None or ground is None else partial(edited_head, network, ground)
     outputs = suite.head_only(original.outputs, splits.forget_classes)
     return Candidate("head_only", control_id(original.sha256), outputs, made)
+
+
+def measure_log(path: Path, job: Job, *, only_kept: bool = False) -> MeasureLog:
+    """Return what finds the measures of a job's models again: the run's own in `path`, others in a shared folder."""
+    context = (
+        job.data.fingerprint, job.forget.sha256, repr(numbers_of(job.model.preprocessing)), network_key(job.model)
+    )  # fmt: skip
+    return MeasureLog(path, context, cache_home() / "measures", only_kept=only_kept)
 
 
 def control_id(original: str) -> str:

@@ -22,10 +22,22 @@ from core.methods import get_method
 from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
 from core.parameters import resolve
-from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.runs.folder import (
+    CARD,
+    EVENTS,
+    FORGET,
+    JOB,
+    MODEL,
+    MODEL_PT,
+    REPORT_HTML,
+    REPORT_JSON,
+    SIGNATURE,
+    VERIFY,
+    RunFolder,
+)  # fmt: skip
 from core.session.bench import original_of
 from core.session.caveats import caveats, is_unchanged, unchanged_since_start
-from core.session.measuring import Candidate, Measurements, Measuring
+from core.session.measuring import Candidate, Measurements, Measuring, measure_log
 from core.session.near import similar_images
 from core.verify import relations
 from core.verify.measure_log import SUITE_VERSION
@@ -153,19 +165,19 @@ class Result:
         }
 
     def report_of_run(
-        self, original: FullOutputs, start: FullOutputs, unlearned: FullOutputs, tell: Tell
+        self, original: Candidate, start: FullOutputs, unlearned: FullOutputs, tell: Tell
     ) -> dict[str, Any]:
         """Measure the result of a run against its original; returns what `report` does.
 
         `start`: outputs of the model the run started from, in a chain of requests not the original. `tell` is called
-        before each measure of each model and may raise to interrupt.
+        before each measure of each model and may raise to interrupt. Measures that another run took of the original
+        are found again, and a check finds those of this run's result.
         """
-        measured = Measuring(
-            Candidate("original", original_of(self.job).weights_id, original),
-            Candidate("unlearned", "", unlearned), (), self.splits, tell=tell,
-        ).run()  # fmt: skip
+        result = Candidate("unlearned", file_sha256(self.folder.file(MODEL)), unlearned)
+        log = measure_log(self.folder.file(VERIFY), self.job)
+        measured = Measuring(original, result, (), self.splits, log=log, tell=tell).run()
         report = self.report(measured, tell=tell)
-        if start is not original:  # "unchanged" is to mean since the start: earlier requests changed the original
+        if start is not original.outputs:  # "unchanged" means since the start: earlier requests changed the original
             moved = relations.distances(unlearned, relations.Others(start, []), self.splits).values["distances"]
             caveat = unchanged_since_start(moved)
             report["unchanged"] = caveat is not None

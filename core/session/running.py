@@ -28,6 +28,7 @@ from core.selection import Selection
 from core.session.bench import Bench
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, require_same_job
+from core.session.measuring import Candidate
 from core.session.proof import doubts_of
 from core.session.results import Result, summary, write_models, write_report
 from core.session.tuning import Tuning, axes, tune, tuned
@@ -192,8 +193,8 @@ class _Runner:
 
     # -- preparing -------------------------------------------------------------------------------------------------
 
-    def _prepare(self, job: Job, bench: Bench) -> tuple[Experiment, FullOutputs | None, FullOutputs | None]:
-        """Return what the engine works on, and outputs of the original and of the model the run starts from.
+    def _prepare(self, job: Job, bench: Bench) -> tuple[Experiment, Candidate | None, FullOutputs | None]:
+        """Return what the engine works on, the original, and outputs of the model the run starts from.
 
         These two are different models in a chain of requests; there are none where a fresh model is trained.
         """
@@ -208,16 +209,17 @@ class _Runner:
         values = resolve(method.parameters, job.parameters, owner=method.id)
         images, splits = bench.laid_out(selection)
         experiment = bench.experiment(job, values, images, splits, self._folder.id)
-        original = start = None
+        original, start = None, None
         if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")
-            original = start = bench.outputs(bench.model, "Measuring the original model", images)
-            first = bench.first_model(job)
+            start = bench.outputs(bench.model, "Measuring the original model", images)
+            first, outputs = bench.first_model(job), start
             if first is not bench.model:  # a later request: its result is compared with the first of all models
-                original = bench.outputs(first, "Measuring the original model", images)
+                outputs = bench.outputs(first, "Measuring the original model", images)
             elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
+            original = Candidate("original", first.weights_id, outputs)
             self._doubts = doubts_of(job, bench, bench.model, start)
             for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
@@ -227,7 +229,7 @@ class _Runner:
     # -- results ---------------------------------------------------------------------------------------------------
 
     def _finish(
-        self, job: Job, bench: Bench, engine: Engine, original: FullOutputs | None, start: FullOutputs | None
+        self, job: Job, bench: Bench, engine: Engine, original: Candidate | None, start: FullOutputs | None
     ) -> State:
         """Measure the model as it is now and write what the run leaves; returns the state the run ended in."""
         experiment, dataset = engine.experiment, bench.dataset
@@ -252,9 +254,9 @@ class _Runner:
             "operations": experiment.operations(),
         }
         result = Result(self._folder, job, dataset, experiment.splits, engine.outcome.value, cost, self._doubts)
+        sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
+        keep_outputs(outputs_file(sha256, network_key(job.model), dataset), final)
         if original is None or start is None:
-            sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
-            keep_outputs(outputs_file(sha256, network_key(job.model), dataset), final)
             measures = output_measures(Subject(final, experiment.splits))
             result.write_card(measures)
             self._report(self._finished(engine.outcome, measures))

@@ -18,6 +18,7 @@ from core.session.checking import check
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 from core.session.training import train
+from core.verify.suite import steps_of
 from core.verify.verdict import decide
 
 torch.set_num_threads(1)
@@ -182,7 +183,7 @@ def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_a
     control, told = Control(), []
 
     def stop(event):
-        if isinstance(event, Progress) and event.what == "Measuring clustering, unlearned":
+        if isinstance(event, Progress) and event.what == "Measuring published measures, unlearned":
             control.stop()
 
     before = folder.file("report.json").read_bytes()
@@ -190,7 +191,7 @@ def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_a
         bench.check(folder, control, stop)
     assert folder.file("report.json").read_bytes() == before
     kept = _records(folder)
-    assert ("unlearned", "linear probe") in kept and ("unlearned", "clustering") not in kept
+    assert ("unlearned", "distances") in kept and ("unlearned", "published") not in kept
     with folder.file("verify.jsonl").open("ab") as file:
         file.write(b'{"measure": "clust')  # as a killed process leaves it
     first = bench.check(folder)
@@ -199,7 +200,18 @@ def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_a
     second = bench.check(folder, emit=lambda event: told.append(getattr(event, "what", "")))
     assert folder.file("verify.jsonl").read_bytes() == lines
     assert {k: v for k, v in first.items() if k != "created"} == {k: v for k, v in second.items() if k != "created"}
-    assert "Writing the report" in told and not any(what.startswith("Measuring linear probe") for what in told)
+    assert "Writing the report" in told and not any(what.startswith("Measuring distances") for what in told)
+
+
+def test_a_check_takes_nothing_again_that_its_run_took(bench):
+    """The result's own measures and its outputs are the run's; of the original, an earlier run's are found."""
+    own = {step.title for step in steps_of("quick")}
+    folder, told = bench.run("once", "finetune", settings={"lr": 0.02, "epochs": 0.1}), []
+    assert {(model, name) for model in ("original", "unlearned") for name in own} <= set(_records(folder))
+    bench.check(folder, emit=lambda event: told.append(getattr(event, "what", "")))
+    assert "Measuring distances, unlearned" in told and "Measuring the unlearned model" not in told
+    assert not [what for what in told if what in {f"Measuring {name}, unlearned" for name in own}]
+    assert len(set(_records(folder))) == len(_records(folder))
 
 
 def _records(folder: RunFolder) -> list[tuple[str, str]]:
