@@ -132,11 +132,11 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
     def why_no_export() -> str:
         return "" if project.run is not None else tr("There is no run to export.")
 
-    def ask(dialog: sheet.Asking, page: str) -> Callable[[], None]:
+    def ask(what: str, page: str = "") -> Callable[[], None]:
         def show() -> None:
             if page:
                 context.show_page(page)
-            dialog(context, window)
+            sheet.ask_to_open(context, window, what)
 
         return show
 
@@ -149,17 +149,17 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
         project.set_opened(None, None)
         context.show_page("project")
 
-    add("file.model", tr("Open a &model…"), ask(sheet.ask_model, "project"), menu="file", icon="model",
+    add("file.model", tr("Open a &model…"), ask("model", "project"), menu="file", icon="model",
         shortcut=("Ctrl+O", Std.Open))  # fmt: skip
-    add("file.data", tr("Open a &data folder…"), ask(sheet.ask_data_folder, "project"), menu="file", icon="data",
+    add("file.data", tr("Open a &data folder…"), ask("data", "project"), menu="file", icon="data",
         shortcut="Ctrl+Shift+O")  # fmt: skip
-    add("file.data_file", tr("Open a data &file…"), ask(sheet.ask_data_file, "project"), menu="file", icon="file")
+    add("file.data_file", tr("Open a data &file…"), ask("data_file", "project"), menu="file", icon="file")
     add("file.example", tr("Open the e&xample"), open_example, menu="file", icon="unlearn",
         tip=tr("A small network and the images it was trained on"))  # fmt: skip
-    add("file.run", tr("Open a r&un folder…"), ask(sheet.ask_run, ""), menu="file", icon="runs")
-    add("file.batch", tr("Open a &batch file…"), ask(sheet.ask_batch, ""), menu="file", icon="runs",
+    add("file.run", tr("Open a r&un folder…"), ask("run"), menu="file", icon="runs")
+    add("file.batch", tr("Open a &batch file…"), ask("batch"), menu="file", icon="runs",
         tip=tr("Queue the runs of a batch file (TOML)"))  # fmt: skip
-    add("file.list", tr("Import a forget &list…"), ask(sheet.ask_list, "forget"), menu="file", icon="forget",
+    add("file.list", tr("Import a forget &list…"), ask("list", "forget"), menu="file", icon="forget",
         why_disabled=why_no_list)  # fmt: skip
     add("file.close", tr("&Close project"), close_project, menu="file", icon="close", shortcut=("Ctrl+W", Std.Close),
         why_disabled=why_not_closed)  # fmt: skip

@@ -6,31 +6,30 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QShortcut
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
-    QHBoxLayout,
     QLineEdit,
     QListWidget,
     QRadioButton,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
-from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
+from app.dialogs.sheet import NAMES, Sheet, ask_file
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
+from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, Segmented, TextButton
 from app.widgets.labels import Label, caption
+from app.widgets.layout import STRETCH, column, row
 from core.errors import AppError
 
-OUTPUT_WIDTH = 76
+NAME_WIDTH = 72  # of the model's own name for an output
 
 
 class ClassOrderDialog(Sheet):
@@ -39,8 +38,6 @@ class ClassOrderDialog(Sheet):
     `accuracy_of` says what an order (positions in `classes`) would reach, or is None where nothing was measured;
     `found` is the order found on images, `read_names` reads a file of names and may raise AppErrors.
     """
-
-    chosen = Signal(object)
 
     def __init__(
         self,
@@ -53,164 +50,121 @@ class ClassOrderDialog(Sheet):
         read_names: Callable[[Path], tuple[str, ...]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__("Match classes", "Use this order", parent)
-        self._classes, self._found = tuple(classes), found
-        self._accuracy_of, self._images, self._read_names = accuracy_of, images, read_names
-        self._position = {name: i for i, name in enumerate(self._classes)}
-        text = Label(
-            "A checkpoint does not hold the order of its classes, and folders are read in alphabetical order. "
-            "Drag the classes to the outputs they belong to.",
-            wrap=True,
-        )
-        text.setMinimumWidth(theme.px(440))
-        self.body.addWidget(text)
+        text = tr("A checkpoint does not hold the order of its classes, and folders are read in alphabetical order. "
+                  "Drag the classes to the outputs they belong to.")  # fmt: skip
+        super().__init__(tr("Match classes"), tr("Use this order"), parent, text=text)
+        self._classes, self._accuracy_of, self._images, self._read_names = classes, accuracy_of, images, read_names
+        self._position = {name: i for i, name in enumerate(classes)}
         self.list = QListWidget()
-        self.list.setAccessibleName("Classes in the order of the model's outputs")
+        self.list.setAccessibleName(tr("Classes in the order of the model's outputs"))
         self.list.setProperty("framed", True)
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setDefaultDropAction(Qt.DropAction.MoveAction)
-        self.list.setItemDelegate(_Row(model_names, self.list))
+        self.list.setItemDelegate(_Row(model_names or (), self.list))
         self.list.setMinimumHeight(theme.px(280))
-        middle = QHBoxLayout()
-        middle.setSpacing(theme.px(t.M))
-        middle.addWidget(self.list, 1)
-        middle.addLayout(self._buttons())
-        self.body.addLayout(middle)
         self._verdict = Label("", wrap=True)
-        set_tone(self._verdict, "text-2")
+        as_it_was = range(len(classes))
+        orders: list[tuple[str, Sequence[int]]] = [
+            (tr("Alphabetical"), sorted(as_it_was, key=lambda i: classes[i])), (tr("As it was"), as_it_was),
+        ]  # fmt: skip
+        if found is not None:
+            orders.insert(0, (tr("Order found on images"), found))
+        buttons = column(self._mover(tr("Move up"), "Alt+Up", -1), self._mover(tr("Move down"), "Alt+Down", 1), t.M)
+        if read_names is not None:
+            buttons.addWidget(SecondaryButton(tr("From a file…"), self._ask_file))
+        for title, order in orders:
+            kind = TextButton if order is as_it_was else SecondaryButton
+            buttons.addWidget(kind(title, partial(self.set_order, order)))
+        buttons.addStretch(1)
+        self.body.addLayout(row((self.list, 1), buttons, spacing=t.M))
         self.body.addWidget(self._verdict)
         self.list.model().rowsMoved.connect(self._show)
-        self.accepted.connect(self._accepted)
-        self.set_order(range(len(self._classes)))
+        self.set_order(as_it_was)
         self.list.setFocus()
+
+    def answer(self) -> tuple[str, ...]:
+        return tuple(self.list.item(place).text() for place in range(self.list.count()))
 
     def order(self) -> tuple[int, ...]:
         """Positions in `classes`, output by output, as they stand."""
-        return tuple(self._position[self.list.item(row).text()] for row in range(self.list.count()))
+        return tuple(map(self._position.__getitem__, self.answer()))
 
     def set_order(self, order: Sequence[int]) -> None:
         """Show an order."""
-        row = max(0, self.list.currentRow())
+        current = max(0, self.list.currentRow())
         self.list.clear()
         self.list.addItems([self._classes[i] for i in order])
-        self.list.setCurrentRow(row)
+        self.list.setCurrentRow(current)
         self._show()
 
     def move_class(self, by: int) -> None:
         """Move the current class to the output `by` further down."""
-        row = self.list.currentRow()
-        if 0 <= row < self.list.count() and 0 <= row + by < self.list.count():
-            self.list.insertItem(row + by, self.list.takeItem(row))
-            self.list.setCurrentRow(row + by)
+        place = self.list.currentRow()
+        if 0 <= place < self.list.count() and 0 <= place + by < self.list.count():
+            self.list.insertItem(place + by, self.list.takeItem(place))
+            self.list.setCurrentRow(place + by)
             self._show()
 
     def load(self, path: Path) -> None:
         """Take the order from a file of names; says what is wrong with it where it does not fit."""
         assert self._read_names is not None
+        said = [tr("{file} was not used.", file=path.name)]
         try:
             names = self._read_names(path)
         except AppError as error:
-            self._say(f"{path.name} was not used. {error.message}", wrong=True)
-            return
-        if sorted(names) != sorted(self._classes):
-            missing = next((name for name in self._classes if name not in names), "")
-            other = next((name for name in names if name not in self._classes), "")
-            parts = [f"lacks {missing}" if missing else "", f"names {other}, which the data has not" if other else ""]
-            self._say(f"{path.name} was not used: it {' and '.join(filter(None, parts))}.", wrong=True)
-            return
-        self.set_order([self._position[name] for name in names])
+            said.append(error.message)
+        else:
+            if sorted(names) == sorted(self._classes):
+                self.set_order([self._position[name] for name in names])
+                return
+            said += [tr("The class {name} is missing.", name=name) for name in self._classes if name not in names][:1]
+            said += [tr("The data has no class {name}.", name=name) for name in names if name not in self._position][:1]
+        self._say(" ".join(said), wrong=True)
 
     def verdict(self) -> str:
         """What is said of the order shown."""
         return self._verdict.text()
 
-    def _buttons(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(theme.px(t.S))
-        for text, keys, by in (("Move up", "Alt+Up", -1), ("Move down", "Alt+Down", 1)):
-            move = partial(self.move_class, by)
-            button = SecondaryButton(text, move)
-            button.setToolTip(f"{text} ({keys})")
-            QShortcut(QKeySequence(keys), self).activated.connect(move)
-            column.addWidget(button)
-        column.addSpacing(theme.px(t.M))
-        if self._found is not None:
-            column.addWidget(SecondaryButton("Order found on images", self._use_found))
-        if self._read_names is not None:
-            column.addWidget(SecondaryButton("From a file…", self._ask_file))
-        column.addWidget(SecondaryButton("Alphabetical", self._sort))
-        column.addWidget(TextButton("As it was", self._back))
-        column.addStretch(1)
-        return column
-
-    def _use_found(self) -> None:
-        self.set_order(self._found or ())
-
-    def _sort(self) -> None:
-        self.set_order(sorted(range(len(self._classes)), key=lambda i: self._classes[i]))
-
-    def _back(self) -> None:
-        self.set_order(range(len(self._classes)))
+    def _mover(self, text: str, keys: str, by: int) -> SecondaryButton:
+        button = SecondaryButton(text, partial(self.move_class, by))
+        button.setToolTip(f"{text} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})")
+        QShortcut(QKeySequence(keys), self).activated.connect(button.click)
+        return button
 
     def _ask_file(self) -> None:
-        kinds = ("Class names (*.txt *.json)", ALL_FILES)
-        ask_file(self, "Class names in the order of the outputs", self._file_chosen, kinds)
+        ask_file(self, tr("Class names in the order of the outputs"), lambda name: self.load(Path(name)), NAMES)
 
-    def _file_chosen(self, path: str) -> None:
-        self.load(Path(path))
-
-    def _show(self, *_moved: object) -> None:
+    def _show(self) -> None:
         order = self.order()
-        self.set_reason("" if order != tuple(range(len(order))) else "This is the order in use.")
-        if self._accuracy_of is None or len(order) != len(self._classes):
+        self.set_reason("" if order != tuple(range(len(order))) else tr("This is the order in use."))
+        if self._accuracy_of is None or len(order) != len(self._classes):  # while one is dragged
             self._say("")
         else:
             share = fmt.percent(self._accuracy_of(order))
-            self._say(f"With this order, {share} of {fmt.count(self._images)} test images are correct.")
+            self._say(tr("With this order, {share} of %n test images are correct.", n=self._images, share=share))
 
     def _say(self, text: str, wrong: bool = False) -> None:
         set_tone(self._verdict, "danger" if wrong else "text-2")
         self._verdict.setText(text)
         self._verdict.setVisible(bool(text))
 
-    def _accepted(self) -> None:
-        self.chosen.emit(tuple(self._classes[i] for i in self.order()))
-
 
 class _Row(QStyledItemDelegate):
-    """Draws "output 3", the model's own name for it where it has one, and the class."""
+    """Writes the output, and the model's own name for it where it has one, before the class."""
 
-    def __init__(self, model_names: Sequence[str] | None, parent: QWidget) -> None:
+    def __init__(self, model_names: Sequence[str], parent: QWidget) -> None:
         super().__init__(parent)
         self._names = model_names
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(theme.px(200), theme.px(t.TABLE_ROW))
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        rect: QRect = option.rect
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, theme.color("accent_tint"))
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, theme.color("sunken"))
-        pad, middle = theme.px(t.S), int(Qt.AlignmentFlag.AlignVCenter)
-        painter.setFont(theme.font("table"))
-        painter.setPen(theme.color("text_2"))
-        head = rect.adjusted(pad, 0, 0, 0)
-        painter.drawText(head, middle, f"Output {index.row()}")
-        left = pad + theme.px(OUTPUT_WIDTH)
-        if self._names is not None and index.row() < len(self._names):
-            room = (rect.width() - left) // 2
-            own = painter.fontMetrics().elidedText(self._names[index.row()], Qt.TextElideMode.ElideMiddle, room - pad)
-            painter.drawText(rect.adjusted(left, 0, 0, 0), middle, own)
-            left += room
-        painter.setPen(theme.color("text"))
-        name = str(index.data() or "")
-        shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, rect.width() - left - pad)
-        painter.drawText(rect.adjusted(left, 0, 0, 0), middle, shown)
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        room = theme.px(NAME_WIDTH)
+        own = [option.fontMetrics.elidedText(name, Qt.TextElideMode.ElideMiddle, room)
+               for name in self._names[index.row() : index.row() + 1]]  # fmt: skip
+        option.text = "\t".join([tr("Output {number}", number=index.row()), *own, option.text])
 
 
 class EntryDialog(Sheet):
@@ -219,134 +173,98 @@ class EntryDialog(Sheet):
     `candidates` holds each name with what sets it apart.
     """
 
-    chosen = Signal(str)
-    title, action = "Which network?", "Open this one"
-    question = "{name} holds several networks. The others are not given back with the one you choose."
-
-    def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
-        super().__init__(self.title, self.action, parent)
-        text = Label(self.question.format(name=name), wrap=True)
-        text.setMinimumWidth(theme.px(440))
-        self.body.addWidget(text)
+    def __init__(
+        self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None, words: Sequence[str] = ()
+    ) -> None:
+        """`words`: title, action and question, where another one than of the entry is asked."""
+        several = tr("{name} holds several networks. The others are not given back with the one you choose.", name=name)
+        title, action, question = words or (tr("Which network?"), tr("Open this one"), several)
+        super().__init__(title, action, parent, text=question)
         self.group = QButtonGroup(self)
         self._names = [candidate for candidate, _ in candidates]
         for number, (candidate, reason) in enumerate(candidates):
-            column = QVBoxLayout()
-            column.setSpacing(0)
             button = QRadioButton(candidate)
             button.setAccessibleDescription(reason)
             self.group.addButton(button, number)
-            column.addWidget(button)
-            if reason:
-                text = caption(reason, True)
-                text.setIndent(theme.px(t.XL))
-                column.addWidget(text)
-            self.body.addLayout(column)
-        for first in self.group.buttons()[:1]:
-            first.setChecked(True)
-            first.setFocus()
-        self.accepted.connect(lambda: self.chosen.emit(self.choice()))
+            told = caption(reason, True)
+            told.setIndent(theme.px(t.XL))
+            told.setVisible(bool(reason))
+            self.body.addLayout(column(button, told, spacing=0))
+        if candidates:
+            self.group.button(0).setChecked(True)
+            self.group.button(0).setFocus()
 
     def choose(self, name: str) -> None:
         """Choose one of the candidates."""
         self.group.button(self._names.index(name)).setChecked(True)
 
-    def choice(self) -> str:
-        """The name chosen."""
+    def answer(self) -> str:
         return self._names[self.group.checkedId()]
 
 
 class ArchitectureDialog(EntryDialog):
     """`chosen` carries an architecture: one of those that fit the weights, or one that is typed in."""
 
-    title, action = "Which architecture?", "Open as this"
-    question = (
-        "These fit the weights of {name} and compute differently. How images are prepared is found out anew for the "
-        "one you choose, where nobody stated it."
-    )
-    unknown = "No network that is known here fits the weights of {name}. Name one that does, or the code that makes it."
-
     def __init__(self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
-        if not candidates:
-            self.question = self.unknown
-        super().__init__(name, candidates, parent)
-        self._another = QRadioButton("Another:")
-        self.group.addButton(self._another, len(candidates))
+        question = tr(
+            "These fit the weights of {name} and compute differently. How images are prepared is found out anew for "
+            "the one you choose, where nobody stated it.", name=name) if candidates else tr(
+            "No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.",
+            name=name)  # fmt: skip
+        super().__init__(name, candidates, parent, (tr("Which architecture?"), tr("Open as this"), question))
+        self.another = QRadioButton(tr("Another:"))
+        self.group.addButton(self.another, len(candidates))
         self.field = QLineEdit()
-        self.field.setPlaceholderText("resnet18:stem=3,pool=max   or   network.py:make_network")
-        self.field.setAccessibleName("Another architecture")
-        self.field.textEdited.connect(self._typed)
+        self.field.setPlaceholderText(tr("resnet18:stem=3,pool=max   or   network.py:make_network"))
+        self.field.setAccessibleName(tr("Another architecture"))
+        self.field.textEdited.connect(lambda _text: self.another.setChecked(True))
+        self.field.textEdited.connect(self._check)
         self.group.idToggled.connect(self._check)
-        self.body.addWidget(self._another)
+        self.body.addWidget(self.another)
         self.body.addWidget(self.field)
         if not candidates:
-            self._another.setChecked(True)
-            self._another.hide()
+            self.another.setChecked(True)
+            self.another.hide()
             self.field.setFocus()
 
-    def choice(self) -> str:
-        return self.field.text().strip() if self._another.isChecked() else super().choice()
+    def answer(self) -> str:
+        return self.field.text().strip() if self.another.isChecked() else super().answer()
 
-    def _typed(self, _text: str) -> None:
-        self._another.setChecked(True)
-        self._check()
-
-    def _check(self, *_toggled: object) -> None:
-        self.set_reason("" if self.choice() else "Type the name of an architecture, or FILE.py:FACTORY.")
+    def _check(self) -> None:
+        self.set_reason("" if self.answer() else tr("Type the name of an architecture, or FILE.py:FACTORY."))
 
 
 FRACTIONS = ("0.05", "0.1", "0.2")
 USUAL = "0.1"
-QUESTION = (
-    "This {what} has no test images. {count} can be set aside, but the model has already seen them, "
-    "so results on them look better than they are."
-)
 
 
 class NoTestPartDialog(Sheet):
     """`chosen` carries the share of the images to set aside."""
 
-    chosen = Signal(float)
-
-    def __init__(self, class_counts: Sequence[int], what: str = "folder", parent: QWidget | None = None) -> None:
-        super().__init__("No test images", "Set aside", parent)
-        self._counts, self._what = tuple(class_counts), what
-        self._text = Label("", wrap=True)
-        self._text.setMinimumWidth(theme.px(420))
-        self._share = Segmented([(f, fmt.percent(float(f)).replace(".0", "")) for f in FRACTIONS], "Share of images")
-        self._share.set_value(USUAL)
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.S))
-        row.addWidget(Label("Set aside", "body", "text-2"))
-        row.addWidget(self._share)
-        row.addWidget(Label("of every class", "body", "text-2"))
-        row.addStretch(1)
-        self.body.addWidget(self._text)
-        self.body.addLayout(row)
-        self.body.addWidget(caption("They are called “seen before” wherever they appear. No file is moved.", True))
-        self._share.changed.connect(self._show)
-        self.accepted.connect(self._accepted)
+    def __init__(self, class_counts: Sequence[int], parent: QWidget | None = None) -> None:
+        super().__init__(tr("No test images"), tr("Set aside"), parent, text=" ")
+        self._counts = class_counts
+        shares = [(share, fmt.percent(float(share)).replace(".0", "")) for share in FRACTIONS]
+        self.share = Segmented(shares, tr("Share of every class"))
+        self.share.set_value(USUAL)
+        self.body.addLayout(row(Label(tr("Share of every class"), "body", "text-2"), self.share, STRETCH))
+        self.body.addWidget(caption(tr("They are called “seen before” wherever they appear. No file is moved."), True))
+        self.share.changed.connect(self._show)
         self._show()
+
+    def answer(self) -> float:
+        return float(self.share.value())
 
     def count(self) -> int:
         """How many images the present choice sets aside."""
         from core.data.splits import count_set_aside
 
-        return count_set_aside(self._counts, float(self._share.value()))
+        return count_set_aside(self._counts, self.answer())
 
-    def choose(self, fraction: str) -> None:
-        """Choose a share, one of `FRACTIONS`."""
-        self._share.set_value(fraction)
-
-    def text(self) -> str:
-        """The question shown."""
-        return self._text.text()
-
-    def _show(self, *_changed: object) -> None:
+    def _show(self) -> None:
         count = self.count()
-        self._text.setText(QUESTION.format(what=self._what, count=fmt.count(count)))
-        self.accept_button.setText(f"Set aside {fmt.images(count)}")
-        self.set_reason("" if count else "Every class has one image only, too few to set any aside.")
-
-    def _accepted(self) -> None:
-        self.chosen.emit(float(self._share.value()))
+        self.text.setText(tr(
+            "No test images were found. %n images can be set aside, but the model has already seen them, so results on "
+            "them look better than they are.", n=count))  # fmt: skip
+        self.accept_button.setText(tr("Set aside %n images", n=count))
+        self.set_reason("" if count else tr("Every class has one image only, too few to set any aside."))

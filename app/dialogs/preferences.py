@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
-from app.dialogs.sheet import Dialog, ask_folder
+from app.dialogs.sheet import Dialog, ask_file
 from app.services import tokens as t
 from app.services.settings import Preferences
 from app.services.theme import theme
 from app.services.translation import LANGUAGES, mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
-from app.widgets.form import pad_spin_box
-from app.widgets.labels import Label, caption, section
+from app.widgets.form import add_field, combo_box, spin_box
+from app.widgets.labels import caption, section
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from core.devices import default_threads, physical_cores
 from core.files import data_home, runs_home
@@ -79,6 +80,7 @@ class PreferencesDialog(Dialog):
         super().__init__(tr("Preferences"), parent)
         self._values = values
         self.fields: dict[str, QWidget] = {}
+        self._shows: dict[str, Callable[[Any], object]] = {}  # by name: put a value into its field
         groups = column(spacing=t.L)
         for title, fields in GROUPS:
             lines = form(spacing=t.XS)
@@ -90,7 +92,6 @@ class PreferencesDialog(Dialog):
         self._area = scrolling(self._inside, "none")
         foot = row(SecondaryButton(tr("Reset to default"), self.reset), STRETCH, close_box(self))
         column((self._area, 1), foot, on=self, margins=t.XL, spacing=t.M)
-        self._fill()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Be as wide as all fields, and as high as the screen lets them be."""
@@ -113,104 +114,71 @@ class PreferencesDialog(Dialog):
 
     def reset(self) -> None:
         """Set everything to its default."""
-        changes = [name for name in self.fields if getattr(self._values, name) != getattr(DEFAULTS, name)]
-        for name in changes:
+        for name, show in self._shows.items():
             self._set(name, getattr(DEFAULTS, name))
-        self._fill()
+            show(getattr(DEFAULTS, name))
 
     def _set(self, name: str, value: Any) -> None:
         if getattr(self._values, name) != value:
-            self._values = dataclasses.replace(self._values, **{name: value})
+            self._values = replace(self._values, **{name: value})
             self.changed.emit(name, value)
 
-    def _add(self, field: Field, lines: Any) -> None:
-        title = tr(field.title)
-        default = getattr(DEFAULTS, field.name)
-        if isinstance(default, bool):
-            widget: QWidget = self._check(field, title)
-        elif field.choices:
-            widget = self._choice(field)
-        elif isinstance(default, str):
-            widget = self._folder(field, title)
-        else:
-            widget = self._number(field)
-        self.fields[field.name] = widget
-        widget.setAccessibleName(title)
+    def _add(self, field: Field, lines: QFormLayout) -> None:
+        title, value = tr(field.title), getattr(self._values, field.name)
+        kind, changed = type(value), partial(self._set, field.name)
         when = [caption(tr(field.when))] if field.when else []
-        if isinstance(widget, QLineEdit):
-            choose = SecondaryButton(tr("Choose…"), lambda: self._choose(field, widget))
-            choose.setAccessibleName(tr("Choose: {what}", what=title))
-            widget.setMinimumWidth(theme.px(FIELD_WIDTH))
-            content: QBoxLayout = column(row((widget, 1), choose), *when, spacing=2)
+        show: Callable[[Any], object]
+        widget: QWidget
+        content: QBoxLayout
+        if kind is bool:
+            box = QCheckBox(title)
+            box.setAccessibleName(title)
+            box.toggled.connect(changed)
+            show, widget, content = box.setChecked, box, row(box, *when, STRETCH)
+        elif field.choices:
+            choices = combo_box(title, [(tr(text), one) for one, text in field.choices])
+            choices.setFixedWidth(theme.px(FIELD_WIDTH))
+            choices.activated.connect(lambda _index: changed(choices.currentData()))
+            show, widget, content = partial(_choose, choices), choices, row(choices, *when, STRETCH)
+        elif kind is str:
+            line = self._folder(title, runs_home() if field.name == "runs_folder" else data_home())
+            line.editingFinished.connect(lambda: changed(line.text().strip()))
+            browse = SecondaryButton(tr("Choose…"), partial(self._ask_folder, title, line))
+            browse.setAccessibleName(tr("Choose: {what}", what=title))
+            show, widget, content = line.setText, line, column(row((line, 1), browse), *when, spacing=2)
         else:
-            if not isinstance(widget, QCheckBox):
-                widget.setFixedWidth(theme.px(FIELD_WIDTH))
-            content = row(widget, *when, STRETCH)
-        label = Label("" if isinstance(widget, QCheckBox) else title, "body", "text-2")
-        label.setFixedSize(theme.px(LABEL_WIDTH), theme.px(t.CONTROL_HEIGHT))
-        label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        label.setBuddy(widget)
-        lines.addRow(label, content)
+            number = spin_box(title, *field.span, round(value * field.factor), FIELD_WIDTH)
+            number.setSuffix(field.unit and f" {field.unit}")
+            number.setSpecialValueText(field.least and tr(field.least, threads=default_threads()))
+            number.valueChanged.connect(lambda shown: changed(kind(shown / field.factor)))
+            content = row(number, *when, STRETCH)
+            show, widget = (lambda value: number.setValue(round(value * field.factor))), number
+        show(value)
+        self.fields[field.name], self._shows[field.name] = widget, show
+        add_field(lines, "" if kind is bool else title, content, widget).setFixedWidth(theme.px(LABEL_WIDTH))
 
-    def _check(self, field: Field, title: str) -> QCheckBox:
-        box = QCheckBox(title)
-        box.toggled.connect(lambda on: self._set(field.name, on))
-        return box
-
-    def _choice(self, field: Field) -> QComboBox:
-        box = QComboBox()
-        for value, text in field.choices:
-            box.addItem(tr(text), value)
-        box.activated.connect(lambda _index: self._set(field.name, box.currentData()))
-        return box
-
-    def _number(self, field: Field) -> QSpinBox:
-        box = QSpinBox()
-        box.setRange(*field.span)
-        if field.unit:
-            box.setSuffix(f" {field.unit}")
-        if field.least:
-            box.setSpecialValueText(tr(field.least, threads=default_threads()))
-        kind = type(getattr(DEFAULTS, field.name))
-        box.valueChanged.connect(lambda number: self._set(field.name, kind(number / field.factor)))
-        pad_spin_box(box)
-        return box
-
-    def _folder(self, field: Field, title: str) -> QLineEdit:
+    def _folder(self, title: str, usual: Path) -> QLineEdit:
         line = QLineEdit()
-        line.setPlaceholderText(str(runs_home() if field.name == "runs_folder" else data_home()))
+        line.setAccessibleName(title)
+        line.setPlaceholderText(str(usual))
         line.setClearButtonEnabled(True)
-        line.editingFinished.connect(lambda: self._set(field.name, line.text().strip()))
+        line.setMinimumWidth(theme.px(FIELD_WIDTH))
         line.textChanged.connect(line.setToolTip)
         return line
 
-    def _choose(self, field: Field, line: QWidget) -> None:
-        assert isinstance(line, QLineEdit)
-
+    def _ask_folder(self, title: str, line: QLineEdit) -> None:
         def chosen(folder: str) -> None:
             line.setText(folder)
-            self._set(field.name, folder)
+            line.editingFinished.emit()
 
-        ask_folder(self, tr(field.title), chosen, line.text() or line.placeholderText())
+        ask_file(self, title, chosen, start=line.text() or line.placeholderText())
 
-    def _fill(self) -> None:
-        """Show the values as they are."""
-        for _, fields in GROUPS:
-            for field in fields:
-                widget, value = self.fields[field.name], getattr(self._values, field.name)
-                widget.blockSignals(True)
-                if isinstance(widget, QCheckBox):
-                    widget.setChecked(value)
-                elif isinstance(widget, QSpinBox):
-                    widget.setValue(round(value * field.factor))
-                elif isinstance(widget, QLineEdit):
-                    widget.setText(value)
-                    widget.setToolTip(value)
-                elif isinstance(widget, QComboBox):
-                    if widget.findData(value) < 0:
-                        widget.addItem(str(value), value)
-                    widget.setCurrentIndex(widget.findData(value))
-                widget.blockSignals(False)
+
+def _choose(box: QComboBox, value: Any) -> None:
+    """Choose what stands for a value; a device is not listed before the machine was asked."""
+    if box.findData(value) < 0:
+        box.addItem(str(value), value)
+    box.setCurrentIndex(box.findData(value))
 
 
 def device_titles() -> list[tuple[str, str]]:

@@ -182,7 +182,7 @@ class SimilarSheet(Sheet):
         self._draw()
         self._show_level()
 
-    def chosen(self) -> np.ndarray:
+    def answer(self) -> np.ndarray:
         """Positions of the kept images that are shown and ticked."""
         rows = [row for row in range(self.table.rowCount()) if not self.table.isRowHidden(row)]
         chosen: np.ndarray = self._found.kept[
@@ -231,9 +231,9 @@ class SimilarSheet(Sheet):
         self.table.viewport().update()
 
     def _count(self, _item: object = None) -> None:
-        number = len(self.chosen())
+        number = len(self.answer())
         self.accept_button.setText(f"Add {fmt.images(number)}")
         self.set_reason("" if number else "Tick what is to be forgotten as well.")
 
     def _take(self) -> None:
-        self.added.emit(self.chosen(), self.level.currentData())
+        self.added.emit(self.answer(), self.level.currentData())

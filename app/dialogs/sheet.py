@@ -6,15 +6,15 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from app.widgets.buttons import Button, ConfirmButton, PrimaryButton, SecondaryButton
 from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, row
@@ -47,20 +47,33 @@ class Dialog(QDialog):
 
 
 class Sheet(Dialog):
-    """Put content into `body`; connect to `accepted`. Non-blocking: `open()` returns at once.
+    """Content goes into `body`, below `text`; accepted, it emits `chosen` with its `answer()`.
 
     A sentence set with `set_reason` stands left of the buttons and disables the primary one; "" enables it.
     """
 
-    def __init__(self, title: str, accept: str, parent: QWidget | None = None, cancel: str = "") -> None:
+    chosen = Signal(object)
+
+    def __init__(
+        self, title: str, accept: str, parent: QWidget | None = None, *, text: str = "", cancel: str = "",
+        width: int = 440,
+    ) -> None:  # fmt: skip
         super().__init__(title, parent)
-        self.body = column(spacing=t.M)
+        self.text = Label(text, wrap=True)
+        self.text.setMinimumWidth(theme.px(width))
+        self.text.setVisible(bool(text))
+        self.body = column(self.text, spacing=t.M)
         self._reason = Label("", "caption", "text-2", wrap=True)
         self.cancel_button = SecondaryButton(cancel or tr("Cancel"), self.reject)
         self.accept_button = PrimaryButton(accept, self.accept)
         self.accept_button.setDefault(True)
         self._foot = row((self._reason, 1), self.cancel_button, self.accept_button)
         column(Label(title, "section"), (self.body, 1), t.S, self._foot, on=self, margins=t.XL, spacing=t.M)
+        self.accepted.connect(lambda: self.chosen.emit(self.answer()))
+
+    def answer(self) -> Any:
+        """What was chosen."""
+        return None
 
     def add_foot(self, widget: QWidget) -> None:
         """Put a further button at the left of the foot."""
@@ -95,7 +108,7 @@ class ConfirmDialog(Dialog):
         parent: QWidget | None = None,
         details: str = "",
     ) -> None:
-        super().__init__("Unlearn Studio", parent)
+        super().__init__(QGuiApplication.applicationDisplayName(), parent)
         self._chosen = choices[0].key
         text = Label(question, "section", wrap=True)
         text.setMinimumWidth(theme.px(400))
@@ -134,59 +147,39 @@ def ask(
     return dialog
 
 
-Asking = Callable[["AppContext", QWidget], QFileDialog]  # a dialog of this module
-
 _OF_SCREEN = 0.9  # that a dialog takes at most
-ALL_FILES = "All files (*)"
-DATA_FILES = "Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)"
-BATCH_FILES = "Batch files (*.toml)"
-LISTS = ("Forget lists (*.csv *.tsv *.txt *.lst)", ALL_FILES)
+ALL_FILES = mark("All files (*)")
+DATA_FILES = mark("Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)")
+LISTS = (mark("Forget lists (*.csv *.tsv *.txt *.lst)"), ALL_FILES)
+NAMES = (mark("Class names (*.txt *.json)"), ALL_FILES)
 
 
-def ask_model(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a model file and open it."""
-    endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
-    start = context.window_state.recent_folder("model")
-    return ask_file(window, "Open a model", context.opening.open_model, (f"Models ({endings})", ALL_FILES), start)
-
-
-def ask_data_folder(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a folder of images and open it."""
-    start = context.window_state.recent_folder("data")
-    return ask_folder(window, "Open a folder of class folders", context.opening.open_data, start)
-
-
-def ask_data_file(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a file of data and open it."""
-    start = context.window_state.recent_folder("data")
-    return ask_file(window, "Open data", context.opening.open_data, (DATA_FILES, ALL_FILES), start)
-
-
-def ask_run(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a run folder and bring it into view."""
-    start = str(context.runs_folder())
-    return ask_folder(window, "Open a run folder", lambda name: context.opening.open_run(Path(name)), start)
-
-
-def ask_batch(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a batch file; what it would run is asked about before anything is queued."""
-    wanted = context.opening.batch_wanted
-    return ask_file(window, "Open a batch file", lambda name: wanted.emit(Path(name)), (BATCH_FILES, ALL_FILES))
-
-
-def ask_list(context: AppContext, window: QWidget) -> QFileDialog:
-    """Ask for a forget list and show on the Forget page what it matches."""
-    return ask_file(window, "Import a forget list", lambda name: context.opening.open_list(Path(name)), LISTS)
+def ask_to_open(context: AppContext, window: QWidget, what: str) -> QFileDialog:
+    """Ask for a model, data, a run, a batch or a forget list and open it; a batch is not queued before a question."""
+    opening, recent = context.opening, context.window_state.recent_folder
+    models = tr("Models ({endings})", endings=" ".join(f"*{suffix}" for suffix in sorted(SUFFIXES)))
+    found: dict[str, tuple[str, Callable[[str], object], tuple[str, ...], str]] = {
+        "model": (tr("Open a model"), opening.open_model, (models, ALL_FILES), recent("model")),
+        "data": (tr("Open a folder of class folders"), opening.open_data, (), recent("data")),
+        "data_file": (tr("Open data"), opening.open_data, (DATA_FILES, ALL_FILES), recent("data")),
+        "run": (tr("Open a run folder"), lambda name: opening.open_run(Path(name)), (), str(context.runs_folder())),
+        "batch": (tr("Open a batch file"), lambda name: opening.batch_wanted.emit(Path(name)),
+                  (mark("Batch files (*.toml)"), ALL_FILES), ""),
+        "list": (tr("Import a forget list"), lambda name: opening.open_list(Path(name)), LISTS, ""),
+    }  # fmt: skip
+    return ask_file(window, *found[what])
 
 
 def ask_file(
     window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str] = (), start: str = ""
 ) -> QFileDialog:
-    """Ask for a file. kinds: name filters, the usual one first; start: the folder to begin in, "" for the last."""
-    dialog = _dialog(window, title, chosen, start)
-    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-    if kinds:
-        dialog.setNameFilters(list(kinds))
+    """Ask for a file, or without `kinds` for a folder.
+
+    kinds: name filters, the usual one first, given to `tr` here; start: the folder to begin in, "" for the last.
+    """
+    dialog = _file_dialog(window, title, chosen, kinds, start)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile if kinds else QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly, not kinds)
     dialog.open()
     return dialog
 
@@ -195,34 +188,25 @@ def ask_save(
     window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str], name: str
 ) -> QFileDialog:
     """Ask where to save. kinds: name filters, of which the chosen one gives the ending; name: what is proposed."""
-    dialog = _dialog(window, title, chosen, str(Path.home()))
+    dialog = _file_dialog(window, title, chosen, kinds, str(Path.home()))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setNameFilters(list(kinds))
 
     def ending(kind: str) -> None:
         dialog.setDefaultSuffix(kind.rpartition("*.")[2].rstrip(")"))
 
     dialog.filterSelected.connect(ending)
-    ending(kinds[0])
+    ending(dialog.nameFilters()[0])
     dialog.selectFile(name)
     dialog.open()
     return dialog
 
 
-def ask_folder(window: QWidget, title: str, chosen: Callable[[str], object], start: str = "") -> QFileDialog:
-    """Ask for a folder. start: the folder to begin in, "" for the last."""
-    dialog = _dialog(window, title, chosen, start)
-    dialog.setFileMode(QFileDialog.FileMode.Directory)
-    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-    dialog.open()
-    return dialog
-
-
-def _dialog(window: QWidget, title: str, chosen: Callable[[str], object], start: str) -> QFileDialog:
-    dialog = QFileDialog(window, title)
+def _file_dialog(
+    window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str], start: str
+) -> QFileDialog:
+    dialog = QFileDialog(window, title, start)
     theme.dress(dialog)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    if start:
-        dialog.setDirectory(start)
+    dialog.setNameFilters([tr(kind) for kind in kinds])
     dialog.fileSelected.connect(chosen)
     return dialog

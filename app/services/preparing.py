@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from app.services.translation import mark
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,6 +98,6 @@ def known_values(now: Preprocessing) -> dict[str, tuple[Sequence[float], Sequenc
 
     channels = now.channels
     named = {1: GREY, 3: COLOUR}.get(channels, {})
-    ranges = {"Values 0 to 1": PLAIN, "Values −1 to 1 (0.5 and 0.5)": HALF, "Values 0 to 255": BYTES}
+    ranges = {mark("Values 0 to 1"): PLAIN, mark("Values −1 to 1 (0.5 and 0.5)"): HALF, mark("Values 0 to 255"): BYTES}
     wide = {name: (mean * channels, std * channels) for name, (mean, std) in ranges.items()}
-    return {"As they are now": (now.mean, now.std), **named, **wide}
+    return {mark("As they are now"): (now.mean, now.std), **named, **wide}

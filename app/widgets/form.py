@@ -13,6 +13,9 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFormLayout,
+    QLayout,
+    QSpinBox,
     QWidget,
 )
 
@@ -325,6 +328,38 @@ class NumberField(QDoubleSpinBox):
 
     def _bare(self, text: str) -> str:
         return text.removesuffix(self.suffix()).removesuffix(self.suffix().strip()).strip()
+
+
+def add_field(lines: QFormLayout, title: str, content: QWidget | QLayout, buddy: QWidget | None = None) -> Label:
+    """Add a line to a form and return its label, as high as a control; `buddy` is the field, where that is not all."""
+    label = Label(title, "body", "text-2")
+    label.setFixedHeight(theme.px(t.CONTROL_HEIGHT))
+    label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    field = buddy or content
+    if isinstance(field, QWidget):
+        label.setBuddy(field)
+    lines.addRow(label, content)
+    return label
+
+
+def combo_box(name: str, entries: Iterable[tuple[str, Any]]) -> QComboBox:
+    """Return a box of choices: the text of each, and the value it stands for."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    for text, value in entries:
+        box.addItem(text, value)
+    return box
+
+
+def spin_box(name: str, least: int, most: int, value: int = 0, width: int = 120) -> QSpinBox:
+    """Return a field for a whole number."""
+    box = QSpinBox()
+    box.setRange(least, most)
+    box.setValue(value)
+    box.setAccessibleName(name)
+    box.setFixedWidth(theme.px(width))
+    pad_spin_box(box)
+    return box
 
 
 def pad_spin_box(box: QAbstractSpinBox) -> None:

@@ -61,12 +61,20 @@
         <translation>&amp;Über Unlearn Studio</translation>
     </message>
     <message>
+        <source>&amp;As a list of transforms, or what Python prints of it</source>
+        <translation>&amp;Als Liste von Transformationen, auch wie Python sie ausgibt</translation>
+    </message>
+    <message>
         <source>&amp;Checkpoint now</source>
         <translation>&amp;Checkpoint jetzt</translation>
     </message>
     <message>
         <source>&amp;Close project</source>
         <translation>Projekt &amp;schließen</translation>
+    </message>
+    <message>
+        <source>&amp;Data</source>
+        <translation>&amp;Daten</translation>
     </message>
     <message>
         <source>&amp;Discard run…</source>
@@ -85,6 +93,10 @@
         <translation>&amp;Datei</translation>
     </message>
     <message>
+        <source>&amp;Folder</source>
+        <translation>&amp;Ordner</translation>
+    </message>
+    <message>
         <source>&amp;Full screen</source>
         <translation>&amp;Vollbild</translation>
     </message>
@@ -101,8 +113,20 @@
         <translation>&amp;Tastenkürzel</translation>
     </message>
     <message>
+        <source>&amp;Mean, 0 to 1</source>
+        <translation>&amp;Mittelwert, 0 bis 1</translation>
+    </message>
+    <message>
         <source>&amp;Messages…</source>
         <translation>&amp;Meldungen …</translation>
+    </message>
+    <message>
+        <source>&amp;Network</source>
+        <translation>&amp;Netz</translation>
+    </message>
+    <message>
+        <source>&amp;Pad all sides by</source>
+        <translation>&amp;Rand an allen Seiten</translation>
     </message>
     <message>
         <source>&amp;Pause or resume</source>
@@ -117,24 +141,49 @@
         <translation>&amp;Beenden</translation>
     </message>
     <message>
+        <source>&amp;Recipe</source>
+        <translation>&amp;Rezept</translation>
+    </message>
+    <message>
         <source>&amp;Redo selection</source>
         <translation>Auswahl &amp;wiederholen</translation>
+    </message>
+    <message>
+        <source>&amp;Resize</source>
+        <translation>&amp;Größe</translation>
     </message>
     <message>
         <source>&amp;Run</source>
         <translation>&amp;Lauf</translation>
     </message>
     <message>
+        <source>&amp;Seed</source>
+        <translation>&amp;Startwert</translation>
+    </message>
+    <message>
         <source>&amp;Start unlearning</source>
         <translation>Vergessen &amp;starten</translation>
+    </message>
+    <message>
+        <source>&amp;Std, 0 to 1</source>
+        <translation>&amp;Streuung, 0 bis 1</translation>
     </message>
     <message>
         <source>&amp;Undo selection</source>
         <translation>Auswahl &amp;rückgängig machen</translation>
     </message>
     <message>
+        <source>&amp;Values</source>
+        <translation>&amp;Werte</translation>
+    </message>
+    <message>
         <source>&amp;View</source>
         <translation>&amp;Ansicht</translation>
+    </message>
+    <message>
+        <source>&amp;With</source>
+        <comment>an interpolation</comment>
+        <translation>&amp;Mit</translation>
     </message>
     <message>
         <source>({number}) {name}</source>
@@ -143,6 +192,10 @@
     <message>
         <source>A check is going.</source>
         <translation>Eine Prüfung ist im Gange.</translation>
+    </message>
+    <message>
+        <source>A checkpoint does not hold the order of its classes, and folders are read in alphabetical order. Drag the classes to the outputs they belong to.</source>
+        <translation>Ein Checkpoint enthält die Reihenfolge seiner Klassen nicht, und Ordner werden alphabetisch gelesen. Ziehen Sie die Klassen zu den Ausgängen, zu denen sie gehören.</translation>
     </message>
     <message>
         <source>A head-only edit changes no feature: its points stay where they are at the start.</source>
@@ -157,6 +210,10 @@
         <translation>Ein ohne die Vergessensmenge neu trainiertes Modell: {share}, Verlust {loss}.</translation>
     </message>
     <message>
+        <source>A new one in {folder}</source>
+        <translation>Ein neuer in {folder}</translation>
+    </message>
+    <message>
         <source>A run is being prepared.</source>
         <translation>Ein Lauf wird vorbereitet.</translation>
     </message>
@@ -167,6 +224,10 @@
     <message>
         <source>A run is going: {step}.</source>
         <translation>Ein Lauf ist im Gange: {step}.</translation>
+    </message>
+    <message>
+        <source>A run like any other, with live curves, pause and a folder of its own.</source>
+        <translation>Ein Lauf wie jeder andere, mit Kurven, Pause und einem eigenen Ordner.</translation>
     </message>
     <message>
         <source>A run stopped at step {step} when the app ended. Resuming gives the same result as if it had not.</source>
@@ -220,6 +281,13 @@
         <source>Add to the selection while drawing</source>
         <translation>Beim Zeichnen zur Auswahl hinzufügen</translation>
     </message>
+    <message numerus="yes">
+        <source>after: {height} × {width}, %n channels</source>
+        <translation>
+            <numerusform>nachher: {height} × {width}, 1 Kanal</numerusform>
+            <numerusform>nachher: {height} × {width}, %n Kanäle</numerusform>
+        </translation>
+    </message>
     <message>
         <source>Alignment</source>
         <translation>Ausrichtung</translation>
@@ -233,12 +301,28 @@
         <translation>Alle gezeigten Klassen</translation>
     </message>
     <message>
+        <source>All files (*)</source>
+        <translation>Alle Dateien (*)</translation>
+    </message>
+    <message>
         <source>All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.</source>
         <translation>Alle Netze sind als Ganzes an den Anfang gedreht und skaliert: Was sich bewegt hat, bringt keine Drehung zurück.</translation>
     </message>
     <message>
+        <source>Alphabetical</source>
+        <translation>Alphabetisch</translation>
+    </message>
+    <message>
         <source>an untrained network</source>
         <translation>ein untrainiertes Netz</translation>
+    </message>
+    <message>
+        <source>Another architecture</source>
+        <translation>Eine andere Architektur</translation>
+    </message>
+    <message>
+        <source>Another:</source>
+        <translation>Eine andere:</translation>
     </message>
     <message>
         <source>Appearance</source>
@@ -257,8 +341,16 @@
         <translation>Pfeiltasten gehen von Bild zu Bild, die Leertaste markiert eines, die Eingabetaste öffnet es. + und - vergrößern und verkleinern, Strg und eine Pfeiltaste verschieben die Karte, 0 zeigt sie ganz. Strg+A nimmt die sichtbaren Bilder, Strg+Umschalt+A nimmt sie heraus.</translation>
     </message>
     <message>
+        <source>As it was</source>
+        <translation>Wie zuvor</translation>
+    </message>
+    <message>
         <source>As the system</source>
         <translation>Wie das System</translation>
+    </message>
+    <message>
+        <source>As they are now</source>
+        <translation>Wie jetzt</translation>
     </message>
     <message>
         <source>Ask before a run is discarded</source>
@@ -281,8 +373,19 @@
         <translation>Zurück zum Lauf</translation>
     </message>
     <message>
+        <source>Batch files (*.toml)</source>
+        <translation>Stapeldateien (*.toml)</translation>
+    </message>
+    <message>
         <source>Batch results</source>
         <translation>Ergebnisse der Stapel</translation>
+    </message>
+    <message numerus="yes">
+        <source>before: {height} × {width}, %n channels</source>
+        <translation>
+            <numerusform>vorher: {height} × {width}, 1 Kanal</numerusform>
+            <numerusform>vorher: {height} × {width}, %n Kanäle</numerusform>
+        </translation>
     </message>
     <message>
         <source>beyond</source>
@@ -295,6 +398,10 @@
     <message>
         <source>Both seeds: {values}</source>
         <translation>Beide Startwerte: {values}</translation>
+    </message>
+    <message>
+        <source>Browse…</source>
+        <translation>Durchsuchen…</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -368,12 +475,24 @@
         <translation>Klasse</translation>
     </message>
     <message>
+        <source>Class names (*.txt *.json)</source>
+        <translation>Klassennamen (*.txt *.json)</translation>
+    </message>
+    <message>
+        <source>Class names in the order of the outputs</source>
+        <translation>Klassennamen in der Reihenfolge der Ausgänge</translation>
+    </message>
+    <message>
         <source>class {names}</source>
         <translation>Klasse {names}</translation>
     </message>
     <message>
         <source>Class {name}</source>
         <translation>Klasse {name}</translation>
+    </message>
+    <message>
+        <source>Classes in the order of the model's outputs</source>
+        <translation>Klassen in der Reihenfolge der Ausgänge des Modells</translation>
     </message>
     <message>
         <source>classes {names}</source>
@@ -466,6 +585,10 @@
         <translation>Namen kopieren</translation>
     </message>
     <message>
+        <source>Crop at the centre to</source>
+        <translation>In der Mitte ausschneiden auf</translation>
+    </message>
+    <message>
         <source>Curves and lines</source>
         <translation>Kurven und Linien</translation>
     </message>
@@ -480,6 +603,10 @@
     <message>
         <source>Data</source>
         <translation>Daten</translation>
+    </message>
+    <message>
+        <source>Data (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)</source>
+        <translation>Daten (*.npz *.npy *.csv *.tsv *.tar *.parquet *.json)</translation>
     </message>
     <message>
         <source>Default</source>
@@ -550,6 +677,10 @@
     <message>
         <source>done</source>
         <translation>fertig</translation>
+    </message>
+    <message>
+        <source>download</source>
+        <translation>wird geladen</translation>
     </message>
     <message>
         <source>Drag over images to take them, with Ctrl to take them out.</source>
@@ -624,6 +755,10 @@
         <translation>Fehler</translation>
     </message>
     <message>
+        <source>Every class has one image only, too few to set any aside.</source>
+        <translation>Jede Klasse hat nur ein Bild: zu wenig, um welche zurückzulegen.</translation>
+    </message>
+    <message>
         <source>Everything the program had to say in this session</source>
         <translation>Alles, was das Programm in dieser Sitzung zu sagen hatte</translation>
     </message>
@@ -652,6 +787,10 @@
         <translation>Felder</translation>
     </message>
     <message>
+        <source>Fill, cut off the rest</source>
+        <translation>Füllen, Rest abschneiden</translation>
+    </message>
+    <message>
         <source>Find a &amp;command…</source>
         <translation>&amp;Befehl suchen …</translation>
     </message>
@@ -674,6 +813,18 @@
     <message>
         <source>finishing {step}, then the model is kept and measured</source>
         <translation>{step} wird beendet, dann wird das Modell behalten und gemessen</translation>
+    </message>
+    <message>
+        <source>First correct what is wrong.</source>
+        <translation>Berichtigen Sie zuerst, was falsch ist.</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>Folder for the trained model</source>
+        <translation>Ordner für das trainierte Modell</translation>
     </message>
     <message>
         <source>Folder of data sets</source>
@@ -740,6 +891,10 @@
         <translation>Vergessensbilder</translation>
     </message>
     <message>
+        <source>Forget lists (*.csv *.tsv *.txt *.lst)</source>
+        <translation>Vergessenslisten (*.csv *.tsv *.txt *.lst)</translation>
+    </message>
+    <message>
         <source>Forget this image</source>
         <translation>Dieses Bild vergessen</translation>
     </message>
@@ -750,6 +905,10 @@
     <message>
         <source>Found again by a linear probe</source>
         <translation>Von einer linearen Sonde wiedergefunden</translation>
+    </message>
+    <message>
+        <source>From a file…</source>
+        <translation>Aus einer Datei…</translation>
     </message>
     <message>
         <source>From the next run on.</source>
@@ -800,6 +959,14 @@
         <translation>Änderung nur am Kopf, verlernendes und neu trainiertes Modell</translation>
     </message>
     <message>
+        <source>Height in pixels</source>
+        <translation>Höhe in Pixeln</translation>
+    </message>
+    <message>
+        <source>Height of the crop</source>
+        <translation>Höhe des Ausschnitts</translation>
+    </message>
+    <message>
         <source>How much energy retain directions hold is recorded where whole classes are forgotten.</source>
         <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
     </message>
@@ -820,6 +987,10 @@
         <translation>Vergessens&amp;liste einlesen …</translation>
     </message>
     <message>
+        <source>Import a forget list</source>
+        <translation>Vergessensliste einlesen</translation>
+    </message>
+    <message>
         <source>Index</source>
         <translation>Index</translation>
     </message>
@@ -830,6 +1001,10 @@
     <message>
         <source>Interrupted</source>
         <translation>Unterbrochen</translation>
+    </message>
+    <message>
+        <source>It says more than the form above can.</source>
+        <translation>Sie sagt mehr, als das Formular oben kann.</translation>
     </message>
     <message>
         <source>Keep all of class {name}</source>
@@ -884,6 +1059,10 @@
         <translation>Linear</translation>
     </message>
     <message>
+        <source>List of transforms</source>
+        <translation>Liste von Transformationen</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Protokoll</translation>
     </message>
@@ -936,6 +1115,10 @@
         <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · ungesehene Bilder</translation>
     </message>
     <message>
+        <source>Make grey</source>
+        <translation>In Grau umwandeln</translation>
+    </message>
+    <message>
         <source>Map</source>
         <translation>Karte</translation>
     </message>
@@ -946,6 +1129,18 @@
     <message>
         <source>Mark or unmark an image</source>
         <translation>Ein Bild markieren oder die Marke wegnehmen</translation>
+    </message>
+    <message>
+        <source>Match classes</source>
+        <translation>Klassen zuordnen</translation>
+    </message>
+    <message>
+        <source>Mean and std</source>
+        <translation>Mittelwert und Streuung</translation>
+    </message>
+    <message>
+        <source>Mean of every channel</source>
+        <translation>Mittelwert jedes Kanals</translation>
     </message>
     <message numerus="yes">
         <source>Mean over %n seeds ± half of its 95 % interval: {values}</source>
@@ -975,6 +1170,10 @@
         <translation>Modell</translation>
     </message>
     <message>
+        <source>Models ({endings})</source>
+        <translation>Modelle ({endings})</translation>
+    </message>
+    <message>
         <source>Monitoring budget</source>
         <translation>Messanteil</translation>
     </message>
@@ -983,8 +1182,16 @@
         <translation>Mehr</translation>
     </message>
     <message>
+        <source>Move down</source>
+        <translation>Nach unten</translation>
+    </message>
+    <message>
         <source>Move the features of the forget images into the space of what stays.</source>
         <translation>Die Merkmale der Vergessensbilder in den Raum dessen bewegen, was bleibt.</translation>
+    </message>
+    <message>
+        <source>Move up</source>
+        <translation>Nach oben</translation>
     </message>
     <message>
         <source>MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours.</source>
@@ -1001,6 +1208,10 @@
     <message>
         <source>Needs: {what}</source>
         <translation>Braucht: {what}</translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <translation>Netz</translation>
     </message>
     <message>
         <source>Network, images and retrained models come with the program; everything stays on this computer.</source>
@@ -1035,6 +1246,10 @@
         <translation>kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei</translation>
     </message>
     <message>
+        <source>No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.</source>
+        <translation>Kein hier bekanntes Netz passt zu den Gewichten von {name}. Nennen Sie eines, das passt, oder den Code, der es erzeugt.</translation>
+    </message>
+    <message>
         <source>No retrained model yet.</source>
         <translation>Noch kein neu trainiertes Modell.</translation>
     </message>
@@ -1055,6 +1270,17 @@
         <translation>Keine ähnlichen Bilder behalten; beinahe gleich: {near}</translation>
     </message>
     <message>
+        <source>No test images</source>
+        <translation>Keine Testbilder</translation>
+    </message>
+    <message numerus="yes">
+        <source>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</source>
+        <translation>
+            <numerusform>Es wurden keine Testbilder gefunden. 1 Bild kann zurückgelegt werden, aber das Modell hat es schon gesehen: Ergebnisse darauf sehen besser aus, als sie sind.</numerusform>
+            <numerusform>Es wurden keine Testbilder gefunden. %n Bilder können zurückgelegt werden, aber das Modell hat sie schon gesehen: Ergebnisse darauf sehen besser aus, als sie sind.</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>No usable measure: on these images chance explains what differs.</source>
         <translation>Kein brauchbares Maß: Auf diesen Bildern erklärt der Zufall die Unterschiede.</translation>
     </message>
@@ -1069,6 +1295,10 @@
     <message>
         <source>None yet</source>
         <translation>Noch keine</translation>
+    </message>
+    <message>
+        <source>Not at all</source>
+        <translation>Gar nicht</translation>
     </message>
     <message>
         <source>Not checked yet: Verify holds the result against retrained models.</source>
@@ -1151,8 +1381,20 @@
         <translation>&amp;Modell öffnen …</translation>
     </message>
     <message>
+        <source>Open a batch file</source>
+        <translation>Stapeldatei öffnen</translation>
+    </message>
+    <message>
         <source>Open a data &amp;file…</source>
         <translation>Daten&amp;datei öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a folder of class folders</source>
+        <translation>Ordner mit Klassenordnern öffnen</translation>
+    </message>
+    <message>
+        <source>Open a model</source>
+        <translation>Modell öffnen</translation>
     </message>
     <message>
         <source>Open a model and data first.</source>
@@ -1169,6 +1411,18 @@
     <message>
         <source>Open a r&amp;un folder…</source>
         <translation>La&amp;ufordner öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a run folder</source>
+        <translation>Ordner eines Laufs öffnen</translation>
+    </message>
+    <message>
+        <source>Open as this</source>
+        <translation>So öffnen</translation>
+    </message>
+    <message>
+        <source>Open data</source>
+        <translation>Daten öffnen</translation>
     </message>
     <message>
         <source>Open its data…</source>
@@ -1189,6 +1443,10 @@
     <message>
         <source>Open model and data</source>
         <translation>Modell und Daten öffnen</translation>
+    </message>
+    <message>
+        <source>open now</source>
+        <translation>geöffnet</translation>
     </message>
     <message>
         <source>Open the data first.</source>
@@ -1231,8 +1489,16 @@
         <translation>Öffnen Sie das Modell, um zu sehen, wie es die Bilder anordnet.</translation>
     </message>
     <message>
+        <source>Open this one</source>
+        <translation>Dieses öffnen</translation>
+    </message>
+    <message>
         <source>opening model and data</source>
         <translation>Modell und Daten werden geöffnet</translation>
+    </message>
+    <message>
+        <source>Order found on images</source>
+        <translation>Auf Bildern gefundene Reihenfolge</translation>
     </message>
     <message>
         <source>Other runs</source>
@@ -1245,6 +1511,14 @@
     <message>
         <source>Other runs: {number}</source>
         <translation>Andere Läufe: {number}</translation>
+    </message>
+    <message>
+        <source>Others</source>
+        <translation>Andere</translation>
+    </message>
+    <message>
+        <source>Output {number}</source>
+        <translation>Ausgang {number}</translation>
     </message>
     <message>
         <source>over {number}</source>
@@ -1265,6 +1539,10 @@
     <message>
         <source>Pausing after this step · {step}</source>
         <translation>Wird nach diesem Schritt angehalten · {step}</translation>
+    </message>
+    <message>
+        <source>Pixels on every side</source>
+        <translation>Pixel an jeder Seite</translation>
     </message>
     <message>
         <source>Plots</source>
@@ -1289,6 +1567,10 @@
     <message>
         <source>Preparing · {what}</source>
         <translation>Vorbereitung · {what}</translation>
+    </message>
+    <message>
+        <source>Preprocessing</source>
+        <translation>Vorverarbeitung</translation>
     </message>
     <message>
         <source>Previous image</source>
@@ -1339,6 +1621,10 @@
         <translation>Bereit zum Start</translation>
     </message>
     <message>
+        <source>Recipe</source>
+        <translation>Rezept</translation>
+    </message>
+    <message>
         <source>Recover</source>
         <translation>Erholen</translation>
     </message>
@@ -1363,8 +1649,24 @@
         <translation>Entfernt gewählte Klassen oder Bilder aus einem trainierten Bildklassifikator, zeigt, was dabei im Netz geschieht, misst, wie weit es gekommen ist, und exportiert das Ergebnis.</translation>
     </message>
     <message>
+        <source>Reset</source>
+        <translation>Zurücksetzen</translation>
+    </message>
+    <message>
         <source>Reset to default</source>
         <translation>Auf Vorgaben zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Resize</source>
+        <translation>Größe ändern</translation>
+    </message>
+    <message>
+        <source>Resize with</source>
+        <translation>Größe ändern mit</translation>
+    </message>
+    <message>
+        <source>resnet18:stem=3,pool=max   or   network.py:make_network</source>
+        <translation>resnet18:stem=3,pool=max   oder   network.py:make_network</translation>
     </message>
     <message>
         <source>Resuming the run</source>
@@ -1459,6 +1761,21 @@
         <translation>Im Handbuch suchen</translation>
     </message>
     <message>
+        <source>Seed</source>
+        <translation>Startwert</translation>
+    </message>
+    <message>
+        <source>Set aside</source>
+        <translation>Zurücklegen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Set aside %n images</source>
+        <translation>
+            <numerusform>1 Bild zurücklegen</numerusform>
+            <numerusform>%n Bilder zurücklegen</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Settings tried.</source>
         <translation>Einstellungen probiert.</translation>
     </message>
@@ -1467,8 +1784,16 @@
         <translation>Anteil der Energie jeder Menge in jeder Behaltensrichtung, %</translation>
     </message>
     <message>
+        <source>Share of every class</source>
+        <translation>Anteil jeder Klasse</translation>
+    </message>
+    <message>
         <source>Share of forget features inside the retain space</source>
         <translation>Anteil der Vergessensmerkmale im Behaltensraum</translation>
+    </message>
+    <message>
+        <source>Short side to</source>
+        <translation>Kurze Seite auf</translation>
     </message>
     <message>
         <source>Show &amp;log</source>
@@ -1539,8 +1864,16 @@
         <translation>Nach {column} sortiert, absteigend</translation>
     </message>
     <message>
+        <source>Standard deviation of every channel</source>
+        <translation>Standardabweichung jedes Kanals</translation>
+    </message>
+    <message>
         <source>Start</source>
         <translation>Start</translation>
+    </message>
+    <message>
+        <source>Start training</source>
+        <translation>Training starten</translation>
     </message>
     <message>
         <source>step {step}</source>
@@ -1614,6 +1947,14 @@
         <translation>Die Prüfung schlug fehl. {why}</translation>
     </message>
     <message>
+        <source>The class {name} is missing.</source>
+        <translation>Die Klasse {name} fehlt.</translation>
+    </message>
+    <message>
+        <source>The data has no class {name}.</source>
+        <translation>Die Daten haben keine Klasse {name}.</translation>
+    </message>
+    <message>
         <source>The data it was trained on, or a part of it.</source>
         <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
     </message>
@@ -1632,6 +1973,14 @@
     <message>
         <source>The guide was not installed with the program: {file} is missing.</source>
         <translation>Das Handbuch wurde nicht mit dem Programm installiert: {file} fehlt.</translation>
+    </message>
+    <message>
+        <source>The image after</source>
+        <translation>Das Bild nachher</translation>
+    </message>
+    <message>
+        <source>The image before</source>
+        <translation>Das Bild vorher</translation>
     </message>
     <message>
         <source>The images could not be arranged</source>
@@ -1738,6 +2087,18 @@
         <translation>Noch gab es nichts zu sagen.</translation>
     </message>
     <message>
+        <source>These fit the weights of {name} and compute differently. How images are prepared is found out anew for the one you choose, where nobody stated it.</source>
+        <translation>Diese passen zu den Gewichten von {name} und rechnen verschieden. Wie Bilder vorbereitet werden, wird für die gewählte neu ermittelt, wo es nicht angegeben wurde.</translation>
+    </message>
+    <message>
+        <source>They are called “seen before” wherever they appear. No file is moved.</source>
+        <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
+    </message>
+    <message>
+        <source>This is the order in use.</source>
+        <translation>Diese Reihenfolge gilt schon.</translation>
+    </message>
+    <message>
         <source>This method counts all forget images alike: the weights of the list change nothing.</source>
         <translation>Diese Methode zählt alle Vergessensbilder gleich: Die Gewichte der Liste ändern nichts.</translation>
     </message>
@@ -1758,12 +2119,20 @@
         <translation>Titel der Spalten</translation>
     </message>
     <message>
+        <source>To exactly</source>
+        <translation>Genau auf</translation>
+    </message>
+    <message>
         <source>today</source>
         <translation>heute</translation>
     </message>
     <message>
         <source>Train</source>
         <translation>Training</translation>
+    </message>
+    <message>
+        <source>Train a model</source>
+        <translation>Modell trainieren</translation>
     </message>
     <message>
         <source>Train on along or against the gradient of the usual loss.</source>
@@ -1812,6 +2181,10 @@
         <translation>Befehl eingeben</translation>
     </message>
     <message>
+        <source>Type the name of an architecture, or FILE.py:FACTORY.</source>
+        <translation>Geben Sie den Namen einer Architektur ein, oder DATEI.py:FUNKTION.</translation>
+    </message>
+    <message>
         <source>Undo</source>
         <translation>Rückgängig</translation>
     </message>
@@ -1826,6 +2199,26 @@
     <message>
         <source>unseen images</source>
         <translation>ungesehenen Bildern</translation>
+    </message>
+    <message>
+        <source>Use this</source>
+        <translation>Verwenden</translation>
+    </message>
+    <message>
+        <source>Use this order</source>
+        <translation>Diese Reihenfolge verwenden</translation>
+    </message>
+    <message>
+        <source>Values 0 to 1</source>
+        <translation>Werte 0 bis 1</translation>
+    </message>
+    <message>
+        <source>Values 0 to 255</source>
+        <translation>Werte 0 bis 255</translation>
+    </message>
+    <message>
+        <source>Values −1 to 1 (0.5 and 0.5)</source>
+        <translation>Werte −1 bis 1 (0,5 und 0,5)</translation>
     </message>
     <message>
         <source>Version</source>
@@ -1848,6 +2241,10 @@
         <translation>Was</translation>
     </message>
     <message>
+        <source>What is done to an image before the network sees it: as in training, without random steps.</source>
+        <translation>Was mit einem Bild geschieht, bevor das Netz es sieht: wie beim Training, ohne Zufall.</translation>
+    </message>
+    <message>
         <source>what it measures now is not kept</source>
         <translation>was jetzt gemessen wird, wird nicht behalten</translation>
     </message>
@@ -1868,8 +2265,16 @@
         <translation>Wo</translation>
     </message>
     <message>
+        <source>Which architecture?</source>
+        <translation>Welche Architektur?</translation>
+    </message>
+    <message>
         <source>Which checks to run</source>
         <translation>Welche Prüfungen</translation>
+    </message>
+    <message>
+        <source>Which network?</source>
+        <translation>Welches Netz?</translation>
     </message>
     <message>
         <source>whole classes to forget</source>
@@ -1880,12 +2285,31 @@
         <translation>Ganze Skala, 0 bis 1</translation>
     </message>
     <message>
+        <source>Width in pixels</source>
+        <translation>Breite in Pixeln</translation>
+    </message>
+    <message>
+        <source>Width of the crop</source>
+        <translation>Breite des Ausschnitts</translation>
+    </message>
+    <message>
         <source>Window</source>
         <translation>Fenster</translation>
     </message>
     <message>
         <source>With only its last layer edited, the network names no image of {classes}, and a linear probe finds {share} of them in its features.</source>
         <translation>Ist nur seine letzte Schicht geändert, nennt das Netz kein Bild von {classes}, und eine lineare Sonde findet {share} davon in seinen Merkmalen.</translation>
+    </message>
+    <message numerus="yes">
+        <source>With this order, {share} of %n test images are correct.</source>
+        <translation>
+            <numerusform>Mit dieser Reihenfolge sind {share} von 1 Testbild richtig.</numerusform>
+            <numerusform>Mit dieser Reihenfolge sind {share} von %n Testbildern richtig.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Without a name here it is a new folder in {folder}.</source>
+        <translation>Ohne Angabe ist es ein neuer Ordner in {folder}.</translation>
     </message>
     <message>
         <source>yesterday</source>
@@ -1945,6 +2369,10 @@
         </translation>
     </message>
     <message>
+        <source>{file} was not used.</source>
+        <translation>{file} wurde nicht verwendet.</translation>
+    </message>
+    <message>
         <source>{forget_set} · weighted</source>
         <translation>{forget_set} · gewichtet</translation>
     </message>
@@ -1971,6 +2399,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{names}: {what}.</translation>
     </message>
     <message>
+        <source>{name} holds several networks. The others are not given back with the one you choose.</source>
+        <translation>{name} enthält mehrere Netze. Die anderen werden mit dem gewählten nicht zurückgegeben.</translation>
+    </message>
+    <message>
         <source>{name} is imported as a forget list.</source>
         <translation>{name} wird als Vergessensliste eingelesen.</translation>
     </message>
@@ -1991,6 +2423,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name}: {some} von {all}</translation>
     </message>
     <message>
+        <source>{network} needs images of at least {least} pixels; these have {side}.</source>
+        <translation>{network} braucht Bilder von mindestens {least} Pixeln; diese haben {side}.</translation>
+    </message>
+    <message>
         <source>{number} images marked to forget</source>
         <translation>{number} Bilder zum Vergessen markiert</translation>
     </message>
@@ -2001,6 +2437,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{own}, prepared to {prepared}</source>
         <translation>{own}, vorbereitet auf {prepared}</translation>
+    </message>
+    <message>
+        <source>{place} of {all}</source>
+        <translation>{place} von {all}</translation>
     </message>
     <message>
         <source>{place} of {count}</source>

@@ -53,6 +53,20 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>after: {height} × {width}, %n channels</source>
+        <translation>
+            <numerusform>after: {height} × {width}, 1 channel</numerusform>
+            <numerusform>after: {height} × {width}, %n channels</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>before: {height} × {width}, %n channels</source>
+        <translation>
+            <numerusform>before: {height} × {width}, 1 channel</numerusform>
+            <numerusform>before: {height} × {width}, %n channels</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Check all %n runs</source>
         <translation>
             <numerusform>Check %n run</numerusform>
@@ -95,6 +109,20 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</source>
+        <translation>
+            <numerusform>No test images were found. 1 image can be set aside, but the model has already seen it, so results on it look better than they are.</numerusform>
+            <numerusform>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Set aside %n images</source>
+        <translation>
+            <numerusform>Set aside 1 image</numerusform>
+            <numerusform>Set aside %n images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>t-SNE of %n images</source>
         <translation>
             <numerusform>t-SNE of %n image</numerusform>
@@ -113,6 +141,13 @@
         <translation>
             <numerusform>Trains %n retrained model first.</numerusform>
             <numerusform>Trains %n retrained models first.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>With this order, {share} of %n test images are correct.</source>
+        <translation>
+            <numerusform>With this order, {share} of 1 test image are correct.</numerusform>
+            <numerusform>With this order, {share} of %n test images are correct.</numerusform>
         </translation>
     </message>
     <message numerus="yes">

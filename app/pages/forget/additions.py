@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.dialogs.selection import ForgetListSheet, SimilarSheet
-from app.dialogs.sheet import LISTS, ask_list
+from app.dialogs.sheet import LISTS, ask_to_open
 from app.models.gallery import Images
 from app.services import format as fmt
 from app.services import tokens as t
@@ -63,7 +63,7 @@ class ForgetLists(QObject):
 
     def ask_import(self) -> None:
         """Ask for a file to read."""
-        ask_list(self._context, self._widget.window())
+        ask_to_open(self._context, self._widget.window(), "list")
 
     def read(self, path: Path | str) -> None:
         """Read a list and show what it matches; nothing is applied yet."""
@@ -78,7 +78,7 @@ class ForgetLists(QObject):
         """Ask where to write the forget set to."""
         dialog = QFileDialog(self._widget.window(), "Export the forget list")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters(LISTS)
+        dialog.setNameFilters([tr(kind) for kind in LISTS])
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("csv")
         dialog.selectFile(USUAL_NAME)

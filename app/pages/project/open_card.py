@@ -11,7 +11,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from app.dialogs.sheet import ask_data_file, ask_data_folder
+from app.dialogs.sheet import ask_to_open
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.glossary import term_of
@@ -317,10 +317,10 @@ class DataMenu(QMenu):
         self._context.notifications.error(error, "Known data sets could not be listed")
 
     def _ask_folder(self) -> None:
-        ask_data_folder(self._context, self._button.window())
+        ask_to_open(self._context, self._button.window(), "data")
 
     def _ask_file(self) -> None:
-        ask_data_file(self._context, self._button.window())
+        ask_to_open(self._context, self._button.window(), "data_file")
 
 
 def known_data(data_root: str) -> list[tuple[str, str, bool]]:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from app.dialogs.sheet import ask_data_folder, ask_model
+from app.dialogs.sheet import ask_to_open
 from app.models.class_table import FitTableModel
 from app.pages.project.fit_card import SIDE, FirstRunRow, FitCard
 from app.pages.project.open_card import DataMenu, OpenCard, data_facts, model_facts, size_of_first
@@ -170,7 +170,7 @@ class ProjectPresenter(QObject):
     # -- asking for something to be opened -------------------------------------------------------------------------
 
     def _ask_model(self) -> None:
-        ask_model(self._context, self._page)
+        ask_to_open(self._context, self._page, "model")
 
     def _go_on(self, step: str) -> None:
         if step == "forget":
@@ -178,7 +178,7 @@ class ProjectPresenter(QObject):
         elif step == "model":
             self._ask_model()
         else:
-            ask_data_folder(self._context, self._page)
+            ask_to_open(self._context, self._page, "data")
 
     def _open_example(self) -> None:
         self._context.opening.open_example()

@@ -14,12 +14,13 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
 from app.dialogs.preprocessing import PreprocessingDialog
-from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
+from app.dialogs.sheet import NAMES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
 from app.pages.project.open_card import entry
 from app.services import format as fmt
 from app.services.opening import Failure
 from app.services.theme import theme
+from app.services.translation import tr
 from app.services.trust import files_of_code
 from app.widgets.page import Page
 from app.workers.opening_job import Request
@@ -99,8 +100,7 @@ class Questions(QObject):
         self._put(dataclasses.replace(request, key=key))
 
     def _ask_test_part(self, request: Request, error: NoTestPartError) -> None:
-        what = "folder" if Path(request.data).is_dir() else "file"
-        dialog = NoTestPartDialog(error.class_counts, what, self._page.window())
+        dialog = NoTestPartDialog(error.class_counts, self._page.window())
         dialog.chosen.connect(partial(self._set_aside, request))
         dialog.open()
 
@@ -122,9 +122,8 @@ class Questions(QObject):
         self._say(failure.sentence, "error", buttons)
 
     def _ask_outputs(self, request: Request, outputs: int) -> None:
-        kinds = ("Class names (*.txt *.json)", ALL_FILES)
         title = "Names of all outputs, one a line in their order"
-        ask_file(self._page.window(), title, partial(self._list_outputs, request, outputs), kinds)
+        ask_file(self._page.window(), title, partial(self._list_outputs, request, outputs), NAMES)
 
     def _list_outputs(self, request: Request, outputs: int, path: str) -> None:
         """Open what was asked for again, with the names of all outputs in a file."""
@@ -232,7 +231,7 @@ class Questions(QObject):
             self._show_lines("How the data was read", dataset.notices)
 
     def _show_lines(self, title: str, lines: Sequence[str]) -> None:
-        sheet = Sheet(title, "Close", self._page.window())
+        sheet = Sheet(title, tr("Close"), self._page.window())
         sheet.cancel_button.hide()
         text = QPlainTextEdit("\n".join(lines))
         text.setReadOnly(True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
-from app.dialogs.train import OPEN_DATA, Choices, DataChoice, NetworkChoice, RecipeChoice, TrainDialog, Training
+from app.dialogs.train import OPEN_DATA, Choices, DataChoice, TrainDialog, Training
 from app.services.opening import explain
 from app.services.translation import mark, tr
 from app.widgets.buttons import TextButton
@@ -55,11 +56,9 @@ class TrainingStarter(QObject):
         dataset = self._context.project.dataset
         data = choices.data
         if dataset is not None:
-            side = min(dataset.preprocessing.size)
-            open_now = DataChoice(OPEN_DATA, dataset.title, "open now", dataset.channels, side)
+            open_now = DataChoice(OPEN_DATA, dataset.title, tr("open now"), min(dataset.preprocessing.size))
             data = (open_now, *(choice for choice in data if choice.spec != dataset.spec))
-        shown = Choices(data, choices.networks, choices.recipe, choices.presets)
-        dialog = TrainDialog(shown, self._context.runs_folder(), self._page.window())
+        dialog = TrainDialog(replace(choices, data=data), self._context.runs_folder(), self._page.window())
         dialog.chosen.connect(self.start)
         dialog.open()
 
@@ -116,23 +115,14 @@ def training_choices(data_root: str) -> Choices:
     from core.methods import get_method
     from core.models.architectures import architectures
 
-    data = [
-        (source.available(data_root or None), DataChoice(
-            source.id, source.title, "" if source.available(data_root or None) else "download", source.channels,
-            min(source.size),
-        ))
-        for source in SOURCES
-    ]  # fmt: skip
+    here = {source.id for source in SOURCES if source.available(data_root or None)}
+    data = [DataChoice(source.id, source.title, "" if source.id in here else tr("download"), min(source.size))
+            for source in SOURCES]  # fmt: skip
     method = get_method("retrain")
-    networks = [NetworkChoice(a.id, a.title, a.summary, a.min_size) for a in architectures()]
-    networks.sort(key=lambda network: network.id != USUAL)
-    return Choices(
-        tuple(choice for _, choice in sorted(data, key=lambda pair: not pair[0])),
-        tuple(networks),
-        method.parameters,
-        tuple(RecipeChoice(p.name, "Default" if p.name == "recipe" else p.title, "", p.values)
-              for p in method.presets),
-    )  # fmt: skip
+    networks = sorted(architectures(), key=lambda network: network.id != USUAL)
+    presets = (replace(one, title=tr("Default")) if one.name == "recipe" else one for one in method.presets)
+    return Choices(tuple(sorted(data, key=lambda one: one.spec not in here)), tuple(networks), method.parameters,
+                   tuple(presets))  # fmt: skip
 
 
 def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> Bench:

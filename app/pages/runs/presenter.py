@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, QTimer
 
-from app.dialogs.sheet import ask_run
+from app.dialogs.sheet import ask_to_open
 from app.pages.runs.run_actions import Reopening, ask_delete
 from app.services.commands import resume
 from app.services.run_library import DELETING, NEWER, RunRow
@@ -154,7 +154,7 @@ class RunsPresenter(QObject):
             return None
 
     def _choose_folder(self) -> None:
-        ask_run(self._context, self._page.window())
+        ask_to_open(self._context, self._page.window(), "run")
 
     def _set_up(self, job: Job) -> None:
         self._context.show_page("unlearn")

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
-from app.dialogs.sheet import ask_batch, ask_save
+from app.dialogs.sheet import ask_save, ask_to_open
 from app.models.comparison_table import OUTCOMES, Line, batch_lines, lines_of, run_line, write_cells
 from app.pages.verify.checks import UNCHECKED
 from app.pages.verify.comparison_parts import ComparisonPlots, ComparisonTree
@@ -414,7 +414,7 @@ class ComparisonPresenter(QObject):
         self._context.opening.open_run(folder.path)
 
     def _ask_batch(self) -> None:
-        ask_batch(self._context, self._view.window())
+        ask_to_open(self._context, self._view.window(), "batch")
 
     def _ask_save(self) -> None:
         compared = self._view.compared

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from helpers import assert_accessible, assert_fits
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSpinBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QPushButton, QSpinBox
 
 from app.dialogs.preferences import DEFAULTS, GROUPS, PreferencesDialog
 from app.services.settings import Preferences
@@ -67,7 +67,8 @@ def test_what_is_set_is_shown(qtbot):
 
 
 def test_a_folder_is_chosen(dialog, tmp_path):
-    dialog._choose(next(f for f in FIELDS if f.name == "runs_folder"), dialog.fields["runs_folder"])
+    button = next(b for b in dialog.findChildren(QPushButton) if b.accessibleName() == "Choose: Folder of runs")
+    button.click()
     chooser = dialog.findChild(QFileDialog)
     chooser.fileSelected.emit(str(tmp_path))
     chooser.close()

@@ -55,11 +55,11 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
     assert sheet.table.rowCount() == len(found)
-    assert sheet.level.currentData() == SAME and sheet.chosen().tolist() == same.kept.tolist()  # only what is shown
+    assert sheet.level.currentData() == SAME and sheet.answer().tolist() == same.kept.tolist()  # only what is shown
     sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["near"]))
-    assert sheet.chosen().tolist() == same.kept.tolist()  # what is only near is shown, and left to whoever looks
+    assert sheet.answer().tolist() == same.kept.tolist()  # what is only near is shown, and left to whoever looks
     sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["exact"]))
-    assert sheet.chosen().tolist() == found.kept[:3].tolist()
+    assert sheet.answer().tolist() == found.kept[:3].tolist()
     last = sheet.table.item(0, 0)
     last.setCheckState(Qt.CheckState.Unchecked)
     assert sheet.accept_button.text() == "Add 2 images"
@@ -80,7 +80,7 @@ def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, con
     assert page.similar_card.text() == "No similar images kept; nearly the same: 2"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
-    assert sheet.table.rowCount() == 2 and sheet.chosen().tolist() == []
+    assert sheet.table.rowCount() == 2 and sheet.answer().tolist() == []
     assert sheet.reason() == "Tick what is to be forgotten as well."
     sheet.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
     sheet.accept_button.click()

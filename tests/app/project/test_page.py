@@ -91,7 +91,7 @@ def test_another_network_of_the_file_can_be_opened(page, context, idle, digits_f
     assert page.model_card.facts.values()["entry"] == "model · beside it model_ema"
     press(page.model_card, "Change…")
     dialog = dialog_of(page.window(), EntryDialog)
-    assert dialog.choice() == "model"
+    assert dialog.answer() == "model"
     dialog.choose("model_ema")
     press(dialog, "Open this one")
     idle()
@@ -271,7 +271,7 @@ def test_classes_are_matched_by_hand(page, context, open_digits, idle, tmp_path)
     assert dialog.order() == tuple(range(9, -1, -1))
     names.write_text("\n".join("987654321x"))
     dialog.load(names)
-    assert dialog.verdict() == "names.txt was not used: it lacks 0 and names x, which the data has not."
+    assert dialog.verdict() == "names.txt was not used. The class 0 is missing. The data has no class x."
     names.write_text("a\na")
     dialog.load(names)
     assert "names 'a' twice" in dialog.verdict()
@@ -347,11 +347,11 @@ def test_data_without_test_images_asks_once(page, context, insects, idle):
     context.opening.open_data(str(insects / "train"))
     idle()
     dialog = dialog_of(page.window(), NoTestPartDialog)
-    assert dialog.text() == (
-        "This folder has no test images. 3 can be set aside, but the model has already seen them, so results on them "
+    assert dialog.text.text() == (
+        "No test images were found. 3 images can be set aside, but the model has already seen them, so results on them "
         "look better than they are."
     )
-    dialog.choose("0.2")
+    dialog.share.set_value("0.2")
     assert dialog.accept_button.text() == f"Set aside {dialog.count()} images"
     dialog.accept()
     idle()

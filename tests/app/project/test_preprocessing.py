@@ -95,14 +95,14 @@ def test_form_and_list_follow_each_other(dialog):
     dialog.crop_height.setValue(16)
     dialog.crop_width.setValue(16)
     choose(dialog.values, "Values −1 to 1 (0.5 and 0.5)")
-    assert dialog.text.toPlainText().splitlines() == [
+    assert dialog.text_field.toPlainText().splitlines() == [
         "Resize(18, bilinear)", "CenterCrop(16)", "ToTensor()", "Normalize(mean=[0.5], std=[0.5])",
     ]  # fmt: skip
-    dialog.text.setPlainText("Resize((14, 20), bicubic)\nToTensor()\nNormalize(mean=[0.1307], std=[0.3081])")
+    dialog.text_field.setPlainText("Resize((14, 20), bicubic)\nToTensor()\nNormalize(mean=[0.1307], std=[0.3081])")
     assert dialog.resize_kind.currentData() == "exact" and not dialog.cropped.isChecked()
     assert (dialog.side_height.value(), dialog.side_width.value()) == (14, 20)
     assert dialog.interpolation.currentData() == "bicubic" and dialog.values.currentData() == "MNIST"
-    dialog.text.setPlainText("Pad([1, 2, 3, 4])\nToTensor()")
+    dialog.text_field.setPlainText("Pad([1, 2, 3, 4])\nToTensor()")
     assert not dialog.form.isEnabled() and dialog.accept_button.isEnabled()
     texts = [label.text() for label in dialog.findChildren(QLabel)]
     assert any(text.endswith("prints of it. It says more than the form above can.") for text in texts)
@@ -112,29 +112,29 @@ def test_form_and_list_follow_each_other(dialog):
 def test_numbers_stay_what_they_are_when_the_form_is_used(dialog):
     choose(dialog.values, "Values 0 to 255")
     assert dialog.preparation().std == (1 / 255,) and dialog.values.currentData() == "Values 0 to 255"
-    dialog.text.setPlainText("ToTensor()\nNormalize(mean=[0.48145466], std=[0.26862954258])")
+    dialog.text_field.setPlainText("ToTensor()\nNormalize(mean=[0.48145466], std=[0.26862954258])")
     dialog.pad.setValue(2)
     assert (dialog.preparation().mean, dialog.preparation().std) == ((0.48145466,), (0.26862954258,))
     dialog.reject()
 
 
 def test_an_image_is_shown_before_and_after(dialog, qtbot, context):
-    dialog.text.setPlainText("Resize((6, 9))\nToTensor()")
+    dialog.text_field.setPlainText("Resize((6, 9))\nToTensor()")
     qtbot.waitUntil(lambda: dialog.sizes[1].text() == "after: 6 × 9, 1 channel")
     assert dialog.sizes[0].text() == "before: 12 × 12, 1 channel"
     first = dialog.pictures[1].pixmap().toImage()
     press(dialog, "Next image")
     qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() != first)
-    assert dialog._which.text() == f"2 of {len(context.project.dataset.train)}"
+    assert dialog.place.text() == f"2 of {len(context.project.dataset.train)}"
     press(dialog, "Previous image")
     qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() == first)
     dialog.reject()
 
 
 def test_what_is_wrong_is_said_beside_the_list_and_cannot_be_used(dialog, qtbot):
-    dialog.text.setPlainText("Resise(36)")
+    dialog.text_field.setPlainText("Resise(36)")
     assert "did you mean Resize?" in dialog.error.text() and not dialog.accept_button.isEnabled()
-    dialog.text.setPlainText("ToTensor()")
+    dialog.text_field.setPlainText("ToTensor()")
     assert dialog.error.text() == "" and dialog.accept_button.isEnabled()
     dialog.mean.clear()
     qtbot.keyClicks(dialog.mean, "half")
@@ -151,7 +151,7 @@ def test_it_fits_and_the_keyboard_reaches_all(dialog):
 
 
 def test_what_was_set_is_used_and_can_be_taken_back(dialog, page, context, idle):
-    dialog.text.setPlainText("Resize(18)\nCenterCrop(16)\nToTensor()\nNormalize(mean=[0.25], std=[0.5])")
+    dialog.text_field.setPlainText("Resize(18)\nCenterCrop(16)\nToTensor()\nNormalize(mean=[0.25], std=[0.5])")
     dialog.accept()
     idle()
     prepared = context.project.dataset.preprocessing
@@ -164,6 +164,6 @@ def test_what_was_set_is_used_and_can_be_taken_back(dialog, page, context, idle)
     changed = context.project.dataset.preprocessing
     assert changed.steps == prepared.steps and changed.mean == changed.std == (0.5,)
     page.presenter.questions.ask_preprocessing()
-    press(dialog_of(page.window(), PreprocessingDialog), "Take back")
+    press(dialog_of(page.window(), PreprocessingDialog), "Reset")
     idle()
     assert context.project.dataset.preprocessing.source == "data set"

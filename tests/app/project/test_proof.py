@@ -167,7 +167,7 @@ def test_another_architecture_is_chosen_of_those_that_fit(unproven, context, idl
     texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
     assert "vague.pt" in texts and "of training images" in texts
     assert_accessible(dialog)
-    dialog._another.setChecked(True)
+    dialog.another.setChecked(True)
     assert dialog.reason() == "Type the name of an architecture, or FILE.py:FACTORY."
     dialog.choose(model.spec.architecture)
     press(dialog, "Open as this")
@@ -229,5 +229,5 @@ def test_what_was_left_out_can_be_chosen_again(context, page, idle, insects, tmp
     page.presenter.questions.ask_architecture()
     qtbot.waitUntil(lambda: any(d.isVisible() for d in page.window().findChildren(ArchitectureDialog)))
     dialog = dialog_of(page.window(), ArchitectureDialog)
-    assert set(dialog._names) == {spec.architecture for spec in fitting} and dialog.choice() == fitting[1].architecture
+    assert set(dialog._names) == {spec.architecture for spec in fitting} and dialog.answer() == fitting[1].architecture
     dialog.reject()
