@@ -222,6 +222,10 @@
         <translation>Ein Lauf ist im Gange.</translation>
     </message>
     <message>
+        <source>A run is going. What you start now waits for it.</source>
+        <translation>Ein Lauf ist im Gang. Was Sie jetzt starten, wartet auf ihn.</translation>
+    </message>
+    <message>
         <source>A run is going: {step}.</source>
         <translation>Ein Lauf ist im Gange: {step}.</translation>
     </message>
@@ -427,6 +431,10 @@
         </translation>
     </message>
     <message>
+        <source>Check the result</source>
+        <translation>Ergebnis prüfen</translation>
+    </message>
+    <message>
         <source>Checked.</source>
         <translation>Geprüft.</translation>
     </message>
@@ -437,6 +445,10 @@
     <message>
         <source>Checkpoint every</source>
         <translation>Sicherungspunkt alle</translation>
+    </message>
+    <message>
+        <source>Checkpoint now</source>
+        <translation>Jetzt sichern</translation>
     </message>
     <message>
         <source>Checkpoint saved at step {step}.</source>
@@ -617,6 +629,14 @@
         <translation>Vorgabe ({threads})</translation>
     </message>
     <message>
+        <source>Delete</source>
+        <translation>Löschen</translation>
+    </message>
+    <message>
+        <source>Details…</source>
+        <translation>Einzelheiten…</translation>
+    </message>
+    <message>
         <source>Device</source>
         <translation>Gerät</translation>
     </message>
@@ -665,6 +685,10 @@
             <numerusform>Wird verworfen · endet nach diesem Schritt, dann wird 1 Checkpoint gelöscht</numerusform>
             <numerusform>Wird verworfen · endet nach diesem Schritt, dann werden %n Checkpoints gelöscht</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Discard…</source>
+        <translation>Verwerfen…</translation>
     </message>
     <message>
         <source>Dismiss</source>
@@ -765,6 +789,10 @@
     <message>
         <source>Example</source>
         <translation>Beispiel</translation>
+    </message>
+    <message>
+        <source>Export checkpoint</source>
+        <translation>Modell exportieren</translation>
     </message>
     <message>
         <source>Failed</source>
@@ -967,6 +995,10 @@
         <translation>Höhe des Ausschnitts</translation>
     </message>
     <message>
+        <source>Hold the replay</source>
+        <translation>Wiedergabe anhalten</translation>
+    </message>
+    <message>
         <source>How much energy retain directions hold is recorded where whole classes are forgotten.</source>
         <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
     </message>
@@ -1009,6 +1041,10 @@
     <message>
         <source>Keep all of class {name}</source>
         <translation>Ganze Klasse {name} behalten</translation>
+    </message>
+    <message>
+        <source>Keep as it is</source>
+        <translation>So behalten</translation>
     </message>
     <message>
         <source>Keep run</source>
@@ -1150,6 +1186,10 @@
         </translation>
     </message>
     <message>
+        <source>memory {size}</source>
+        <translation>Speicher {size}</translation>
+    </message>
+    <message>
         <source>Menu bar</source>
         <translation>Menüleiste</translation>
     </message>
@@ -1224,6 +1264,18 @@
     <message>
         <source>New here? Watch a small network forget the class {name}. Takes {time}.</source>
         <translation>Neu hier? Sehen Sie zu, wie ein kleines Netz die Klasse {name} vergisst. Dauert {time}.</translation>
+    </message>
+    <message>
+        <source>New run</source>
+        <translation>Neuer Lauf</translation>
+    </message>
+    <message>
+        <source>Newest</source>
+        <translation>Neuester</translation>
+    </message>
+    <message>
+        <source>newest, step {step}</source>
+        <translation>neuester, Schritt {step}</translation>
     </message>
     <message>
         <source>Next image</source>
@@ -1517,12 +1569,20 @@
         <translation>Andere</translation>
     </message>
     <message>
+        <source>Out of memory at batch {batch}. Start again with {half}? Results differ slightly: batch statistics then come from {half} images.</source>
+        <translation>Der Speicher reicht nicht für Batches von {batch}. Mit {half} neu starten? Die Ergebnisse weichen etwas ab: Die Batch-Statistik stammt dann von {half} Bildern.</translation>
+    </message>
+    <message>
         <source>Output {number}</source>
         <translation>Ausgang {number}</translation>
     </message>
     <message>
         <source>over {number}</source>
         <translation>über {number}</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Pause</translation>
     </message>
     <message>
         <source>Paused</source>
@@ -1543,6 +1603,14 @@
     <message>
         <source>Pixels on every side</source>
         <translation>Pixel an jeder Seite</translation>
+    </message>
+    <message>
+        <source>Play the run a&amp;gain</source>
+        <translation>Lauf erneut ab&amp;spielen</translation>
+    </message>
+    <message>
+        <source>Play the run again</source>
+        <translation>Lauf erneut abspielen</translation>
     </message>
     <message>
         <source>Plots</source>
@@ -1587,6 +1655,10 @@
     <message>
         <source>Progress of the map</source>
         <translation>Fortschritt der Karte</translation>
+    </message>
+    <message>
+        <source>Progress of the run</source>
+        <translation>Fortschritt des Laufs</translation>
     </message>
     <message>
         <source>Progress of what goes on</source>
@@ -1669,6 +1741,10 @@
         <translation>resnet18:stem=3,pool=max   oder   network.py:make_network</translation>
     </message>
     <message>
+        <source>Resume</source>
+        <translation>Fortsetzen</translation>
+    </message>
+    <message>
         <source>Resuming the run</source>
         <translation>Den Lauf fortzusetzen</translation>
     </message>
@@ -1721,6 +1797,10 @@
         <translation>Läufe</translation>
     </message>
     <message>
+        <source>runs in another process</source>
+        <translation>läuft in einem anderen Prozess</translation>
+    </message>
+    <message>
         <source>Save GIF, up to step {step}…</source>
         <translation>GIF speichern, bis Schritt {step} …</translation>
     </message>
@@ -1757,8 +1837,16 @@
         <translation>Skala der Verluste</translation>
     </message>
     <message>
+        <source>Search settings…</source>
+        <translation>Einstellungen suchen…</translation>
+    </message>
+    <message>
         <source>Search the guide</source>
         <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>See the details</source>
+        <translation>Einzelheiten ansehen</translation>
     </message>
     <message>
         <source>Seed</source>
@@ -1816,6 +1904,10 @@
         <translation>Alles zeigen</translation>
     </message>
     <message>
+        <source>Show it</source>
+        <translation>Anzeigen</translation>
+    </message>
+    <message>
         <source>Show on the map</source>
         <translation>Auf der Karte zeigen</translation>
     </message>
@@ -1864,6 +1956,18 @@
         <translation>Nach {column} sortiert, absteigend</translation>
     </message>
     <message>
+        <source>Space plays and holds, arrows go step by step, + and − change the speed</source>
+        <translation>Die Leertaste spielt ab und hält an, Pfeiltasten gehen Schritt für Schritt, + und − ändern das Tempo</translation>
+    </message>
+    <message>
+        <source>Speed of the replay</source>
+        <translation>Tempo der Wiedergabe</translation>
+    </message>
+    <message>
+        <source>Speed of the replay; + and − on the slider change it</source>
+        <translation>Tempo der Wiedergabe; + und − am Schieber ändern es</translation>
+    </message>
+    <message>
         <source>Standard deviation of every channel</source>
         <translation>Standardabweichung jedes Kanals</translation>
     </message>
@@ -1872,12 +1976,24 @@
         <translation>Start</translation>
     </message>
     <message>
+        <source>Start again</source>
+        <translation>Neu starten</translation>
+    </message>
+    <message>
         <source>Start training</source>
         <translation>Training starten</translation>
     </message>
     <message>
+        <source>Step shown in all plots</source>
+        <translation>Schritt, den alle Diagramme zeigen</translation>
+    </message>
+    <message>
         <source>step {step}</source>
         <translation>Schritt {step}</translation>
+    </message>
+    <message>
+        <source>step {step} of {all}</source>
+        <translation>Schritt {step} von {all}</translation>
     </message>
     <message>
         <source>step {step} of {steps}</source>
@@ -1892,8 +2008,16 @@
         <translation>Schritt {step}: Die Mitte der Vergessenspunkte ist {way} Radien von ihrem alten Ort entfernt.</translation>
     </message>
     <message>
+        <source>Stop</source>
+        <translation>Anhalten</translation>
+    </message>
+    <message>
         <source>Stop and &amp;keep</source>
         <translation>Beenden und &amp;behalten</translation>
+    </message>
+    <message>
+        <source>Stop and keep</source>
+        <translation>Anhalten und behalten</translation>
     </message>
     <message>
         <source>Stopped</source>
@@ -2023,6 +2147,10 @@
         <translation>Der Lauf kann nicht fortgesetzt werden, denn er wird gerade gelöscht.</translation>
     </message>
     <message>
+        <source>The run failed</source>
+        <translation>Der Lauf ist fehlgeschlagen</translation>
+    </message>
+    <message>
         <source>The run {name} opens.</source>
         <translation>Der Lauf {name} wird geöffnet.</translation>
     </message>
@@ -2069,6 +2197,10 @@
     <message>
         <source>There are no images in this part.</source>
         <translation>In diesem Teil gibt es keine Bilder.</translation>
+    </message>
+    <message>
+        <source>There is no run in view.</source>
+        <translation>Es wird kein Lauf angezeigt.</translation>
     </message>
     <message>
         <source>There is no run to export.</source>
@@ -2431,6 +2563,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{number} Bilder zum Vergessen markiert</translation>
     </message>
     <message>
+        <source>{number} images/s</source>
+        <translation>{number} Bilder/s</translation>
+    </message>
+    <message>
         <source>{number} of {all} ticked</source>
         <translation>{number} von {all} angekreuzt</translation>
     </message>
@@ -2468,6 +2604,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{time} left</source>
         <translation>noch {time}</translation>
+    </message>
+    <message>
+        <source>{time} so far</source>
+        <translation>{time} bisher</translation>
     </message>
     <message>
         <source>{told} · plus {images} forgotten earlier</source>

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from app.pages.unlearn.run_view import BannerText, RunView
@@ -22,7 +21,6 @@ from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
 from app.workers.opening_job import trained
 from app.workers.run_follower import RunFollower
-from core.errors import AppError
 from core.events import Event, FeatureMap, Log, State
 from core.runs.folder import RunFolder
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.plots.map_picture import Film
     from app.services.reference_markers import Marker
-    from app.workers.run_controller import RunController
     from core.job import Job
     from core.session.bench import Bench
     from core.session.feature_maps import Clouds
@@ -51,28 +48,26 @@ class RunPresenter(QObject):
         super().__init__(parent)
         self._context, self._view = context, view
         self._run: LiveRun | None = None
+        self._verdict = False  # whether the result of the run was held against retrained models
+        self._controller = controller = context.run_controller
         self._follower = RunFollower(context.jobs, self)
-        self._slider_steps = -1
-        bar, controller = view.bar, self._controller
-        for signal, act in (
-            (bar.pause_wanted, controller.pause), (bar.resume_wanted, controller.resume),
-            (bar.checkpoint_wanted, controller.checkpoint), (bar.stop_wanted, controller.stop),
-            (bar.discard_wanted, self._discard),
+        buttons = view.bar.buttons
+        for name, act in (
+            ("pause", self._pause), ("checkpoint", controller.checkpoint), ("stop", controller.stop),
+            ("discard", self._discard),
         ):  # fmt: skip
-            signal.connect(self._for_current(act))
+            buttons[name].clicked.connect(partial(self._tell_worker, act))
         for signal, slot in (
-            (bar.again_wanted, self.left), (bar.check_wanted, self._check), (bar.search_wanted, self._search),
-            (bar.restart_wanted, self._restart), (bar.delete_wanted, self._delete),
-            (bar.forget_wanted, self._choose_what_to_forget),
+            (buttons["again"].clicked, self.left), (buttons["keep"].clicked, self.left),
+            (buttons["check"].clicked, self._show_check), (buttons["details"].clicked, self._show_check),
+            (buttons["export"].clicked, self._export), (buttons["restart"].clicked, self._restart),
+            (buttons["delete"].clicked, self._delete), (buttons["forget"].clicked, self._choose_what_to_forget),
+            (view.bar.warning.search.clicked, self._search), (controller.events, self._events),
+            (controller.state_changed, self._changed), (controller.run_ended, self._ended),
+            (self._follower.events, self._take), (self._follower.changed, self._changed),
+            (self._follower.renewed, self._renewed), (self._follower.ended, self._ended),
         ):  # fmt: skip
             signal.connect(slot)
-        controller.events.connect(self._events)
-        controller.state_changed.connect(self._changed)
-        controller.run_ended.connect(self._ended)
-        self._follower.events.connect(self._read)
-        self._follower.renewed.connect(self._renewed)
-        self._follower.changed.connect(self._changed)
-        self._follower.ended.connect(self._ended)
         view.plots.features.map.film_wanted.connect(self._write_film)
 
     @property
@@ -80,35 +75,21 @@ class RunPresenter(QObject):
         """The run in view."""
         return self._run
 
-    @property
-    def _controller(self) -> RunController:
-        return self._context.run_controller
-
-    def show_run(self, run: LiveRun) -> None:
-        """Bring a run into view."""
+    def show_run(self, run: LiveRun | None) -> None:
+        """Bring another run into view, or none."""
         if run is self._run:
             return
-        self._run = run
-        self._view.slider.reset()
-        self._view.plots.show_run(run)
-        self._view.update_slider(run.steps)
-        self._show_state(run)
+        self._run, self._verdict = run, False
         self._follower.follow(run)
-        self._ask_references(run)
-
-    def forget_run(self) -> None:
-        """Let go of the run in view."""
-        self._run = None
-        self._follower.follow(None)
+        if run is not None:
+            self._view.slider.reset()
+            self._renewed(run)
+            self._show_state(run)
 
     # ---- what the controller and the follower report
 
     def _events(self, events: list[Event]) -> None:
         if self._run is not None and self._run is self._controller.current and self._run.kind != "check":
-            self._take(events)
-
-    def _read(self, events: list[Event]) -> None:
-        if self._run is self._follower.run:
             self._take(events)
 
     def _take(self, events: list[Event]) -> None:
@@ -122,14 +103,13 @@ class RunPresenter(QObject):
             self._ask_clouds(run)
 
     def _renewed(self, run: LiveRun) -> None:
-        if run is self._run:
-            self._view.plots.show_run(run)
-            self._view.update_slider(run.steps)
-            self._ask_references(run)
+        self._view.plots.show_run(run)
+        self._view.update_slider(run.steps)
+        self._ask_others(run)
 
     def _changed(self, run: LiveRun) -> None:
         if run is self._run:
-            self._view.bar.show_run(run)
+            self._view.bar.show_run(run, self._verdict)
             if run.error:
                 self._show_banners(run)
 
@@ -141,86 +121,78 @@ class RunPresenter(QObject):
         if run is self._run:
             self._show_state(run)
         elif run.kind == "check" and self._run is not None:
-            self._ask_references(self._run)  # it may have trained some
+            self._ask_others(self._run)  # it may have trained some, and come to a verdict
 
     def _show_state(self, run: LiveRun) -> None:
         if not run.active and run.state is not State.QUEUED:
             self._view.plots.settle()
-        self._view.bar.show_run(run)
+        self._view.bar.show_run(run, self._verdict)
         self._show_banners(run)
 
     # ---- what needs a decision
 
     def _show_banners(self, run: LiveRun) -> None:
-        self._view.set_banners(self._banners(run))
-
-    def _banners(self, run: LiveRun) -> list[BannerText]:
-        found: list[BannerText] = []
-        if run.state is State.FAILED:
-            found.append(self._failure(run))
-        seen = set(words.outcome_warnings(run))  # the bar has them
-        for warning in reversed(run.warnings):
-            if warning.message not in seen:
-                seen.add(warning.message)
-                found.append((warning.message, "caution", []))
-        return found
+        found = [self._failure(run)] if run.state is State.FAILED else []
+        said = dict.fromkeys(warning.message for warning in reversed(run.warnings))
+        in_bar = words.outcome_warnings(run)
+        self._view.set_banners([*found, *((text, "caution", []) for text in said if text not in in_bar)])
 
     def _failure(self, run: LiveRun) -> BannerText:
-        details = ("Details…", lambda: self._show_details(run))
+        details = (tr("Details…"), lambda: self._show_details(run))
         batch = _batch_of(run)
         if run.error.startswith(OUT_OF_MEMORY) and batch > 1 and run.inputs is not None:
             half = batch // 2
-            text = (
-                f"Out of memory at batch {fmt.count(batch)}. Start again with {fmt.count(half)}? Results differ "
-                f"slightly: batch statistics then come from {fmt.images(half)}."
-            )
-            return text, "error", [("Start again", lambda: self._start_with_batch(run, half)), details]
+            text = tr(
+                "Out of memory at batch {batch}. Start again with {half}? Results differ slightly: batch statistics "
+                "then come from {half} images.",
+                batch=fmt.count(batch), half=fmt.count(half),
+            )  # fmt: skip
+            return text, "error", [(tr("Start again"), lambda: self._start_with_batch(run, half)), details]
         return " ".join(part for part in (run.error, run.hint) if part), "error", [details]
 
     def _show_details(self, run: LiveRun) -> None:
         from app.dialogs.messages import MessagesDialog
 
-        notification = Notification(run.error or "The run failed", "error", run.hint, run.details)
+        notification = Notification(run.error or tr("The run failed"), "error", run.hint, run.details)
         MessagesDialog([notification], self._view.window()).open()
 
     def _start_with_batch(self, run: LiveRun, batch: int) -> None:
-        if run.inputs is None or run.job is None:
-            return
-        bench, selection = run.inputs
+        assert run.inputs is not None and run.job is not None
         job = dataclasses.replace(run.job, parameters={**run.job.parameters, "batch": batch})
-        self._context.project.set_run(self._controller.start(job, bench, selection))
+        self._context.project.set_run(self._controller.start(job, *run.inputs))
 
     # ---- buttons
 
-    def _for_current(self, act: Callable[[], object]) -> Callable[[], None]:
+    def _tell_worker(self, act: Callable[[], object], *_: object) -> None:
         """What a button does to the run that goes, where that is still the one in view."""
+        if self._run is not None and self._run is self._controller.current:
+            act()
 
-        def pressed() -> None:
-            if self._run is not None and self._run is self._controller.current:
-                act()
-
-        return pressed
+    def _pause(self) -> None:
+        (self._controller.resume if self._view.bar.resuming else self._controller.pause)()
 
     def _discard(self) -> None:
         assert self._run is not None
         ask_discard(self._context, self._run, self._view.window())
 
-    def _check(self) -> None:
+    def _show_check(self) -> None:
         self._context.show_page("verify")
 
+    def _export(self) -> None:
+        self._context.show_page("export")
+
     def _search(self) -> None:
-        if self._run is not None:
-            self.search_wanted.emit(self._run.job)
+        assert self._run is not None
+        self.search_wanted.emit(self._run.job)
 
     def _restart(self) -> None:
-        if self._run is not None:
-            resume(self._context, self._run.folder, self._view.window())
+        assert self._run is not None
+        resume(self._context, self._run.folder, self._view.window())
 
     def _choose_what_to_forget(self) -> None:
         """Open the trained model with its data, and lead on."""
         run, opened = self._run, self._context.project.opened_model
-        if run is None or run.job is None:
-            return
+        assert run is not None and run.job is not None  # it has ended
         if opened is None or run.path not in (opened.path, opened.path.parent):
             self._context.opening.put(trained(run.folder, run.job))
         self._context.show_page("forget")
@@ -231,16 +203,21 @@ class RunPresenter(QObject):
 
         ask_delete(self._context, [self._run.folder], self._view.window(), self.left.emit)
 
-    # ---- references
+    # ---- other models
 
-    def _ask_references(self, run: LiveRun) -> None:
-        """Ask what is known of other models: markers beside the curves, and retrained models on the map."""
+    def _ask_others(self, run: LiveRun) -> None:
+        """Ask what is known of other models: markers beside the curves, retrained models on the map, a verdict."""
         self._context.jobs.cancel(_MARKERS)  # those of the run before
         self._ask_clouds(run)
-        if run.job is None or run.job.forget.mode == "none":
-            return
-        handle = self._context.jobs.submit(_markers, run.job, self._context.runs_folder(), key=_MARKERS)
-        handle.done.connect(self._view.plots.set_markers)
+        if run.job is not None and run.forget_mode != "none":
+            handle = self._context.jobs.submit(_known, run.folder, run.job, self._context.runs_folder(), key=_MARKERS)
+            handle.done.connect(self._show_known)
+
+    def _show_known(self, known: tuple[tuple[Marker, ...], bool]) -> None:
+        markers, self._verdict = known
+        self._view.plots.set_markers(markers)
+        if self._run is not None:
+            self._view.bar.show_run(self._run, self._verdict)
 
     def _ask_clouds(self, run: LiveRun) -> None:
         self._context.jobs.cancel(_CLOUDS)
@@ -261,10 +238,11 @@ class RunPresenter(QObject):
         handle.failed.connect(lambda error: say(tr("Not saved: {error}", error=str(error))))
 
 
-def _markers(job: Job, runs_folder: Path) -> tuple[Marker, ...]:
+def _known(folder: RunFolder, job: Job, runs_folder: Path) -> tuple[tuple[Marker, ...], bool]:
+    """Return what is known of other models, and whether the run was held against retrained ones."""
     from app.services.reference_markers import markers
 
-    return markers(job, runs_folder)
+    return markers(job, runs_folder), bool((folder.report() or {}).get("retrained"))
 
 
 def _clouds(job: Job, laid: FeatureMap, bench: Bench | None) -> Clouds:
@@ -291,11 +269,11 @@ class OverlaidRuns(QObject):
         self._context, self._view = context, view
         self._pinned: list[Path] = []
         self._read: dict[Path, LiveRun] = {}
-        self.chip = ChipButton(tr(NONE), name=tr("Other runs"))
+        self.chip = ChipButton(tr(NONE), tr("Other runs"))
         self.menu = QMenu(self.chip)
         self.menu.aboutToShow.connect(self.fill)
         self.chip.setMenu(self.menu)
-        view.slider.add_widget(self.chip)
+        view.slider.row.addWidget(self.chip)
         context.project.beside_changed.connect(self.refresh)
         context.project.run_changed.connect(self.refresh)
         self.refresh()
@@ -304,15 +282,14 @@ class OverlaidRuns(QObject):
         """The folders of the runs to draw, the one in view left out."""
         project = self._context.project
         beside = [project.beside.path] if project.beside is not None else []
-        shown = project.run.path if project.run is not None else None
-        return [path for path in dict.fromkeys([*beside, *self._pinned]) if path != shown]
+        return [path for path in dict.fromkeys([*beside, *self._pinned]) if path != self._shown_path()]
 
     def fill(self) -> None:
         """Offer the runs known, the one in view left out; those drawn are ticked."""
         self.menu.clear()
-        run, wanted = self._context.project.run, self.wanted()
+        shown, wanted = self._shown_path(), self.wanted()
         for row in self._context.run_library.rows[:MOST_OFFERED]:
-            if not row.readable or (run is not None and row.path == run.path):
+            if not row.readable or row.path == shown:
                 continue
             what = " · ".join(part for part in (row.method, row.preset, row.forget_text, row.model, row.data) if part)
             action = self.menu.addAction(tr("{what}, seed {seed}", what=what, seed=row.seed))
@@ -321,7 +298,7 @@ class OverlaidRuns(QObject):
             action.setChecked(row.path in wanted)
             action.setEnabled(row.path in wanted or len(wanted) < MOST_PINNED)
             action.setData(row.path)
-            action.triggered.connect(self._toggled)
+            action.toggled.connect(partial(self._toggle, row.path))
 
     def refresh(self) -> None:
         """Read what is to be drawn and not read yet; the rest is drawn at once."""
@@ -330,27 +307,6 @@ class OverlaidRuns(QObject):
                 job = self._context.jobs.submit(LiveRun.from_folder, RunFolder(path), key=f"overlaid {path}")
                 job.done.connect(self._was_read)
                 job.failed.connect(partial(self._not_read, path))
-        self._show()
-
-    def _toggled(self, on: bool) -> None:
-        action = self.sender()
-        assert isinstance(action, QAction)
-        path, project = action.data(), self._context.project
-        self._read.pop(path, None)  # what it is now, not what it was
-        if on:
-            self._pinned.append(path)
-            self.refresh()
-            return
-        self._pinned = [other for other in self._pinned if other != path]
-        if project.beside is not None and project.beside.path == path:
-            project.set_beside(None)
-        self._show()
-
-    def _was_read(self, run: LiveRun) -> None:
-        self._read[run.path] = run
-        self._show()
-
-    def _show(self) -> None:
         runs = [self._read[path] for path in self.wanted() if path in self._read]
         self._view.plots.set_overlaid(runs)
         shown = self._context.project.run
@@ -359,9 +315,29 @@ class OverlaidRuns(QObject):
         text = tr("Other runs: {number}", number=len(runs)) if runs else tr(NONE)
         self.chip.set(text, "\n".join([tr(TIP), *named]))
 
-    def _not_read(self, path: Path, error: BaseException) -> None:
+    def _shown_path(self) -> Path | None:
+        run = self._context.project.run
+        return run.path if run is not None else None
+
+    def _toggle(self, path: Path, on: bool) -> None:
+        self._read.pop(path, None)  # what it is now, not what it was
+        if on:
+            self._pinned.append(path)
+            self.refresh()
+        else:
+            self._let_go(path)
+
+    def _let_go(self, path: Path) -> None:
         self._pinned = [other for other in self._pinned if other != path]
-        if (beside := self._context.project.beside) is not None and beside.path == path:
-            self._context.project.set_beside(None)
-        problem = error if isinstance(error, AppError) else RuntimeError(str(error))
-        self._context.notifications.error(problem, tr("A run to draw over this one could not be read"))
+        project = self._context.project
+        if project.beside is not None and project.beside.path == path:
+            project.set_beside(None)
+        self.refresh()
+
+    def _was_read(self, run: LiveRun) -> None:
+        self._read[run.path] = run
+        self.refresh()
+
+    def _not_read(self, path: Path, error: BaseException) -> None:
+        self._let_go(path)
+        self._context.notifications.error(error, tr("A run to draw over this one could not be read"))

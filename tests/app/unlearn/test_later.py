@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from app.pages.unlearn.page import UnlearnPage
+from app.pages.unlearn import UnlearnPage
 from core.runs.folder import CARD, MODEL
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
@@ -19,13 +19,13 @@ def test_the_plan_lists_earlier_requests(opened, example, tmp_path, qtbot):
     page = UnlearnPage(opened)
     qtbot.addWidget(page)
     page.show()
-    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
     assert not page.setup.plan.earlier.isVisibleTo(page)
 
     dataset = example.bench.dataset
     opened.project.set_model(Bench(None, dataset).open_beside(folder.path))
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
-    page.setup_presenter.refresh()
+    page.presenter.setup.refresh()
     qtbot.waitUntil(lambda: bool(page.setup.plan.earlier.text()), timeout=20_000)
     first, second = page.setup.plan.earlier.text().splitlines()
     assert first.startswith("1. class 3") and "run earlier" in first

@@ -108,7 +108,7 @@ def test_speed_and_keys(shown):
     slider.speed_actions[4.0].trigger()
     assert slider.speed == 4
     QTest.keyClick(slider._slider, Qt.Key.Key_Space)
-    assert slider.playing() and slider.step == 0
+    assert slider.playing and slider.step == 0
     before = slider._played
     slider._advance()
     fast = slider._played - before
@@ -116,7 +116,7 @@ def test_speed_and_keys(shown):
     slider._advance()
     assert slider._played - before - fast == pytest.approx(fast / 4)
     QTest.keyClick(slider._slider, Qt.Key.Key_Space)
-    assert not slider.playing()
+    assert not slider.playing
     QTest.keyClick(slider._slider, Qt.Key.Key_Right)
     assert slider.step == 10
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from functools import partial
 
 import pytest
 
 from app.pages.unlearn.run_view import RunBar, RunView
 from app.services.reference_markers import Marker
+from app.widgets.buttons import PrimaryButton
 from app.workers.live_run import LiveRun
 from core.events import State
 from core.job import RequestPart
@@ -49,7 +49,7 @@ def test_buttons_follow_from_the_state(qtbot, run, state):
     run.state = state
     bar.show_run(run)
     assert bar.shown_buttons() == SHOWN[state]
-    assert bar.pause.text() == ("Resume" if state is State.PAUSED else "Pause")
+    assert bar.buttons["pause"].text() == ("Resume" if state is State.PAUSED else "Pause")
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPING])
@@ -62,20 +62,27 @@ def test_a_run_of_another_process_has_no_buttons_here(qtbot, run, state):
     assert "runs in another process" in bar.facts.text()
 
 
-def test_a_button_says_what_is_wanted(qtbot, run):
+def test_the_button_that_pauses_goes_on_after_a_pause(qtbot, run):
     bar = RunBar()
     qtbot.addWidget(bar)
-    heard: list[str] = []
-    for name in ("pause", "checkpoint", "stop", "discard", "resume"):
-        getattr(bar, f"{name}_wanted").connect(partial(heard.append, name))
     run.state = State.RUNNING
     bar.show_run(run)
-    for button in (bar.pause, bar.checkpoint, bar.stop, bar.discard):
-        button.click()
+    assert not bar.resuming
     run.state = State.PAUSED
     bar.show_run(run)
-    bar.pause.click()
-    assert heard == ["pause", "checkpoint", "stop", "discard", "resume"]
+    assert bar.resuming
+
+
+def test_with_a_verdict_the_next_step_is_the_export(qtbot, run):
+    """It was *Check the result*, also where the result was checked already."""
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    run.state = State.FINISHED
+    for verdict, shown in ((False, {"again", "check"}), (True, {"again", "details", "export"})):
+        bar.show_run(run, verdict)
+        assert bar.shown_buttons() == shown
+        primary = [name for name in shown if isinstance(bar.buttons[name], PrimaryButton)]
+        assert primary == ["export" if verdict else "check"]
 
 
 def test_the_destructive_button_stands_apart(qtbot, run):
@@ -85,7 +92,7 @@ def test_the_destructive_button_stands_apart(qtbot, run):
     bar.show_run(run)
     bar.resize(1064, 70)
     bar.show()
-    assert bar.discard.x() - (bar.stop.x() + bar.stop.width()) >= 24
+    assert bar.buttons["discard"].x() - bar.buttons["stop"].geometry().right() >= 24
 
 
 @pytest.fixture
@@ -194,8 +201,8 @@ def test_a_run_can_be_played_again(view, run, script, qtbot, monkeypatch):
     seen: list = []
     view.slider.moved.connect(seen.append)
     view.slider._play.click()
-    assert view.slider.playing() and view.slider.step == 0
-    qtbot.waitUntil(lambda: not view.slider.playing())
+    assert view.slider.playing and view.slider.step == 0
+    qtbot.waitUntil(lambda: not view.slider.playing)
     assert seen[-1] is None and view.slider.step is None
     steps = [step for step in seen if step is not None]
     assert steps == sorted(steps)

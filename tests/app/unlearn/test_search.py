@@ -43,7 +43,7 @@ def page(opened, qtbot) -> UnlearnPage:
 @pytest.fixture
 def dialog(page, qtbot):
     page.setup.parameters.search.click()
-    made = page.setup_presenter.search.dialog
+    made = page.presenter.setup.search.dialog
     assert made is not None and made.isVisible()
     made.tries.setValue(2)
     context = page.context
@@ -52,7 +52,7 @@ def dialog(page, qtbot):
 
 
 def over(page, qtbot) -> None:
-    qtbot.waitUntil(lambda: not page.setup_presenter.search.going, timeout=30_000)
+    qtbot.waitUntil(lambda: not page.presenter.setup.search.going, timeout=30_000)
 
 
 # ---- the table
@@ -106,7 +106,7 @@ def test_the_outcome_in_words():
 def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, dialog, qtbot):
     assert "2 tries take" in dialog.outcome.text()
     dialog.accept()
-    assert page.setup_presenter.search.going and page.context.run_controller.current.kind == "search"
+    assert page.presenter.setup.search.going and page.context.run_controller.current.kind == "search"
     assert not dialog.stop.isHidden() and dialog.accept_button.isHidden() and not dialog.tries.isEnabled()
     assert page.setup.parameters.search.text() == "Search under way…"
     over(page, qtbot)
@@ -121,8 +121,8 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
 def test_a_run_with_found_settings_says_how_they_were_found(page, dialog, qtbot):
     dialog.accept()
     over(page, qtbot)
-    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
-    page.start()
+    qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
+    page.presenter.start()
     qtbot.waitUntil(lambda: page.context.project.run is not None and page.context.project.run.ended, timeout=30_000)
     folder = page.context.project.run.folder
     part = folder.job().tuning
@@ -135,10 +135,10 @@ def test_a_run_with_found_settings_says_how_they_were_found(page, dialog, qtbot)
 def test_settings_changed_afterwards_are_the_users_own(page, dialog, qtbot):
     dialog.accept()
     over(page, qtbot)
-    work, kept = next(iter(page.setup_presenter.search._jobs.values()))
-    assert page.setup_presenter.search.origin(work) == (work, kept)
+    work, kept = next(iter(page.presenter.setup.search._jobs.values()))
+    assert page.presenter.setup.search.origin(work) == (work, kept)
     other = dataclasses.replace(work, parameters={**work.parameters, "epochs": 0.25}, tuning=None)
-    assert page.setup_presenter.search.origin(other) == (other, None)
+    assert page.presenter.setup.search.origin(other) == (other, None)
 
 
 def test_another_try_can_be_used(page, dialog, qtbot):
@@ -170,7 +170,7 @@ def test_a_search_that_is_stopped_keeps_what_it_tried_and_goes_on_from_there(pag
 def test_closing_the_dialog_leaves_the_search_going(page, dialog, qtbot):
     dialog.accept()
     dialog.close()
-    assert page.setup_presenter.search.going
+    assert page.presenter.setup.search.going
     over(page, qtbot)
     assert "Used: try" in page.context.notifications.history[-1].text
     page.setup.parameters.search.click()
@@ -181,11 +181,11 @@ def test_a_search_waits_for_the_run_under_way_and_can_be_taken_back(page, opened
     work = Stepped()
     opened.run_controller.start_work(RunFolder(tmp_path / "r"), "unlearn", "", work, job())
     page.setup.parameters.search.click()
-    dialog = page.setup_presenter.search.dialog
+    dialog = page.presenter.setup.search.dialog
     dialog.accept()
     assert dialog.progress.text() == "Waiting for the run before it to end."
     dialog.stop.click()
-    assert not page.setup_presenter.search.going and not opened.run_controller.queue
+    assert not page.presenter.setup.search.going and not opened.run_controller.queue
     work.end()
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
     dialog.close()
@@ -195,7 +195,7 @@ def test_nothing_to_vary_is_said(page, dialog):
     next(iter(dialog._by_name.values())).setChecked(False)
     assert dialog.reason() == "Tick what to vary." and not dialog.accept_button.isEnabled()
     dialog.accept()
-    assert not page.setup_presenter.search.going
+    assert not page.presenter.setup.search.going
 
 
 def test_a_failure_is_said_in_the_dialog(page, dialog, qtbot, monkeypatch):

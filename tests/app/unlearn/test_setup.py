@@ -45,7 +45,7 @@ def started(opened, monkeypatch) -> list[Job]:
 
 
 def planned(page: UnlearnPage, qtbot) -> None:
-    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
 
 
 def choose_plain(page: UnlearnPage) -> None:
@@ -74,7 +74,7 @@ def test_settings_of_a_job_stay_when_the_devices_become_known(opened, qtbot, mon
     monkeypatch.setattr("app.pages.unlearn.setup_presenter._devices", devices)
     page = UnlearnPage(opened)
     qtbot.addWidget(page)
-    page.load_job(job("class", "finetune", monitoring_budget=0.2, device="cuda:0"))
+    page.presenter.load_job(job("class", "finetune", monitoring_budget=0.2, device="cuda:0"))
     parameters = page.setup.parameters
     go.set()
     qtbot.waitUntil(lambda: parameters.device.count() == 3)
@@ -141,7 +141,7 @@ def test_a_changed_value_changes_the_plan(page, qtbot):
     choose_plain(page)
     planned(page, qtbot)
     page.setup.parameters.form.set_values({"rounds": 8})
-    assert page.setup_presenter.plan is None
+    assert page.presenter.setup.plan is None
     planned(page, qtbot)
     assert page.setup.plan.facts.values()["steps"] == "160"
     assert page.setup.parameters.form.changed_names() == ["rounds"]
@@ -153,7 +153,7 @@ def test_a_wrong_value_keeps_the_start_away_and_says_why(page, qtbot):
     row.field.lineEdit().setText("-3")
     assert not page.setup.start.isEnabled()
     assert page.setup.missing.text().startswith("Rounds: Must be a whole number")
-    page.start()
+    page.presenter.start()
     assert page.context.run_controller.current is None
 
 
@@ -220,7 +220,7 @@ def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, s
     page.context.settings.change(monitoring_budget=0.3, checkpoint_seconds=90.0)  # from the next run on
     planned(page, qtbot)
     assert page.setup.summary.text().startswith("2 methods × 3 seeds = 6 runs · ")
-    page.start()
+    page.presenter.start()
     qtbot.waitUntil(lambda: len(started) == 6)
     assert [(job.method, job.seed) for job in started] == [
         (method, seed) for method in ("muda", "finetune") for seed in (1, 2, 3)
@@ -245,7 +245,7 @@ def test_each_method_keeps_what_was_set_for_it(page, qtbot, started):
     page.setup.methods.tick("muda")
     assert page.setup.parameters.values()["rounds"] == 2
     planned(page, qtbot)
-    page.start()
+    page.presenter.start()
     qtbot.waitUntil(lambda: len(started) == 2)
     assert started[0].parameters["rounds"] == 2 and started[1].parameters["epochs"] == 1
     qtbot.waitUntil(lambda: not page.context.run_controller.busy)
@@ -258,7 +258,7 @@ def test_a_preset_sets_its_values_and_gives_its_reason(page, qtbot, started):
     parameters.preset.activated.emit(place)
     assert parameters.reason.text() and parameters.form.changed_names() == []
     planned(page, qtbot)
-    page.start()
+    page.presenter.start()
     qtbot.waitUntil(lambda: bool(started))
     assert started[0].preset == "slow-motion" and started[0].parameters["rounds"] == parameters.values()["rounds"]
     qtbot.waitUntil(lambda: not page.context.run_controller.busy)
@@ -284,7 +284,7 @@ def test_with_a_large_font_the_plan_is_a_tab_and_nothing_is_cut(opened, qtbot, m
 
 def test_no_room_on_disk_is_said_before_the_start(page, qtbot, monkeypatch):
     monkeypatch.setattr("core.session.planning.free_disk", lambda folder: 1000)
-    page.setup_presenter.refresh()
+    page.presenter.setup.refresh()
     planned(page, qtbot)
     assert "on disk" in page.setup.missing.text() and not page.setup.start.isEnabled()
 
@@ -303,7 +303,7 @@ def test_a_job_of_before_can_be_shown_again(page, opened, qtbot):
     assert page.setup.methods.ticked() == ["finetune"]
     assert page.setup.parameters.values()["epochs"] == 3
     assert page.setup.parameters.seeds.text() == "7"
-    qtbot.waitUntil(lambda: page.setup_presenter.plan is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
 
 
 def test_while_a_run_goes_the_set_up_says_so_and_queues(page, opened, qtbot, tmp_path):
@@ -314,8 +314,8 @@ def test_while_a_run_goes_the_set_up_says_so_and_queues(page, opened, qtbot, tmp
     planned(page, qtbot)
     assert page.setup.start.text() == "Queue run"
     assert page.banner.isVisible() and "A run is going" in page.banner.accessibleName()
-    page._show_current()
-    assert page.view == "run" and page.run_presenter.run is run and not page.banner.isVisible()
+    page.presenter._show_current()
+    assert page.view == "run" and page.presenter.run.run is run and not page.banner.isVisible()
     work.end()
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
 
