@@ -185,14 +185,21 @@ def ask_file(
 
 
 def ask_save(
-    window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str], name: str
-) -> QFileDialog:
-    """Ask where to save. kinds: name filters, of which the chosen one gives the ending; name: what is proposed."""
+    window: QWidget, title: str, chosen: Callable[[str], object], kinds: Sequence[str], name: str,
+    replaces: bool = False,
+) -> QFileDialog:  # fmt: skip
+    """Ask where to save.
+
+    kinds: name filters, of which the chosen one gives the ending; name: what is proposed, in the home folder or where
+    the name says; replaces: a file that is there may be chosen without a question.
+    """
     dialog = _file_dialog(window, title, chosen, kinds, str(Path.home()))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setOption(QFileDialog.Option.DontConfirmOverwrite, replaces)
 
     def ending(kind: str) -> None:
-        dialog.setDefaultSuffix(kind.rpartition("*.")[2].rstrip(")"))
+        _, dot, last = kind.rpartition("*.")
+        dialog.setDefaultSuffix(last.rstrip(")") if dot else "")
 
     dialog.filterSelected.connect(ending)
     ending(dialog.nameFilters()[0])

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app.services.translation import tr
 from app.widgets.table import NUMBER
 from core.files import composed
 
@@ -20,7 +21,10 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Column:
-    """A column's title, the tool tip of its title, and whether it holds numbers, which stand at the right."""
+    """A column's title, the tool tip of its title, and whether it holds numbers, which stand at the right.
+
+    Both texts are in English, those of a class marked with `mark`: the table says them in the window's language.
+    """
 
     title: str
     tip: str = ""
@@ -51,9 +55,9 @@ class ColumnTable(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return tr(column.title)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tip or None
+            return tr(column.tip) if column.tip else None
         return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and column.number else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -29,8 +29,9 @@ class RunStatus(QObject):
     def __init__(self, services: Services, controller: RunController) -> None:
         super().__init__(services.project)
         self._context, self._controller = services, controller
-        # Verify and Export tell it themselves once they are made: until then they stand as this has said it.
-        self._unopened: dict[str, Said] = {"verify": ("", ""), "export": ("", "")}
+        # Verify and Export tell more of the run in view once they are in sight: until then it is said here.
+        self._unseen: dict[str, Said] = {"verify": ("", ""), "export": ("", "")}
+        self._of: LiveRun | None = None  # the run in view when they were last spoken of
         self._saving: LiveRun | None = None  # a checkpoint of it was asked for
         project = services.project
         controller.state_changed.connect(self._changed)
@@ -102,10 +103,11 @@ class RunStatus(QObject):
         if current is None or current.kind != "unlearn":
             states.set("unlearn", *self._unlearn(number))
         job = run.job if run is not None and run.folder.has_result else None
+        other, self._of = run is not self._of, run
         for page, nothing in (("verify", tr("Nothing to check")), ("export", tr("Nothing to export"))):
-            if states.get(page) == self._unopened[page]:
-                self._unopened[page] = ("ready", words.describe_run(job)) if job is not None else ("empty", nothing)
-                states.set(page, *self._unopened[page])
+            if other or states.get(page) == self._unseen[page]:
+                self._unseen[page] = ("ready", words.describe_run(job)) if job is not None else ("empty", nothing)
+                states.set(page, *self._unseen[page])
 
     def _opened(self) -> Said:
         project = self._context.project

@@ -271,10 +271,14 @@ class RunChips(QWidget):
         row(self.name, self.earlier, on=self)
         for signal in (project.run_changed, project.selection_changed, project.model_changed, project.dataset_changed):
             signal.connect(self.refresh)
+
+    def showEvent(self, event: QShowEvent) -> None:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the session again."""
+        """Read the session again, where anybody sees it."""
+        if not self.isVisible():
+            return
         run = self._project.run
         job = run.job if run is not None else None
         self.name.setVisible(job is not None)

@@ -11,6 +11,20 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n files could not be removed: {which}.</source>
+        <translation>
+            <numerusform>1 Datei konnte nicht entfernt werden: {which}.</numerusform>
+            <numerusform>%n Dateien konnten nicht entfernt werden: {which}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files, {size}</source>
+        <translation>
+            <numerusform>1 Datei, {size}</numerusform>
+            <numerusform>%n Dateien, {size}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images</source>
         <translation>
             <numerusform>%n Bild</numerusform>
@@ -85,6 +99,10 @@
         <translation>&amp;Bearbeiten</translation>
     </message>
     <message>
+        <source>&amp;Export checkpoint</source>
+        <translation>Checkpoint &amp;exportieren</translation>
+    </message>
+    <message>
         <source>&amp;Export…</source>
         <translation>&amp;Exportieren …</translation>
     </message>
@@ -129,6 +147,10 @@
         <translation>&amp;Rand an allen Seiten</translation>
     </message>
     <message>
+        <source>&amp;Path</source>
+        <translation>&amp;Pfad</translation>
+    </message>
+    <message>
         <source>&amp;Pause or resume</source>
         <translation>&amp;Anhalten oder fortsetzen</translation>
     </message>
@@ -147,6 +169,10 @@
     <message>
         <source>&amp;Redo selection</source>
         <translation>Auswahl &amp;wiederholen</translation>
+    </message>
+    <message>
+        <source>&amp;Report</source>
+        <translation>&amp;Bericht</translation>
     </message>
     <message>
         <source>&amp;Resize</source>
@@ -212,6 +238,10 @@
     <message>
         <source>A new one in {folder}</source>
         <translation>Ein neuer in {folder}</translation>
+    </message>
+    <message>
+        <source>A plain PyTorch state dict.</source>
+        <translation>Ein einfaches PyTorch-State-Dict.</translation>
     </message>
     <message>
         <source>A run is being prepared.</source>
@@ -317,6 +347,14 @@
         <translation>Alphabetisch</translation>
     </message>
     <message>
+        <source>Also save</source>
+        <translation>Außerdem speichern</translation>
+    </message>
+    <message>
+        <source>An export is under way.</source>
+        <translation>Ein Export läuft.</translation>
+    </message>
+    <message>
         <source>an untrained network</source>
         <translation>ein untrainiertes Netz</translation>
     </message>
@@ -327,6 +365,10 @@
     <message>
         <source>Another:</source>
         <translation>Eine andere:</translation>
+    </message>
+    <message>
+        <source>Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the original where you can.</source>
+        <translation>Wer das Original und dieses Modell hat, kann beide vergleichen und vielleicht herausfinden, was entfernt wurde. Ziehen Sie das Original zurück, wo Sie können.</translation>
     </message>
     <message>
         <source>Appearance</source>
@@ -410,6 +452,10 @@
     <message>
         <source>Cancel</source>
         <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Cannot be read</source>
+        <translation>Nicht lesbar</translation>
     </message>
     <message>
         <source>Caution</source>
@@ -791,8 +837,20 @@
         <translation>Beispiel</translation>
     </message>
     <message>
+        <source>Export</source>
+        <translation>Export</translation>
+    </message>
+    <message>
         <source>Export checkpoint</source>
         <translation>Modell exportieren</translation>
+    </message>
+    <message>
+        <source>Exporting it</source>
+        <translation>Das Exportieren</translation>
+    </message>
+    <message>
+        <source>Exporting…</source>
+        <translation>Wird exportiert…</translation>
     </message>
     <message>
         <source>Failed</source>
@@ -813,6 +871,14 @@
     <message>
         <source>Fields</source>
         <translation>Felder</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>Datei</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>Dateien</translation>
     </message>
     <message>
         <source>Fill, cut off the rest</source>
@@ -889,6 +955,10 @@
     <message>
         <source>Forget</source>
         <translation>Vergessen</translation>
+    </message>
+    <message>
+        <source>Forget &amp;list</source>
+        <translation>&amp;Vergessensliste</translation>
     </message>
     <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy from {retain_before} to {retain_after} %.</source>
@@ -1003,6 +1073,10 @@
         <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
     </message>
     <message>
+        <source>If removed</source>
+        <translation>Wenn entfernt</translation>
+    </message>
+    <message>
         <source>Image</source>
         <translation>Bild</translation>
     </message>
@@ -1039,6 +1113,10 @@
         <translation>Sie sagt mehr, als das Formular oben kann.</translation>
     </message>
     <message>
+        <source>It was removed.</source>
+        <translation>Sie wurde entfernt.</translation>
+    </message>
+    <message>
         <source>Keep all of class {name}</source>
         <translation>Ganze Klasse {name} behalten</translation>
     </message>
@@ -1047,8 +1125,16 @@
         <translation>So behalten</translation>
     </message>
     <message>
+        <source>Keep it</source>
+        <translation>Behalten</translation>
+    </message>
+    <message>
         <source>Keep run</source>
         <translation>Lauf behalten</translation>
+    </message>
+    <message>
+        <source>Keep them</source>
+        <translation>Behalten</translation>
     </message>
     <message>
         <source>Keep this image</source>
@@ -1065,6 +1151,10 @@
     <message>
         <source>Keys</source>
         <translation>Tasten</translation>
+    </message>
+    <message>
+        <source>keys begin with {prefix}</source>
+        <translation>Schlüssel beginnen mit {prefix}</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -1210,6 +1300,10 @@
         <translation>Modell</translation>
     </message>
     <message>
+        <source>Model &amp;card</source>
+        <translation>Modell&amp;karte</translation>
+    </message>
+    <message>
         <source>Models ({endings})</source>
         <translation>Modelle ({endings})</translation>
     </message>
@@ -1238,6 +1332,10 @@
         <translation>MUDA (Nachbau): Maß und Verluste folgen dem Aufsatz; Ablauf und Einstellungen sind unsere.</translation>
     </message>
     <message>
+        <source>Name the file to write.</source>
+        <translation>Benennen Sie die Datei, die geschrieben wird.</translation>
+    </message>
+    <message>
         <source>Nearest training images, by features</source>
         <translation>Nächste Trainingsbilder nach Merkmalen</translation>
     </message>
@@ -1252,6 +1350,10 @@
     <message>
         <source>Network</source>
         <translation>Netz</translation>
+    </message>
+    <message>
+        <source>Network and weights, for any batch size.</source>
+        <translation>Netz und Gewichte, für jede Batchgröße.</translation>
     </message>
     <message>
         <source>Network, images and retrained models come with the program; everything stays on this computer.</source>
@@ -1357,6 +1459,10 @@
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
+        <source>Not installed. To add it: pip install "unlearn-studio[onnx]"</source>
+        <translation>Nicht installiert. Zum Nachrüsten: pip install "unlearn-studio[onnx]"</translation>
+    </message>
+    <message>
         <source>Not possible now. State of the run: {state}.</source>
         <translation>Jetzt nicht möglich. Zustand des Laufs: {state}.</translation>
     </message>
@@ -1369,12 +1475,20 @@
         <translation>Hier nicht geeignet</translation>
     </message>
     <message>
+        <source>Not written</source>
+        <translation>Nicht geschrieben</translation>
+    </message>
+    <message>
         <source>Nothing chosen</source>
         <translation>Nichts gewählt</translation>
     </message>
     <message>
         <source>Nothing is chosen to be forgotten.</source>
         <translation>Es ist nichts zum Vergessen gewählt.</translation>
+    </message>
+    <message>
+        <source>Nothing is kept.</source>
+        <translation>Nichts wird aufbewahrt.</translation>
     </message>
     <message>
         <source>Nothing is open.</source>
@@ -1393,12 +1507,20 @@
         <translation>Nichts zu exportieren</translation>
     </message>
     <message>
+        <source>Nothing to export yet. Finish or open a run.</source>
+        <translation>Noch nichts zu exportieren. Beenden oder öffnen Sie einen Lauf.</translation>
+    </message>
+    <message>
         <source>nothing to keep yet</source>
         <translation>noch nichts zu behalten</translation>
     </message>
     <message>
         <source>Nothing was opened yet</source>
         <translation>Noch wurde nichts geöffnet</translation>
+    </message>
+    <message>
+        <source>Nothing was removed</source>
+        <translation>Nichts wurde entfernt</translation>
     </message>
     <message>
         <source>nothing yet</source>
@@ -1415,6 +1537,10 @@
     <message>
         <source>On disk: results up to {step}.</source>
         <translation>Gespeichert: Ergebnisse bis {step}.</translation>
+    </message>
+    <message>
+        <source>ONNX (.onnx)</source>
+        <translation>ONNX (.onnx)</translation>
     </message>
     <message>
         <source>Open &amp;recent</source>
@@ -1465,6 +1591,10 @@
         <translation>La&amp;ufordner öffnen …</translation>
     </message>
     <message>
+        <source>Open a run</source>
+        <translation>Lauf öffnen</translation>
+    </message>
+    <message>
         <source>Open a run folder</source>
         <translation>Ordner eines Laufs öffnen</translation>
     </message>
@@ -1475,6 +1605,10 @@
     <message>
         <source>Open data</source>
         <translation>Daten öffnen</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Ordner öffnen</translation>
     </message>
     <message>
         <source>Open its data…</source>
@@ -1549,12 +1683,20 @@
         <translation>Modell und Daten werden geöffnet</translation>
     </message>
     <message>
+        <source>Opening the model</source>
+        <translation>Modell wird geöffnet</translation>
+    </message>
+    <message>
         <source>Order found on images</source>
         <translation>Auf Bildern gefundene Reihenfolge</translation>
     </message>
     <message>
         <source>Other runs</source>
         <translation>Andere Läufe</translation>
+    </message>
+    <message>
+        <source>Other runs on the same images keep lists and checkpoints of their own: {names}.</source>
+        <translation>Andere Läufe mit denselben Bildern haben eigene Listen und Checkpoints: {names}.</translation>
     </message>
     <message>
         <source>Other runs: none</source>
@@ -1581,6 +1723,10 @@
         <translation>über {number}</translation>
     </message>
     <message>
+        <source>Path of the exported file</source>
+        <translation>Pfad der exportierten Datei</translation>
+    </message>
+    <message>
         <source>Pause</source>
         <translation>Pause</translation>
     </message>
@@ -1603,6 +1749,10 @@
     <message>
         <source>Pixels on every side</source>
         <translation>Pixel an jeder Seite</translation>
+    </message>
+    <message>
+        <source>Plain keys in float32, for torch.load with weights_only.</source>
+        <translation>Einfache Schlüssel in float32, für torch.load mit weights_only.</translation>
     </message>
     <message>
         <source>Play the run a&amp;gain</source>
@@ -1669,6 +1819,14 @@
         <translation>Projektion</translation>
     </message>
     <message>
+        <source>PyTorch file</source>
+        <translation>PyTorch-Datei</translation>
+    </message>
+    <message>
+        <source>PyTorch state dict (.pt)</source>
+        <translation>PyTorch-State-Dict (.pt)</translation>
+    </message>
+    <message>
         <source>Queue the runs of a batch file (TOML)</source>
         <translation>Die Läufe einer Stapeldatei (TOML) einreihen</translation>
     </message>
@@ -1713,12 +1871,39 @@
         <translation>Neue Label</translation>
     </message>
     <message>
+        <source>Remove</source>
+        <translation>Entfernen</translation>
+    </message>
+    <message>
         <source>Remove from the selection while drawing</source>
         <translation>Beim Zeichnen aus der Auswahl nehmen</translation>
     </message>
     <message>
+        <source>Remove what is ticked</source>
+        <translation>Angekreuztes entfernen</translation>
+    </message>
+    <message>
+        <source>Remove {what}? The model, its report and the hashes stay.</source>
+        <translation>{what} entfernen? Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
+    </message>
+    <message numerus="yes">
+        <source>Removed %n files, {size}.</source>
+        <translation>
+            <numerusform>1 Datei entfernt, {size}.</numerusform>
+            <numerusform>%n Dateien entfernt, {size}.</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Removes chosen classes or images from a trained image classifier, shows what happens inside the network, measures how far it got and exports the result.</source>
         <translation>Entfernt gewählte Klassen oder Bilder aus einem trainierten Bildklassifikator, zeigt, was dabei im Netz geschieht, misst, wie weit es gekommen ist, und exportiert das Ergebnis.</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>Entfernen…</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>Ersetzen</translation>
     </message>
     <message>
         <source>Reset</source>
@@ -1799,6 +1984,14 @@
     <message>
         <source>runs in another process</source>
         <translation>läuft in einem anderen Prozess</translation>
+    </message>
+    <message>
+        <source>safetensors</source>
+        <translation>safetensors</translation>
+    </message>
+    <message>
+        <source>Same format as the original</source>
+        <translation>Gleiches Format wie das Original</translation>
     </message>
     <message>
         <source>Save GIF, up to step {step}…</source>
@@ -1932,6 +2125,10 @@
         <translation>Ähnliche Bilder behalten: nicht bekannt. {reason}</translation>
     </message>
     <message>
+        <source>Size</source>
+        <translation>Größe</translation>
+    </message>
+    <message>
         <source>Size of thumbnails</source>
         <translation>Größe der Vorschaubilder</translation>
     </message>
@@ -1982,6 +2179,14 @@
     <message>
         <source>Start training</source>
         <translation>Training starten</translation>
+    </message>
+    <message>
+        <source>state dict of a TorchScript file</source>
+        <translation>State-Dict einer TorchScript-Datei</translation>
+    </message>
+    <message>
+        <source>Stays.</source>
+        <translation>Bleibt.</translation>
     </message>
     <message>
         <source>Step shown in all plots</source>
@@ -2071,6 +2276,10 @@
         <translation>Die Prüfung schlug fehl. {why}</translation>
     </message>
     <message>
+        <source>The checkpoint was not exported</source>
+        <translation>Der Checkpoint wurde nicht exportiert</translation>
+    </message>
+    <message>
         <source>The class {name} is missing.</source>
         <translation>Die Klasse {name} fehlt.</translation>
     </message>
@@ -2133,6 +2342,10 @@
     <message>
         <source>the original as teacher</source>
         <translation>das Original als Lehrer</translation>
+    </message>
+    <message>
+        <source>The path is a folder. Name the file to write.</source>
+        <translation>Der Pfad ist ein Ordner. Benennen Sie die Datei, die geschrieben wird.</translation>
     </message>
     <message>
         <source>The result is being checked. {what}</source>
@@ -2199,12 +2412,20 @@
         <translation>In diesem Teil gibt es keine Bilder.</translation>
     </message>
     <message>
+        <source>There is no result to export.</source>
+        <translation>Es gibt kein Ergebnis zum Exportieren.</translation>
+    </message>
+    <message>
         <source>There is no run in view.</source>
         <translation>Es wird kein Lauf angezeigt.</translation>
     </message>
     <message>
         <source>There is no run to export.</source>
         <translation>Es gibt keinen Lauf zu exportieren.</translation>
+    </message>
+    <message>
+        <source>There is none.</source>
+        <translation>Es gibt keinen.</translation>
     </message>
     <message>
         <source>There is nothing to redo.</source>
@@ -2239,8 +2460,16 @@
         <translation>Dieser Lauf hat keine Merkmalskarte aufgezeichnet: Eine frühere Version hat ihn gemacht, oder sein Netz wurde von Grund auf trainiert.</translation>
     </message>
     <message>
+        <source>This run was not checked. The model card will say so.</source>
+        <translation>Dieser Lauf wurde nicht geprüft. Die Modellkarte sagt das.</translation>
+    </message>
+    <message>
         <source>Threads</source>
         <translation>Threads</translation>
+    </message>
+    <message>
+        <source>Tick what to remove. The model, its report and the hashes stay.</source>
+        <translation>Kreuzen Sie an, was entfernt werden soll. Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
     </message>
     <message>
         <source>Time</source>
@@ -2257,6 +2486,14 @@
     <message>
         <source>today</source>
         <translation>heute</translation>
+    </message>
+    <message>
+        <source>torch.export program</source>
+        <translation>torch.export-Programm</translation>
+    </message>
+    <message>
+        <source>torch.export program (.pt2)</source>
+        <translation>torch.export-Programm (.pt2)</translation>
     </message>
     <message>
         <source>Train</source>
@@ -2369,12 +2606,24 @@
         <translation>Wartet auf Projekt</translation>
     </message>
     <message>
+        <source>Weights and a short description, no program code.</source>
+        <translation>Gewichte und eine kurze Beschreibung, kein Programmcode.</translation>
+    </message>
+    <message>
+        <source>weights under “{name}”</source>
+        <translation>Gewichte unter „{name}“</translation>
+    </message>
+    <message>
         <source>What</source>
         <translation>Was</translation>
     </message>
     <message>
         <source>What is done to an image before the network sees it: as in training, without random steps.</source>
         <translation>Was mit einem Bild geschieht, bevor das Netz es sieht: wie beim Training, ohne Zufall.</translation>
+    </message>
+    <message>
+        <source>What it is</source>
+        <translation>Was es ist</translation>
     </message>
     <message>
         <source>what it measures now is not kept</source>
@@ -2391,6 +2640,10 @@
     <message>
         <source>What results are compared with: not ways to forget.</source>
         <translation>Womit Ergebnisse verglichen werden: keine Wege zu vergessen.</translation>
+    </message>
+    <message>
+        <source>What this app still keeps of the forget images</source>
+        <translation>Was dieses Programm noch von den zu vergessenden Bildern aufbewahrt</translation>
     </message>
     <message>
         <source>Where</source>
@@ -2411,6 +2664,10 @@
     <message>
         <source>whole classes to forget</source>
         <translation>ganze Klassen zum Vergessen</translation>
+    </message>
+    <message>
+        <source>whole pickled network</source>
+        <translation>ganzes Netz als Pickle</translation>
     </message>
     <message>
         <source>Whole scale, 0 to 1</source>
@@ -2442,6 +2699,10 @@
     <message>
         <source>Without a name here it is a new folder in {folder}.</source>
         <translation>Ohne Angabe ist es ein neuer Ordner in {folder}.</translation>
+    </message>
+    <message>
+        <source>Writing</source>
+        <translation>Schreibt</translation>
     </message>
     <message>
         <source>yesterday</source>
@@ -2522,6 +2783,13 @@ Kosinus der Merkmale {value}</translation>
         <source>{model} without {forgotten}</source>
         <translation>{model} ohne {forgotten}</translation>
     </message>
+    <message numerus="yes">
+        <source>{names} and %n more</source>
+        <translation>
+            <numerusform>{names} und 1 weiterer</numerusform>
+            <numerusform>{names} und %n weitere</numerusform>
+        </translation>
+    </message>
     <message>
         <source>{names} is {what}.</source>
         <translation>{names} ist {what}.</translation>
@@ -2529,6 +2797,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{names}: {what}.</source>
         <translation>{names}: {what}.</translation>
+    </message>
+    <message>
+        <source>{name} already exists.</source>
+        <translation>{name} gibt es schon.</translation>
     </message>
     <message>
         <source>{name} holds several networks. The others are not given back with the one you choose.</source>

@@ -11,6 +11,20 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n files could not be removed: {which}.</source>
+        <translation>
+            <numerusform>1 file could not be removed: {which}.</numerusform>
+            <numerusform>%n files could not be removed: {which}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files, {size}</source>
+        <translation>
+            <numerusform>1 file, {size}</numerusform>
+            <numerusform>%n files, {size}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images</source>
         <translation>
             <numerusform>%n image</numerusform>
@@ -116,6 +130,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>Removed %n files, {size}.</source>
+        <translation>
+            <numerusform>Removed 1 file, {size}.</numerusform>
+            <numerusform>Removed %n files, {size}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Set aside %n images</source>
         <translation>
             <numerusform>Set aside 1 image</numerusform>
@@ -169,6 +190,13 @@
         <translation>
             <numerusform>{ended} of %n run has a result</numerusform>
             <numerusform>{ended} of %n runs have a result</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{names} and %n more</source>
+        <translation>
+            <numerusform>{names} and 1 more</numerusform>
+            <numerusform>{names} and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -65,7 +65,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         page = d.page("export")
         yield lambda: page.presenter.facts is not None and page.export_button.isEnabled()
         page.file_card.show_outcome("")  # of the export before
-        page.file_card.set_format("pt")
+        page.file_card.radios["pt"].click()
         page.file_card.path_edit.setText(str(target))
         page.export_button.click()
         yield lambda: page.file_card.outcome() and not page.presenter.busy

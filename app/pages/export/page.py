@@ -1,297 +1,343 @@
-"""The Export page: form and place of the file, what goes along, and what is still kept of the forget images."""
+"""The Export page: form and place of the file, what is saved beside it, and what is still kept of the forget images."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QCheckBox, QStackedWidget, QWidget
 
 from app.dialogs.sheet import Choice, ask
 from app.dialogs.trust import with_trusted_code
 from app.pages.export.file_card import FileCard
-from app.pages.export.kept_card import KeptCard, removed_words
-from app.pages.export.presenter import ExportFacts, ExportPresenter, Wish
+from app.pages.export.kept_card import KeptCard, files_words
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.run_words import describe_run, gone
-from app.services.theme import theme
+from app.services.opening import explain
+from app.services.run_words import gone
+from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
 from app.widgets.frame import RunChips
 from app.widgets.labels import ElidedLabel, caption
-from app.widgets.layout import scrolling
+from app.widgets.layout import column, row, scrolling, widget_of
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
 from app.widgets.terms import TermRow
 from core.errors import AppError, TargetExistsError
+from core.job import Job
+from core.runs.folder import FORGET, REPORT_HTML, RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from core.data.dataset import Dataset
+    from core.events import Tell
+    from core.models.trust import Trust
     from core.session.exporting import ExportResult
-    from core.session.kept import Kept, Removed
+    from core.session.kept import Kept, Removed, Traces
 
-NOTHING = "Nothing to export yet. Finish or open a run."
-UNCHECKED = "This run was not checked. The model card will say so."
-BOTH_MODELS = (
+NOTHING = mark("Nothing to export yet. Finish or open a run.")
+_FACTS = "export-facts"
+_LAST_FOLDER = "export"  # of recent entries: where the last file went
+UNCHECKED = mark("This run was not checked. The model card will say so.")
+BOTH_MODELS = mark(
     "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
     "original where you can."
 )
 WORDS = ("original", "forget_set", "run", "verdict")  # that cards and sentences here use
-_FOLDER_ENTRY = "export"  # of recent entries: where the last file went
+ALSO = {  # what can be saved beside the model: its check box, the end of the file's name, and why there is none
+    "card": (mark("Model &card"), ".json", ""),
+    "report": (mark("&Report"), "-report.html", mark("There is none.")),
+    "forget_list": (mark("Forget &list"), "-forget.csv", mark("It was removed.")),
+}
 
 
 class ExportPage(Page):
-    """Shows the run in view; works for a live run that ended and for one opened from disk."""
+    """Shows the run in view: a live one that ended, or one opened from disk."""
+
+    runs_wanted = Signal()
+    check_wanted = Signal()
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.presenter = ExportPresenter(context, self)
         self.header_widget = self.chips = RunChips(context.project)
+        self.file_card, self.also_card, self.kept_card = FileCard(), AlsoCard(), KeptCard()
+        cards = row((self.file_card, 64), (self.also_card, 40), spacing=t.M)
+        inside = widget_of(column(cards, (self.kept_card, 1), spacing=t.M))
+        inside.setProperty("ground", "none")
+        self.empty = EmptyState("export", "")
         self.stack = QStackedWidget()
-        self.content.addWidget(self.stack, 1)
-        self.empty = EmptyState("export", NOTHING, "Open a run", self._open_runs)
         self.stack.addWidget(self.empty)
-        self.stack.addWidget(self._full())
-        self.words = TermRow(WORDS)
-        self.add_action(self.words, start=True)
-        self.export_button = PrimaryButton("Export checkpoint", self._export)
+        self.stack.addWidget(scrolling(inside))  # with a large font there is more than fits
+        self.content.addWidget(self.stack, 1)
+        self.export_button = PrimaryButton(tr("Export checkpoint"))
+        self.add_action(TermRow(WORDS), start=True)
         self.add_action(self.export_button)
-        context.actions.add("export.write", "&Export checkpoint", self._export, menu="run", icon="export",
-                            why_disabled=self._why_not)  # fmt: skip
-        self._connect()
-        self.presenter.refresh()
+        self.presenter = ExportPresenter(context, self)
 
     def entered(self) -> None:
         self.presenter.refresh()
 
-    # ---- parts
+    def show_empty(self, why: str) -> None:
+        """Say why there is nothing to export; "" shows the cards."""
+        self.stack.setCurrentIndex(0 if why else 1)
+        self.export_button.setVisible(not why)
+        if why:
+            self.empty.set(why, tr("Open a run"), self.runs_wanted.emit)
 
-    def _full(self) -> QWidget:
-        content = QWidget()
-        content.setProperty("ground", "none")
-        whole = scrolling(content)  # with a large font there is more than fits
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.M))
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.M))
-        self.file_card = FileCard()
-        row.addWidget(self.file_card, 64)
-        row.addWidget(self._along(), 40)
-        column.addLayout(row)
-        self.kept_card = KeptCard()
-        column.addWidget(self.kept_card, 1)
-        return whole
+    def show_checked(self, checked: bool) -> None:
+        """Warn of a run that was not checked."""
+        if checked:
+            self.also_card.unchecked.dismiss()
+        else:
+            self.also_card.unchecked.show_message(
+                tr(UNCHECKED), "caution", [(tr("Check the result"), self.check_wanted.emit)], closable=False
+            )
 
-    def _along(self) -> Card:
-        card = Card("Also save")
-        self.card_box = QCheckBox("Model &card")
-        self.report_box = QCheckBox("&Report")
-        self.list_box = QCheckBox("Forget &list")
-        self.card_box.setChecked(True)
-        self._along_texts = {}
-        for box, name in ((self.card_box, "Model card"), (self.report_box, "Report"), (self.list_box, "Forget list")):
-            box.setAccessibleName(name)
-            box.toggled.connect(self._update)
-            text = ElidedLabel("", "caption", "text-2")
-            row = QHBoxLayout()
-            row.setSpacing(theme.px(t.S))
-            row.addWidget(box)
-            row.addWidget(text, 1)
-            card.body.addLayout(row)
-            self._along_texts[box] = text
+
+class AlsoCard(Card):
+    """Check boxes for what is saved beside the model, each with the name of its file."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Also save"), parent)
+        self.boxes: dict[str, QCheckBox] = {}
+        self._names: dict[str, ElidedLabel] = {}
+        for key, (title, _, _) in ALSO.items():
+            self.boxes[key], self._names[key] = QCheckBox(tr(title)), ElidedLabel("", "caption", "text-2")
+            self.boxes[key].setAccessibleName(tr(title).replace("&", ""))
+            self.body.addLayout(row(self.boxes[key], (self._names[key], 1)))
+        self.boxes["card"].setChecked(True)
         self.unchecked = Banner()
-        card.body.addWidget(self.unchecked)
-        card.body.addStretch(1)
-        both = caption(BOTH_MODELS, wrap=True)
+        both = caption(tr(BOTH_MODELS), wrap=True)
         both.setMaximumWidth(16_777_215)
-        card.body.addWidget(both)
-        return card
+        self.body.addWidget(self.unchecked)
+        self.body.addStretch(1)
+        self.body.addWidget(both)
 
-    def _connect(self) -> None:
-        presenter = self.presenter
-        presenter.facts_changed.connect(self._show_facts)
-        presenter.unreadable.connect(self._show_unreadable)
-        presenter.started.connect(self._started)
-        presenter.progress.connect(self.file_card.show_progress)
-        presenter.exported.connect(self._exported)
-        presenter.failed.connect(self._failed)
-        presenter.removed.connect(self._removed)
-        self.file_card.changed.connect(self.banner.dismiss)  # what it says is of another file or format
-        self.file_card.changed.connect(self._update)
-        self.kept_card.remove_asked.connect(self._ask_removal)
-        self._said = ""
+    def show_there(self, report: bool, forget_list: bool) -> None:
+        """Say which of the run's files there are; a report is proposed, a list is not."""
+        for key, there, proposed in (("report", report, report), ("forget_list", forget_list, False)):
+            box = self.boxes[key]
+            box.setEnabled(there)
+            box.setChecked(there and (proposed or box.isChecked()))
+
+    def show_names(self, stem: str) -> None:
+        """Name the files, which begin as the model's does."""
+        for key, (_, end, missing) in ALSO.items():
+            self._names[key].setText(stem + end if self.boxes[key].isEnabled() else tr(missing))
+
+    def wanted(self) -> dict[str, bool]:
+        """Whether each is to be saved."""
+        return {key: box.isChecked() for key, box in self.boxes.items()}
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """What must be known of a finished run before its model can be exported."""
+
+    folder: RunFolder
+    job: Job
+    checked: bool
+    has_report: bool
+    has_list: bool
+    traces: Traces | None
+
+
+class ExportPresenter(QObject):
+    """Reads the run in view whenever the page comes into sight, and while it is."""
+
+    def __init__(self, context: AppContext, page: ExportPage) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self.facts: ExportFacts | None = None
+        self.busy = False
         self._shown: Path | None = None  # the run whose file is being chosen
+        self._said = ""  # what was just removed, in words
+        context.project.run_changed.connect(self._run_changed)
+        context.run_controller.run_ended.connect(self._run_changed)
+        context.recent.checked.connect(self._use_last_folder)
+        context.actions.add("export.write", tr("&Export checkpoint"), self.export, menu="run", icon="export",
+                            why_disabled=self._why_not)  # fmt: skip
+        page.runs_wanted.connect(lambda: context.show_page("runs"))
+        page.check_wanted.connect(lambda: context.show_page("verify"))
+        page.export_button.clicked.connect(self.export)
+        page.file_card.changed.connect(page.banner.dismiss)  # what it says is of another file or format
+        page.file_card.changed.connect(self._update)
+        page.kept_card.remove_asked.connect(self._ask_removal)
         self._use_last_folder()
-        self.context.recent.checked.connect(self._use_last_folder)
+        self.refresh()
 
     # ---- what there is
 
-    def _use_last_folder(self) -> None:
-        """Where the last file went, once that is known to be there still."""
-        state = self.context.window_state
-        last = next(iter(state.places(_FOLDER_ENTRY)), "")
-        if last and state.is_there(last):
-            self.file_card.set_folder(Path(last))
-
-    def _show_facts(self, facts: ExportFacts | None) -> None:
-        self.stack.setCurrentIndex(0 if facts is None else 1)
-        self.export_button.setVisible(facts is not None)
-        if facts is None:
+    def refresh(self) -> None:
+        """Read the run in view again."""
+        run = self._context.project.run
+        if run is None or not run.folder.has_result:
+            self._context.jobs.cancel(_FACTS)  # of the run before
             self._shown = None
-            self.empty.set(gone(self.context.project.run) or NOTHING, "Open a run", self._open_runs)
-            self.context.page_states.set("export", "empty", "Nothing to export")
-            self._update()
+            self._nothing(gone(run) or tr(NOTHING))
             return
-        if not self.presenter.busy and facts.folder.path != self._shown:
+        job = self._context.jobs.submit(read_facts, run.folder, key=_FACTS)
+        job.done.connect(self._read)
+        job.failed.connect(self._not_read)
+
+    def _run_changed(self, *_: object) -> None:
+        if self._page.isVisible():
+            self.refresh()
+
+    def _read(self, facts: ExportFacts) -> None:
+        self.facts, page = facts, self._page
+        page.show_empty("")
+        if not self.busy and facts.folder.path != self._shown:
             self._shown, self._said = facts.folder.path, ""
-            self.file_card.set_job(facts.job)
-        self.report_box.setEnabled(facts.has_report)
-        self.report_box.setChecked(facts.has_report)
-        self.list_box.setEnabled(facts.has_list)
-        if not facts.has_list:
-            self.list_box.setChecked(False)
-        self.kept_card.setVisible(facts.traces is not None)
-        self.kept_card.set_traces(facts.traces, self._said)
-        if facts.checked:
-            self.unchecked.dismiss()
-        else:
-            self.unchecked.show_message(UNCHECKED, "caution", [("Check the result", self._check)], closable=False)
-        if not self.file_card.outcome():
-            self.context.page_states.set("export", "ready", describe_run(facts.job))
+            page.file_card.set_job(facts.job)
+        page.also_card.show_there(facts.has_report, facts.has_list)
+        page.show_checked(facts.checked)
+        page.kept_card.setVisible(facts.traces is not None)
+        if facts.traces is not None:
+            page.kept_card.set_traces(facts.traces, self._said)
         self._update()
 
-    def _show_unreadable(self, error: BaseException) -> None:
-        self.stack.setCurrentIndex(0)
-        self.export_button.hide()
-        self.empty.set(_words(error), "Open a run", self._open_runs)
-        self.context.page_states.set("export", "problem", "Cannot be read")
-        self.set_missing("")
+    def _not_read(self, error: BaseException) -> None:
+        self._context.page_states.set("export", "problem", tr("Cannot be read"))
+        self._nothing(explain(error))
+
+    def _nothing(self, why: str) -> None:
+        self.facts = None
+        self._page.show_empty(why)
+        self._update()
+
+    def _use_last_folder(self) -> None:
+        """Propose the folder of the last file, once that is known to be there still."""
+        state = self._context.window_state
+        last = next(iter(state.places(_LAST_FOLDER)), "")
+        if last and state.is_there(last):
+            self._page.file_card.folder = Path(last)
 
     def _update(self) -> None:
-        facts, path = self.presenter.facts, self.file_card.path()
-        missing = ""
-        if facts is not None and path is None:
-            missing = "Name the file to write."
-        elif path is not None and path.is_dir():
-            missing = "The path is a folder. Name the file to write."
-        self.set_missing(missing)
-        self.export_button.setEnabled(not self._why_not())
-        stem = path.stem if path is not None else "model"
-        names = (f"{stem}.json", f"{stem}-report.html", f"{stem}-forget.csv")
-        for (box, text), name in zip(self._along_texts.items(), names, strict=True):
-            if box.isEnabled() or facts is None:
-                text.setText(name)
-            else:
-                text.setText("There is none." if box is self.report_box else "It was removed.")
+        path, missing = self._page.file_card.path(), ""
+        if self.facts is not None and path is None:
+            missing = tr("Name the file to write.")
+        elif self.facts is not None and path is not None and path.is_dir():
+            missing = tr("The path is a folder. Name the file to write.")
+        self._page.set_missing(missing)
+        self._page.export_button.setEnabled(not self._why_not())
+        self._page.also_card.show_names(path.stem if path is not None else "model")
 
     def _why_not(self) -> str:
-        if self.presenter.facts is None:
-            return "There is no result to export."
-        return "An export is under way." if self.presenter.busy else self.missing()
+        if self.facts is None:
+            return tr("There is no result to export.")
+        return tr("An export is under way.") if self.busy else self._page.missing()
 
     # ---- exporting
 
-    def _export(self) -> None:
-        path = self.file_card.path()
-        if path is not None:
-            self.file_card.show_progress("Looking whether the file exists")
-            self.export_button.set_busy(True, "Exporting…")
-            handle = self.context.jobs.submit(path.exists, key="export place")
-            handle.done.connect(partial(self._looked, path))
-            handle.failed.connect(partial(self._looked, path, False))  # the export says what is wrong there
-
-    def _looked(self, path: Path, exists: bool, *_: object) -> None:
-        self.export_button.set_busy(False)
-        self.file_card.show_outcome("")
-        if exists:
-            self._ask_to_replace(path, path)
+    def export(self, overwrite: bool = False) -> None:
+        """Write, read back and compare, in a worker."""
+        path = self._page.file_card.path()
+        if self.facts is None or path is None or self.busy:
             return
-        self._start(path, False)
+        self._page.banner.dismiss()
+        with_trusted_code(self._context.trust, self.facts.job, tr("Exporting it"), self._page.window(),
+                          partial(self._start, self.facts, path, overwrite))  # fmt: skip
 
-    def _ask_to_replace(self, path: Path, there: Path) -> None:
-        """Ask whether to write `path` where a file of the export is `there` already."""
-        ask(
-            self, f"{there.name} already exists.", [Choice("keep", "Keep it"), Choice("replace", "Replace", True)],
-            partial(self._answered, path), str(there),
+    def _start(self, facts: ExportFacts, path: Path, overwrite: bool) -> None:
+        page, context = self._page, self._context
+        self.busy = True
+        page.export_button.set_busy(True, tr("Exporting…"))
+        page.file_card.show_progress(tr("Opening the model"))
+        context.page_states.set("export", "running", tr("Writing"))
+        also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
+        job = context.device_jobs.submit(
+            _export, facts.folder.path, page.file_card.format().id, path, context.project.dataset,
+            context.trust.of(facts.job), {**also, "overwrite": overwrite}, key="export",
         )  # fmt: skip
-
-    def _answered(self, path: Path, answer: str) -> None:
-        if answer == "replace":
-            self._start(path, True)
-
-    def _start(self, path: Path, overwrite: bool) -> None:
-        self.banner.dismiss()
-        wish = Wish(
-            self.file_card.format(), path, self.card_box.isChecked(), self.report_box.isChecked(),
-            self.list_box.isChecked(),
-        )  # fmt: skip
-        facts = self.presenter.facts
-        if facts is not None:
-            with_trusted_code(
-                self.context.trust, facts.job, "Exporting it", self.window(),
-                partial(self.presenter.export, wish, overwrite),
-            )  # fmt: skip
-
-    def _started(self) -> None:
-        self.export_button.set_busy(True, "Exporting…")
-        self.file_card.show_progress("Opening the model")
-        self.context.page_states.set("export", "running", "Writing")
+        job.progress.connect(page.file_card.show_progress)
+        job.done.connect(self._exported)
+        job.failed.connect(partial(self._failed, path))
+        job.finished.connect(self._ended)
 
     def _exported(self, result: ExportResult) -> None:
-        self.export_button.set_busy(False)
-        self.file_card.show_outcome(result.sentence, result.path, result.notes)
-        self.context.window_state.add_recent(_FOLDER_ENTRY, str(result.path.parent))
-        self.file_card.set_folder(result.path.parent)
-        self.context.page_states.set("export", "done", result.path.name)
-        self.context.notifications.info(f"{result.path.name}: {result.sentence}")
-        self._update()
+        card, folder = self._page.file_card, result.path.parent
+        card.show_outcome(result.sentence, result.path, result.notes)
+        card.folder = folder
+        self._context.window_state.add_recent(_LAST_FOLDER, str(folder))
+        self._context.page_states.set("export", "done", result.path.name)
+        self._context.notifications.info(f"{result.path.name}: {result.sentence}")
 
-    def _failed(self, error: BaseException) -> None:
-        self.export_button.set_busy(False)
-        self.file_card.show_outcome("")
-        self.context.page_states.set("export", "problem", "Not written")
-        path = self.file_card.path()
-        if isinstance(error, TargetExistsError) and path is not None:  # of what goes along
-            self._ask_to_replace(path, error.path)
+    def _failed(self, path: Path, error: BaseException) -> None:
+        self._page.file_card.show_outcome("")
+        self._context.page_states.set("export", "problem", tr("Not written"))
+        if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it
+            self._ask("replace", tr("{name} already exists.", name=error.path.name), tr("Keep it"), tr("Replace"),
+                      partial(self.export, True), str(error.path))  # fmt: skip
         elif isinstance(error, AppError):
-            self.banner.show_message(_words(error), "error")
+            self._page.banner.show_message(explain(error), "error")
         else:
-            self.context.notifications.error(error, "The checkpoint was not exported")
+            self._context.notifications.error(error, tr("The checkpoint was not exported"))
+
+    def _ended(self) -> None:
+        self.busy = False
+        self._page.export_button.set_busy(False)
         self._update()
 
     # ---- removing
 
     def _ask_removal(self, kinds: tuple[Kept, ...]) -> None:
-        files, size = sum(kind.count for kind in kinds), sum(kind.bytes for kind in kinds)
-        self._to_remove = tuple(kind.id for kind in kinds)
+        question = tr("Remove {what}? The model, its report and the hashes stay.", what=files_words(kinds))
         details = "\n".join(f"{kind.title}: {kind.consequence}" for kind in kinds)
-        ask(
-            self,
-            f"Remove {fmt.plural(files, 'file')} ({fmt.size(size)})? The model, its report and the hashes stay.",
-            [Choice("keep", "Keep them"), Choice("remove", "Remove", True)],
-            self._removal_answered,
-            details,
-        )
+        remove = partial(self._remove, tuple(kind.id for kind in kinds))
+        self._ask("remove", question, tr("Keep them"), tr("Remove"), remove, details)
 
-    def _removal_answered(self, answer: str) -> None:
-        if answer == "remove":
-            self.presenter.remove(self._to_remove)
+    def _ask(self, key: str, question: str, keep: str, go_on: str, then: Any, details: str) -> None:
+        def answered(answer: str) -> None:
+            if answer == key:
+                then()
+
+        ask(self._page, question, [Choice("keep", keep), Choice(key, go_on, True)], answered, details)
+
+    def _remove(self, ids: tuple[str, ...]) -> None:
+        if self.facts is not None:
+            job = self._context.jobs.submit(_remove, self.facts.folder, ids, key="export-remove")
+            job.done.connect(self._removed)
+            job.failed.connect(partial(self._context.notifications.error, what=tr("Nothing was removed")))
+            job.finished.connect(self.refresh)
 
     def _removed(self, removed: Removed) -> None:
-        self._said = removed_words(removed)
-        self.context.notifications.info(self._said)
-
-    # ---- ways out
-
-    def _open_runs(self) -> None:
-        self.context.show_page("runs")
-
-    def _check(self) -> None:
-        self.context.show_page("verify")
+        self._said = tr("Removed %n files, {size}.", n=removed.files, size=fmt.size(removed.bytes))
+        if failed := removed.failed:
+            self._said += " " + tr("%n files could not be removed: {which}.", n=len(failed), which=failed[0])
+        self._context.notifications.info(self._said)
 
 
-def _words(error: BaseException) -> str:
-    return error.text if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
+def read_facts(folder: RunFolder) -> ExportFacts:
+    """Read a run folder; runs in a worker, because counting traces hashes model files."""
+    from core.session.kept import what_is_kept
+    from core.session.library import check_state
+
+    job = folder.job()
+    return ExportFacts(
+        folder=folder,
+        job=job,
+        checked=check_state(folder)["checked"] or job.kind == "train",
+        has_report=folder.file(REPORT_HTML).is_file(),
+        has_list=folder.file(FORGET).is_file() and job.forget.count > 0,
+        traces=what_is_kept(folder) if job.kind == "unlearn" else None,
+    )
+
+
+def _export(
+    folder: Path, form: str, path: Path, dataset: Dataset | None, trust: Trust, options: dict[str, Any], progress: Tell
+) -> ExportResult:
+    from core.session.bench import Bench
+    from core.session.exporting import export
+
+    return export(folder, form, path, Bench(None, dataset, trust=trust, tell=progress), **options)
+
+
+def _remove(folder: RunFolder, ids: tuple[str, ...]) -> Removed:
+    from core.session.kept import remove_kept
+
+    return remove_kept(folder, ids)

@@ -13,8 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.dialogs.sheet import ConfirmDialog
 from app.pages.export import ExportPage
-from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED
-from app.pages.export.presenter import read_facts
+from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED, read_facts
 from app.widgets.labels import Label
 from core.files import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET
@@ -42,6 +41,11 @@ def written(qtbot, page: ExportPage) -> str:
     return page.file_card.outcome()
 
 
+def read_again(qtbot, page: ExportPage) -> None:
+    page.entered()
+    qtbot.waitUntil(lambda: page.context.jobs.active() == 0)
+
+
 def question() -> ConfirmDialog | None:
     return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
 
@@ -67,6 +71,25 @@ def test_a_run_without_a_result_has_nothing_to_export(qtbot, page, context, live
     assert page.stack.currentWidget() is page.empty
 
 
+def test_a_run_that_comes_into_view_is_read_when_the_page_is_seen(qtbot, page, context, live, monkeypatch):
+    read = []
+
+    def counted(folder):
+        read.append(folder)
+        return read_facts(folder)
+
+    monkeypatch.setattr("app.pages.export.page.read_facts", counted)
+    page.hide()
+    context.project.set_run(live)
+    context.run_controller.run_ended.emit(live)
+    qtbot.waitUntil(lambda: context.jobs.active() == 0)  # the list of runs is read
+    assert read == []
+    page.show()
+    page.entered()
+    qtbot.waitUntil(lambda: page.presenter.facts is not None)
+    assert len(read) == 1 and page.export_button.isVisible()
+
+
 def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, context, live, monkeypatch):
     asked, go = threading.Event(), threading.Event()
 
@@ -75,7 +98,7 @@ def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, contex
         go.wait(60)
         return read_facts(folder)
 
-    monkeypatch.setattr("app.pages.export.presenter.read_facts", late)
+    monkeypatch.setattr("app.pages.export.page.read_facts", late)
     context.project.set_run(live)
     assert asked.wait(60)
     context.project.set_run(None)
@@ -102,8 +125,7 @@ def test_what_was_written_is_still_said_after_coming_back(qtbot, ready, tmp_path
     ready.file_card.set_path(tmp_path / "again.safetensors")
     ready.export_button.click()
     sentence = written(qtbot, ready)
-    with qtbot.waitSignal(ready.presenter.facts_changed):
-        ready.entered()
+    read_again(qtbot, ready)
     assert ready.file_card.outcome() == sentence
     assert ready.file_card.path() == tmp_path / "again.safetensors"
     assert ready.context.page_states.get("export") == ("done", "again.safetensors")
@@ -111,11 +133,11 @@ def test_what_was_written_is_still_said_after_coming_back(qtbot, ready, tmp_path
 
 def test_the_form_changes_the_ending_and_is_written(qtbot, ready, tmp_path):
     ready.file_card.set_path(tmp_path / "net.v2.safetensors")
-    ready.file_card.set_format("pt")
+    ready.file_card.radios["pt"].click()
     assert ready.file_card.path() == tmp_path / "net.v2.pt"
-    ready.card_box.setChecked(False)
-    ready.report_box.setChecked(False)
-    ready.list_box.setChecked(True)
+    ready.also_card.boxes["card"].setChecked(False)
+    ready.also_card.boxes["report"].setChecked(False)
+    ready.also_card.boxes["forget_list"].setChecked(True)
     ready.export_button.click()
     assert "same 8 keys" in written(qtbot, ready)
     assert sorted(path.name for path in tmp_path.glob("net.v2*")) == ["net.v2-forget.csv", "net.v2.pt"]
@@ -130,7 +152,7 @@ def test_browsing_does_not_hold_the_window_up(qtbot, ready, tmp_path):
     dialog.selectFile("other")
     dialog.accept()
     assert ready.file_card.path() == tmp_path / "other.safetensors"
-    ready.file_card.set_format("pt")  # what was chosen is the user's: only its ending follows the form
+    ready.file_card.radios["pt"].click()  # what was chosen is the user's: only its ending follows the form
     assert ready.file_card.path() == tmp_path / "other.pt"
 
 
@@ -152,7 +174,7 @@ def test_a_second_format_goes_beside_the_first_and_what_differs_is_asked_for(qtb
     ready.export_button.click()
     assert "same 8 keys" in written(qtbot, ready)
     ready.file_card.set_path(tmp_path / "out" / "net.pt")
-    ready.file_card.set_format("pt")
+    ready.file_card.radios["pt"].click()
     ready.export_button.click()
     qtbot.waitUntil(lambda: ready.context.page_states.get("export") == ("done", "net.pt"))
     report = tmp_path / "out" / "net-report.html"
@@ -168,9 +190,8 @@ def test_the_original_is_never_written_over(qtbot, ready, bench):
     before = bench.model.path.read_bytes()
     ready.file_card.set_path(bench.model.path)
     ready.export_button.click()
-    with qtbot.waitSignal(ready.presenter.failed, timeout=20_000):
-        answer(qtbot, "replace")
-    assert "is the original model, which is never changed" in ready.banner.text()
+    qtbot.waitUntil(lambda: ready.banner.isVisible(), timeout=20_000)
+    assert question() is None and "is the original model, which is never changed" in ready.banner.text()
     assert bench.model.path.read_bytes() == before
     assert ready.banner.isVisible()
     ready.file_card.path_edit.setText(str(bench.model.path.with_name("other.safetensors")))
@@ -189,11 +210,10 @@ def test_a_path_that_is_missing_or_a_folder_is_said_beside_the_button(ready, tmp
 
 
 def test_an_unchecked_run_is_warned_of_and_a_checked_one_is_not(qtbot, ready, folder):
-    assert ready.unchecked.text() == UNCHECKED and ready.unchecked.isVisible()
+    assert ready.also_card.unchecked.text() == UNCHECKED and ready.also_card.unchecked.isVisible()
     write_json(folder.file(CARD), {**read_json(folder.file(CARD)), "checked": True})
-    with qtbot.waitSignal(ready.presenter.facts_changed):
-        ready.entered()
-    assert not ready.unchecked.isVisible()
+    read_again(qtbot, ready)
+    assert not ready.also_card.unchecked.isVisible()
 
 
 def test_both_models_are_warned_of(ready):
@@ -210,8 +230,7 @@ def test_traces_are_listed_and_removed_after_a_question(qtbot, ready, folder):
     assert table.setData(table.index(row, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert "The run can no longer be resumed." in ready.kept_card.summary.text()
     ready.kept_card.remove.click()
-    with qtbot.waitSignal(ready.presenter.removed):
-        answer(qtbot, "remove")
+    answer(qtbot, "remove")
     qtbot.waitUntil(lambda: "Removed 1 file, 2.0 kB." in ready.kept_card.summary.text())
     assert not folder.file(CHECKPOINTS).exists()
     assert folder.file(FORGET).is_file() and folder.has_result
@@ -238,15 +257,16 @@ def test_the_report_has_no_check_box(ready, qtmodeltester):
 
 def test_a_removed_list_cannot_go_along(qtbot, ready, folder):
     folder.file(FORGET).unlink()
-    with qtbot.waitSignal(ready.presenter.facts_changed):
-        ready.entered()
-    assert not ready.list_box.isEnabled()
+    read_again(qtbot, ready)
+    assert not ready.also_card.boxes["forget_list"].isEnabled()
 
 
 def test_a_run_made_for_another_forget_set_says_so(qtbot, page, context, live, bench, selection):
     context.project.set_opened(bench.model, bench.dataset, bench.options)
     context.project.set_selection(selection)
     context.project.set_run(live)
+    qtbot.addWidget(page.chips)
+    page.chips.show()
     assert page.chips.name.text() == "finetune · class 3"
     assert page.chips.earlier.isHidden()
     context.project.set_selection(selection.with_classes([4]))
@@ -257,8 +277,8 @@ def test_a_run_made_for_another_forget_set_says_so(qtbot, page, context, live, b
 def test_everything_has_a_name_and_tab_reaches_it(qtbot, ready):
     assert unnamed_widgets(ready) == []
     reached = reached_by_tab(qtbot, ready)
-    for widget in (ready.file_card.path_edit, ready.file_card.browse, ready.card_box, ready.kept_card.view,
-                   ready.export_button):  # fmt: skip
+    for widget in (ready.file_card.path_edit, ready.file_card.browse, ready.also_card.boxes["card"],
+                   ready.kept_card.view, ready.export_button):  # fmt: skip
         assert widget in reached
 
 

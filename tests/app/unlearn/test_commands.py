@@ -87,7 +87,7 @@ def test_rail_and_status_line_say_where_the_run_stands(wired, run, qtbot):
     assert wired.page_states.get("unlearn") == ("done", "Finished")
 
 
-def test_the_rail_tells_of_pages_that_were_not_opened_yet(wired, run):
+def test_the_rail_tells_of_pages_that_are_not_in_sight(wired, run):
     live, _, _ = run
     states = wired.page_states
     assert states.get("verify") == ("empty", "Nothing to check")
@@ -96,9 +96,12 @@ def test_the_rail_tells_of_pages_that_were_not_opened_yet(wired, run):
     live.folder.file(MODEL).write_bytes(b"weights")
     wired.project.set_run(live)
     assert states.get("verify") == states.get("export") == ("ready", describe_run(live.job))
-    states.set("verify", "done", "Close to retrained")  # the page itself, once it is there
-    wired.project.set_run(None)
+    states.set("verify", "done", "Close to retrained")  # the page itself, once it is in sight
+    wired.project.selection_changed.emit()
     assert states.get("verify") == ("done", "Close to retrained")
+    assert states.get("export") == ("ready", describe_run(live.job))
+    wired.project.set_run(None)
+    assert states.get("verify") == ("empty", "Nothing to check")
     assert states.get("export") == ("empty", "Nothing to export")
 
 

@@ -201,6 +201,8 @@ def test_a_new_forget_set_asks_for_a_new_run(page, scripted, opened, qtbot):
     work.give(*script.whole())
     work.end()
     qtbot.waitUntil(lambda: run.ended)
+    qtbot.addWidget(page.chips)
+    page.chips.show()
     assert not page.chips.earlier.isHidden() and page.chips.earlier.text() == "for an earlier selection"
     opened.project.selection_changed.emit()  # on the Forget page
     page.entered()
@@ -209,13 +211,15 @@ def test_a_new_forget_set_asks_for_a_new_run(page, scripted, opened, qtbot):
     assert page.view == "run"
 
 
-def test_a_run_opened_from_runs_is_shown_whatever_is_chosen_on_forget(page, opened, tmp_path):
+def test_a_run_opened_from_runs_is_shown_whatever_is_chosen_on_forget(page, opened, tmp_path, qtbot):
     """It showed the method form, and neither curves nor replay could be reached."""
     page.hide()
     opened.project.selection_changed.emit()
     opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
     page.show()
     page.entered()
+    qtbot.addWidget(page.chips)
+    page.chips.show()
     assert page.view == "run" and not page.chips.earlier.isHidden()
     page.presenter.set_up_another()
     opened.actions.refresh()

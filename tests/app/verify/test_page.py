@@ -115,7 +115,9 @@ def test_warnings_of_the_run_stand_on_top(show, make_folder):
     assert page.banner.text() == sentence and page.banner.isVisible()
 
 
-def test_the_header_names_the_run(checked):
+def test_the_header_names_the_run(checked, qtbot):
+    qtbot.addWidget(checked.chips)
+    checked.chips.show()
     assert checked.chips.name.text() == "muda · class 3"
     assert checked.chips.earlier.isHidden()
 
