@@ -1,201 +1,92 @@
-"""Item model of a report's table: groups of measures, a column a model, and how far each gap is closed."""
+"""A report's table as rows for a view: groups of measures, a column a model, and how far each gap is closed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import Qt
 
-from app.models.tables import ROOT, Index, TwoLevels
+from app.models.tables import Cell, Line
 from app.services import format as fmt
-from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
-Kind = Literal["group", "measure", "note"]
-
+ROLE = Qt.ItemDataRole
 GAP_COLUMN = len(COLUMNS) + 1
-KIND_ROLE = Qt.ItemDataRole.UserRole + 50  # "group", "measure" or "note"
-KEY_ROLE = Qt.ItemDataRole.UserRole + 51  # a measure's key, a group's title
-TITLES = {"original": "Original", "head_only": "Head-only", "unlearned": "Unlearned", "retrained": "Retrained"}
-
-_HEADER_TIPS = {
-    "head_only": "Head-only edit (control): the original with only its classifier head edited. Outputs forget, "
-    "features do not.",
-    "original": "The model that was opened.",
-    "unlearned": "The result of this run.",
-    "retrained": "Trained from scratch without the forget images. Its value is the goal.",
+SHORT = {
+    "original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
+    "retrained": mark("Retrained"), "fresh": mark("Untrained"),
+}  # fmt: skip
+_MODEL_TIPS = {
+    "head_only": mark(
+        "Head-only edit (control): the original with only its classifier head edited. Outputs forget, features do not."
+    ),
+    "original": mark("The model that was opened."),
+    "unlearned": mark("The result of this run."),
+    "retrained": mark("Trained from scratch without the forget images. Its value is the goal."),
 }
-_GAP_TIP = (
+_GAP_TIP = mark(
     "Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the "
     "whisker is its 95 % interval."
 )
 
 
-@dataclass(frozen=True)
-class _Line:
-    kind: Kind
-    row: TableRow
+def measure_header() -> list[Cell]:
+    """Return the titles of the columns."""
+    models: list[Cell] = [
+        {ROLE.DisplayRole: tr(SHORT[model]), ROLE.ToolTipRole: tr(_MODEL_TIPS[model]), ROLE.TextAlignmentRole: NUMBER}
+        for model in COLUMNS
+    ]
+    gap: Cell = {ROLE.DisplayRole: tr("Gap closed"), ROLE.ToolTipRole: tr(_GAP_TIP)}
+    return [{ROLE.DisplayRole: tr("Measure")}, *models, gap]
 
 
-class MeasureTable(TwoLevels):
-    """Groups hold their measures; what must be said beside a measure is a line of its own below it."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._groups: list[tuple[str, list[_Line]]] = []
-        self._has_retrained = False
-        theme.changed.connect(self.tell_changed)
-
-    def set_rows(self, rows: tuple[TableRow, ...]) -> None:
-        """Show other rows; where only their numbers changed, what is selected stays."""
-        groups: list[tuple[str, list[_Line]]] = []
-        for row in rows:
-            if not groups or groups[-1][0] != row.group:
-                groups.append((row.group, []))
-            lines = groups[-1][1]
-            lines.append(_Line("measure", row))
-            if row.note:
-                lines.append(_Line("note", row))
-        same = _structure(groups) == _structure(self._groups)
-        if not same:
-            self.beginResetModel()
-        self._groups = groups
-        self._has_retrained = any(row.retrained for row in rows)
-        if same:
-            self.tell_changed()
-        else:
-            self.endResetModel()
-
-    def groups(self) -> list[str]:
-        """The groups' titles."""
-        return [title for title, _ in self._groups]
-
-    def children(self, top: int | None) -> int:  # type: ignore[override]
-        return len(self._groups) if top is None else len(self._groups[top][1])
-
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return GAP_COLUMN + 1
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole and 0 < section < GAP_COLUMN:
-            return NUMBER
-        if section == 0:
-            return "Measure" if role == Qt.ItemDataRole.DisplayRole else None
-        if section == GAP_COLUMN:
-            return {Qt.ItemDataRole.DisplayRole: "Gap closed", Qt.ItemDataRole.ToolTipRole: _GAP_TIP}.get(role)  # type: ignore[call-overload]
-        model = COLUMNS[section - 1]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[model]
-        return _HEADER_TIPS[model] if role == Qt.ItemDataRole.ToolTipRole else None
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        if not index.isValid():
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-
-    # ---- content
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        top, inner = self.place_of(index)
-        if inner is None:
-            return self._group_data(self._groups[top][0], index.column(), role)
-        line = self._groups[top][1][inner]
-        if role == KIND_ROLE:
-            return line.kind
-        if role == KEY_ROLE:
-            return line.row.key
-        if line.kind == "note":
-            return self._note_data(line.row, index.column(), role)
-        if index.column() == 0:
-            return self._name_data(line.row, role)
-        if index.column() == GAP_COLUMN:
-            return self._gap_data(line.row, role)
-        return self._value_data(line.row, COLUMNS[index.column() - 1], role)
-
-    def _group_data(self, title: str, column: int, role: int) -> Any:
-        if role == KIND_ROLE:
-            return "group"
-        if role == KEY_ROLE:
-            return title
-        if column:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title
-        if role == Qt.ItemDataRole.FontRole:
-            font = theme.font("body")
-            font.setWeight(font.Weight.DemiBold)
-            return font
-        return None
-
-    def _note_data(self, row: TableRow, column: int, role: int) -> Any:
-        if column:
-            return None
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return row.note
-        if role == Qt.ItemDataRole.FontRole:
-            return theme.font("caption")
-        return theme.brush("text_2") if role == Qt.ItemDataRole.ForegroundRole else None
-
-    def _name_data(self, row: TableRow, role: int) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return row.title
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(part for part in (row.explanation, row.note) if part)
-        return None
-
-    def _value_data(self, row: TableRow, model: str, role: int) -> Any:
-        value = row.values[model]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return written(value, row.unit)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBER
-        if role == Qt.ItemDataRole.ForegroundRole and value is None:
-            return theme.brush("text_3")
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            if value is None:
-                return row.missing.get(model)
-            if model == "retrained" and len(row.retrained) > 1:
-                each = ", ".join(written(one, row.unit) for one in row.retrained)
-                return f"Mean of {len(row.retrained)} retrained models: {each}"
-            return row.details.get(model)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{TITLES[model]}: {written(value, row.unit) if value is not None else row.missing.get(model, '')}"
-        return None
-
-    def _gap_data(self, row: TableRow, role: int) -> Any:
-        gap = gap_of(row) if row.verdict and self._has_retrained else None
-        if role == GAP_ROLE:
-            return gap
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) and gap is not None:
-            reason = "" if gap.informative else (row.verdict or {}).get("note") or ""
-            if row.within_chance:
-                reason = "the rest lies within chance"
-            words = f"{gap.text}: {reason}" if reason else gap.text
-            words = words[:1].upper() + words[1:]
-            return f"{words}\n{TRAINED_ON[:1].upper()}{TRAINED_ON[1:]}." if row.trained_on else words
-        return None
+def measure_lines(rows: Sequence[TableRow]) -> list[Line]:
+    """Return groups that hold their measures; what must be said beside a measure is a line of one cell below it."""
+    lines: list[Line] = []
+    judged = any(row.retrained for row in rows)
+    for row in rows:
+        if not lines or lines[-1].key != row.group:
+            lines.append(Line(row.group, [{ROLE.DisplayRole: row.group, ROLE.FontRole: ("body", True)}]))
+        tip = "\n".join(part for part in (row.explanation, row.note) if part)
+        cells: list[Cell] = [{ROLE.DisplayRole: row.title, ROLE.ToolTipRole: tip}]
+        cells += [_value(row, model) for model in COLUMNS]
+        lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.verdict and judged else {}]))
+        if row.note:
+            lines[-1].below.append(Line((row.key, "note"), [{
+                ROLE.DisplayRole: row.note, ROLE.ToolTipRole: row.note, ROLE.FontRole: ("caption", False),
+                ROLE.ForegroundRole: "text_2",
+            }]))  # fmt: skip
+    return lines
 
 
-def _structure(groups: list[tuple[str, list[_Line]]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what stands where, whatever its numbers."""
-    return [(title, [(line.kind, line.row.key) for line in lines]) for title, lines in groups]
+def _value(row: TableRow, model: str) -> Cell:
+    value, text = row.values[model], written(row.values[model], row.unit)
+    tip = (row.missing if value is None else row.details).get(model)
+    if model == "retrained" and len(row.retrained) > 1:
+        each = ", ".join(written(one, row.unit) for one in row.retrained)
+        tip = tr("Mean of %n retrained models: {values}", n=len(row.retrained), values=each)
+    return {
+        ROLE.DisplayRole: text, ROLE.TextAlignmentRole: NUMBER, ROLE.ToolTipRole: tip,
+        ROLE.AccessibleDescriptionRole: tip, ROLE.ForegroundRole: "text_3" if value is None else None,
+        ROLE.AccessibleTextRole: f"{tr(SHORT[model])}: {text if value is not None else tip or ''}",
+    }  # fmt: skip
 
 
-def gap_of(row: TableRow) -> Gap:
-    """Return the gap bar of a measure the verdict knows."""
+def _gap(row: TableRow) -> Cell:
+    """Return the bar of a measure the verdict knows."""
     found = row.verdict or {}
-    low, high = row.whisker or (None, None)
     # A measure the method was trained on is informative about the method, not for the verdict: its bar is drawn.
     informative = bool(found.get("informative"))
-    return Gap(found.get("position") if informative else None, low, high, informative)
+    low, high = row.whisker or (None, None)
+    gap = Gap(found.get("position") if informative else None, low, high, informative)
+    reason = tr("the rest lies within chance") if row.within_chance else "" if informative else found.get("note")
+    words = f"{gap.text}: {reason}" if reason else gap.text
+    words = words[:1].upper() + words[1:]
+    if row.trained_on:
+        words += f"\n{TRAINED_ON[:1].upper()}{TRAINED_ON[1:]}."
+    return {GAP_ROLE: gap, ROLE.ToolTipRole: words, ROLE.AccessibleTextRole: words}
 
 
 def written(value: float | None, unit: str) -> str:
@@ -206,5 +97,4 @@ def written(value: float | None, unit: str) -> str:
         return fmt.percent(value, unit=False) if value <= 1 else fmt.decimal(100 * value, 1)  # a cost may be above
     if unit == "count":
         return fmt.count(round(value))
-    places = {"ratio": 3, "number": 2, "seconds": 1}[unit]
-    return fmt.decimal(value, places)
+    return fmt.decimal(value, {"ratio": 3, "number": 2, "seconds": 1}[unit])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.table import NUMBER
 from core.files import composed
@@ -122,22 +123,53 @@ class TextTableModel(ColumnTable):
 
 
 _TOP = 0  # internal id of rows without a parent; a child's is its parent's row + 1
+Cell = Mapping[int, Any]  # what a cell answers, by role; a colour is a token and a font (role, bold), so they follow
+
+
+@dataclass(eq=False)
+class Line:
+    """A row of `TwoLevels` with the rows below it. `key` says which row it is; cells that are left out are empty."""
+
+    key: Hashable
+    cells: Sequence[Cell]
+    below: list[Line] = field(default_factory=list)
 
 
 class TwoLevels(QAbstractItemModel):
-    """Rows that hold rows, and those hold none. Subclasses count them and answer for their cells."""
+    """Rows that hold rows, and those hold none; all that is said of a cell is written when the rows are set."""
 
-    def children(self, top: int | None) -> int:  # type: ignore[override]
-        """How many rows the row `top` holds; None: how many there are at the top."""
-        raise NotImplementedError
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._header: Sequence[Cell] = ()
+        self._lines: Sequence[Line] = ()
+        theme.changed.connect(self.tell_changed)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        raise NotImplementedError
+    def set_lines(self, header: Sequence[Cell], lines: Sequence[Line]) -> None:
+        """Show other rows; where they are the same ones, only their cells change, and what is selected stays."""
+        same = _keys(lines) == _keys(self._lines) and list(header) == list(self._header)
+        if not same:
+            self.beginResetModel()
+        self._header, self._lines = header, lines
+        if same:
+            self.tell_changed()
+        else:
+            self.endResetModel()
 
-    def place_of(self, index: Index) -> tuple[int, int | None]:
-        """Return the row at the top and the row below it (None for one at the top) of a valid index."""
+    def line(self, index: Index) -> Line:
+        """The row of a valid index."""
         owner = int(index.internalId())
-        return (index.row(), None) if owner == _TOP else (owner - 1, index.row())
+        return (self._lines if owner == _TOP else self._lines[owner - 1].below)[index.row()]
+
+    def index_of(self, key: Hashable) -> QModelIndex:
+        """The first cell of a row; invalid where there is none."""
+        for top, line in enumerate(self._lines):
+            parent = self.index(top, 0)
+            if line.key == key:
+                return parent
+            for row, inner in enumerate(line.below):
+                if inner.key == key:
+                    return self.index(row, 0, parent)
+        return QModelIndex()
 
     def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
         if not self.hasIndex(row, column, parent):
@@ -150,19 +182,38 @@ class TwoLevels(QAbstractItemModel):
 
     def rowCount(self, parent: Index = ROOT) -> int:
         if not parent.isValid():
-            return self.children(None)
+            return len(self._lines)
         inner = parent.internalId() != _TOP or parent.column() > 0
-        return 0 if inner else self.children(parent.row())
+        return 0 if inner else len(self._lines[parent.row()].below)
+
+    def columnCount(self, parent: Index = ROOT) -> int:
+        return len(self._header)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        known = orientation == Qt.Orientation.Horizontal and 0 <= section < len(self._header)
+        return self._header[section].get(role) if known else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        cells = self.line(index).cells if index.isValid() else ()
+        held = cells[index.column()].get(role) if index.column() < len(cells) else None
+        if held is not None and role == Qt.ItemDataRole.ForegroundRole:
+            return theme.brush(held)
+        if held is not None and role == Qt.ItemDataRole.FontRole:
+            font = theme.font(held[0])
+            font.setWeight(font.Weight.DemiBold if held[1] else font.Weight.Normal)
+            return font
+        return held
 
     def tell_changed(self) -> None:
         """Have all cells drawn again, where the rows stay what they are."""
-        rows, last = self.children(None), self.columnCount() - 1
-        for top in range(rows):
-            if below := self.children(top):
-                parent = self.index(top, 0)
-                self.dataChanged.emit(self.index(0, 0, parent), self.index(below - 1, last, parent))
-        if rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(rows - 1, last))
+        for parent in (ROOT, *(self.index(top, 0) for top in range(len(self._lines)))):
+            if rows := self.rowCount(parent):
+                last = self.index(rows - 1, self.columnCount() - 1, parent)
+                self.dataChanged.emit(self.index(0, 0, parent), last)
+
+
+def _keys(lines: Sequence[Line]) -> list[tuple[Hashable, list[Hashable]]]:
+    return [(line.key, [inner.key for inner in line.below]) for line in lines]
 
 
 class Arrangeable(Protocol):

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QStyleOptionHeader,
     QStyleOptionViewItem,
     QTableView,
+    QTreeView,
 )
 
 from app.services import format as fmt
@@ -31,15 +32,11 @@ NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 def set_up_table(view: QTableView, rows: bool = True) -> None:
     """Give a table its look; `rows` selects whole rows."""
+    _set_up(view, view.horizontalHeader(), t.TABLE_HEADER)
     view.setShowGrid(False)
     view.setAlternatingRowColors(False)
     view.setWordWrap(False)
-    theme.set_font(view, "table")
     view.setCornerButtonEnabled(False)
-    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    view.setTabKeyNavigation(False)  # Tab leaves the table; arrows move inside it
     if rows:
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     vertical = view.verticalHeader()
@@ -47,10 +44,27 @@ def set_up_table(view: QTableView, rows: bool = True) -> None:
     vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     vertical.setMinimumSectionSize(theme.px(t.TABLE_ROW))
     vertical.setDefaultSectionSize(theme.px(t.TABLE_ROW))
-    horizontal = view.horizontalHeader()
-    horizontal.setHighlightSections(False)
-    horizontal.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    theme.set_height(horizontal, t.TABLE_HEADER)
+    view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+
+def set_up_tree(view: QTreeView, header: int = t.TABLE_HEADER) -> None:
+    """Give a tree the look of a table, with a header of this height."""
+    _set_up(view, view.header(), header)
+    view.setIndentation(theme.px(t.M))
+    view.setUniformRowHeights(True)
+    view.setAllColumnsShowFocus(True)
+    view.header().setStretchLastSection(False)
+    view.header().setSectionsMovable(False)
+
+
+def _set_up(view: QAbstractItemView, header: QHeaderView, height: int) -> None:
+    theme.set_font(view, "table")
+    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    view.setTabKeyNavigation(False)  # Tab leaves the table; arrows move inside it
+    header.setHighlightSections(False)
+    theme.set_height(header, height)
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title

@@ -11,6 +11,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n classes with less not shown.</source>
+        <translation>
+            <numerusform>%n Klasse mit weniger ist nicht gezeigt.</numerusform>
+            <numerusform>%n Klassen mit weniger sind nicht gezeigt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n files could not be removed: {which}.</source>
         <translation>
             <numerusform>1 Datei konnte nicht entfernt werden: {which}.</numerusform>
@@ -31,6 +38,13 @@
             <numerusform>%n Bilder</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n images chosen, {forget} of them to forget</source>
+        <translation>
+            <numerusform>%n Bild ausgewählt, davon {forget} zu vergessen</numerusform>
+            <numerusform>%n Bilder ausgewählt, davon {forget} zu vergessen</numerusform>
+        </translation>
+    </message>
     <message>
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
         <translation>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</translation>
@@ -40,6 +54,20 @@
         <translation>
             <numerusform>1 Bild, gewichtet</numerusform>
             <numerusform>%n Bilder, gewichtet</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n methods</source>
+        <translation>
+            <numerusform>%n Verfahren</numerusform>
+            <numerusform>%n Verfahren</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n models</source>
+        <translation>
+            <numerusform>%n Modell</numerusform>
+            <numerusform>%n Modelle</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -54,6 +82,13 @@
         <translation>
             <numerusform>%n Lauf</numerusform>
             <numerusform>%n Läufe</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs of {methods}</source>
+        <translation>
+            <numerusform>%n Lauf, {methods}</numerusform>
+            <numerusform>%n Läufe, {methods}</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -212,6 +247,14 @@
         <translation>&amp;Mit</translation>
     </message>
     <message>
+        <source>&amp;X</source>
+        <translation>&amp;X</translation>
+    </message>
+    <message>
+        <source>&amp;Y</source>
+        <translation>&amp;Y</translation>
+    </message>
+    <message>
         <source>({number}) {name}</source>
         <translation>({number}) {name}</translation>
     </message>
@@ -228,6 +271,10 @@
         <translation>Eine Änderung nur am Kopf ändert kein Merkmal: Ihre Punkte bleiben, wo sie am Anfang sind.</translation>
     </message>
     <message>
+        <source>A head-only edit has the original's features, so it has the original's curve.</source>
+        <translation>Eine Änderung nur am Kopf hat die Merkmale des Originals und damit dessen Kurve.</translation>
+    </message>
+    <message>
         <source>A map of the images appears here once the model was measured on them.</source>
         <translation>Hier erscheint eine Karte der Bilder, sobald das Modell auf ihnen gemessen wurde.</translation>
     </message>
@@ -242,6 +289,10 @@
     <message>
         <source>A plain PyTorch state dict.</source>
         <translation>Ein einfaches PyTorch-State-Dict.</translation>
+    </message>
+    <message>
+        <source>A retrained model shows where such images go when they were never learnt.</source>
+        <translation>Ein neu trainiertes Modell zeigt, wohin solche Bilder gehen, wenn sie nie gelernt wurden.</translation>
     </message>
     <message>
         <source>A run is being prepared.</source>
@@ -292,8 +343,16 @@
         <translation>Genauigkeit 0 heißt nicht vergessen.</translation>
     </message>
     <message>
+        <source>Accuracy change per class</source>
+        <translation>Änderung der Genauigkeit je Klasse</translation>
+    </message>
+    <message>
         <source>Accuracy on a sample of unseen images, %</source>
         <translation>Genauigkeit auf einer Stichprobe ungesehener Bilder, %</translation>
+    </message>
+    <message>
+        <source>Accuracy on unseen forget images, %</source>
+        <translation>Genauigkeit auf ungesehenen Vergessensbildern, %</translation>
     </message>
     <message>
         <source>Accuracy on unseen images, %</source>
@@ -323,6 +382,10 @@
         </translation>
     </message>
     <message>
+        <source>Against the original, on unseen images, points</source>
+        <translation>Gegenüber dem Original, auf ungesehenen Bildern, Punkte</translation>
+    </message>
+    <message>
         <source>Alignment</source>
         <translation>Ausrichtung</translation>
     </message>
@@ -341,6 +404,10 @@
     <message>
         <source>All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.</source>
         <translation>Alle Netze sind als Ganzes an den Anfang gedreht und skaliert: Was sich bewegt hat, bringt keine Drehung zurück.</translation>
+    </message>
+    <message>
+        <source>All runs of this batch have a result or are in the queue.</source>
+        <translation>Alle Läufe dieses Stapels haben ein Ergebnis oder warten.</translation>
     </message>
     <message>
         <source>Alphabetical</source>
@@ -373,6 +440,10 @@
     <message>
         <source>Appearance</source>
         <translation>Aussehen</translation>
+    </message>
+    <message>
+        <source>Area under the curve: {values}</source>
+        <translation>Fläche unter der Kurve: {values}</translation>
     </message>
     <message>
         <source>Arranging the map</source>
@@ -411,12 +482,28 @@
         <translation>bei k</translation>
     </message>
     <message>
+        <source>At k: {values}. {caption}</source>
+        <translation>Bei k: {values}. {caption}</translation>
+    </message>
+    <message>
         <source>At the start</source>
         <translation>Am Anfang</translation>
     </message>
     <message>
+        <source>Attack</source>
+        <translation>Angriff</translation>
+    </message>
+    <message>
+        <source>Back to one run</source>
+        <translation>Zurück zu einem Lauf</translation>
+    </message>
+    <message>
         <source>Back to the run</source>
         <translation>Zurück zum Lauf</translation>
+    </message>
+    <message>
+        <source>Batch</source>
+        <translation>Stapel</translation>
     </message>
     <message>
         <source>Batch files (*.toml)</source>
@@ -442,12 +529,20 @@
         <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
     </message>
     <message>
+        <source>Both runs' curves on one axis</source>
+        <translation>Die Kurven beider Läufe auf einer Achse</translation>
+    </message>
+    <message>
         <source>Both seeds: {values}</source>
         <translation>Beide Startwerte: {values}</translation>
     </message>
     <message>
         <source>Browse…</source>
         <translation>Durchsuchen…</translation>
+    </message>
+    <message>
+        <source>Called: {classes}</source>
+        <translation>Genannt: {classes}</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -460,6 +555,10 @@
     <message>
         <source>Caution</source>
         <translation>Vorsicht</translation>
+    </message>
+    <message>
+        <source>Chance</source>
+        <translation>Zufall</translation>
     </message>
     <message>
         <source>Change weights in one act, without training steps.</source>
@@ -505,6 +604,10 @@
         <translation>Prüfungen</translation>
     </message>
     <message>
+        <source>Choose</source>
+        <translation>Auswählen</translation>
+    </message>
+    <message>
         <source>Choose a method</source>
         <translation>Verfahren wählen</translation>
     </message>
@@ -515,6 +618,10 @@
     <message>
         <source>Choose images to look for near-duplicates.</source>
         <translation>Wählen Sie Bilder, um nach Beinahe-Dubletten zu suchen.</translation>
+    </message>
+    <message>
+        <source>Choose two runs in the table.</source>
+        <translation>Wählen Sie zwei Läufe in der Tabelle.</translation>
     </message>
     <message>
         <source>Choose what to forget</source>
@@ -530,6 +637,10 @@
     </message>
     <message>
         <source>Class</source>
+        <translation>Klasse</translation>
+    </message>
+    <message>
+        <source>class</source>
         <translation>Klasse</translation>
     </message>
     <message>
@@ -611,6 +722,18 @@
         <source>Commands found</source>
         <translation>Gefundene Befehle</translation>
     </message>
+    <message>
+        <source>Compare</source>
+        <translation>Vergleichen</translation>
+    </message>
+    <message>
+        <source>Compare with another run</source>
+        <translation>Mit einem anderen Lauf vergleichen</translation>
+    </message>
+    <message>
+        <source>Compared runs</source>
+        <translation>Verglichene Läufe</translation>
+    </message>
     <message numerus="yes">
         <source>Compares with %n retrained models on disk.</source>
         <translation>
@@ -621,6 +744,10 @@
     <message>
         <source>Confirmations</source>
         <translation>Rückfragen</translation>
+    </message>
+    <message>
+        <source>Confusion</source>
+        <translation>Verwechslung</translation>
     </message>
     <message>
         <source>Contents</source>
@@ -653,6 +780,10 @@
     <message>
         <source>Curves appear here while a run goes. First choose what to forget.</source>
         <translation>Während eines Laufs erscheinen hier Kurven. Wählen Sie zuerst, was vergessen wird.</translation>
+    </message>
+    <message>
+        <source>Damage</source>
+        <translation>Schaden</translation>
     </message>
     <message>
         <source>Dark</source>
@@ -761,6 +892,10 @@
         <translation>Ziehen verschiebt die Karte; ein Klick markiert ein Bild oder nimmt es heraus.</translation>
     </message>
     <message>
+        <source>Dragging in the pictures</source>
+        <translation>Ziehen in den Bildern</translation>
+    </message>
+    <message>
         <source>Draw around images to take them, with Ctrl to take them out.</source>
         <translation>Um Bilder herum zeichnen nimmt sie, mit Strg nimmt es sie heraus.</translation>
     </message>
@@ -781,8 +916,16 @@
         <translation>Nach Dubletten konnte nicht gesucht werden. {reason}</translation>
     </message>
     <message>
+        <source>Each model by its own two principal components, turned by an orthogonal fit of the retain class means: two networks share no axes.</source>
+        <translation>Jedes Modell nach seinen eigenen zwei Hauptkomponenten, gedreht durch eine orthogonale Anpassung der Mittelwerte der behaltenen Klassen: Zwei Netze haben keine gemeinsamen Achsen.</translation>
+    </message>
+    <message>
         <source>Each model's answer and the probability it gives the image's own class. What a retrained model says, it says without having seen the image.</source>
         <translation>Die Antwort jedes Modells und die Wahrscheinlichkeit, die es der eigenen Klasse des Bildes gibt. Was ein neu trainiertes Modell sagt, sagt es, ohne das Bild gesehen zu haben.</translation>
+    </message>
+    <message>
+        <source>Each run as a point between two measures of your choice</source>
+        <translation>Jeder Lauf als Punkt zwischen zwei Maßen Ihrer Wahl</translation>
     </message>
     <message>
         <source>Edit</source>
@@ -803,6 +946,10 @@
     <message>
         <source>Eigenvalues</source>
         <translation>Eigenwerte</translation>
+    </message>
+    <message>
+        <source>Eigenvalues of the features before and after</source>
+        <translation>Eigenwerte der Merkmale vorher und nachher</translation>
     </message>
     <message>
         <source>Ends after this step and keeps the model as it is now.</source>
@@ -861,8 +1008,16 @@
         <translation>Fehlgeschlagen bei {step}.</translation>
     </message>
     <message>
+        <source>False positives, %</source>
+        <translation>Fehlalarme, %</translation>
+    </message>
+    <message>
         <source>Feature map</source>
         <translation>Merkmalskarte</translation>
+    </message>
+    <message>
+        <source>Feature space</source>
+        <translation>Merkmalsraum</translation>
     </message>
     <message>
         <source>Features</source>
@@ -989,6 +1144,10 @@
         <translation>Vergessensbilder</translation>
     </message>
     <message>
+        <source>Forget images identified, %</source>
+        <translation>Erkannte Vergessensbilder, %</translation>
+    </message>
+    <message>
         <source>Forget lists (*.csv *.tsv *.txt *.lst)</source>
         <translation>Vergessenslisten (*.csv *.tsv *.txt *.lst)</translation>
     </message>
@@ -1025,6 +1184,10 @@
         <translation>Galerie</translation>
     </message>
     <message>
+        <source>Gap closed</source>
+        <translation>Abstand</translation>
+    </message>
+    <message>
         <source>Give up drawing</source>
         <translation>Zeichnen abbrechen</translation>
     </message>
@@ -1041,6 +1204,14 @@
         <translation>Gradient</translation>
     </message>
     <message>
+        <source>Groups of measures</source>
+        <translation>Gruppen von Maßen</translation>
+    </message>
+    <message>
+        <source>Groups of measures that are columns of the table</source>
+        <translation>Gruppen von Maßen, die Spalten der Tabelle sind</translation>
+    </message>
+    <message>
         <source>Guide</source>
         <translation>Handbuch</translation>
     </message>
@@ -1049,8 +1220,20 @@
         <translation>Hat eine Frage</translation>
     </message>
     <message>
+        <source>Head-only</source>
+        <translation>Nur Kopf</translation>
+    </message>
+    <message>
         <source>Head-only edit</source>
         <translation>Änderung nur am Kopf</translation>
+    </message>
+    <message>
+        <source>Head-only edit (control)</source>
+        <translation>Änderung nur am Kopf (Kontrolle)</translation>
+    </message>
+    <message>
+        <source>Head-only edit (control): the original with only its classifier head edited. Outputs forget, features do not.</source>
+        <translation>Änderung nur am Kopf (Kontrolle): das Original, an dem nur der Klassifikationskopf geändert ist. Die Ausgaben vergessen, die Merkmale nicht.</translation>
     </message>
     <message>
         <source>Head-only edit, unlearned and retrained model</source>
@@ -1065,12 +1248,28 @@
         <translation>Höhe des Ausschnitts</translation>
     </message>
     <message>
+        <source>Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.</source>
+        <translation>Höher: Vergessensmerkmale liegen mehr im Behaltensraum. Ziel ist der neu trainierte Wert, nicht 1.</translation>
+    </message>
+    <message>
         <source>Hold the replay</source>
         <translation>Wiedergabe anhalten</translation>
     </message>
     <message>
+        <source>How far the forget features lie inside the retain directions, for every number of directions</source>
+        <translation>Wie weit die Vergessensmerkmale in den Behaltensrichtungen liegen, für jede Zahl von Richtungen</translation>
+    </message>
+    <message>
+        <source>How many forget images an attacker tells from unseen ones</source>
+        <translation>Wie viele Vergessensbilder ein Angreifer von ungesehenen unterscheidet</translation>
+    </message>
+    <message>
         <source>How much energy retain directions hold is recorded where whole classes are forgotten.</source>
         <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
+    </message>
+    <message>
+        <source>How soon each model learns the forgotten classes again</source>
+        <translation>Wie bald jedes Modell die vergessenen Klassen wieder lernt</translation>
     </message>
     <message>
         <source>If removed</source>
@@ -1083,6 +1282,10 @@
     <message>
         <source>Images</source>
         <translation>Bilder</translation>
+    </message>
+    <message>
+        <source>Images that were forgotten</source>
+        <translation>Vergessene Bilder</translation>
     </message>
     <message>
         <source>Images that were forgotten, before and after</source>
@@ -1167,6 +1370,14 @@
     <message>
         <source>Lasso</source>
         <translation>Lasso</translation>
+    </message>
+    <message>
+        <source>LaTeX, booktabs (*.tex)</source>
+        <translation>LaTeX, booktabs (*.tex)</translation>
+    </message>
+    <message>
+        <source>Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the whisker is its 95 % interval.</source>
+        <translation>Linke Marke: der Wert des Originals. Rechte Marke: der neu trainierte Wert. Der Balken endet beim verlernten Modell; der Fehlerstrich ist sein 95-%-Intervall.</translation>
     </message>
     <message>
         <source>Left, for one of a kind opens at a time: {names}.</source>
@@ -1264,6 +1475,13 @@
         <source>Mean and std</source>
         <translation>Mittelwert und Streuung</translation>
     </message>
+    <message numerus="yes">
+        <source>Mean of %n retrained models: {values}</source>
+        <translation>
+            <numerusform>Mittel von %n neu trainierten Modell: {values}</numerusform>
+            <numerusform>Mittel von %n neu trainierten Modellen: {values}</numerusform>
+        </translation>
+    </message>
     <message>
         <source>Mean of every channel</source>
         <translation>Mittelwert jedes Kanals</translation>
@@ -1274,6 +1492,41 @@
             <numerusform>Wert von %n Startwert: {values}</numerusform>
             <numerusform>Mittel über %n Startwerte ± die Hälfte seines 95-%-Intervalls: {values}</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>Maß</translation>
+    </message>
+    <message>
+        <source>Measure of the X axis</source>
+        <translation>Maß der X-Achse</translation>
+    </message>
+    <message>
+        <source>Measure of the Y axis</source>
+        <translation>Maß der Y-Achse</translation>
+    </message>
+    <message>
+        <source>Measures of compared runs</source>
+        <translation>Maße der verglichenen Läufe</translation>
+    </message>
+    <message>
+        <source>Measures of each model</source>
+        <translation>Maße jedes Modells</translation>
+    </message>
+    <message>
+        <source>Measures: all groups</source>
+        <translation>Maße: alle Gruppen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Measures: {number} of %n groups</source>
+        <translation>
+            <numerusform>Maße: {number} von %n Gruppe</numerusform>
+            <numerusform>Maße: {number} von %n Gruppen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Membership</source>
+        <translation>Zugehörigkeit</translation>
     </message>
     <message>
         <source>memory {size}</source>
@@ -1296,6 +1549,10 @@
         <translation>Meldungen, die neueste zuerst</translation>
     </message>
     <message>
+        <source>Method</source>
+        <translation>Verfahren</translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>Modell</translation>
     </message>
@@ -1314,6 +1571,10 @@
     <message>
         <source>More</source>
         <translation>Mehr</translation>
+    </message>
+    <message>
+        <source>Move</source>
+        <translation>Verschieben</translation>
     </message>
     <message>
         <source>Move down</source>
@@ -1338,6 +1599,10 @@
     <message>
         <source>Nearest training images, by features</source>
         <translation>Nächste Trainingsbilder nach Merkmalen</translation>
+    </message>
+    <message>
+        <source>Needs full checks.</source>
+        <translation>Braucht alle Prüfungen.</translation>
     </message>
     <message>
         <source>Needs nothing but the model</source>
@@ -1404,6 +1669,10 @@
         <translation>Kein hier bekanntes Netz passt zu den Gewichten von {name}. Nennen Sie eines, das passt, oder den Code, der es erzeugt.</translation>
     </message>
     <message>
+        <source>No retrained model yet, so nothing says where such images would go by themselves.</source>
+        <translation>Noch kein neu trainiertes Modell; nichts sagt also, wohin solche Bilder von selbst gingen.</translation>
+    </message>
+    <message>
         <source>No retrained model yet.</source>
         <translation>Noch kein neu trainiertes Modell.</translation>
     </message>
@@ -1435,8 +1704,16 @@
         </translation>
     </message>
     <message>
+        <source>No two measures were taken of these runs.</source>
+        <translation>Von diesen Läufen wurden keine zwei Maße genommen.</translation>
+    </message>
+    <message>
         <source>No usable measure: on these images chance explains what differs.</source>
         <translation>Kein brauchbares Maß: Auf diesen Bildern erklärt der Zufall die Unterschiede.</translation>
+    </message>
+    <message>
+        <source>No value is good for being high or low: the retrained one is the goal. Double-click a run to open it.</source>
+        <translation>Kein Wert ist gut, weil er hoch oder niedrig ist: Ziel ist der neu trainierte. Ein Doppelklick öffnet einen Lauf.</translation>
     </message>
     <message>
         <source>no values yet</source>
@@ -1451,6 +1728,10 @@
         <translation>Noch keine</translation>
     </message>
     <message>
+        <source>none yet</source>
+        <translation>noch keine</translation>
+    </message>
+    <message>
         <source>Not at all</source>
         <translation>Gar nicht</translation>
     </message>
@@ -1463,6 +1744,10 @@
         <translation>Nicht installiert. Zum Nachrüsten: pip install "unlearn-studio[onnx]"</translation>
     </message>
     <message>
+        <source>Not measured in this report.</source>
+        <translation>In diesem Bericht nicht gemessen.</translation>
+    </message>
+    <message>
         <source>Not possible now. State of the run: {state}.</source>
         <translation>Jetzt nicht möglich. Zustand des Laufs: {state}.</translation>
     </message>
@@ -1471,8 +1756,16 @@
         <translation>Nicht gespeichert: {error}</translation>
     </message>
     <message>
+        <source>Not started</source>
+        <translation>Nicht begonnen</translation>
+    </message>
+    <message>
         <source>Not suitable here</source>
         <translation>Hier nicht geeignet</translation>
+    </message>
+    <message>
+        <source>not trained yet</source>
+        <translation>noch nicht trainiert</translation>
     </message>
     <message>
         <source>Not written</source>
@@ -1539,6 +1832,10 @@
         <translation>Gespeichert: Ergebnisse bis {step}.</translation>
     </message>
     <message>
+        <source>On retain</source>
+        <translation>Auf Behaltenen</translation>
+    </message>
+    <message>
         <source>ONNX (.onnx)</source>
         <translation>ONNX (.onnx)</translation>
     </message>
@@ -1561,6 +1858,10 @@
     <message>
         <source>Open a batch file</source>
         <translation>Stapeldatei öffnen</translation>
+    </message>
+    <message>
+        <source>Open a batch file…</source>
+        <translation>Stapeldatei öffnen …</translation>
     </message>
     <message>
         <source>Open a data &amp;file…</source>
@@ -1589,6 +1890,10 @@
     <message>
         <source>Open a r&amp;un folder…</source>
         <translation>La&amp;ufordner öffnen …</translation>
+    </message>
+    <message>
+        <source>Open a retrained model…</source>
+        <translation>Neu trainiertes Modell öffnen …</translation>
     </message>
     <message>
         <source>Open a run</source>
@@ -1679,6 +1984,10 @@
         <translation>Dieses öffnen</translation>
     </message>
     <message>
+        <source>Opening model and data</source>
+        <translation>Öffnet Modell und Daten</translation>
+    </message>
+    <message>
         <source>opening model and data</source>
         <translation>Modell und Daten werden geöffnet</translation>
     </message>
@@ -1689,6 +1998,10 @@
     <message>
         <source>Order found on images</source>
         <translation>Auf Bildern gefundene Reihenfolge</translation>
+    </message>
+    <message>
+        <source>Original</source>
+        <translation>Original</translation>
     </message>
     <message>
         <source>Other runs</source>
@@ -1747,6 +2060,10 @@
         <translation>Wird nach diesem Schritt angehalten · {step}</translation>
     </message>
     <message>
+        <source>Pictures of the feature spaces</source>
+        <translation>Bilder der Merkmalsräume</translation>
+    </message>
+    <message>
         <source>Pixels on every side</source>
         <translation>Pixel an jeder Seite</translation>
     </message>
@@ -1765,6 +2082,18 @@
     <message>
         <source>Plots</source>
         <translation>Diagramme</translation>
+    </message>
+    <message>
+        <source>Plots of the comparison</source>
+        <translation>Diagramme des Vergleichs</translation>
+    </message>
+    <message>
+        <source>Plots of the result</source>
+        <translation>Diagramme des Ergebnisses</translation>
+    </message>
+    <message>
+        <source>Point at an image to find it in the other pictures; click to keep it.</source>
+        <translation>Zeigen Sie auf ein Bild, um es in den anderen Karten zu finden; ein Klick hält es fest.</translation>
     </message>
     <message>
         <source>Pointer</source>
@@ -1831,8 +2160,16 @@
         <translation>Die Läufe einer Stapeldatei (TOML) einreihen</translation>
     </message>
     <message>
+        <source>Queue the runs of this batch that have no result yet</source>
+        <translation>Die Läufe dieses Stapels einreihen, die noch kein Ergebnis haben</translation>
+    </message>
+    <message>
         <source>Rail</source>
         <translation>Seitenleiste</translation>
+    </message>
+    <message>
+        <source>Rank agreement</source>
+        <translation>Rangübereinstimmung</translation>
     </message>
     <message>
         <source>Ratio</source>
@@ -1863,12 +2200,24 @@
         <translation>Rechteck</translation>
     </message>
     <message>
+        <source>Reference</source>
+        <translation>Referenz</translation>
+    </message>
+    <message>
         <source>References</source>
         <translation>Vergleichsmodelle</translation>
     </message>
     <message>
         <source>Relabelling</source>
         <translation>Neue Label</translation>
+    </message>
+    <message>
+        <source>Relearn</source>
+        <translation>Wiederlernen</translation>
+    </message>
+    <message>
+        <source>Relearning</source>
+        <translation>Wiederlernen</translation>
     </message>
     <message>
         <source>Remove</source>
@@ -1906,6 +2255,10 @@
         <translation>Ersetzen</translation>
     </message>
     <message>
+        <source>Replay two…</source>
+        <translation>Zwei abspielen …</translation>
+    </message>
+    <message>
         <source>Reset</source>
         <translation>Zurücksetzen</translation>
     </message>
@@ -1924,6 +2277,10 @@
     <message>
         <source>resnet18:stem=3,pool=max   or   network.py:make_network</source>
         <translation>resnet18:stem=3,pool=max   oder   network.py:make_network</translation>
+    </message>
+    <message>
+        <source>Results of batches are listed here. Open a batch file (TOML), or drop one on the window, to queue its runs.</source>
+        <translation>Hier stehen die Ergebnisse von Stapeln. Öffnen Sie eine Stapeldatei (TOML) oder ziehen Sie eine auf das Fenster, um ihre Läufe einzureihen.</translation>
     </message>
     <message>
         <source>Resume</source>
@@ -1946,6 +2303,18 @@
         <translation>Neu trainiert</translation>
     </message>
     <message>
+        <source>Retrained models</source>
+        <translation>Neu trainierte Modelle</translation>
+    </message>
+    <message>
+        <source>Retrained models to compare the result with</source>
+        <translation>Neu trainierte Modelle, mit denen das Ergebnis verglichen wird</translation>
+    </message>
+    <message>
+        <source>Retrained: {models}</source>
+        <translation>Neu trainiert: {models}</translation>
+    </message>
+    <message>
         <source>Return opens the menu to sort by one of them</source>
         <translation>Die Eingabetaste öffnet das Menü, um nach einem davon zu sortieren</translation>
     </message>
@@ -1964,6 +2333,14 @@
     <message>
         <source>Run checks</source>
         <translation>Prüfen</translation>
+    </message>
+    <message>
+        <source>Run checks to take this in.</source>
+        <translation>Prüfen Sie, um das aufzunehmen.</translation>
+    </message>
+    <message>
+        <source>Run full checks</source>
+        <translation>Alle Prüfungen</translation>
     </message>
     <message>
         <source>Run the example</source>
@@ -1992,6 +2369,10 @@
     <message>
         <source>Same format as the original</source>
         <translation>Gleiches Format wie das Original</translation>
+    </message>
+    <message>
+        <source>Samples seen</source>
+        <translation>Gesehene Bilder</translation>
     </message>
     <message>
         <source>Save GIF, up to step {step}…</source>
@@ -2046,6 +2427,18 @@
         <translation>Startwert</translation>
     </message>
     <message>
+        <source>Seed {number}</source>
+        <translation>Startwert {number}</translation>
+    </message>
+    <message>
+        <source>seed {number}</source>
+        <translation>Startwert {number}</translation>
+    </message>
+    <message>
+        <source>Seed {number} · {state}</source>
+        <translation>Startwert {number} · {state}</translation>
+    </message>
+    <message>
         <source>Set aside</source>
         <translation>Zurücklegen</translation>
     </message>
@@ -2055,6 +2448,18 @@
             <numerusform>1 Bild zurücklegen</numerusform>
             <numerusform>%n Bilder zurücklegen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Settings in which the runs differ</source>
+        <translation>Einstellungen, in denen sich die Läufe unterscheiden</translation>
+    </message>
+    <message>
+        <source>Settings that differ</source>
+        <translation>Einstellungen, die sich unterscheiden</translation>
     </message>
     <message>
         <source>Settings tried.</source>
@@ -2069,8 +2474,16 @@
         <translation>Anteil jeder Klasse</translation>
     </message>
     <message>
+        <source>Share of forget features inside the k leading retain directions</source>
+        <translation>Anteil der Vergessensmerkmale in den k führenden Behaltensrichtungen</translation>
+    </message>
+    <message>
         <source>Share of forget features inside the retain space</source>
         <translation>Anteil der Vergessensmerkmale im Behaltensraum</translation>
+    </message>
+    <message>
+        <source>Share of unseen forget images that the model calls each class, %</source>
+        <translation>Anteil der ungesehenen Vergessensbilder, die das Modell je Klasse nennt, %</translation>
     </message>
     <message>
         <source>Short side to</source>
@@ -2157,6 +2570,10 @@
         <translation>Die Leertaste spielt ab und hält an, Pfeiltasten gehen Schritt für Schritt, + und − ändern das Tempo</translation>
     </message>
     <message>
+        <source>Spectra</source>
+        <translation>Spektren</translation>
+    </message>
+    <message>
         <source>Speed of the replay</source>
         <translation>Tempo der Wiedergabe</translation>
     </message>
@@ -2175,6 +2592,10 @@
     <message>
         <source>Start again</source>
         <translation>Neu starten</translation>
+    </message>
+    <message>
+        <source>Start the rest</source>
+        <translation>Den Rest starten</translation>
     </message>
     <message>
         <source>Start training</source>
@@ -2225,12 +2646,20 @@
         <translation>Anhalten und behalten</translation>
     </message>
     <message>
+        <source>Stop checks</source>
+        <translation>Prüfungen anhalten</translation>
+    </message>
+    <message>
         <source>Stopped</source>
         <translation>Beendet</translation>
     </message>
     <message>
         <source>Stopped at {step}. The model is kept as it was then.</source>
         <translation>Beendet bei {step}. Das Modell ist behalten, wie es da war.</translation>
+    </message>
+    <message>
+        <source>Stopped early</source>
+        <translation>Früh beendet</translation>
     </message>
     <message>
         <source>Stopping</source>
@@ -2274,6 +2703,10 @@
     <message>
         <source>The check failed. {why}</source>
         <translation>Die Prüfung schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>The check under way has not come to this yet.</source>
+        <translation>Die laufende Prüfung ist noch nicht so weit.</translation>
     </message>
     <message>
         <source>The checkpoint was not exported</source>
@@ -2336,6 +2769,10 @@
         <translation>Die ganze Meldung</translation>
     </message>
     <message>
+        <source>The model that was opened.</source>
+        <translation>Das Modell, das geöffnet wurde.</translation>
+    </message>
+    <message>
         <source>The model's features hold values that are not finite, so there is no map.</source>
         <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
     </message>
@@ -2348,8 +2785,24 @@
         <translation>Der Pfad ist ein Ordner. Benennen Sie die Datei, die geschrieben wird.</translation>
     </message>
     <message>
+        <source>The pictures could not be made: {reason}</source>
+        <translation>Die Bilder konnten nicht erstellt werden: {reason}</translation>
+    </message>
+    <message>
+        <source>The pictures need what each model says of the images.</source>
+        <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
+    </message>
+    <message>
+        <source>the rest lies within chance</source>
+        <translation>der Rest liegt im Bereich des Zufalls</translation>
+    </message>
+    <message>
         <source>The result is being checked. {what}</source>
         <translation>Das Ergebnis wird geprüft. {what}</translation>
+    </message>
+    <message>
+        <source>The result of this run.</source>
+        <translation>Das Ergebnis dieses Laufs.</translation>
     </message>
     <message>
         <source>The run cannot be resumed</source>
@@ -2370,6 +2823,10 @@
     <message>
         <source>The runs of {name} are queued.</source>
         <translation>Die Läufe von {name} sind eingereiht.</translation>
+    </message>
+    <message>
+        <source>The same images in each model's feature space</source>
+        <translation>Dieselben Bilder im Merkmalsraum jedes Modells</translation>
     </message>
     <message>
         <source>The search for settings failed. {why}</source>
@@ -2412,6 +2869,10 @@
         <translation>In diesem Teil gibt es keine Bilder.</translation>
     </message>
     <message>
+        <source>There are no unseen images of what was forgotten, so there is nothing to show where they go.</source>
+        <translation>Von dem Vergessenen gibt es keine ungesehenen Bilder; es ist also nicht zu zeigen, wohin sie gehen.</translation>
+    </message>
+    <message>
         <source>There is no result to export.</source>
         <translation>Es gibt kein Ergebnis zum Exportieren.</translation>
     </message>
@@ -2444,6 +2905,10 @@
         <translation>Diese passen zu den Gewichten von {name} und rechnen verschieden. Wie Bilder vorbereitet werden, wird für die gewählte neu ermittelt, wo es nicht angegeben wurde.</translation>
     </message>
     <message>
+        <source>These runs have the same settings in everything that decides a result.</source>
+        <translation>Diese Läufe haben in allem, was ein Ergebnis bestimmt, dieselben Einstellungen.</translation>
+    </message>
+    <message>
         <source>They are called “seen before” wherever they appear. No file is moved.</source>
         <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
     </message>
@@ -2454,6 +2919,18 @@
     <message>
         <source>This method counts all forget images alike: the weights of the list change nothing.</source>
         <translation>Diese Methode zählt alle Vergessensbilder gleich: Die Gewichte der Liste ändern nichts.</translation>
+    </message>
+    <message>
+        <source>This report has no accuracies by class.</source>
+        <translation>Dieser Bericht hat keine Genauigkeiten je Klasse.</translation>
+    </message>
+    <message>
+        <source>This report holds no attack. Run checks to see how many forget images can be told apart from unseen ones.</source>
+        <translation>Dieser Bericht enthält keinen Angriff. Prüfen Sie, um zu sehen, wie viele Vergessensbilder von ungesehenen zu unterscheiden sind.</translation>
+    </message>
+    <message>
+        <source>This report holds no relearning curves. They are taken of whole classes that have unseen images.</source>
+        <translation>Dieser Bericht enthält keine Kurven des Wiederlernens. Sie werden von ganzen Klassen genommen, die ungesehene Bilder haben.</translation>
     </message>
     <message>
         <source>This run recorded no feature map: an earlier version made it, or its network was trained from scratch.</source>
@@ -2484,6 +2961,10 @@
         <translation>Genau auf</translation>
     </message>
     <message>
+        <source>to forget</source>
+        <translation>zu vergessen</translation>
+    </message>
+    <message>
         <source>today</source>
         <translation>heute</translation>
     </message>
@@ -2508,7 +2989,19 @@
         <translation>Weitertrainieren, mit dem Gradienten des üblichen Verlusts oder gegen ihn.</translation>
     </message>
     <message>
+        <source>trained</source>
+        <translation>trainiert</translation>
+    </message>
+    <message>
+        <source>Trained from scratch without the forget images. Its value is the goal.</source>
+        <translation>Von Grund auf ohne die Vergessensbilder trainiert. Sein Wert ist das Ziel.</translation>
+    </message>
+    <message>
         <source>Training image {number}</source>
+        <translation>Trainingsbild {number}</translation>
+    </message>
+    <message>
+        <source>training image {number}</source>
         <translation>Trainingsbild {number}</translation>
     </message>
     <message>
@@ -2542,6 +3035,10 @@
         <translation>Noch einmal versuchen</translation>
     </message>
     <message>
+        <source>Two measures</source>
+        <translation>Zwei Maße</translation>
+    </message>
+    <message>
         <source>Two principal components · {share} of the variance</source>
         <translation>Zwei Hauptkomponenten · {share} der Varianz</translation>
     </message>
@@ -2566,8 +3063,16 @@
         <translation>Das Verlernen hat die Wahrscheinlichkeit von {name} von {before} auf {after} gebracht und den Verlust von {first} auf {last}.</translation>
     </message>
     <message>
+        <source>unseen image {number}</source>
+        <translation>ungesehenes Bild {number}</translation>
+    </message>
+    <message>
         <source>unseen images</source>
         <translation>ungesehenen Bildern</translation>
+    </message>
+    <message>
+        <source>Untrained</source>
+        <translation>Untrainiert</translation>
     </message>
     <message>
         <source>Use this</source>
@@ -2588,6 +3093,10 @@
     <message>
         <source>Values −1 to 1 (0.5 and 0.5)</source>
         <translation>Werte −1 bis 1 (0,5 und 0,5)</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <translation>Urteil</translation>
     </message>
     <message>
         <source>Version</source>
@@ -2618,6 +3127,10 @@
         <translation>Was</translation>
     </message>
     <message>
+        <source>What each model makes of the images that were forgotten</source>
+        <translation>Was jedes Modell aus den vergessenen Bildern macht</translation>
+    </message>
+    <message>
         <source>What is done to an image before the network sees it: as in training, without random steps.</source>
         <translation>Was mit einem Bild geschieht, bevor das Netz es sieht: wie beim Training, ohne Zufall.</translation>
     </message>
@@ -2642,6 +3155,10 @@
         <translation>Womit Ergebnisse verglichen werden: keine Wege zu vergessen.</translation>
     </message>
     <message>
+        <source>What the other classes lost</source>
+        <translation>Was die anderen Klassen verloren haben</translation>
+    </message>
+    <message>
         <source>What this app still keeps of the forget images</source>
         <translation>Was dieses Programm noch von den zu vergessenden Bildern aufbewahrt</translation>
     </message>
@@ -2650,12 +3167,28 @@
         <translation>Wo</translation>
     </message>
     <message>
+        <source>Where forget images go</source>
+        <translation>Wohin Vergessensbilder gehen</translation>
+    </message>
+    <message>
+        <source>Whether measures agree shows from three runs on that were compared with retrained models.</source>
+        <translation>Ob Maße übereinstimmen, zeigt sich ab drei Läufen, die mit neu trainierten Modellen verglichen wurden.</translation>
+    </message>
+    <message>
+        <source>Whether measures put the runs in the same order</source>
+        <translation>Ob Maße die Läufe in dieselbe Reihenfolge bringen</translation>
+    </message>
+    <message>
         <source>Which architecture?</source>
         <translation>Welche Architektur?</translation>
     </message>
     <message>
         <source>Which checks to run</source>
         <translation>Welche Prüfungen</translation>
+    </message>
+    <message>
+        <source>Which classes the model takes unseen forget images for</source>
+        <translation>Für welche Klassen das Modell ungesehene Vergessensbilder hält</translation>
     </message>
     <message>
         <source>Which network?</source>
@@ -2699,6 +3232,14 @@
     <message>
         <source>Without a name here it is a new folder in {folder}.</source>
         <translation>Ohne Angabe ist es ein neuer Ordner in {folder}.</translation>
+    </message>
+    <message>
+        <source>Worst first.</source>
+        <translation>Das Schlechteste zuerst.</translation>
+    </message>
+    <message>
+        <source>Worst first. Left out, because they were to be forgotten: {classes}.</source>
+        <translation>Das Schlechteste zuerst. Weggelassen, weil es vergessen werden sollte: {classes}.</translation>
     </message>
     <message>
         <source>Writing</source>
@@ -2762,6 +3303,14 @@
         </translation>
     </message>
     <message>
+        <source>{file} could not be written: {reason}.</source>
+        <translation>{file} konnte nicht geschrieben werden: {reason}.</translation>
+    </message>
+    <message>
+        <source>{file} is gone.</source>
+        <translation>{file} ist nicht mehr da.</translation>
+    </message>
+    <message>
         <source>{file} was not used.</source>
         <translation>{file} wurde nicht verwendet.</translation>
     </message>
@@ -2780,8 +3329,28 @@ Cosine of the features {value}</source>
 Kosinus der Merkmale {value}</translation>
     </message>
     <message>
+        <source>{method}, seed {number}</source>
+        <translation>{method}, Startwert {number}</translation>
+    </message>
+    <message>
+        <source>{method}, seed {number} · {run}</source>
+        <translation>{method}, Startwert {number} · {run}</translation>
+    </message>
+    <message>
         <source>{model} without {forgotten}</source>
         <translation>{model} ohne {forgotten}</translation>
+    </message>
+    <message>
+        <source>{model}: AUC {auc}, 95 % interval {low} to {high}</source>
+        <translation>{model}: AUC {auc}, 95-%-Intervall {low} bis {high}</translation>
+    </message>
+    <message>
+        <source>{model}: map of images</source>
+        <translation>{model}: Karte der Bilder</translation>
+    </message>
+    <message>
+        <source>{model}: shown</source>
+        <translation>{model}: gezeigt</translation>
     </message>
     <message numerus="yes">
         <source>{names} and %n more</source>
@@ -2831,6 +3400,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{network} braucht Bilder von mindestens {least} Pixeln; diese haben {side}.</translation>
     </message>
     <message>
+        <source>{number} failed</source>
+        <translation>{number} fehlgeschlagen</translation>
+    </message>
+    <message>
         <source>{number} images marked to forget</source>
         <translation>{number} Bilder zum Vergessen markiert</translation>
     </message>
@@ -2839,8 +3412,28 @@ Kosinus der Merkmale {value}</translation>
         <translation>{number} Bilder/s</translation>
     </message>
     <message>
+        <source>{number} interrupted</source>
+        <translation>{number} unterbrochen</translation>
+    </message>
+    <message>
+        <source>{number} not started</source>
+        <translation>{number} nicht begonnen</translation>
+    </message>
+    <message>
         <source>{number} of {all} ticked</source>
         <translation>{number} von {all} angekreuzt</translation>
+    </message>
+    <message>
+        <source>{number} on disk</source>
+        <translation>{number} auf der Platte</translation>
+    </message>
+    <message>
+        <source>{number} running</source>
+        <translation>{number} laufend</translation>
+    </message>
+    <message>
+        <source>{number} waiting</source>
+        <translation>{number} wartend</translation>
     </message>
     <message>
         <source>{own}, prepared to {prepared}</source>
@@ -2857,6 +3450,14 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{run} failed. {why}</source>
         <translation>{run} schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>{share} % of the gap closed</source>
+        <translation>{share} % des Abstands geschlossen</translation>
+    </message>
+    <message>
+        <source>{share} of the variance</source>
+        <translation>{share} der Varianz</translation>
     </message>
     <message>
         <source>{some} of {all}</source>
@@ -2882,12 +3483,20 @@ Kosinus der Merkmale {value}</translation>
         <translation>{time} bisher</translation>
     </message>
     <message>
+        <source>{time} to train</source>
+        <translation>{time} zu trainieren</translation>
+    </message>
+    <message>
         <source>{told} · plus {images} forgotten earlier</source>
         <translation>{told} · dazu {images} früher vergessen</translation>
     </message>
     <message>
         <source>{told} · {again} of them already forgotten</source>
         <translation>{told} · davon {again} schon vergessen</translation>
+    </message>
+    <message>
+        <source>{value} and {other}</source>
+        <translation>{value} und {other}</translation>
     </message>
     <message>
         <source>{what} · axis from {floor}</source>

@@ -11,6 +11,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n classes with less not shown.</source>
+        <translation>
+            <numerusform>%n class with less not shown.</numerusform>
+            <numerusform>%n classes with less not shown.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n files could not be removed: {which}.</source>
         <translation>
             <numerusform>1 file could not be removed: {which}.</numerusform>
@@ -32,10 +39,31 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images chosen, {forget} of them to forget</source>
+        <translation>
+            <numerusform>%n image chosen, {forget} of them to forget</numerusform>
+            <numerusform>%n images chosen, {forget} of them to forget</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images, weighted</source>
         <translation>
             <numerusform>1 image, weighted</numerusform>
             <numerusform>%n images, weighted</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n methods</source>
+        <translation>
+            <numerusform>%n method</numerusform>
+            <numerusform>%n methods</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n models</source>
+        <translation>
+            <numerusform>%n model</numerusform>
+            <numerusform>%n models</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -50,6 +78,13 @@
         <translation>
             <numerusform>1 run</numerusform>
             <numerusform>%n runs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs of {methods}</source>
+        <translation>
+            <numerusform>%n run of {methods}</numerusform>
+            <numerusform>%n runs of {methods}</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -116,10 +151,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>Mean of %n retrained models: {values}</source>
+        <translation>
+            <numerusform>Mean of %n retrained model: {values}</numerusform>
+            <numerusform>Mean of %n retrained models: {values}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Mean over %n seeds ± half of its 95 % interval: {values}</source>
         <translation>
             <numerusform>The value of %n seed: {values}</numerusform>
             <numerusform>Mean over %n seeds ± half of its 95 % interval: {values}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Measures: {number} of %n groups</source>
+        <translation>
+            <numerusform>Measures: {number} of %n group</numerusform>
+            <numerusform>Measures: {number} of %n groups</numerusform>
         </translation>
     </message>
     <message numerus="yes">

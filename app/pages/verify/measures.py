@@ -7,35 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QIcon, QPainter, QPaintEvent, QPixmap, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QHBoxLayout,
-    QHeaderView,
-    QMenu,
-    QSizePolicy,
-    QTreeView,
-    QWidget,
-)
+from PySide6.QtGui import QAction, QFontMetrics, QIcon, QPainter, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QMenu, QSizePolicy, QTreeView, QWidget
 
-from app.models.measure_table import GAP_COLUMN, KIND_ROLE, MeasureTable
+from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines
+from app.models.tables import TwoLevels
 from app.pages.verify.checks import SEEDS_OFFERED
 from app.plots.items import draw_symbol
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
+from app.services.translation import tr
 from app.widgets.buttons import ChipButton
-from app.widgets.labels import Label, caption
-from app.widgets.layout import first_and_last_row
-from app.widgets.table import GapBarDelegate
+from app.widgets.labels import caption
+from app.widgets.layout import first_and_last_row, row
+from app.widgets.table import GapBarDelegate, set_up_tree
 from core.verify.table import COLUMNS, TableRow
 
 if TYPE_CHECKING:
     from app.pages.verify.checks import ResultFacts, Wanted
     from app.services.run_library import RunRow
-
 
 MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
 _SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
@@ -49,29 +41,26 @@ class ModelsRow(QWidget):
     open_asked = Signal()
     compare_asked = Signal(object)  # path of another run
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        row, last = first_and_last_row(self)
+    def __init__(self) -> None:
+        super().__init__()
+        first, last = first_and_last_row(self)
         self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
         for chip in self.chips.values():
-            row.addWidget(chip)
-        if row is not last:
-            row.addStretch(1)
-        self.retrained = ChipButton("Retrained", name="Retrained models")
+            first.addWidget(chip)
+        if first is not last:
+            first.addStretch(1)
+        self.retrained = ChipButton(tr("Retrained"), tr("Retrained models"))
         self.retrained.setIconSize(QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT)))
-        self.menu = QMenu(self)
+        self.others = ChipButton(tr("Compare"), tr("Compare with another run"))
+        self.menu, self.others_menu = QMenu(self), QMenu(self)
+        self.hint = caption()
         self.retrained.setMenu(self.menu)
-        last.addWidget(self.retrained)
-        self.others = ChipButton("Compare", name="Compare with another run")
-        self.others_menu = QMenu(self)
         self.others.setMenu(self.others_menu)
         self.others.hide()
-        last.addWidget(self.others)
-        self.hint = caption("")
-        last.addWidget(self.hint)
+        for widget in (self.retrained, self.others, self.hint):
+            last.addWidget(widget)
         last.addStretch(1)
-        self._seed_actions: dict[int, QAction] = {}
-        self._opened_actions: dict[str, QAction] = {}
+        self._actions: dict[int | str, QAction] = {}  # of seeds, and of models that were opened
         self._offered: tuple[object, ...] = ()  # what the menus hold; a menu that is open is not made anew for nothing
         self._runs_offered: tuple[tuple[str, Path], ...] = ()
         theme.changed.connect(self._draw_icon)
@@ -80,18 +69,32 @@ class ModelsRow(QWidget):
     def show_facts(self, facts: ResultFacts, wanted: Wanted, outdated: bool = False) -> None:
         """Show which models there are and which of them are ticked."""
         self.chips["head_only"].setVisible("head_only" in (facts.report.get("models") or {}))
-        names = [f"seed {seed}" for seed in sorted(wanted.seeds)] + list(wanted.files())
-        shown = ", ".join(names) if len(names) <= 2 else fmt.plural(len(names), "model")
-        none = f"{fmt.count(len(facts.trained))} on disk" if facts.trained else "none yet"
-        self.retrained.set(f"Retrained: {shown or none}", "Retrained models to compare the result with")
+        names = [tr("seed {number}", number=seed) for seed in sorted(wanted.seeds)] + list(wanted.files())
+        shown = ", ".join(names) if len(names) <= 2 else tr("%n models", n=len(names))
+        none = tr("{number} on disk", number=fmt.count(len(facts.trained))) if facts.trained else tr("none yet")
+        self.retrained.set(
+            tr("Retrained: {models}", models=shown or none), tr("Retrained models to compare the result with")
+        )
         self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
-        self.hint.setText("Run checks to take this in." if outdated else "")
-        self._fill(facts, wanted)
+        self.hint.setText(tr("Run checks to take this in.") if outdated else "")
+        seeds = {
+            seed: tr("Seed {number} · {state}", number=seed, state=_seed_state(seed, facts))
+            for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
+        }
+        offered = (*seeds.values(), *wanted.opened.items())
+        if offered != self._offered:
+            self._offered = offered
+            self._make_menu(seeds, wanted)
+        for key, action in self._actions.items():
+            action.setChecked(key in wanted.seeds or key in wanted.files())
 
     def show_runs(self, rows: Sequence[RunRow]) -> None:
         """Offer these runs to be compared with the one in view."""
         self.others.setVisible(bool(rows))
-        offered = tuple((f"{row.method}, seed {row.seed} · {row.id}", row.path) for row in rows[:MOST_OFFERED])
+        offered = tuple(
+            (tr("{method}, seed {number} · {run}", method=run.method, number=run.seed, run=run.id), run.path)
+            for run in rows[:MOST_OFFERED]
+        )
         if offered == self._runs_offered:
             return
         self._runs_offered = offered
@@ -99,97 +102,65 @@ class ModelsRow(QWidget):
         for title, path in offered:
             action = self.others_menu.addAction(title)
             action.setToolTip(str(path))
-            action.triggered.connect(lambda _checked=False, path=path: self.compare_asked.emit(path))
-
-    def _fill(self, facts: ResultFacts, wanted: Wanted) -> None:
-        seeds = {
-            seed: f"Seed {seed} · {_seed_state(seed, facts)}"
-            for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
-        }
-        offered = (*seeds.values(), *wanted.opened.items())
-        if offered != self._offered:
-            self._offered = offered
-            self._make_menu(seeds, wanted)
-        for seed, action in self._seed_actions.items():
-            action.setChecked(seed in wanted.seeds)
-        for name, action in self._opened_actions.items():
-            action.setChecked(name not in wanted.left_out)
+            action.triggered.connect(lambda _on=False, path=path: self.compare_asked.emit(path))
 
     def _make_menu(self, seeds: Mapping[int, str], wanted: Wanted) -> None:
         self.menu.clear()
-        self._seed_actions, self._opened_actions = {}, {}
+        self._actions = {}
         for seed, title in seeds.items():
-            action = self._seed_actions[seed] = self.menu.addAction(title)
-            action.setCheckable(True)
+            action = self._actions[seed] = self.menu.addAction(title)
             action.triggered.connect(lambda on, seed=seed: self.seed_wanted.emit(seed, on))
         for name, path in wanted.opened.items():
-            action = self._opened_actions[name] = self.menu.addAction(name)
+            action = self._actions[name] = self.menu.addAction(name)
             action.setToolTip(str(path))
-            action.setCheckable(True)
             action.triggered.connect(lambda on, name=name: self.opened_wanted.emit(name, on))
+        for action in self._actions.values():
+            action.setCheckable(True)
         self.menu.addSeparator()
-        self.menu.addAction("Open a retrained model…").triggered.connect(self._open)
-
-    def _open(self) -> None:
-        self.open_asked.emit()
+        self.menu.addAction(tr("Open a retrained model…")).triggered.connect(self.open_asked)
 
     def _draw_icon(self) -> None:
-        self.retrained.setIcon(sample_icon(MODELS["retrained"], self.devicePixelRatioF()))
+        self.retrained.setIcon(QIcon(sample(MODELS["retrained"], self.devicePixelRatioF())))
 
 
 def _seed_state(seed: int, facts: ResultFacts) -> str:
     if seed in facts.trained:
-        return "trained"
-    return f"{fmt.about(facts.seconds)} to train" if facts.seconds is not None else "not trained yet"
+        return tr("trained")
+    return tr("not trained yet") if facts.seconds is None else tr("{time} to train", time=fmt.about(facts.seconds))
 
 
 class ModelChip(QFrame):
     """A model's name beside a sample of its line and marker; the legend of every plot on the page."""
 
-    def __init__(self, style: SeriesStyle, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("part", "chip")
-        self.setFixedHeight(theme.px(t.CHIP_HEIGHT))
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.px(t.S), 0, theme.px(t.S), 0)
-        row.setSpacing(theme.px(t.XS))
-        row.addWidget(_Sample(style))
-        row.addWidget(Label(f"✓ {style.title}", "caption"))
-        self.setAccessibleName(f"{style.title}: shown")
-
-
-class _Sample(QWidget):
     def __init__(self, style: SeriesStyle) -> None:
         super().__init__()
-        self._style = style
-        self.setFixedSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT))
-        theme.changed.connect(self.update)
+        self.setProperty("part", "chip")
+        theme.set_height(self, t.CHIP_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._style, self._sample = style, QLabel()
+        row(self._sample, caption(f"✓ {style.title}"), on=self, spacing=t.XS, margins=(t.S, 0, t.S, 0))
+        self.setAccessibleName(tr("{model}: shown", model=style.title))
+        theme.changed.connect(self._draw)
+        self._draw()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        draw_sample(painter, self.width(), self.height(), self._style)
-        painter.end()
+    def _draw(self) -> None:
+        self._sample.setPixmap(sample(self._style, self.devicePixelRatioF()))
 
 
-def draw_sample(painter: QPainter, width: float, height: float, style: SeriesStyle) -> None:
+def sample(style: SeriesStyle, ratio: float) -> QPixmap:
     """Draw a piece of a model's line with its marker."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(theme.pen(style.token, 2, style.dash))
-    painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
-    draw_symbol(painter, QPointF(width / 2, height / 2), style.symbol, style.token, style.filled)
-
-
-def sample_icon(style: SeriesStyle, ratio: float) -> QIcon:
-    """Return the same as an icon."""
     size = QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT))
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    draw_sample(painter, size.width(), size.height(), style)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(theme.pen(style.token, 2, style.dash))
+    middle = QPointF(size.width() / 2, size.height() / 2)
+    painter.drawLine(QPointF(0, middle.y()), QPointF(size.width(), middle.y()))
+    draw_symbol(painter, middle, style.symbol, style.token, style.filled)
     painter.end()
-    return QIcon(pixmap)
+    return pixmap
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
@@ -200,26 +171,15 @@ _WIDTHS = {1: 66, 2: 80, 3: 80, 4: 78, GAP_COLUMN: 82}  # Original … Retrained
 class MeasuresView(QTreeView):
     """A tree of two levels that looks like a table."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.table = MeasureTable(self)
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = TwoLevels(self)
+        self.table.set_lines(measure_header(), ())
         self.setModel(self.table)
-        self.setAccessibleName("Measures of each model")
-        self.setFont(theme.font("table"))
-        self.setIndentation(theme.px(t.M))
-        self.setUniformRowHeights(True)
-        self.setRootIsDecorated(True)
-        self.setAllColumnsShowFocus(True)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
+        self.setAccessibleName(tr("Measures of each model"))
+        set_up_tree(self)
         self.setItemDelegateForColumn(GAP_COLUMN, GapBarDelegate(self))
         header = self.header()
-        header.setStretchLastSection(False)
-        header.setSectionsMovable(False)
-        header.setHighlightSections(False)
-        header.setFixedHeight(theme.px(t.TABLE_HEADER))
         header.setMinimumSectionSize(theme.px(48))
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._widths = {column: self._width(column) for column in _WIDTHS}
@@ -233,15 +193,14 @@ class MeasuresView(QTreeView):
     def set_rows(self, rows: tuple[TableRow, ...]) -> None:
         """Show other rows; groups that were folded stay folded, and the view stays where it was scrolled to."""
         scrolled = self.verticalScrollBar().value()
-        self.table.set_rows(rows)
+        self.table.set_lines(measure_header(), measure_lines(rows))
         self.setColumnHidden(HEAD_ONLY_COLUMN, all(row.values["head_only"] is None for row in rows))
         for number in range(self.table.rowCount()):
             group = self.table.index(number, 0)
             self.setFirstColumnSpanned(number, QModelIndex(), True)
             self.setExpanded(group, group.data() not in self._folded)
-            for row in range(self.table.rowCount(group)):
-                if self.table.index(row, 0, group).data(KIND_ROLE) == "note":
-                    self.setFirstColumnSpanned(row, group, True)
+            for place, line in enumerate(self.table.line(group).below):
+                self.setFirstColumnSpanned(place, group, len(line.cells) == 1)
         self.verticalScrollBar().setValue(scrolled)
 
     def sizeHint(self) -> QSize:
@@ -266,10 +225,10 @@ class MeasuresView(QTreeView):
         return max(theme.px(_WIDTHS[column]), QFontMetrics(font).horizontalAdvance(title) + 2 * theme.px(t.S) + 2)
 
     def _fold(self, index: QModelIndex) -> None:
-        self._folded.add(str(index.data()))
+        self._folded.add(index.data())
 
     def _unfold(self, index: QModelIndex) -> None:
-        self._folded.discard(str(index.data()))
+        self._folded.discard(index.data())
 
     def keyboardSearch(self, search: str) -> None:
         """Letters look for a measure in all groups, not only beside the current row."""

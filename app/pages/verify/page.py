@@ -25,7 +25,7 @@ from app.widgets.terms import TermRow
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.verify.comparison import ComparisonView
+    from app.pages.verify.comparison_view import ComparisonView
 
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
 WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
@@ -57,7 +57,7 @@ class VerifyView(Page):
     @cached_property
     def comparison(self) -> ComparisonView:
         """Several runs side by side; made when there are some."""
-        from app.pages.verify.comparison import ComparisonView
+        from app.pages.verify.comparison_view import ComparisonView
 
         made = ComparisonView(self.context.window_state)
         self.stack.addWidget(made)

@@ -43,7 +43,6 @@ CODES = {
 }
 CHECKING = "Checking. The numbers below come as they are measured."
 CHECKING_LIMITS = "The verdict comes with the last of them."
-QUICK_ONLY = "Needs full checks."
 NOT_YET = "Not compared yet"
 NOT_COMPARED = "Not compared with a retrained model yet, so there is no verdict."
 FEW = 30  # below, intervals are wide enough to be worth a word

@@ -8,10 +8,10 @@ import dataclasses
 import pytest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.models.comparison_table import FIRST, NAME, VERDICT, batch_lines
+from app.models.comparison_table import FIRST, NAME, VERDICT, told_batch
 from app.pages.runs import RunsPage
 from app.pages.verify import VerifyPage
-from app.pages.verify.comparison import NO_BATCHES
+from app.pages.verify.comparison_view import NO_BATCHES
 from app.services.queue_files import BatchRecord, RecordedRun, write_record
 from core.files import write_json
 from core.runs.folder import CARD, MODEL, REPORT_JSON, RunFolder
@@ -83,7 +83,7 @@ def test_without_batches_it_says_what_will_be_here(page, context, qtbot):
 
 def test_the_table_fills_while_runs_end_and_stays_in_view(view, context, batch, qtbot):
     assert cells(view, NAME) == ["three · MUDA (reconstruction)", "three · SCRUB"]
-    assert cells(view, VERDICT) == ["1 not compared, 1 not started", "Not started"]
+    assert cells(view, VERDICT) == ["1 × Not compared, 1 × Not started", "Not started"]
     retain = FIRST + [m["key"] for m in view.compared.found["measures"]].index("retain_test_accuracy")
     assert cells(view, retain) == ["90.0", "–"]
     assert view.state.text().endswith("a result · 3 not started")
@@ -91,7 +91,7 @@ def test_the_table_fills_while_runs_end_and_stays_in_view(view, context, batch, 
     end(write_run(batch.runs[1].path, job(seed=2), Script("b").whole()), 2, 0.94, checked=True)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: cells(view, retain)[0] == "90.0 and 94.0")
-    assert cells(view, VERDICT)[0] == "1 not compared, 1 close"
+    assert cells(view, VERDICT)[0] == "1 × Not compared, 1 × Close"
     assert [folder.path for folder in view.compared.unchecked] == [batch.runs[0].path] and view.check_button.isVisible()
     view.left.emit()
     assert not context.project.side_by_side
@@ -99,9 +99,9 @@ def test_the_table_fills_while_runs_end_and_stays_in_view(view, context, batch, 
 
 def test_an_entry_with_a_name_of_its_own_has_its_method_s_title_too(qapp):
     rows = [Row(f"three-{name}-s1", "three", method, 1) for name, method in (("muda", "muda"), ("strong", "scrub"))]
-    lines = batch_lines(grouped(rows), {}, {"muda": "MUDA (reconstruction)", "scrub": "SCRUB"})
+    lines = told_batch(grouped(rows), {}, {"muda": "MUDA (reconstruction)", "scrub": "SCRUB"})
     assert [line.name for line in lines] == ["three · MUDA (reconstruction)", "three · strong, SCRUB"]
-    assert lines[1].children[0].tip == "three-strong-s1" and lines[1].tip.startswith("0 of 1 run")
+    assert lines[1].below[0].tip == "three-strong-s1" and lines[1].tip.startswith("0 of 1 run")
 
 
 def test_a_run_that_waits_or_was_cut_off_is_told(view, context, batch, qtbot):
@@ -145,7 +145,7 @@ def test_another_batch_can_be_looked_at(view, batch, tmp_path, context, qtbot):
     context.project.show_batch(tmp_path / "older.toml")
     qtbot.waitUntil(lambda: view.tree.table.rowCount() == 1)
     assert view.chooser.text().startswith("older.toml")
-    view._batches.actions()[0].trigger()
+    view.batches.actions()[0].trigger()
     qtbot.waitUntil(lambda: view.tree.table.rowCount() == 2)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
-from app.models.comparison_table import FIRST, OUTPUTS, RUN_ROLE, ComparisonTable, values_words
-from app.models.tables import TextTableModel
-from app.pages.verify.comparison import PUBLISHED, read_comparison
+from app.models.comparison_table import FIRST, LAMPS_COLUMN, RUN_ROLE, comparison_header, values_words
+from app.models.tables import TextTableModel, TwoLevels
+from app.pages.verify.compared import read_comparison
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
+from core.verify.table import PUBLISHED
 from core.verify.verdict import decide
 from tests.app.verify.reports import HALF_WIDTHS, full_report, measures
 from tests.app.verify.walk import unnamed_widgets
@@ -40,10 +41,10 @@ def folders(tmp_path, job) -> list[RunFolder]:
 
 
 @pytest.fixture
-def table(folders, qtmodeltester, qapp) -> ComparisonTable:
-    model = ComparisonTable()
+def table(folders, qtmodeltester, qapp) -> TwoLevels:
+    model = TwoLevels()
     compared = read_comparison(folders)
-    model.set_lines(compared.lines, compared.found["measures"])
+    model.set_lines(comparison_header(compared.found["measures"]), compared.lines)
     qtmodeltester.check(model)
     return model
 
@@ -55,7 +56,7 @@ def view(qtbot, page, context, folders):
     return page.comparison
 
 
-def column(model: ComparisonTable, title: str) -> int:
+def column(model: TwoLevels, title: str) -> int:
     return next(
         n for n in range(FIRST, model.columnCount()) if model.headerData(n, Qt.Orientation.Horizontal) == title
     )
@@ -80,9 +81,13 @@ def test_a_method_has_both_values_of_two_seeds_and_of_more_the_mean(table):
     assert values_words([], "ratio") == "–" and values_words([100, 101, 102], "count") == "101 ± 2.5"
 
 
-def test_lamps_are_columns_with_the_control_s_above(table):
-    words = [table.index(row, OUTPUTS + 1).data() for row in range(table.rowCount())]
-    assert words == ["", "□ original", "", "1 ◆ retrained, 1 ◐ between", "◐ between"]
+def test_lamps_are_a_column_with_the_control_s_above(table):
+    assert table.headerData(LAMPS_COLUMN, Qt.Orientation.Horizontal) == "Outputs, Features, Attacks"
+    shapes = [table.index(row, LAMPS_COLUMN).data() for row in range(table.rowCount())]
+    assert shapes == ["", "◆  □  ○", "", "◆  ◆◐  ○", "◆  ◐  ○"]
+    tip = table.index(3, LAMPS_COLUMN).data(Qt.ItemDataRole.ToolTipRole)
+    assert "Features: 1 × like retrained, 1 × between" in tip
+    assert table.index(3, LAMPS_COLUMN).data(Qt.ItemDataRole.AccessibleTextRole) == tip.replace("\n", ", ")
 
 
 def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
@@ -168,7 +173,6 @@ def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, 
 
 
 def test_published_measures_are_columns_where_asked_for(folders, view, page, context, qtbot):
-    assert PUBLISHED == PUBLISHED
     for number, folder in enumerate(folders):
         found = folder.report()
         found["published"] = {
@@ -182,8 +186,8 @@ def test_published_measures_are_columns_where_asked_for(folders, view, page, con
     ua, probe = column(table, "UA, %"), column(table, "Linear probe, recall, %")
     assert numbers.isColumnHidden(ua) and not numbers.isColumnHidden(probe)
     assert table.index(0, ua).data() == "2.0" and table.index(3, ua).data().startswith("90.0 and 91.0")
-    actions = {action.text(): action for action in view.groups.menu.actions()}
-    assert not actions[PUBLISHED].isChecked() and "of" in view.groups.button.text()
+    actions = {action.text(): action for action in view.groups.menu().actions()}
+    assert not actions[PUBLISHED].isChecked() and "of" in view.groups.text()
     actions[PUBLISHED].trigger()
     actions["Features"].trigger()
     assert not numbers.isColumnHidden(ua) and numbers.isColumnHidden(probe)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 
-from app.models.measure_table import GAP_COLUMN, KIND_ROLE, MeasureTable, written
+from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines, written
+from app.models.tables import TwoLevels
 from app.services import format as fmt
 from app.widgets.table import GAP_ROLE
 from core.verify.table import COLUMNS, NO_RETRAINED, TRAINED_ON, measure_rows
@@ -18,14 +19,18 @@ pytestmark = pytest.mark.usefixtures("qapp")
 
 
 @pytest.fixture
-def table(qtmodeltester) -> MeasureTable:
-    model = MeasureTable()
-    model.set_rows(measure_rows(full_report()))
+def table(qtmodeltester) -> TwoLevels:
+    return checked_table(full_report(), qtmodeltester)
+
+
+def checked_table(report: dict, qtmodeltester) -> TwoLevels:
+    model = TwoLevels()
+    model.set_lines(measure_header(), measure_lines(measure_rows(report)))
     qtmodeltester.check(model)
     return model
 
 
-def find(model: MeasureTable, title: str) -> QModelIndex:
+def find(model: TwoLevels, title: str) -> QModelIndex:
     for group in range(model.rowCount()):
         parent = model.index(group, 0)
         for row in range(model.rowCount(parent)):
@@ -35,7 +40,7 @@ def find(model: MeasureTable, title: str) -> QModelIndex:
     raise AssertionError(f"no row {title!r}")
 
 
-def cell(model: MeasureTable, title: str, column: str, role: int = Display):
+def cell(model: TwoLevels, title: str, column: str, role: int = Display):
     index = find(model, title)
     number = GAP_COLUMN if column == "gap" else COLUMNS.index(column) + 1
     return index.siblingAtColumn(number).data(role)
@@ -47,12 +52,13 @@ def test_what_matches_by_chance_alone_says_so(table):
 
 
 def test_an_empty_table_is_a_valid_model(qtmodeltester):
-    qtmodeltester.check(MeasureTable())
+    qtmodeltester.check(TwoLevels())
 
 
 def test_groups_hold_measures(table):
-    assert table.groups() == ["Outputs", "Features", "Spectra", "Cost"]
-    assert table.index(0, 0).data(KIND_ROLE) == "group"
+    groups = [table.index(row, 0) for row in range(table.rowCount())]
+    assert [group.data() for group in groups] == ["Outputs", "Features", "Spectra", "Cost"]
+    assert all(table.rowCount(group) and group.data(Qt.ItemDataRole.FontRole).bold() for group in groups)
     assert not table.parent(table.index(0, 0)).isValid()
     assert find(table, "Linear probe, recall").parent().data() == "Features"
 
@@ -66,9 +72,7 @@ def test_numbers_are_written_without_units(table):
 
 
 def test_a_missing_value_says_why(qtmodeltester):
-    table = MeasureTable()
-    table.set_rows(measure_rows(bare_report()))
-    qtmodeltester.check(table)
+    table = checked_table(bare_report(), qtmodeltester)
     assert cell(table, "Forget accuracy, unseen", "retrained") == "–"
     assert cell(table, "Forget accuracy, unseen", "retrained", Tip) == NO_RETRAINED
     assert cell(table, "Distance on forget", "unlearned", Tip) == NO_RETRAINED
@@ -89,7 +93,7 @@ def test_the_gap_bar_follows_the_verdict(table):
 def test_a_measure_trained_on_has_its_line(table):
     index = find(table, "Dimensional alignment")
     note = index.siblingAtRow(index.row() + 1)
-    assert note.data(KIND_ROLE) == "note"
+    assert len(table.line(note).cells) == 1  # over all columns
     assert note.data() == f"k = 9 · 96 % of retain energy · not centred · {TRAINED_ON}"
     assert "Trained on: shown, not counted." in cell(table, "Dimensional alignment", "gap", Tip)
     assert cell(table, "Dimensional alignment", "unlearned", Tip) == "k = 9 · 96 % of retain energy · not centred"

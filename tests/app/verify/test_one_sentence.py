@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.models.comparison_table import FEATURES, NAME, VERDICT
+from app.models.comparison_table import LAMPS_COLUMN, NAME, VERDICT
 from app.pages.verify.image_tabs import ImagesTab
 from app.pages.verify.measures import HEAD_ONLY_COLUMN
 from app.services.run_library import RunRow
@@ -131,9 +131,9 @@ def test_a_group_of_three_methods_is_checked_with_two_clicks_into_one_ranked_tab
         compared(folder)
         controller.finish()
     qtbot.waitUntil(lambda: view.compared is not None and not view.compared.unchecked)
-    cells = [[table.index(row, column).data() for column in (NAME, VERDICT, FEATURES)] for row in range(3, 6)]
-    assert cells == [["1  MUDA", "Close", "◆ retrained"], ["2  SCRUB", "Partly forgotten", "◐ between"],
-                     ["3  HEAD-ONLY", "Hidden", "□ original"]]  # fmt: skip
+    cells = [[table.index(row, column).data() for column in (NAME, VERDICT, LAMPS_COLUMN)] for row in range(3, 6)]
+    assert cells == [["1  MUDA", "Close", "◆  ◆  ○"], ["2  SCRUB", "Partly forgotten", "◆  ◐  ○"],
+                     ["3  HEAD-ONLY", "Hidden", "◆  □  ○"]]  # fmt: skip
     assert not view.progress.isVisible() and not view.check_button.isVisible()
     assert context.page_states.get("verify")[0] == "ready"
 

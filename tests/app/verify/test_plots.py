@@ -57,19 +57,19 @@ def test_confusion_shows_where_forget_images_go_beside_retrained(qtbot):
     tab = ConfusionTab()
     qtbot.addWidget(tab)
     tab.set_report(full_report())
-    rows = tab.bars.rows()
+    rows = tab.figure.rows
     assert [row.name for row in rows] == ["8", "3"]
     assert rows[0].values == {"unlearned": 1.0, "retrained": 1.0}
-    assert rows[1].set_name == "forget"
-    assert "8: Unlearned 100 %, Retrained 100 %" in tab.bars.accessibleDescription()
+    assert rows[1].forgotten
+    assert "8: Unlearned 100 %, Retrained 100 %" in tab.figure.bars.accessibleDescription()
 
 
 def test_confusion_says_what_a_missing_reference_means(qtbot):
     tab = ConfusionTab()
     qtbot.addWidget(tab)
     tab.set_report(bare_report())
-    assert tab.caption().startswith("No retrained model yet")
-    assert set(tab.bars.rows()[0].values) == {"unlearned"}
+    assert tab.figure.caption().startswith("No retrained model yet")
+    assert set(tab.figure.rows[0].values) == {"unlearned"}
 
 
 def test_without_unseen_forget_images_there_is_a_sentence(qtbot):
@@ -80,7 +80,7 @@ def test_without_unseen_forget_images_there_is_a_sentence(qtbot):
     tab.show()
     tab.set_report(report)
     assert tab.empty.isVisible() and tab.empty.text() == NO_IMAGES
-    assert not tab.bars.isVisible()
+    assert not tab.figure.isVisible()
 
 
 def test_damage_is_worst_first_and_leaves_the_forgotten_class_out(qtbot):
@@ -89,11 +89,11 @@ def test_damage_is_worst_first_and_leaves_the_forgotten_class_out(qtbot):
     tab = DamageTab()
     qtbot.addWidget(tab)
     tab.set_report(report)
-    rows = tab.bars.rows()
+    rows = tab.figure.rows
     assert [row.name for row in rows][:2] == ["1", "4"]
     assert rows[0].values["unlearned"] == pytest.approx(-0.45)
     assert rows[-1].name == "6"
-    assert "3" not in [row.name for row in rows] and "meant to go: 3." in tab.caption()
+    assert "3" not in [row.name for row in rows] and "were to be forgotten: 3." in tab.figure.caption()
     tab.resize(400, 300)
     tab.show()
     assert not tab.grab().isNull()
@@ -123,12 +123,12 @@ def tab(qtbot, found) -> EmbeddingTab:
     qtbot.addWidget(made)
     made.resize(420, 420)
     made.show()
-    made.set_embeddings(found)
+    made.set_looks(found, None)
     return made
 
 
 def ring(tab: EmbeddingTab, model: str) -> list[tuple[float, float]]:
-    data = tab.panels[model]._ring.data
+    data = tab.maps.panels[model]._ring.data
     return list(zip(data["x"].tolist(), data["y"].tolist(), strict=True))
 
 
@@ -140,42 +140,42 @@ def test_pictures_are_asked_for_when_they_are_looked_at(qtbot):
 
 
 def test_what_is_hovered_in_one_picture_is_ringed_in_the_others(tab, found):
-    tab.panels["original"].plot.hovered.emit(10)
+    tab.maps.panels["original"].plot.hovered.emit(10)
     assert ring(tab, "original") == []  # draws its own
     assert ring(tab, "unlearned") == [pytest.approx(found.points["unlearned"][10].tolist())]
     assert ring(tab, "retrained") == [pytest.approx(found.points["retrained"][10].tolist())]
-    assert "3 · unseen image 10 · to forget" in tab.words.text()
-    assert "Original 3, Unlearned 8, Retrained 3" in tab.words.text()
-    assert tab.thumbnail.isVisible()
-    tab.panels["original"].plot.hovered.emit(-1)
-    assert ring(tab, "unlearned") == [] and tab.words.text() == HOVER
+    assert "3 · unseen image 10 · to forget" in tab.maps.words.text()
+    assert "Original 3, Unlearned 8, Retrained 3" in tab.maps.words.text()
+    assert tab.maps.thumbnail.isVisible()
+    tab.maps.panels["original"].plot.hovered.emit(-1)
+    assert ring(tab, "unlearned") == [] and tab.maps.words.text() == HOVER
 
 
 def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
-    plot = tab.panels["unlearned"].plot
+    plot = tab.maps.panels["unlearned"].plot
     plot.clicked.emit(4, "replace")
     plot.hovered.emit(-1)
-    assert all(len(ring(tab, model)) == 1 for model in tab.panels)
+    assert all(len(ring(tab, model)) == 1 for model in tab.maps.panels)
     plot.clicked.emit(4, "replace")
-    assert all(ring(tab, model) == [] for model in tab.panels)
+    assert all(ring(tab, model) == [] for model in tab.maps.panels)
 
 
 def test_what_is_chosen_in_one_picture_is_chosen_in_all(tab):
-    plot = tab.panels["retrained"].plot
+    plot = tab.maps.panels["retrained"].plot
     plot.selection_drawn.emit(np.array([9, 10, 1]), "replace")
     plot.selection_drawn.emit(np.array([2, 1]), "add")
     plot.selection_drawn.emit(np.array([9]), "remove")
-    for panel in tab.panels.values():
+    for panel in tab.maps.panels.values():
         assert len(panel._chosen.data) == 3
-    assert tab.words.text() == "3 images chosen, 1 of them to forget"
+    assert tab.maps.words.text() == "3 images chosen, 1 of them to forget"
 
 
 def test_without_a_retrained_model_there_are_two_pictures(tab, found):
     two = {key: found.points[key] for key in ("original", "unlearned")}
     fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    tab.set_embeddings(Embeddings(**{**fields, "points": two}))
-    assert tab.panels["retrained"].isHidden()
-    assert not tab.panels["unlearned"].isHidden()
+    tab.set_looks(Embeddings(**{**fields, "points": two}), None)
+    assert tab.maps.panels["retrained"].isHidden()
+    assert not tab.maps.panels["unlearned"].isHidden()
 
 
 def test_a_picture_that_failed_can_be_tried_again(qtbot, tab):
@@ -195,12 +195,13 @@ def saved(figure, folder) -> list[list[str]]:
 
 
 def test_bars_by_class_can_be_taken_along(qtbot, tmp_path):
-    tab = DamageTab()
-    qtbot.addWidget(tab)
+    page = DamageTab()
+    qtbot.addWidget(page)
+    page.resize(400, 300)
+    page.show()
+    page.set_report(full_report())
+    tab = page.figure
     tab.provenance = "run-1"
-    tab.resize(400, 300)
-    tab.show()
-    tab.set_report(full_report())
     rows = saved(tab, tmp_path)
     assert rows[0] == ["class", "Unlearned", "Retrained"] and len(rows) == 10
     assert "Unlearned" in tab.texts()[1][0] and "◆ Retrained" in tab.texts()[1][0]
@@ -213,7 +214,7 @@ def test_bars_by_class_can_be_taken_along(qtbot, tmp_path):
 def test_maps_can_be_taken_along(tab, found, tmp_path):
     tab.resize(400, 400)
     tab.show()
-    rows = saved(tab, tmp_path)
+    rows = saved(tab.maps, tmp_path)
     assert rows[0][:4] == ["image", "part", "class", "forget"] and "Unlearned, x" in rows[0]
     assert len(rows) == 1 + len(found.labels)
     column = rows[0].index("Unlearned, y")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
 
-from app.models.measure_table import MeasureTable
+from app.models.tables import TwoLevels
 from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED, to_train
 from core.events import MeasureTaken
 from core.verify.measure_log import merge, partial_report
@@ -23,11 +23,11 @@ def take(controller, model: str, values: dict) -> None:
     controller.state_changed.emit(run)
 
 
-def shown(table: MeasureTable, key: str, column: int) -> str | None:
+def shown(table: TwoLevels, key: str, column: int) -> str | None:
     for group in range(table.rowCount()):
         parent = table.index(group, 0)
         for row in range(table.rowCount(parent)):
-            if table._groups[group][1][row].row.key == key:
+            if table.line(table.index(row, 0, parent)).key == key:
                 return table.index(row, column, parent).data()
     return None
 
@@ -146,7 +146,7 @@ def test_published_measures_are_a_group_without_bars():
 def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
     page = show(make_folder(attacked_report()))
     view = page.measures
-    assert view.table.groups()[-1] == PUBLISHED
+    assert view.table.index(view.table.rowCount() - 1, 0).data() == PUBLISHED
     chosen = view.table.index(1, 0, view.table.index(0, 0))
     view.setCurrentIndex(chosen)
     changed = attacked_report()

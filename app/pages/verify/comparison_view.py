@@ -1,0 +1,465 @@
+"""Several runs side by side: a table whose first column stays while the measures are scrolled, and plots beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHeaderView,
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QTabWidget,
+    QTreeView,
+)
+
+from app.models.comparison_table import (
+    ANCHORS,
+    FIRST,
+    GROUP_ROLE,
+    LAMPS_COLUMN,
+    NAME,
+    RUN_ROLE,
+    VERDICT,
+    comparison_header,
+    method_words,
+)
+from app.models.tables import TextTableModel, TwoLevels
+from app.pages.verify.tab import Tab
+from app.pages.verify.verdict_card import check_words
+from app.plots.run_scatter import Dot, RunScatter
+from app.services import tokens as t
+from app.services.theme import theme
+from app.services.tokens import MODELS, RUN_SYMBOLS, SeriesStyle
+from app.services.translation import mark, tr
+from app.widgets.buttons import ChipButton, PrimaryButton, SecondaryButton, TextButton
+from app.widgets.cards import Card
+from app.widgets.labels import Label, caption
+from app.widgets.layout import STRETCH, beside, column, form, row, widget_of
+from app.widgets.notices import Banner, EmptyState, ProgressLine
+from app.widgets.table import set_up_table, set_up_tree
+from core.verify.shown import ShownTable
+from core.verify.table import PUBLISHED
+
+if TYPE_CHECKING:
+    from app.pages.verify.compared import Batch, Compared
+    from app.services.window_state import WindowState
+    from app.workers.live_run import LiveRun
+    from core.runs.folder import RunFolder
+
+GOAL = mark("No value is good for being high or low: the retrained one is the goal. Double-click a run to open it.")
+NO_BATCHES = mark(
+    "Results of batches are listed here. Open a batch file (TOML), or drop one on the window, to queue its runs."
+)
+SAME_JOBS = mark("These runs have the same settings in everything that decides a result.")
+NO_AGREEMENT = mark("Whether measures agree shows from three runs on that were compared with retrained models.")
+NO_SCATTER = mark("No two measures were taken of these runs.")
+FIRST_CHOICE = ("forget_test_accuracy", "probe", "js_forget", "retain_test_accuracy", "forget_accuracy")
+MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
+_NAME_WIDTH, _VERDICT_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 192, 76, 76, 176
+_NARROWEST, _WIDEST = 76, 108  # columns of measures: their titles take two or three lines
+_WIDEST_TEXT = 160  # of a column of texts that are scrolled
+_HEADER = 48
+
+
+class Part(QTreeView):
+    """One of the two views of the table."""
+
+    def __init__(self, name: str, model: TwoLevels) -> None:
+        super().__init__()
+        self.setModel(model)
+        self.setAccessibleName(name)
+        set_up_tree(self, _HEADER)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        # Lines as a title needs them; the flag is none of the alignment's, but Qt reads it from there.
+        wrapped = Qt.AlignmentFlag(int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap))
+        self.header().setDefaultAlignment(wrapped)
+
+    def updateGeometries(self) -> None:
+        super().updateGeometries()
+        if self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff:
+            bar = self.horizontalScrollBar().sizeHint().height()
+            self.setViewportMargins(0, self.header().height(), 0, bar)
+
+
+class ComparisonTree(QFrame):
+    """Two views of one model beside each other. `chosen` carries the names of the runs in the chosen rows."""
+
+    chosen = Signal(object)  # set[str]
+    activated = Signal(str)  # a run was double-clicked, or Return pressed on it
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = TwoLevels(self)
+        self.names = Part(tr("Compared runs"), self.table)
+        self.numbers = Part(tr("Measures of compared runs"), self.table)
+        self.numbers.setSelectionModel(self.names.selectionModel())
+        self.numbers.setRootIsDecorated(False)
+        self.numbers.setIndentation(0)
+        self.names.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the seed stands at a name's end
+        self.names.setFixedWidth(theme.px(_NAME_WIDTH))
+        self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.names.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Both keep room for the bar, so that rows stay level.
+        self.numbers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        row(self.names, (self.numbers, 1), on=self, spacing=0)
+        for part, other in ((self.names, self.numbers), (self.numbers, self.names)):
+            part.expanded.connect(other.expand)
+            part.collapsed.connect(other.collapse)
+            part.verticalScrollBar().valueChanged.connect(other.verticalScrollBar().setValue)
+            part.activated.connect(self._activated)
+        self.names.selectionModel().selectionChanged.connect(self._selected)
+
+    def show_columns(self, hidden: Collection[str] = ()) -> None:
+        """Part the columns between the views and give them widths; after the model was filled.
+
+        `hidden`: groups of measures that are not shown.
+        """
+        font = theme.font("caption")
+        font.setWeight(font.Weight.DemiBold)
+        metrics = QFontMetrics(font)
+        across = Qt.Orientation.Horizontal
+        for place in range(self.table.columnCount()):
+            group = self.table.headerData(place, across, GROUP_ROLE)
+            self.names.setColumnHidden(place, place != NAME)
+            self.numbers.setColumnHidden(place, place == NAME or group in hidden)
+            title = metrics.horizontalAdvance(str(self.table.headerData(place, across))) + 2 * theme.px(t.S) + 2
+            least = min(max(title, theme.px(_NARROWEST)), theme.px(_WIDEST))
+            if place < FIRST:
+                least = theme.px(_LAMPS_WIDTH if place == LAMPS_COLUMN else _VERDICT_WIDTH)
+            width = max(least, self.numbers.sizeHintForColumn(place))
+            self.numbers.setColumnWidth(place, min(width, theme.px(_WORDS_MOST)) if place == VERDICT else width)
+        self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+
+    def choose(self, run: str) -> None:
+        """Choose the row of a run, opening its method."""
+        index = self.table.index_of(run)
+        if index.isValid():
+            self.names.setExpanded(index.parent(), True)
+            self.names.setCurrentIndex(index)
+
+    def chosen_runs(self) -> set[str]:
+        """The runs in the chosen rows; a method stands for all of its seeds."""
+        found: set[str | None] = set()
+        for index in self.names.selectionModel().selectedRows(NAME):
+            lines = self.table.line(index).below or [self.table.line(index)]
+            found |= {line.cells[NAME].get(RUN_ROLE) for line in lines}
+        return {run for run in found if run}
+
+    def _selected(self, *_: object) -> None:
+        self.chosen.emit(self.chosen_runs())
+
+    def _activated(self, index: QModelIndex) -> None:
+        if run := index.data(RUN_ROLE):
+            self.activated.emit(run)
+
+
+class ScatterTab(Tab):
+    """A point a run, with the anchors where runs can be compared; the two measures are chosen below."""
+
+    def __init__(self) -> None:
+        self.plot = RunScatter()
+        self.across, self.up = QComboBox(), QComboBox()
+        choice = form()
+        for title, name, combo in ((tr("&Y"), tr("Measure of the Y axis"), self.up),
+                                   (tr("&X"), tr("Measure of the X axis"), self.across)):  # fmt: skip
+            choice.addRow(title, combo)
+            combo.setAccessibleName(name)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        super().__init__((self.plot, 1), choice, missing=tr(NO_SCATTER))
+        self.words.hide()
+        self._found: Mapping[str, Any] = {}
+        for combo in (self.up, self.across):
+            combo.currentIndexChanged.connect(self._draw)
+
+    def set_comparison(self, found: Mapping[str, Any]) -> None:
+        """Show a comparison; measures that were chosen stay chosen where it has them."""
+        self._found = found
+        measures = {
+            measure["key"]: measure["title"] for measure in found["measures"]
+            if any(run["measures"].get(measure["key"]) is not None for run in found["runs"])
+        }  # fmt: skip
+        wanted = [key for key in FIRST_CHOICE if key in measures] + sorted(measures)
+        for combo, place in ((self.up, 1), (self.across, 0)):
+            chosen = combo.currentData()
+            combo.blockSignals(True)
+            combo.clear()
+            for key, title in measures.items():
+                combo.addItem(title, key)
+            if chosen not in measures and wanted:
+                chosen = wanted[min(place, len(wanted) - 1)]
+            combo.setCurrentIndex(combo.findData(chosen))
+            combo.blockSignals(False)
+        self.setCurrentIndex(0 if len(measures) > 1 else 1)
+        self._draw()
+
+    def dots(self) -> list[Dot]:
+        """The points between the two measures chosen."""
+        x, y = self.across.currentData(), self.up.currentData()
+        units = {measure["key"]: 100 if measure["unit"] == "percent" else 1 for measure in self._found["measures"]}
+        runs = self._found["runs"]
+        methods = Counter(short(title) for title, _ in {(run["title"], run["preset"]) for run in runs})
+        ranks = {name: str(place["rank"] or "") for place in self._found["ranking"] for name in place["runs"]}
+        named: list[tuple[str, str, SeriesStyle, Mapping[str, Any], str]] = []
+        for key, values in self._found["anchors"].items():
+            title = tr(ANCHORS[key]).partition(" (")[0]
+            named.append((title, title, MODELS[key], values, ""))
+        groups: dict[str, SeriesStyle] = {}
+        for run in runs:
+            rank, title = ranks.get(run["run"], ""), short(run["title"])
+            group = f"{rank} {title if methods[title] == 1 else short(method_words(run))}".strip()
+            symbol = RUN_SYMBOLS[len(groups) % len(RUN_SYMBOLS)]
+            groups.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
+            named.append((str(run["run"]), group, groups[group], run["measures"], rank))
+        return [
+            Dot(name, group, style, units[x] * values[x], units[y] * values[y], rank)
+            for name, group, style, values, rank in named
+            if values.get(x) is not None and values.get(y) is not None
+        ]
+
+    def _draw(self) -> None:
+        if self._found:
+            self.plot.set_dots(self.dots(), self.across.currentText(), self.up.currentText())
+
+
+def short(name: str) -> str:
+    """Return a method's name without what stands in brackets: "MUDA"."""
+    before, _, rest = name.partition(" (")
+    return before + rest.partition(")")[2]
+
+
+class TextTab(Tab):
+    """A table of texts with what must be said of it; or the sentence where it has no rows."""
+
+    def __init__(self, name: str, missing: str) -> None:
+        self.view = QTableView()
+        self.model = TextTableModel(self.view)
+        self.view.setModel(self.model)
+        self.view.setAccessibleName(name)
+        set_up_table(self.view)
+        head = self.view.horizontalHeader()
+        head.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # runs differ at the end of names
+        head.setMinimumSectionSize(theme.px(72))
+        super().__init__((self.view, 1), missing=missing)
+
+    def set_table(self, header: list[str], rows: list[list[str]], words: str) -> None:
+        """Show a table."""
+        self.model.set_table(header, rows)
+        self.show_content(words)
+        self.setCurrentIndex(0 if rows else 1)
+        modes, few = QHeaderView.ResizeMode, len(header) <= MOST_STRETCHED
+        for place in range(len(header)):
+            mode = modes.ResizeToContents if not place else modes.Stretch if few else modes.Interactive
+            self.view.horizontalHeader().setSectionResizeMode(place, mode)
+            if mode is modes.Interactive:
+                self.view.resizeColumnToContents(place)
+                self.view.setColumnWidth(place, min(self.view.columnWidth(place), theme.px(_WIDEST_TEXT)))
+
+
+class ComparisonPlots(QTabWidget):
+    """The three tabs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        for part in (self, self.tabBar()):
+            part.setAccessibleName(tr("Plots of the comparison"))
+        self.scatter = ScatterTab()
+        self.jobs = TextTab(tr("Settings that differ"), tr(SAME_JOBS))
+        self.agreement = TextTab(tr("Rank agreement"), tr(NO_AGREEMENT))
+        for title, tab, tip in (
+            (tr("Two measures"), self.scatter, tr("Each run as a point between two measures of your choice")),
+            (tr("Settings"), self.jobs, tr("Settings in which the runs differ")),
+            (tr("Rank agreement"), self.agreement, tr("Whether measures put the runs in the same order")),
+        ):
+            self.setTabToolTip(self.addTab(tab, title), tip)
+
+
+class GroupChip(ChipButton):
+    """Which groups of measures are columns, remembered; the field's own are asked for, as they say the same anew."""
+
+    changed = Signal()
+
+    def __init__(self, state: WindowState) -> None:
+        super().__init__("", tr("Groups of measures"))
+        self._state = state
+        self.setMenu(QMenu(self))
+
+    def set_groups(self, groups: Sequence[str]) -> None:
+        """Offer these groups."""
+        self.menu().clear()
+        for group in groups:
+            action = self.menu().addAction(group)
+            action.setCheckable(True)
+            action.setChecked(self._state.flag(f"compared/{group}", group != PUBLISHED))
+            action.toggled.connect(self._toggled)
+        self._say()
+
+    def hidden(self) -> set[str]:
+        """The groups that are not shown."""
+        return {action.text() for action in self.menu().actions() if not action.isChecked()}
+
+    def _toggled(self) -> None:
+        for action in self.menu().actions():
+            self._state.set_flag(f"compared/{action.text()}", action.isChecked())
+        self._say()
+        self.changed.emit()
+
+    def _say(self) -> None:
+        hidden, every = len(self.hidden()), len(self.menu().actions())
+        words = tr("Measures: all groups")
+        if hidden:
+            words = tr("Measures: {number} of %n groups", n=every, number=every - hidden)
+        self.set(words, tr("Groups of measures that are columns of the table"))
+
+
+class ComparisonView(QStackedWidget):
+    """A head with what can be done, the table and the plots beside it; or what will be here."""
+
+    left = Signal()  # back to the run in view
+    opened = Signal(object)  # RunFolder
+    replay_wanted = Signal(object)  # list of two RunFolders
+    batch_chosen = Signal(object)  # Path of a batch file that is known
+    open_asked = Signal()  # a batch file
+
+    def __init__(self, state: WindowState) -> None:
+        super().__init__()
+        self.compared: Compared | None = None
+        self.title, self.state = Label("", "section"), Label("", "body", "text-2")
+        self.chooser = ChipButton("", tr("Batch"))
+        self.batches = QMenu(self.chooser)
+        self.chooser.setMenu(self.batches)
+        self.groups = GroupChip(state)
+        self.groups.changed.connect(self._show_columns)
+        self.open_button = SecondaryButton(tr("Open a batch file…"), self.open_asked.emit)
+        self.rest_button = SecondaryButton(tr("Start the rest"))
+        self.check_button = PrimaryButton(tr("Check all"))
+        self.best_button = PrimaryButton(tr("Open the first in rank"), self._open_best)
+        self.stop_button = SecondaryButton(tr("Stop checks"))
+        self.save_button = SecondaryButton(tr("Save table…"))
+        self.replay_button = SecondaryButton(tr("Replay two…"), self._replay)
+        self.progress, self.banner = ProgressLine(tr("Checks")), Banner()
+        self.tree, self.plots = ComparisonTree(), ComparisonPlots()
+        table, plots = Card(padding=1), Card(padding=t.S)
+        table.body.addLayout(column((self.tree, 1), row(caption(tr(GOAL)), margins=(t.S, 0, t.S, t.XS))))
+        plots.body.addWidget(self.plots)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        beside(splitter, table, plots)
+        self.addWidget(widget_of(column(
+            row(self.title, self.chooser, self.state, STRETCH, self.open_button, self.rest_button, self.groups,
+                TextButton(tr("Back to one run"), self.left.emit)),
+            self.banner, self.progress, (splitter, 1),
+            row(self.replay_button, STRETCH, self.save_button, self.stop_button, self.best_button,
+                self.check_button),
+            spacing=t.M,
+        )))  # fmt: skip
+        self.empty = EmptyState("runs", tr(NO_BATCHES), tr("Open a batch file…"), self.open_asked.emit)
+        back = TextButton(tr("Back to one run"), self.left.emit)
+        self.addWidget(widget_of(column((self.empty, 1), row(STRETCH, back, STRETCH))))
+        self.tree.chosen.connect(self._chosen)
+        self.tree.activated.connect(self._activated)
+        self.plots.scatter.plot.hovered_dot.connect(self.tree.choose)
+        self.show_check(None, "")
+
+    def show_compared(self, compared: Compared | None) -> None:
+        """Show a comparison; None: there is no batch to show."""
+        self.compared = compared
+        self.setCurrentIndex(0 if compared is not None else 1)
+        if compared is None:
+            return
+        found, batch, tree = compared.found, compared.batch, self.tree
+        self.title.setText(compared.title)
+        self.title.setVisible(batch is None)
+        for part in (self.chooser, self.state, self.open_button, self.rest_button):
+            part.setVisible(batch is not None)
+        if batch is not None:
+            self._show_batch(batch)
+        if found["differences"] and batch is None:
+            self.banner.show_message(" ".join(found["differences"]), "caution", closable=False)
+        else:
+            self.banner.dismiss()
+        tree.table.set_lines(comparison_header(found["measures"]), compared.lines)
+        self.groups.set_groups(list(dict.fromkeys(measure["group"] for measure in found["measures"])))
+        self._show_columns()
+        self.plots.scatter.set_comparison(found)
+        self.plots.scatter.plot.provenance = ", ".join(compared.folders)
+        self.plots.agreement.set_table(compared.agreement.header, compared.agreement.rows, compared.agreement.note)
+        self._chosen(tree.chosen_runs())
+
+    def show_check(self, check: LiveRun | None, words: str) -> None:
+        """Show how far checks are; None: there is none. `words`: how many of several are over."""
+        unchecked = self.compared.unchecked if self.compared is not None else ()
+        for part in (self.progress, self.stop_button):
+            part.setVisible(check is not None)
+        self.check_button.setVisible(check is None and bool(unchecked))
+        self.best_button.setVisible(check is None and not unchecked and bool(self._best()))
+        if check is not None:
+            done, total, text = check_words(check)
+            self.progress.set(done, total, f"{words} · {text}" if words else text)
+
+    def replayed(self) -> list[RunFolder]:
+        """The two runs a replay is of: those chosen, or the only two there are; empty where that is not clear."""
+        folders = self.compared.folders if self.compared is not None else {}
+        chosen = [name for name in folders if name in self.tree.chosen_runs()]
+        names = chosen if len(chosen) == 2 else list(folders)
+        return [folders[name] for name in names] if len(names) == 2 else []
+
+    def _show_batch(self, batch: Batch) -> None:
+        self.chooser.set(batch.name, str(batch.file))
+        self.state.setText(batch.progress)
+        self.batches.clear()
+        for name, file in batch.known:
+            action = self.batches.addAction(name)
+            action.setToolTip(str(file))
+            action.triggered.connect(partial(self.batch_chosen.emit, file))
+        self.rest_button.setEnabled(not batch.why_no_rest)
+        self.rest_button.setToolTip(batch.why_no_rest or tr("Queue the runs of this batch that have no result yet"))
+
+    def _show_columns(self) -> None:
+        self.tree.show_columns(self.groups.hidden())
+
+    def _chosen(self, names: set[str]) -> None:
+        self.plots.scatter.plot.choose(names)
+        self.replay_button.setEnabled(bool(self.replayed()))
+        choose = "" if self.replayed() else tr("Choose two runs in the table.")
+        self.replay_button.setToolTip(choose or tr("Both runs' curves on one axis"))
+        if self.compared is not None:
+            jobs = two_of(self.compared.jobs, names)
+            self.plots.jobs.set_table(jobs.header, jobs.rows, jobs.note)
+
+    def _activated(self, name: str) -> None:
+        if self.compared is not None:
+            self.opened.emit(self.compared.folders[name])
+
+    def _best(self) -> str:
+        """The run that ranks first, of one forget set; "" where none does."""
+        ranking = self.compared.found["ranking"] if self.compared is not None else ()
+        return ranking[0]["runs"][0] if ranking and ranking[0]["rank"] else ""
+
+    def _open_best(self) -> None:
+        self._activated(self._best())
+
+    def _replay(self) -> None:
+        self.replay_wanted.emit(self.replayed())
+
+
+def two_of(table: ShownTable, names: Collection[str]) -> ShownTable:
+    """Return of a table with a column a run what two of these differ in; all of it where they are not two of more."""
+    places = [place for place, name in enumerate(table.header) if name in names]
+    if len(places) != 2 or len(table.header) <= 3:
+        return table
+    one, other = places
+    rows = [[cells[0], cells[one], cells[other]] for cells in table.rows if cells[one] != cells[other]]
+    return ShownTable(table.title, ["", table.header[one], table.header[other]], rows, table.note)
