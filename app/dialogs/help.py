@@ -162,7 +162,7 @@ class GlossaryDialog(Dialog):
         super().__init__(tr("Glossary"), parent)
         self.browser = QTextBrowser(self)
         self.browser.setAccessibleName(tr("Glossary"))
-        self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: x.word)))
+        self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: tr(x.word))))
         column(self.browser, close_box(self), on=self, margins=t.L)
         self.resize(theme.px(560), theme.px(520))
         if key:
@@ -170,8 +170,8 @@ class GlossaryDialog(Dialog):
 
 
 def _entry(term: Term) -> str:
-    text = " ".join(part for part in (term.short, term.more) if part)
-    return f'<p style="line-height:140%"><a name="{term.key}"></a><b>{escape(term.word)}</b><br>{escape(text)}</p>'
+    text = " ".join(tr(part) for part in (term.short, term.more) if part)
+    return f'<p style="line-height:140%"><a name="{term.key}"></a><b>{escape(tr(term.word))}</b><br>{escape(text)}</p>'
 
 
 # Keys that belong to a part of a page rather than to a command.

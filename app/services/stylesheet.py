@@ -52,6 +52,7 @@ QLabel[tone="danger"] { color: @danger@; }
 QLabel[tone="caution"] { color: @caution@; }
 QLabel[tone="forget"] { color: @forget@; }
 QLabel[tone="disabled"] { color: @disabled@; }
+QLabel[part="term"] { border: none; border-bottom: 1px dotted @text_2@; }
 QLabel[strong="true"] { font-weight: 600; }
 
 /* Grounds */

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -21,14 +21,18 @@ from PySide6.QtWidgets import (
 
 from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
+from app.services.translation import tr
 from app.widgets.buttons import TextButton
 from app.widgets.cards import CollapsibleSection
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, form, row
+from app.widgets.layout import STRETCH, column, form, row, widget_of
 from core.parameters import Parameter, Value
 
 LABEL_WIDTH = 136
 FIELD_WIDTH = 148
+
+
+_HOLDS = {"bool": "checked", "choice": "currentText"}  # Qt's name of what a field of this kind holds; else "value"
 
 
 class ParameterRow(QWidget):
@@ -36,55 +40,53 @@ class ParameterRow(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
         self.parameter = parameter
-        self._baseline: Value = parameter.default
+        self.baseline: Value = parameter.default  # what *Reset* goes back to and the dot compares with
         self.problem = ""
-        self.field = self._make_field(parameter)
+        self.field = self._make_field()
         self.field.setAccessibleName(parameter.label)
         self.field.setAccessibleDescription(parameter.help)
         self.field.setToolTip(_help(parameter))
-        if not isinstance(self.field, QCheckBox):
-            self.field.setFixedWidth(theme.px(FIELD_WIDTH))
+        self.field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.field.installEventFilter(self)
         self._dot = Label("●", "caption", "accent")
-        self._reset = TextButton("Reset", self.reset)
-        self._reset.setAccessibleName(f"Reset {parameter.label.lower()}")
+        self._reset = TextButton(tr("Reset"), self.reset)
+        self._reset.setAccessibleName(tr("Reset {name}", name=parameter.label.lower()))
         self._caption = Label("", "caption", "text-2", wrap=True)
         column(row(self.field, self._dot, self._reset, STRETCH), self._caption, on=self, spacing=2)
-        self._update()
+        self.update_state()
 
     def value(self) -> Value | None:
         """The value as typed, or None where it is wrong."""
+        field = self.field
+        typed = field.cleanText().replace(",", ".") if isinstance(field, NumberField) else field.property(self._holds)
         try:
-            return self.parameter.parse(self._raw())
+            return self.parameter.parse(typed)
         except ValueError:
             return None
 
     def set_value(self, value: Any) -> None:
-        field = self.field
-        if isinstance(field, QCheckBox):
-            field.setChecked(bool(value))
-        elif isinstance(field, QComboBox):
-            field.setCurrentText(str(value))
-        else:
-            field.setValue(float(value))
-        self._update()
-
-    def set_baseline(self, value: Value) -> None:
-        """What *Reset* goes back to and the dot compares with."""
-        self._baseline = value
-        self._update()
+        self.field.setProperty(self._holds, value)
+        self.update_state()
 
     def is_changed(self) -> bool:
         """Whether the value differs from the baseline."""
-        return self.value() != self._baseline
+        return self.value() != self.baseline
 
     def reset(self) -> None:
         """Go back to the baseline."""
-        self.set_value(self._baseline)
+        self.set_value(self.baseline)
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def update_state(self) -> None:
+        """Show whether the value is right, and whether it is another one than the baseline."""
+        self.problem = "" if self.value() is not None else tr("Must be {rule}.", rule=_rule(self.parameter))
+        set_property(self.field, "invalid", bool(self.problem))
+        for part in (self._dot, self._reset):
+            part.setVisible(self.is_changed())
+        self._show_caption(self.field.hasFocus())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
@@ -94,46 +96,34 @@ class ParameterRow(QWidget):
             return True
         return False
 
-    def _make_field(self, parameter: Parameter) -> QCheckBox | QComboBox | NumberField:
-        if parameter.kind == "bool":
+    @property
+    def _holds(self) -> str:
+        return _HOLDS.get(self.parameter.kind, "value")
+
+    def _make_field(self) -> QCheckBox | QComboBox | NumberField:
+        one = self.parameter
+        if one.kind == "bool":
             check = QCheckBox()
-            check.setChecked(bool(parameter.default))
+            check.setChecked(bool(one.default))
             check.toggled.connect(self._edited)
             return check
-        if parameter.kind == "choice":
+        if one.kind == "choice":
             combo = QComboBox()
-            combo.addItems(list(parameter.choices))
-            combo.setCurrentText(str(parameter.default))
+            combo.addItems(list(one.choices))
+            combo.setCurrentText(str(one.default))
+            combo.setFixedWidth(theme.px(FIELD_WIDTH))
             combo.currentTextChanged.connect(self._edited)
-            combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             return combo
-        number = NumberField(parameter.kind == "int", parameter.log, parameter.low, parameter.high, parameter.unit)
-        number.setValue(float(parameter.default))
+        number = NumberField(one.kind == "int", one.log, one.low, one.high, one.unit)
+        number.setValue(float(one.default))
+        number.setFixedWidth(theme.px(FIELD_WIDTH))
         number.lineEdit().textChanged.connect(self._edited)  # while typing, also what is not a value yet
         number.valueChanged.connect(self._edited)  # stepping and setting do not say that the text changed
-        number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return number
 
-    def _raw(self) -> Any:
-        if isinstance(self.field, QCheckBox):
-            return self.field.isChecked()
-        if isinstance(self.field, QComboBox):
-            return self.field.currentText()
-        return self.field.typed().replace(",", ".")
-
     def _edited(self) -> None:
-        self._update()
+        self.update_state()
         self.changed.emit()
-
-    def _update(self) -> None:
-        if not hasattr(self, "_caption"):
-            return
-        self.problem = "" if self.value() is not None else f"Must be {_rule(self.parameter)}."
-        set_property(self.field, "invalid", bool(self.problem))
-        changed = self.is_changed()
-        self._dot.setVisible(changed)
-        self._reset.setVisible(changed)
-        self._show_caption(self.field.hasFocus())
 
     def _show_caption(self, focused: bool) -> None:
         text = self.problem or (_help(self.parameter) if focused or self.is_changed() else "")
@@ -147,106 +137,88 @@ class ParameterForm(QWidget):
 
     changed = Signal()
 
-    def __init__(
-        self, parameters: Iterable[Parameter] = (), parent: QWidget | None = None, open_groups: Iterable[str] = ("",)
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, parameters: Iterable[Parameter] = (), open_groups: Iterable[str] = ("",)) -> None:
+        super().__init__()
         self._column = column(on=self, spacing=t.M)
-        self._rows: dict[str, ParameterRow] = {}
-        self._sections: dict[str, CollapsibleSection] = {}
-        self._widgets: list[QWidget] = []
-        self._open = set(open_groups)
-        self._quiet = False
-        self.set_parameters(parameters)
+        self.set_parameters(parameters, open_groups)
 
-    def set_parameters(self, parameters: Iterable[Parameter], open_groups: Iterable[str] | None = None) -> None:
-        """Build the form anew; `open_groups` are open from now on, those of before where it is None."""
-        if open_groups is not None:
-            self._open = set(open_groups)
-        for widget in self._widgets:
-            self._column.removeWidget(widget)
+    def set_parameters(self, parameters: Iterable[Parameter], open_groups: Iterable[str] = ()) -> None:
+        """Build the form anew; `open_groups` are not folded."""
+        while (item := self._column.takeAt(0)) is not None and (widget := item.widget()) is not None:
             widget.hide()
             widget.deleteLater()
-        self._widgets, self._rows, self._sections = [], {}, {}
+        self._rows: dict[str, ParameterRow] = {}
+        self._sections: dict[str, CollapsibleSection] = {}
         groups: dict[str, list[Parameter]] = {}
         for parameter in parameters:
             groups.setdefault(parameter.group, []).append(parameter)
         for name, members in groups.items():
-            form_widget = self._group(members)
+            group = self._group(members)
             if name:
-                section = CollapsibleSection(name, name in self._open)
-                section.body.addWidget(form_widget)
-                self._sections[name] = section
-                form_widget = section
-            self._column.addWidget(form_widget)
-            self._widgets.append(form_widget)
+                section = self._sections[name] = CollapsibleSection(name, name in open_groups)
+                section.body.addLayout(group)
+                self._column.addWidget(section)
+            else:
+                self._column.addWidget(widget_of(group))
         self._summarise()
 
     def values(self) -> dict[str, Value]:
         """All values that are right, by name; see `problems` for the others."""
-        return {name: value for name, row in self._rows.items() if (value := row.value()) is not None}
+        return {name: value for name, line in self._rows.items() if (value := line.value()) is not None}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show values; names the form does not have are left alone."""
-        self._quiet = True
-        for name, value in values.items():
-            if name in self._rows:
-                self._rows[name].set_value(value)
-        self._quiet = False
+        with QSignalBlocker(self):
+            for name, value in values.items():
+                if name in self._rows:
+                    self._rows[name].set_value(value)
         self._edited()
 
-    def set_baseline(self, values: Mapping[str, Any], apply: bool = True) -> None:
-        """Compare with these values from now on (a preset's over the defaults); `apply` shows them too."""
+    def set_baseline(self, values: Mapping[str, Any]) -> None:
+        """Show these values (a preset's over the defaults), and compare with them from now on."""
         for name, line in self._rows.items():
-            line.set_baseline(line.parameter.parse(values.get(name, line.parameter.default)))
-        if apply:
-            self.set_values({name: row._baseline for name, row in self._rows.items()})
+            line.baseline = line.parameter.parse(values.get(name, line.parameter.default))
+        self.reset()
 
     def reset(self) -> None:
         """Go back to the baseline everywhere."""
-        self.set_values({name: row._baseline for name, row in self._rows.items()})
+        self.set_values({name: line.baseline for name, line in self._rows.items()})
 
     def changed_names(self) -> list[str]:
         """Names of the values that differ from the baseline."""
-        return [name for name, row in self._rows.items() if row.is_changed()]
+        return [name for name, line in self._rows.items() if line.is_changed()]
 
     def problems(self) -> list[str]:
         """What is wrong, each with the parameter's label."""
-        return [f"{row.parameter.label}: {row.problem}" for row in self._rows.values() if row.problem]
+        return [f"{line.parameter.label}: {line.problem}" for line in self._rows.values() if line.problem]
 
     def row(self, name: str) -> ParameterRow:
         return self._rows[name]
 
-    def _group(self, members: list[Parameter]) -> QWidget:
-        widget = QWidget()
-        lines = form(on=widget)
+    def _group(self, members: list[Parameter]) -> QFormLayout:
+        lines = form()
         for parameter in members:
-            line = ParameterRow(parameter)
+            line = self._rows[parameter.name] = ParameterRow(parameter)
             line.changed.connect(self._edited)
             label = Label(parameter.label, "body", "text-2", wrap=True)
             label.setFixedWidth(theme.px(LABEL_WIDTH))
-            needed = label.heightForWidth(theme.px(LABEL_WIDTH))
-            label.setFixedHeight(max(theme.px(t.CONTROL_HEIGHT), needed))
+            label.setFixedHeight(max(theme.px(t.CONTROL_HEIGHT), label.heightForWidth(theme.px(LABEL_WIDTH))))
             label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             label.setBuddy(line.field)
             lines.addRow(label, line)
-            self._rows[parameter.name] = line
-        return widget
+        return lines
 
     def _edited(self) -> None:
         self._summarise()
-        if not self._quiet:
-            self.changed.emit()
+        self.changed.emit()
 
     def _summarise(self) -> None:
         for name, section in self._sections.items():
-            rows = [row for row in self._rows.values() if row.parameter.group == name]
-            changed = sum(row.is_changed() for row in rows)
-            wrong = any(row.problem for row in rows)
-            parts = [f"{len(rows)} parameters" if len(rows) > 1 else "1 parameter"]
-            parts += [f"{changed} changed"] if changed else []
+            lines = [line for line in self._rows.values() if line.parameter.group == name]
+            changed = sum(line.is_changed() for line in lines)
+            parts = [tr("%n parameters", n=len(lines))] + ([tr("%n changed", n=changed)] if changed else [])
             section.set_summary(" · ".join(parts))
-            if wrong:
+            if any(line.problem for line in lines):
                 section.set_open(True)
 
 
@@ -276,47 +248,34 @@ class NumberField(QDoubleSpinBox):
         low: float | None = None,
         high: float | None = None,
         unit: str = "",
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._whole, self._log = whole, log
         self._low, self._high = low, high
         self.setDecimals(0 if whole else 15)
         self.setRange(-_LARGEST, _LARGEST)
-        self.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
-        self.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToPreviousValue)
         if unit:
             self.setSuffix(f" {unit}")
         pad_spin_box(self)
 
     def textFromValue(self, value: float) -> str:
-        if self._whole:
-            return str(round(value))
-        return f"{value:.6g}"
+        return str(round(value)) if self._whole else f"{value:.6g}"
 
     def valueFromText(self, text: str) -> float:
-        number = _number(self._bare(text))
+        number = self._number(text)
         return self.value() if number is None else number
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        number = _number(self._bare(text))
-        if number is None or (self._whole and number != int(number)):
-            return QValidator.State.Intermediate, text, position
-        return QValidator.State.Acceptable, text, position
-
-    def typed(self) -> str:
-        """What stands in the field, without its unit."""
-        return self._bare(self.lineEdit().text())
+        number = self._number(text)
+        wrong = number is None or (self._whole and number != int(number))
+        return QValidator.State.Intermediate if wrong else QValidator.State.Acceptable, text, position
 
     def stepBy(self, steps: int) -> None:
         value = self.value()
         for _ in range(abs(steps)):
             value = self._next(value, 1 if steps > 0 else -1)
-        if self._low is not None:
-            value = max(value, self._low)
-        if self._high is not None:
-            value = min(value, self._high)
-        self.setValue(value)
+        value = value if self._low is None else max(value, self._low)
+        self.setValue(value if self._high is None else min(value, self._high))
 
     def _next(self, value: float, direction: int) -> float:
         if self._log and value > 0:
@@ -326,8 +285,12 @@ class NumberField(QDoubleSpinBox):
         span = abs(value) or 1.0
         return value + direction * 10.0 ** (math.floor(math.log10(span)) - 1)
 
-    def _bare(self, text: str) -> str:
-        return text.removesuffix(self.suffix()).removesuffix(self.suffix().strip()).strip()
+    def _number(self, text: str) -> float | None:
+        try:
+            number = float(text.removesuffix(self.suffix().strip()).replace(",", "."))
+        except ValueError:
+            return None
+        return number if math.isfinite(number) and abs(number) <= _LARGEST else None
 
 
 def add_field(lines: QFormLayout, title: str, content: QWidget | QLayout, buddy: QWidget | None = None) -> Label:
@@ -365,14 +328,6 @@ def spin_box(name: str, least: int, most: int, value: int = 0, width: int = 120)
 def pad_spin_box(box: QAbstractSpinBox) -> None:
     """Keep the text off the edge; a style sheet cannot, since Qt gives the inner field the outer one's rules."""
     box.lineEdit().setTextMargins(theme.px(t.S), 0, 0, 0)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and abs(number) <= _LARGEST else None
 
 
 def _ladder(value: float, direction: int) -> float:

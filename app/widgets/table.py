@@ -30,18 +30,14 @@ from app.services.window_state import WindowState
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-def set_up_table(view: QTableView, rows: bool = True) -> None:
-    """Give a table its look; `rows` selects whole rows."""
+def set_up_table(view: QTableView) -> None:
+    """Give a table its look; whole rows are selected."""
     _set_up(view, view.horizontalHeader(), t.TABLE_HEADER)
     view.setShowGrid(False)
-    view.setAlternatingRowColors(False)
     view.setWordWrap(False)
-    view.setCornerButtonEnabled(False)
-    if rows:
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     vertical = view.verticalHeader()
     vertical.setVisible(False)
-    vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
     vertical.setMinimumSectionSize(theme.px(t.TABLE_ROW))
     vertical.setDefaultSectionSize(theme.px(t.TABLE_ROW))
     view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -164,46 +160,32 @@ class CheckHeader(SortHeader):
 
 
 class ColumnMenu(QMenu):
-    """Opens from a button or by a right click on the table's titles. `name` is the table's in the window's memory."""
+    """Opens from a button or by a right click on the table's titles; which columns show is remembered by `name`."""
 
-    def __init__(
-        self, table: QTableView, columns: Iterable[int], hidden: Iterable[int], state: WindowState, name: str
-    ) -> None:
-        """`columns` can be hidden; `hidden` are so until the user chooses otherwise."""
-        super().__init__("Columns", table)
-        self._table, self._state, self._name = table, state, name
+    def __init__(self, table: QTableView, columns: Iterable[int], state: WindowState, name: str) -> None:
+        """`columns` are those that can be hidden."""
+        super().__init__(tr("Columns"), table)
+
+        def show(column: int, flag: str, shown: bool) -> None:
+            table.setColumnHidden(column, not shown)
+            state.set_flag(flag, shown)
+
         self.columns: dict[int, QAction] = {}
-        at_first = set(hidden)
         for column in columns:
             title = str(table.model().headerData(column, Qt.Orientation.Horizontal))
+            flag = f"column/{name}/{title}"
+            shown = state.flag(flag, True)
             action = self.columns[column] = self.addAction(title)
             action.setCheckable(True)
-            action.setData(column)
-            shown = state.flag(self._key(column), column not in at_first)
             action.setChecked(shown)
             table.setColumnHidden(column, not shown)
-            action.toggled.connect(self._toggled)
+            action.toggled.connect(partial(show, column, flag))
         header = table.horizontalHeader()
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(self._open)
-
-    def _toggled(self, shown: bool) -> None:
-        action = self.sender()
-        assert isinstance(action, QAction)
-        column = int(action.data())
-        self._table.setColumnHidden(column, not shown)
-        self._state.set_flag(self._key(column), shown)
-
-    def _open(self, position: QPoint) -> None:
-        self.popup(self._table.horizontalHeader().mapToGlobal(position))
-
-    def _key(self, column: int) -> str:
-        title = str(self._table.model().headerData(column, Qt.Orientation.Horizontal))
-        return f"column/{self._name}/{title}"
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        header.addActions(self.actions())
 
 
 LEAST, MOST = -0.25, 1.25
-WIDTH, HEIGHT = 120, 12
 GAP_ROLE = Qt.ItemDataRole.UserRole + 40  # a Gap, for the delegate
 
 
@@ -220,55 +202,53 @@ class Gap:
     def text(self) -> str:
         """The same in words."""
         if not self.informative:
-            return "not informative here"
+            return tr("not informative here")
         if self.closed is None:
-            return "not measured"
-        words = f"{fmt.closed(self.closed)} % of the gap closed"
-        if self.low is not None and self.high is not None:
-            words += f" ({fmt.closed(self.low)} to {fmt.closed(self.high)})"
-        return words
+            return tr("not measured")
+        share = fmt.closed(self.closed)
+        if self.low is None or self.high is None:
+            return tr("{share} % of the gap closed", share=share)
+        return tr("{share} % of the gap closed ({low} to {high})", share=share, low=fmt.closed(self.low),
+                  high=fmt.closed(self.high))  # fmt: skip
 
 
 def paint_gap(painter: QPainter, rect: QRectF, gap: Gap) -> None:
-    """Draw one bar into `rect`."""
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    pad = theme.px(4)
-    height = min(rect.height(), float(theme.px(HEIGHT)))
-    area = QRectF(rect.left() + pad, rect.center().y() - height / 2, rect.width() - 2 * pad, height)
+    """Draw one bar into `rect`: the track from the original to the retrained model, how far it is filled, how sure."""
+    pad, half = theme.px(4), theme.px(3)
+    middle, width = rect.center().y(), rect.width() - 2 * pad
 
     def x(value: float) -> float:
-        return area.left() + (min(max(value, LEAST), MOST) - LEAST) / (MOST - LEAST) * area.width()
+        return rect.left() + pad + (min(max(value, LEAST), MOST) - LEAST) / (MOST - LEAST) * width
 
-    middle = area.center().y()
-    thick = theme.px(6)
-    track = QRectF(x(0), middle - thick / 2, x(1) - x(0), thick)
+    def bar(value: float) -> QRectF:
+        return QRectF(x(0), middle - half, x(value) - x(0), 2 * half).normalized()
+
+    def line(value: float, height: float) -> None:
+        painter.drawLine(QPointF(x(value), middle - height), QPointF(x(value), middle + height))
+
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(theme.pen("outline"))
     if not gap.informative:
         painter.setBrush(QBrush(theme.color("outline"), Qt.BrushStyle.BDiagPattern))
-        painter.drawRect(track)
-        painter.restore()
+        painter.drawRect(bar(1))
         return
     painter.setBrush(theme.brush("sunken"))
-    painter.drawRect(track)
+    painter.drawRect(bar(1))
     if gap.closed is not None:
-        end = x(gap.closed)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.brush("unlearned"))
-        painter.drawRect(QRectF(min(x(0), end), middle - thick / 2, abs(end - x(0)), thick))
-        if gap.closed > MOST or gap.closed < LEAST:
-            sign = 1 if gap.closed > MOST else -1
-            tip = QPointF(end + sign * pad, middle)
-            painter.drawPolygon(QPolygonF([tip, QPointF(end, middle - thick), QPointF(end, middle + thick)]))
-        if gap.low is not None and gap.high is not None:
-            painter.setPen(theme.pen("text"))
-            painter.drawLine(QPointF(x(gap.low), middle), QPointF(x(gap.high), middle))
-            for edge in (gap.low, gap.high):
-                painter.drawLine(QPointF(x(edge), middle - thick / 2), QPointF(x(edge), middle + thick / 2))
-    painter.setPen(theme.pen("text"))  # the two ends: where the original and the retrained model are
-    for end_value in (0.0, 1.0):
-        painter.drawLine(QPointF(x(end_value), area.top()), QPointF(x(end_value), area.bottom()))
-    painter.restore()
+        painter.drawRect(bar(gap.closed))
+        if not LEAST <= gap.closed <= MOST:
+            edge, tip = x(gap.closed), pad if gap.closed > 0 else -pad
+            painter.drawPolygon(QPolygonF([QPointF(edge + tip, middle), QPointF(edge, middle - 2 * half),
+                                           QPointF(edge, middle + 2 * half)]))  # fmt: skip
+    painter.setPen(theme.pen("text"))
+    if gap.low is not None and gap.high is not None:
+        painter.drawLine(QPointF(x(gap.low), middle), QPointF(x(gap.high), middle))
+        for edge in (gap.low, gap.high):
+            line(edge, half)
+    for end in (0.0, 1.0):  # where the original and the retrained model are
+        line(end, 2 * half)
 
 
 class GapBarDelegate(QStyledItemDelegate):
@@ -280,7 +260,9 @@ class GapBarDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         gap = index.data(GAP_ROLE)
         if isinstance(gap, Gap):
+            painter.save()
             paint_gap(painter, QRectF(option.rect), gap)
+            painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(theme.px(WIDTH), theme.px(t.TABLE_ROW))
+        return QSize(theme.px(120), theme.px(t.TABLE_ROW))

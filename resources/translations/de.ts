@@ -4,6 +4,13 @@
 <context>
     <name>app</name>
     <message numerus="yes">
+        <source>%n changed</source>
+        <translation>
+            <numerusform>%n geändert</numerusform>
+            <numerusform>%n geändert</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n classes</source>
         <translation>
             <numerusform>1 Klasse</numerusform>
@@ -68,6 +75,13 @@
         <translation>
             <numerusform>%n Modell</numerusform>
             <numerusform>%n Modelle</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n parameters</source>
+        <translation>
+            <numerusform>%n Parameter</numerusform>
+            <numerusform>%n Parameter</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -267,6 +281,14 @@
         <translation>Ein Checkpoint enthält die Reihenfolge seiner Klassen nicht, und Ordner werden alphabetisch gelesen. Ziehen Sie die Klassen zu den Ausgängen, zu denen sie gehören.</translation>
     </message>
     <message>
+        <source>A checksum of the data's content. A run or forget list made for other data is refused by it.</source>
+        <translation>Eine Prüfsumme über den Inhalt der Daten. An ihr wird erkannt, dass ein Lauf oder eine Vergessensliste für andere Daten gemacht wurde.</translation>
+    </message>
+    <message>
+        <source>A class that was never learnt lies within these directions, so forgetting moves its energy into them.</source>
+        <translation>Eine nie gelernte Klasse liegt in diesen Richtungen; Vergessen verschiebt ihre Energie also dorthin.</translation>
+    </message>
+    <message>
         <source>A head-only edit changes no feature: its points stay where they are at the start.</source>
         <translation>Eine Änderung nur am Kopf ändert kein Merkmal: Ihre Punkte bleiben, wo sie am Anfang sind.</translation>
     </message>
@@ -279,8 +301,24 @@
         <translation>Hier erscheint eine Karte der Bilder, sobald das Modell auf ihnen gemessen wurde.</translation>
     </message>
     <message>
+        <source>A measure on which the two differ by no more than chance is not usable and is left out of the verdict.</source>
+        <translation>Ein Maß, bei dem sich beide nur um den Zufall unterscheiden, ist nicht brauchbar und zählt im Urteil nicht.</translation>
+    </message>
+    <message>
+        <source>A method that does no better than this control has hidden the class, not forgotten it.</source>
+        <translation>Ein Verfahren, das nicht besser ist als diese Kontrolle, hat die Klasse versteckt und nicht vergessen.</translation>
+    </message>
+    <message>
         <source>A model retrained without the forget set: {share}, loss {loss}.</source>
         <translation>Ein ohne die Vergessensmenge neu trainiertes Modell: {share}, Verlust {loss}.</translation>
+    </message>
+    <message>
+        <source>A model trained from scratch without the forget set. It shows what forgetting would look like.</source>
+        <translation>Ein Modell, das ohne die Vergessensmenge von Grund auf trainiert wurde. Es zeigt, wie Vergessen aussähe.</translation>
+    </message>
+    <message>
+        <source>A new linear classifier trained on the model's features. If it finds the class again, the features still hold it.</source>
+        <translation>Ein neuer linearer Klassifikator auf den Merkmalen des Modells. Findet er die Klasse wieder, steckt sie noch in den Merkmalen.</translation>
     </message>
     <message>
         <source>A new one in {folder}</source>
@@ -289,6 +327,10 @@
     <message>
         <source>A plain PyTorch state dict.</source>
         <translation>Ein einfaches PyTorch-State-Dict.</translation>
+    </message>
+    <message>
+        <source>A request that starts from the model of an earlier run. What was forgotten before stays forgotten: those images are kept out of the retain set, of the run and of its retrained models.</source>
+        <translation>Eine Anfrage, die vom Modell eines früheren Laufs ausgeht. Was früher vergessen wurde, bleibt vergessen: Diese Bilder gehören weder zur Behaltensmenge noch zum Lauf noch zu seinen neu trainierten Modellen.</translation>
     </message>
     <message>
         <source>A retrained model shows where such images go when they were never learnt.</source>
@@ -319,6 +361,10 @@
         <translation>Ein Lauf endete bei Schritt {step} mit dem Programm. Fortgesetzt kommt er zum selben Ergebnis, als wäre er nie unterbrochen worden.</translation>
     </message>
     <message>
+        <source>A run that was started from a terminal is the same and can be opened here.</source>
+        <translation>Ein im Terminal gestarteter Lauf ist dasselbe und kann hier geöffnet werden.</translation>
+    </message>
+    <message>
         <source>A run to draw over this one could not be read</source>
         <translation>Ein Lauf, der über diesem gezeichnet werden soll, konnte nicht gelesen werden</translation>
     </message>
@@ -331,6 +377,14 @@
         <translation>Ein kleines Netz und die Bilder, auf denen es trainiert wurde</translation>
     </message>
     <message>
+        <source>A step is one change of the weights. A phase is one part of a method, and a round is one pass over its phases.</source>
+        <translation>Ein Schritt ist eine Änderung der Gewichte. Eine Phase ist ein Teil eines Verfahrens, und eine Runde ist ein Durchgang durch seine Phasen.</translation>
+    </message>
+    <message>
+        <source>A way of making a model forget. A preset is a set of its parameters with a reason.</source>
+        <translation>Eine Art, ein Modell vergessen zu lassen. Eine Voreinstellung ist ein begründeter Satz seiner Parameter.</translation>
+    </message>
+    <message>
         <source>About Unlearn Studio</source>
         <translation>Über Unlearn Studio</translation>
     </message>
@@ -341,6 +395,10 @@
     <message>
         <source>Accuracy 0 does not mean forgotten.</source>
         <translation>Genauigkeit 0 heißt nicht vergessen.</translation>
+    </message>
+    <message>
+        <source>Accuracy 0 with a probe near the original's is hidden, not forgotten.</source>
+        <translation>Genauigkeit 0 bei einer Sonde nahe am Original heißt versteckt, nicht vergessen.</translation>
     </message>
     <message>
         <source>Accuracy change per class</source>
@@ -394,6 +452,10 @@
         <translation>Die Ausrichtung vergleicht ganze Klassen. Über einzelne Bilder sagt sie nichts, darum werden hier Verluste gezeigt.</translation>
     </message>
     <message>
+        <source>Alignment, clustering and class means are made for this case.</source>
+        <translation>Ausrichtung, Gruppierung und Klassenmittel sind für diesen Fall gemacht.</translation>
+    </message>
+    <message>
         <source>All classes shown</source>
         <translation>Alle gezeigten Klassen</translation>
     </message>
@@ -406,8 +468,16 @@
         <translation>Alle Netze sind als Ganzes an den Anfang gedreht und skaliert: Was sich bewegt hat, bringt keine Drehung zurück.</translation>
     </message>
     <message>
+        <source>All runs</source>
+        <translation>Alle Läufe</translation>
+    </message>
+    <message>
         <source>All runs of this batch have a result or are in the queue.</source>
         <translation>Alle Läufe dieses Stapels haben ein Ergebnis oder warten.</translation>
+    </message>
+    <message>
+        <source>All training images that stay. What the model knows about them should not suffer.</source>
+        <translation>Alle Trainingsbilder, die bleiben. Was das Modell über sie weiß, soll nicht leiden.</translation>
     </message>
     <message>
         <source>Alphabetical</source>
@@ -529,6 +599,10 @@
         <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
     </message>
     <message>
+        <source>Both have a test side as well: images of the same classes the model was not trained on.</source>
+        <translation>Zu beiden gibt es auch Testbilder: Bilder derselben Klassen, mit denen das Modell nicht trainiert wurde.</translation>
+    </message>
+    <message>
         <source>Both runs' curves on one axis</source>
         <translation>Die Kurven beider Läufe auf einer Achse</translation>
     </message>
@@ -644,6 +718,10 @@
         <translation>Klasse</translation>
     </message>
     <message>
+        <source>Class forgetting</source>
+        <translation>Klassen vergessen</translation>
+    </message>
+    <message>
         <source>Class names (*.txt *.json)</source>
         <translation>Klassennamen (*.txt *.json)</translation>
     </message>
@@ -679,6 +757,10 @@
         <translation>Leeren</translation>
     </message>
     <message>
+        <source>Click for more.</source>
+        <translation>Für mehr klicken.</translation>
+    </message>
+    <message>
         <source>Click marks or unmarks an image, a double click opens it. Shift reaches from the last one, dragging takes all in a rectangle, with Ctrl it takes them out.</source>
         <translation>Ein Klick markiert ein Bild oder nimmt die Marke weg, ein Doppelklick öffnet es. Mit Umschalt reicht er vom letzten an, Ziehen nimmt alle in einem Rechteck, mit Strg nimmt es sie heraus.</translation>
     </message>
@@ -699,6 +781,10 @@
         <translation>Geschlossene Form</translation>
     </message>
     <message>
+        <source>Clustering</source>
+        <translation>Gruppierung</translation>
+    </message>
+    <message>
         <source>Colours</source>
         <translation>Farben</translation>
     </message>
@@ -713,6 +799,10 @@
     <message>
         <source>Colours: light</source>
         <translation>Farben: hell</translation>
+    </message>
+    <message>
+        <source>Columns</source>
+        <translation>Spalten</translation>
     </message>
     <message>
         <source>Command</source>
@@ -928,12 +1018,24 @@
         <translation>Jeder Lauf als Punkt zwischen zwei Maßen Ihrer Wahl</translation>
     </message>
     <message>
+        <source>Earlier requests</source>
+        <translation>Frühere Anfragen</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>Ändern</translation>
     </message>
     <message>
         <source>effective rank: {ranks}</source>
         <translation>effektiver Rang: {ranks}</translation>
+    </message>
+    <message>
+        <source>Eigenspectra</source>
+        <translation>Eigenspektren</translation>
+    </message>
+    <message>
+        <source>Eigenspectrum</source>
+        <translation>Eigenspektrum</translation>
     </message>
     <message>
         <source>Eigenvalue by that of the start, logarithmic</source>
@@ -974,6 +1076,10 @@
     <message>
         <source>Every class has one image only, too few to set any aside.</source>
         <translation>Jede Klasse hat nur ein Bild: zu wenig, um welche zurückzulegen.</translation>
+    </message>
+    <message>
+        <source>Everything is compared with it: its numbers say where forgetting started.</source>
+        <translation>Mit ihm wird alles verglichen: Seine Zahlen sagen, wo das Vergessen begann.</translation>
     </message>
     <message>
         <source>Everything the program had to say in this session</source>
@@ -1050,6 +1156,10 @@
     <message>
         <source>Find next</source>
         <translation>Weitersuchen</translation>
+    </message>
+    <message>
+        <source>Fingerprint</source>
+        <translation>Fingerabdruck</translation>
     </message>
     <message>
         <source>Finished</source>
@@ -1152,6 +1262,10 @@
         <translation>Vergessenslisten (*.csv *.tsv *.txt *.lst)</translation>
     </message>
     <message>
+        <source>Forget set</source>
+        <translation>Vergessensmenge</translation>
+    </message>
+    <message>
         <source>Forget this image</source>
         <translation>Dieses Bild vergessen</translation>
     </message>
@@ -1185,7 +1299,7 @@
     </message>
     <message>
         <source>Gap closed</source>
-        <translation>Abstand</translation>
+        <translation>Geschlossener Abstand</translation>
     </message>
     <message>
         <source>Give up drawing</source>
@@ -1229,7 +1343,7 @@
     </message>
     <message>
         <source>Head-only edit (control)</source>
-        <translation>Änderung nur am Kopf (Kontrolle)</translation>
+        <translation>Nur letzte Schicht geändert (Kontrolle)</translation>
     </message>
     <message>
         <source>Head-only edit (control): the original with only its classifier head edited. Outputs forget, features do not.</source>
@@ -1256,8 +1370,16 @@
         <translation>Wiedergabe anhalten</translation>
     </message>
     <message>
+        <source>How far a measure moved from the original's value (0) to the retrained model's (1). Above 1 is further than retraining goes.</source>
+        <translation>Wie weit ein Maß vom Wert des Originals (0) zu dem des neu trainierten Modells (1) gerückt ist. Über 1 ist weiter, als neues Training führt.</translation>
+    </message>
+    <message>
         <source>How far the forget features lie inside the retain directions, for every number of directions</source>
         <translation>Wie weit die Vergessensmerkmale in den Behaltensrichtungen liegen, für jede Zahl von Richtungen</translation>
+    </message>
+    <message>
+        <source>How fast the model learns the forgotten images again. Much faster than a retrained model means that it still held them.</source>
+        <translation>Wie schnell das Modell die vergessenen Bilder wieder lernt. Viel schneller als ein neu trainiertes Modell heißt, dass es sie noch enthielt.</translation>
     </message>
     <message>
         <source>How many forget images an attacker tells from unseen ones</source>
@@ -1268,8 +1390,16 @@
         <translation>Wie viel Energie die Behaltensrichtungen tragen, wird aufgezeichnet, wo ganze Klassen vergessen werden.</translation>
     </message>
     <message>
+        <source>How much of a set's features, squared, lies along each of the k directions that the retain features use most. What lies beyond them is what the classes that stay do not use.</source>
+        <translation>Wie viel von den Merkmalen einer Menge, im Quadrat, entlang jeder der k Richtungen liegt, die die zu behaltenden Merkmale am meisten nutzen. Was darüber hinausgeht, nutzen die bleibenden Klassen nicht.</translation>
+    </message>
+    <message>
         <source>How soon each model learns the forgotten classes again</source>
         <translation>Wie bald jedes Modell die vergessenen Klassen wieder lernt</translation>
+    </message>
+    <message>
+        <source>How well the features fall into groups that match the forgotten classes, from 0 to 1. Lower than the original means that the groups dissolve.</source>
+        <translation>Wie gut die Merkmale Gruppen bilden, die den vergessenen Klassen entsprechen, von 0 bis 1. Niedriger als beim Original heißt, dass sich die Gruppen auflösen.</translation>
     </message>
     <message>
         <source>If removed</source>
@@ -1310,6 +1440,10 @@
     <message>
         <source>Interrupted</source>
         <translation>Unterbrochen</translation>
+    </message>
+    <message>
+        <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
+        <translation>Sie wird immer mit k, der Zahl der Richtungen, dem Anteil der Behaltensenergie darin und der Angabe genannt, ob die Merkmale zentriert wurden. Nahe am neu trainierten Wert zu liegen ist notwendig, nicht hinreichend.</translation>
     </message>
     <message>
         <source>It says more than the form above can.</source>
@@ -1368,8 +1502,16 @@
         <translation>Sprache</translation>
     </message>
     <message>
+        <source>Largest share of the time spent on measuring while a run goes. Less gives fewer points in the curves, not a different result.</source>
+        <translation>Der größte Anteil der Zeit, der während eines Laufs auf Messungen entfällt. Weniger ergibt weniger Punkte in den Kurven, kein anderes Ergebnis.</translation>
+    </message>
+    <message>
         <source>Lasso</source>
         <translation>Lasso</translation>
+    </message>
+    <message>
+        <source>Later request</source>
+        <translation>Spätere Anfrage</translation>
     </message>
     <message>
         <source>LaTeX, booktabs (*.tex)</source>
@@ -1394,6 +1536,10 @@
     <message>
         <source>Linear</source>
         <translation>Linear</translation>
+    </message>
+    <message>
+        <source>Linear probe</source>
+        <translation>Lineare Sonde</translation>
     </message>
     <message>
         <source>List of transforms</source>
@@ -1442,6 +1588,10 @@
     <message>
         <source>Loss {value}</source>
         <translation>Verlust {value}</translation>
+    </message>
+    <message>
+        <source>Losses and membership attacks tell more here than accuracy, and alignment tells nothing.</source>
+        <translation>Verluste und Zugehörigkeitsangriffe sagen hier mehr als die Genauigkeit, und die Ausrichtung sagt nichts.</translation>
     </message>
     <message>
         <source>Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images</source>
@@ -1529,6 +1679,10 @@
         <translation>Zugehörigkeit</translation>
     </message>
     <message>
+        <source>Membership attack</source>
+        <translation>Zugehörigkeitsangriff</translation>
+    </message>
+    <message>
         <source>memory {size}</source>
         <translation>Speicher {size}</translation>
     </message>
@@ -1553,6 +1707,10 @@
         <translation>Verfahren</translation>
     </message>
     <message>
+        <source>Methods</source>
+        <translation>Verfahren</translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>Modell</translation>
     </message>
@@ -1567,10 +1725,6 @@
     <message>
         <source>Monitoring budget</source>
         <translation>Messanteil</translation>
-    </message>
-    <message>
-        <source>More</source>
-        <translation>Mehr</translation>
     </message>
     <message>
         <source>Move</source>
@@ -1591,6 +1745,10 @@
     <message>
         <source>MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours.</source>
         <translation>MUDA (Nachbau): Maß und Verluste folgen dem Aufsatz; Ablauf und Einstellungen sind unsere.</translation>
+    </message>
+    <message>
+        <source>Must be {rule}.</source>
+        <translation>Verlangt: {rule}.</translation>
     </message>
     <message>
         <source>Name the file to write.</source>
@@ -1740,8 +1898,16 @@
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
+        <source>not informative here</source>
+        <translation>hier nicht aussagekräftig</translation>
+    </message>
+    <message>
         <source>Not installed. To add it: pip install "unlearn-studio[onnx]"</source>
         <translation>Nicht installiert. Zum Nachrüsten: pip install "unlearn-studio[onnx]"</translation>
+    </message>
+    <message>
+        <source>not measured</source>
+        <translation>nicht gemessen</translation>
     </message>
     <message>
         <source>Not measured in this report.</source>
@@ -1834,6 +2000,10 @@
     <message>
         <source>On retain</source>
         <translation>Auf Behaltenen</translation>
+    </message>
+    <message>
+        <source>One execution of a method. All of it lies in one folder that can be opened again, also while it goes.</source>
+        <translation>Eine Ausführung eines Verfahrens. Alles davon liegt in einem Ordner, der wieder geöffnet werden kann, auch währenddessen.</translation>
     </message>
     <message>
         <source>ONNX (.onnx)</source>
@@ -2004,6 +2174,10 @@
         <translation>Original</translation>
     </message>
     <message>
+        <source>Original model</source>
+        <translation>Originalmodell</translation>
+    </message>
+    <message>
         <source>Other runs</source>
         <translation>Andere Läufe</translation>
     </message>
@@ -2058,6 +2232,10 @@
     <message>
         <source>Pausing after this step · {step}</source>
         <translation>Wird nach diesem Schritt angehalten · {step}</translation>
+    </message>
+    <message>
+        <source>Phase, round, step</source>
+        <translation>Phase, Runde, Schritt</translation>
     </message>
     <message>
         <source>Pictures of the feature spaces</source>
@@ -2220,6 +2398,10 @@
         <translation>Wiederlernen</translation>
     </message>
     <message>
+        <source>Relearning time</source>
+        <translation>Zeit zum Wiederlernen</translation>
+    </message>
+    <message>
         <source>Remove</source>
         <translation>Entfernen</translation>
     </message>
@@ -2267,6 +2449,10 @@
         <translation>Auf Vorgaben zurücksetzen</translation>
     </message>
     <message>
+        <source>Reset {name}</source>
+        <translation>{name} zurücksetzen</translation>
+    </message>
+    <message>
         <source>Resize</source>
         <translation>Größe ändern</translation>
     </message>
@@ -2299,8 +2485,16 @@
         <translation>Behaltensbilder</translation>
     </message>
     <message>
+        <source>Retain set</source>
+        <translation>Behaltensmenge</translation>
+    </message>
+    <message>
         <source>Retrained</source>
         <translation>Neu trainiert</translation>
+    </message>
+    <message>
+        <source>Retrained model</source>
+        <translation>Neu trainiertes Modell</translation>
     </message>
     <message>
         <source>Retrained models</source>
@@ -2371,6 +2565,10 @@
         <translation>Gleiches Format wie das Original</translation>
     </message>
     <message>
+        <source>Sample forgetting</source>
+        <translation>Bilder vergessen</translation>
+    </message>
+    <message>
         <source>Samples seen</source>
         <translation>Gesehene Bilder</translation>
     </message>
@@ -2439,6 +2637,10 @@
         <translation>Startwert {number} · {state}</translation>
     </message>
     <message>
+        <source>Seen before</source>
+        <translation>Schon gesehen</translation>
+    </message>
+    <message>
         <source>Set aside</source>
         <translation>Zurücklegen</translation>
     </message>
@@ -2466,6 +2668,10 @@
         <translation>Einstellungen probiert.</translation>
     </message>
     <message>
+        <source>Several forget sets, methods and seeds on one model and data, written down in a file. Every combination is a run, and the results are one table.</source>
+        <translation>Mehrere Vergessensmengen, Verfahren und Startwerte für ein Modell und seine Daten, in einer Datei aufgeschrieben. Jede Kombination ist ein Lauf, und die Ergebnisse sind eine Tabelle.</translation>
+    </message>
+    <message>
         <source>Share of each set's energy in each retain direction, %</source>
         <translation>Anteil der Energie jeder Menge in jeder Behaltensrichtung, %</translation>
     </message>
@@ -2480,6 +2686,10 @@
     <message>
         <source>Share of forget features inside the retain space</source>
         <translation>Anteil der Vergessensmerkmale im Behaltensraum</translation>
+    </message>
+    <message>
+        <source>Share of the forget features' energy that lies in the leading directions of the retain features, from 0 to 1. The goal is the value of a retrained model, not 1.</source>
+        <translation>Anteil der Energie der zu vergessenden Merkmale, der in den führenden Richtungen der zu behaltenden Merkmale liegt, von 0 bis 1. Das Ziel ist der Wert eines neu trainierten Modells, nicht 1.</translation>
     </message>
     <message>
         <source>Share of unseen forget images that the model calls each class, %</source>
@@ -2544,6 +2754,10 @@
     <message>
         <source>Size of thumbnails</source>
         <translation>Größe der Vorschaubilder</translation>
+    </message>
+    <message>
+        <source>Size, mean and spread that images are brought to before the network. Wrong values look like a bad model.</source>
+        <translation>Größe, Mittelwert und Streuung, auf die Bilder vor dem Netz gebracht werden. Falsche Werte sehen wie ein schlechtes Modell aus.</translation>
     </message>
     <message>
         <source>Smoothing of the loss curves</source>
@@ -2725,12 +2939,24 @@
         <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
     </message>
     <message>
+        <source>The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set of images uses, and how strongly.</source>
+        <translation>Die Eigenwerte der Gram-Matrix der Merkmale, der größte zuerst. Sie zeigen, wie viele Richtungen eine Menge von Bildern nutzt und wie stark.</translation>
+    </message>
+    <message>
         <source>The folder of this run is gone: {path}</source>
         <translation>Der Ordner dieses Laufs ist nicht mehr da: {path}</translation>
     </message>
     <message>
         <source>the forget images</source>
         <translation>den Vergessensbildern</translation>
+    </message>
+    <message>
+        <source>The forget set is one or more whole classes. A retrained model then does not know them at all.</source>
+        <translation>Die Vergessensmenge besteht aus einer oder mehreren ganzen Klassen. Ein neu trainiertes Modell kennt sie dann gar nicht.</translation>
+    </message>
+    <message>
+        <source>The forget set is some images of classes that stay. A retrained model still recognises most of them.</source>
+        <translation>Die Vergessensmenge besteht aus einigen Bildern von Klassen, die bleiben. Ein neu trainiertes Modell erkennt die meisten von ihnen trotzdem.</translation>
     </message>
     <message>
         <source>The forget set, the model or the data were changed after this run.</source>
@@ -2765,6 +2991,10 @@
         <translation>Die Karte beginnt mit der ersten Messung.</translation>
     </message>
     <message>
+        <source>The map shows two of many directions, so it says how much of the variance they hold. Retrained models are rotated in the same way.</source>
+        <translation>Die Karte zeigt zwei von vielen Richtungen und sagt darum, wie viel der Varianz sie enthalten. Neu trainierte Modelle werden ebenso gedreht.</translation>
+    </message>
+    <message>
         <source>The message in full</source>
         <translation>Die ganze Meldung</translation>
     </message>
@@ -2773,12 +3003,20 @@
         <translation>Das Modell, das geöffnet wurde.</translation>
     </message>
     <message>
+        <source>The model that was opened. It is only read, never changed.</source>
+        <translation>Das geöffnete Modell. Es wird nur gelesen, nie geändert.</translation>
+    </message>
+    <message>
         <source>The model's features hold values that are not finite, so there is no map.</source>
         <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
     </message>
     <message>
         <source>the original as teacher</source>
         <translation>das Original als Lehrer</translation>
+    </message>
+    <message>
+        <source>The original with only its last layer edited. Its outputs forget while its features do not.</source>
+        <translation>Das Original, bei dem nur die letzte Schicht geändert ist. Seine Ausgaben vergessen, seine Merkmale nicht.</translation>
     </message>
     <message>
         <source>The path is a folder. Name the file to write.</source>
@@ -2801,8 +3039,16 @@
         <translation>Das Ergebnis wird geprüft. {what}</translation>
     </message>
     <message>
+        <source>The result is judged on all requests together, against the model before the first of them.</source>
+        <translation>Das Ergebnis wird über alle Anfragen zusammen beurteilt, gegen das Modell vor der ersten.</translation>
+    </message>
+    <message>
         <source>The result of this run.</source>
         <translation>Das Ergebnis dieses Laufs.</translation>
+    </message>
+    <message>
+        <source>The retain features also give the space that alignment is measured in.</source>
+        <translation>Die zu behaltenden Merkmale geben auch den Raum vor, in dem die Ausrichtung gemessen wird.</translation>
     </message>
     <message>
         <source>The run cannot be resumed</source>
@@ -2829,6 +3075,18 @@
         <translation>Dieselben Bilder im Merkmalsraum jedes Modells</translation>
     </message>
     <message>
+        <source>The same images in one plane of the features of the model at the start. All features are rotated together to fit the start, so what still moves on the map is a real change.</source>
+        <translation>Dieselben Bilder in einer Ebene der Merkmale des Modells zu Beginn. Alle Merkmale werden gemeinsam so gedreht, dass sie zum Beginn passen; was sich dann noch bewegt, ist eine echte Änderung.</translation>
+    </message>
+    <message>
+        <source>The same network before any training. It shows what a measure gives by chance.</source>
+        <translation>Dasselbe Netz vor jedem Training. Es zeigt, was ein Maß durch Zufall ergibt.</translation>
+    </message>
+    <message>
+        <source>The score is the area under the ROC curve; the share found at few false alarms is given too.</source>
+        <translation>Der Wert ist die Fläche unter der ROC-Kurve; dazu kommt der Anteil, der bei wenigen Fehlalarmen gefunden wird.</translation>
+    </message>
+    <message>
         <source>The search for settings failed. {why}</source>
         <translation>Die Suche nach Einstellungen schlug fehl. {why}</translation>
     </message>
@@ -2837,12 +3095,20 @@
         <translation>Die Suche wurde beendet. Was probiert wurde, ist behalten.</translation>
     </message>
     <message>
+        <source>The sentence that says whether the result is closer to the original or to a retrained model. It follows written rules; the thresholds stand in the report.</source>
+        <translation>Der Satz, der sagt, ob das Ergebnis näher am Original oder an einem neu trainierten Modell liegt. Er folgt festen Regeln; die Schwellen stehen im Bericht.</translation>
+    </message>
+    <message>
         <source>The t-SNE map could not be made. {reason}</source>
         <translation>Die t-SNE-Karte konnte nicht erstellt werden. {reason}</translation>
     </message>
     <message>
         <source>The training failed. {why}</source>
         <translation>Das Training schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>The training images to remove. All other training images are the retain set.</source>
+        <translation>Die Trainingsbilder, die entfernt werden sollen. Alle anderen Trainingsbilder sind die Behaltensmenge.</translation>
     </message>
     <message>
         <source>The training {name} has finished.</source>
@@ -2903,6 +3169,10 @@
     <message>
         <source>These fit the weights of {name} and compute differently. How images are prepared is found out anew for the one you choose, where nobody stated it.</source>
         <translation>Diese passen zu den Gewichten von {name} und rechnen verschieden. Wie Bilder vorbereitet werden, wird für die gewählte neu ermittelt, wo es nicht angegeben wurde.</translation>
+    </message>
+    <message>
+        <source>These images were set aside from the training images, so the model has already seen them. Results on them look better than they are.</source>
+        <translation>Diese Bilder wurden von den Trainingsbildern abgezweigt, das Modell hat sie also schon gesehen. Ergebnisse auf ihnen sehen besser aus, als sie sind.</translation>
     </message>
     <message>
         <source>These runs have the same settings in everything that decides a result.</source>
@@ -3031,6 +3301,10 @@
         </translation>
     </message>
     <message>
+        <source>Tries to tell whether an image was trained on. 0.5 means that it cannot.</source>
+        <translation>Versucht zu erkennen, ob mit einem Bild trainiert wurde. 0,5 heißt, dass es das nicht kann.</translation>
+    </message>
+    <message>
         <source>Try again</source>
         <translation>Noch einmal versuchen</translation>
     </message>
@@ -3041,6 +3315,10 @@
     <message>
         <source>Two principal components · {share} of the variance</source>
         <translation>Zwei Hauptkomponenten · {share} der Varianz</translation>
+    </message>
+    <message>
+        <source>Two retrained models also differ from each other; that spread is how close one can get.</source>
+        <translation>Auch zwei neu trainierte Modelle unterscheiden sich; näher als diese Streuung kann man nicht kommen.</translation>
     </message>
     <message>
         <source>Type a command</source>
@@ -3073,6 +3351,10 @@
     <message>
         <source>Untrained</source>
         <translation>Untrainiert</translation>
+    </message>
+    <message>
+        <source>Untrained model</source>
+        <translation>Untrainiertes Modell</translation>
     </message>
     <message>
         <source>Use this</source>
@@ -3131,6 +3413,10 @@
         <translation>Was jedes Modell aus den vergessenen Bildern macht</translation>
     </message>
     <message>
+        <source>What has its result is skipped when the file is opened again.</source>
+        <translation>Was schon ein Ergebnis hat, wird beim erneuten Öffnen der Datei übersprungen.</translation>
+    </message>
+    <message>
         <source>What is done to an image before the network sees it: as in training, without random steps.</source>
         <translation>Was mit einem Bild geschieht, bevor das Netz es sieht: wie beim Training, ohne Zufall.</translation>
     </message>
@@ -3163,6 +3449,10 @@
         <translation>Was dieses Programm noch von den zu vergessenden Bildern aufbewahrt</translation>
     </message>
     <message>
+        <source>When a class is forgotten in the features, its own directions shrink.</source>
+        <translation>Wird eine Klasse in den Merkmalen vergessen, schrumpfen ihre eigenen Richtungen.</translation>
+    </message>
+    <message>
         <source>Where</source>
         <translation>Wo</translation>
     </message>
@@ -3193,6 +3483,10 @@
     <message>
         <source>Which network?</source>
         <translation>Welches Netz?</translation>
+    </message>
+    <message>
+        <source>Which one is best depends on model, data and forget set: a check tells, and several can be run side by side.</source>
+        <translation>Welches das beste ist, hängt von Modell, Daten und Vergessensmenge ab: Eine Prüfung sagt es, und mehrere können nebeneinander laufen.</translation>
     </message>
     <message>
         <source>whole classes to forget</source>
@@ -3454,6 +3748,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{share} % of the gap closed</source>
         <translation>{share} % des Abstands geschlossen</translation>
+    </message>
+    <message>
+        <source>{share} % of the gap closed ({low} to {high})</source>
+        <translation>{share} % des Abstands geschlossen ({low} bis {high})</translation>
     </message>
     <message>
         <source>{share} of the variance</source>

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 from app.dialogs.sheet import ask_to_open
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.glossary import term_of
 from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
@@ -125,9 +124,8 @@ class OpenCard(Card):
             self.facts.clear()
         for fact in facts:
             change = self._changer(fact.key) if fact.change else None
-            term = term_of(fact.label)
             self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, on_change=change, fixed=fact.fixed,
-                           change_text=fact.change, term=term.key if term is not None else "")  # fmt: skip
+                           change_text=fact.change)  # fmt: skip
         self.stack.setCurrentIndex(1 if facts else 0)
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:

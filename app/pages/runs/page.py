@@ -255,7 +255,7 @@ class RunsView(Page):
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         card = Card("All runs", padding=t.M)
         card.add_action(TermRow(WORDS))
-        self.column_menu = ColumnMenu(table, columns.HIDEABLE, (), self.context.window_state, "runs")
+        self.column_menu = ColumnMenu(table, columns.HIDEABLE, self.context.window_state, "runs")
         self.columns_button = ChipButton("Columns", name="Columns shown")
         self.columns_button.setMenu(self.column_menu)
         card.add_action(self.columns_button)

@@ -303,7 +303,7 @@ class PlanCard(Card):
     def show_nothing(self) -> None:
         """Nothing to plan yet."""
         for key, label in ROWS:
-            self.facts.set(key, label, fmt.DASH, term="forget_set" if key == "forget" else "")
+            self.facts.set(key, label, fmt.DASH)
         self._say_lines(())
         self.set_earlier(())
         self.set_problem("")

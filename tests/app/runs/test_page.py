@@ -423,6 +423,6 @@ def test_columns_are_hidden_and_stay_so(context, page, runs, qtbot):
     again = QTableView()
     qtbot.addWidget(again)
     again.setModel(page.model)
-    menu = ColumnMenu(again, columns.HIDEABLE, (), context.window_state, "runs")
+    menu = ColumnMenu(again, columns.HIDEABLE, context.window_state, "runs")
     assert again.isColumnHidden(columns.MODEL) and not again.isColumnHidden(columns.DATA)
     assert not menu.columns[columns.MODEL].isChecked()
