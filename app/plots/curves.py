@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QSlider, QWidget
+from PySide6.QtWidgets import QMenu, QSlider
 
 from app.plots.base import ThemedPlot
 from app.plots.items import Y_PADDING, Reference, closer_floor
@@ -35,15 +35,19 @@ class Line(NamedTuple):
     points: Points
     thin: bool = False
     jagged: bool = False
+    dot: bool = True  # at its end
 
 
 class HistoryPlot(ThemedPlot):
     """Draws what `lines_of` finds in a run's history, and in those of other runs dashed over it."""
 
+    _history: RunHistory | None = None
+    _mode = ""
+    _overlaid: tuple[RunHistory, ...] = ()
+
     def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
         """Show this history from now on, as it grows; `mark_dirty` says that it has grown."""
         self._history, self._mode, self._overlaid = history, mode, tuple(overlaid)
-        self._beside = mode in ("sample", "none")
         self.mark_dirty()
 
     def lines_of(self, history: RunHistory) -> list[Line]:
@@ -51,7 +55,7 @@ class HistoryPlot(ThemedPlot):
         raise NotImplementedError
 
     def _read(self) -> None:
-        if not hasattr(self, "_history"):
+        if self._history is None:
             return
         wanted = {line.key: line for line in self.lines_of(self._history)}
         for number, history in enumerate(self._overlaid):
@@ -66,15 +70,15 @@ class HistoryPlot(ThemedPlot):
             self.remove_series(key)
         for key, line in wanted.items():
             series = self.add_series(key, line.style, line.title, line.thin)
-            series.title, series.jagged = line.title, line.jagged
+            series.title, series.jagged, series.show_dot = line.title, line.jagged, line.dot
             series.set(*line.points)
 
 
 class AccuracyPlot(HistoryPlot):
     """Retain and forget accuracy, in per cent; the monitored training subset is thin and off until asked for."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Accuracy"), tr(UNSEEN), parent, y_range=(0.0, 100.0))
+    def __init__(self) -> None:
+        super().__init__(tr("Accuracy"), tr(UNSEEN), y_range=(0.0, 100.0))
         self._training = False
         self._only, self._samples = tr("Accuracy"), tr("Forget images")  # titles, for a training and for single images
         self._y_titles = {"sample": tr("Accuracy, %"), "part": tr(SAMPLED), "all": tr(UNSEEN)}
@@ -112,15 +116,15 @@ class AccuracyPlot(HistoryPlot):
         self.mark_dirty()
 
     def add_menu_entries(self, menu: QMenu) -> None:
+        super().add_menu_entries(menu)
         action = menu.addAction(tr("Show accuracy on the training images"))
         action.setCheckable(True)
         action.setChecked(self._training)
         action.toggled.connect(self.show_training)
-        super().add_menu_entries(menu)
 
     def _read(self) -> None:
         super()._read()
-        if hasattr(self, "_history"):
+        if self._history is not None:
             part = "retain_test"
             everything = self._history.full[0].counts.get(part, 0) if self._history.full else 0
             newest = self._history.evaluations[-1:]
@@ -131,20 +135,20 @@ class AccuracyPlot(HistoryPlot):
 class ValuePlot(HistoryPlot):
     """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self) -> None:
         self._closer, self._floor, self._now = True, 0.0, tr("Now")
-        super().__init__(tr(ALIGNMENT), tr(SHARE), parent, y_range=(0.0, 1.0), value_format=fmt.alignment)
+        super().__init__(tr(ALIGNMENT), tr(SHARE), y_range=(0.0, 1.0), value_format=fmt.alignment)
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """The one curve there is."""
         return [Line("unlearned", MODELS["unlearned"], self._now, (history.alignment.steps, history.alignment.values))]
 
     def add_menu_entries(self, menu: QMenu) -> None:
+        super().add_menu_entries(menu)
         action = menu.addAction(tr("Whole scale, 0 to 1"))
         action.setCheckable(True)
         action.setChecked(not self._closer)
         action.toggled.connect(self._whole_wanted)
-        super().add_menu_entries(menu)
 
     def _whole_wanted(self, whole: bool) -> None:
         self._closer = not whole
@@ -166,8 +170,8 @@ class ValuePlot(HistoryPlot):
 class LossPlot(HistoryPlot):
     """One curve for each term, each with a colour and a dash; terms of a set keep the set's colour."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Loss terms"), tr("Loss"), parent, value_format=lambda value: fmt.decimal(value, 3))
+    def __init__(self) -> None:
+        super().__init__(tr("Loss terms"), tr("Loss"), value_format=lambda value: fmt.decimal(value, 3))
         self._smooth = 0.0
         self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log"))), tr("Scale of the losses"))
         self.scale.changed.connect(self._scale_chosen)

@@ -1,4 +1,7 @@
-"""Taking a plot along: PNG at 2x and 4x, SVG, CSV, the clipboard, and a larger window."""
+"""What every figure has: a title, a caption, drawing once a turn, and the ways to take it along.
+
+PNG at 2x and 4x, SVG, CSV, the clipboard, and a larger window.
+"""
 
 from __future__ import annotations
 
@@ -12,41 +15,227 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QFont, QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QGraphicsView,
+    QHBoxLayout,
     QLabel,
     QMenu,
-    QSplitter,
+    QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from app.services import icons
 from app.services import tokens as t
-from app.services.theme import Role, theme
+from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.buttons import IconButton
-from app.widgets.labels import caption
+from app.widgets.labels import ElidedLabel, caption
+from app.widgets.layout import STRETCH, column, row
+from app.widgets.terms import TermLabel, heading
 from core.version import VERSION
 
 PNG_SCALES = (2, 4)
-FILTERS = {"png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)", "csv": "CSV table (*.csv)",
-           "gif": "GIF film (*.gif)"}  # fmt: skip
+FILTERS = {"png": mark("PNG image (*.png)"), "svg": mark("SVG drawing (*.svg)"), "csv": mark("CSV table (*.csv)"),
+           "gif": mark("GIF film (*.gif)")}  # fmt: skip
+_SAID_MS = 4000
+
+Text = tuple[str, QFont, str, QRect]  # what, font, colour token, where
+Cell = float | str | None
+Table = tuple[list[str], list[list[Cell]]]  # header and rows
 
 
-def fill_menu(menu: QMenu, plot: Figure) -> None:
-    """Append the entries every plot has."""
-    copy = menu.addAction("Copy image", lambda: copy_image(plot))
-    icons.set_icon(copy, "copy", "text_2")
-    for scale in PNG_SCALES:
-        entry = menu.addAction(f"Save PNG, {scale}×…", functools.partial(_choose, plot, "png", scale))
-        icons.set_icon(entry, "image-export", "text_2")
-    menu.addAction("Save SVG…", lambda: _choose(plot, "svg"))
-    menu.addAction("Save values as CSV…", lambda: _choose(plot, "csv"))
+class Figure(QWidget):
+    """Subclasses say what is drawn and from which numbers.
+
+    `mark_dirty` says that something changed: `_draw` is called once when the event loop comes round, or when it is the
+    figure's turn, and not while it is hidden; `flush` draws now.
+    """
+
+    enlargeable = False
+
+    def __init__(self, parent: QWidget | None = None, title: str = "") -> None:
+        super().__init__(parent)
+        self._name = title
+        self.provenance = ""  # run id and settings, written into exported files
+        self.dirty = False  # something changed that is not drawn yet
+        self.ask_turn: Callable[[], object] = self._draw_soon  # another one: a turn with plots that change with it
+        self.caption_label = one_line()
+        self._said = caption()
+        self._said.hide()
+        self._quiet = self._timer(_SAID_MS, self._said.hide)
+        self._drawing = self._timer(0, self.flush)
+        self._styled = False
+        theme.changed.connect(self.restyle)
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        return self._name
+
+    def caption(self) -> str:
+        """What stands below the figure."""
+        return self.caption_label.text()
+
+    def set_caption(self, text: str) -> None:
+        self.caption_label.setText(text)
+
+    # ---- drawing
+
+    def mark_dirty(self, *_: object) -> None:
+        """Something changed."""
+        self.dirty = True
+        if self.isVisible():
+            self.ask_turn()
+
+    def flush(self) -> None:
+        """Draw what changed, now."""
+        self._drawing.stop()
+        if self.dirty:
+            self.dirty = False
+            self._draw()
+
+    def showEvent(self, event: object) -> None:
+        if self._styled:
+            self.mark_dirty()
+        else:
+            self._styled = True
+            self.restyle()
+
+    def restyle(self) -> None:
+        """Take on the theme's colours again."""
+        self.mark_dirty()
+
+    def _draw(self) -> None:
+        """Draw what changed."""
+
+    def _draw_soon(self) -> None:
+        if not self._drawing.isActive():
+            self._drawing.start()
+
+    def _timer(self, milliseconds: int, act: Callable[[], object]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(act)
+        return timer
+
+    # ---- its parts
+
+    def make_head(self, *buttons: QWidget) -> QHBoxLayout:
+        """Return the row with the title, `buttons`, and the button that copies and saves."""
+        self._heading = heading(self._name)
+        self._head = row(self._heading, STRETCH, *buttons, self.export_button())
+        return self._head
+
+    def add_head_widget(self, widget: QWidget) -> None:
+        """Put a switch beside the title."""
+        self._head.insertWidget(1, widget)
+
+    def export_button(self) -> IconButton:
+        """Make the button that copies and saves."""
+        button = IconButton("more", tr("{title}: copy, save", title=self.title))
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        button.setMenu(self._menu)
+        return button
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        """Add further entries to the menu."""
+
+    def _fill_menu(self) -> None:
+        menu = self._menu
+        menu.clear()
+        self.add_menu_entries(menu)
+        if self.enlargeable:
+            menu.addSeparator()
+            icons.set_icon(menu.addAction(tr("Enlarge"), lambda: EnlargedPlot(self).show()), "enlarge", "text_2")
+        copy = menu.addAction(tr("Copy image"), lambda: QGuiApplication.clipboard().setImage(as_image(self)))
+        icons.set_icon(copy, "copy", "text_2")
+        for scale in PNG_SCALES:
+            entry = menu.addAction(tr("Save PNG, {scale}×…", scale=scale))
+            entry.triggered.connect(functools.partial(self._choose, "png", scale))
+            icons.set_icon(entry, "image-export", "text_2")
+        menu.addAction(tr("Save SVG…"), lambda: self._choose("svg"))
+        menu.addAction(tr("Save values as CSV…"), lambda: self._choose("csv"))
+
+    # ---- taking it along
+
+    def texts(self) -> list[Text]:
+        """Texts that are labels on screen, each with its place in the picture: all of one line."""
+        labels = [label for label in self.findChildren(QWidget) if isinstance(label, QLabel | TermLabel)]
+        return [
+            self.text_of(label) for label in labels
+            if label.text() and label.isVisibleTo(self) and label is not self._said
+            and not (isinstance(label, QLabel) and label.wordWrap())
+        ]  # fmt: skip
+
+    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
+        """The parts that draw themselves in the theme's colours, each with its place in the picture."""
+        views = [view for view in self.findChildren(QGraphicsView) if view.isVisibleTo(self)]
+        return [(view, self.place(view).topLeft()) for view in views]
+
+    def picture_size(self) -> QSize:
+        """The size of a picture of the figure."""
+        return whole_size(self.width(), self.height())
+
+    def table(self) -> Table:
+        """The numbers that are drawn."""
+        raise NotImplementedError
+
+    def place(self, widget: QWidget) -> QRect:
+        """Where a child stands in the figure."""
+        return QRect(widget.mapTo(self, QPoint(0, 0)), widget.size())
+
+    def text_of(self, label: QLabel | TermLabel) -> Text:
+        """A label as a text of the picture."""
+        return label.accessibleName() or label.text(), label.font(), label.property("tone") or "text", self.place(label)
+
+    def said_label(self) -> QLabel:
+        """The label that says for a moment what became of a file."""
+        return self._said
+
+    def say(self, text: str, stays: bool = False) -> None:
+        """Say what became of a file: for a moment, or until something else is said."""
+        self._said.setText(text)
+        self._said.show()
+        self._quiet.stop() if stays else self._quiet.start()
+
+    def save_to(self, path: Path, scale: int = 2) -> None:
+        """Write the figure as .png, .svg or .csv, and say what became of it."""
+        try:
+            save(self, path, scale)
+        except (OSError, ValueError) as error:  # the latter of an ending nobody offered
+            self.say(tr("Not saved: {error}", error=str(error)), stays=True)
+        else:
+            self.say(tr("Saved {name}", name=path.name))
+
+    def _choose(self, kind: str, scale: int = 2, *_: object) -> None:
+        choose_file(self, kind, lambda path: self.save_to(path, scale))
+
+
+def one_line(text: str = "") -> ElidedLabel:
+    """Return a line of small text that takes the width there is."""
+    label = ElidedLabel(text, "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return label
+
+
+def choose_file(plot: Figure, kind: str, then: Callable[[Path], object]) -> None:
+    """Ask for a file of one of FILTERS to save a figure in, and go on with it."""
+    dialog = QFileDialog(plot.window(), tr("Save {title}", title=plot.title))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilter(tr(FILTERS[kind]))
+    dialog.setDefaultSuffix(kind)
+    dialog.selectFile(f"{plot.title.lower().replace(' ', '-')}.{kind}")
+    dialog.fileSelected.connect(lambda name: then(Path(name)))
+    dialog.open()
 
 
 def save(plot: Figure, path: Path, scale: int = 2) -> None:
@@ -58,24 +247,14 @@ def save(plot: Figure, path: Path, scale: int = 2) -> None:
         path.write_bytes(_as_svg(plot))
     elif kind == "png":
         if not as_image(plot, scale).save(str(path)):  # as PNG, by the file's name
-            raise OSError(f"{path} could not be written")
+            raise OSError(tr("{path} could not be written", path=path))
     else:
-        raise ValueError(f"a plot is saved as .png, .svg or .csv, not {path.suffix!r}")
-
-
-def save_and_say(plot: Figure, path: Path, scale: int = 2) -> tuple[bool, str]:
-    """Write a plot as `save` does; returns whether it was written, and what became of it in words."""
-    try:
-        save(plot, path, scale)
-    except (OSError, ValueError) as error:  # the latter of an ending nobody offered
-        return False, f"Not saved: {error}"
-    return True, f"Saved {path.name}"
+        raise ValueError(tr("a plot is saved as .png, .svg or .csv, not {ending}", ending=repr(path.suffix)))
 
 
 def as_image(plot: Figure, scale: int = 2) -> QImage:
     """Draw a plot in the light theme, whatever the window wears; title and provenance go into the file."""
-    size = _size(plot)
-    image = QImage(size * scale, QImage.Format.Format_RGB32)
+    image = QImage(_size(plot) * scale, QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(scale)  # lines and markers of a fixed number of pixels grow with it
     with _light(plot):
         image.fill(theme.color("surface"))
@@ -87,13 +266,8 @@ def as_image(plot: Figure, scale: int = 2) -> QImage:
     return image
 
 
-def copy_image(plot: Figure) -> None:
-    """Put a picture of the plot on the clipboard."""
-    QGuiApplication.clipboard().setImage(as_image(plot))
-
-
 def as_csv(plot: Figure) -> str:
-    """The numbers that are drawn as a table, with title and provenance as comments above it."""
+    """The numbers that are drawn as a table, with title and provenance as comments above it; nine digits."""
     plot.flush()
     text = io.StringIO()
     for key, value in _metadata(plot).items():
@@ -101,17 +275,25 @@ def as_csv(plot: Figure) -> str:
     writer = csv.writer(text, lineterminator="\n")
     header, rows = plot.table()
     writer.writerow(header)
-    writer.writerows([written(cell) for cell in row] for row in rows)
+    writer.writerows([_written(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def enlarge(plot: Figure) -> None:
-    """Show the plot in a window of its own until that is closed."""
-    EnlargedPlot(plot).show()
+def table_of(x_title: str, curves: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]) -> Table:
+    """Return curves (title, x, y) as a table: one column of x, one for each curve, None where it has no point."""
+    xs = np.unique(np.concatenate([x for _, x, _ in curves])) if curves else np.empty(0)
+    columns = [dict(zip(x.tolist(), y.tolist(), strict=True)) for _, x, y in curves]
+    rows: list[list[Cell]] = [[x, *(column.get(x) for column in columns)] for x in xs.tolist()]
+    return [x_title, *(title for title, *_ in curves)], rows
+
+
+def whole_size(width: int, height: int) -> QSize:
+    """A size no smaller than what can be read."""
+    return QSize(max(width, theme.px(320)), max(height, theme.px(200)))
 
 
 class EnlargedPlot(QDialog):
-    """Borrows a plot from its page and puts it back on closing."""
+    """A window that borrows a plot from its page until it is closed."""
 
     def __init__(self, plot: Figure) -> None:
         super().__init__(plot.window())
@@ -119,14 +301,10 @@ class EnlargedPlot(QDialog):
         self.setWindowTitle(plot.title)
         self.setProperty("ground", "surface")
         theme.dress(self)
-        self._plot = plot
-        self._place = QWidget()
+        self._plot, self._place = plot, QWidget()
         self._place.setMinimumSize(plot.minimumSizeHint())
         _replace(plot, self._place)
-        column = QVBoxLayout(self)
-        margin = theme.px(t.L)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.addWidget(plot)
+        column(plot, on=self, margins=t.L)
         plot.show()
         self.resize(theme.px(1040), theme.px(640))
         self.finished.connect(self._put_back)
@@ -139,29 +317,16 @@ class EnlargedPlot(QDialog):
 
 def _replace(old: QWidget, new: QWidget) -> None:
     parent = old.parentWidget()
-    if isinstance(parent, QSplitter):
-        parent.replaceWidget(parent.indexOf(old), new)
-        return
     layout = parent.layout() if parent is not None else None
     if layout is not None:
         layout.replaceWidget(old, new)
         old.setParent(None)
 
 
-def _choose(plot: Figure, kind: str, scale: int = 2) -> None:
-    choose_file(plot, kind, lambda path: plot.save_to(path, scale))
-
-
-def choose_file(plot: Figure, kind: str, then: Callable[[Path], object]) -> None:
-    """Ask for a file of one of FILTERS to save a figure in, and go on with it."""
-    dialog = QFileDialog(plot.window(), f"Save {plot.title}")
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setNameFilter(FILTERS[kind])
-    dialog.setDefaultSuffix(kind)
-    dialog.selectFile(f"{plot.title.lower().replace(' ', '-')}.{kind}")
-    dialog.fileSelected.connect(lambda name: then(Path(name)))
-    dialog.open()
+def _written(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.9g}" if cell is not None and np.isfinite(cell) else ""
 
 
 def _size(plot: Figure) -> QSize:
@@ -172,8 +337,8 @@ def _size(plot: Figure) -> QSize:
 def _paint(plot: Figure, painter: QPainter) -> None:
     # Texts are drawn here rather than by their labels, whose colours belong to the window's theme.
     origin = QPoint(theme.px(t.L), theme.px(t.L))
-    for text, role, token, rect in plot.texts():
-        painter.setFont(theme.font(role))
+    for text, font, token, rect in plot.texts():
+        painter.setFont(font)
         painter.setPen(theme.color(token))
         area = QRectF(rect.translated(origin))
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextDontClip), text)
@@ -200,7 +365,7 @@ def _as_svg(plot: Figure) -> bytes:
     generator.setDescription("; ".join(f"{key}: {value}" for key, value in metadata.items()))
     with _light(plot):
         painter = QPainter(generator)
-        painter.fillRect(QRectF(0, 0, size.width(), size.height()), theme.color("surface"))
+        painter.fillRect(generator.viewBox(), theme.color("surface"))
         _paint(plot, painter)
         painter.end()
     return bytes(drawing.data().data())
@@ -211,129 +376,12 @@ def _light(plot: Figure) -> Iterator[None]:
     plot.flush()
     with theme.borrow_light():
         plot.restyle()
+        plot.flush()
         yield
     plot.restyle()
 
 
 def _metadata(plot: Figure) -> dict[str, str]:
-    metadata = {"Title": plot.title, "Software": f"Unlearn Studio {VERSION}"}
-    if plot.caption():
-        metadata["Caption"] = plot.caption()
-    if plot.provenance:
-        metadata["Run"] = plot.provenance
-    return metadata
-
-
-# ---- figures that are no line plots
-
-Text = tuple[str, Role, str, QRect]  # what, role, colour token, where
-_SAID_MS = 4000
-
-
-class Figure(QWidget):
-    """Subclasses say what is drawn and from which numbers; `export_button` is the way to it."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.provenance = ""  # run id and settings, written into exported files
-        self._said = caption("")
-        self._said.hide()
-        self._quiet = QTimer(self)
-        self._quiet.setSingleShot(True)
-        self._quiet.setInterval(_SAID_MS)
-        self._quiet.timeout.connect(self._said.hide)
-
-    @property
-    def title(self) -> str:
-        """The title."""
-        raise NotImplementedError
-
-    def caption(self) -> str:
-        """What stands below the figure."""
-        return ""
-
-    def texts(self) -> list[Text]:
-        """Texts that are labels on screen, each with its place in the picture."""
-        return []
-
-    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
-        """The parts that draw themselves in the theme's colours, each with its place in the picture."""
-        raise NotImplementedError
-
-    def picture_size(self) -> QSize:
-        """The size of a picture of the figure."""
-        return self.size()
-
-    def table(self) -> Table:
-        """The numbers that are drawn: header and rows."""
-        raise NotImplementedError
-
-    def flush(self) -> None:
-        """Draw what changed, now."""
-
-    def restyle(self) -> None:
-        """Take on the theme's colours again."""
-
-    def export_button(self) -> IconButton:
-        """Make the button that copies and saves."""
-        button = IconButton("more", f"{self.title}: copy, save")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._menu = QMenu(self)
-        self._menu.aboutToShow.connect(self._fill_menu)
-        button.setMenu(self._menu)
-        return button
-
-    def said_label(self) -> QLabel:
-        """The label that says for a moment what became of a file."""
-        return self._said
-
-    def save_to(self, path: Path, scale: int = 2) -> None:
-        """Write the figure as .png, .svg or .csv, and say what became of it."""
-        written, said = save_and_say(self, path, scale)
-        self._said.setText(said)
-        self._said.show()
-        if written:
-            self._quiet.start()
-
-    def place(self, widget: QWidget) -> QRect:
-        """Where a child stands in the figure."""
-        return QRect(widget.mapTo(self, QPoint(0, 0)), widget.size())
-
-    def text_of(self, label: QLabel, role: Role, token: str = "text") -> Text:
-        """A label as a text of the picture."""
-        return label.text(), role, token, self.place(label)
-
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        fill_menu(self._menu, self)
-
-
-def whole_size(width: int, height: int) -> QSize:
-    """A size no smaller than what can be read."""
-    return QSize(max(width, theme.px(320)), max(height, theme.px(200)))
-
-
-# ---- the data of a figure as a table, for CSV
-
-Cell = float | str | None
-Table = tuple[list[str], list[list[Cell]]]
-Curve = tuple[str, NDArray[np.float64], NDArray[np.float64]]  # title, x (n,), y (n,) with NaN as a gap
-
-
-def table_of(x_title: str, curves: Sequence[Curve]) -> Table:
-    """Return curves as a table: one column of x, one for each curve, None where a curve has no point."""
-    xs = np.unique(np.concatenate([x for _, x, _ in curves])) if curves else np.empty(0)
-    columns = [dict(zip(x.tolist(), y.tolist(), strict=True)) for _, x, y in curves]
-    rows: list[list[Cell]] = [[x, *(_known(column.get(x)) for column in columns)] for x in xs.tolist()]
-    return [x_title, *(title for title, *_ in curves)], rows
-
-
-def written(cell: Cell) -> str:
-    """Write a cell: numbers with nine digits, nothing where there is no value."""
-    if cell is None:
-        return ""
-    return cell if isinstance(cell, str) else f"{cell:.9g}"
-
-
-def _known(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
+    known = {"Title": plot.title, "Software": f"Unlearn Studio {VERSION}", "Caption": plot.caption(),
+             "Run": plot.provenance}  # fmt: skip
+    return {key: text for key, text in known.items() if text}

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from numpy.typing import NDArray
+from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QCheckBox, QSizePolicy, QStackedWidget, QToolTip, QWidget
+from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QToolTip, QWidget
 
-from app.plots.export import Cell, Figure, Table, Text, choose_file, enlarge, fill_menu, whole_size
+from app.plots.export import Figure, Table, Text, choose_file
+from app.plots.group import Switched
 from app.plots.items import draw_symbol
 from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, paint
+from app.plots.points import nearest
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
 from app.services import format as fmt
-from app.services import icons
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.translation import mark, tr
-from app.widgets.buttons import Segmented
 from app.widgets.labels import ElidedLabel, caption
 from app.widgets.layout import STRETCH, column, row
-from app.widgets.terms import heading
 from app.workers.run_history import RunHistory, newest_until
 from core.events import Event, FeatureMap, FeaturesMoved
 
@@ -48,40 +48,32 @@ class MapCanvas(QWidget):
         self.picture: MapPicture | None = None
         self.moment: Moment | None = None
         self.ghosts: tuple[str, ...] = ()
-        self.empty = ""  # what is said where there is no picture
         self._lit = ""
-        self._look: Look | None = None
+        self.look = Look.now()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(theme.px(120), theme.px(72))
         self.setAccessibleName(tr(TITLE))
 
-    def placing(self) -> Placing | None:
-        """Where points stand now; None without a picture."""
-        area = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        return Placing(self.picture, area) if self.picture is not None else None
-
-    def look_again(self) -> None:
-        """Take on the theme's colours."""
-        self._look = None
-        self.update()
+    def placing(self, picture: MapPicture) -> Placing:
+        """Where points of a picture stand now."""
+        return Placing(picture, QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         clock = QElapsedTimer()
         clock.start()
-        self._look = self._look or Look.now()
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), self._look.colours["surface"])
-        painter.setPen(self._look.colours["line"])
+        painter, look = QPainter(self), self.look
+        painter.fillRect(self.rect(), look.color("surface"))
+        painter.setPen(look.color("line"))
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        placing = self.placing()
-        if self.picture is None or self.moment is None or placing is None:
-            painter.setFont(self._look.font)
-            painter.setPen(self._look.colours["text_3"])
-            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self.empty)
+        if self.picture is None or self.moment is None:
+            painter.setFont(look.font)
+            painter.setPen(look.color("text_3"))
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), tr(NOT_BEGUN))
         else:
-            paint(painter, self.picture, self.moment.points, placing, self._look, self.ghosts, self._lit)
+            points, placing = self.moment.coordinates(), self.placing(self.picture)
+            paint(painter, self.picture, points, placing, look, self.ghosts, self._lit)
         painter.end()
         self.painted_ms = clock.nsecsElapsed() / 1e6
 
@@ -99,13 +91,11 @@ class MapCanvas(QWidget):
 
     def _class_at(self, at: QPointF) -> str:
         """The class of the point nearest to a pixel; "" where none is near."""
-        placing = self.placing()
-        if placing is None or self.picture is None or self.moment is None:
+        if self.picture is None or self.moment is None:
             return ""
-        points = np.nan_to_num(self.moment.points, nan=1e9)
-        away = np.hypot(*(placing.pixels(points) - (at.x(), at.y())).T)
-        best = int(away.argmin()) if len(away) else -1
-        return self.picture.labels[best] if best >= 0 and away[best] <= theme.px(_NEAR_PX) else ""
+        points = np.nan_to_num(self.moment.coordinates(), nan=1e9)
+        best = nearest(self.placing(self.picture).pixels(points), at.x(), at.y(), theme.px(_NEAR_PX))
+        return self.picture.labels[best] if best >= 0 else ""
 
     def _light(self, name: str) -> None:
         if name != self._lit:
@@ -114,39 +104,30 @@ class MapCanvas(QWidget):
 
 
 class FeatureMapPlot(Figure):
-    """Shows what a run's history says of its map; `show_until` looks back. Draws once per turn of the event loop."""
+    """Shows what a run's history says of its map, as it grows or looked back at."""
 
     film_wanted = Signal(object, object)  # Film, Path: to be written by a worker
+    enlargeable = True
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__(title=tr(TITLE))
         self.canvas = MapCanvas()
-        self._heading = heading(tr(TITLE))
-        self.head = row(self._heading, STRETCH, self.said_label(), self.export_button())
-        self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
-        self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.forgotten = ElidedLabel("", "caption")
+        self.forgotten = ElidedLabel("", "caption", "forget")
         self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in GHOSTS.items()}
         self.why = caption("", wrap=True)  # why a ghost is not there
-        self.side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
-        column(self.head, (row((self.canvas, 1), self.side), 1), self._caption, on=self, spacing=2)
+        side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
+        column(self.make_head(self._said), (row((self.canvas, 1), side), 1), self.caption_label, on=self, spacing=2)
         for key, box in self.ghosts.items():
             box.setFont(theme.font("caption"))
             box.setChecked(GHOSTS[key][3])
             box.toggled.connect(self.mark_dirty)
         self.ghosts["head_only"].setToolTip(tr(UNMOVED))
-        self._caption.set_hint(tr(TURNED))
+        self.caption_label.set_hint(tr(TURNED))
         self._history = RunHistory()
         self._until: int | None = None
+        self._picture: MapPicture | None = None
         self._seen = 0  # moments whose extent the picture's area holds
-        self.dirty = False
-        self.ask_turn: Callable[[], object] | None = None  # waits for its turn with plots that change at the same time
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.flush)
-        theme.changed.connect(self.restyle)
         self.set_clouds(None)
-        self.restyle()
 
     # ---- what is shown
 
@@ -154,7 +135,6 @@ class FeatureMapPlot(Figure):
         """Show a run as it was at a step, or as it grows (None)."""
         if history is not self._history:
             self._history = history
-            self.canvas.picture = None
             self.set_clouds(None)
         self._until = until
         self.mark_dirty()
@@ -172,44 +152,20 @@ class FeatureMapPlot(Figure):
         self._seen = 0  # the area is to hold them, too
         self.mark_dirty()
 
-    def add_head_widget(self, widget: QWidget) -> None:
-        """Put a switch beside the title."""
-        self.head.insertWidget(1, widget)
-
-    # ---- drawing in turn with others
-
-    def mark_dirty(self) -> None:
-        """Something changed: draw it soon, where it is seen."""
-        self.dirty = True
-        if self.isVisible():
-            if self.ask_turn is not None:
-                self.ask_turn()
-            elif not self._timer.isActive():
-                self._timer.start()
-
-    def showEvent(self, event: object) -> None:
-        self.mark_dirty()
-
-    def flush(self) -> None:
-        if not self.dirty:
-            return
-        self.dirty = False
+    def _draw(self) -> None:
         canvas, laid = self.canvas, self._history.feature_map
-        if not isinstance(laid, FeatureMap):
-            canvas.picture = canvas.moment = None
-            canvas.empty = tr(NOT_BEGUN)
-        else:
-            canvas.picture = self._picture(laid)
+        canvas.picture = canvas.moment = None
+        if isinstance(laid, FeatureMap):
+            canvas.picture = self._picture = self._grown(laid)
             shown = newest_until(self._history.moved, self._until)
-            start = Moment(laid.step, canvas.picture.start, canvas.picture.share)
-            canvas.moment = Moment.of(shown) if isinstance(shown, FeaturesMoved) else start
+            canvas.moment = shown if isinstance(shown, FeaturesMoved) else laid
         canvas.ghosts = self._shown_ghosts()
-        self._tell()
+        self._tell(canvas.picture, canvas.moment)
         canvas.update()
 
-    def _picture(self, laid: FeatureMap) -> MapPicture:
+    def _grown(self, laid: FeatureMap) -> MapPicture:
         """Return the picture with an area that holds the clouds and, of what was recorded since, up to 64 moments."""
-        moved, picture = self._history.moved, self.canvas.picture
+        moved, picture = self._history.moved, self._picture
         if picture is None or not 0 < self._seen <= len(moved):
             picture, self._seen = MapPicture.of(laid, self._clouds), 0
         fresh = moved[self._seen :]
@@ -221,69 +177,52 @@ class FeatureMapPlot(Figure):
         return tuple(key for key in GHOSTS if self.ghosts[key].isChecked() and not self.ghosts[key].isHidden()
                      and (key != "retrained" or self._clouds))  # fmt: skip
 
-    def _tell(self) -> None:
+    def _tell(self, picture: MapPicture | None, moment: Moment | None) -> None:
         """Write the caption and what a screen reader says."""
-        picture, moment = self.canvas.picture, self.canvas.moment
         if picture is None or moment is None:
-            self._caption.setText("")
+            self.caption_label.setText("")
             self.forgotten.setText("")
-            describe(self.canvas, self.canvas.empty)
+            describe(self.canvas, tr(NOT_BEGUN))
             return
-        self._caption.setText(picture.caption(moment))
+        self.caption_label.setText(picture.caption(moment))
         first, names = picture.forget_from, picture.forgotten
         forgotten = tr("Forget: {name}", name=names[0]) if len(names) == 1 else tr("Forget images")
         self.forgotten.setText(f"▲ {forgotten}")
         self.ghosts["head_only"].setVisible(picture.unseen)  # an edit of the head silences whole classes
-        middle, begun = (np.nanmean(points[first:], axis=0) for points in (moment.points, picture.start))
+        middle, begun = (np.nanmean(points[first:], axis=0) for points in (moment.coordinates(), picture.start))
         words = tr("Step {step}: the forget points' middle is {way} radii from where it was.",
-                   step=fmt.count(moment.step), way=fmt.decimal(float(np.hypot(*(middle - begun))), 1))  # fmt: skip
+                   step=fmt.count(moment.step), way=_distance(middle, begun))  # fmt: skip
         if self._clouds:
             goal = np.mean([cloud[first:].mean(0) for cloud in self._clouds.values()], axis=0)
-            near, far = (fmt.decimal(float(np.hypot(*(goal - place))), 1) for place in (middle, begun))
-            words += " " + tr("From the retrained models' it is {near} away; at the start {far}.", near=near, far=far)
+            words += " " + tr("From the retrained models' it is {near} away; at the start {far}.",
+                              near=_distance(goal, middle), far=_distance(goal, begun))  # fmt: skip
         describe(self.canvas, f"{words} {self.caption()}")
 
-    # ---- taking it along
-
-    @property
-    def title(self) -> str:
-        return tr(TITLE)
+    # ---- as a figure
 
     def caption(self) -> str:
-        picture = self.canvas.picture
-        if picture is None:
-            return ""
-        return f"{picture.caption(self.canvas.moment)}. {tr(TURNED)}"
+        shown = self.caption_label.text()
+        return f"{shown}. {tr(TURNED)}" if shown else ""
 
     def texts(self) -> list[Text]:
-        return [
-            (self.title, "section", "text", self.place(self._heading)),
-            (self._caption.text(), "caption", "text-2", self.place(self._caption)),
-            (self.forgotten.text(), "caption", "forget", self.place(self.forgotten)),
-            *((f"{GHOSTS[key][1]} {box.text()}", "caption", GHOSTS[key][2], self.place(box))
-              for key, box in self.ghosts.items() if key in self._shown_ghosts()),
-        ]  # fmt: skip
+        font, boxes = theme.font("caption"), self.ghosts
+        return [*super().texts(), *((f"{GHOSTS[key][1]} {boxes[key].text()}", font, GHOSTS[key][2],
+                                     self.place(boxes[key])) for key in self._shown_ghosts())]  # fmt: skip
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         return [(self.canvas, self.place(self.canvas).topLeft())]
-
-    def picture_size(self) -> QSize:
-        return whole_size(self.width(), self.height())
 
     def table(self) -> Table:
         """A row an image: its class, whether it is to be forgotten, its place now, at the start, and in each cloud."""
         picture, moment = self.canvas.picture, self.canvas.moment
         if picture is None or moment is None:
             return [], []
-        columns = {"": moment.points, "start ": picture.start}
-        columns |= {f"retrained {name} ": cloud for name, cloud in picture.clouds.items()}
-        header = ["class", "forget", *(f"{name}{axis}" for name in columns for axis in ("x", "y"))]
-        rows: list[list[Cell]] = [
-            [label, "yes" if number >= picture.forget_from else "no",
-             *(float(points[number, axis]) for points in columns.values() for axis in (0, 1))]
-            for number, label in enumerate(picture.labels)
-        ]  # fmt: skip
-        return header, rows
+        places = {"": moment.coordinates(), "start ": picture.start}
+        places |= {f"retrained {name} ": cloud for name, cloud in picture.clouds.items()}
+        header = ["class", "forget", *(f"{name}{axis}" for name in places for axis in ("x", "y"))]
+        numbers = np.concatenate(list(places.values()), axis=1).tolist()
+        forget = ["no"] * picture.forget_from + ["yes"] * (len(numbers) - picture.forget_from)
+        return header, [[*row] for row in zip(picture.labels, forget, *zip(*numbers, strict=True), strict=True)]
 
     def film(self, until: int | None = None) -> Film | None:
         """Return the run up to a step as a film; None where there is no map. Colours are the light theme's."""
@@ -293,63 +232,50 @@ class FeatureMapPlot(Figure):
             return None
         with theme.borrow_light():
             look = Look.now()
-        known = (event for event in moved if isinstance(event, FeaturesMoved))
-        moments = [Moment.of(event) for event in known if until is None or event.step <= until]
+        known = [event for event in moved if isinstance(event, FeaturesMoved)]
+        moments = [event for event in known if until is None or event.step <= until]
         return Film(picture, moments, look, self._shown_ghosts(), self.title, self.provenance)
 
-    def say(self, text: str) -> None:
-        """Say for a moment what became of a file."""
-        self._said.setText(text)
-        self._said.show()
-        self._quiet.start()
-
     def restyle(self) -> None:
+        side = theme.px(14)
         for key, box in self.ghosts.items():
-            symbol, token = _SYMBOLS[key], GHOSTS[key][2]
-            picture = QPixmap(theme.px(14), theme.px(14))
+            picture = QPixmap(side, side)
             picture.fill(Qt.GlobalColor.transparent)
             painter = QPainter(picture)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_symbol(painter, QPointF(theme.px(7), theme.px(7)), symbol, token, key == "retrained")
+            middle = QPointF(side / 2, side / 2)
+            draw_symbol(painter, middle, _SYMBOLS[key], GHOSTS[key][2], key == "retrained")
             painter.end()
             box.setIcon(QIcon(picture))
-        palette = self.forgotten.palette()
-        palette.setColor(self.forgotten.foregroundRole(), theme.color("forget"))
-        self.forgotten.setPalette(palette)
-        self.canvas.look_again()
+        self.canvas.look = Look.now()
+        super().restyle()
 
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        enough = bool(self._history.moved)
+    def add_menu_entries(self, menu: QMenu) -> None:
         upto = tr("Save GIF, up to step {step}…", step=fmt.count(self._until)) if self._until is not None else ""
         for text, until in ((tr("Save GIF, whole run…"), None), (upto, self._until)):
             if text:
-                self._menu.addAction(text, functools.partial(self._choose_film, until)).setEnabled(enough)
-        self._menu.addSeparator()
-        icons.set_icon(self._menu.addAction(tr("Enlarge"), lambda: enlarge(self)), "enlarge", "text_2")
-        fill_menu(self._menu, self)
+                action = menu.addAction(text, functools.partial(self._choose_film, until))
+                action.setEnabled(bool(self._history.moved))
 
     def _choose_film(self, until: int | None) -> None:
         choose_file(self, "gif", lambda path: self.film_wanted.emit(self.film(until), path))
+
+
+def _distance(here: NDArray[np.floating], there: NDArray[np.floating]) -> str:
+    return fmt.decimal(float(np.hypot(*(here - there))), 1)
 
 
 VIEWS = (("map", mark("Map")), ("energy", mark("Energy")), ("ratio", mark("Ratio")), ("values", EIGENVALUES))
 NO_ENERGY = mark("How much energy retain directions hold is recorded where whole classes are forgotten.")
 
 
-class FeaturesPanel(QStackedWidget):
+class FeaturesPanel(Switched):
     """What becomes of the features of a run: the map, energies, eigenvalues; one of them at a time."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
         self.map, self.energy, self.eigenvalues = FeatureMapPlot(), EnergyPlot(), SpectrumPlot()
-        self._switches: list[Segmented] = []
-        for plot in self.views():
-            switch = Segmented([(key, tr(name)) for key, name in VIEWS], tr("Features"))
-            switch.changed.connect(self.set_view)
-            plot.add_head_widget(switch)
-            self._switches.append(switch)
-            self.addWidget(plot)
+        super().__init__(self.views(), [(key, tr(name)) for key, name in VIEWS], tr("Features"))
+        self.chosen.connect(self.set_view)
         self._history = RunHistory()
         self._overlaid: tuple[RunHistory, ...] = ()
         self._until: int | None = None
@@ -390,8 +316,7 @@ class FeaturesPanel(QStackedWidget):
     def _show(self) -> None:
         """Show the view that was chosen, or the first that there is something for, and say why others are off."""
         history = self._history
-        newest = history.moved[-1] if history.moved else None
-        off = {}
+        newest, off = history.moved[-1] if history.moved else None, dict[str, str]()
         if history.spectra and history.feature_map is None:
             off["map"] = tr(NO_MAP)
         if history.spectra and not (isinstance(newest, FeaturesMoved) and newest.forget_energy):
@@ -400,12 +325,7 @@ class FeaturesPanel(QStackedWidget):
         for switch in self._switches:
             for key in ("map", "energy"):
                 switch.set_enabled(key, key not in off, off.get(key, ""))
-            switch.blockSignals(True)
-            switch.set_value(view)
-            switch.blockSignals(False)
         self.map.show_history(history, self._until)
         self.energy.show_history(history, self._until)
-        self.eigenvalues.show_history(history, self._until, view == "ratio", self._overlaid)
-        shown = {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues)
-        if self.indexOf(shown) >= 0:  # not while it stands in a window of its own
-            self.setCurrentWidget(shown)
+        self.eigenvalues.show_spectra(history, self._until, view == "ratio", self._overlaid)
+        self.show_plot(view, {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues))

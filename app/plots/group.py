@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.plots.base import ThemedPlot
+from app.plots.export import Figure
 from app.plots.items import Phase
+from app.widgets.buttons import Segmented
 
 if TYPE_CHECKING:
     from app.plots.feature_map import FeatureMapPlot
@@ -60,6 +63,29 @@ class StepGroup(QObject):
     def _follow_changed(self, follow: bool) -> None:
         for plot in self._plots:
             plot.set_follow(follow)
+
+
+class Switched(QStackedWidget):
+    """Plots of which one shows, each with the same switch in its head; `chosen` carries what the user switched to."""
+
+    chosen = Signal(str)
+
+    def __init__(self, plots: Sequence[Figure], choices: Sequence[tuple[str, str]], name: str) -> None:
+        super().__init__()
+        self._switches = [Segmented(choices, name) for _ in plots]
+        for plot, switch in zip(plots, self._switches, strict=True):
+            switch.changed.connect(self.chosen)
+            plot.add_head_widget(switch)
+            self.addWidget(plot)
+
+    def show_plot(self, view: str, plot: QWidget) -> None:
+        """Show the plot of a view."""
+        for switch in self._switches:
+            switch.blockSignals(True)
+            switch.set_value(view)
+            switch.blockSignals(False)
+        if self.indexOf(plot) >= 0:  # not while it stands in a window of its own
+            self.setCurrentWidget(plot)
 
 
 class DrawTurns(QObject):

@@ -1,4 +1,4 @@
-"""What lies around the curves: canvas, axes and where they end, grid, phases, and the margin of labels."""
+"""What lies around the curves: canvas, axes and where they end, phases, and the margin of labels."""
 
 from __future__ import annotations
 
@@ -15,36 +15,13 @@ from PySide6.QtWidgets import QSizePolicy
 
 from app.services import format as fmt
 from app.services.theme import theme
+from app.services.tokens import SeriesStyle
 from core.verify.numbers import MINUS
 
 MARGIN_WIDTH, MARGIN_MOST = 72, 144
 STRIP_HEIGHT = 4
+_GRID = 153  # opacity of 255
 PHASES_MOST = 15  # of more, bands and names say nothing
-
-
-class HorizontalGrid(pg.GraphicsObject):
-    """Lines at the major ticks of the left axis; there is no vertical grid."""
-
-    def __init__(self, axis: pg.AxisItem, view: pg.ViewBox) -> None:
-        super().__init__()
-        self._axis, self._view = axis, view
-        self.setZValue(-100)
-        view.sigRangeChanged.connect(self._changed)
-        view.sigResized.connect(self._changed)
-
-    def boundingRect(self) -> QRectF:
-        return self._view.viewRect().normalized()
-
-    def paint(self, painter: QPainter, *_: object) -> None:
-        (left, right), (low, high) = self._view.viewRange()
-        painter.setPen(theme.pen("line", 1, alpha=0.6))
-        for _spacing, values in self._axis.tickValues(low, high, self._view.height())[:1]:
-            for value in values:
-                painter.drawLine(QPointF(left, value), QPointF(right, value))
-
-    def _changed(self, *_: object) -> None:
-        self.prepareGeometryChange()
-        self.update()
 
 
 _FEW_DECADES = 0.6
@@ -104,6 +81,11 @@ class Reference:
     model: str
     value: float
     set_name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of its label."""
+        return f"{self.model}/{self.set_name}"
 
 
 @dataclass(frozen=True)
@@ -177,10 +159,8 @@ class MarginLabel:
     key: str
     text: str
     value: float
-    token: str
-    symbol: str = "o"
-    filled: bool = True
-    dash: tuple[int, ...] = ()
+    style: SeriesStyle
+    token: str = ""  # another colour than the style's
     reference: bool = False  # hovering or pinning it draws a line across
     tip: str = ""
     hidden: bool = False  # of a curve that was switched off
@@ -252,11 +232,11 @@ class ValueMargin(pg.GraphicsWidget):
             if abs(true_y - y) > 2 and not label.hidden:  # pushed away: a thin line leads back to the value
                 painter.setPen(theme.pen("outline"))
                 painter.drawLine(QPointF(0, true_y), QPointF(x + 2, y))
-            token = "disabled" if label.hidden else label.token
+            style, token = label.style, "disabled" if label.hidden else label.token or label.style.token
             if not label.reference:
-                painter.setPen(theme.pen(token, 2, label.dash))
+                painter.setPen(theme.pen(token, 2, style.dash))
                 painter.drawLine(QPointF(x + 2, y), QPointF(x + mark, y))
-            draw_symbol(painter, QPointF(x + mark / 2 + 1, y), label.symbol, token, label.filled and not label.hidden)
+            draw_symbol(painter, QPointF(x + mark / 2 + 1, y), style.symbol, token, style.filled and not label.hidden)
             painter.setPen(theme.color("text_3" if label.hidden else "text"))
             text = shortened(label.text, int(self.width() - left), self._metrics)
             painter.drawText(QPointF(left, y + self._metrics.ascent() / 2 - 1), text)
@@ -329,6 +309,7 @@ class Canvas(pg.PlotWidget):
             axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
             axis.enableAutoSIPrefix(False)
         left.setWidth(theme.px(44))
+        left.setGrid(_GRID)  # lines at its ticks; there is no vertical grid
         bottom.setHeight(theme.px(20))
         self.hideButtons()
         self.painted_ms = 0.0  # what the latest painting took
@@ -343,6 +324,7 @@ class Canvas(pg.PlotWidget):
         for axis in self.axes:
             axis.setPen(theme.pen("outline"))
             axis.setTextPen(theme.pen("text_2"))
+        self.axes[0].setTickPen(theme.pen("line"))  # of the grid
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self._clock.start()

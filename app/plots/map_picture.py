@@ -17,12 +17,13 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 
 from app.services import format as fmt
 from app.services.theme import theme
-from app.services.tokens import CLASS_RAMPS
+from app.services.tokens import CLASS_RAMPS, Tokens
 from app.services.translation import mark, tr
 from core.events import FeatureMap, FeaturesMoved
 from core.files import replacing
 
 Points = NDArray[np.float32]  # (n, 2), in radii of the cloud at the start
+Moment = FeatureMap | FeaturesMoved  # the map at one step
 
 MOST_COLOURED = 2 * len(CLASS_RAMPS["light"])  # classes that stay: each colour as circles, then as squares
 GHOSTS = {  # key -> title, glyph, colour, whether it shows at first
@@ -44,10 +45,10 @@ _FARTHEST = 2.0  # of the start's extent that may be added on each side; points 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours by token, those of classes, fonts and a design pixel, taken from the theme in the window's thread."""
+    """Colours, fonts and a design pixel, taken from the theme in the window's thread."""
 
-    colours: Mapping[str, QColor]
-    ramp: tuple[QColor, ...]
+    tokens: Tokens
+    ramp: tuple[QColor, ...]  # of classes that stay
     font: QFont
     heading: QFont
     px: float
@@ -55,30 +56,14 @@ class Look:
     @classmethod
     def now(cls) -> Look:
         """Return the look of the theme in use."""
-        tokens = ("surface", "text", "text_3", "line", "retain", "forget", "retrained", "head_only")
-        ramp = tuple(QColor(colour) for colour in CLASS_RAMPS[theme.current.name])
-        return cls({token: theme.color(token) for token in tokens}, ramp, theme.font("caption"), theme.font("section"),
-                   theme.px(100) / 100)  # fmt: skip
+        ramp = tuple(theme.class_color(number) for number in range(theme.class_tones))
+        return cls(theme.current, ramp, theme.font("caption"), theme.font("section"), theme.px(100) / 100)
 
-    def faded(self, token: str, alpha: float) -> QColor:
-        """Return a colour with this opacity."""
-        colour = QColor(self.colours[token])
+    def color(self, token: str, alpha: float = 1.0) -> QColor:
+        """Return the colour of a token with an opacity."""
+        colour = QColor(self.tokens.value(token))
         colour.setAlphaF(alpha)
         return colour
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """The map at one step."""
-
-    step: int
-    points: Points
-    share: float | None  # of the variance that the plane holds
-
-    @classmethod
-    def of(cls, event: FeaturesMoved) -> Moment:
-        """Return what an event says."""
-        return cls(event.step, event.coordinates(), event.share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +111,14 @@ class MapPicture:
         """The classes of the points to be forgotten."""
         return tuple(dict.fromkeys(self.labels[self.forget_from :]))
 
-    def caption(self, moment: Moment | None) -> str:
+    def caption(self, moment: Moment) -> str:
         """Say what the axes are and how much they show."""
-        start, now = fmt.percent(self.share), fmt.percent(moment.share if moment is not None else None)
+        start, now = fmt.percent(self.share), fmt.percent(moment.share)
         if self.unseen:
-            text = tr("Main plane of the start: {start} of the variance, {now} now · turned · unseen images",
+            return tr("Main plane of the start: {start} of the variance, {now} now · turned · unseen images",
                       start=start, now=now)  # fmt: skip
-        else:
-            text = tr("Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images",
-                      start=start, now=now)  # fmt: skip
-        return text
+        return tr("Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images",
+                  start=start, now=now)  # fmt: skip
 
 
 class Placing:
@@ -165,24 +148,24 @@ def paint(
     painter.setClipRect(placing.area)
     first, coloured, px = picture.forget_from, len(picture.members) <= MOST_COLOURED, look.px
     for number, (name, rows) in enumerate(picture.members.items()):
-        colour = look.ramp[number % len(look.ramp)] if coloured else look.faded("text_3", 0.55)
+        colour = look.ramp[number % len(look.ramp)] if coloured else look.color("text_3", 0.55)
         square = coloured and number >= len(look.ramp)
         cap = Qt.PenCapStyle.SquareCap if square else Qt.PenCapStyle.RoundCap
-        colour = look.colours["retain"] if name == lit else colour
+        colour = look.color("retain") if name == lit else colour
         painter.setPen(QPen(colour, (3.4 if square else 4.0) * px, Qt.PenStyle.SolidLine, cap))
         painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in placing.pixels(points[rows]).tolist()]))
     start, now = placing.pixels(picture.start[first:]), placing.pixels(points[first:])
     if "start" in ghosts:
-        painter.strokePath(_shapes(start, "triangle", 3.2 * px), QPen(look.faded("forget", 0.45), px))
+        painter.strokePath(_shapes(start, "triangle", 3.2 * px), QPen(look.color("forget", 0.45), px))
         if len(start) and len(now):
-            painter.setPen(QPen(look.faded("forget", 0.8), 1.5 * px, Qt.PenStyle.DashLine))
+            painter.setPen(QPen(look.color("forget", 0.8), 1.5 * px, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(*start.mean(0)), QPointF(*now.mean(0)))
     for cloud in picture.clouds.values() if "retrained" in ghosts else ():
         there = placing.pixels(cloud[first:])
-        painter.fillPath(_shapes(there, "diamond", 3.6 * px), look.faded("retrained", 0.35))
-    painter.fillPath(_shapes(now, "triangle", 4.2 * px), look.colours["forget"])
+        painter.fillPath(_shapes(there, "diamond", 3.6 * px), look.color("retrained", 0.35))
+    painter.fillPath(_shapes(now, "triangle", 4.2 * px), look.color("forget"))
     if "head_only" in ghosts:  # it changes no feature: its points are where they were at the start
-        painter.strokePath(_shapes(start, "cross", 3.0 * px), QPen(look.colours["head_only"], 1.2 * px))
+        painter.strokePath(_shapes(start, "cross", 3.0 * px), QPen(look.color("head_only"), 1.2 * px))
     _names(painter, picture, points, placing, look, lit)
 
 
@@ -208,27 +191,27 @@ def film_frame(film: Film, moment: Moment) -> QImage:
     """Paint one frame: title and step, the map, what is what, the caption."""
     look, picture = film.look, film.picture
     image = QImage(*FILM_SIZE, QImage.Format.Format_RGB32)
-    image.fill(look.colours["surface"])
+    image.fill(look.color("surface"))
     painter = QPainter(image)
     whole, line = QRectF(image.rect()).adjusted(16, 12, -16, -10), QFontMetricsF(look.font).height() + 4
     top, bottom = whole.top() + QFontMetricsF(look.heading).height() + line, whole.bottom() - 2 * line
     legend = [("▲", ", ".join(picture.forgotten[:3]), "forget")]
     legend += [(glyph, tr(title), token) for key, (title, glyph, token, _) in GHOSTS.items() if key in film.ghosts]
     painter.setFont(look.heading)
-    painter.setPen(look.colours["text"])
+    painter.setPen(look.color("text"))
     painter.drawText(whole, 0, f"{film.title} · {tr('step {step}', step=fmt.count(moment.step))}")
     painter.setFont(look.font)
     place = QPointF(whole.left(), top - 6)
     for glyph, text, token in legend:
         for part, ink in ((f"{glyph} ", token), (f"{text}   ", "text")):
-            painter.setPen(look.colours[ink])
+            painter.setPen(look.color(ink))
             painter.drawText(place, part)
             place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(part))
-    painter.setPen(look.colours["text_3"])
+    painter.setPen(look.color("text_3"))
     words = f"{picture.caption(moment)}\n{film.about}"
     painter.drawText(QRectF(whole.left(), bottom, whole.width(), 2 * line), 0, words)
     area = QRectF(whole.left(), top, whole.width(), bottom - top - 4)
-    paint(painter, picture, moment.points, Placing(picture, area), look, film.ghosts)
+    paint(painter, picture, moment.coordinates(), Placing(picture, area), look, film.ghosts)
     painter.end()
     return image
 
@@ -272,24 +255,35 @@ def _shapes(pixels: NDArray[np.float64], shape: str, half: float) -> QPainterPat
 
 def _names(painter: QPainter, picture: MapPicture, points: Points, placing: Placing, look: Look, lit: str) -> None:
     """Write the classes' names at their middles or beside, the forgotten and the lit one first, while there is room."""
-    painter.setFont(look.font)
-    metrics = QFontMetricsF(look.font)
     shown = sorted((name for name in picture.members if len(picture.members) <= MOST_COLOURED or name == lit),
                    key=lambda name: name != lit)  # fmt: skip
-    middles = [(name, points[picture.members[name]], "text") for name in shown]
+    wanted = [(name, points[picture.members[name]], "text") for name in shown]
     if len(picture.forgotten) == 1:
-        middles.insert(0, (picture.forgotten[0], points[picture.forget_from :], "forget"))
-    taken: list[QRectF] = []
-    for name, rows, token in middles:
-        pixels = placing.pixels(rows)
-        if not len(pixels):
-            continue
+        wanted.insert(0, (picture.forgotten[0], points[picture.forget_from :], "forget"))
+    middles = [(name, QPointF(*np.median(pixels, axis=0)), token) for name, rows, token in wanted
+               if len(pixels := placing.pixels(rows))]  # fmt: skip
+    paint_names(painter, look.font, look.color, middles, _BESIDE)
+
+
+def paint_names(
+    painter: QPainter, font: QFont, color: Callable[[str, float], QColor], names: Iterable[tuple[str, QPointF, str]],
+    beside: Sequence[tuple[float, float]] = ((0, 0),), most: int = 1000,
+) -> list[str]:
+    """Write names (text, its middle, colour token) where none covers another, in this order; return those written.
+
+    `beside`: where else a name may stand, in sizes of its own.
+    """
+    painter.setFont(font)
+    metrics, taken, written = QFontMetricsF(font), list[QRectF](), list[str]()
+    for name, middle, token in names:
         size = QRectF(0, 0, metrics.horizontalAdvance(name) + 4, metrics.height())
-        middle = QPointF(*np.median(pixels, axis=0)) - size.center()
-        boxes = (size.translated(middle + QPointF(dx * size.width(), dy * size.height())) for dx, dy in _BESIDE)
+        size.moveCenter(middle)
+        boxes = (size.translated(x * size.width(), y * size.height()) for x, y in beside)
         box = next((box for box in boxes if not any(box.intersects(other) for other in taken)), None)
-        if box is not None:
+        if box is not None and len(taken) < most:
             taken.append(box)
-            painter.fillRect(box, look.faded("surface", 0.72))
-            painter.setPen(look.colours[token])
+            written.append(name)
+            painter.fillRect(box, color("surface", 0.75))
+            painter.setPen(color(token, 1.0))
             painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), name)
+    return written

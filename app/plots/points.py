@@ -17,8 +17,6 @@ MARKS_UP_TO = 3000  # forget points in view drawn as marks; more are dots, so th
 MOST_PIXELS = 500_000  # of a picture; a larger view is painted in pixels of double size
 _DOT, _MARK = 4, 7  # sides, in pixels of the screen
 _DIMMED = 0.3  # opacity of all points while one class is lit
-_CELLS = 256  # a side of the grid that sorts points by where an outline passes
-_MANY = 20_000  # points inside the outline's rectangle; fewer are tested one by one
 _LOW, _HIGH = 0.3, 0.85  # opacity of a lone point: among very many, and among few
 _MARGIN = 16  # pixels around a picture: more than half of a mark
 _CROWDED = 40.0  # points over one pixel from which on a lone one is faintest
@@ -220,27 +218,11 @@ def spread_tones(centres: NDArray[np.floating], tones: int) -> NDArray[np.int64]
     return chosen
 
 
-def points_in_polygon(points: NDArray[np.floating], polygon: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which of `points` (n, 2) lie inside `polygon` (m, 2), closed by itself, by the even-odd rule."""
-    inside = np.zeros(len(points), dtype=bool)
-    if len(polygon) < 3 or not len(points):
-        return inside
-    corners = polygon.astype(float)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    candidates = np.flatnonzero(points_in_rectangle(points, low, high))
-    if len(candidates) <= _MANY or not (high > low).all():
-        inside[candidates] = _odd(points[candidates, 0].astype(float), points[candidates, 1].astype(float), corners)
-        return inside
-    edge, whole = _cells(corners, low, high)
-    size = (high - low) / _CELLS
-    column, row = (
-        ((points[candidates, axis] - low[axis]) / size[axis]).astype(np.int32).clip(0, _CELLS - 1) for axis in (0, 1)
-    )
-    cell = row * _CELLS + column
-    inside[candidates] = whole.ravel()[cell]
-    near = candidates[edge.ravel()[cell]]
-    inside[near] = _odd(points[near, 0].astype(float), points[near, 1].astype(float), corners)
-    return inside
+def nearest(points: NDArray[np.floating], x: float, y: float, within: float) -> int:
+    """Return the index of the point nearest to (x, y) and at most `within` away; -1 for none."""
+    away = np.nan_to_num(np.hypot(points[:, 0] - x, points[:, 1] - y), nan=np.inf)
+    best = int(away.argmin()) if len(away) else -1
+    return best if best >= 0 and away[best] <= within else -1
 
 
 def points_in_rectangle(
@@ -255,43 +237,26 @@ def points_in_rectangle(
     return inside
 
 
-def _odd(x: NDArray[np.floating], y: NDArray[np.floating], corners: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which points a ray to the right leads over an odd number of edges."""
-    order = np.argsort(y, kind="stable")  # an edge concerns the points between its ends only: a slice of the sorted
-    x, y = x[order], y[order]
-    odd = np.zeros(len(x), dtype=bool)
+def points_in_polygon(points: NDArray[np.floating], polygon: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell which of `points` (n, 2) lie inside `polygon` (m, 2), closed by itself: a ray to the right leads over an odd
+    number of edges.
+    """  # noqa: D205
+    inside = np.zeros(len(points), dtype=bool)
+    if len(polygon) < 3 or not len(points):
+        return inside
+    corners = polygon.astype(float)
+    candidates = np.flatnonzero(points_in_rectangle(points, corners.min(axis=0), corners.max(axis=0)))
+    order = candidates[np.argsort(points[candidates, 1], kind="stable")]
+    x, y = points[order, 0].astype(float), points[order, 1].astype(float)
+    odd = np.zeros(len(order), dtype=bool)
     ends = np.roll(corners, -1, axis=0)
     lower, upper = np.minimum(corners[:, 1], ends[:, 1]), np.maximum(corners[:, 1], ends[:, 1])
+    # An edge concerns the points between its ends only: a slice of the sorted; nothing where it is horizontal.
     first, last = np.searchsorted(y, lower, side="left"), np.searchsorted(y, upper, side="left")
     spans = zip(corners.tolist(), ends.tolist(), first.tolist(), last.tolist(), strict=True)
-    for (x1, y1), (x2, y2), start, stop in spans:  # y in [lower, upper): nothing where the edge is horizontal
+    for (x1, y1), (x2, y2), start, stop in spans:
         if start < stop:
             part = slice(start, stop)
             odd[part] ^= x[part] < (x2 - x1) * (y[part] - y1) / (y2 - y1) + x1
-    found = np.empty_like(odd)
-    found[order] = odd
-    return found
-
-
-def _cells(
-    corners: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which cells (row, column) an edge may pass through, and which of all have their centre inside."""
-    scaled = (corners - low) / (high - low) * _CELLS
-    edge = np.zeros((_CELLS, _CELLS), dtype=bool)
-    for (x1, y1), (x2, y2) in zip(scaled.tolist(), np.roll(scaled, -1, axis=0).tolist(), strict=True):
-        (x1, y1), (x2, y2) = sorted(((x1, y1), (x2, y2)), key=lambda corner: corner[1])
-        rows = np.arange(max(0, int(y1) - 1), min(_CELLS, int(y2) + 2))  # a cell more all round: rounding
-        slope = (x2 - x1) / (y2 - y1) if y2 > y1 else 0.0
-        if y2 - y1 < 1e-9:
-            left, right = np.full(len(rows), min(x1, x2)), np.full(len(rows), max(x1, x2))
-        else:
-            at = [x1 + slope * (np.clip(rows + shift, y1, y2) - y1) for shift in (-1.0, 2.0)]
-            left, right = np.minimum(*at), np.maximum(*at)
-        starts = np.clip(left.astype(int) - 1, 0, _CELLS - 1)
-        stops = np.clip(right.astype(int) + 2, 1, _CELLS)
-        columns = np.arange(_CELLS)
-        edge[rows] |= (columns >= starts[:, None]) & (columns < stops[:, None])
-    centre = (np.arange(_CELLS) + 0.5) / _CELLS
-    x, y = np.meshgrid(low[0] + centre * (high[0] - low[0]), low[1] + centre * (high[1] - low[1]))
-    return edge, _odd(x.ravel(), y.ravel(), corners).reshape(_CELLS, _CELLS)
+    inside[order] = odd
+    return inside

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Signal
-from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
-from app.plots.export import Cell, Table
+from app.plots.export import Table
 from app.plots.items import MarginLabel
-from app.services.accessibility import describe
+from app.plots.points import nearest
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
+from app.services.translation import tr
 
 NEAR_PX = 14
 _TOGETHER_PX = 10  # points nearer than that share the place of their marks
@@ -42,26 +42,24 @@ class RunScatter(ThemedPlot):
 
     hovered_dot = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self) -> None:
         self._dots: tuple[Dot, ...] = ()
         self._near = -1
         self._chosen: set[str] = set()
-        super().__init__("Two measures", " ", parent, x_title="x")
+        super().__init__(tr("Two measures"), " ", x_title="x")
         self.margin.foot = ""
-        self._items: dict[str, pg.ScatterPlotItem] = {}
+        self._points = pg.ScatterPlotItem(pxMode=True)
         self._marks: list[pg.TextItem] = []
         self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(16), symbol="o", brush=None)
         self._ring.setZValue(30)
-        self.item.addItem(self._ring, ignoreBounds=True)
-        self.view.setMouseEnabled(x=True, y=True)
-        self.view.enableAutoRange(x=False, y=False)
+        for item in (self._points, self._ring):
+            self.item.addItem(item, ignoreBounds=True)
         self.bottom_axis.setHeight(theme.px(_LABEL_HEIGHT))
-        self.restyle()
 
     def set_dots(self, dots: Sequence[Dot], x_title: str, y_title: str) -> None:
         """Show these points between two measures."""
         self._dots, self._near = tuple(dots), -1
-        self._x_title = x_title
+        self.x_title = x_title
         self.set_y_title(y_title)
         self.set_caption("")
         self.set_follow(True)
@@ -74,30 +72,23 @@ class RunScatter(ThemedPlot):
 
     def table(self) -> Table:
         """A row a point: its name, its group and both values."""
-        rows: list[list[Cell]] = [[dot.name, dot.group, dot.x, dot.y] for dot in self._dots]
-        return ["run", "group", self._x_title, self._y_title.text()], rows
+        header = ["run", "group", self.x_title, self._y_title_text]
+        return header, [[dot.name, dot.group, dot.x, dot.y] for dot in self._dots]
 
-    def flush(self) -> None:
-        if not self.dirty:
-            return
-        groups = {dot.group: dot.style for dot in self._dots}
-        for group in [group for group in self._items if group not in groups]:
-            self.item.removeItem(self._items.pop(group))
-        for group, style in groups.items():
-            item = self._items.get(group)
-            if item is None:
-                item = self._items[group] = pg.ScatterPlotItem(pxMode=True)
-                self.item.addItem(item)
-            points = [(dot.x, dot.y) for dot in self._dots if dot.group == group]
-            anchor = style.key in MODELS
-            # Runs are outlines and lie above larger anchors, so that points at one place can all be seen.
-            item.setData(pos=np.array(points), symbol=style.symbol, size=theme.px(_ANCHOR if anchor else _RUN))
-            item.setZValue(0 if anchor else 10)
-            item.setPen(theme.pen(style.token, 1.5))
-            item.setBrush(theme.brush(style.token) if anchor and style.filled else None)
-        self.bottom_axis.setLabel(self._x_title)
+    def _read(self) -> None:
+        # Runs are outlines and lie above larger anchors, so that points at one place can all be seen.
+        spots = []
+        for dot in sorted(self._dots, key=lambda dot: dot.style.key not in MODELS):
+            style, anchor = dot.style, dot.style.key in MODELS
+            fill = theme.brush(style.token) if anchor and style.filled else None
+            spots.append({"pos": (dot.x, dot.y), "symbol": style.symbol, "pen": theme.pen(style.token, 1.5),
+                          "size": theme.px(_ANCHOR if anchor else _RUN), "brush": fill})  # fmt: skip
+        self._points.setData(spots)
+        self.bottom_axis.setLabel(self.x_title)
         self._draw_ring()
-        super().flush()
+
+    def _draw(self) -> None:
+        super()._draw()
         self._draw_marks()
 
     def _draw_marks(self) -> None:
@@ -105,48 +96,43 @@ class RunScatter(ThemedPlot):
         for item in self._marks:
             self.item.removeItem(item)
         self._marks = []
-        pixel = self.view.viewPixelSize()
-        placed: list[tuple[float, float, list[str]]] = []
-        for dot in self._dots:
-            if not dot.mark:
-                continue
-            near = next((marks for x, y, marks in placed if abs(x - dot.x) <= _TOGETHER_PX * pixel[0]
-                         and abs(y - dot.y) <= _TOGETHER_PX * pixel[1]), None)  # fmt: skip
+        together = _TOGETHER_PX * np.array(self.view.viewPixelSize())
+        placed: list[tuple[Dot, list[str]]] = []
+        for dot in filter(lambda dot: dot.mark, self._dots):
+            near = next((marks for one, marks in placed
+                         if (np.abs((one.x - dot.x, one.y - dot.y)) <= together).all()), None)  # fmt: skip
             if near is None:
-                placed.append((dot.x, dot.y, [dot.mark]))
+                placed.append((dot, [dot.mark]))
             elif dot.mark not in near:
                 near.append(dot.mark)
-        for x, y, marks in placed:
+        for dot, marks in placed:
             item = pg.TextItem(", ".join(marks), color=theme.color("text"), anchor=(-0.3, 0.5))
             item.setFont(theme.font("caption"))
-            item.setPos(x, y)
+            item.setPos(dot.x, dot.y)
             self.item.addItem(item, ignoreBounds=True)
             self._marks.append(item)
 
     def restyle(self) -> None:
         super().restyle()
-        if not hasattr(self, "_items"):
-            return
         self._ring.setPen(theme.pen("text", 1.5))
         label = self.bottom_axis.label
         label.setFont(theme.font("caption"))
         self.bottom_axis.labelStyle = {"color": theme.color("text_2").name()}
         label.setDefaultTextColor(theme.color("text_2"))
-        self.dirty = True
-        self.flush()
 
     def _update_labels(self) -> None:
-        labels = {}
-        for group in dict.fromkeys(dot.group for dot in self._dots):
-            members = [dot for dot in self._dots if dot.group == group]
-            style, mean = members[0].style, sum(dot.y for dot in members) / len(members)
-            labels[group] = MarginLabel(group, group, mean, style.token, style.symbol, style.filled, reference=True)
-        self.margin.set_labels(list(labels.values()))
+        members: dict[str, list[Dot]] = {}
+        for dot in self._dots:
+            members.setdefault(dot.group, []).append(dot)
+        self.margin.set_labels([
+            MarginLabel(group, group, sum(dot.y for dot in dots) / len(dots), dots[0].style, reference=True)
+            for group, dots in members.items()
+        ])  # fmt: skip
 
     def _follow_data(self) -> None:
         for values, title, set_range in (
-            ([dot.x for dot in self._dots], self._x_title, self.view.setXRange),
-            ([dot.y for dot in self._dots], self._y_title.text(), self.view.setYRange),
+            ([dot.x for dot in self._dots], self.x_title, self.view.setXRange),
+            ([dot.y for dot in self._dots], self._y_title_text, self.view.setYRange),
         ):
             if values:
                 low, high = min(values), max(values)
@@ -156,15 +142,15 @@ class RunScatter(ThemedPlot):
                     begin, end = max(begin, -_OVER), min(end, 100 + _OVER)
                 set_range(begin, end, padding=0)
 
-    def _describe(self) -> None:
-        words = [self._words(dot) for dot in self._dots[:12]]
-        describe(self.canvas, "; ".join(words) if words else "no values yet")
+    def _description(self) -> str:
+        return "; ".join(map(self._words, self._dots[:12]))
 
     def _words(self, dot: Dot) -> str:
-        return f"{dot.name}: {self._x_title} {dot.x:.4g}, {self._y_title.text()} {dot.y:.4g}"
+        return f"{dot.name}: {self.x_title} {dot.x:.4g}, {self._y_title_text} {dot.y:.4g}"
 
     def _mouse_moved(self, position: QPointF) -> None:
-        self._point_at(self._nearest(position))
+        at = [self.view.mapViewToScene(QPointF(dot.x, dot.y)).toTuple() for dot in self._dots]
+        self._point_at(nearest(np.array(at).reshape(-1, 2), position.x(), position.y(), theme.px(NEAR_PX)))
 
     def _hover(self, step: float | None) -> None:
         if step is None:
@@ -173,15 +159,6 @@ class RunScatter(ThemedPlot):
     def _key_step(self, by: int) -> None:
         if self._dots:
             self._point_at(min(max(self._near + by, 0), len(self._dots) - 1))
-
-    def _nearest(self, position: QPointF) -> int:
-        best, nearest = float(theme.px(NEAR_PX)), -1
-        for number, dot in enumerate(self._dots):
-            at = self.view.mapViewToScene(QPointF(dot.x, dot.y))
-            distance = float(np.hypot(at.x() - position.x(), at.y() - position.y()))
-            if distance < best:
-                best, nearest = distance, number
-        return nearest
 
     def _point_at(self, number: int) -> None:
         if number == self._near:

@@ -9,15 +9,17 @@ from typing import Any, Literal
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QCursor, QFontMetrics, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QLabel
 
-from app.plots.export import Cell, Figure, Table, Text
+from app.plots.export import Cell, Figure, Table
+from app.plots.map_picture import paint_names
 from app.plots.points import (
     PointPictures,
     class_centres,
     corners,
+    nearest,
     points_in_polygon,
     points_in_rectangle,
     spread_tones,
@@ -27,7 +29,8 @@ from app.services import tokens as t
 from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.translation import tr
-from app.widgets.labels import ElidedLabel, Label
+from app.widgets.labels import Label
+from app.widgets.layout import column
 
 Tool = Literal["pan", "lasso", "rectangle"]
 Mode = Literal["replace", "add", "remove", "back"]  # "back": the click before was the first of a double click
@@ -95,6 +98,21 @@ class MapView(pg.ViewBox):
         return point.x(), point.y()
 
 
+class MapCanvas(pg.PlotWidget):
+    """Writes `names` (text, place on the map, colour token) over the map; `written` are those that found room."""
+
+    def __init__(self) -> None:
+        super().__init__(viewBox=MapView())
+        self.names: list[tuple[str, QPointF, str]] = []
+        self.written: list[str] = []
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        view = self.getViewBox()
+        shown = view.viewRect()
+        names = [(name, view.mapViewToScene(at), token) for name, at, token in self.names if shown.contains(at)]
+        self.written = paint_names(painter, theme.font("caption"), theme.color, names, most=MOST_NAMED)
+
+
 class ScatterPlot(Figure):
     """Points with a class each; says what the user did with them. Indices are positions in the arrays of `set_points`.
 
@@ -106,10 +124,9 @@ class ScatterPlot(Figure):
     activated = Signal(int)  # index: a double click on it, or Return
     hovered = Signal(int)  # index, -1 for none
 
-    def __init__(self, name: str = "Map of images", parent: QWidget | None = None, legend: bool = False) -> None:
+    def __init__(self, name: str = "", legend: bool = False) -> None:
         """`legend` counts, under the map, how many points are to be forgotten."""
-        super().__init__(parent)
-        self._name = name
+        super().__init__(title=name or tr("Map of images"))
         self._points: NDArray[np.float32] = np.empty((0, 2), np.float32)
         self._labels: NDArray[np.int64] = np.empty(0, np.int64)
         self._names: tuple[str, ...] = ()
@@ -120,42 +137,32 @@ class ScatterPlot(Figure):
         self._thumbnail: Thumbnail | None = None
         self._hover = -1
         self._mouse: QPointF | None = None  # in the scene
-        self.canvas = pg.PlotWidget(viewBox=MapView())
+        self.canvas = MapCanvas()
         self.view: MapView = self.canvas.getViewBox()
         self._build(legend)
+        self._drawing.setInterval(_PAINT_MS)
         self._hover_timer = self._timer(_HOVER_MS, self._look_under_mouse)
-        self._paint_timer = self._timer(_PAINT_MS, self.flush)
         self.view.outline_changed.connect(self._show_outline)
         self.view.outline_drawn.connect(self._outline_drawn)
         self.view.clicked.connect(self._mouse_clicked)
-        self.view.sigRangeChanged.connect(self._paint_later)
-        self.view.sigResized.connect(self._paint_later)
+        self.view.sigRangeChanged.connect(self.mark_dirty)
+        self.view.sigResized.connect(self.mark_dirty)
         self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
         self.canvas.viewport().installEventFilter(self)
         self.canvas.installEventFilter(self)
-        theme.changed.connect(self.restyle)
-        self.restyle()
 
     def _build(self, legend: bool) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(2))
-        self.canvas.setAccessibleName(self._name)
+        self.canvas.setAccessibleName(self.title)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.canvas.setMinimumSize(theme.px(160), theme.px(160))
         self.canvas.hideButtons()
         self.canvas.hideAxis("left")
         self.canvas.hideAxis("bottom")
-        column.addWidget(self.canvas, 1)
         self.legend = Label("", "caption")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        column.addWidget(self.legend)
+        column((self.canvas, 1), self.legend, self.caption_label, on=self, spacing=2)
         self.legend.setVisible(legend)  # not before it has a parent: it would be a window
-        self._caption = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
-        self._caption.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        column.addWidget(self._caption)
         self._pictures = PointPictures()
-        self._texts: dict[int, pg.TextItem] = {}
         self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o", brush=None)
         self._outline = pg.PlotCurveItem()
         for z, item in enumerate((*self._pictures.items, self._ring, self._outline)):
@@ -164,13 +171,6 @@ class ScatterPlot(Figure):
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
         self._popup.hide()
-
-    def _timer(self, milliseconds: int, act: Callable[[], object]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(act)
-        return timer
 
     # ---- what is shown
 
@@ -203,7 +203,7 @@ class ScatterPlot(Figure):
         describe(self.canvas, tr("{number} images marked to forget", number=number))
         self._pictures.set_forget(self._forget)
         self._show_legend()
-        self._paint_later()
+        self.mark_dirty()
 
     def highlight_class(self, label: int | None) -> None:
         """Light up one class, such as the one hovered in a table; None for none."""
@@ -211,47 +211,32 @@ class ScatterPlot(Figure):
             self._highlight = label
             self._pictures.set_lit(self._labels == (-1 if label is None else label))
             self._show_legend()
-            self._paint_later()
+            self.mark_dirty()
 
     def set_thumbnail(self, thumbnail: Thumbnail | None) -> None:
         """Asked for the picture of the point under the mouse; may return None while it is loading."""
         self._thumbnail = thumbnail
 
     def refresh_thumbnail(self) -> None:
-        """A picture asked for before has come."""
-        self._show_popup()
+        """Show the picture that was asked for and has come."""
+        pixmap = self._thumbnail(self._hover) if self._thumbnail is not None and self._hover >= 0 else None
+        if pixmap is None:
+            self._popup.hide()
+            return
+        self._popup.setPixmap(pixmap)
+        self._popup.adjustSize()
+        at = self.view.mapViewToScene(QPointF(*self._points[self._hover].tolist()))
+        place = self.canvas.mapFromScene(at) + QPoint(theme.px(t.L), theme.px(t.L))
+        self._popup.move(self.canvas.viewport().mapToGlobal(place))
+        self._popup.show()
 
     def point_at(self, index: int) -> None:
         """Ring a point, such as the image chosen elsewhere, and move it into view; -1 for none."""
         self._set_hover(index)
-        if index >= 0 and not self.view.viewRect().contains(QPointF(*self._points[index].tolist())):
-            self.view.setRange(QRectF(*self._around(index)), padding=0)
-
-    def set_caption(self, text: str) -> None:
-        """The line under the map."""
-        self._caption.setText(text)
-
-    @property
-    def caption_label(self) -> ElidedLabel:
-        """The widget of the line under the map."""
-        return self._caption
-
-    @property
-    def title(self) -> str:
-        """What the map is of."""
-        return self._name
-
-    def caption(self) -> str:
-        """The line under the map."""
-        return self._caption.text()
-
-    def texts(self) -> list[Text]:
-        """The line under the map, for a picture of it."""
-        return [self.text_of(self._caption, "caption", "text_2")]
-
-    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
-        """The map itself, for a picture of it."""
-        return [(self.canvas, self.place(self.canvas).topLeft())]
+        shown = self.view.viewRect()
+        if index >= 0 and not shown.contains(at := QPointF(*self._points[index].tolist())):
+            shown.moveCenter(at)
+            self.view.setRange(shown, padding=0)
 
     def table(self) -> Table:
         """A row a point: its place, its class, and whether it is to be forgotten."""
@@ -274,82 +259,26 @@ class ScatterPlot(Figure):
         shape = Qt.CursorShape.ArrowCursor if tool == "pan" else Qt.CursorShape.CrossCursor
         self.canvas.viewport().setCursor(QCursor(shape))
 
-    @property
-    def tool(self) -> Tool:
-        """What dragging does."""
-        return self.view.tool
-
-    def nearest(self, x: float, y: float, within: float) -> int:
-        """Index of the point nearest to (x, y) and at most `within` away; -1 for none."""
-        if not len(self._points):
-            return -1
-        low, high = np.array([x - within, y - within]), np.array([x + within, y + within])
-        box = np.flatnonzero(points_in_rectangle(self._points, low, high))
-        if not box.size:
-            return -1
-        squared = ((self._points[box] - np.array([x, y], np.float32)) ** 2).sum(axis=1)
-        best = int(squared.argmin())
-        return int(box[best]) if squared[best] <= within * within else -1
-
     # ---- painting
 
     def restyle(self) -> None:
-        """Take on the theme's colours again."""
         self.canvas.setBackground(theme.color("surface"))
         self._ring.setPen(theme.pen("text", 2))
         self._outline.setPen(theme.pen("accent", 1.5, (4, 3)))
         self._show_legend()
         self._pictures.restyle()
-        self._paint_later()
+        super().restyle()
 
-    def showEvent(self, event: object) -> None:
-        self._paint_later()
-
-    def flush(self) -> None:
-        """Paint what changed of what is in view, now."""
-        self._paint_timer.stop()
+    def _draw(self) -> None:
+        """Paint what changed of what is in view; the lit class and then the larger ones have their names first."""
         self._pictures.paint(self.view, self.canvas.devicePixelRatioF())
-        self._draw_names()
-
-    def _paint_later(self, *_: object) -> None:
-        if self.isVisible() and not self._paint_timer.isActive():
-            self._paint_timer.start()
-
-    def _draw_names(self) -> None:
-        """Write each class's name where it is densest, the larger classes first, where none covers another."""
-        for label in [label for label in self._texts if label >= len(self._centres)]:
-            self.canvas.removeItem(self._texts.pop(label))
-        metrics = QFontMetrics(theme.font("caption"))
-        taken: list[QRectF] = []
-        shown = self.view.viewRect()
-        order = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
-        first = [self._highlight] if self._highlight in order else []
-        for label in [*first, *(other for other in order if other not in first)]:
-            centre = self._centres[label]
-            wanted = bool(self._counts[label]) and len(taken) < MOST_NAMED and shown.contains(QPointF(*centre.tolist()))
-            if wanted:
-                at = self.view.mapViewToScene(QPointF(*centre.tolist()))
-                box = metrics.boundingRect(self._names[label]).adjusted(-4, -2, 4, 2).toRectF()
-                box.moveCenter(at)
-                wanted = not any(box.intersects(other) for other in taken)
-                taken += [box] if wanted else []
-            self._write(label, centre, wanted)
-
-    def _write(self, label: int, at: NDArray[np.floating], wanted: bool) -> None:
-        text = self._texts.get(label)
-        if text is None and wanted:
-            text = self._texts[label] = pg.TextItem(anchor=(0.5, 0.5))
-            text.setZValue(25)
-            self.canvas.addItem(text, ignoreBounds=True)
-        if text is None:
-            return
-        text.setVisible(wanted)
-        if wanted:
-            text.setFont(theme.font("caption"))
-            text.fill = theme.brush("surface", 0.8)
-            whole = self._chosen[label] == self._counts[label]
-            text.setText(self._names[label], theme.color("forget" if whole else "text"))
-            text.setPos(*at.tolist())
+        larger = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
+        whole = self._chosen == self._counts
+        self.canvas.names = [
+            (self._names[label], QPointF(*self._centres[label].tolist()), "forget" if whole[label] else "text")
+            for label in sorted(larger, key=lambda label: label != self._highlight) if self._counts[label]
+        ]  # fmt: skip
+        self.canvas.viewport().update()
 
     def _show_legend(self) -> None:
         some, total = fmt.count(int(self._forget.sum())), fmt.count(len(self._points))
@@ -410,23 +339,15 @@ class ScatterPlot(Figure):
 
     def _go(self, x: int, y: int) -> None:
         """Ring the point nearest in a direction, at first the one nearest to the middle of what is in view."""
-        if not len(self._points):
-            return
-        rect = self.view.viewRect()
         if self._hover < 0:
-            middle = np.array(rect.center().toTuple(), np.float32)
-            self.point_at(int(((self._points - middle) ** 2).sum(axis=1).argmin()))
+            middle = self.view.viewRect().center()
+            self.point_at(nearest(self._points, middle.x(), middle.y(), np.inf))
             return
         away = self._points - self._points[self._hover]
         along, aside = away @ np.array([x, y], np.float32), np.abs(away @ np.array([y, x], np.float32))
         ahead = np.flatnonzero((along > max(self.view.viewPixelSize())) & (aside <= 2 * along))
         if ahead.size:
             self.point_at(int(ahead[(along[ahead] + 2 * aside[ahead]).argmin()]))
-
-    def _around(self, index: int) -> tuple[float, float, float, float]:
-        """A rectangle as large as what is in view, with a point in its middle."""
-        (x, y), rect = self._points[index].tolist(), self.view.viewRect()
-        return x - rect.width() / 2, y - rect.height() / 2, rect.width(), rect.height()
 
     def _show_outline(self, outline: NDArray[np.floating]) -> None:
         closed = np.concatenate([outline, outline[:1]])
@@ -454,7 +375,7 @@ class ScatterPlot(Figure):
 
     def _at(self, position: QPointF) -> int:
         at = self.view.mapSceneToView(position)
-        return self.nearest(at.x(), at.y(), _NEAR_PX * max(self.view.viewPixelSize()))
+        return nearest(self._points, at.x(), at.y(), _NEAR_PX * max(self.view.viewPixelSize()))
 
     def _look_under_mouse(self) -> None:
         if not self.view.drawing:
@@ -465,26 +386,12 @@ class ScatterPlot(Figure):
             return
         self._hover = index
         self._ring.setData(pos=self._points[index : index + 1].astype(float) if index >= 0 else np.empty((0, 2)))
-        self._show_popup()
+        self.refresh_thumbnail()
         self.hovered.emit(index)
-
-    def _show_popup(self) -> None:
-        pixmap = self._thumbnail(self._hover) if self._thumbnail is not None and self._hover >= 0 else None
-        if pixmap is None:
-            self._popup.hide()
-            return
-        self._popup.setPixmap(pixmap)
-        self._popup.adjustSize()
-        at = self.view.mapViewToScene(QPointF(*self._points[self._hover].tolist()))
-        place = self.canvas.mapFromScene(at) + QPoint(theme.px(t.L), theme.px(t.L))
-        self._popup.move(self.canvas.viewport().mapToGlobal(place))
-        self._popup.show()
 
     def hideEvent(self, event: object) -> None:
         self._hover_timer.stop()
-        self._paint_timer.stop()
         self._set_hover(-1)
-        self._popup.hide()
 
 
 def _box(first: tuple[float, float], last: tuple[float, float]) -> list[tuple[float, float]]:

@@ -1,13 +1,12 @@
-"""A sparkline of 80 x 20: retain and forget accuracy of a run, as a widget and as a delegate for tables."""
+"""A sparkline of 80 x 20: retain and forget accuracy of a run, drawn in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPolygonF
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.services import format as fmt
 from app.services.theme import theme
@@ -56,29 +55,6 @@ def paint_spark(painter: QPainter, rect: QRectF, spark: Spark) -> None:
         painter.drawEllipse(points[-1], 1.5, 1.5)
         painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.restore()
-
-
-class Sparkline(QWidget):
-    """One sparkline."""
-
-    def __init__(self, spark: Spark | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._spark = spark or Spark()
-        self.setFixedSize(theme.px(WIDTH), theme.px(HEIGHT))
-        theme.changed.connect(self.update)
-        self.set_values(self._spark.retain, self._spark.forget)
-
-    def set_values(self, retain: Sequence[float | None], forget: Sequence[float | None]) -> None:
-        """Show these accuracies, 0..1."""
-        self._spark = Spark(tuple(retain), tuple(forget))
-        self.setAccessibleName(self._spark.text)
-        self.setToolTip(self._spark.text)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_spark(painter, QRectF(self.rect()), self._spark)
-        painter.end()
 
 
 class SparklineDelegate(QStyledItemDelegate):

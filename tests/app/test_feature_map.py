@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
 from app.plots.export import EnlargedPlot
 from app.plots.feature_map import NO_MAP, FeatureMapPlot, FeaturesPanel
-from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Moment, Placing, paint, write_gif
+from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Placing, paint, write_gif
 from app.workers.run_history import RunHistory
 from core.session.feature_maps import Clouds
 from tests.app.scripted import Script
@@ -43,14 +44,15 @@ def shown(panel: FeaturesPanel) -> MapPicture:
 def test_points_stand_where_they_were_at_the_step_of_the_slider(panel):
     panel.show_history(recorded(0, 10, 20), "class")
     assert panel.view == "map" and shown(panel).forget_from == 4
-    assert panel.map.canvas.moment.points[4:].tolist() == [[4, 2], [5, 2]]  # the newest
+    assert panel.map.canvas.moment.coordinates()[4:].tolist() == [[4, 2], [5, 2]]  # the newest
     panel.show_until(10)
     panel.map.flush()
     assert panel.map.canvas.moment.step == 10
-    assert panel.map.canvas.moment.points[4:].tolist() == [[4, 1], [5, 1]]
-    assert panel.map.canvas.moment.points[:4].tolist() == shown(panel).start[:4].tolist()
+    assert panel.map.canvas.moment.coordinates()[4:].tolist() == [[4, 1], [5, 1]]
+    assert panel.map.canvas.moment.coordinates()[:4].tolist() == shown(panel).start[:4].tolist()
     words = "Main plane of the start: 50.0 % of the variance, 40.0 % now · turned · unseen images"
-    assert panel.map._caption.text() == words and panel.map.caption().startswith(f"{words}. All networks are turned")
+    assert panel.map.caption_label.text() == words
+    assert panel.map.caption().startswith(f"{words}. All networks are turned")
     assert "middle is 1.0 radii from where it was" in panel.map.canvas.accessibleDescription()
 
 
@@ -113,19 +115,19 @@ def test_retrained_models_are_a_ghost_or_said_to_be_missing(panel):
 def painted(picture: MapPicture, points, *ghosts: str) -> set[str]:
     """What of a map is seen: the colours that come near to those of the look."""
     look, image = Look.now(), QImage(300, 200, QImage.Format.Format_RGB32)
-    image.fill(look.colours["surface"])
+    image.fill(look.color("surface"))
     painter = QPainter(image)
     paint(painter, picture, points, Placing(picture, QRectF(0, 0, 300, 200)), look, ghosts)
     painter.end()
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(200, 300, 4)[..., 2::-1].astype(int)
-    known = {**{name: look.colours[name] for name in ("forget", "head_only", "retrained")}, "class": look.ramp[0]}
+    known = {**{name: look.color(name) for name in ("forget", "head_only", "retrained")}, "class": look.ramp[0]}
     return {name for name, colour in known.items()
             if np.abs(pixels - colour.getRgb()[:3]).sum(-1).min() < 60}  # fmt: skip
 
 
 def test_what_is_painted(panel):
     panel.show_history(recorded(0, 10), "class")
-    picture, points = shown(panel), panel.map.canvas.moment.points
+    picture, points = shown(panel), panel.map.canvas.moment.coordinates()
     assert painted(picture, points) == {"forget", "class"}
     assert painted(picture, points, "start", "head_only") == {"forget", "class", "head_only"}
     assert panel.map._shown_ghosts() == ("start",)  # the head-only edit where it is wanted
@@ -165,7 +167,7 @@ def test_the_class_under_the_mouse_is_lit(panel):
     panel.show_history(recorded(0, 10), "class")
     canvas = panel.map.canvas
     panel.map.flush()
-    at = canvas.placing().pixels(canvas.moment.points)[1]
+    at = canvas.placing(canvas.picture).pixels(canvas.moment.coordinates())[1]
     assert canvas._class_at(QPointF(*at)) == "a" and canvas._class_at(QPointF(0, 0)) == ""
     canvas.mouseMoveEvent(QMouseEvent(QMouseEvent.Type.MouseMove, QPointF(*at), QPointF(*at), Qt.MouseButton.NoButton,
                                       Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier))  # fmt: skip
@@ -190,7 +192,7 @@ def test_a_film_has_a_frame_for_every_recorded_step(panel, tmp_path):
 def test_a_film_of_very_many_steps_is_thinned_to_its_ends(panel):
     panel.show_history(recorded(0, 10), "class")
     film = panel.map.film()
-    many = replace(film, moments=[Moment(number, film.moments[0].points, None) for number in range(5000)])
+    many = replace(film, moments=[msgspec.structs.replace(film.moments[0], step=n) for n in range(5000)])
     frames = [moment.step for moment in many.frames()]
     assert len(frames) == FRAMES_MOST and (frames[0], frames[-1]) == (0, 4999)
 
@@ -218,7 +220,7 @@ def test_it_is_drawn_once_and_not_while_hidden(qtbot):
     qtbot.addWidget(plot)
     history = recorded(0)
     plot.show_history(history, None)
-    assert plot.dirty and not plot._timer.isActive()
+    assert plot.dirty and not plot._drawing.isActive()
     plot.show()
     plot.flush()
     history.add(Script("r").mapped(10))

@@ -141,7 +141,7 @@ class TestDrawing:
         for step in range(100, 200):
             measure(accuracy, (step, 0.9, 0.1))
         qtbot.waitUntil(lambda: "retain" in draws)
-        assert draws.count("retain") == 1 and not accuracy.dirty and not accuracy._timer.isActive()
+        assert draws.count("retain") == 1 and not accuracy.dirty and not accuracy._drawing.isActive()
 
     def test_a_hidden_plot_draws_when_it_is_shown(self, qtbot):
         plot = AccuracyPlot()
@@ -367,23 +367,23 @@ class TestAlignment:
         at_k = plot.at_k
         menu = QMenu(at_k)
         at_k.add_menu_entries(menu)
-        menu.actions()[0].trigger()
+        next(action for action in menu.actions() if action.text() == "Whole scale, 0 to 1").trigger()
         at_k.flush()
         assert at_k.view.viewRange()[1][0] < 0 and "axis from" not in at_k.texts()[1][0]
 
     def test_views_switch_together(self, plot):
         plot.set_view("profile")
-        assert plot.current is plot.profile
+        assert plot.currentWidget() is plot.profile
         assert all(switch.value() == "profile" for switch in plot._switches)
         plot.set_view("at_k")
-        assert plot.current is plot.at_k
+        assert plot.currentWidget() is plot.at_k
 
     def test_single_images_show_losses_instead(self, plot):
         plot.show_history(plot._history, "sample")
-        assert plot.current is plot.losses
+        assert plot.currentWidget() is plot.losses
         assert "says nothing" in plot.losses.caption()
         plot.show_history(plot._history, "class")
-        assert plot.current is plot.at_k
+        assert plot.currentWidget() is plot.at_k
 
     def test_the_floor_is_a_random_subspace(self, plot):
         floor = plot.profile.series("floor")
@@ -409,7 +409,7 @@ class TestSpectrum:
     def plot(self, qtbot, history):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_history(history, None, ratio=False)
+        plot.show_spectra(history, None, ratio=False)
         plot.flush()
         return plot
 
@@ -420,7 +420,7 @@ class TestSpectrum:
         assert plot.caption() == "step 190 · effective rank: Retain 3.0 → 3.0, Forget 1.5 → 1.5"
 
     def test_a_ratio_shows_what_changed_and_nothing_beside_it(self, plot, history):
-        plot.show_history(history, 50, ratio=True)
+        plot.show_spectra(history, 50, ratio=True)
         plot.flush()
         assert plot.title == "Ratio to the start"
         assert plot.series("forget").y[:2].tolist() == pytest.approx([1 / 51, 1.0])
@@ -428,11 +428,11 @@ class TestSpectrum:
         assert not len(plot.series("forget/start"))
 
     def test_the_slider_goes_back(self, plot, history):
-        plot.show_history(history, 55, ratio=False)
+        plot.show_spectra(history, 55, ratio=False)
         plot.flush()
         assert plot.series("forget").y[0] == pytest.approx(5.0 / 51)
         assert "step 50" in plot.caption()
-        plot.show_history(history, -1, ratio=False)  # before the first one the first is shown
+        plot.show_spectra(history, -1, ratio=False)  # before the first one the first is shown
         plot.flush()
         assert plot.series("forget").y[0] == 5.0
 
@@ -440,7 +440,7 @@ class TestSpectrum:
         assert np.isnan(plot.series("forget").y[2])
 
     def test_drawing_asks_for_no_further_drawing(self, plot):
-        assert not plot.dirty and not plot._timer.isActive()
+        assert not plot.dirty and not plot._drawing.isActive()
 
     @pytest.mark.parametrize(
         "exponent, text", [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷")]
@@ -459,7 +459,7 @@ class TestSpectrum:
         assert ticks(1e-6, 100, 100) == ["10⁻⁶", "10⁻⁴", "0.01", "1", "100"]
 
     def test_another_run_leaves_nothing_of_the_one_before(self, plot):
-        plot.show_history(RunHistory(), None, ratio=False)
+        plot.show_spectra(RunHistory(), None, ratio=False)
         plot.flush()
         assert not any(len(series) for series in plot.all_series()) and plot.caption() == ""
 
@@ -562,7 +562,7 @@ class TestHistogram:
         plot.set_losses([1.0, 1.0, 1.0], [2.0])
         plot.flush()
         words = plot.canvas.accessibleDescription()
-        assert words == "median loss 1.00 on 3 forget images, 2.00 on 1 unseen image; overlap 0.0 %"
+        assert words == "median loss 1.00 on forget images (3), 2.00 on unseen images (1); overlap 0.0 %"
 
 
 class TestExport:
@@ -625,7 +625,7 @@ class TestExport:
     def test_csv_of_spectra_holds_the_start_too(self, qtbot):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_history(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), None, ratio=False)
+        plot.show_spectra(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), None, ratio=False)
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         assert rows == ['index,Retain,Forget,"Retain, start","Forget, start"', "1,14,2,4,2", "2,1,0.5,1,0.5"]
 

@@ -20,8 +20,8 @@ from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
 from app.services.translation import mark, tr
-from app.widgets.labels import caption, section
-from app.widgets.layout import STRETCH, column, row, scrolling
+from app.widgets.labels import caption
+from app.widgets.layout import column, scrolling
 from core.verify.table import model_measures
 
 Report = Mapping[str, Any]
@@ -52,7 +52,7 @@ class ClassBars(Figure):
         self._signed = signed
         self.rows: tuple[ClassRow, ...] = ()
         self._models: list[str] = []
-        self._title, self._subtitle, self._caption = section(title), caption(), caption(wide=True)
+        self._subtitle, self._caption = caption(), caption(wide=True)
         self.drawing = pg.PlotWidget()
         self.drawing.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the wheel scrolls
         self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -67,9 +67,7 @@ class ClassBars(Figure):
         self.bars = scrolling(self.drawing)
         self.bars.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.bars.setAccessibleName(title)
-        column(row(self._title, STRETCH, self.said_label(), self.export_button()), self._subtitle, (self.bars, 1),
-               self._caption, on=self, spacing=t.XS)  # fmt: skip
-        theme.changed.connect(self.restyle)
+        column(self.make_head(self._said), self._subtitle, (self.bars, 1), self._caption, on=self, spacing=t.XS)
 
     def show_rows(self, rows: Sequence[ClassRow], models: list[str], subtitle: str, text: str) -> None:
         """Show these classes, from the top, with a bar for each of `models`."""
@@ -87,20 +85,15 @@ class ClassBars(Figure):
         said = ", ".join(f"{model_style(model).title} {self._text(value)}" for model, value in known.items())
         return f"{row.name}: {said or fmt.DASH}"
 
-    @property
-    def title(self) -> str:
-        """The title."""
-        return self._title.text()
-
     def caption(self) -> str:
         """The line under the bars."""
         return self._caption.text()
 
     def texts(self) -> list[Text]:
         """Title and subtitle with the models' markers; the caption goes into the file's own words."""
-        subtitle, role, token, place = self.text_of(self._subtitle, "caption", "text_2")
+        subtitle, font, token, place = self.text_of(self._subtitle)
         names = [f"{style.glyph} {style.title}" for style in map(model_style, self._models)]
-        return [self.text_of(self._title, "section"), (" · ".join([subtitle, *names]), role, token, place)]
+        return [self.text_of(self._heading), (" · ".join([subtitle, *names]), font, token, place)]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         """All bars, also those scrolled out of sight."""

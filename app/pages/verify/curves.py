@@ -14,7 +14,6 @@ from app.plots.base import ThemedPlot
 from app.plots.items import MarginLabel
 from app.plots.spectrum import EigenvaluePlot
 from app.services import format as fmt
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
 from app.services.translation import mark, tr
@@ -59,17 +58,14 @@ class LabelledCurves(ThemedPlot):
     def _update_labels(self) -> None:
         labels = []
         for key, value in self.values.items():
-            series, style = self.series(key), self.series(key).style
-            labels.append(MarginLabel(
-                key, f"{series.title} {fmt.alignment(value)}", self._most * value, style.token, style.symbol,
-                style.filled, style.dash, tip=self.intervals.get(key, ""),
-            ))  # fmt: skip
+            series, tip = self.series(key), self.intervals.get(key, "")
+            text = f"{series.title} {fmt.alignment(value)}"
+            labels.append(MarginLabel(key, text, self._most * value, series.style, tip=tip))
         self.margin.set_labels(labels)
 
-    def _describe(self) -> None:
+    def _description(self) -> str:
         words = [f"{self.series(key).title} {fmt.alignment(value)}" for key, value in self.values.items()]
-        said = tr(self._says, values=", ".join(words), caption=self.caption())
-        describe(self.canvas, said if words else tr("no values yet"))
+        return tr(self._says, values=", ".join(words), caption=self.caption()) if words else ""
 
 
 class ProfilePlot(LabelledCurves):
@@ -109,8 +105,7 @@ class ProfilePlot(LabelledCurves):
 
     def restyle(self) -> None:
         super().restyle()
-        if hasattr(self, "_k_line"):
-            self._k_line.setPen(theme.pen("text_3", 1, (2, 3)))
+        self._k_line.setPen(theme.pen("text_3", 1, (2, 3)))
 
     def _follow_data(self) -> None:
         size = max((len(self.series(key)) for key in CURVES), default=0)

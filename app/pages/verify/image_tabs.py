@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTableView, QWidget
 
 from app.models.tables import TextTableModel
 from app.pages.verify.tab import CURVES, LooksTab
 from app.plots.alignment import HistogramPlot
-from app.plots.export import Cell, Figure, Table, Text
+from app.plots.export import Cell, Figure, Table
 from app.plots.scatter import ScatterPlot
 from app.services import format as fmt
 from app.services import tokens as t
@@ -23,8 +23,8 @@ from app.services.theme import theme
 from app.services.tokens import model_style
 from app.services.translation import mark, tr
 from app.widgets.buttons import Segmented
-from app.widgets.labels import caption, section
-from app.widgets.layout import STRETCH, column, row, widget_of
+from app.widgets.labels import caption
+from app.widgets.layout import column, row, widget_of
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import thumbnail
 
@@ -58,8 +58,6 @@ class Panel(QWidget):
             item.setZValue(z)
             self.plot.canvas.addItem(item, ignoreBounds=True)
         self._points: NDArray[np.float32] = np.empty((0, 2), np.float32)
-        theme.changed.connect(self.restyle)
-        self.restyle()
 
     def set_points(self, found: Embeddings, model: str) -> None:
         """Show a model's coordinates."""
@@ -89,11 +87,10 @@ class Maps(Figure):
     """Panels in two columns, and beside or below them the image pointed at with what each model calls it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(title=tr("Feature space"))
         self._found: Embeddings | None = None
         self._pinned = -1
         self._chosen = _NONE
-        self._heading = section(tr("Feature space"))
         tools = [("pan", tr("Move")), ("rectangle", tr("Choose"))]
         self.tool = Segmented(tools, tr("Dragging in the pictures"))
         self.tool.changed.connect(self._set_tool)
@@ -110,8 +107,7 @@ class Maps(Figure):
             panel.plot.selection_drawn.connect(self._drawn)
             self._grid.addWidget(panel, place // 2, place % 2)
             self._grid.setColumnStretch(place % 2, 1)
-        head = row(self._heading, STRETCH, self.said_label(), self.tool, self.export_button())
-        column(head, (self._grid, 1), on=self, spacing=t.XS)
+        column(self.make_head(self._said, self.tool), (self._grid, 1), on=self, spacing=t.XS)
 
     def set_embeddings(self, found: Embeddings) -> None:
         """Show other pictures."""
@@ -128,27 +124,9 @@ class Maps(Figure):
 
     # ---- taking it along
 
-    @property
-    def title(self) -> str:
-        """The title."""
-        return self._heading.text()
-
     def caption(self) -> str:
         """How the pictures were made."""
         return tr(TURNED)
-
-    def texts(self) -> list[Text]:
-        """The title, each picture's model and share of the variance."""
-        found = [self.text_of(self._heading, "section")]
-        for panel in self._shown().values():
-            found.append(self.text_of(panel.heading, "caption"))
-            found.append(self.text_of(panel.plot.caption_label, "caption", "text_2"))
-        return found
-
-    def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
-        """The pictures."""
-        canvases = [panel.plot.canvas for panel in self._shown().values()]
-        return [(canvas, self.place(canvas).topLeft()) for canvas in canvases]
 
     def table(self) -> Table:
         """A row an image: which it is, its class, whether it is to be forgotten, and its place for each model."""
@@ -170,6 +148,11 @@ class Maps(Figure):
         """Take on the theme's colours again."""
         for panel in self.panels.values():
             panel.restyle()
+        super().restyle()
+
+    def _draw(self) -> None:
+        for panel in self.panels.values():
+            panel.plot.flush()
 
     def _shown(self) -> dict[str, Panel]:
         return {key: panel for key, panel in self.panels.items() if not panel.isHidden()}

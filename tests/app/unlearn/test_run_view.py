@@ -241,7 +241,7 @@ def test_for_single_images_losses_take_the_place_of_alignment(view, tmp_path):
     script = Script("r", mode="sample")
     view.plots.show_run(run)
     tell(view, run, script.started(), *script.measured(0), *script.measured(10))
-    shown = view.plots.alignment.current
+    shown = view.plots.alignment.currentWidget()
     assert shown is view.plots.alignment.losses
     assert shown.caption() == (
         "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
@@ -272,7 +272,7 @@ def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_pat
     view.plots.show_run(LiveRun(RunFolder(tmp_path / "other"), "unlearn", job=job()))
     assert points(view, "retain") == []
     view.plots.features.eigenvalues.flush()
-    assert not len(view.plots.features.eigenvalues.series("retain"))
+    assert not view.plots.features.eigenvalues.all_series()
     view.plots.accuracy.flush()
     assert view.plots.accuracy.margin.labels() == ()
 
