@@ -11,6 +11,7 @@ import functools
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,7 @@ class Figure(QWidget):
     figure's turn, and not while it is hidden; `flush` draws now.
     """
 
+    canvas: Any  # what is painted
     enlargeable = False
 
     def __init__(self, parent: QWidget | None = None, title: str = "") -> None:

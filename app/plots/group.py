@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -12,9 +11,6 @@ from app.plots.base import ThemedPlot
 from app.plots.export import Figure
 from app.plots.items import Phase
 from app.widgets.buttons import Segmented
-
-if TYPE_CHECKING:
-    from app.plots.feature_map import FeatureMapPlot
 
 TURN_MS = 40  # four plots come round six times a second
 SLOWEST_MS = 400
@@ -91,7 +87,7 @@ class Switched(QStackedWidget):
 class DrawTurns(QObject):
     """Draws one changed plot a tick. Drawing takes at most half the time between ticks, or they become rarer."""
 
-    def __init__(self, plots: Iterable[ThemedPlot | FeatureMapPlot], parent: QObject | None = None) -> None:
+    def __init__(self, plots: Iterable[Figure], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._plots = list(plots)
         self._next = 0
@@ -122,7 +118,7 @@ class DrawTurns(QObject):
                 return
         self._timer.stop()
 
-    def _draw(self, plot: ThemedPlot | FeatureMapPlot) -> None:
+    def _draw(self, plot: Figure) -> None:
         self._clock.start()
         plot.flush()
         # What is painted for it comes later in the turn, and is as long as it was before.

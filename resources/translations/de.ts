@@ -329,6 +329,10 @@
         <translation>Ein einfaches PyTorch-State-Dict.</translation>
     </message>
     <message>
+        <source>a plot is saved as .png, .svg or .csv, not {ending}</source>
+        <translation>ein Diagramm wird als .png, .svg oder .csv gespeichert, nicht als {ending}</translation>
+    </message>
+    <message>
         <source>A request that starts from the model of an earlier run. What was forgotten before stays forgotten: those images are kept out of the retain set, of the run and of its retrained models.</source>
         <translation>Eine Anfrage, die vom Modell eines früheren Laufs ausgeht. Was früher vergessen wurde, bleibt vergessen: Diese Bilder gehören weder zur Behaltensmenge noch zum Lauf noch zu seinen neu trainierten Modellen.</translation>
     </message>
@@ -631,6 +635,10 @@
         <translation>Vorsicht</translation>
     </message>
     <message>
+        <source>centred</source>
+        <translation>zentriert</translation>
+    </message>
+    <message>
         <source>Chance</source>
         <translation>Zufall</translation>
     </message>
@@ -856,12 +864,20 @@
         <translation>Alles kopieren</translation>
     </message>
     <message>
+        <source>Copy image</source>
+        <translation>Bild kopieren</translation>
+    </message>
+    <message>
         <source>Copy the name</source>
         <translation>Namen kopieren</translation>
     </message>
     <message>
         <source>Crop at the centre to</source>
         <translation>In der Mitte ausschneiden auf</translation>
+    </message>
+    <message>
+        <source>CSV table (*.csv)</source>
+        <translation>CSV-Tabelle (*.csv)</translation>
     </message>
     <message>
         <source>Curves and lines</source>
@@ -1302,6 +1318,10 @@
         <translation>Geschlossener Abstand</translation>
     </message>
     <message>
+        <source>GIF film (*.gif)</source>
+        <translation>GIF-Film (*.gif)</translation>
+    </message>
+    <message>
         <source>Give up drawing</source>
         <translation>Zeichnen abbrechen</translation>
     </message>
@@ -1360,6 +1380,10 @@
     <message>
         <source>Height of the crop</source>
         <translation>Höhe des Ausschnitts</translation>
+    </message>
+    <message>
+        <source>higher = forget features lie more inside the retain space; the goal is the retrained value, not 1</source>
+        <translation>höher = Merkmale des Vergessenen liegen mehr im Raum des Behaltenen; das Ziel ist der Wert des neu trainierten Modells, nicht 1</translation>
     </message>
     <message>
         <source>Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.</source>
@@ -1452,6 +1476,10 @@
     <message>
         <source>It was removed.</source>
         <translation>Sie wurde entfernt.</translation>
+    </message>
+    <message>
+        <source>k = {k} · {share} of retain energy</source>
+        <translation>k = {k} · {share} der Energie des Behaltenen</translation>
     </message>
     <message>
         <source>Keep all of class {name}</source>
@@ -1582,6 +1610,10 @@
         <translation>Verlust</translation>
     </message>
     <message>
+        <source>Loss on forget and on unseen images</source>
+        <translation>Verlust auf zu vergessenden und auf ungesehenen Bildern</translation>
+    </message>
+    <message>
         <source>Loss terms</source>
         <translation>Teile des Verlusts</translation>
     </message>
@@ -1608,6 +1640,10 @@
     <message>
         <source>Map</source>
         <translation>Karte</translation>
+    </message>
+    <message>
+        <source>Map of images</source>
+        <translation>Karte der Bilder</translation>
     </message>
     <message>
         <source>Map of the training images</source>
@@ -1675,6 +1711,10 @@
         </translation>
     </message>
     <message>
+        <source>median loss {medians}; overlap {share}</source>
+        <translation>mittlerer Verlust (Median) {medians}; Überlappung {share}</translation>
+    </message>
+    <message>
         <source>Membership</source>
         <translation>Zugehörigkeit</translation>
     </message>
@@ -1725,6 +1765,10 @@
     <message>
         <source>Monitoring budget</source>
         <translation>Messanteil</translation>
+    </message>
+    <message>
+        <source>More</source>
+        <translation>Mehr</translation>
     </message>
     <message>
         <source>Move</source>
@@ -1892,6 +1936,10 @@
     <message>
         <source>Not at all</source>
         <translation>Gar nicht</translation>
+    </message>
+    <message>
+        <source>not centred</source>
+        <translation>nicht zentriert</translation>
     </message>
     <message>
         <source>Not checked yet: Verify holds the result against retrained models.</source>
@@ -2270,6 +2318,10 @@
         <translation>Diagramme des Ergebnisses</translation>
     </message>
     <message>
+        <source>PNG image (*.png)</source>
+        <translation>PNG-Bild (*.png)</translation>
+    </message>
+    <message>
         <source>Point at an image to find it in the other pictures; click to keep it.</source>
         <translation>Zeigen Sie auf ein Bild, um es in den anderen Karten zu finden; ein Klick hält es fest.</translation>
     </message>
@@ -2344,6 +2396,14 @@
     <message>
         <source>Rail</source>
         <translation>Seitenleiste</translation>
+    </message>
+    <message>
+        <source>Random</source>
+        <translation>Zufall</translation>
+    </message>
+    <message>
+        <source>random directions: {share}</source>
+        <translation>zufällige Richtungen: {share}</translation>
     </message>
     <message>
         <source>Rank agreement</source>
@@ -2447,6 +2507,10 @@
     <message>
         <source>Reset to default</source>
         <translation>Auf Vorgaben zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset view</source>
+        <translation>Alles zeigen</translation>
     </message>
     <message>
         <source>Reset {name}</source>
@@ -2581,6 +2645,14 @@
         <translation>GIF speichern, ganzer Lauf …</translation>
     </message>
     <message>
+        <source>Save PNG, {scale}×…</source>
+        <translation>PNG speichern, {scale}×…</translation>
+    </message>
+    <message>
+        <source>Save SVG…</source>
+        <translation>SVG speichern…</translation>
+    </message>
+    <message>
         <source>Save table</source>
         <translation>Tabelle speichern</translation>
     </message>
@@ -2591,6 +2663,14 @@
     <message>
         <source>Save the table…</source>
         <translation>Die Tabelle speichern …</translation>
+    </message>
+    <message>
+        <source>Save values as CSV…</source>
+        <translation>Werte als CSV speichern…</translation>
+    </message>
+    <message>
+        <source>Save {title}</source>
+        <translation>{title} speichern</translation>
     </message>
     <message>
         <source>Saved {name}</source>
@@ -2688,6 +2768,10 @@
         <translation>Anteil der Vergessensmerkmale im Behaltensraum</translation>
     </message>
     <message>
+        <source>Share of images, %</source>
+        <translation>Anteil der Bilder, %</translation>
+    </message>
+    <message>
         <source>Share of the forget features' energy that lies in the leading directions of the retain features, from 0 to 1. The goal is the value of a retrained model, not 1.</source>
         <translation>Anteil der Energie der zu vergessenden Merkmale, der in den führenden Richtungen der zu behaltenden Merkmale liegt, von 0 bis 1. Das Ziel ist der Wert eines neu trainierten Modells, nicht 1.</translation>
     </message>
@@ -2718,6 +2802,10 @@
     <message>
         <source>Show everything</source>
         <translation>Alles zeigen</translation>
+    </message>
+    <message>
+        <source>Show everything again and follow the newest step</source>
+        <translation>Wieder alles zeigen und dem neuesten Schritt folgen</translation>
     </message>
     <message>
         <source>Show it</source>
@@ -2824,6 +2912,10 @@
         <translation>Bleibt.</translation>
     </message>
     <message>
+        <source>Step</source>
+        <translation>Schritt</translation>
+    </message>
+    <message>
         <source>Step shown in all plots</source>
         <translation>Schritt, den alle Diagramme zeigen</translation>
     </message>
@@ -2882,6 +2974,10 @@
     <message>
         <source>Stopping · {what}</source>
         <translation>Wird beendet · {what}</translation>
+    </message>
+    <message>
+        <source>SVG drawing (*.svg)</source>
+        <translation>SVG-Zeichnung (*.svg)</translation>
     </message>
     <message>
         <source>System</source>
@@ -3345,6 +3441,10 @@
         <translation>ungesehenes Bild {number}</translation>
     </message>
     <message>
+        <source>Unseen images</source>
+        <translation>Ungesehene Bilder</translation>
+    </message>
+    <message>
         <source>unseen images</source>
         <translation>ungesehenen Bildern</translation>
     </message>
@@ -3623,6 +3723,10 @@ Cosine of the features {value}</source>
 Kosinus der Merkmale {value}</translation>
     </message>
     <message>
+        <source>{median} on {name} ({number})</source>
+        <translation>{median}: {name} ({number})</translation>
+    </message>
+    <message>
         <source>{method}, seed {number}</source>
         <translation>{method}, Startwert {number}</translation>
     </message>
@@ -3734,6 +3838,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{own}, vorbereitet auf {prepared}</translation>
     </message>
     <message>
+        <source>{path} could not be written</source>
+        <translation>{path} ließ sich nicht schreiben</translation>
+    </message>
+    <message>
         <source>{place} of {all}</source>
         <translation>{place} von {all}</translation>
     </message>
@@ -3783,6 +3891,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{time} to train</source>
         <translation>{time} zu trainieren</translation>
+    </message>
+    <message>
+        <source>{title}: copy, save</source>
+        <translation>{title}: kopieren, speichern</translation>
     </message>
     <message>
         <source>{told} · plus {images} forgotten earlier</source>
