@@ -362,9 +362,8 @@ def _as_svg(plot: Figure) -> bytes:
     generator.setOutputDevice(drawing)  # a file that cannot be written would only be a warning of Qt's
     generator.setSize(size)
     generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
-    metadata = _metadata(plot)
-    generator.setTitle(metadata["Title"])
-    generator.setDescription("; ".join(f"{key}: {value}" for key, value in metadata.items()))
+    generator.setTitle(plot.title)
+    generator.setDescription("; ".join(f"{key}: {value}" for key, value in _metadata(plot).items()))
     with _light(plot):
         painter = QPainter(generator)
         painter.fillRect(generator.viewBox(), theme.color("surface"))

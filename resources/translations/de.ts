@@ -453,7 +453,7 @@
     </message>
     <message>
         <source>Alignment compares whole classes. For single images it says nothing, so losses are shown instead.</source>
-        <translation>Die Ausrichtung vergleicht ganze Klassen. Über einzelne Bilder sagt sie nichts, darum werden hier Verluste gezeigt.</translation>
+        <translation>Die Ausrichtung vergleicht ganze Klassen. Über einzelne Bilder sagt sie nichts; deshalb stehen hier die Verluste.</translation>
     </message>
     <message>
         <source>Alignment, clustering and class means are made for this case.</source>
@@ -1765,10 +1765,6 @@
     <message>
         <source>Monitoring budget</source>
         <translation>Messanteil</translation>
-    </message>
-    <message>
-        <source>More</source>
-        <translation>Mehr</translation>
     </message>
     <message>
         <source>Move</source>

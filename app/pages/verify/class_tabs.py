@@ -48,7 +48,7 @@ class ClassBars(Figure):
     """
 
     def __init__(self, title: str, signed: bool) -> None:
-        super().__init__()
+        super().__init__(title=title)
         self._signed = signed
         self.rows: tuple[ClassRow, ...] = ()
         self._models: list[str] = []
