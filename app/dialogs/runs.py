@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, Dialog, ask
 from app.dialogs.trust import with_trusted_code
@@ -21,10 +21,11 @@ from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.commands import resume
 from app.services.faults import EXIT_STOPPED
-from app.services.run_words import describe_run
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label
+from app.widgets.layout import column, row
 from app.widgets.notices import ProgressLine
 from core.events import State
 from core.runs.folder import RunFolder
@@ -38,144 +39,114 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE_MS = 3000  # before "Quit anyway" is offered
-KEEP, STOP, DISCARD = "keep", "stop", "discard"
 
 
 class RunCloseGuard(QObject):
     """Stands between the window and its end (`window.guard`). Never terminates a thread."""
 
-    def __init__(self, context: AppContext, window: QWidget, leave: Callable[[], object] | None = None) -> None:
+    def __init__(self, context: AppContext, window: QWidget, leave: Callable[[int], object] = os._exit) -> None:
         super().__init__(window)
-        self._context, self._window = context, window
-        self._leave = leave or _leave
-        self._asking: QDialog | None = None
+        self._context, self._controller, self._window, self._leave = context, context.run_controller, window, leave
+        self._asking: ConfirmDialog | None = None
         self._stopping: StoppingDialog | None = None
         self._closing = False
-        context.run_controller.run_ended.connect(self._ended)
+        self._controller.run_ended.connect(self._ended)
 
     def may_close(self) -> bool:
         """True where no run is going; else ask, and close later."""
-        run = self._context.run_controller.current
-        if run is None:
-            return True
-        if self._closing:
+        run = self._controller.current
+        if run is not None and self._closing:
             self._show_stopping(run)
-        elif self._asking is None:
+        elif run is not None and self._asking is None:
             self._ask(run)
-        return False
+        return run is None
 
     def stop_and_save(self) -> bool:
         """The session ends: stop and keep without asking. True where no run is going."""
-        run = self._context.run_controller.current
-        if run is None:
-            return True
-        self._end(run, STOP)
-        return False
+        run = self._controller.current
+        if run is not None:
+            self._end(run, self._controller.stop)
+        return run is None
 
     # ---- parts
 
     def _ask(self, run: LiveRun) -> None:
-        if not run.makes_model:
-            choices = [Choice(KEEP, "Keep running"), Choice(STOP, "Stop and quit")]
-        else:
-            choices = [
-                Choice(KEEP, "Keep running"), Choice(STOP, "Stop, save and quit"),
-                Choice(DISCARD, "Discard and quit", destructive=True),
-            ]  # fmt: skip
-        details = [] if not run.makes_model else [words.on_disk(run)]
-        waiting = len(self._context.run_controller.queue)
+        stop = tr("Stop, save and quit") if run.makes_model else tr("Stop and quit")
+        choices = [
+            Choice("keep", tr("Keep running")),
+            Choice("stop", stop, act=partial(self._end, run, self._controller.stop)),
+            Choice("discard", tr("Discard and quit"), True, partial(self._end, run, self._controller.discard)),
+        ]  # fmt: skip
+        details = [words.on_disk(run)] if run.makes_model else []
+        waiting = len(self._controller.queue)
         if waiting:
-            behind = fmt.plural(waiting, "run waits", "runs wait")
-            details.append(f"{behind} behind it and will be offered at the next start.")
-        self._asking = ask(
-            self._window, words.close_question(run), choices, lambda answer: self._answered(run, answer),
-            " ".join(details),
-        )  # fmt: skip
+            details.append(tr("%n runs wait behind it and will be offered at the next start.", n=waiting))
+        self._asking = ask(self._window, words.close_question(run), choices[: 3 if run.makes_model else 2],
+                           self._answered, " ".join(details))  # fmt: skip
 
-    def _answered(self, run: LiveRun, answer: str) -> None:
+    def _answered(self, _answer: str) -> None:
         self._asking = None
-        if answer == KEEP:
-            return
-        if run is not self._context.run_controller.current:  # it ended while the question stood there
-            self._close()
-        else:
-            self._end(run, answer)
 
-    def _end(self, run: LiveRun, how: str) -> None:
+    def _end(self, run: LiveRun, how: Callable[[], object]) -> None:
         self._closing = True
-        controller = self._context.run_controller
-        controller.hold()
-        if how == DISCARD:
-            controller.discard()
-        else:
-            controller.stop()
+        if run is not self._controller.current:  # it ended while the question stood there
+            self._window.close()
+            return
+        self._controller.hold()
+        how()
         self._show_stopping(run)
 
     def _show_stopping(self, run: LiveRun) -> None:
         if self._stopping is None:
             self._stopping = StoppingDialog(self._window, self._quit_anyway)
-            self._context.run_controller.state_changed.connect(self._stopping.show_run)
+            self._controller.state_changed.connect(self._stopping.show_run)
             self._stopping.open()
         self._stopping.show_run(run)
 
-    def _ended(self, run: LiveRun) -> None:
+    def _ended(self) -> None:
         if self._asking is not None:
-            # Nothing is left to decide: the question goes, the window stays.
-            self._asking.reject()
+            self._asking.reject()  # nothing is left to decide: the question goes, the window stays
         if self._closing:
             if self._stopping is not None:
                 self._stopping.finish()
                 self._stopping = None
             # After whoever else listens has heard that the run is over.
-            QTimer.singleShot(0, self, self._close)
-
-    def _close(self) -> None:
-        self._closing = True
-        self._window.close()
+            QTimer.singleShot(0, self, self._window.close)
 
     def _quit_anyway(self) -> None:
         log.warning("left while a run was still stopping; it can be resumed from its last checkpoint")
         self._context.window_state.sync()
-        self._leave()
+        # Everything recorded is on disk. A thread cannot be ended from outside without the risk of a broken lock, so
+        # the process goes as a whole.
+        self._leave(EXIT_STOPPED)
 
 
 class StoppingDialog(Dialog):
     """What the run still finishes, for how long already, and after a while the way out."""
 
     def __init__(self, parent: QWidget, quit_anyway: Callable[[], object]) -> None:
-        super().__init__("Unlearn Studio", parent)
+        super().__init__(QGuiApplication.applicationDisplayName(), parent)
         self.setModal(True)
         self._may_close = False
-        self._quit_anyway = quit_anyway
-        column = QVBoxLayout(self)
-        margin = theme.px(t.XL)
-        column.setContentsMargins(margin, margin, margin, margin)
-        column.setSpacing(theme.px(t.M))
         self.text = Label("", "section", wrap=True)
         self.text.setFixedWidth(theme.px(440))
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())  # whatever it will say
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        column.addWidget(self.text)
-        self.progress = ProgressLine("Stopping", with_text=False)
-        self.progress.set(0, 0)
-        column.addWidget(self.progress)
-        row = QHBoxLayout()
+        progress = ProgressLine(tr("Stopping"), with_text=False)
+        progress.set(0, 0)
         self.elapsed = Label("", "caption", "text-2")
-        row.addWidget(self.elapsed, 1)
-        self.quit = DestructiveButton("Quit anyway", self._quit)
-        self.quit.setToolTip("What was recorded is on disk; the run can be resumed from its last checkpoint.")
+        self.quit = DestructiveButton(tr("Quit anyway"), quit_anyway)
+        self.quit.setToolTip(tr("What was recorded is on disk; the run can be resumed from its last checkpoint."))
         policy = self.quit.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.quit.setSizePolicy(policy)
         self.quit.hide()
-        row.addWidget(self.quit)
-        column.addLayout(row)
+        column(self.text, progress, row((self.elapsed, 1), self.quit), on=self, margins=t.XL, spacing=t.M)
         self._clock = QElapsedTimer()
         self._clock.start()
-        self._timer = QTimer(self)
-        self._timer.setInterval(500)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start()
+        timer = QTimer(self)
+        timer.timeout.connect(self._tick)
+        timer.start(500)
         self._tick()
 
     def show_run(self, run: LiveRun) -> None:
@@ -188,7 +159,6 @@ class StoppingDialog(Dialog):
     def finish(self) -> None:
         """The run is over."""
         self._may_close = True
-        self._timer.stop()
         self.close()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -202,19 +172,9 @@ class StoppingDialog(Dialog):
             event.ignore()
 
     def _tick(self) -> None:
-        seconds = self._clock.elapsed() / 1000
-        self.elapsed.setText(f"{fmt.duration(seconds)} so far")
+        self.elapsed.setText(tr("{time} so far", time=fmt.duration(self._clock.elapsed() / 1000)))
         if self._clock.elapsed() >= PATIENCE_MS:
             self.quit.show()
-
-    def _quit(self) -> None:
-        self._quit_anyway()
-
-
-def _leave() -> None:
-    # Everything recorded is on disk. A thread cannot be ended from outside without the risk of a broken lock, so the
-    # process goes as a whole.
-    os._exit(EXIT_STOPPED)
 
 
 KEPT = "kept interrupted run"
@@ -237,34 +197,29 @@ class InterruptedRuns(QObject):
         kept = set(self._context.window_state.recent(KEPT))
         found = [r for r in rows if r.state == State.INTERRUPTED.value and str(r.path) not in kept]
         self._waiting.extend(found[:MOST_ASKED])
-        self._next()
+        if self.dialog is None:
+            self._next()
 
     def _next(self) -> None:
-        if self.dialog is not None:
-            return
+        self.dialog = None
         if not self._waiting:
             self.answered.emit()
             return
-        row = self._waiting.popleft()
-        what = f"{row.method}, {row.forget_text}, seed {row.seed}" if row.kind == "unlearn" else f"training, {row.id}"
-        self.dialog = ask(
-            self._window, words.interrupted(row.step),
-            [Choice("keep", "Keep as it is"), Choice("resume", "Resume"), Choice("delete", "Delete", destructive=True)],
-            lambda answer: self._answered(row, answer), f"{what}. {row.path}",
-        )  # fmt: skip
+        from app.pages.runs.run_actions import delete
 
-    def _answered(self, row: RunRow, answer: str) -> None:
-        self.dialog = None
-        folder = RunFolder(row.path)
-        if answer == "resume":
-            resume(self._context, folder, self._window)
-        elif answer == "delete":
-            from app.pages.runs.run_actions import delete
-
-            delete(self._context, [folder], self._window)
-        else:
-            self._context.window_state.add_recent(KEPT, str(row.path))
-        self._next()
+        run = self._waiting.popleft()
+        folder = RunFolder(run.path)
+        what = tr("Training, {name}", name=run.id)
+        if run.kind == "unlearn":
+            what = tr("{method}, {forget}, seed {seed}", method=run.method, forget=run.forget_text, seed=run.seed)
+        keep = partial(self._context.window_state.add_recent, KEPT, str(run.path))
+        choices = [
+            Choice("keep", tr("Keep as it is"), act=keep),
+            Choice("resume", tr("Resume"), act=partial(resume, self._context, folder, self._window)),
+            Choice("delete", tr("Delete"), True, partial(delete, self._context, [folder], self._window)),
+        ]
+        self.dialog = ask(self._window, words.interrupted(run.step), choices, details=f"{what}\n{run.path}")
+        self.dialog.finished.connect(self._next)
 
 
 _NAMED = 3
@@ -280,27 +235,23 @@ class WaitingRuns(QObject):
 
     def look(self) -> None:
         """Ask where runs were left."""
-        self._context.jobs.submit(left, key="left runs").done.connect(self._ask)
+        from app.services.queue_files import left_waiting
+
+        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask)
 
     def _ask(self, found: tuple[Waiting, ...]) -> None:
         if not found:
             return
-        named = "; ".join(words_of(one) for one in found[:_NAMED])
-        more = f"; and {fmt.count(len(found) - _NAMED)} more" if len(found) > _NAMED else ""
-        was = "was" if len(found) == 1 else "were"
-        choices = [Choice("later", "Ask again next time"), Choice("start", "Start"), Choice("drop", "Remove", True)]
+        lines = [words_of(one) for one in found[:_NAMED]]
+        if len(found) > _NAMED:
+            lines.append(tr("and %n more", n=len(found) - _NAMED))
         self.dialog = ask(
-            self._window, f"{_counted(found)} {was} waiting when the app ended.", choices,
-            lambda answer: self._answered(found, answer), f"{named}{more}.",
+            self._window, tr("Start what was waiting when the program ended?"),
+            [Choice("later", tr("Ask again next time")),
+             Choice("start", tr("Start"), act=partial(self._start, found)),
+             Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found))],
+            details="\n".join(lines),
         )  # fmt: skip
-
-    def _answered(self, found: tuple[Waiting, ...], answer: str) -> None:
-        self.dialog = None
-        if answer == "start":
-            self._start(found)
-        elif answer == "drop":
-            self._context.jobs.submit(drop, found)
-
 
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""
@@ -308,8 +259,7 @@ class WaitingRuns(QObject):
         for one in found:
             brought = list(one.check.retrained.values()) if one.check is not None else []
             if trust.asked(one.job, brought):
-                go_on = partial(self._start, found)
-                with_trusted_code(trust, one.job, "Starting what waited", self._window, go_on, brought)
+                with_trusted_code(trust, one.job, self._window, partial(self._start, found), brought)
                 return
         runs = [self._context.run_controller.start_waiting(one) for one in found]
         made = [run for run in runs if run.makes_model]
@@ -320,24 +270,13 @@ class WaitingRuns(QObject):
 
 def words_of(one: Waiting) -> str:
     """Name what waits in a few words."""
+    seed = one.job.seed
     if one.job.kind == "train":
-        return f"training of {one.job.model.architecture}, seed {one.job.seed}"
-    about = f"{describe_run(one.job)}, seed {one.job.seed}"
-    return f"check of {about}" if one.check is not None else about
-
-
-def _counted(found: tuple[Waiting, ...]) -> str:
-    checks = sum(one.check is not None for one in found)
-    runs = len(found) - checks
-    parts = [fmt.plural(runs, "run")] if runs else []
-    return " and ".join([*parts, fmt.plural(checks, "check")] if checks else parts)
-
-
-def left() -> tuple[Waiting, ...]:
-    """Return what was left; runs in a worker."""
-    from app.services.queue_files import left_waiting
-
-    return left_waiting()
+        return tr("training of {network}, seed {seed}", network=one.job.model.architecture, seed=seed)
+    run = words.describe_run(one.job)
+    if one.check is not None:
+        return tr("check of {run}, seed {seed}", run=run, seed=seed)
+    return tr("{run}, seed {seed}", run=run, seed=seed)
 
 
 def drop(found: tuple[Waiting, ...]) -> None:

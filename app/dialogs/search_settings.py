@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QHeaderView, QSpinBox, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHeaderView, QTableView, QWidget
 
 from app.dialogs.sheet import Sheet
 from app.models.tables import Column, ColumnTable
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
+from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
-from app.widgets.form import pad_spin_box
+from app.widgets.form import add_field, spin_box
 from app.widgets.labels import Label
+from app.widgets.layout import column, form, widget_of
 from app.widgets.notices import ProgressLine
 from app.widgets.table import set_up_table
 
 if TYPE_CHECKING:
     from core.session.tuning import Try
 
-EXPLANATION = (
-    "Tries settings around those of the form, each in a short run, and judges them on the half of the test images "
-    "that no other number is taken from. The best one is used."
-)
 DEFAULT_TRIES, MOST_TRIES = 12, 1000
 ROWS_SHOWN, WIDTH = 7, 620
-UNSEEN = "On the half of the test images that no other number is taken from"
 MEASURES = {
-    "retain": Column("Retain, %", f"Accuracy on classes to keep. {UNSEEN}.", number=True),
-    "forget": Column("Forget, %", f"Accuracy on classes to forget. {UNSEEN}.", number=True),
-    "samples": Column("Forget images, %", "Accuracy on the single images to forget.", number=True),
-    "score": Column("Gap", "How far the try is from what is wanted: the smallest is best.", number=True),
-}
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A parameter the search may vary, and between what, in words."""
-
-    name: str
-    label: str
-    range: str
+    "retain": Column(mark("Retain, %"), mark("Accuracy on the classes to keep, on test images used for nothing else"),
+                     number=True),
+    "forget": Column(mark("Forget, %"), mark("Accuracy on the classes to forget, on test images used for nothing else"),
+                     number=True),
+    "samples": Column(mark("Forget images, %"), mark("Accuracy on the single images to forget"), number=True),
+    "score": Column(mark("Gap"), mark("How far the try is from what is wanted: the smallest is best"), number=True),
+}  # fmt: skip
 
 
 class SearchDialog(Sheet):
@@ -56,76 +45,58 @@ class SearchDialog(Sheet):
     changed = Signal()  # tries or what to vary
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Search settings", "Search", parent, cancel="Close")
+        text = tr("Tries settings around those of the form, each in a short run, and compares them on half of the test "
+                  "images, which are used for nothing else. The best settings are used.")  # fmt: skip
+        super().__init__(tr("Search settings"), tr("Search"), parent, text=text, cancel=tr("Close"), width=WIDTH)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.setModal(False)
-        text = Label(EXPLANATION, wrap=True)
-        text.setMinimumWidth(theme.px(WIDTH))
-        self.body.addWidget(text)
-        self.tries = QSpinBox()
-        self.tries.setRange(1, MOST_TRIES)
-        self.tries.setValue(DEFAULT_TRIES)
-        self.tries.setAccessibleName("Tries")
-        self.tries.setFixedWidth(theme.px(120))
-        pad_spin_box(self.tries)
-        self.tries.valueChanged.connect(self._edited)
-        self._vary = QWidget()
-        self._boxes = QVBoxLayout(self._vary)
-        self._boxes.setContentsMargins(0, theme.px(5), 0, 0)  # the first one level with its label
-        self._boxes.setSpacing(theme.px(t.XS))
+        self.tries = spin_box(tr("Tries"), 1, MOST_TRIES, DEFAULT_TRIES)
+        self.tries.valueChanged.connect(self.changed)
+        self._boxes = column(margins=(0, 5, 0, 0), spacing=t.XS)  # the first one level with its label
+        self._vary = widget_of(self._boxes)
         self._by_name: dict[str, QCheckBox] = {}
-        form = QFormLayout()
-        form.setHorizontalSpacing(theme.px(t.S))
-        form.setVerticalSpacing(theme.px(t.S))
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        for title, field in (("&Tries", self.tries), ("Vary", self._vary)):
-            label = Label(title, "body", "text-2")
-            label.setFixedHeight(theme.px(t.CONTROL_HEIGHT))
-            label.setBuddy(field)
-            form.addRow(label, field)
-        self.body.addLayout(form)
-        self.progress = ProgressLine("Progress of the search")
-        self.progress.hide()
-        self.body.addWidget(self.progress)
+        lines = form()
+        add_field(lines, tr("&Tries"), self.tries)
+        add_field(lines, tr("Vary"), self._vary)
+        self.progress = ProgressLine(tr("Progress of the search"))
         self.model = TryTableModel(self)
         self.table = QTableView()
         self.table.setModel(self.model)
-        self.table.setAccessibleName("Settings that were tried, best first")
+        self.table.setAccessibleName(tr("Settings that were tried, best first"))
         set_up_table(self.table)
         self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
         self.table.setMinimumHeight(theme.px(t.TABLE_HEADER + ROWS_SHOWN * t.TABLE_ROW))
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setStretchLastSection(True)
         self.table.selectionModel().currentRowChanged.connect(self._update_use)
         self.model.modelReset.connect(self._update_use)
         self.table.hide()
-        self.body.addWidget(self.table, 1)
         self.outcome = Label("", wrap=True)
         self.outcome.setMinimumHeight(2 * self.outcome.fontMetrics().lineSpacing())  # whatever it will say
         self.outcome.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.body.addLayout(lines)
+        self.body.addWidget(self.progress)
+        self.body.addWidget(self.table, 1)
         self.body.addWidget(self.outcome)
-        self.stop = SecondaryButton("Stop", self.stop_wanted.emit)
-        self.stop.setToolTip("What was tried is kept: the same search goes on from there.")
-        self.use = SecondaryButton("Use these settings", self._use)
+        self.stop = SecondaryButton(tr("Stop"), self.stop_wanted.emit)
+        self.stop.setToolTip(tr("What was tried is kept: the same search goes on from there."))
+        self.use = SecondaryButton(tr("Use these settings"), self._use)
         self.add_foot(self.use)
         self.add_foot(self.stop)
         self.set_going(False)
 
     # ---- what is asked
 
-    def set_axes(self, axes: Sequence[Axis]) -> None:
-        """Offer these parameters, all of them ticked."""
+    def set_axes(self, axes: Mapping[str, str]) -> None:
+        """Offer these parameters, by name with what the search may set them to; all of them are ticked."""
         for box in self._by_name.values():
             self._boxes.removeWidget(box)
             box.deleteLater()
-        self._by_name = {}
-        for axis in axes:
-            box = QCheckBox(f"{axis.label}, {axis.range}")
+        self._by_name = {name: QCheckBox(text) for name, text in axes.items()}
+        for box in self._by_name.values():
             box.setChecked(True)
-            box.toggled.connect(self._edited)
+            box.toggled.connect(self.changed)
             self._boxes.addWidget(box)
-            self._by_name[axis.name] = box
 
     def fixed(self) -> list[str]:
         """Parameters that are to stay as they are."""
@@ -140,8 +111,8 @@ class SearchDialog(Sheet):
     def set_going(self, going: bool) -> None:
         """Offer *Stop* while a search goes or waits, else what to ask of the next one."""
         self.stop.setVisible(going)
-        self.accept_button.setVisible(not going)
         self.progress.setVisible(going)
+        self.accept_button.setVisible(not going)
         self.tries.setEnabled(not going)
         self._vary.setEnabled(not going)
         if going:
@@ -158,15 +129,12 @@ class SearchDialog(Sheet):
         if self.accept_button.isEnabled() and not self.accept_button.isHidden():
             self.search_wanted.emit()
 
-    def _edited(self, *_: object) -> None:
-        self.changed.emit()
-
     def _use(self) -> None:
         one = self.model.try_at(self.table.currentIndex().row())
         if one is not None:
             self.use_wanted.emit(one.number)
 
-    def _update_use(self, *_: object) -> None:
+    def _update_use(self) -> None:
         one = self.model.try_at(self.table.currentIndex().row())
         self.use.setVisible(not self.table.isHidden() and self.stop.isHidden())
         self.use.setEnabled(one is not None and one.score is not None)
@@ -209,10 +177,6 @@ class TryTableModel(ColumnTable):
     def try_at(self, row: int) -> Try | None:
         return self._tries[row] if 0 <= row < len(self._tries) else None
 
-    def titles(self) -> list[str]:
-        """The titles of the columns."""
-        return [column.title for column in self.columns]
-
     def count(self) -> int:
         return len(self._tries)
 
@@ -232,7 +196,8 @@ class TryTableModel(ColumnTable):
         self._measures = measures
         searched = [Column(label, number=True) for label in self._labels.values()]
         named = [MEASURES[name] for name in measures]
-        self.columns = [Column("Try", number=True), *searched, *named, Column("Time", number=True), Column("")]
+        first, time = Column(mark("Try"), number=True), Column(mark("Time"), number=True)
+        self.columns = [first, *searched, *named, time, Column("")]
 
     def _cells(self, one: Try) -> list[str]:
         measures = [
@@ -244,9 +209,9 @@ class TryTableModel(ColumnTable):
 
     def _mark(self, one: Try) -> str:
         if one.number == self._used:
-            return "✓ used"
+            return tr("✓ used")
         if one.score is None:
             return one.reason
         if not one.allowed:
-            return "retain too low"
-        return "best" if one is self._tries[0] and self._used is not None else ""
+            return tr("retain too low")
+        return tr("best") if one is self._tries[0] and self._used is not None else ""

@@ -90,47 +90,37 @@ class Sheet(Dialog):
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer: its key, its words (a verb first), and whether it destroys something."""
+    """One answer: its key, its words (a verb first), whether it destroys something, and what is done then."""
 
     key: str
     text: str
     destructive: bool = False
+    act: Callable[[], object] | None = None
 
 
 class ConfirmDialog(Dialog):
-    """Asks; `answer` is called with the key of the choice, or with the first (harmless) one on Esc."""
+    """Asks; what is done then follows from the choice, which is the first (harmless) one on Esc."""
 
-    def __init__(
-        self,
-        question: str,
-        choices: Sequence[Choice],
-        answer: Callable[[str], object],
-        parent: QWidget | None = None,
-        details: str = "",
-    ) -> None:
+    def __init__(self, parent: QWidget | None, question: str, choices: Sequence[Choice], details: str = "") -> None:
         super().__init__(QGuiApplication.applicationDisplayName(), parent)
-        self._chosen = choices[0].key
+        self.chosen = choices[0]
         text = Label(question, "section", wrap=True)
         text.setMinimumWidth(theme.px(400))
         more = [Label(details, wrap=True)] if details else []
         foot = row(STRETCH)
         self.buttons: dict[str, Button] = {}
         for choice in reversed(choices):
-            choose = functools.partial(self._choose, choice.key)
-            self.buttons[choice.key] = button = (
-                ConfirmButton(choice.text, choose) if choice.destructive
-                else SecondaryButton(choice.text, choose)
-            )  # fmt: skip
+            kind = ConfirmButton if choice.destructive else SecondaryButton
+            self.buttons[choice.key] = button = kind(choice.text, functools.partial(self._choose, choice))
             foot.addWidget(button)
             if choice.destructive:  # apart from the harmless ones
                 foot.addSpacing(theme.px(t.L))
         column(text, *more, t.S, foot, on=self, margins=t.XL, spacing=t.M)
-        self.buttons[self._chosen].setDefault(True)
-        self.buttons[self._chosen].setFocus()
-        self.finished.connect(lambda _code: answer(self._chosen))
+        self.buttons[self.chosen.key].setDefault(True)
+        self.buttons[self.chosen.key].setFocus()
 
-    def _choose(self, key: str) -> None:
-        self._chosen = key
+    def _choose(self, choice: Choice) -> None:
+        self.chosen = choice
         self.accept()
 
 
@@ -138,11 +128,22 @@ def ask(
     parent: QWidget | None,
     question: str,
     choices: Sequence[Choice],
-    answer: Callable[[str], object],
+    answer: Callable[[str], object] | None = None,
     details: str = "",
 ) -> ConfirmDialog:
-    """Ask a question without blocking; the first choice is the harmless default and what Esc means."""
-    dialog = ConfirmDialog(question, choices, answer, parent, details)
+    """Ask a question without blocking; the first choice is the harmless default and what Esc means.
+
+    The `act` of what was chosen is called, and `answer` with its key.
+    """
+    dialog = ConfirmDialog(parent, question, choices, details)
+
+    def answered() -> None:
+        if answer is not None:
+            answer(dialog.chosen.key)
+        if dialog.chosen.act is not None:
+            dialog.chosen.act()
+
+    dialog.finished.connect(answered)
     dialog.open()
     return dialog
 

@@ -77,15 +77,15 @@ class RunCommands(QObject):
 def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> None:
     """Ask whether a run is to be thrown away, unless the user wants no such question, and do it."""
 
-    def answered(answer: str) -> None:
-        if answer == "discard" and run.state is not State.DISCARDED and run.can("discard"):
+    def discard() -> None:
+        if run.state is not State.DISCARDED and run.can("discard"):
             context.run_controller.discard()
 
     if not context.settings.values.confirm_discard:
-        answered("discard")
+        discard()
         return
-    choices = [Choice("keep", tr("Keep run")), Choice("discard", tr("Discard"), destructive=True)]
-    ask(parent, words.discard_question(run), choices, answered)
+    choices = [Choice("keep", tr("Keep run")), Choice("discard", tr("Discard"), True, discard)]
+    ask(parent, words.discard_question(run), choices)
 
 
 def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None) -> None:
@@ -114,7 +114,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
     except AppError as error:
         failed(error)
         return
-    with_trusted_code(context.trust, job, tr("Resuming the run"), parent, read)
+    with_trusted_code(context.trust, job, parent, read)
 
 
 def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:

@@ -113,6 +113,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs wait behind it and will be offered at the next start.</source>
+        <translation>
+            <numerusform>1 Lauf wartet dahinter und wird beim nächsten Start angeboten.</numerusform>
+            <numerusform>%n Läufe warten dahinter und werden beim nächsten Start angeboten.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 ungesehenen Bild</numerusform>
@@ -242,6 +249,10 @@
     <message>
         <source>&amp;Std, 0 to 1</source>
         <translation>&amp;Streuung, 0 bis 1</translation>
+    </message>
+    <message>
+        <source>&amp;Tries</source>
+        <translation>&amp;Versuche</translation>
     </message>
     <message>
         <source>&amp;Undo selection</source>
@@ -381,6 +392,10 @@
         <translation>Ein kleines Netz und die Bilder, auf denen es trainiert wurde</translation>
     </message>
     <message>
+        <source>A state dict or a .safetensors file of the same model cannot do that.</source>
+        <translation>Ein State-Dict oder eine .safetensors-Datei desselben Modells kann das nicht.</translation>
+    </message>
+    <message>
         <source>A step is one change of the weights. A phase is one part of a method, and a round is one pass over its phases.</source>
         <translation>Ein Schritt ist eine Änderung der Gewichte. Eine Phase ist ein Teil eines Verfahrens, und eine Runde ist ein Durchgang durch seine Phasen.</translation>
     </message>
@@ -411,6 +426,18 @@
     <message>
         <source>Accuracy on a sample of unseen images, %</source>
         <translation>Genauigkeit auf einer Stichprobe ungesehener Bilder, %</translation>
+    </message>
+    <message>
+        <source>Accuracy on the classes to forget, on test images used for nothing else</source>
+        <translation>Genauigkeit auf den Klassen, die vergessen werden sollen, auf Testbildern, die für nichts anderes verwendet werden</translation>
+    </message>
+    <message>
+        <source>Accuracy on the classes to keep, on test images used for nothing else</source>
+        <translation>Genauigkeit auf den Klassen, die behalten werden sollen, auf Testbildern, die für nichts anderes verwendet werden</translation>
+    </message>
+    <message>
+        <source>Accuracy on the single images to forget</source>
+        <translation>Genauigkeit auf den einzelnen Bildern, die vergessen werden sollen</translation>
     </message>
     <message>
         <source>Accuracy on unseen forget images, %</source>
@@ -499,6 +526,13 @@
         <source>an untrained network</source>
         <translation>ein untrainiertes Netz</translation>
     </message>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>und 1 weiterer</numerusform>
+            <numerusform>und %n weitere</numerusform>
+        </translation>
+    </message>
     <message>
         <source>Another architecture</source>
         <translation>Eine andere Architektur</translation>
@@ -542,6 +576,10 @@
     <message>
         <source>As they are now</source>
         <translation>Wie jetzt</translation>
+    </message>
+    <message>
+        <source>Ask again next time</source>
+        <translation>Nächstes Mal wieder fragen</translation>
     </message>
     <message>
         <source>Ask before a run is discarded</source>
@@ -593,6 +631,10 @@
             <numerusform>vorher: {height} × {width}, 1 Kanal</numerusform>
             <numerusform>vorher: {height} × {width}, %n Kanäle</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>best</source>
+        <translation>am besten</translation>
     </message>
     <message>
         <source>beyond</source>
@@ -656,6 +698,10 @@
             <numerusform>%n Lauf prüfen</numerusform>
             <numerusform>Alle %n Läufe prüfen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>check of {run}, seed {seed}</source>
+        <translation>Prüfung von {run}, Startwert {seed}</translation>
     </message>
     <message>
         <source>Check the result</source>
@@ -939,6 +985,10 @@
         <source>Discard</source>
         <translation>Verwerfen</translation>
     </message>
+    <message>
+        <source>Discard and quit</source>
+        <translation>Verwerfen und beenden</translation>
+    </message>
     <message numerus="yes">
         <source>Discard this run? Its %n checkpoints are deleted. The original model is not touched.</source>
         <translation>
@@ -980,6 +1030,14 @@
     <message>
         <source>Distillation</source>
         <translation>Distillation</translation>
+    </message>
+    <message>
+        <source>Do not open</source>
+        <translation>Nicht öffnen</translation>
+    </message>
+    <message>
+        <source>Do not run</source>
+        <translation>Nicht ausführen</translation>
     </message>
     <message>
         <source>done</source>
@@ -1112,10 +1170,6 @@
     <message>
         <source>Export checkpoint</source>
         <translation>Modell exportieren</translation>
-    </message>
-    <message>
-        <source>Exporting it</source>
-        <translation>Das Exportieren</translation>
     </message>
     <message>
         <source>Exporting…</source>
@@ -1274,6 +1328,10 @@
         <translation>Erkannte Vergessensbilder, %</translation>
     </message>
     <message>
+        <source>Forget images, %</source>
+        <translation>Vergessensbilder, %</translation>
+    </message>
+    <message>
         <source>Forget lists (*.csv *.tsv *.txt *.lst)</source>
         <translation>Vergessenslisten (*.csv *.tsv *.txt *.lst)</translation>
     </message>
@@ -1284,6 +1342,10 @@
     <message>
         <source>Forget this image</source>
         <translation>Dieses Bild vergessen</translation>
+    </message>
+    <message>
+        <source>Forget, %</source>
+        <translation>Vergessen, %</translation>
     </message>
     <message>
         <source>Forget: {name}</source>
@@ -1312,6 +1374,10 @@
     <message>
         <source>Gallery</source>
         <translation>Galerie</translation>
+    </message>
+    <message>
+        <source>Gap</source>
+        <translation>Abstand</translation>
     </message>
     <message>
         <source>Gap closed</source>
@@ -1402,6 +1468,10 @@
         <translation>Wie weit die Vergessensmerkmale in den Behaltensrichtungen liegen, für jede Zahl von Richtungen</translation>
     </message>
     <message>
+        <source>How far the try is from what is wanted: the smallest is best</source>
+        <translation>Wie weit der Versuch vom Gewünschten entfernt ist: am kleinsten ist am besten</translation>
+    </message>
+    <message>
         <source>How fast the model learns the forgotten images again. Much faster than a retrained model means that it still held them.</source>
         <translation>Wie schnell das Modell die vergessenen Bilder wieder lernt. Viel schneller als ein neu trainiertes Modell heißt, dass es sie noch enthielt.</translation>
     </message>
@@ -1487,7 +1557,7 @@
     </message>
     <message>
         <source>Keep as it is</source>
-        <translation>So behalten</translation>
+        <translation>So lassen</translation>
     </message>
     <message>
         <source>Keep it</source>
@@ -1496,6 +1566,10 @@
     <message>
         <source>Keep run</source>
         <translation>Lauf behalten</translation>
+    </message>
+    <message>
+        <source>Keep running</source>
+        <translation>Weiterlaufen lassen</translation>
     </message>
     <message>
         <source>Keep them</source>
@@ -2118,6 +2192,10 @@
         <translation>Ordner eines Laufs öffnen</translation>
     </message>
     <message>
+        <source>Open anyway</source>
+        <translation>Trotzdem öffnen</translation>
+    </message>
+    <message>
         <source>Open as this</source>
         <translation>So öffnen</translation>
     </message>
@@ -2366,6 +2444,10 @@
         <translation>Fortschritt des Laufs</translation>
     </message>
     <message>
+        <source>Progress of the search</source>
+        <translation>Fortschritt der Suche</translation>
+    </message>
+    <message>
         <source>Progress of what goes on</source>
         <translation>Fortschritt dessen, was vorgeht</translation>
     </message>
@@ -2388,6 +2470,10 @@
     <message>
         <source>Queue the runs of this batch that have no result yet</source>
         <translation>Die Läufe dieses Stapels einreihen, die noch kein Ergebnis haben</translation>
+    </message>
+    <message>
+        <source>Quit anyway</source>
+        <translation>Trotzdem beenden</translation>
     </message>
     <message>
         <source>Rail</source>
@@ -2533,10 +2619,6 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
-        <source>Resuming the run</source>
-        <translation>Den Lauf fortzusetzen</translation>
-    </message>
-    <message>
         <source>Retain features</source>
         <translation>Merkmale der behaltenen Bilder</translation>
     </message>
@@ -2547,6 +2629,14 @@
     <message>
         <source>Retain set</source>
         <translation>Behaltensmenge</translation>
+    </message>
+    <message>
+        <source>retain too low</source>
+        <translation>Behalten zu niedrig</translation>
+    </message>
+    <message>
+        <source>Retain, %</source>
+        <translation>Behalten, %</translation>
     </message>
     <message>
         <source>Retrained</source>
@@ -2597,6 +2687,10 @@
         <translation>Alle Prüfungen</translation>
     </message>
     <message>
+        <source>Run the code</source>
+        <translation>Code ausführen</translation>
+    </message>
+    <message>
         <source>Run the example</source>
         <translation>Beispiel starten</translation>
     </message>
@@ -2641,6 +2735,10 @@
         <translation>GIF speichern, ganzer Lauf …</translation>
     </message>
     <message>
+        <source>Save its state dict, or open it anyway if you trust who made it.</source>
+        <translation>Speichern Sie das State-Dict, oder öffnen Sie die Datei trotzdem, wenn Sie vertrauen, wer sie gemacht hat.</translation>
+    </message>
+    <message>
         <source>Save PNG, {scale}×…</source>
         <translation>PNG speichern, {scale}×…</translation>
     </message>
@@ -2683,6 +2781,14 @@
     <message>
         <source>Scale of the losses</source>
         <translation>Skala der Verluste</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>Suchen</translation>
+    </message>
+    <message>
+        <source>Search settings</source>
+        <translation>Einstellungen suchen</translation>
     </message>
     <message>
         <source>Search settings…</source>
@@ -2738,6 +2844,10 @@
     <message>
         <source>Settings that differ</source>
         <translation>Einstellungen, die sich unterscheiden</translation>
+    </message>
+    <message>
+        <source>Settings that were tried, best first</source>
+        <translation>Versuchte Einstellungen, die besten zuerst</translation>
     </message>
     <message>
         <source>Settings tried.</source>
@@ -2900,6 +3010,10 @@
         <translation>Training starten</translation>
     </message>
     <message>
+        <source>Start what was waiting when the program ended?</source>
+        <translation>Starten, was beim Beenden des Programms gewartet hat?</translation>
+    </message>
+    <message>
         <source>state dict of a TorchScript file</source>
         <translation>State-Dict einer TorchScript-Datei</translation>
     </message>
@@ -2948,8 +3062,16 @@
         <translation>Anhalten und behalten</translation>
     </message>
     <message>
+        <source>Stop and quit</source>
+        <translation>Anhalten und beenden</translation>
+    </message>
+    <message>
         <source>Stop checks</source>
         <translation>Prüfungen anhalten</translation>
+    </message>
+    <message>
+        <source>Stop, save and quit</source>
+        <translation>Anhalten, speichern und beenden</translation>
     </message>
     <message>
         <source>Stopped</source>
@@ -3021,6 +3143,10 @@
     <message>
         <source>The class {name} is missing.</source>
         <translation>Die Klasse {name} fehlt.</translation>
+    </message>
+    <message>
+        <source>The code in {files} runs with your rights: it can read, change and send your files, and nothing here can stop it.</source>
+        <translation>Der Code in {files} läuft mit Ihren Rechten: Er kann Ihre Dateien lesen, ändern und versenden, und nichts hier kann ihn daran hindern.</translation>
     </message>
     <message>
         <source>The data has no class {name}.</source>
@@ -3101,6 +3227,10 @@
     <message>
         <source>The model's features hold values that are not finite, so there is no map.</source>
         <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
+    </message>
+    <message>
+        <source>The network of this model is program code: {files}. Run it only if you trust who wrote it.</source>
+        <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie vertrauen, wer ihn geschrieben hat.</translation>
     </message>
     <message>
         <source>the original as teacher</source>
@@ -3275,6 +3405,10 @@
         <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
     </message>
     <message>
+        <source>This file can run program code when opened, so it was not opened.</source>
+        <translation>Diese Datei kann beim Öffnen Programmcode ausführen und wurde deshalb nicht geöffnet.</translation>
+    </message>
+    <message>
         <source>This is the order in use.</source>
         <translation>Diese Reihenfolge gilt schon.</translation>
     </message>
@@ -3371,12 +3505,20 @@
         <translation>Trainingsbilder, bis sie zurück ist</translation>
     </message>
     <message>
+        <source>training of {network}, seed {seed}</source>
+        <translation>Training von {network}, Startwert {seed}</translation>
+    </message>
+    <message>
         <source>Training without {forget_set}</source>
         <translation>Training ohne {forget_set}</translation>
     </message>
     <message>
         <source>Training, all data</source>
         <translation>Training, alle Daten</translation>
+    </message>
+    <message>
+        <source>Training, {name}</source>
+        <translation>Training, {name}</translation>
     </message>
     <message numerus="yes">
         <source>Trains %n retrained models first, {time}.</source>
@@ -3393,8 +3535,20 @@
         </translation>
     </message>
     <message>
+        <source>Tries</source>
+        <translation>Versuche</translation>
+    </message>
+    <message>
+        <source>Tries settings around those of the form, each in a short run, and compares them on half of the test images, which are used for nothing else. The best settings are used.</source>
+        <translation>Versucht Einstellungen um die des Formulars, jede in einem kurzen Lauf, und vergleicht sie auf der Hälfte der Testbilder, die für nichts anderes verwendet wird. Die besten werden übernommen.</translation>
+    </message>
+    <message>
         <source>Tries to tell whether an image was trained on. 0.5 means that it cannot.</source>
         <translation>Versucht zu erkennen, ob mit einem Bild trainiert wurde. 0,5 heißt, dass es das nicht kann.</translation>
+    </message>
+    <message>
+        <source>Try</source>
+        <translation>Versuch</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -3453,6 +3607,10 @@
         <translation>Untrainiertes Modell</translation>
     </message>
     <message>
+        <source>Use these settings</source>
+        <translation>Diese Einstellungen verwenden</translation>
+    </message>
+    <message>
         <source>Use this</source>
         <translation>Verwenden</translation>
     </message>
@@ -3471,6 +3629,10 @@
     <message>
         <source>Values −1 to 1 (0.5 and 0.5)</source>
         <translation>Werte −1 bis 1 (0,5 und 0,5)</translation>
+    </message>
+    <message>
+        <source>Vary</source>
+        <translation>Verändern</translation>
     </message>
     <message>
         <source>Verdict</source>
@@ -3543,6 +3705,14 @@
     <message>
         <source>What this app still keeps of the forget images</source>
         <translation>Was dieses Programm noch von den zu vergessenden Bildern aufbewahrt</translation>
+    </message>
+    <message>
+        <source>What was recorded is on disk; the run can be resumed from its last checkpoint.</source>
+        <translation>Was aufgezeichnet wurde, ist auf der Platte; der Lauf kann vom letzten Checkpoint fortgesetzt werden.</translation>
+    </message>
+    <message>
+        <source>What was tried is kept: the same search goes on from there.</source>
+        <translation>Was versucht wurde, bleibt: Dieselbe Suche geht von dort weiter.</translation>
     </message>
     <message>
         <source>When a class is forgotten in the features, its own directions shrink.</source>
@@ -3731,6 +3901,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{method}, Startwert {number} · {run}</translation>
     </message>
     <message>
+        <source>{method}, {forget}, seed {seed}</source>
+        <translation>{method}, {forget}, Startwert {seed}</translation>
+    </message>
+    <message>
         <source>{model} without {forgotten}</source>
         <translation>{model} ohne {forgotten}</translation>
     </message>
@@ -3834,6 +4008,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{own}, vorbereitet auf {prepared}</translation>
     </message>
     <message>
+        <source>{parameter}, {low} to {high}</source>
+        <translation>{parameter}, {low} bis {high}</translation>
+    </message>
+    <message>
         <source>{path} could not be written</source>
         <translation>{path} ließ sich nicht schreiben</translation>
     </message>
@@ -3848,6 +4026,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{run} failed. {why}</source>
         <translation>{run} schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>{run}, seed {seed}</source>
+        <translation>{run}, Startwert {seed}</translation>
     </message>
     <message>
         <source>{share} % of the gap closed</source>
@@ -3882,7 +4064,7 @@ Kosinus der Merkmale {value}</translation>
     </message>
     <message>
         <source>{time} so far</source>
-        <translation>{time} bisher</translation>
+        <translation>bisher {time}</translation>
     </message>
     <message>
         <source>{time} to train</source>
@@ -3919,6 +4101,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>▲ To be forgotten</source>
         <translation>▲ Wird vergessen</translation>
+    </message>
+    <message>
+        <source>✓ used</source>
+        <translation>✓ verwendet</translation>
     </message>
 </context>
 </TS>

@@ -109,6 +109,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs wait behind it and will be offered at the next start.</source>
+        <translation>
+            <numerusform>1 run waits behind it and will be offered at the next start.</numerusform>
+            <numerusform>%n runs wait behind it and will be offered at the next start.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 unseen image</numerusform>
@@ -120,6 +127,13 @@
         <translation>
             <numerusform>after: {height} × {width}, 1 channel</numerusform>
             <numerusform>after: {height} × {width}, %n channels</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>and %n more</source>
+        <translation>
+            <numerusform>and 1 more</numerusform>
+            <numerusform>and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">

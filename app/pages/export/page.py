@@ -240,7 +240,7 @@ class ExportPresenter(QObject):
         if self.facts is None or path is None or self.busy:
             return
         self._page.banner.dismiss()
-        with_trusted_code(self._context.trust, self.facts.job, tr("Exporting it"), self._page.window(),
+        with_trusted_code(self._context.trust, self.facts.job, self._page.window(),
                           partial(self._start, self.facts, path, overwrite))  # fmt: skip
 
     def _start(self, facts: ExportFacts, path: Path, overwrite: bool) -> None:

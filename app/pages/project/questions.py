@@ -88,9 +88,9 @@ class Questions(QObject):
         if not request.trust.code and (files := files_of_code(request.arch)):
             self._say(f"{request.name} was not opened. Its network is program code.", "caution")
             trust = dataclasses.replace(request.trust, code=True)
-            ask_code(window, "Opening it", files, partial(self._trusted, request, trust))
+            ask_code(window, files, partial(self._trusted, request, trust))
             return
-        self._say(f"{request.name}: {REFUSED}", "caution")
+        self._say(f"{request.name}: {tr(REFUSED)}", "caution")
         ask_trust(window, request.name, partial(self._trusted, request, Trust(pickle=True, code=True)))
 
     def _trusted(self, request: Request, trust: Trust) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.dialogs.search_settings import Axis, SearchDialog
+from app.dialogs.search_settings import SearchDialog
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services.doubts import settled
+from app.services.translation import tr
 from app.workers.search_work import SearchWork
 from core.events import State
 
@@ -122,9 +123,10 @@ class SearchPresenter(QObject):
         self._asked = asked
         searched = axes(asked.method, Values(asked.values))
         self._dialog.setWindowTitle(f"Search settings of {asked.method.title}")
-        self._dialog.set_axes([
-            Axis(axis.parameter.name, axis.parameter.label, f"{axis.low:g} to {axis.high:g}") for axis in searched
-        ])  # fmt: skip
+        self._dialog.set_axes({
+            axis.parameter.name: tr("{parameter}, {low} to {high}", parameter=axis.parameter.label, low=f"{axis.low:g}",
+                                    high=f"{axis.high:g}") for axis in searched
+        })  # fmt: skip
         if not again:  # else what was tried before stays in view
             self._dialog.model.set_searched({})
             self._dialog.table.hide()

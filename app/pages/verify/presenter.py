@@ -260,7 +260,7 @@ class VerifyPresenter(QObject):
         self._context.page_states.set("verify", "problem", "Check failed")
 
     def _ask_for_code(self, job: Job, brought: list[Path], then: Callable[[], object]) -> None:
-        with_trusted_code(self._context.trust, job, "Checking the run", self._page.window(), then, brought)
+        with_trusted_code(self._context.trust, job, self._page.window(), then, brought)
 
     def _ask_for_file(self, names: str, then: Callable[[], object]) -> None:
         ask_trust(self._page.window(), names, then)

@@ -124,7 +124,7 @@ def test_a_network_that_is_not_recognised_is_opened_by_its_code(page, context, i
     idle()
     asked = dialog_of(page.window(), ConfirmDialog)
     texts = " ".join(label.text() for label in asked.findChildren(QLabel))
-    assert "The network of this model is program code. Opening it runs own.py." in texts and "state dict" not in texts
+    assert "The network of this model is program code: own.py." in texts and "state dict" not in texts
     press(asked, "Run the code")
     idle()
     trust = context.project.opened_model.file.trust

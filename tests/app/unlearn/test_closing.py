@@ -17,6 +17,7 @@ from app.dialogs import runs as dialogs
 from app.dialogs.runs import RunCloseGuard
 from app.dialogs.sheet import ConfirmDialog
 from app.main_window import MainWindow
+from app.services.faults import EXIT_STOPPED
 from core.events import State
 from core.runs.folder import RunFolder
 from tests.app.scripted import Script, Stepped, job, write_run
@@ -155,8 +156,8 @@ def test_a_run_that_ends_while_asked_takes_the_question_away_and_leaves_the_wind
 
 def test_after_a_while_one_may_leave_anyway(window, context, tmp_path, qtbot, monkeypatch):
     monkeypatch.setattr(dialogs, "PATIENCE_MS", 50)
-    left: list[bool] = []
-    window.guard = RunCloseGuard(context, window, leave=lambda: left.append(True))
+    left: list[int] = []
+    window.guard = RunCloseGuard(context, window, leave=left.append)
     free = []
 
     def work(control, emit):  # a step that takes long: it does not look at the control
@@ -173,7 +174,7 @@ def test_after_a_while_one_may_leave_anyway(window, context, tmp_path, qtbot, mo
     stopping.close()
     assert stopping.isVisible()  # neither Esc nor the corner takes it back
     stopping.quit.click()
-    assert left == [True]
+    assert left == [EXIT_STOPPED]
     free.append(True)
     qtbot.waitUntil(lambda: not window.isVisible())
 

@@ -116,6 +116,15 @@ def test_what_is_damaged_is_no_question(new, example, home):
     assert left_waiting() == () and not kept.exists()
 
 
+def asked_again(asking, qtbot):
+    """Look once more and return the question that stands then."""
+    asked = asking.dialog
+    asking.look()
+    qtbot.waitUntil(lambda: asking.dialog is not asked, timeout=5_000)
+    return asking.dialog
+
+
+
 def test_the_window_asks_and_starts_or_removes(context, opened, example, new, home, qtbot):
     controller = new()
     controller.hold()
@@ -131,10 +140,10 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
     asking.dialog.reject()  # later
     assert len(left_waiting()) == 1
     context.run_controller.hold()
-    asking._answered(left_waiting(), "start")
+    asked_again(asking, qtbot).buttons["start"].click()
     assert [run.job.seed for run in context.run_controller.queue] == [1]
     context.run_controller.remove(context.run_controller.queue[0])
-    asking._answered(left_waiting(), "drop")
+    asked_again(asking, qtbot).buttons["drop"].click()
     qtbot.waitUntil(lambda: left_waiting() == (), timeout=5_000)
 
 
