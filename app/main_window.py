@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QMimeData, QPropertyAnimation, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QActionGroup,
     QCloseEvent,
@@ -24,7 +24,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QApplication,
-    QGraphicsOpacityEffect,
     QHBoxLayout,
     QLabel,
     QMainWindow,
@@ -44,7 +43,7 @@ from app.services.tokens import Scheme
 from app.services.translation import mark, tr
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room
-from app.widgets.notices import EmptyState, NoticeStrip
+from app.widgets.notices import EmptyState, NoticeStrip, fade
 from app.widgets.page import Page
 
 log = logging.getLogger(__name__)
@@ -179,15 +178,8 @@ class MainWindow(QMainWindow):
         cover.setPixmap(picture)  # type: ignore[arg-type]
         cover.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         cover.setGeometry(self.stack.rect())
-        effect = QGraphicsOpacityEffect(cover)
-        cover.setGraphicsEffect(effect)
-        animation = QPropertyAnimation(effect, b"opacity", cover)
-        animation.setDuration(theme.motion_ms(t.FADE_MS))
-        animation.setStartValue(1.0)
-        animation.setEndValue(0.0)
-        animation.finished.connect(cover.deleteLater)
         cover.show()
-        animation.start()
+        fade(cover, 1.0, cover.deleteLater)
 
     # ---- closing
 

@@ -37,8 +37,8 @@ class Button(QPushButton):
         self.setProperty("kind", self.kind)
         self.setAutoDefault(False)
         self._idle_text = ""  # while busy: the text to go back to
-        if on_click is not None:
-            self.clicked.connect(lambda: on_click())
+        self.on_click = on_click
+        self.clicked.connect(lambda: self.on_click and self.on_click())
 
     def set_busy(self, busy: bool, text: str = "") -> None:
         """Disable while something it started goes on, with what that is as the text."""

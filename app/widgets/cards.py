@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton, QWidget
 
 from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.labels import ElidedLabel
 from app.widgets.layout import STRETCH, column, row, widget_of
 from app.widgets.terms import heading
@@ -25,11 +25,11 @@ class Card(QFrame):
         self.setProperty("part", "card")
         self._title = heading(title)
         self._actions = row(self._title, STRETCH)
-        self._row = widget_of(self._actions, self)
+        self._row = widget_of(self._actions)
         theme.set_height(self._row, t.CONTROL_HEIGHT)
-        self._row.setVisible(bool(title))
         self.body = column()
         column(self._row, (self.body, 1), on=self, margins=(padding, t.S if title else padding, padding, padding))
+        self._row.setVisible(bool(title))
         if title:
             self.setAccessibleName(title)
 
@@ -52,29 +52,22 @@ class CollapsibleSection(QWidget):
 
     toggled = Signal(bool)
 
-    def __init__(
-        self, title: str, open_: bool = False, parent: QWidget | None = None, strong: bool = False
-    ) -> None:
-        super().__init__(parent)
-        self._open = open_
-        self._held = False
-        self._head = QToolButton(self)
+    def __init__(self, title: str, open_: bool = False, strong: bool = False) -> None:
+        super().__init__()
+        self._open, self._held = open_, False
+        self._head = QToolButton()
         self._head.setProperty("kind", "link")
+        self._head.setProperty("strong", strong)
         self._head.setText(title)
-        if strong:
-            font = theme.font("body")
-            font.setWeight(QFont.Weight.DemiBold)
-            self._head.setFont(font)
-        self._head.setCheckable(False)
         self._head.setIconSize(QSize(theme.px(12), theme.px(12)))
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._head.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._head.clicked.connect(self._clicked)
-        self._summary = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
+        self._summary = ElidedLabel("", "caption", "text-2", Qt.TextElideMode.ElideRight)
         self._row = row(self._head, (self._summary, 1))
-        self.content = QWidget(self)
-        self.body = column(on=self.content)
+        self.body = column()
+        self.content = widget_of(self.body)
         column(self._row, self.content, on=self)
         self._show()
 
@@ -88,16 +81,14 @@ class CollapsibleSection(QWidget):
 
     def set_held_open(self, held: bool) -> None:
         """Show the content whether folded or not, as while a search has found something in it."""
-        if held != self._held:
-            self._held = held
-            self._show()
+        self._held = held
+        self._show()
 
     def title(self) -> str:
         return self._head.text()
 
     def set_title(self, title: str) -> None:
         self._head.setText(title)
-        self._head.setAccessibleName(title)
 
     def set_summary(self, text: str) -> None:
         """A few words beside the title, such as how many values were changed."""
@@ -119,8 +110,7 @@ class CollapsibleSection(QWidget):
         open_ = self._open or self._held
         self.content.setVisible(open_)
         icons.set_icon(self._head, "chevron-down" if open_ else "chevron-right", "text_2")
-        self._head.setAccessibleName(self._head.text())
-        self._head.setAccessibleDescription("open" if open_ else "folded")
+        self._head.setAccessibleDescription(tr("open") if open_ else tr("folded"))
 
     def _clicked(self) -> None:
         self.set_open(not self.is_open())

@@ -55,9 +55,9 @@ def form(*, on: QWidget | None = None, spacing: int = t.S, margins: Margins = 0)
     return layout
 
 
-def widget_of(layout: QLayout, parent: QWidget | None = None) -> QWidget:
+def widget_of(layout: QLayout) -> QWidget:
     """Return a widget that is laid out so, for a place that takes widgets only."""
-    widget = QWidget(parent)
+    widget = QWidget()
     widget.setLayout(layout)
     return widget
 

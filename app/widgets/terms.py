@@ -117,8 +117,7 @@ class FactRow(QWidget):
         self._value = ElidedLabel("", "fixed" if fixed else "body")
         self._value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._on_change: Callable[[], object] | None = None
-        self._change = TextButton("", lambda: self._on_change and self._on_change())
+        self._change = TextButton("")
         self._change.setProperty("compact", True)  # so that all rows are as high
         row((self._value, 1), self._change, on=self)
 
@@ -128,7 +127,7 @@ class FactRow(QWidget):
         """Show a value; `hint` is the tool tip where it is not elided."""
         self._value.setText(value)
         self._value.set_hint(hint)
-        self._on_change = on_change
+        self._change.on_click = on_change
         self._change.setText(change_text)
         self._change.setAccessibleName(f"{change_text.removesuffix('…')} {label.lower()}")
         self._change.setVisible(on_change is not None)

@@ -963,7 +963,7 @@
     </message>
     <message>
         <source>Details…</source>
-        <translation>Einzelheiten…</translation>
+        <translation>Einzelheiten …</translation>
     </message>
     <message>
         <source>Device</source>
@@ -1246,6 +1246,10 @@
     <message>
         <source>First correct what is wrong.</source>
         <translation>Berichtigen Sie zuerst, was falsch ist.</translation>
+    </message>
+    <message>
+        <source>folded</source>
+        <translation>zugeklappt</translation>
     </message>
     <message>
         <source>Folder</source>
@@ -2126,6 +2130,10 @@
     <message>
         <source>ONNX (.onnx)</source>
         <translation>ONNX (.onnx)</translation>
+    </message>
+    <message>
+        <source>open</source>
+        <translation>offen</translation>
     </message>
     <message>
         <source>Open &amp;recent</source>

@@ -171,12 +171,12 @@ class TestFactsAndLabels:
         assert label.toolTip() == ""
 
     def test_progress(self, qtbot):
-        line = shown(qtbot, ProgressLine())
+        line = shown(qtbot, ProgressLine("Progress"))
         line.set(310, 920, "step 310 of 920", 100)
-        assert line.share() == pytest.approx(310 / 920, abs=1e-3)
+        assert line.bar.value() / line.bar.maximum() == pytest.approx(310 / 920, abs=1e-3)
         assert line.text() == "step 310 of 920 · 1 min 40 s left"
         line.set(0, 0)
-        assert line.share() is None
+        assert line.bar.maximum() == 0
 
     def test_an_empty_state_offers_one_button(self, qtbot):
         calls = []

@@ -174,7 +174,7 @@ def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked
     assert unchecked.verdict.stop_button.isVisible() and not unchecked.verdict.check_button.isVisible()
     controller.report_progress("Measuring the unlearned model", 500, 1000)
     assert unchecked.verdict.progress.text() == "Measuring the unlearned model · 500 of 1,000"
-    assert unchecked.verdict.progress.share() == 0.5
+    assert unchecked.verdict.progress.bar.value() == 500
     assert context.page_states.get("verify") == ("running", "Checking")
 
 
