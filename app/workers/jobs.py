@@ -8,9 +8,9 @@ import logging
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
@@ -20,12 +20,6 @@ from core.errors import AppError, StoppedError
 log = logging.getLogger(__name__)
 
 PATIENCE_MS = 3000  # of who closes the window
-
-Outcome = tuple[Literal["done", "failed", "progress", "end"], Any]
-
-
-class Cancelled(Exception):  # noqa: N818  (it is not a fault)
-    """Raised by a job's own code to say that it stopped because it was asked to."""
 
 
 class Executor(QObject):
@@ -79,85 +73,75 @@ class JobHandle(QObject):
 
     def __init__(self, name: str, jobs: Jobs) -> None:
         super().__init__(jobs)
-        self.name = name
-        self._wake = jobs._woken.emit
-        self._outcomes: deque[Outcome] = deque()
+        self._name = name  # no name for the jobs: PySide does not survive a child that holds its parent
+        self._woken = jobs._woken.emit  # made here: the workers find no signals of their own
         self._cancelled = threading.Event()
-        self._ended = False
+        # Told by the worker. Progress that was not shown yet is replaced, so that a fast job cannot flood the window.
+        self._told: tuple[str, int, int] | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._over = self._ended = False  # for the worker; and delivered
 
     def cancel(self) -> None:
         """Ask the job to stop and drop whatever it still delivers."""
         self._cancelled.set()
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._cancelled.is_set()
+    def _work(self, function: Callable[[], Any]) -> None:
+        """Do the work; in the worker."""
+        try:
+            if not self._cancelled.is_set():
+                self._result = function()
+        except BaseException as error:
+            self._error = error
+        self._over = True
+        self._wake()
 
-    @property
-    def ended(self) -> bool:
-        """Whether it is over and everything was delivered."""
-        return self._ended
+    def _tell(self, what: object, done: int, total: int) -> None:
+        self._told = str(what), done, total
+        self._wake()
 
-    def _post(self, *outcomes: Outcome) -> None:
-        # Any thread. The window may take these in, and delete this object, before the next line: its own signals are
-        # the window's alone, and the worker only speaks through the jobs, which outlive it.
-        self._outcomes.extend(outcomes)
+    def _wake(self) -> None:
+        # Any thread. The window may take it in, and delete this object, before the next line: its own signals are the
+        # window's alone, and the worker only speaks through the jobs, which outlive it.
         with contextlib.suppress(RuntimeError):  # the window is gone, and nobody waits for the result
-            self._wake(self)
+            self._woken(self)
 
-    def _deliver(self) -> None:
-        # Progress that was not shown yet is replaced, so that a fast job cannot flood the window.
-        latest_progress: tuple[str, int, int] | None = None
-        while self._outcomes:
-            kind, value = self._outcomes.popleft()
-            if kind == "progress":
-                latest_progress = value
-                continue
-            if latest_progress and not self.cancelled:
-                self.progress.emit(*latest_progress)
-            latest_progress = None
-            if kind == "end":
-                self._ended = True
-                self.finished.emit()
-            elif self.cancelled:
-                continue
-            elif kind == "done":
-                self.done.emit(value)
+    def _deliver(self, over: bool) -> None:
+        if self._ended:  # all of it came at once with what was before
+            return
+        self._ended, told, self._told = over, self._told, None
+        if told is not None and not self._cancelled.is_set():
+            self.progress.emit(*told)
+        if not over:
+            return
+        if not self._cancelled.is_set():
+            if self._error is None:
+                self.done.emit(self._result)
             else:
-                self._fail(value)
-        if latest_progress and not self.cancelled:
-            self.progress.emit(*latest_progress)
+                self._fail(self._error)
+        self.finished.emit()
+        self.deleteLater()
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, StoppedError):
-            log.info("the job %s was stopped", self.name)
+            log.info("the job %s was stopped", self._name)
         elif isinstance(error, AppError):
-            log.warning("the job %s ended: %s", self.name, error.text)
+            log.warning("the job %s ended: %s", self._name, error.text)
         else:
-            log.error("the job %s failed", self.name, exc_info=error)
+            log.error("the job %s failed", self._name, exc_info=error)
         self.failed.emit(error)
 
 
 class Jobs(Executor):
-    """A pool of threads for jobs of seconds; `Jobs(1)` serves as the executor of the device.
+    """A pool of threads for jobs of seconds; `Jobs(1)` serves as the executor of the device."""
 
-    `before` runs in the worker at the start of every job, for thread limits.
-    """
-
-    active_changed = Signal(int)
     _woken = Signal(object)  # JobHandle that something arrived for
 
-    def __init__(
-        self, workers: int = 2, parent: QObject | None = None, before: Callable[[], object] | None = None,
-        name: str = "short jobs",
-    ) -> None:  # fmt: skip
+    def __init__(self, workers: int = 2, parent: QObject | None = None, name: str = "short jobs") -> None:
         super().__init__(name, parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(workers)
-        self._before = before
-        self._handles: set[JobHandle] = set()
-        self._by_key: dict[str, JobHandle] = {}
+        self._handles: dict[JobHandle, str] = {}  # with the key of each
         self._closed = False
         self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -168,52 +152,35 @@ class Jobs(Executor):
         `cancelled() -> bool`; where it does not ask for the latter, `progress` ends it once it is cancelled. A new job
         with the `key` of one that still runs cancels that one: its result is stale.
         """
-        name = getattr(function, "__qualname__", repr(function))
-        handle = JobHandle(name, self)
-        if key:
-            self.cancel(key)
-            self._by_key[key] = handle
+        handle = JobHandle(getattr(function, "__qualname__", repr(function)), self)
+        self.cancel(key)
+        self._handles[handle] = key
         parameters = _parameters(function)
 
         def progress(what: object, done: int, total: int) -> None:
-            if handle.cancelled and "cancelled" not in parameters:
+            if handle._cancelled.is_set() and "cancelled" not in parameters:
                 raise StoppedError("Nobody waits for it any more")
-            handle._post(("progress", (str(what), done, total)))
+            handle._tell(what, done, total)
 
-        if "progress" in parameters:
-            kwargs.setdefault("progress", progress)
-        if "cancelled" in parameters and "cancelled" not in kwargs:
-            kwargs["cancelled"] = handle._cancelled.is_set
-        handle.finished.connect(self._ended)
-        self._handles.add(handle)
-        self.active_changed.emit(len(self._handles))
-        before = self._before
+        for name, given in (("progress", progress), ("cancelled", handle._cancelled.is_set)):
+            if name in parameters:
+                kwargs.setdefault(name, given)
 
-        def run() -> None:
-            outcome: list[Outcome] = []
-            try:
-                if not handle.cancelled:
-                    if before is not None:
-                        before()
-                    outcome.append(("done", function(*args, **kwargs)))
-            except Cancelled:
-                handle.cancel()
-            except BaseException as error:
-                outcome.append(("failed", error))
-            handle._post(*outcome, ("end", None))
+        def work() -> None:
+            handle._work(partial(function, *args, **kwargs))
 
         if self._closed:
             handle.cancel()
-            handle._post(("end", None))
+            work()
         else:
-            self._pool.start(run)
+            self._pool.start(work)
         return handle
 
     def cancel(self, key: str) -> None:
-        """Cancel the job submitted under `key`, where there is one."""
-        handle = self._by_key.pop(key, None)
-        if handle is not None:
-            handle.cancel()
+        """Cancel the jobs submitted under `key`, where there are any."""
+        for handle, known in self._handles.items():
+            if key and known == key:
+                handle.cancel()
 
     def active(self) -> int:
         """How many jobs run or wait."""
@@ -231,18 +198,10 @@ class Jobs(Executor):
         return self._pool.waitForDone(milliseconds)
 
     def _deliver(self, handle: JobHandle) -> None:
-        if not handle.ended:  # else all of it came at once with what was before
-            handle._deliver()
-
-    def _ended(self) -> None:
-        handle = self.sender()
-        if not isinstance(handle, JobHandle):
-            return
-        self._handles.discard(handle)
-        for key in [key for key, value in self._by_key.items() if value is handle]:
-            del self._by_key[key]
-        self.active_changed.emit(len(self._handles))
-        handle.deleteLater()
+        over = handle._over
+        if over:
+            self._handles.pop(handle, None)
+        handle._deliver(over)
 
 
 def _parameters(function: Callable[..., Any]) -> set[str]:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QThread
 from PySide6.QtWidgets import QWidget
 
 from app.workers import mailbox as mail
-from app.workers.jobs import Cancelled, Jobs
+from app.workers.jobs import Jobs
 from app.workers.mailbox import Mailbox, MailboxPump
 from core.errors import InputError, StoppedError
 from core.events import Log, Progress, Resources, SpectrumMeasured
@@ -116,18 +116,6 @@ class TestJobs:
             handle.cancel()
         assert results == []
 
-    def test_a_job_that_gives_up_by_itself_is_neither_done_nor_failed(self, qtbot, jobs):
-        def work() -> None:
-            raise Cancelled
-
-        handle = jobs.submit(work)
-        results = []
-        handle.done.connect(results.append)
-        handle.failed.connect(results.append)
-        with qtbot.waitSignal(handle.finished):
-            pass
-        assert results == []
-
     def test_a_newer_job_of_the_same_key_makes_the_older_stale(self, qtbot, jobs):
         go = threading.Event()
         results = []
@@ -195,15 +183,6 @@ class TestJobs:
         with qtbot.waitSignal(handle.finished):
             pass
         assert calls == []
-
-    def test_before_runs_in_the_worker(self, qtbot, qapp):
-        threads = []
-        made = Jobs(1, before=lambda: threads.append(threading.get_ident()))
-        handle = made.submit(threading.get_ident)
-        with qtbot.waitSignal(handle.done) as done:
-            pass
-        assert done.args == threads
-        assert made.shutdown()
 
 
 def log(step: int, run: str = "r") -> Log:
