@@ -94,13 +94,12 @@ class Session(QObject):
         from app.main_window import MainWindow
         from app.services.last_project import LastProject
         from app.widgets.focus_ring import FocusRing
-        from app.workers.queue_store import QueueStore
 
         self._app = app
         self._options = options
         self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
-        self.context: AppContext = create_context(self, QueueStore())
+        self.context: AppContext = create_context(self)
         self.context.opening.example_folder = options.out
         self._file_log = start_file_log()
         install_log(self._file_log, self.context.log_model.handler)

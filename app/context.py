@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
@@ -22,9 +21,6 @@ from app.services.window_state import WindowState
 from app.workers.jobs import Jobs
 from app.workers.run_controller import RunController
 
-if TYPE_CHECKING:
-    from app.workers.queue_store import QueueStore
-
 
 @dataclass(kw_only=True)
 class AppContext(Services):
@@ -39,11 +35,8 @@ class AppContext(Services):
     theme: Theme = field(default=theme)
 
 
-def create_context(parent: QObject | None = None, queue: QueueStore | None = None) -> AppContext:
-    """Make all services; the files they read come from the user's folders.
-
-    `queue` keeps waiting runs on disk; without one they are gone when the program ends.
-    """
+def create_context(parent: QObject | None = None) -> AppContext:
+    """Make all services; the files they read come from the user's folders."""
     settings = Settings(parent=parent)
     use_language(settings.values.language)  # before anything says a word
     window_state = WindowState(parent=parent)
@@ -52,7 +45,7 @@ def create_context(parent: QObject | None = None, queue: QueueStore | None = Non
         jobs=Jobs(2, parent), device_jobs=Jobs(1, parent, name="a job on the device"), project=ProjectState(parent),
         page_states=PageStates(parent), shell=Shell(parent),
     )  # fmt: skip
-    controller = RunController(services.runs_folder, parent, queue, services.trust)
+    controller = RunController(services.runs_folder, parent, services.trust)
     context = AppContext(
         **vars(services), actions=Actions(parent), log_model=LogModel(parent=parent),
         recent=RecentFiles(window_state, parent), run_controller=controller,

@@ -26,7 +26,7 @@ from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.services.queue_files import BatchRecord, RecordedRun
+    from app.workers.queue_files import BatchRecord, RecordedRun
     from core.job import Job
     from core.selection import Selection
     from core.session.bench import Bench
@@ -130,7 +130,7 @@ class BatchQueue(QObject):
 
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
-        from app.services.queue_files import BatchRecord
+        from app.workers.queue_files import BatchRecord
 
         runs = tuple(
             replace(one.run, folder=str(folders[one.run.run])) if one.run.run in folders else one.run
@@ -161,7 +161,7 @@ def read(
     path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Any, cancelled: Any
 ) -> Ready:
     """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
-    from app.services.queue_files import RecordedRun, read_record
+    from app.workers.queue_files import RecordedRun, read_record
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
     from core.session.bench import Bench
@@ -208,6 +208,6 @@ def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, b
 
 
 def _write(record: BatchRecord) -> None:
-    from app.services.queue_files import write_record
+    from app.workers.queue_files import write_record
 
     write_record(record)

@@ -32,9 +32,9 @@ from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.services.queue_files import Waiting
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
+    from app.workers.queue_files import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class WaitingRuns(QObject):
 
     def look(self) -> None:
         """Ask where runs were left."""
-        from app.services.queue_files import left_waiting
+        from app.workers.queue_files import left_waiting
 
         self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask)
 
@@ -281,7 +281,7 @@ def words_of(one: Waiting) -> str:
 
 def drop(found: tuple[Waiting, ...]) -> None:
     """Remove what was left; runs in a worker."""
-    from app.services.queue_files import drop_waiting
+    from app.workers.queue_files import drop_waiting
 
     for one in found:
         drop_waiting(one.entry)

@@ -1,108 +1,43 @@
-"""From a run to the window: the thread it works in, the mailbox its events wait in, the timer that empties it."""
+"""From a run to the window: the thread it works in, and the mailbox its events wait in."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, QTimer, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QThread, Signal
 
 from app.workers.live_run import Work
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Event, PhaseChanged, Progress, Resources, RunFailed, RunFinished, RunStarted
 
-PERIOD_MS = 33
-HIDDEN_MS = 1000
+log = logging.getLogger(__name__)
 
 # On screen only the last of these matters; all of them are on disk. Everything else is lossless.
 LATEST_WINS: tuple[type[Event], ...] = (Resources, Progress)
 
 
 class Mailbox:
-    """A lock and a queue. `put` from any thread, `take` from the window's."""
+    """A queue without waiting. `put` from any thread, `take` from the window's."""
 
     def __init__(self, run: str = "") -> None:
-        self.run = run  # events of another run are dropped; "" takes all
-        self._lock = threading.Lock()
+        self._run = run  # events of another run are dropped; "" takes all
         self._events: deque[Event] = deque()
-        self._latest: dict[str, Event] = {}
 
     def put(self, event: Event) -> None:
         """Add one event."""
-        if self.run and event.run != self.run:
-            return
-        with self._lock:
-            if isinstance(event, LATEST_WINS):
-                self._latest[event.type] = event
-            else:
-                self._events.append(event)
+        if not self._run or event.run == self._run:
+            self._events.append(event)
 
     def take(self) -> list[Event]:
-        """Return everything that waits, oldest first, and empty the mailbox."""
-        with self._lock:
-            events = list(self._events)
-            events.extend(self._latest.values())
-            self._events.clear()
-            self._latest.clear()
-        return events
+        """Return everything that waits, oldest first and what the latest wins of at the end, and empty the mailbox."""
+        events = [self._events.popleft() for _ in range(len(self._events))]
+        latest = {event.type: event for event in events if isinstance(event, LATEST_WINS)}
+        return [*(event for event in events if not isinstance(event, LATEST_WINS)), *latest.values()]
 
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._events) + len(self._latest)
-
-
-class MailboxPump(QObject):
-    """Empties a mailbox on a timer and hands the batch over; once a second while the window is hidden.
-
-    What is handed over is only kept; how often it is drawn is up to DrawTurns, the one throttle there is.
-    """
-
-    def __init__(
-        self, mailbox: Mailbox, consume: Callable[[list[Event]], object], window: QWidget | None = None
-    ) -> None:
-        super().__init__(window)
-        self.mailbox = mailbox
-        self._consume = consume
-        self._window = window
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self.drain)
-
-    def set_window(self, window: QWidget | None) -> None:
-        """Hand over once a second only while this window is hidden; None: always at the usual period."""
-        self._window = window
-
-    @property
-    def period(self) -> int:
-        """Milliseconds between two drains."""
-        return self._timer.interval()
-
-    def start(self) -> None:
-        """Start draining."""
-        self._timer.start(PERIOD_MS)
-
-    def stop(self) -> None:
-        """Drain once more and stop."""
-        self.drain()
-        self._timer.stop()
-
-    def drain(self) -> None:
-        """Hand over what waits now; also called before a terminal fact is handled."""
-        events = self.mailbox.take()
-        if events:
-            self._consume(events)
-        hidden = self._window is not None and (not self._window.isVisible() or self._window.isMinimized())
-        wanted = HIDDEN_MS if hidden else PERIOD_MS
-        if self._timer.isActive() and self._timer.interval() != wanted:
-            self._timer.setInterval(wanted)
-
-
-log = logging.getLogger(__name__)
 
 ANNOUNCED = (RunStarted, PhaseChanged, RunFinished, RunFailed)  # few, and worth more than the next tick
 
@@ -114,7 +49,7 @@ class RunThread(QThread):
     reference. Never terminate() it, never deleteLater() it as well.
     """
 
-    announced = Signal(object)  # an Event; the receiver drains the mailbox before it looks
+    announced = Signal()  # something came that is worth more than the next look into the mailbox
 
     def __init__(self, work: Work, control: Control, mailbox: Mailbox) -> None:
         super().__init__()
@@ -139,4 +74,4 @@ class RunThread(QThread):
     def _emit(self, event: Event) -> None:
         self._mailbox.put(event)
         if isinstance(event, ANNOUNCED):
-            self.announced.emit(event)
+            self.announced.emit()

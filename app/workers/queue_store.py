@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from app.services.queue_files import Check, Waiting, WaitingRoom
     from app.workers.live_run import LiveRun
+    from app.workers.queue_files import Check, Waiting, WaitingRoom
     from core.data.dataset import Dataset
     from core.job import Job
     from core.selection import Selection
@@ -29,36 +29,26 @@ class QueueStore:
         self._pool: ThreadPoolExecutor | None = None
         self._room: WaitingRoom | None = None
 
-    def put(self, run: LiveRun, place: float, tries: Path | None) -> None:
-        """Keep an unlearning run that waits."""
-        from app.services.queue_files import Waiting
+    def put(
+        self, run: LiveRun, job: Callable[[], Job], place: float, dataset: Dataset | None, selection: Selection | None,
+        tries: Path | None, check: Check | None,
+    ) -> None:  # fmt: skip
+        """Keep a run, a training or a check that waits; `job` is called by the store's thread."""
+        from app.workers.queue_files import Waiting
 
-        if run.job is None or run.inputs is None:
-            return
-        bench, selection = run.inputs
-        run.kept_in = self._our_room().entry()
-        waiting = Waiting(run.kept_in, run.job, run.path, place, tries)
-        self._do(self._our_room().put, waiting, selection, bench.dataset)
+        room = self._our_room()
+        entry = run.kept_in = room.entry()
+        self._do(lambda: room.put(Waiting(entry, job(), run.path, place, tries, check), selection, dataset))
 
-    def put_training(self, run: LiveRun, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
-                     place: float) -> None:  # fmt: skip
-        """Keep a training that waits; `make` gives its job, and is called by the store's thread."""
-        run.kept_in = self._our_room().entry()
-        self._do(self._write_training, run.kept_in, run.path, make, dataset, exclude, place)
-
-    def put_check(self, run: LiveRun, check: Check, place: float) -> None:
-        """Keep a check that waits or is under way."""
-        run.kept_in = self._our_room().entry()
-        self._do(self._our_room().put_check, run.kept_in, run.path, check, place)
-
-    def adopt(self, run: LiveRun, waiting: Waiting) -> Future[None]:
-        """Keep a run that an earlier program left as one of this program's; what is returned ends when it is done."""
-        run.kept_in = self._our_room().entry()
-        return self._do(self._our_room().adopt, waiting, run.kept_in)
+    def adopt(self, run: LiveRun, waiting: Waiting) -> tuple[Future[None], Path]:
+        """Keep a run that an earlier program left as one of ours; returns its entry, and what ends with that."""
+        room = self._our_room()
+        entry = run.kept_in = room.entry()
+        return self._do(room.adopt, waiting, entry), entry
 
     def order(self, runs: Sequence[LiveRun]) -> None:
         """Note the order of the runs that wait."""
-        from app.services.queue_files import move_waiting
+        from app.workers.queue_files import move_waiting
 
         for place, run in enumerate(runs):
             if run.kept_in is not None:
@@ -66,9 +56,9 @@ class QueueStore:
 
     def drop(self, run: LiveRun) -> None:
         """Forget a run: it began, or was taken out."""
-        from app.services.queue_files import drop_waiting
-
         if run.kept_in is not None:
+            from app.workers.queue_files import drop_waiting
+
             self._do(drop_waiting, run.kept_in)
             run.kept_in = None
 
@@ -86,18 +76,8 @@ class QueueStore:
         if room is not None:
             room.close()
 
-    def _write_training(
-        self, entry: Path, path: Path, make: Callable[[], Job], dataset: Dataset, exclude: Selection | None,
-        place: float,
-    ) -> None:  # fmt: skip
-        from app.services.queue_files import Waiting
-        from core.selection import Selection
-
-        chosen = exclude if exclude is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-        self._our_room().put(Waiting(entry, make(), path, place), chosen, dataset)
-
     def _our_room(self) -> WaitingRoom:
-        from app.services.queue_files import WaitingRoom
+        from app.workers.queue_files import WaitingRoom
 
         if self._room is None:
             self._room = WaitingRoom()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,28 +14,31 @@ from PySide6.QtWidgets import QWidget
 from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
 from app.workers.live_run import LiveRun, Work
-from app.workers.mailbox import Mailbox, MailboxPump, RunThread
+from app.workers.mailbox import Mailbox, RunThread
+from app.workers.queue_store import QueueStore
 from core.engine.control import Control
 from core.errors import AppError
-from core.events import Emit, Event, State
+from core.events import Emit, State
 from core.files import write_atomic
 from core.job import Job
+from core.models.trust import Trust
 from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
-    from app.services.queue_files import Check, Waiting
-    from app.workers.queue_store import QueueStore
+    from app.workers.queue_files import Check, Waiting
     from app.workers.search_work import SearchWork
     from core.selection import Selection
     from core.session.bench import Bench
 
-log = logging.getLogger(__name__)
-
 TELL_MS = 100
+PERIOD_MS, HIDDEN_MS = 33, 1000  # between two looks into the mailbox; while the window is hidden
 
 
 class RunController(Executor):
-    """At most one run is under way; others wait in the order shown. All signals come in the window's thread."""
+    """At most one run is under way; others wait in the order shown. All signals come in the window's thread.
+
+    What the mailbox holds is handed over at once a period and only kept; how often it is drawn is up to DrawTurns.
+    """
 
     run_started = Signal(object)  # LiveRun
     run_ended = Signal(object)  # LiveRun
@@ -48,26 +50,20 @@ class RunController(Executor):
     start_wanted = Signal()  # Ctrl+Return: whoever has a set-up in view starts it
 
     def __init__(
-        self,
-        runs_folder: Callable[[], Path],
-        parent: QObject | None = None,
-        store: QueueStore | None = None,
-        trust: TrustedFiles | None = None,
+        self, runs_folder: Callable[[], Path], parent: QObject | None = None, trust: TrustedFiles | None = None
     ) -> None:
-        """`store` keeps waiting runs on disk; without one they are gone when the program ends.
-
-        `trust`: what the user allowed to run program code; looked at when a run is put in.
-        """
+        """`trust`: what the user allowed to run program code; looked at when a run is put in."""
         super().__init__("a run or the queue on disk", parent)
         self._trust = trust or TrustedFiles()
         self._runs_folder = runs_folder
-        self._store = store
+        self._store = QueueStore()
         self._queue: list[LiveRun] = []
         self._current: LiveRun | None = None
         self._thread: RunThread | None = None
-        self._pump = MailboxPump(Mailbox(), self._consume)
-        self._pump.setParent(self)
-        self._told: tuple[object, ...] = ()
+        self._mailbox = Mailbox()
+        self._window: QWidget | None = None
+        self._looking = QTimer(self)
+        self._looking.timeout.connect(self._look)
         self._telling = QTimer(self)  # numbers change many times a second: they are told ten times
         self._telling.setInterval(TELL_MS)
         self._telling.timeout.connect(self._tell)
@@ -93,182 +89,120 @@ class RunController(Executor):
     @property
     def period(self) -> int:
         """Milliseconds between two looks into the mailbox."""
-        return self._pump.period
+        return self._looking.interval()
 
     def attach_window(self, window: QWidget) -> None:
-        """Draw once a second only while this window is hidden."""
-        self._pump.set_window(window)
+        """Hand over once a second only while this window is hidden."""
+        self._window = window
         window.destroyed.connect(self._window_gone)
 
     # -- starting --------------------------------------------------------------------------------------------------
 
     def start(
-        self,
-        job: Job,
-        bench: Bench,
-        selection: Selection,
-        folder: Path | RunFolder | None = None,
-        tries: Path | None = None,
+        self, job: Job, bench: Bench, selection: Selection, folder: Path | None = None, tries: Path | None = None
     ) -> LiveRun:
         """Start an unlearning job, or let it wait for the run under way. Its folder is written by the worker.
 
         `tries`: the file of the search that gave the job its settings; it goes into the folder.
         """
-        place = _as_folder(folder) or self._unused(f"{job.method}-s{job.seed}")
-        trust = self._trust.of(job)
+        place = RunFolder(folder) if folder is not None else self._unused(f"{job.method}-s{job.seed}")
 
-        def work(control: Control, emit: Emit) -> Any:
-            from app.services.queue_files import keep_tries
+        def make() -> None:
+            from app.workers.queue_files import keep_tries
             from core.session.jobs import create_run
-            from core.session.running import run
 
             if tries is not None:
                 keep_tries(tries, place)
             create_run(place.path, job, selection, bench.dataset)
-            return run(place, control, emit, bench.trusting(trust))
 
-        live = LiveRun(place, "unlearn", job=job, work=work)
+        live = LiveRun(place, "unlearn", job=job, work=_run_work(place, bench.trusting(self._trust.of(job)), make))
         live.inputs = (bench, selection)
         self._add(live)
-        if self._store is not None and live in self._queue:
-            self._store.put(live, float(self._queue.index(live)), tries)
+        self._keep(live, lambda: job, bench, selection, tries)
         return live
+
+    def start_training(
+        self, bench: Bench, architecture: str, *, folder: Path | None = None, exclude: Selection | None = None,
+        **settings: Any,
+    ) -> LiveRun:  # fmt: skip
+        """Train a model on the bench's data; `settings` are those of core.session.jobs.make_train_job."""
+        name = f"train-{architecture}-s{settings.get('seed', 0)}"
+        place = RunFolder(folder) if folder is not None else self._unused(name)
+
+        def job() -> Job:
+            from core.session.jobs import make_train_job
+
+            return make_train_job(bench, architecture, exclude=exclude, **settings)
+
+        def make() -> None:
+            from core.session.jobs import create_run
+
+            create_run(place.path, job(), exclude, bench.dataset)
+
+        live = self.start_work(place, "train", f"Training {architecture}", _run_work(place, bench, make))
+        self._keep(live, job, bench, exclude)
+        return live
+
+    def train_again(self, trained: RunFolder, job: Job) -> LiveRun:
+        """Do a training anew, in a folder of its own; it opens its data, and what it leaves out, by itself."""
+        place = self._unused(f"train-{job.model.architecture}-s{job.seed}")
+
+        def make() -> None:
+            listed = trained.file(FORGET).read_bytes() if job.forget.count else b""
+            RunFolder.create(place.path, job)
+            if listed:
+                write_atomic(place.file(FORGET), listed)
+
+        work = _run_work(place, self._trust.of(job), make)
+        return self.start_work(place, "train", f"Training {job.model.architecture}", work, job)
+
+    def start_reference(
+        self, folder: RunFolder, seeds: tuple[int, ...] = (), *, bench: Bench | None = None,
+        retrained: Mapping[str, Path] | None = None, which: str = "quick",
+    ) -> LiveRun:  # fmt: skip
+        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet.
+
+        `which` is the suite, "quick" or "full".
+        """
+        from app.workers.queue_files import Check
+
+        job, asked = folder.job(), Check(tuple(seeds), dict(retrained or {}), which)
+        trust = self._trust.of(job, asked.retrained.values())
+        work = _check_work(folder, trust if bench is None else bench.trusting(trust), asked)
+        live = self.start_work(folder, "check", "Check", work, job)
+        self._keep(live, lambda: job, check=asked)
+        return live
+
+    def start_search(self, work: SearchWork, title: str) -> LiveRun:
+        """Search settings for a method; nothing of it is a run, and what was tried is in the work's hands."""
+        work.place = self._unused("search")
+        return self.start_work(work.place, "search", title, work)
 
     def start_waiting(self, waiting: Waiting) -> LiveRun:
         """Queue a run, training or check that waited when the program ended; it opens model and data by itself.
 
         Where a run begins it leaves the store by itself, once its folder is made.
         """
-        if waiting.check is not None:
-            return self._start_waiting_check(waiting, waiting.check)
-        name = waiting.job.method if waiting.job.kind == "unlearn" else f"train-{waiting.job.model.architecture}"
-        taken = {run.path for run in self._queue}
-        free = waiting.folder not in taken and not waiting.folder.exists()
-        place = RunFolder(waiting.folder) if free else self._unused(f"{name}-s{waiting.job.seed}")
-        job, tries = waiting.job, waiting.tries
-        trust = self._trust.of(job)
-        live = LiveRun(place, job.kind, job=job)
+        from app.workers.queue_files import begin_waiting
+
+        job, asked, folder = waiting.job, waiting.check, RunFolder(waiting.folder)
+        live = LiveRun(folder, job.kind if asked is None else "check", job=job)
         live.adopted = True
+        moved, kept = self._store.adopt(live, waiting)
 
-        def work(control: Control, emit: Emit) -> Any:
-            from app.services.queue_files import begin_waiting, drop_waiting
-            from core.session.bench import Bench
-            from core.session.running import run
+        def make() -> None:
+            moved.result()
+            begin_waiting(waiting, kept, live.folder)
 
-            if moved is not None:
-                moved.result()
-            entry = kept if kept is not None and kept.is_dir() else waiting.entry
-            begin_waiting(entry, job, place.path, tries)
-            drop_waiting(entry)
-            return run(place, control, emit, Bench(trust=trust))
-
-        live.work = work
-        moved = self._store.adopt(live, waiting) if self._store is not None else None
-        kept = live.kept_in
+        if asked is not None:
+            live.title = "Check"
+            live.work = _check_work(folder, self._trust.of(job, asked.retrained.values()), asked, make)
+        else:
+            name = job.method if job.kind == "unlearn" else f"train-{job.model.architecture}"
+            if folder.path.exists() or folder.path in {run.path for run in self._queue}:
+                live.folder = self._unused(f"{name}-s{job.seed}")
+            live.work = _run_work(live.folder, self._trust.of(job), make)
         return self._add(live)
-
-    def start_training(
-        self,
-        bench: Bench,
-        architecture: str,
-        *,
-        folder: Path | RunFolder | None = None,
-        exclude: Selection | None = None,
-        **settings: Any,
-    ) -> LiveRun:
-        """Train a model on the bench's data; `settings` are those of core.session.jobs.make_train_job."""
-        place = _as_folder(folder) or self._unused(f"train-{architecture}-s{settings.get('seed', 0)}")
-
-        def make() -> Job:
-            from core.session.jobs import make_train_job
-
-            return make_train_job(bench, architecture, exclude=exclude, **settings)
-
-        def work(control: Control, emit: Emit) -> Any:
-            from core.session.jobs import create_run
-            from core.session.running import run
-
-            create_run(place.path, make(), exclude, bench.dataset)
-            return run(place, control, emit, bench)
-
-        live = self._add(LiveRun(place, "train", title=f"Training {architecture}", work=work))
-        if self._store is not None and live in self._queue:
-            self._store.put_training(live, make, bench.dataset, exclude, float(self._queue.index(live)))
-        return live
-
-    def train_again(self, trained: RunFolder, job: Job) -> LiveRun:
-        """Do a training anew, in a folder of its own; it opens its data, and what it leaves out, by itself."""
-        place = self._unused(f"train-{job.model.architecture}-s{job.seed}")
-        trust = self._trust.of(job)
-
-        def work(control: Control, emit: Emit) -> Any:
-            from core.session.bench import Bench
-            from core.session.running import run
-
-            listed = trained.file(FORGET).read_bytes() if job.forget.count else b""
-            folder = RunFolder.create(place.path, job)
-            if listed:
-                write_atomic(folder.file(FORGET), listed)
-            return run(folder, control, emit, Bench(trust=trust))
-
-        return self._add(LiveRun(place, "train", job=job, title=f"Training {job.model.architecture}", work=work))
-
-    def start_reference(
-        self,
-        folder: RunFolder,
-        seeds: tuple[int, ...] = (),
-        *,
-        bench: Bench | None = None,
-        retrained: Mapping[str, Path] | None = None,
-        which: str = "quick",
-    ) -> LiveRun:
-        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet.
-
-        `which` is the suite, "quick" or "full".
-        """
-        job, brought = folder.job(), dict(retrained or {})
-        trust = self._trust.of(job, brought.values())
-
-        def work(control: Control, emit: Emit) -> Any:
-            from core.session.bench import Bench
-            from core.session.checking import check
-
-            own = bench.trusting(trust) if bench is not None else Bench(trust=trust)
-            return check(folder, control, emit, own, seeds=tuple(seeds), retrained=brought, which=which)
-
-        live = self._add(LiveRun(folder, "check", job=job, title="Check", work=work))
-        if self._store is not None:
-            from app.services.queue_files import Check
-
-            place = float(self._queue.index(live)) if live in self._queue else -1.0
-            self._store.put_check(live, Check(tuple(seeds), brought, which), place)
-        return live
-
-    def _start_waiting_check(self, waiting: Waiting, asked: Check) -> LiveRun:
-        folder, job = RunFolder(waiting.folder), waiting.job
-        trust = self._trust.of(job, asked.retrained.values())
-
-        def work(control: Control, emit: Emit) -> Any:
-            from app.services.queue_files import taken_over
-            from core.session.bench import Bench
-            from core.session.checking import check
-
-            if moved is not None:
-                moved.result()
-                if kept is not None and not kept.is_dir():
-                    raise taken_over()
-            return check(folder, control, emit, Bench(trust=trust), seeds=asked.seeds,
-                         retrained=dict(asked.retrained), which=asked.which)  # fmt: skip
-
-        live = LiveRun(folder, "check", job=job, title="Check", work=work)
-        moved = self._store.adopt(live, waiting) if self._store is not None else None
-        kept = live.kept_in
-        return self._add(live)
-
-    def start_search(self, work: SearchWork, title: str) -> LiveRun:
-        """Search settings for a method; nothing of it is a run, and what was tried is in the work's hands."""
-        work.place = self._unused("search")
-        return self._add(LiveRun(work.place, "search", title=title, work=work))
 
     def resume_run(self, run_again: LiveRun, bench: Bench | None = None) -> LiveRun:
         """Go on with an interrupted run, read from its folder for this, from its last checkpoint.
@@ -281,15 +215,8 @@ class RunController(Executor):
         if here is not None:
             return here
         trust = self._trust.of(job)
-
-        def work(control: Control, emit: Emit) -> Any:
-            from core.session.bench import Bench
-            from core.session.running import run
-
-            own = bench.trusting(trust) if bench is not None else Bench(trust=trust)
-            return run(folder, control, emit, own, resume=True)
-
-        run_again.from_disk, run_again.work, run_again.state = False, work, State.QUEUED
+        run_again.work = _run_work(folder, trust if bench is None else bench.trusting(trust), resume=True)
+        run_again.from_disk, run_again.state = False, State.QUEUED
         return self._add(run_again)
 
     def start_work(self, folder: RunFolder, kind: str, title: str, work: Work, job: Job | None = None) -> LiveRun:
@@ -304,8 +231,7 @@ class RunController(Executor):
             return
         place = self._queue.index(run)
         self._queue.insert(max(0, place + by), self._queue.pop(place))
-        if self._store is not None:
-            self._store.order(self._queue)
+        self._store.order(self._queue)
         self.queue_changed.emit()
 
     def remove(self, run: LiveRun) -> None:
@@ -313,8 +239,7 @@ class RunController(Executor):
         if run in self._queue:
             self._queue.remove(run)
             run.state, run.work = State.DISCARDED, None
-            if self._store is not None:
-                self._store.drop(run)
+            self._store.drop(run)
             self.queue_changed.emit()
             self._turned(run)
 
@@ -366,7 +291,7 @@ class RunController(Executor):
             if not self._thread.wait(milliseconds):
                 return False
             self._finish()
-        return self._store is None or self._store.close(max(0.0, end - time.monotonic()))
+        return self._store.close(max(0.0, end - time.monotonic()))
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -384,20 +309,29 @@ class RunController(Executor):
             self.queue_changed.emit()
         return run
 
+    def _keep(
+        self, run: LiveRun, job: Callable[[], Job], bench: Bench | None = None, selection: Selection | None = None,
+        tries: Path | None = None, check: Check | None = None,
+    ) -> None:  # fmt: skip
+        """Keep on disk what waits; a check also while it goes, for it cannot be resumed."""
+        if run in self._queue or check is not None:
+            place = float(self._queue.index(run)) if run in self._queue else -1.0
+            self._store.put(run, job, place, bench.dataset if bench is not None else None, selection, tries, check)
+
     def _next(self) -> None:
         if self._current is not None or self._held or not self._queue:
             return
         run = self._queue.pop(0)
         assert run.work is not None
-        if self._store is not None and run.makes_model and not run.adopted:  # that drops itself once it has begun
+        if run.makes_model and not run.adopted:  # that drops itself once it has begun
             self._store.drop(run)
-        mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
-        thread = RunThread(run.work, run.control, mailbox)
-        thread.announced.connect(self._announced, Qt.ConnectionType.QueuedConnection)
-        thread.finished.connect(self._thread_finished, Qt.ConnectionType.QueuedConnection)
-        self._current, self._thread, self._pump.mailbox = run, thread, mailbox
+        self._mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
+        thread = RunThread(run.work, run.control, self._mailbox)
+        thread.announced.connect(self._look, Qt.ConnectionType.QueuedConnection)
+        thread.finished.connect(self._finish, Qt.ConnectionType.QueuedConnection)
+        self._current, self._thread = run, thread
         run.begin()
-        self._pump.start()
+        self._looking.start(PERIOD_MS)
         self._telling.start()
         thread.start()
         self.run_started.emit(run)
@@ -405,72 +339,53 @@ class RunController(Executor):
         self._turned(run)
 
     @Slot()
+    def _look(self) -> None:
+        """Take in what the run has told since the last look."""
+        run, told = self._current, self._mailbox.take()
+        if run is not None and told:
+            before = (run.state, run.asked)
+            if taken := run.apply(told):
+                self.events.emit(taken)
+            if (run.state, run.asked) != before:
+                self._turned(run)
+        hidden = self._window is not None and (not self._window.isVisible() or self._window.isMinimized())
+        wanted = HIDDEN_MS if hidden else PERIOD_MS
+        if self._looking.isActive() and self.period != wanted:
+            self._looking.setInterval(wanted)
+
+    @Slot()
     def _tell(self) -> None:
-        """Tell where the run stands: its state where that is another, else its numbers alone."""
-        run = self._current
-        if run is None:
-            return
-        now = (run, run.state, run.asked)
-        turned, self._told = now != self._told, now
-        if turned:
-            self._turned(run)
-        else:
-            self.state_changed.emit(run)
+        if self._current is not None:
+            self.state_changed.emit(self._current)
 
     def _turned(self, run: LiveRun) -> None:
         self.turned.emit(run)
         self.state_changed.emit(run)
 
-    @Slot(object)
-    def _announced(self, event: Event) -> None:
-        # Queued, so it may come after its run is over and the next one has begun.
-        run = self._current
-        if run is not None and (event.run == run.id or run.kind == "check"):
-            self._pump.drain()
-
     @Slot()
     def _window_gone(self) -> None:
-        self._pump.set_window(None)
+        self._window = None
 
     @Slot()
-    def _thread_finished(self) -> None:
-        # A late signal of an older thread finds a thread that still runs, or none.
-        if self._thread is not None and self._thread.isFinished():
-            self._finish()
-
     def _finish(self) -> None:
+        # A late signal of an older thread finds a thread that still runs, or none.
         run, thread = self._current, self._thread
-        if run is None or thread is None:
+        if run is None or thread is None or not thread.isFinished():
             return
-        self._pump.stop()
+        self._look()
+        self._looking.stop()
         self._telling.stop()
         thread.wait()
         run.end(thread.result, thread.error, thread.details)
-        if self._store is not None and run.kind == "check":  # a run that was cut off resumes; a check begins anew
+        if run.kind == "check":  # a run that was cut off resumes; a check begins anew
             self._store.drop(run)
-        self._know_job(run)
+        if run.job is None and run.makes_model and run.folder.exists:  # of a training, whose work made it
+            with contextlib.suppress(AppError):
+                run.job = run.folder.job()
         self._current = self._thread = None
-        self._pump.mailbox = Mailbox()
         self._turned(run)
         self.run_ended.emit(run)
         self._next()
-
-    @staticmethod
-    def _know_job(run: LiveRun) -> None:
-        """Read the job of a training, which its work made."""
-        if run.job is None and run.makes_model and run.folder.exists:
-            with contextlib.suppress(AppError):
-                run.job = run.folder.job()
-
-    def _consume(self, events: list[Event]) -> None:
-        run = self._current
-        if run is None:
-            return
-        taken = run.apply(events)
-        if taken:
-            self.events.emit(taken)
-            if self._told != (run, run.state, run.asked):
-                self._tell()
 
     def _known(self) -> list[LiveRun]:
         return [*([self._current] if self._current is not None else []), *self._queue]
@@ -486,5 +401,36 @@ class RunController(Executor):
         return RunFolder(path)
 
 
-def _as_folder(folder: Path | RunFolder | None) -> RunFolder | None:
-    return RunFolder(folder) if isinstance(folder, Path) else folder
+def _run_work(
+    place: RunFolder, bench: Bench | Trust, make: Callable[[], None] | None = None, resume: bool = False
+) -> Work:
+    """Return the work of a run: its folder is made, then it goes; with a trust for a bench it opens all itself."""
+
+    def work(control: Control, emit: Emit) -> Any:
+        from core.session.running import run
+
+        if make is not None:
+            make()
+        return run(place, control, emit, _opened(bench), resume=resume)
+
+    return work
+
+
+def _check_work(place: RunFolder, bench: Bench | Trust, asked: Check, make: Callable[[], None] | None = None) -> Work:
+    """Return the work of a check, as `_run_work` does."""
+
+    def work(control: Control, emit: Emit) -> Any:
+        from core.session.checking import check
+
+        if make is not None:
+            make()
+        return check(place, control, emit, _opened(bench), seeds=asked.seeds, retrained=dict(asked.retrained),
+                     which=asked.which)  # fmt: skip
+
+    return work
+
+
+def _opened(bench: Bench | Trust) -> Bench:
+    from core.session.bench import Bench
+
+    return Bench(trust=bench) if isinstance(bench, Trust) else bench

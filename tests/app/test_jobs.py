@@ -7,11 +7,9 @@ import time
 
 import pytest
 from PySide6.QtCore import QObject, QThread
-from PySide6.QtWidgets import QWidget
 
-from app.workers import mailbox as mail
 from app.workers.jobs import Jobs
-from app.workers.mailbox import Mailbox, MailboxPump
+from app.workers.mailbox import Mailbox
 from core.errors import InputError, StoppedError
 from core.events import Log, Progress, Resources, SpectrumMeasured
 
@@ -225,42 +223,7 @@ class TestMailbox:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(box) == 2000
-
-
-class TestPump:
-    @pytest.fixture
-    def pump(self, qapp):
-        self.batches = []
-        pump = MailboxPump(Mailbox(), self.batches.append)
-        yield pump
-        pump.stop()
-
-    def test_it_hands_batches_over_on_a_timer(self, qtbot, pump):
-        pump.start()
-        for step in range(100):
-            pump.mailbox.put(log(step))
-        qtbot.waitUntil(lambda: bool(self.batches))
-        assert sum(len(batch) for batch in self.batches) == 100
-        assert len(self.batches) <= 2
-
-    def test_stop_drains_once_more(self, pump):
-        pump.start()
-        pump.mailbox.put(log(1))
-        pump.stop()
-        assert [len(batch) for batch in self.batches] == [1]
-
-    def test_a_hidden_window_is_drawn_once_a_second(self, qtbot, qapp):
-        window = QWidget()
-        qtbot.addWidget(window)
-        pump = MailboxPump(Mailbox(), lambda events: None, window)
-        pump.start()
-        pump.drain()
-        assert pump.period == mail.HIDDEN_MS
-        window.show()
-        pump.drain()
-        assert pump.period == mail.PERIOD_MS
-        pump.stop()
+        assert len(box.take()) == 2000
 
 
 def test_a_handle_belongs_to_its_jobs(jobs, qtbot):

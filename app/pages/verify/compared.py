@@ -19,7 +19,7 @@ from core.runs.folder import RunFolder
 from core.verify.shown import ShownTable
 
 if TYPE_CHECKING:
-    from app.services.queue_files import BatchRecord
+    from app.workers.queue_files import BatchRecord
 
 OTHER_RUNS = {  # of a batch: what became of those without a result
     "running": mark("{number} running"), "waiting": mark("{number} waiting"),
@@ -85,7 +85,7 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
 
 def read_batch(file: Path | None, waiting: Sequence[Path]) -> Compared | None:
     """Read a batch's results (`file`; None: the one queued last); None where there is no batch; runs in a worker."""
-    from app.services.queue_files import records, rows_of
+    from app.workers.queue_files import records, rows_of
     from core.methods import METHODS
     from core.session.batch import csv_text, grouped, results_block
     from core.session.library import runs_of

@@ -12,7 +12,7 @@ from app.models.comparison_table import FIRST, NAME, VERDICT, told_batch
 from app.pages.runs import RunsPage
 from app.pages.verify import VerifyPage
 from app.pages.verify.comparison_view import NO_BATCHES
-from app.services.queue_files import BatchRecord, RecordedRun, write_record
+from app.workers.queue_files import BatchRecord, RecordedRun, write_record
 from core.files import write_json
 from core.runs.folder import CARD, MODEL, REPORT_JSON, RunFolder
 from core.session.batch import Row, grouped

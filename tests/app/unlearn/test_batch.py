@@ -8,7 +8,7 @@ import torch
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.dialogs.batch import BatchQueue
-from app.services.queue_files import records
+from app.workers.queue_files import records
 from core.models.architectures import ModelSpec, build_model
 from core.runs.folder import MODEL, Status
 from core.session.jobs import create_run, make_unlearn_job

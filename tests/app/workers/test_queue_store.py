@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from app.dialogs.runs import WaitingRuns, words_of
-from app.services.queue_files import keep_tries, left_waiting
-from app.workers.queue_store import QueueStore
+from app.workers.queue_files import keep_tries, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home
@@ -33,7 +32,7 @@ def new(qapp, runs):
     made = []
 
     def make() -> RunController:
-        made.append(RunController(lambda: runs, store=QueueStore()))
+        made.append(RunController(lambda: runs))
         return made[-1]
 
     yield make

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, QThread, QTimer, Slot
+from PySide6.QtWidgets import QWidget
 
 from app.workers.live_run import LiveRun
-from app.workers.mailbox import PERIOD_MS
-from app.workers.run_controller import RunController
+from app.workers.run_controller import HIDDEN_MS, PERIOD_MS, RunController
 from core.errors import OutOfMemoryError
 from core.events import State
 from core.runs.folder import FORGET, RunFolder
@@ -239,10 +239,19 @@ def test_pause_reaches_the_worker(controller, new, qtbot):
     work.end()
 
 
-def test_the_period_is_that_of_the_mailbox(controller, new):
-    _, work, _ = new("one")
-    assert controller.period >= PERIOD_MS
+def test_a_run_is_looked_at_once_a_second_while_the_window_is_hidden(controller, new, qtbot):
+    window = QWidget()
+    qtbot.addWidget(window)
+    controller.attach_window(window)
+    run, work, script = new("one")
+    assert controller.period == PERIOD_MS
     assert QThread.currentThread() is controller.thread()
+    work.give(script.started())
+    qtbot.waitUntil(lambda: controller.period == HIDDEN_MS)
+    window.show()
+    work.give(script.state(State.PAUSED, 1))  # worth more than the next look
+    qtbot.waitUntil(lambda: controller.period == PERIOD_MS, timeout=900)
+    assert run.state is State.PAUSED
     work.end()
 
 

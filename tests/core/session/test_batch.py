@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from app.services.queue_files import (
+from app.workers.queue_files import (
     BatchRecord,
     RecordedRun,
     batches_home,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.services.queue_files import Waiting, WaitingRoom
+from app.workers.queue_files import Waiting, WaitingRoom
 from core.engine.control import Control
 from core.files import cache_home, data_home, runs_home
 from core.runs.folder import MODEL, RunFolder

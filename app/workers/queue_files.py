@@ -18,8 +18,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import filelock
+import msgspec
 
 from core import job as jobs
 from core.data.dataset import Dataset
@@ -35,6 +37,7 @@ from core.session.jobs import all_requests
 
 WAITING = "waiting.json"
 RECORD_FORMAT = 1
+_Kept = TypeVar("_Kept")
 _DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a file that cannot be read
 
 
@@ -73,30 +76,22 @@ class WaitingRoom:
         """Return a new folder's path for something that waits; nothing is written yet."""
         return self.folder / uuid.uuid4().hex
 
-    def put(self, waiting: Waiting, selection: Selection, dataset: Dataset) -> None:
-        """Write a run that waits; `selection` is the forget set its job was made with. Raises InputError."""
-        if waiting.job.chain:
-            selection = all_requests(Path(waiting.job.model.path), selection, dataset)
+    def put(self, waiting: Waiting, selection: Selection | None = None, dataset: Dataset | None = None) -> None:
+        """Write what waits; of a run `selection` is the forget set its job was made with. Raises InputError."""
+        noted: dict[str, Any] = {"folder": str(waiting.folder), "place": waiting.place}
         with _written(waiting.entry):
             self._lock_folder()
             waiting.entry.mkdir(parents=True, exist_ok=True)
-            write_json(waiting.entry / JOB, waiting.job)
-            write_forget_list(waiting.entry / FORGET, selection, dataset.train.paths)
-            tries = str(waiting.tries) if waiting.tries else ""
-            # Written last: an entry without this file does not count.
-            write_json(waiting.entry / WAITING, {"folder": str(waiting.folder), "place": waiting.place, "tries": tries})
-
-    def put_check(self, entry: Path, folder: Path, check: Check, place: float) -> None:
-        """Write a check that waits. Raises InputError."""
-        options = {
-            "seeds": list(check.seeds),
-            "retrained": {name: str(path) for name, path in check.retrained.items()},
-            "which": check.which,
-        }
-        with _written(entry):
-            self._lock_folder()
-            entry.mkdir(parents=True, exist_ok=True)
-            write_json(entry / WAITING, {"folder": str(folder), "place": place, "check": options})
+            if dataset is None:
+                noted["check"] = waiting.check
+            else:
+                chosen = selection or Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+                if waiting.job.chain:
+                    chosen = all_requests(Path(waiting.job.model.path), chosen, dataset)
+                write_json(waiting.entry / JOB, waiting.job)
+                write_forget_list(waiting.entry / FORGET, chosen, dataset.train.paths)
+                noted["tries"] = str(waiting.tries or "")
+            write_json(waiting.entry / WAITING, noted)  # the last: an entry without this file does not count
 
     def adopt(self, waiting: Waiting, entry: Path) -> None:
         """Take over what another program left. Raises NotFoundError where a third one was quicker."""
@@ -158,9 +153,7 @@ def _read_entry(entry: Path) -> Waiting:
     noted = read_json(entry / WAITING)
     folder, place = Path(noted["folder"]), float(noted["place"])
     if asked := noted.get("check"):
-        retrained = {str(name): Path(path) for name, path in asked["retrained"].items()}
-        check = Check(tuple(int(seed) for seed in asked["seeds"]), retrained, str(asked["which"]))
-        return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=check)
+        return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=_converted(asked, Check))
     tries = Path(noted["tries"]) if noted.get("tries") else None
     return Waiting(entry, jobs.from_dict(read_json(entry / JOB)), folder, place, tries)
 
@@ -171,19 +164,25 @@ def keep_tries(tries: Path, folder: RunFolder) -> None:
     shutil.copyfile(tries, folder.file(TUNING))
 
 
-def begin_waiting(entry: Path, job: Job, path: Path, tries: Path | None = None) -> RunFolder:
-    """Make the run folder of a run that waited in `entry`. Raises InputError where that cannot be."""
+def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
+    """Make the run folder of a run that waited in `kept`, or in its own entry where it could not be taken over.
+
+    Raises InputError where that cannot be, NotFoundError where another window has taken it over.
+    """
+    entry = kept if kept.is_dir() else waiting.entry
     if not entry.is_dir():
         raise taken_over()
+    if waiting.check is not None:
+        return
     try:
         listed = (entry / FORGET).read_bytes()
     except OSError as error:
         raise InputError(f"The forget list of the run that waited is gone: {error.strerror or error}") from error
-    if tries is not None and tries.is_file():
-        keep_tries(tries, RunFolder(path))
-    folder = RunFolder.create(path, job)
+    if waiting.tries is not None and waiting.tries.is_file():
+        keep_tries(waiting.tries, folder)
+    RunFolder.create(folder.path, waiting.job)
     write_atomic(folder.file(FORGET), listed)
-    return folder
+    drop_waiting(entry)
 
 
 def _left_rooms() -> Iterator[Path]:
@@ -245,13 +244,9 @@ def batches_home() -> Path:
 
 def write_record(record: BatchRecord) -> None:
     """Write down which runs a batch has. Raises InputError where that cannot be."""
-    document = {
-        "schema_version": RECORD_FORMAT, "file": str(record.file), "queued": record.queued,
-        "runs": [asdict(run) for run in record.runs],
-    }  # fmt: skip
     with _written(_place(record.file)):
         batches_home().mkdir(parents=True, exist_ok=True)
-        write_json(_place(record.file), document)
+        write_json(_place(record.file), {"schema_version": RECORD_FORMAT, **asdict(record)})
 
 
 def read_record(file: Path) -> BatchRecord | None:
@@ -302,14 +297,13 @@ def _place(file: Path) -> Path:
 
 def _read_record(place: Path) -> BatchRecord | None:
     try:
-        document = read_json(place)
-        runs = tuple(
-            RecordedRun(str(run["run"]), str(run["forget"]), str(run["method"]), int(run["seed"]), str(run["folder"]))
-            for run in document["runs"]
-        )
-        return BatchRecord(Path(document["file"]), float(document["queued"]), runs)
+        return _converted(read_json(place), BatchRecord)
     except _DAMAGED:
         return None
+
+
+def _converted(document: Any, kind: type[_Kept]) -> _Kept:
+    return msgspec.convert(document, kind, dec_hook=lambda wanted, value: wanted(value))  # paths
 
 
 @contextlib.contextmanager
