@@ -3,6 +3,10 @@
 <TS version="2.1" language="de">
 <context>
     <name>app</name>
+    <message>
+        <source> % of the time</source>
+        <translation> % der Zeit</translation>
+    </message>
     <message numerus="yes">
         <source>%n changed</source>
         <translation>
@@ -78,6 +82,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n more</source>
+        <translation>
+            <numerusform>1 weiterer</numerusform>
+            <numerusform>%n weitere</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n Parameter</numerusform>
@@ -89,6 +100,13 @@
         <translation>
             <numerusform>%n Stelle</numerusform>
             <numerusform>%n Stellen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n retrained models</source>
+        <translation>
+            <numerusform>1 neu trainiertes Modell</numerusform>
+            <numerusform>%n neu trainierte Modelle</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -120,6 +138,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n seeds</source>
+        <translation>
+            <numerusform>1 Seed</numerusform>
+            <numerusform>%n Seeds</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 ungesehenen Bild</numerusform>
@@ -145,6 +170,10 @@
     <message>
         <source>&amp;Data</source>
         <translation>&amp;Daten</translation>
+    </message>
+    <message>
+        <source>&amp;Device</source>
+        <translation>&amp;Gerät</translation>
     </message>
     <message>
         <source>&amp;Discard run…</source>
@@ -195,6 +224,10 @@
         <translation>&amp;Meldungen …</translation>
     </message>
     <message>
+        <source>&amp;Monitoring budget</source>
+        <translation>&amp;Messaufwand</translation>
+    </message>
+    <message>
         <source>&amp;Network</source>
         <translation>&amp;Netz</translation>
     </message>
@@ -213,6 +246,10 @@
     <message>
         <source>&amp;Preferences…</source>
         <translation>&amp;Einstellungen …</translation>
+    </message>
+    <message>
+        <source>&amp;Preset</source>
+        <translation>&amp;Voreinstellung</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -282,6 +319,10 @@
     <message>
         <source>({number}) {name}</source>
         <translation>({number}) {name}</translation>
+    </message>
+    <message>
+        <source>32 bit</source>
+        <translation>32 Bit</translation>
     </message>
     <message>
         <source>A check is going.</source>
@@ -404,8 +445,16 @@
         <translation>Eine Art, ein Modell vergessen zu lassen. Eine Voreinstellung ist ein begründeter Satz seiner Parameter.</translation>
     </message>
     <message>
+        <source>About this method</source>
+        <translation>Über dieses Verfahren</translation>
+    </message>
+    <message>
         <source>About Unlearn Studio</source>
         <translation>Über Unlearn Studio</translation>
+    </message>
+    <message>
+        <source>about {size} more</source>
+        <translation>etwa {size} mehr</translation>
     </message>
     <message>
         <source>Accuracy</source>
@@ -462,6 +511,13 @@
     <message>
         <source>Add to the selection while drawing</source>
         <translation>Beim Zeichnen zur Auswahl hinzufügen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Added to the queue: %n runs wait for the one that is going.</source>
+        <translation>
+            <numerusform>In die Warteschlange gestellt: 1 Lauf wartet auf den laufenden.</numerusform>
+            <numerusform>In die Warteschlange gestellt: %n Läufe warten auf den laufenden.</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>after: {height} × {width}, %n channels</source>
@@ -570,8 +626,16 @@
         <translation>Wie zuvor</translation>
     </message>
     <message>
+        <source>as the preset sets them</source>
+        <translation>wie in der Voreinstellung</translation>
+    </message>
+    <message>
         <source>As the system</source>
         <translation>Wie das System</translation>
+    </message>
+    <message>
+        <source>as they are by default</source>
+        <translation>Standardwerte</translation>
     </message>
     <message>
         <source>As they are now</source>
@@ -598,12 +662,20 @@
         <translation>Bei k: {values}. {caption}</translation>
     </message>
     <message>
+        <source>At least one class must stay.</source>
+        <translation>Mindestens eine Klasse muss bleiben.</translation>
+    </message>
+    <message>
         <source>At the start</source>
         <translation>Am Anfang</translation>
     </message>
     <message>
         <source>Attack</source>
         <translation>Angriff</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatisch</translation>
     </message>
     <message>
         <source>Back to one run</source>
@@ -687,6 +759,10 @@
     <message>
         <source>Change weights in one act, without training steps.</source>
         <translation>Gewichte auf einmal ändern, ohne Trainingsschritte.</translation>
+    </message>
+    <message>
+        <source>Changed: {values}</source>
+        <translation>Geändert: {values}</translation>
     </message>
     <message>
         <source>Check all</source>
@@ -878,6 +954,10 @@
         <source>Compared runs</source>
         <translation>Verglichene Läufe</translation>
     </message>
+    <message>
+        <source>Compared with</source>
+        <translation>Verglichen mit</translation>
+    </message>
     <message numerus="yes">
         <source>Compares with %n retrained models on disk.</source>
         <translation>
@@ -916,6 +996,10 @@
     <message>
         <source>Copy the name</source>
         <translation>Namen kopieren</translation>
+    </message>
+    <message>
+        <source>Cost</source>
+        <translation>Aufwand</translation>
     </message>
     <message>
         <source>Crop at the centre to</source>
@@ -1022,6 +1106,10 @@
     <message>
         <source>Discard…</source>
         <translation>Verwerfen…</translation>
+    </message>
+    <message>
+        <source>Disk</source>
+        <translation>Speicherplatz</translation>
     </message>
     <message>
         <source>Dismiss</source>
@@ -1404,6 +1492,10 @@
         <translation>Glossar</translation>
     </message>
     <message>
+        <source>Go to Project</source>
+        <translation>Zum Projekt</translation>
+    </message>
+    <message>
         <source>Gradient</source>
         <translation>Gradient</translation>
     </message>
@@ -1478,6 +1570,10 @@
     <message>
         <source>How fast the model learns the forgotten images again. Much faster than a retrained model means that it still held them.</source>
         <translation>Wie schnell das Modell die vergessenen Bilder wieder lernt. Viel schneller als ein neu trainiertes Modell heißt, dass es sie noch enthielt.</translation>
+    </message>
+    <message>
+        <source>How it works</source>
+        <translation>So geht es vor</translation>
     </message>
     <message>
         <source>How many forget images an attacker tells from unseen ones</source>
@@ -1604,12 +1700,20 @@
         <translation>Art</translation>
     </message>
     <message>
+        <source>known once the run before has ended</source>
+        <translation>bekannt, sobald der Lauf davor beendet ist</translation>
+    </message>
+    <message>
         <source>Language</source>
         <translation>Sprache</translation>
     </message>
     <message>
         <source>Largest share of the time spent on measuring while a run goes. Less gives fewer points in the curves, not a different result.</source>
         <translation>Der größte Anteil der Zeit, der während eines Laufs auf Messungen entfällt. Weniger ergibt weniger Punkte in den Kurven, kein anderes Ergebnis.</translation>
+    </message>
+    <message>
+        <source>Largest share of the time that measuring may take. Less gives fewer points, not another result.</source>
+        <translation>Größter Anteil der Zeit, den das Messen haben darf. Weniger ergibt weniger Messpunkte, kein anderes Ergebnis.</translation>
     </message>
     <message>
         <source>Lasso</source>
@@ -1799,6 +1903,10 @@
     <message>
         <source>Membership attack</source>
         <translation>Zugehörigkeitsangriff</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Arbeitsspeicher</translation>
     </message>
     <message>
         <source>memory {size}</source>
@@ -2112,6 +2220,14 @@
         <translation>Jetzt</translation>
     </message>
     <message>
+        <source>off</source>
+        <translation>aus</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation>ein</translation>
+    </message>
+    <message>
         <source>On disk: a checkpoint at step {checkpoint} and results up to {step}.</source>
         <translation>Gespeichert: ein Checkpoint bei Schritt {checkpoint} und Ergebnisse bis {step}.</translation>
     </message>
@@ -2126,6 +2242,10 @@
     <message>
         <source>One execution of a method. All of it lies in one folder that can be opened again, also while it goes.</source>
         <translation>Eine Ausführung eines Verfahrens. Alles davon liegt in einem Ordner, der wieder geöffnet werden kann, auch währenddessen.</translation>
+    </message>
+    <message>
+        <source>One seed or several: "0", "1-3", "1, 4". Each is a run of its own.</source>
+        <translation>Ein Seed oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
     </message>
     <message>
         <source>ONNX (.onnx)</source>
@@ -2340,6 +2460,14 @@
         <translation>über {number}</translation>
     </message>
     <message>
+        <source>Parameters</source>
+        <translation>Parameter</translation>
+    </message>
+    <message>
+        <source>Parameters and plan</source>
+        <translation>Parameter und Plan</translation>
+    </message>
+    <message>
         <source>Path of the exported file</source>
         <translation>Pfad der exportierten Datei</translation>
     </message>
@@ -2380,6 +2508,10 @@
         <translation>Einfache Schlüssel in float32, für torch.load mit weights_only.</translation>
     </message>
     <message>
+        <source>Plan</source>
+        <translation>Plan</translation>
+    </message>
+    <message>
         <source>Play the run a&amp;gain</source>
         <translation>Lauf erneut ab&amp;spielen</translation>
     </message>
@@ -2410,6 +2542,10 @@
     <message>
         <source>Pointer</source>
         <translation>Zeiger</translation>
+    </message>
+    <message>
+        <source>Prec&amp;ision</source>
+        <translation>Gena&amp;uigkeit</translation>
     </message>
     <message>
         <source>Preferences</source>
@@ -2470,6 +2606,14 @@
     <message>
         <source>PyTorch state dict (.pt)</source>
         <translation>PyTorch-State-Dict (.pt)</translation>
+    </message>
+    <message>
+        <source>Queue run</source>
+        <translation>Lauf einreihen</translation>
+    </message>
+    <message>
+        <source>Queue runs</source>
+        <translation>Läufe einreihen</translation>
     </message>
     <message>
         <source>Queue the runs of a batch file (TOML)</source>
@@ -2593,6 +2737,10 @@
     <message>
         <source>Reset</source>
         <translation>Zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset all</source>
+        <translation>Alle zurücksetzen</translation>
     </message>
     <message>
         <source>Reset to default</source>
@@ -2719,6 +2867,10 @@
         <translation>läuft in einem anderen Prozess</translation>
     </message>
     <message>
+        <source>S&amp;eeds</source>
+        <translation>S&amp;eeds</translation>
+    </message>
+    <message>
         <source>safetensors</source>
         <translation>safetensors</translation>
     </message>
@@ -2805,6 +2957,10 @@
     <message>
         <source>Search the guide</source>
         <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>Search under way…</source>
+        <translation>Suche im Gang…</translation>
     </message>
     <message>
         <source>See the details</source>
@@ -3018,8 +3174,20 @@
         <translation>Training starten</translation>
     </message>
     <message>
+        <source>Start unlearning</source>
+        <translation>Vergessen starten</translation>
+    </message>
+    <message>
+        <source>Start unlearning (Ctrl+Return)</source>
+        <translation>Vergessen starten (Strg+Eingabe)</translation>
+    </message>
+    <message>
         <source>Start what was waiting when the program ended?</source>
         <translation>Starten, was beim Beenden des Programms gewartet hat?</translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation>Wird gestartet…</translation>
     </message>
     <message>
         <source>state dict of a TorchScript file</source>
@@ -3056,6 +3224,10 @@
     <message>
         <source>Step {step}: the forget points' middle is {way} radii from where it was.</source>
         <translation>Schritt {step}: Die Mitte der Vergessenspunkte ist {way} Radien von ihrem alten Ort entfernt.</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Schritte</translation>
     </message>
     <message>
         <source>Stop</source>
@@ -3169,6 +3341,10 @@
         <translation>Die Eigenwerte der Gram-Matrix der Merkmale, der größte zuerst. Sie zeigen, wie viele Richtungen eine Menge von Bildern nutzt und wie stark.</translation>
     </message>
     <message>
+        <source>The estimate could not be made</source>
+        <translation>Die Schätzung ist nicht gelungen</translation>
+    </message>
+    <message>
         <source>The folder of this run is gone: {path}</source>
         <translation>Der Ordner dieses Laufs ist nicht mehr da: {path}</translation>
     </message>
@@ -3241,6 +3417,14 @@
         <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie vertrauen, wer ihn geschrieben hat.</translation>
     </message>
     <message>
+        <source>The original</source>
+        <translation>Das Original</translation>
+    </message>
+    <message>
+        <source>The original and a head-only edit of it</source>
+        <translation>Das Original und ein Eingriff nur in dessen letzte Schicht</translation>
+    </message>
+    <message>
         <source>the original as teacher</source>
         <translation>das Original als Lehrer</translation>
     </message>
@@ -3289,12 +3473,20 @@
         <translation>Der Lauf kann nicht fortgesetzt werden, denn er wird gerade gelöscht.</translation>
     </message>
     <message>
+        <source>The run could not be started</source>
+        <translation>Der Lauf konnte nicht gestartet werden</translation>
+    </message>
+    <message>
         <source>The run failed</source>
         <translation>Der Lauf ist fehlgeschlagen</translation>
     </message>
     <message>
         <source>The run {name} opens.</source>
         <translation>Der Lauf {name} wird geöffnet.</translation>
+    </message>
+    <message>
+        <source>The runs need {needed} on disk; {free} are free.</source>
+        <translation>Die Läufe brauchen {needed} Speicherplatz; {free} sind frei.</translation>
     </message>
     <message>
         <source>The runs of {name} are queued.</source>
@@ -3449,6 +3641,10 @@
         <translation>Threads</translation>
     </message>
     <message>
+        <source>Tick a method.</source>
+        <translation>Wählen Sie ein Verfahren.</translation>
+    </message>
+    <message>
         <source>Tick what to remove. The model, its report and the hashes stay.</source>
         <translation>Kreuzen Sie an, was entfernt werden soll. Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
     </message>
@@ -3561,6 +3757,10 @@
     <message>
         <source>Try again</source>
         <translation>Noch einmal versuchen</translation>
+    </message>
+    <message>
+        <source>Try settings in short runs and use the best</source>
+        <translation>Einstellungen in kurzen Läufen ausprobieren und die besten verwenden</translation>
     </message>
     <message>
         <source>Two measures</source>
@@ -3901,6 +4101,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{median}: {name} ({number})</translation>
     </message>
     <message>
+        <source>{methods} × {seeds} = {runs}</source>
+        <translation>{methods} × {seeds} = {runs}</translation>
+    </message>
+    <message>
         <source>{method}, seed {number}</source>
         <translation>{method}, Startwert {number}</translation>
     </message>
@@ -3911,6 +4115,14 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{method}, {forget}, seed {seed}</source>
         <translation>{method}, {forget}, Startwert {seed}</translation>
+    </message>
+    <message>
+        <source>{models}. No retrained model yet: one can be trained on Verify.</source>
+        <translation>{models}. Noch kein neu trainiertes Modell: Unter Prüfen kann eines trainiert werden.</translation>
+    </message>
+    <message>
+        <source>{models}; {retrained} (seed {seeds}).</source>
+        <translation>{models}; {retrained} (Seed {seeds}).</translation>
     </message>
     <message>
         <source>{model} without {forgotten}</source>
@@ -3974,6 +4186,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{network} needs images of at least {least} pixels; these have {side}.</source>
         <translation>{network} braucht Bilder von mindestens {least} Pixeln; diese haben {side}.</translation>
+    </message>
+    <message>
+        <source>{number} changed</source>
+        <translation>{number} geändert</translation>
     </message>
     <message>
         <source>{number} failed</source>
@@ -4050,6 +4266,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{share} of the variance</source>
         <translation>{share} der Varianz</translation>
+    </message>
+    <message>
+        <source>{size} of {free} free</source>
+        <translation>{size} von {free} frei</translation>
     </message>
     <message>
         <source>{some} of {all}</source>

@@ -74,6 +74,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n more</source>
+        <translation>
+            <numerusform>1 more</numerusform>
+            <numerusform>%n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n parameter</numerusform>
@@ -85,6 +92,13 @@
         <translation>
             <numerusform>%n place</numerusform>
             <numerusform>%n places</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n retrained models</source>
+        <translation>
+            <numerusform>1 retrained model</numerusform>
+            <numerusform>%n retrained models</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -116,10 +130,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n seeds</source>
+        <translation>
+            <numerusform>1 seed</numerusform>
+            <numerusform>%n seeds</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 unseen image</numerusform>
             <numerusform>%n unseen images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Added to the queue: %n runs wait for the one that is going.</source>
+        <translation>
+            <numerusform>Added to the queue: 1 run waits for the one that is going.</numerusform>
+            <numerusform>Added to the queue: %n runs wait for the one that is going.</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -189,7 +189,7 @@ def test_no_run_starts_while_it_is_in_doubt(unproven, context):
 
     common = {"device": "cpu", "precision": "auto", "threads": 0, "monitoring_budget": 0.1}
     with pytest.raises(UnprovenError):
-        _make_jobs(context.project.bench, context.project.selection, [], [0], common)
+        _make_jobs(context.project.bench, context.project.selection, {}, [0], common)
 
 
 def test_what_the_user_takes_as_it_is_is_kept_beside_what_was_set(tmp_path):

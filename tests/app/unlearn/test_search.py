@@ -36,7 +36,7 @@ def page(opened, qtbot) -> UnlearnPage:
     made.entered()
     made.setup.methods.tick("finetune", only=True)
     made.setup.parameters.form.set_values({"epochs": 0.5, "min_steps": 0})
-    qtbot.waitUntil(lambda: made.setup_presenter.plan is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made.presenter.setup.plan is not None, timeout=20_000)
     return made
 
 

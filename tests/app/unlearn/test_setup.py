@@ -32,7 +32,7 @@ def started(opened, monkeypatch) -> list[Job]:
     found: list[Job] = []
     controller = opened.run_controller
 
-    def start(job, bench, selection, folder=None):
+    def start(job, bench, selection, tries=None):
         assert selection.digest() == job.forget.sha256 and selection.count == job.forget.count
         assert bench is not None and bench.dataset.fingerprint == job.data.fingerprint
         found.append(job)
@@ -50,7 +50,13 @@ def planned(page: UnlearnPage, qtbot) -> None:
 
 def choose_plain(page: UnlearnPage) -> None:
     """The plain reconstruction: four rounds of ten forget and ten recover steps on this data."""
-    page.setup.parameters.preset_chosen.emit("reconstruction")
+    choose_preset(page, "reconstruction")
+
+
+def choose_preset(page: UnlearnPage, name: str) -> None:
+    preset = page.setup.parameters.preset
+    preset.setCurrentIndex(preset.findData(name))
+    preset.activated.emit(preset.currentIndex())
 
 
 def test_without_model_and_data_it_says_what_is_missing(context, qtbot):
@@ -232,7 +238,7 @@ def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, s
 @pytest.mark.parametrize("text", ["", "x", "3-1", "1,,2", "1-1000", "-1"])
 def test_seeds_that_are_none_are_refused_beside_the_field(page, text):
     page.setup.parameters.seeds.setText(text)
-    assert page.setup.parameters._seeds_problem.isVisible()
+    assert page.setup.parameters.seeds_problem.isVisible()
     assert not page.setup.start.isEnabled() and page.setup.missing.text()
 
 
@@ -253,9 +259,7 @@ def test_each_method_keeps_what_was_set_for_it(page, qtbot, started):
 
 def test_a_preset_sets_its_values_and_gives_its_reason(page, qtbot, started):
     parameters = page.setup.parameters
-    place = parameters.preset.findData("slow-motion")
-    parameters.preset.setCurrentIndex(place)
-    parameters.preset.activated.emit(place)
+    choose_preset(page, "slow-motion")
     assert parameters.reason.text() and parameters.form.changed_names() == []
     planned(page, qtbot)
     page.presenter.start()
