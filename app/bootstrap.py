@@ -102,7 +102,7 @@ class Session(QObject):
         self.context: AppContext = create_context(self)
         self.context.opening.example_folder = options.out
         self._file_log = start_file_log()
-        install_log(self._file_log, self.context.log_model.handler)
+        install_log(self._file_log, self.context.log_lines)
         self.reporter.install()
         log.info("Unlearn Studio %s, Python %s", VERSION, sys.version.split()[0])
         theme.apply(app, options.scheme or self.context.settings.values.scheme)
@@ -139,10 +139,9 @@ class Session(QObject):
         if self.context.run_controller.current is not None:
             log.warning("the run can be resumed from its last checkpoint")
         self._signals.close()
-        self.context.log_model.stop()
         self._ring.close()
         self.reporter.remove()
-        remove_log(self._file_log, self.context.log_model.handler)
+        remove_log(self._file_log, self.context.log_lines)
         return left
 
     def _load(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QObject
 
 from app.actions import Actions
-from app.services.notifications import LogModel, Notifications
+from app.services.notifications import LogLines, Notifications
 from app.services.opening import Opening
 from app.services.project import PageStates, ProjectState
 from app.services.recent import RecentFiles
@@ -27,7 +27,7 @@ class AppContext(Services):
     """Services handed to pages. No globals: whoever needs one gets this object."""
 
     actions: Actions
-    log_model: LogModel
+    log_lines: LogLines
     recent: RecentFiles  # which of the files opened lately are still there
     run_controller: RunController  # the run under way and those that wait
     run_library: RunLibrary  # the runs known, in short
@@ -47,7 +47,7 @@ def create_context(parent: QObject | None = None) -> AppContext:
     )  # fmt: skip
     controller = RunController(services.runs_folder, parent, services.trust)
     context = AppContext(
-        **vars(services), actions=Actions(parent), log_model=LogModel(parent=parent),
+        **vars(services), actions=Actions(parent), log_lines=LogLines(),
         recent=RecentFiles(window_state, parent), run_controller=controller,
         run_library=RunLibrary(services, controller), opening=Opening(services, controller),
     )  # fmt: skip

@@ -99,7 +99,7 @@ class MainWindow(QMainWindow):
         self.notices = NoticeStrip(context.notifications)
         self.stack = QStackedWidget()
         self.room = Room(self.stack, QSize(theme.px(WIDEST - t.RAIL_WIDTH), theme.px(LOWEST)))
-        self.log_panel = LogPanel(context.log_model)
+        self.log_panel = LogPanel(context.log_lines)
         self.status = StatusLine()
         self._lay_out()
         self.setMinimumSize(MINIMUM)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import PySide6
-from PySide6.QtCore import QEvent, QObject, Qt, QUrl, qVersion
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QUrl, qVersion
 from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeyEvent, QKeySequence, QPixmap, QTextCursor
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QTableWidget,
-    QTableWidgetItem,
     QTextBrowser,
     QWidget,
 )
@@ -30,7 +29,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
 from app.widgets.labels import Label
 from app.widgets.layout import column, row
-from app.widgets.table import set_up_table
+from app.widgets.table import text_table
 from app.widgets.terms import FactTable
 
 if TYPE_CHECKING:
@@ -50,15 +49,11 @@ class GuideDialog(Dialog):
         self.browser.setAccessibleName(tr("Guide"))
         self.browser.setOpenLinks(False)
         self.browser.anchorClicked.connect(self._follow)
-        self.contents = QListWidget(self)
-        self.contents.setAccessibleName(tr("Contents"))
+        self.contents = _list(tr("Contents"), self._go)
         self.contents.setFixedWidth(theme.px(260))
         self.contents.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.contents.itemActivated.connect(self._go)
         self.contents.itemClicked.connect(self._go)
-        self.field = QLineEdit(self)
-        self.field.setPlaceholderText(tr("Search the guide"))
-        self.field.setAccessibleName(tr("Search the guide"))
+        self.field = _field(tr("Search the guide"), tr("Search the guide"))
         self.field.setClearButtonEnabled(True)
         self.field.textChanged.connect(self._search)
         self.field.returnPressed.connect(self.find_next)
@@ -115,7 +110,7 @@ class GuideDialog(Dialog):
         return found
 
     def _go(self, item: QListWidgetItem) -> None:
-        self._show_position(int(item.data(Qt.ItemDataRole.UserRole)))
+        self._show_position(item.data(Qt.ItemDataRole.UserRole))
 
     def _show_position(self, position: int) -> None:
         cursor = QTextCursor(self.browser.document())
@@ -193,16 +188,7 @@ class ShortcutTable(Dialog):
         rows = [(tr(TITLES[c.menu]).replace("&", "") if c.menu in TITLES else tr("Window"), c.text, keys_of(c.action))
                 for c in actions if c.action.shortcuts()]  # fmt: skip
         rows += [(tr(where), tr(what), keys) for where, what, keys in LOCAL_KEYS]
-        self.table = QTableWidget(len(rows), 3, self)
-        self.table.setAccessibleName(tr("Keyboard shortcuts"))
-        self.table.setHorizontalHeaderLabels([tr("Where"), tr("What"), tr("Keys")])
-        for at, texts in enumerate(rows):
-            for place, text in enumerate(texts):
-                self.table.setItem(at, place, QTableWidgetItem(text))
-        set_up_table(self.table)
-        self.table.setColumnWidth(0, theme.px(96))
-        self.table.setColumnWidth(1, theme.px(300))
-        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table = text_table(tr("Keyboard shortcuts"), [tr("Where"), tr("What"), tr("Keys")], rows)
         column(self.table, close_box(self), on=self, margins=t.L)
         self.resize(theme.px(600), theme.px(520))
 
@@ -212,17 +198,18 @@ def keys_of(action: QAction) -> str:
     return ", ".join(keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts())
 
 
+# What moves in the list of commands while its field has the focus.
+_OF_LIST = (Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
 class CommandPalette(Dialog):
     """Finds commands by their letters in order; recent ones come first; unavailable ones say why."""
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(tr("Find a command"), parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._context = context
-        self.field = QLineEdit(self)
-        self.field.setPlaceholderText(tr("Type a command"))
-        self.field.setAccessibleName(tr("Command"))
-        self.list = QListWidget(self)
-        self.list.setAccessibleName(tr("Commands found"))
+        self.field = _field(tr("Command"), tr("Type a command"))
+        self.list = _list(tr("Commands found"), self._activated)
         self.list.setUniformItemSizes(True)
         column(self.field, self.list, on=self, margins=t.S)
         self.setFixedSize(theme.px(520), theme.px(360))
@@ -233,23 +220,15 @@ class CommandPalette(Dialog):
         self._recent = context.window_state.recent("command")
         self.field.textChanged.connect(self._fill)
         self.field.installEventFilter(self)
-        self.list.itemActivated.connect(self._activated)
         self._fill("")
         if parent is not None:
             frame = parent.frameGeometry()
             self.move(frame.center().x() - self.width() // 2, frame.top() + theme.px(80))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 8, Qt.Key.Key_PageUp: -8}.get(
-                Qt.Key(event.key())
-            )
-            if step is not None:
-                self.list.setCurrentRow(min(max(self.list.currentRow() + step, 0), self.list.count() - 1))
-                return True
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
-                self._activated(self.list.currentItem())
-                return True
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() in _OF_LIST:
+            QCoreApplication.sendEvent(self.list, event)
+            return True
         return super().eventFilter(watched, event)
 
     def _fill(self, text: str) -> None:
@@ -293,3 +272,17 @@ class AboutDialog(Dialog):
         facts.set("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})")
         facts.set("system", tr("System"), platform.platform())
         column(Label("Unlearn Studio", "title"), text, facts, close_box(self), on=self, margins=t.XL, spacing=t.M)
+
+
+def _field(name: str, placeholder: str) -> QLineEdit:
+    field = QLineEdit()
+    field.setAccessibleName(name)
+    field.setPlaceholderText(placeholder)
+    return field
+
+
+def _list(name: str, activated: Callable[[QListWidgetItem], object]) -> QListWidget:
+    items = QListWidget()
+    items.setAccessibleName(name)
+    items.itemActivated.connect(activated)
+    return items

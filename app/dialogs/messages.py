@@ -6,9 +6,9 @@ import platform
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import qVersion
+from PySide6.QtCore import Qt, qVersion
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHeaderView, QPlainTextEdit, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QTableWidget, QWidget
 
 from app.dialogs.sheet import Dialog
 from app.services import icons
@@ -21,7 +21,7 @@ from app.widgets.frame import open_log_folder
 from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import SEVERITIES
-from app.widgets.table import set_up_table
+from app.widgets.table import text_table
 from core.version import VERSION
 
 LEVELS = {"info": mark("Information"), "caution": mark("Caution"), "error": mark("Error")}
@@ -37,24 +37,20 @@ class MessagesDialog(Dialog):
         super().__init__(tr("Messages"), parent)
         self.resize(*(theme.px(side) for side in SIZE))
         self._messages = list(reversed(messages))
-        self.table = QTableWidget(len(self._messages), 3)
-        self.table.setAccessibleName(tr("Messages, newest first"))
-        self.table.setHorizontalHeaderLabels([tr("Time"), tr("Kind"), tr("Message")])
-        set_up_table(self.table)
+        rows = [(time.strftime("%H:%M:%S", time.localtime(one.when)), tr(LEVELS[one.level]), one.sentence)
+                for one in self._messages]  # fmt: skip
+        self.table = text_table(tr("Messages, newest first"), [tr("Time"), tr("Kind"), tr("Message")], rows)
         self.table.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
-        self.table.horizontalHeader().setStretchLastSection(True)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        for number, message in enumerate(self._messages):
-            when = time.strftime("%H:%M:%S", time.localtime(message.when))
-            kind = QTableWidgetItem(icons.icon(*SEVERITIES[message.level]), tr(LEVELS[message.level]))
-            for place, item in enumerate((QTableWidgetItem(when), kind, QTableWidgetItem(message.sentence))):
-                self.table.setItem(number, place, item)
+        for line, message in enumerate(self._messages):
+            icon = icons.icon(*SEVERITIES[message.level])
+            self.table.model().setData(self.table.model().index(line, 1), icon, Qt.ItemDataRole.DecorationRole)
         self.table.setVisible(len(self._messages) > 1)
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setAccessibleName(tr("The message in full"))
         self.details.setFont(theme.font("fixed"))
         self._copy = SecondaryButton(tr("Copy"), self.copy)
+        self._copy.setEnabled(bool(self._messages))
         close = SecondaryButton(tr("Close"), self.accept)
         close.setDefault(True)
         nothing = Label(tr("There was nothing to say yet."), "body", "text-2")
@@ -63,7 +59,6 @@ class MessagesDialog(Dialog):
                row(TextButton(tr("Open log folder"), open_log_folder), STRETCH, self._copy, close),
                on=self, margins=t.L, spacing=t.M)  # fmt: skip
         self.table.itemSelectionChanged.connect(self._show)
-        self._copy.setEnabled(bool(self._messages))
         if self._messages:
             self.table.selectRow(self._messages.index(chosen) if chosen in self._messages else 0)
 

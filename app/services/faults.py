@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 import threading
+import time
+import traceback
 import warnings
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 qt_log = logging.getLogger("qt")
 
 FAULT_FILE = "fault.log"
+SAID_AGAIN = 2.0  # seconds without a fault after which it is said again
 _LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -40,6 +44,7 @@ class CrashReporter(QObject):
         super().__init__(parent)
         self._before: tuple[Any, Any, Any] | None = None
         self._fault_file: IO[str] | None = None
+        self._said: dict[tuple[type, str], float] = {}  # where something was raised, and when last
 
     def install(self) -> None:
         """Take over the hooks of Python and Qt."""
@@ -81,8 +86,16 @@ class CrashReporter(QObject):
         if issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error, trace)
             return
-        log.critical("nobody caught this", exc_info=(kind, error, trace))
-        self.reported.emit(error)
+        if not self._said_just_now(error):
+            log.critical("nobody caught this", exc_info=(kind, error, trace))
+            self.reported.emit(error)
+
+    def _said_just_now(self, error: BaseException) -> bool:
+        """Whether this came from the same line just now: an item model may fail for each cell that is drawn."""
+        place = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)][-1:]
+        key, now = (type(error), str(place or error)), time.monotonic()
+        before, self._said[key] = self._said.get(key, -math.inf), now
+        return now - before < SAID_AGAIN
 
     def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is None or args.exc_type is SystemExit:

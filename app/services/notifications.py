@@ -7,14 +7,14 @@ import logging.handlers
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
-from app.services.theme import theme
+from app.services.translation import tr
 from core.errors import AppError
 from core.files import home
 
@@ -64,20 +64,20 @@ class Notifications(QObject):
         return self._post(Notification(text))
 
     def caution(
-        self, text: str, hint: str = "", actions: list[Action] | None = None, topic: str = ""
+        self, text: str, hint: str = "", actions: Sequence[Action] = (), topic: str = ""
     ) -> Notification:
         """Say what the user should know before going on; `actions` are at most two buttons."""
-        return self._post(Notification(text, "caution", hint, actions=actions or [], topic=topic))
+        return self._post(Notification(text, "caution", hint, actions=list(actions), topic=topic))
 
     def error(
-        self, error: BaseException | str, what: str = "", actions: list[Action] | None = None, topic: str = ""
+        self, error: BaseException | str, what: str = "", actions: Sequence[Action] = (), topic: str = ""
     ) -> Notification:
         """Say that something failed: an AppError in its own words, anything else as a fault with its traceback."""
         return self._post(_failure(error, what, actions, topic))
 
-    def keep(self, error: BaseException | str, what: str = "") -> Notification:
+    def keep(self, text: str) -> Notification:
         """Keep an error that is shown where it happened, so that it can be read when it is gone from there."""
-        return self._keep(_failure(error, what))
+        return self._keep(Notification(text, "error"))
 
     def settle(self, topic: str) -> None:
         """Take back what is still shown of a topic; it stays in the history."""
@@ -88,38 +88,33 @@ class Notifications(QObject):
         self.posted.emit(notification)
         return notification
 
-    def _keep(self, notification: Notification) -> Notification:
-        log.log(_LOGGED_AS[notification.level], "%s", "\n".join(filter(None, (notification.sentence,
-                                                                              notification.details))))  # fmt: skip
+    def _keep(self, new: Notification) -> Notification:
+        log.log(_LOGGED_AS[new.level], "%s", "\n".join(filter(None, (new.sentence, new.details))))
         last = self.history[-1] if self.history else None
-        if last and (last.text, last.level, last.hint) == (notification.text, notification.level, notification.hint):
-            last.count, last.when = last.count + 1, notification.when
-            last.details = notification.details or last.details
-            notification = last
-        else:
-            self.history.append(notification)
+        if last is None or (last.text, last.level, last.hint) != (new.text, new.level, new.hint):
+            self.history.append(new)
             del self.history[:-_KEPT]
-        return notification
+            return new
+        last.count, last.when, last.details = last.count + 1, new.when, new.details or last.details
+        return last
 
 
 def _failure(
-    error: BaseException | str, what: str, actions: list[Action] | None = None, topic: str = ""
+    error: BaseException | str, what: str = "", actions: Sequence[Action] = (), topic: str = ""
 ) -> Notification:
     if isinstance(error, str):
-        return Notification(error, "error", actions=actions or [], topic=topic)
+        return Notification(error, "error", actions=list(actions), topic=topic)
     text, hint = describe_error(error, what)
-    details = "".join(traceback.format_exception(error))
-    return Notification(text, "error", hint, details, actions or [], topic=topic)
+    return Notification(text, "error", hint, "".join(traceback.format_exception(error)), list(actions), topic=topic)
 
 
 def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:
     """Return what happened and what to do, in words for the user."""
     if isinstance(error, AppError):
-        text = f"{what}: {_lower(error.message)}" if what else error.message
-        return text, error.hint
+        return f"{what}: {_lower(error.message)}" if what else error.message, error.hint
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    text = f"{what or 'A fault in the program'}: {reason.rstrip('.')}."
-    return text, "The details can be copied for a report."
+    text = f"{what or tr('A fault in the program')}: {reason.rstrip('.')}."
+    return text, tr("The details can be copied for a report.")
 
 
 def _lower(text: str) -> str:
@@ -128,82 +123,27 @@ def _lower(text: str) -> str:
 
 FILE_BYTES, FILES = 2_000_000, 3
 LINES = 2000
-_DRAIN_MS = 250
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _ROOTS = ("app", "core")  # the loggers whose info lines are ours
 
 
-class BufferHandler(logging.Handler):
-    """Keeps the last records for the panel; safe from any thread and knows no Qt."""
+class LogLines(logging.Handler):
+    """Keeps the last lines until somebody takes them, as text with the level; from any thread."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: deque[tuple[int, str]] = deque(maxlen=LINES)
-        self.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self.setFormatter(logging.Formatter("%(asctime)s  %(levelname)-8s  %(message)s", datefmt="%H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.waiting.append((record.levelno, self.format(record)))
+            self._lines.append(self.format(record))
         except Exception:
             self.handleError(record)
 
-
-class LogModel(QAbstractListModel):
-    """The last lines, oldest first; taken from the handler on a timer, so that a burst costs one change."""
-
-    def __init__(self, handler: BufferHandler | None = None, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.handler = handler or BufferHandler()
-        self._lines: deque[tuple[int, str]] = deque()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_DRAIN_MS)
-        self._timer.timeout.connect(self.drain)
-
-    def start(self) -> None:
-        """Take lines as they come, while somebody looks; those from before are there at once."""
-        self.drain()
-        self._timer.start()
-
-    def stop(self) -> None:
-        """Take no more lines."""
-        self.drain()
-        self._timer.stop()
-
-    def drain(self) -> None:
-        """Take the lines that wait."""
-        new = []
-        while self.handler.waiting:
-            new.append(self.handler.waiting.popleft())
-        if not new:
-            return
-        surplus = len(self._lines) + len(new) - LINES
-        if surplus > 0 and self._lines:
-            surplus = min(surplus, len(self._lines))
-            self.beginRemoveRows(QModelIndex(), 0, surplus - 1)
-            for _ in range(surplus):
-                self._lines.popleft()
-            self.endRemoveRows()
-        first = len(self._lines)
-        self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
-        self._lines.extend(new)
-        self.endInsertRows()
-
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self._lines)
-
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if not index.isValid():
-            return None
-        level, text = self._lines[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return text
-        if role == Qt.ItemDataRole.ForegroundRole and level >= logging.WARNING:
-            return theme.color("danger" if level >= logging.ERROR else "caution")
-        return None
-
-    def text(self) -> str:
-        """All lines, for the clipboard."""
-        return "\n".join(line for _, line in self._lines)
+    def take(self) -> list[str]:
+        """Return the lines since the last time."""
+        return [self._lines.popleft() for _ in range(len(self._lines))]
 
 
 def start_file_log(folder: Path | None = None) -> logging.Handler | None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QFrame,
-    QListView,
     QMenuBar,
+    QPlainTextEdit,
     QPushButton,
     QSizePolicy,
     QWidget,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.notifications import LogModel
+from app.services.notifications import LINES, LogLines
 from app.services.run_words import describe_run
 from app.services.shell import Activity
 from app.services.theme import set_property, theme
@@ -149,52 +148,52 @@ class PageHeader(QFrame):
         self._row.addWidget(bar)
 
 
+_TAKE_MS = 250
+
+
 def open_log_folder() -> None:
     """Show the folder of the log files in the system's file manager."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(home("log"))))
 
 
 class LogPanel(QFrame):
-    """Lines as they come; it stays where the user scrolled to, and follows at the end."""
+    """Lines as they come, taken while somebody looks; it stays where the user scrolled to, and follows at the end."""
 
-    def __init__(self, model: LogModel) -> None:
+    def __init__(self, lines: LogLines) -> None:
         super().__init__()
         self.setProperty("part", "panel")
         theme.set_height(self, 180)
-        self._model = model
-        head = row(Label(tr("Log"), "section"), STRETCH, TextButton(tr("Copy all"), self.copy),
-                   TextButton(tr("Open log folder"), open_log_folder))  # fmt: skip
-        self.view = QListView()
+        self._lines = lines
+        self.view = QPlainTextEdit()
+        self.view.setReadOnly(True)
+        self.view.setTabChangesFocus(True)
+        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.view.setMaximumBlockCount(LINES)
         self.view.setAccessibleName(tr("Log lines"))
         theme.set_font(self.view, "caption")
-        self.view.setUniformItemSizes(True)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.view.setModel(model)
-        self._follow = True
-        bar = self.view.verticalScrollBar()
-        bar.valueChanged.connect(self._scrolled)
-        bar.rangeChanged.connect(self._range_changed)
+        head = row(Label(tr("Log"), "section"), STRETCH, TextButton(tr("Copy all"), self.copy),
+                   TextButton(tr("Open log folder"), open_log_folder))  # fmt: skip
         column(head, (self.view, 1), on=self, margins=(t.L, t.XS, t.S, t.XS), spacing=t.XS)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._take)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._model.start()
+        self._take()
+        self._timer.start(_TAKE_MS)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._model.stop()
+        self._timer.stop()
 
     def copy(self) -> None:
         """Put all lines on the clipboard."""
-        QGuiApplication.clipboard().setText(self._model.text())
+        QGuiApplication.clipboard().setText(self.view.toPlainText())
 
-    def _scrolled(self, value: int) -> None:
-        self._follow = value >= self.view.verticalScrollBar().maximum() - 1
-
-    def _range_changed(self, _low: int, high: int) -> None:
-        if self._follow:
-            self.view.verticalScrollBar().setValue(high)
+    def _take(self) -> None:
+        lines = self._lines.take()
+        if lines:
+            self.view.appendPlainText("\n".join(lines))
 
 
 class StatusLine(QFrame):

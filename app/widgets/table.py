@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QStyleOptionHeader,
     QStyleOptionViewItem,
     QTableView,
+    QTableWidget,
+    QTableWidgetItem,
     QTreeView,
 )
 
@@ -41,6 +43,20 @@ def set_up_table(view: QTableView) -> None:
     vertical.setMinimumSectionSize(theme.px(t.TABLE_ROW))
     vertical.setDefaultSectionSize(theme.px(t.TABLE_ROW))
     view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+
+def text_table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> QTableWidget:
+    """Return a table of texts, whose last column takes the room that is left."""
+    table = QTableWidget(len(rows), len(titles))
+    table.setAccessibleName(name)
+    table.setHorizontalHeaderLabels(titles)
+    for line, texts in enumerate(rows):
+        for place, text in enumerate(texts):
+            table.setItem(line, place, QTableWidgetItem(text))
+    set_up_table(table)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    table.horizontalHeader().setStretchLastSection(True)
+    return table
 
 
 def set_up_tree(view: QTreeView, header: int = t.TABLE_HEADER) -> None:

@@ -341,6 +341,10 @@
         <translation>Eine nie gelernte Klasse liegt in diesen Richtungen; Vergessen verschiebt ihre Energie also dorthin.</translation>
     </message>
     <message>
+        <source>A fault in the program</source>
+        <translation>Ein Fehler im Programm</translation>
+    </message>
+    <message>
         <source>A head-only edit changes no feature: its points stay where they are at the start.</source>
         <translation>Eine Änderung nur am Kopf ändert kein Merkmal: Ihre Punkte bleiben, wo sie am Anfang sind.</translation>
     </message>
@@ -3335,6 +3339,10 @@
     <message>
         <source>The data it was trained on, or a part of it.</source>
         <translation>Die Daten, auf denen es trainiert wurde, oder ein Teil davon.</translation>
+    </message>
+    <message>
+        <source>The details can be copied for a report.</source>
+        <translation>Die Einzelheiten können für einen Bericht kopiert werden.</translation>
     </message>
     <message>
         <source>The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set of images uses, and how strongly.</source>

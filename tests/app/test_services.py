@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QRect, qWarning
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtWidgets import QSplitter, QTableView, QWidget
 
 from app.dialogs.messages import MessagesDialog, report_text
+from app.models.tables import TextTableModel
 from app.services import faults, notifications, platform
 from app.services import format as fmt
 from app.services.accessibility import announce, describe
@@ -27,6 +28,7 @@ from app.services.project import PageStates
 from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
+from app.widgets.frame import LogPanel
 from app.widgets.notices import NoticeStrip
 from core.errors import InputError, MismatchError
 from core.files import RESOURCES, cache_home, data_home, home
@@ -304,38 +306,48 @@ class TestNotifications:
 
 class TestLog:
     @pytest.fixture
-    def model(self, qapp):
-        model = notifications.LogModel()
-        notifications.install_log(model.handler)
-        yield model
-        notifications.remove_log(model.handler)
+    def panel(self, qtbot):
+        lines = notifications.LogLines()
+        notifications.install_log(lines)
+        panel = LogPanel(lines)
+        qtbot.addWidget(panel)
+        panel.text = lambda: (panel.hide(), panel.show(), panel.view.toPlainText())[-1]  # it takes them as it comes up
+        yield panel
+        notifications.remove_log(lines)
 
-    def test_lines_come_from_any_thread(self, model, qtbot):
+    def test_lines_come_from_any_thread(self, panel):
         logger = logging.getLogger("app.test")
         thread = threading.Thread(target=lambda: logger.info("from a thread"))
         thread.start()
         thread.join()
-        model.drain()
-        assert "from a thread" in model.text()
+        assert "from a thread" in panel.text()
 
-    def test_it_is_a_ring(self, model, monkeypatch, qtmodeltester):
-        monkeypatch.setattr(notifications, "LINES", 50)
+    def test_lines_come_while_somebody_looks_and_the_last_stays_in_view(self, panel, qtbot):
+        panel.show()
+        logging.getLogger("app.test").warning("\n".join(f"line {number}" for number in range(60)))
+        qtbot.waitUntil(lambda: "line 59" in panel.view.toPlainText())
+        assert "WARNING" in panel.view.toPlainText()
+        bar = panel.view.verticalScrollBar()
+        qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
+        bar.setValue(0)
+        logging.getLogger("app.test").info("one more")
+        assert "one more" in panel.text() and bar.value() == 0
+
+    def test_it_is_a_ring(self, panel):
         logger = logging.getLogger("app.test")
-        for start in range(0, 300, 60):
-            for number in range(start, start + 60):
-                logger.info("line %d", number)
-            model.drain()
-        assert model.rowCount() <= 60
-        assert "line 299" in model.text()
-        assert "line 100" not in model.text()
-        qtmodeltester.check(model)
+        for number in range(notifications.LINES + 500):
+            logger.info("line %d", number)
+            if number == 1000:
+                panel.text()
+        lines = panel.text().splitlines()
+        assert len(lines) == notifications.LINES
+        assert lines[-1].endswith(f"line {notifications.LINES + 499}") and lines[0].endswith("line 500")
 
-    def test_info_of_others_is_left_out(self, model):
+    def test_info_of_others_is_left_out(self, panel):
         logging.getLogger("somebody").info("chatter")
         logging.getLogger("somebody").warning("important")
-        model.drain()
-        assert "chatter" not in model.text()
-        assert "important" in model.text()
+        assert "chatter" not in panel.text()
+        assert "important" in panel.text()
 
     def test_the_file(self, tmp_path):
         handler = notifications.start_file_log(tmp_path / "log")
@@ -364,6 +376,25 @@ class TestCrash:
             sys.excepthook(ValueError, error, None)
         assert reported.args == [error]
         assert "nobody caught this" in caplog.text
+
+    def test_a_model_that_fails_for_every_cell_is_reported_once(self, reporter, qtbot, caplog):
+        class Broken(TextTableModel):
+            def cell(self, row, column, role):
+                return {}["accuracy"]
+
+        said = Notifications()
+        reporter.reported.connect(said.error)
+        table, model = QTableView(), Broken()
+        qtbot.addWidget(table)
+        model.set_table(["One", "Two"], [["", ""]] * 20)
+        table.setModel(model)
+        table.show()
+        qtbot.waitUntil(lambda: bool(said.history))
+        table.viewport().update()  # once more
+        qtbot.wait(50)
+        [message] = said.history
+        assert message.count == 1 and message.sentence.startswith("A fault in the program: KeyError: 'accuracy'.")
+        assert "in cell" in message.details and caplog.text.count("nobody caught this") == 1
 
     def test_a_thread_that_failed_is_reported_in_the_window_thread(self, reporter, qtbot):
         where = []
