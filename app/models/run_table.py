@@ -17,6 +17,7 @@ from app.services import icons
 from app.services import run_words as words
 from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, thinned
 from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.buttons import STATE_ICONS
 from core.events import State
 
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 STATE, METHOD, PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(12)
-HIDEABLE = (PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE)
+HIDEABLE = tuple(range(PRESET, CURVE + 1))
+SEARCHED = (STATE, METHOD, PRESET, FORGET, MODEL, DATA, VERDICT)
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
-    "close": "Close", "partly": "Partly forgotten", "hidden": "Hidden", "not": "Not forgotten",
-    "nothing": "Nothing to tell", "no_reference": "Not compared",
+    "close": mark("Close"), "partly": mark("Partly forgotten"), "hidden": mark("Hidden"),
+    "not": mark("Not forgotten"), "nothing": mark("Nothing to tell"), "no_reference": mark("Not compared"),
 }  # fmt: skip
-METHODS = {"train": "Training"}
 _PLAIN = {PRESET: "preset", FORGET: "forget_text", MODEL: "model", DATA: "data"}  # columns that show a field of the row
-_OTHERS = {  # what a row may be besides a run in one of its states: shape and words
-    DAMAGED: ("problem", "Damaged"), NEWER: ("problem", "Newer version"), DELETING: ("running", "Deleting"),
-    "": ("running", "Preparing"),
+_OTHERS = {  # what a row may be besides a run in one of its states: words and shape
+    DAMAGED: (mark("Damaged"), "problem"), NEWER: (mark("Newer version"), "problem"),
+    DELETING: (mark("Deleting"), "running"), "": (mark("Preparing"), "running"),
 }  # fmt: skip
 
 
@@ -43,14 +44,15 @@ class RunTableModel(ColumnTable):
     """Rows are `RunRow`s; the run under way here is overlaid with what it reports."""
 
     columns = (
-        Column("State"), Column("Method"), Column("Preset", "Named settings of the method; – for its defaults"),
-        Column("Forget set"), Column("Model", "The model the run began with"), Column("Data"),
-        Column("Seed", number=True),
-        Column("Retain, %", "Accuracy on unseen images of the classes that stay", number=True),
-        Column("Forget, %", "Accuracy on unseen images of the forgotten classes; for single images, on the forget "
-               "images", number=True),
-        Column("Verdict", "Against retrained models; – where the run was not checked"), Column("Started"),
-        Column("Curves", "Retain and forget accuracy over the run"),
+        Column(mark("State")), Column(mark("Method")),
+        Column(mark("Preset"), mark("Named settings of the method; – for its defaults")),
+        Column(mark("Forget set")), Column(mark("Model"), mark("The model the run began with")), Column(mark("Data")),
+        Column(mark("Seed"), number=True),
+        Column(mark("Retain, %"), mark("Accuracy on unseen images of the classes that stay"), number=True),
+        Column(mark("Forget, %"), mark("Accuracy on unseen images of the forgotten classes; for single images, on the "
+                                       "forget images"), number=True),
+        Column(mark("Verdict"), mark("Against retrained models; – where the run was not checked")),
+        Column(mark("Started")), Column(mark("Curves"), mark("Retain and forget accuracy over the run")),
     )  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -60,7 +62,7 @@ class RunTableModel(ColumnTable):
         self._live_shown: tuple[Any, ...] = ()
         self._live_spark = Spark()
         self._titles: dict[str, str] = {}
-        theme.changed.connect(self._restyle)
+        theme.changed.connect(self.tell_changed)
 
     # ---- content
 
@@ -101,97 +103,73 @@ class RunTableModel(ColumnTable):
 
     def cell(self, number: int, column: int, role: int) -> Any:
         row = self._rows[number]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(row, column)
-        if role == SORT_ROLE:
-            return self._key(row, column)
+        live = self._live if self._live is not None and self._live.path == row.path else None
+        spark = self._live_spark if live is not None else Spark(row.spark_retain, row.spark_forget)
         if role == SPARK_ROLE and column == CURVE:
-            return self._spark(row)
+            return spark
         if role == PATH_ROLE:
             return row.path
+        state = live.state.value if live is not None else row.state
         if role == Qt.ItemDataRole.DecorationRole and column == STATE:
-            return icons.icon(STATE_ICONS[self._shape(row)], "text_2")
+            shape = _OTHERS[state][1] if state in _OTHERS else words.state_shape(State(state))
+            return icons.icon(STATE_ICONS[shape], "text_2")
+        value: float | None = None  # an accuracy
+        if column == RETAIN:
+            value = row.retain_accuracy if live is None else _last(spark.retain)
+        elif column == FORGET_ACCURACY:
+            value = row.forget_accuracy if live is None else _last(spark.forget)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row, column)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self._spark(row).text if column == CURVE else self._text(row, column)
-        return None
+            return _tip(row, column, value, spark)
+        if role == SORT_ROLE and column in (RETAIN, FORGET_ACCURACY):
+            return -1.0 if value is None else value
+        if role == SORT_ROLE and column in (SEED, STARTED, CURVE):
+            return row.seed if column == SEED else row.created
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, SORT_ROLE):
+            return None
+        if column == CURVE:
+            return spark.text if role == Qt.ItemDataRole.AccessibleTextRole else ""
+        if column == STATE:
+            text = _state_words(state, row if live is None else live)
+        elif column in (RETAIN, FORGET_ACCURACY):
+            text = fmt.percent(value, unit=False)
+        else:
+            text = self._text(row, column)
+        return text.lower() if role == SORT_ROLE else text
 
     # ---- parts
 
     def _text(self, row: RunRow, column: int) -> str:
-        if column == STATE:
-            return self._state_words(row)
         if column == METHOD:
-            return self._titles.get(row.method, METHODS.get(row.method, row.method))
+            return tr("Training") if row.kind == "train" else self._titles.get(row.method, row.method)
         if column in _PLAIN:
             return str(getattr(row, _PLAIN[column])) or fmt.DASH
         if column == SEED:
             return str(row.seed) if row.method else fmt.DASH
-        if column in (RETAIN, FORGET_ACCURACY):
-            return fmt.percent(self._accuracies(row)[column == FORGET_ACCURACY], unit=False)
         if column == VERDICT:
-            return VERDICTS.get(row.verdict, fmt.DASH)
-        if column == STARTED:
-            return _when(row.created)
-        return ""
+            return tr(VERDICTS[row.verdict]) if row.verdict in VERDICTS else fmt.DASH
+        return _when(row.created)
 
-    def _key(self, row: RunRow, column: int) -> Any:
-        if column in (RETAIN, FORGET_ACCURACY):
-            value = self._accuracies(row)[column == FORGET_ACCURACY]
-            return -1.0 if value is None else value
-        if column in (STARTED, CURVE):
-            return row.created
-        if column == SEED:
-            return row.seed
-        return self._text(row, column).lower()
 
-    def _state(self, row: RunRow) -> str:
-        live = self._live
-        return live.state.value if live is not None and live.path == row.path else row.state
+def _state_words(state: str, run: RunRow | LiveRun) -> str:
+    """Name a state, with how far the run is where it has an end in sight."""
+    if state in _OTHERS:
+        return tr(_OTHERS[state][0])
+    word = words.state_word(State(state))
+    if state in (State.RUNNING, State.PAUSED, State.INTERRUPTED) and run.steps:
+        return f"{word}, {100 * run.step // run.steps} %"
+    return word
 
-    def _shape(self, row: RunRow) -> str:
-        state = self._state(row)
-        return _OTHERS[state][0] if state in _OTHERS else words.state_shape(State(state))
 
-    def _state_words(self, row: RunRow) -> str:
-        state = self._state(row)
-        if state in _OTHERS:
-            return _OTHERS[state][1]
-        word = words.state_word(State(state))
-        live = self._live
-        step, steps = (live.step, live.steps) if live is not None and live.path == row.path else (row.step, row.steps)
-        if state in ("running", "paused", "interrupted") and steps:
-            return f"{word}, {100 * step // steps} %"
-        return word
-
-    def _accuracies(self, row: RunRow) -> tuple[float | None, float | None]:
-        live = self._live
-        if live is not None and live.path == row.path:
-            spark = self._spark(row)
-            return _last(spark.retain), _last(spark.forget)
-        return row.retain_accuracy, row.forget_accuracy
-
-    def _spark(self, row: RunRow) -> Spark:
-        if self._live is not None and self._live.path == row.path:
-            return self._live_spark
-        return Spark(row.spark_retain, row.spark_forget)
-
-    def _tip(self, row: RunRow, column: int) -> str | None:
-        if row.error and column == STATE:
-            return row.error
-        if column == VERDICT and not row.verdict:
-            return "This run was not checked against a retrained model."
-        if column in (RETAIN, FORGET_ACCURACY) and self._accuracies(row)[column == FORGET_ACCURACY] is None:
-            return "Nothing was measured here."
-        if column == CURVE:
-            return self._spark(row).text
-        if column == MODEL:
-            return row.model_tip or None
-        return str(row.path) if column in (METHOD, FORGET, STARTED) else None
-
-    def _restyle(self) -> None:
-        self.tell_changed()
+def _tip(row: RunRow, column: int, accuracy: float | None, spark: Spark) -> str | None:
+    if row.error and column == STATE:
+        return row.error
+    if column == VERDICT and not row.verdict:
+        return tr("This run was not checked against a retrained model.")
+    if column in (RETAIN, FORGET_ACCURACY) and accuracy is None:
+        return tr("Nothing was measured here.")
+    if column in (CURVE, MODEL):
+        return spark.text if column == CURVE else row.model_tip or None
+    return str(row.path) if column in (METHOD, FORGET, STARTED) else None
 
 
 def _spark_of(run: LiveRun) -> Spark:
@@ -218,7 +196,7 @@ def _when(created: float) -> str:
         return fmt.DASH
     then, now = datetime.datetime.fromtimestamp(created), datetime.datetime.now()
     if then.date() == now.date():
-        return f"today {then:%H:%M}"
+        return tr("today {time}", time=f"{then:%H:%M}")
     return f"{then:%Y-%m-%d %H:%M}"
 
 
@@ -240,5 +218,4 @@ class RunFilter(QSortFilterProxyModel):
         if not self._text:
             return True
         model = self.sourceModel()
-        searched = (STATE, METHOD, PRESET, FORGET, MODEL, DATA, VERDICT)
-        return any(self._text in str(model.index(row, column, parent).data() or "").lower() for column in searched)
+        return any(self._text in str(model.index(row, column, parent).data()).lower() for column in SEARCHED)

@@ -117,6 +117,20 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs deleted.</source>
+        <translation>
+            <numerusform>1 Lauf gelöscht.</numerusform>
+            <numerusform>%n Läufe gelöscht.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs moved to the trash.</source>
+        <translation>
+            <numerusform>1 Lauf in den Papierkorb verschoben.</numerusform>
+            <numerusform>%n Läufe in den Papierkorb verschoben.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs of {methods}</source>
         <translation>
             <numerusform>%n Lauf, {methods}</numerusform>
@@ -353,6 +367,10 @@
         <translation>Eine Änderung nur am Kopf hat die Merkmale des Originals und damit dessen Kurve.</translation>
     </message>
     <message>
+        <source>A later request starts from a run that ended with a model.</source>
+        <translation>Eine spätere Anfrage beginnt mit einem Lauf, der ein Modell ergeben hat.</translation>
+    </message>
+    <message>
         <source>A map of the images appears here once the model was measured on them.</source>
         <translation>Hier erscheint eine Karte der Bilder, sobald das Modell auf ihnen gemessen wurde.</translation>
     </message>
@@ -497,6 +515,14 @@
         <translation>Genauigkeit auf ungesehenen Vergessensbildern, %</translation>
     </message>
     <message>
+        <source>Accuracy on unseen images of the classes that stay</source>
+        <translation>Genauigkeit auf ungesehenen Bildern der Klassen, die bleiben</translation>
+    </message>
+    <message>
+        <source>Accuracy on unseen images of the forgotten classes; for single images, on the forget images</source>
+        <translation>Genauigkeit auf ungesehenen Bildern der vergessenen Klassen; bei einzelnen Bildern auf den zu vergessenden Bildern</translation>
+    </message>
+    <message>
         <source>Accuracy on unseen images, %</source>
         <translation>Genauigkeit auf ungesehenen Bildern, %</translation>
     </message>
@@ -529,6 +555,10 @@
             <numerusform>nachher: {height} × {width}, 1 Kanal</numerusform>
             <numerusform>nachher: {height} × {width}, %n Kanäle</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Against retrained models; – where the run was not checked</source>
+        <translation>Gegenüber neu trainierten Modellen; – wo der Lauf nicht geprüft wurde</translation>
     </message>
     <message>
         <source>Against the original, on unseen images, points</source>
@@ -699,7 +729,7 @@
     </message>
     <message>
         <source>Batch results</source>
-        <translation>Ergebnisse der Stapel</translation>
+        <translation>Batchergebnisse</translation>
     </message>
     <message numerus="yes">
         <source>before: {height} × {width}, %n channels</source>
@@ -780,6 +810,10 @@
         </translation>
     </message>
     <message>
+        <source>Check of {run}</source>
+        <translation>Prüfung von {run}</translation>
+    </message>
+    <message>
         <source>check of {run}, seed {seed}</source>
         <translation>Prüfung von {run}, Startwert {seed}</translation>
     </message>
@@ -820,12 +854,28 @@
         <translation>Verfahren wählen</translation>
     </message>
     <message>
+        <source>Choose a run on the Runs page.</source>
+        <translation>Wählen Sie auf der Seite „Läufe“ einen Lauf.</translation>
+    </message>
+    <message>
+        <source>Choose a run.</source>
+        <translation>Wählen Sie einen Lauf.</translation>
+    </message>
+    <message>
         <source>Choose at least one image.</source>
         <translation>Wählen Sie mindestens ein Bild.</translation>
     </message>
     <message>
         <source>Choose images to look for near-duplicates.</source>
         <translation>Wählen Sie Bilder, um nach Beinahe-Dubletten zu suchen.</translation>
+    </message>
+    <message>
+        <source>Choose one run.</source>
+        <translation>Wählen Sie genau einen Lauf.</translation>
+    </message>
+    <message>
+        <source>Choose two or more runs.</source>
+        <translation>Wählen Sie mindestens zwei Läufe.</translation>
     </message>
     <message>
         <source>Choose two runs in the table.</source>
@@ -939,6 +989,10 @@
         <translation>Spalten</translation>
     </message>
     <message>
+        <source>Columns shown</source>
+        <translation>Gezeigte Spalten</translation>
+    </message>
+    <message>
         <source>Command</source>
         <translation>Befehl</translation>
     </message>
@@ -949,6 +1003,10 @@
     <message>
         <source>Compare</source>
         <translation>Vergleichen</translation>
+    </message>
+    <message>
+        <source>Compare the chosen runs with retrained models, which they share, and rank them in one table</source>
+        <translation>Die gewählten Läufe mit gemeinsamen neu trainierten Modellen vergleichen und in einer Tabelle ordnen</translation>
     </message>
     <message>
         <source>Compare with another run</source>
@@ -1014,6 +1072,10 @@
         <translation>CSV-Tabelle (*.csv)</translation>
     </message>
     <message>
+        <source>Curves</source>
+        <translation>Verlauf</translation>
+    </message>
+    <message>
         <source>Curves and lines</source>
         <translation>Kurven und Linien</translation>
     </message>
@@ -1024,6 +1086,10 @@
     <message>
         <source>Damage</source>
         <translation>Schaden</translation>
+    </message>
+    <message>
+        <source>Damaged</source>
+        <translation>Beschädigt</translation>
     </message>
     <message>
         <source>Dark</source>
@@ -1048,6 +1114,22 @@
     <message>
         <source>Delete</source>
         <translation>Löschen</translation>
+    </message>
+    <message>
+        <source>Delete for good</source>
+        <translation>Endgültig löschen</translation>
+    </message>
+    <message>
+        <source>Delete…</source>
+        <translation>Löschen…</translation>
+    </message>
+    <message>
+        <source>Deleting</source>
+        <translation>Wird gelöscht</translation>
+    </message>
+    <message>
+        <source>Deleting {runs}</source>
+        <translation>Löschen: {runs}</translation>
     </message>
     <message>
         <source>Details…</source>
@@ -1548,6 +1630,10 @@
         <translation>Höhe des Ausschnitts</translation>
     </message>
     <message>
+        <source>Hidden</source>
+        <translation>Versteckt</translation>
+    </message>
+    <message>
         <source>higher = forget features lie more inside the retain space; the goal is the retrained value, not 1</source>
         <translation>höher = Merkmale des Vergessenen liegen mehr im Raum des Behaltenen; das Ziel ist der Wert des neu trainierten Modells, nicht 1</translation>
     </message>
@@ -1652,8 +1738,16 @@
         <translation>Sie wurde entfernt.</translation>
     </message>
     <message>
+        <source>Its model, report and checkpoints go with it. The original model is not touched.</source>
+        <translation>Modell, Bericht und Checkpoints gehen mit. Das Originalmodell bleibt unberührt.</translation>
+    </message>
+    <message>
         <source>k = {k} · {share} of retain energy</source>
         <translation>k = {k} · {share} der Energie des Behaltenen</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>Behalten</translation>
     </message>
     <message>
         <source>Keep all of class {name}</source>
@@ -1886,6 +1980,10 @@
         <translation>Maße jedes Modells</translation>
     </message>
     <message>
+        <source>Measures of two or more finished runs side by side, means over seeds</source>
+        <translation>Maße von zwei oder mehr beendeten Läufen nebeneinander, Mittel über Seeds</translation>
+    </message>
+    <message>
         <source>Measures: all groups</source>
         <translation>Maße: alle Gruppen</translation>
     </message>
@@ -1934,7 +2032,7 @@
     </message>
     <message>
         <source>Method</source>
-        <translation>Verfahren</translation>
+        <translation>Methode</translation>
     </message>
     <message>
         <source>Methods</source>
@@ -1969,8 +2067,20 @@
         <translation>Die Merkmale der Vergessensbilder in den Raum dessen bewegen, was bleibt.</translation>
     </message>
     <message>
+        <source>Move to trash</source>
+        <translation>In den Papierkorb</translation>
+    </message>
+    <message>
         <source>Move up</source>
         <translation>Nach oben</translation>
+    </message>
+    <message>
+        <source>Move {runs} to the trash?</source>
+        <translation>{runs} in den Papierkorb verschieben?</translation>
+    </message>
+    <message>
+        <source>Moving {runs} to the trash</source>
+        <translation>In den Papierkorb: {runs}</translation>
     </message>
     <message>
         <source>MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours.</source>
@@ -1983,6 +2093,10 @@
     <message>
         <source>Name the file to write.</source>
         <translation>Benennen Sie die Datei, die geschrieben wird.</translation>
+    </message>
+    <message>
+        <source>Named settings of the method; – for its defaults</source>
+        <translation>Benannte Einstellungen der Methode; – für ihre Vorgaben</translation>
     </message>
     <message>
         <source>Nearest training images, by features</source>
@@ -2025,6 +2139,10 @@
         <translation>Neuer Lauf</translation>
     </message>
     <message>
+        <source>Newer version</source>
+        <translation>Neuere Version</translation>
+    </message>
+    <message>
         <source>Newest</source>
         <translation>Neuester</translation>
     </message>
@@ -2047,6 +2165,10 @@
     <message>
         <source>No image matches the search and filters.</source>
         <translation>Kein Bild passt zu Suche und Filtern.</translation>
+    </message>
+    <message>
+        <source>No later request can start from this run</source>
+        <translation>Mit diesem Lauf kann keine spätere Anfrage beginnen</translation>
     </message>
     <message>
         <source>no model, data, run, forget list or batch file</source>
@@ -2132,6 +2254,14 @@
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
+        <source>Not compared</source>
+        <translation>Nicht verglichen</translation>
+    </message>
+    <message>
+        <source>Not forgotten</source>
+        <translation>Nicht vergessen</translation>
+    </message>
+    <message>
         <source>not informative here</source>
         <translation>hier nicht aussagekräftig</translation>
     </message>
@@ -2208,6 +2338,14 @@
         <translation>noch nichts zu behalten</translation>
     </message>
     <message>
+        <source>Nothing to tell</source>
+        <translation>Nicht zu beurteilen</translation>
+    </message>
+    <message>
+        <source>Nothing was measured here.</source>
+        <translation>Hier wurde nichts gemessen.</translation>
+    </message>
+    <message>
         <source>Nothing was opened yet</source>
         <translation>Noch wurde nichts geöffnet</translation>
     </message>
@@ -2248,12 +2386,32 @@
         <translation>Eine Ausführung eines Verfahrens. Alles davon liegt in einem Ordner, der wieder geöffnet werden kann, auch währenddessen.</translation>
     </message>
     <message>
+        <source>One of these runs is being deleted.</source>
+        <translation>Einer dieser Läufe wird gerade gelöscht.</translation>
+    </message>
+    <message>
         <source>One seed or several: "0", "1-3", "1, 4". Each is a run of its own.</source>
         <translation>Ein Seed oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
     </message>
     <message>
+        <source>Only an interrupted run can be resumed.</source>
+        <translation>Nur ein unterbrochener Lauf kann fortgesetzt werden.</translation>
+    </message>
+    <message>
+        <source>Only finished runs that forget can be compared.</source>
+        <translation>Nur beendete Läufe, die vergessen, können verglichen werden.</translation>
+    </message>
+    <message>
+        <source>Only runs that forget the same images share retrained models.</source>
+        <translation>Nur Läufe, die dieselben Bilder vergessen, haben neu trainierte Modelle gemeinsam.</translation>
+    </message>
+    <message>
         <source>ONNX (.onnx)</source>
         <translation>ONNX (.onnx)</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Öffnen</translation>
     </message>
     <message>
         <source>open</source>
@@ -2322,6 +2480,10 @@
     <message>
         <source>Open a run folder</source>
         <translation>Ordner eines Laufs öffnen</translation>
+    </message>
+    <message>
+        <source>Open a run folder…</source>
+        <translation>Ordner eines Laufs öffnen…</translation>
     </message>
     <message>
         <source>Open anyway</source>
@@ -2400,6 +2562,10 @@
         <translation>Letztes Modell und letzte Daten öffnen</translation>
     </message>
     <message>
+        <source>Open the model this run made and forget more with it. What was forgotten before stays forgotten: those images are kept out of the retain set.</source>
+        <translation>Das Modell öffnen, das dieser Lauf ergeben hat, und damit mehr vergessen. Was vorher vergessen wurde, bleibt vergessen: Diese Bilder kommen nicht in die Menge, die bleibt.</translation>
+    </message>
+    <message>
         <source>Open the model to see how it arranges the images.</source>
         <translation>Öffnen Sie das Modell, um zu sehen, wie es die Bilder anordnet.</translation>
     </message>
@@ -2470,6 +2636,10 @@
     <message>
         <source>Parameters and plan</source>
         <translation>Parameter und Plan</translation>
+    </message>
+    <message>
+        <source>Partly forgotten</source>
+        <translation>Teilweise vergessen</translation>
     </message>
     <message>
         <source>Path of the exported file</source>
@@ -2570,6 +2740,10 @@
     <message>
         <source>Preprocessing</source>
         <translation>Vorverarbeitung</translation>
+    </message>
+    <message>
+        <source>Preset</source>
+        <translation>Voreinstellung</translation>
     </message>
     <message>
         <source>Previous image</source>
@@ -2779,6 +2953,10 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
+        <source>Retain and forget accuracy over the run</source>
+        <translation>Genauigkeit auf dem, was bleibt, und dem, was vergessen wird, über den Lauf</translation>
+    </message>
+    <message>
         <source>Retain features</source>
         <translation>Merkmale der behaltenen Bilder</translation>
     </message>
@@ -2871,6 +3049,18 @@
         <translation>läuft in einem anderen Prozess</translation>
     </message>
     <message>
+        <source>Runs of batch files by method and forget set, means over seeds</source>
+        <translation>Läufe aus Batchdateien nach Methode und Vergessensmenge, Mittel über Seeds</translation>
+    </message>
+    <message>
+        <source>Runs that wait, next one first</source>
+        <translation>Wartende Läufe, der nächste zuerst</translation>
+    </message>
+    <message>
+        <source>Runs you start or open are listed here, also those started from a terminal.</source>
+        <translation>Hier stehen Läufe, die Sie starten oder öffnen, auch solche aus einem Terminal.</translation>
+    </message>
+    <message>
         <source>S&amp;eeds</source>
         <translation>S&amp;eeds</translation>
     </message>
@@ -2951,6 +3141,14 @@
         <translation>Suchen</translation>
     </message>
     <message>
+        <source>Search method, forget set, model</source>
+        <translation>Methode, Vergessensmenge, Modell suchen</translation>
+    </message>
+    <message>
+        <source>Search runs</source>
+        <translation>Läufe suchen</translation>
+    </message>
+    <message>
         <source>Search settings</source>
         <translation>Einstellungen suchen</translation>
     </message>
@@ -3000,6 +3198,10 @@
             <numerusform>1 Bild zurücklegen</numerusform>
             <numerusform>%n Bilder zurücklegen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Set up a new run with the same model, data, forget set and settings</source>
+        <translation>Einen neuen Lauf mit demselben Modell, denselben Daten, derselben Vergessensmenge und denselben Einstellungen vorbereiten</translation>
     </message>
     <message>
         <source>Settings</source>
@@ -3056,6 +3258,10 @@
     <message>
         <source>Short side to</source>
         <translation>Kurze Seite auf</translation>
+    </message>
+    <message>
+        <source>Show &amp;batch results</source>
+        <translation>&amp;Batchergebnisse zeigen</translation>
     </message>
     <message>
         <source>Show &amp;log</source>
@@ -3166,8 +3372,24 @@
         <translation>Start</translation>
     </message>
     <message>
+        <source>Start a &amp;later request</source>
+        <translation>&amp;Spätere Anfrage beginnen</translation>
+    </message>
+    <message>
         <source>Start again</source>
         <translation>Neu starten</translation>
+    </message>
+    <message>
+        <source>Start again…</source>
+        <translation>Neu beginnen…</translation>
+    </message>
+    <message>
+        <source>Start earlier</source>
+        <translation>Früher beginnen</translation>
+    </message>
+    <message>
+        <source>Start later</source>
+        <translation>Später beginnen</translation>
     </message>
     <message>
         <source>Start the rest</source>
@@ -3190,8 +3412,16 @@
         <translation>Starten, was beim Beenden des Programms gewartet hat?</translation>
     </message>
     <message>
+        <source>Started</source>
+        <translation>Begonnen</translation>
+    </message>
+    <message>
         <source>Starting…</source>
         <translation>Wird gestartet…</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>Zustand</translation>
     </message>
     <message>
         <source>state dict of a TorchScript file</source>
@@ -3254,6 +3484,10 @@
         <translation>Prüfungen anhalten</translation>
     </message>
     <message>
+        <source>Stop the run first.</source>
+        <translation>Halten Sie den Lauf zuerst an.</translation>
+    </message>
+    <message>
         <source>Stop, save and quit</source>
         <translation>Anhalten, speichern und beenden</translation>
     </message>
@@ -3299,6 +3533,10 @@
     <message>
         <source>Table saved as {name}.</source>
         <translation>Tabelle als {name} gespeichert.</translation>
+    </message>
+    <message>
+        <source>Take out</source>
+        <translation>Herausnehmen</translation>
     </message>
     <message>
         <source>Teach the forget images other labels than their own.</source>
@@ -3361,6 +3599,18 @@
         <translation>den Vergessensbildern</translation>
     </message>
     <message>
+        <source>The forget list of one of these runs was removed.</source>
+        <translation>Die Vergessensliste eines dieser Läufe wurde entfernt.</translation>
+    </message>
+    <message>
+        <source>The forget list of this run was removed, so nobody knows which images must not come back.</source>
+        <translation>Die Vergessensliste dieses Laufs wurde entfernt; niemand weiß, welche Bilder nicht zurückkommen dürfen.</translation>
+    </message>
+    <message>
+        <source>The forget set could not be read</source>
+        <translation>Die Vergessensmenge konnte nicht gelesen werden</translation>
+    </message>
+    <message>
         <source>The forget set is one or more whole classes. A retrained model then does not know them at all.</source>
         <translation>Die Vergessensmenge besteht aus einer oder mehreren ganzen Klassen. Ein neu trainiertes Modell kennt sie dann gar nicht.</translation>
     </message>
@@ -3409,12 +3659,24 @@
         <translation>Die ganze Meldung</translation>
     </message>
     <message>
+        <source>The model and data of {run}</source>
+        <translation>Modell und Daten von {run}</translation>
+    </message>
+    <message>
+        <source>The model of this run is gone.</source>
+        <translation>Das Modell dieses Laufs ist nicht mehr da.</translation>
+    </message>
+    <message>
         <source>The model that was opened.</source>
         <translation>Das Modell, das geöffnet wurde.</translation>
     </message>
     <message>
         <source>The model that was opened. It is only read, never changed.</source>
         <translation>Das geöffnete Modell. Es wird nur gelesen, nie geändert.</translation>
+    </message>
+    <message>
+        <source>The model the run began with</source>
+        <translation>Das Modell, mit dem der Lauf begann</translation>
     </message>
     <message>
         <source>The model's features hold values that are not finite, so there is no map.</source>
@@ -3469,6 +3731,10 @@
         <translation>Das Ergebnis dieses Laufs.</translation>
     </message>
     <message>
+        <source>The result of {run}</source>
+        <translation>Das Ergebnis von {run}</translation>
+    </message>
+    <message>
         <source>The retain features also give the space that alignment is measured in.</source>
         <translation>Die zu behaltenden Merkmale geben auch den Raum vor, in dem die Ausrichtung gemessen wird.</translation>
     </message>
@@ -3481,12 +3747,20 @@
         <translation>Der Lauf kann nicht fortgesetzt werden, denn er wird gerade gelöscht.</translation>
     </message>
     <message>
+        <source>The run cannot be started again</source>
+        <translation>Der Lauf kann nicht neu begonnen werden</translation>
+    </message>
+    <message>
         <source>The run could not be started</source>
         <translation>Der Lauf konnte nicht gestartet werden</translation>
     </message>
     <message>
         <source>The run failed</source>
         <translation>Der Lauf ist fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>the run {name}</source>
+        <translation>Lauf {name}</translation>
     </message>
     <message>
         <source>The run {name} opens.</source>
@@ -3547,6 +3821,10 @@
     <message>
         <source>The training {name} was stopped; its model is kept as it was then.</source>
         <translation>Das Training {name} wurde angehalten; sein Modell bleibt, wie es da war.</translation>
+    </message>
+    <message>
+        <source>The trash does not take {runs}. Delete for good?</source>
+        <translation>Nicht vom Papierkorb angenommen: {runs}. Endgültig löschen?</translation>
     </message>
     <message>
         <source>The verdict comes with the check, once the run has ended.</source>
@@ -3637,12 +3915,32 @@
         <translation>Dieser Bericht enthält keine Kurven des Wiederlernens. Sie werden von ganzen Klassen genommen, die ungesehene Bilder haben.</translation>
     </message>
     <message>
+        <source>This run cannot be read.</source>
+        <translation>Dieser Lauf ist nicht lesbar.</translation>
+    </message>
+    <message>
+        <source>This run is being deleted.</source>
+        <translation>Dieser Lauf wird gerade gelöscht.</translation>
+    </message>
+    <message>
         <source>This run recorded no feature map: an earlier version made it, or its network was trained from scratch.</source>
         <translation>Dieser Lauf hat keine Merkmalskarte aufgezeichnet: Eine frühere Version hat ihn gemacht, oder sein Netz wurde von Grund auf trainiert.</translation>
     </message>
     <message>
+        <source>This run trained a model and forgot nothing. Open its model on Project.</source>
+        <translation>Dieser Lauf hat ein Modell trainiert und nichts vergessen. Öffnen Sie sein Modell unter „Projekt“.</translation>
+    </message>
+    <message>
+        <source>This run was not checked against a retrained model.</source>
+        <translation>Dieser Lauf wurde nicht mit einem neu trainierten Modell verglichen.</translation>
+    </message>
+    <message>
         <source>This run was not checked. The model card will say so.</source>
         <translation>Dieser Lauf wurde nicht geprüft. Die Modellkarte sagt das.</translation>
+    </message>
+    <message>
+        <source>This run was written by a newer version. Update Unlearn Studio to open it.</source>
+        <translation>Dieser Lauf stammt von einer neueren Version. Aktualisieren Sie Unlearn Studio, um ihn zu öffnen.</translation>
     </message>
     <message>
         <source>Threads</source>
@@ -3677,6 +3975,10 @@
         <translation>heute</translation>
     </message>
     <message>
+        <source>today {time}</source>
+        <translation>heute {time}</translation>
+    </message>
+    <message>
         <source>torch.export program</source>
         <translation>torch.export-Programm</translation>
     </message>
@@ -3703,6 +4005,10 @@
     <message>
         <source>Trained from scratch without the forget images. Its value is the goal.</source>
         <translation>Von Grund auf ohne die Vergessensbilder trainiert. Sein Wert ist das Ziel.</translation>
+    </message>
+    <message>
+        <source>Training</source>
+        <translation>Training</translation>
     </message>
     <message>
         <source>Training image {number}</source>
@@ -3861,6 +4167,10 @@
     <message>
         <source>Waiting</source>
         <translation>Wartet</translation>
+    </message>
+    <message>
+        <source>Waiting ({count})</source>
+        <translation>Wartend ({count})</translation>
     </message>
     <message>
         <source>Waiting for the run before it to end.</source>
@@ -4258,6 +4568,18 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{run} failed. {why}</source>
         <translation>{run} schlug fehl. {why}</translation>
+    </message>
+    <message>
+        <source>{run} is in use.</source>
+        <translation>{run} ist in Gebrauch.</translation>
+    </message>
+    <message>
+        <source>{run} was not deleted</source>
+        <translation>{run} wurde nicht gelöscht</translation>
+    </message>
+    <message>
+        <source>{run} · seed {seed}</source>
+        <translation>{run} · Seed {seed}</translation>
     </message>
     <message>
         <source>{run}, seed {seed}</source>

@@ -34,8 +34,8 @@ class FileCard(Card):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr("File"), parent)
+    def __init__(self) -> None:
+        super().__init__(tr("File"))
         found = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation) or ".")
         self.folder = found if found.is_dir() else Path.home()  # files go to unless another one is named
         self._name = "model-unlearned"
@@ -121,7 +121,7 @@ class FileCard(Card):
         return self._sentence.text()
 
     def _result(self) -> QWidget:
-        self._sentence, self._notes = Label("", wrap=True), caption("", wrap=True)
+        self._sentence, self._notes = Label(wide=True), caption(wide=True)
         self.open_folder = TextButton(tr("Open folder"), self._open_folder)
         grid = QGridLayout()
         grid.setVerticalSpacing(0)
@@ -129,7 +129,6 @@ class FileCard(Card):
         grid.setColumnStretch(1, 1)
         grid.addWidget(Icon("tick", "text_2"), 0, 0)
         for number, said in enumerate((self._sentence, self._notes)):
-            said.setMaximumWidth(16_777_215)
             grid.addWidget(said, number, 1)
         self._outcome = widget_of(row((grid, 1), self.open_folder))
         return self._outcome
@@ -199,7 +198,8 @@ def describe_form(form: Mapping[str, Any] | None) -> str:
     """Say in a line how the file that came in held its weights."""
     if not form:
         return tr("A plain PyTorch state dict.")
-    kind = _KINDS.get(str(form.get("format")), "?")
+    named = str(form.get("format"))
+    kind = _KINDS.get(named, named)
     parts = [tr("whole pickled network") if form.get("module") else tr(kind)]
     if container := form.get("container"):
         parts.append(tr("weights under “{name}”", name=container))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView
 
 from app.models.tables import Column, ColumnTable, Index
 from app.services import format as fmt
@@ -33,8 +33,8 @@ class KeptCard(Card):
 
     remove_asked = Signal(object)  # tuple[Kept, ...]
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr(TITLE), parent)
+    def __init__(self) -> None:
+        super().__init__(tr(TITLE))
         self.table = KeptTable(self)
         self.view = QTableView(self)
         set_up_table(self.view)
@@ -47,8 +47,7 @@ class KeptCard(Card):
             header.resizeSection(column, theme.px(width))
         self.view.setMinimumHeight(theme.px(t.TABLE_HEADER) + _ROWS * theme.px(t.TABLE_ROW))
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.summary = caption("", wrap=True)
-        self.summary.setMaximumWidth(16_777_215)
+        self.summary = caption(wide=True)
         self.remove = DestructiveButton(tr("Remove…"), lambda: self.remove_asked.emit(self.table.ticked()))
         self.remove.setAccessibleName(tr("Remove what is ticked"))
         self.body.addWidget(self.view, 1)

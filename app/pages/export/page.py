@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QStackedWidget, QWidget
+from PySide6.QtWidgets import QCheckBox, QStackedWidget
 
 from app.dialogs.sheet import Choice, ask
 from app.dialogs.trust import with_trusted_code
@@ -61,8 +61,8 @@ class ExportPage(Page):
     runs_wanted = Signal()
     check_wanted = Signal()
 
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(context, parent)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.header_widget = self.chips = RunChips(context.project)
         self.file_card, self.also_card, self.kept_card = FileCard(), AlsoCard(), KeptCard()
         cards = row((self.file_card, 64), (self.also_card, 40), spacing=t.M)
@@ -101,8 +101,8 @@ class ExportPage(Page):
 class AlsoCard(Card):
     """Check boxes for what is saved beside the model, each with the name of its file."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Also save"), parent)
+    def __init__(self) -> None:
+        super().__init__(tr("Also save"))
         self.boxes: dict[str, QCheckBox] = {}
         self._names: dict[str, ElidedLabel] = {}
         for key, (title, _, _) in ALSO.items():
@@ -111,11 +111,9 @@ class AlsoCard(Card):
             self.body.addLayout(row(self.boxes[key], (self._names[key], 1)))
         self.boxes["card"].setChecked(True)
         self.unchecked = Banner()
-        both = caption(tr(BOTH_MODELS), wrap=True)
-        both.setMaximumWidth(16_777_215)
         self.body.addWidget(self.unchecked)
         self.body.addStretch(1)
-        self.body.addWidget(both)
+        self.body.addWidget(caption(tr(BOTH_MODELS), wide=True))
 
     def show_there(self, report: bool, forget_list: bool) -> None:
         """Say which of the run's files there are; a report is proposed, a list is not."""

@@ -1,264 +1,335 @@
-"""The Runs page laid out: what waits, and all runs known with the commands for those chosen."""
+"""The Runs page: follows the list of runs and the queue, and carries out commands on the chosen runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QMenu,
-    QStackedWidget,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QStackedWidget
 
-from app.models import run_table as columns
-from app.models.run_table import PATH_ROLE, RunFilter, RunTableModel
-from app.plots.sparkline import SparklineDelegate
-from app.services import format as fmt
+from app.dialogs.sheet import ask_to_open
+from app.pages.runs.cards import QueueCard, RunsCard
+from app.pages.runs.run_actions import Reopening, ask_delete
 from app.services import tokens as t
-from app.services.run_library import RunRow
-from app.services.run_words import describe_run
+from app.services.commands import resume
+from app.services.run_library import DELETING, NEWER, RunRow
 from app.services.theme import theme
-from app.services.translation import tr
-from app.widgets.buttons import ChipButton, DestructiveButton, IconButton, PrimaryButton, SecondaryButton
-from app.widgets.cards import Card
+from app.services.translation import mark, tr
+from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
 from app.widgets.layout import column, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
-from app.widgets.table import ColumnMenu, SortHeader, set_up_table
-from app.widgets.terms import TermRow
+from core.errors import AppError
+from core.events import ACTIVE, State
+from core.job import Job
+from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.workers.live_run import LiveRun
 
-EMPTY = "Runs you start or open are listed here, also those started from a terminal."
-WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
-_WIDTHS = {columns.STATE: 108, columns.METHOD: 128, columns.PRESET: 92, columns.FORGET: 84, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 118,
-           columns.STARTED: 100}  # fmt: skip
-MOST_ROWS = 4
-
-
-class QueueCard(Card):
-    """Emits what is wanted of the chosen run; hidden while nothing waits."""
-
-    moved = Signal(object, int)  # LiveRun, by how many places
-    removed = Signal(object)  # LiveRun
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Waiting", parent)
-        self._runs: list[LiveRun] = []
-        self.list = QListWidget()
-        self.list.setAccessibleName("Runs that wait, next one first")
-        self.list.currentRowChanged.connect(self._update)
-        self.up = IconButton("chevron-up", "Start earlier", lambda: self._move(-1))
-        self.down = IconButton("chevron-down", "Start later", lambda: self._move(1))
-        self.remove = SecondaryButton("Take out", self._remove)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list, self._remove)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        for button in (self.up, self.down, self.remove):
-            self.add_action(button)
-        self.body.addWidget(self.list)
-        self.hide()
-
-    def set_runs(self, runs: Sequence[LiveRun]) -> None:
-        """Show these runs in this order; the chosen one stays chosen."""
-        chosen = self.chosen()
-        self._runs = list(runs)
-        self.list.blockSignals(True)
-        self.list.clear()
-        for number, run in enumerate(self._runs, 1):
-            item = QListWidgetItem(f"{number}.  {words_of(run)}")
-            item.setSizeHint(QSize(0, theme.px(t.TABLE_ROW)))
-            self.list.addItem(item)
-        if chosen in self._runs:
-            self.list.setCurrentRow(self._runs.index(chosen))
-        elif self._runs:
-            self.list.setCurrentRow(0)
-        self.list.blockSignals(False)
-        self.set_title(f"Waiting ({fmt.count(len(self._runs))})")
-        rows = min(max(len(self._runs), 1), MOST_ROWS)
-        self.list.setFixedHeight(rows * theme.px(t.TABLE_ROW) + 2 * self.list.frameWidth())
-        self.setVisible(bool(self._runs))
-        self._update()
-
-    def chosen(self) -> LiveRun | None:
-        """The chosen run."""
-        row = self.list.currentRow()
-        return self._runs[row] if 0 <= row < len(self._runs) else None
-
-    def _move(self, by: int) -> None:
-        run = self.chosen()
-        if run is not None:
-            self.moved.emit(run, by)
-
-    def _remove(self) -> None:
-        run = self.chosen()
-        if run is not None:
-            self.removed.emit(run)
-
-    def _update(self, *_: object) -> None:
-        row = self.list.currentRow()
-        self.up.setEnabled(row > 0)
-        self.down.setEnabled(0 <= row < len(self._runs) - 1)
-        self.remove.setEnabled(row >= 0)
+EMPTY = mark("Runs you start or open are listed here, also those started from a terminal.")
+LATER = mark(
+    "Open the model this run made and forget more with it. What was forgotten before stays forgotten: those images are "
+    "kept out of the retain set."
+)
+COMMANDS = {  # on the chosen runs: what the button and the menu say, and what it does
+    "open": (mark("Open"), ""), "resume": (mark("Resume"), ""),
+    "compare": (mark("Compare"), mark("Measures of two or more finished runs side by side, means over seeds")),
+    "check": (mark("Check all"), mark("Compare the chosen runs with retrained models, which they share, and rank them "
+                                      "in one table")),
+    "later": (mark("Later request"), LATER),
+    "duplicate": (mark("Start again…"), mark("Set up a new run with the same model, data, forget set and settings")),
+    "delete": (mark("Delete…"), ""),
+}  # fmt: skip
+BUTTONS = ("resume", "compare", "check", "later", "duplicate", "open")  # at the right of the foot
+WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
+LIVE_MS = 500
 
 
-def words_of(run: LiveRun) -> str:
-    """Name a waiting run in one line."""
-    if run.job is None:
-        return run.title or run.id
-    about = f"{describe_run(run.job)} · seed {run.job.seed}"
-    return f"Check of {about}" if run.kind == "check" else about
-
-
-class RunsView(Page):
+class RunsPage(Page):
     """A table with commands for the chosen runs; the queue stands above it while anything waits.
 
-    `asked` carries a command of `presenter.COMMANDS`.
+    `asked` carries a key of `COMMANDS`.
     """
 
     asked = Signal(str)
-    activated = Signal(object)  # RunRow that was double-clicked
-    chosen_changed = Signal()
     folder_asked = Signal()
     batches_asked = Signal()
-    shown_now, hidden_now = Signal(), Signal()
 
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(context, parent)
-        self.model = RunTableModel(self)
-        self.proxy = RunFilter(self)
-        self.proxy.setSourceModel(self.model)
-        self.queue = QueueCard()
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search method, forget set, model")
-        self.search.setAccessibleName("Search runs")
-        self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(theme.px(280))
-        self.search.textChanged.connect(self.proxy.set_text)
-        self.table = QTableView()
-        self.table.setAccessibleName("Runs")
-        self.empty = EmptyState("runs", EMPTY, "Open a run folder…", self.folder_asked.emit)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self.queue, self.runs = QueueCard(), RunsCard(context.window_state)
+        self.empty = EmptyState("runs", tr(EMPTY), tr("Open a run folder…"), self.folder_asked.emit)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
-        self.stack.addWidget(widget_of(column(self.queue, (self._all_runs(), 1), spacing=t.M)))
+        self.stack.addWidget(widget_of(column(self.queue, (self.runs, 1), spacing=t.M)))
         self.content.addWidget(self.stack, 1)
-        self._add_commands()
-        selection = self.table.selectionModel()
-        selection.selectionChanged.connect(self.chosen_changed)
-        selection.currentChanged.connect(self.chosen_changed)
-
-    def entered(self) -> None:
-        self.shown_now.emit()
-
-    def left(self) -> None:
-        self.hidden_now.emit()
-
-    def chosen(self) -> list[RunRow]:
-        """The chosen runs, the current one first."""
-        selection = self.table.selectionModel()
-        current = selection.currentIndex().row()
-        rows = sorted({index.row() for index in selection.selectedRows()}, key=lambda row: (row != current, row))
-        return [self._row_at(self.proxy.index(row, 0)) for row in rows]
-
-    def set_rows(self, rows: Sequence[RunRow]) -> None:
-        """Show these runs; those that were chosen stay chosen."""
-        kept: set[Path] = {row.path for row in self.chosen()}
-        self.model.set_rows(rows)
-        selection = self.table.selectionModel()
-        for row in range(self.proxy.rowCount()):
-            index = self.proxy.index(row, 0)
-            if index.data(PATH_ROLE) in kept:
-                selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
-        if not selection.hasSelection() and self.proxy.rowCount():
-            self.table.setCurrentIndex(self.proxy.index(0, 0))
-
-    def show_reason(self, command: str, why: str, tip: str = "") -> None:
-        """Say of a command why it cannot be used now; "": it can. `tip`: what it does."""
-        button = self.buttons[command]
-        button.setEnabled(not why)
-        button.setAccessibleDescription(why)
-        if tip:
-            button.setToolTip(why or tip)
-
-    def show_menu(self, position: QPoint, entries: Sequence[tuple[str, str, str]]) -> None:
-        """Show a menu of commands at a place of the table: title, command, why it cannot be used."""
-        menu = QMenu(self.table)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for title, command, why in entries:
-            action = menu.addAction(title)
-            action.setEnabled(not why)
-            action.setToolTip(why)
-            action.setData(command)
-        menu.triggered.connect(lambda action: self.asked.emit(action.data()))
-        menu.setToolTipsVisible(True)
-        menu.popup(self.table.viewport().mapToGlobal(position))
-
-    def _add_commands(self) -> None:
-        def asking(command: str) -> Callable[[], object]:
-            return lambda: self.asked.emit(command)
-
-        self.open_button = PrimaryButton("Open", asking("open"))
-        self.resume_button = SecondaryButton("Resume", asking("resume"))
-        self.duplicate_button = SecondaryButton("Start again…", asking("duplicate"))
-        self.duplicate_button.setToolTip("Set up a new run with the same model, data, forget set and settings")
-        self.later_button = SecondaryButton("Later request", asking("later"))
-        self.compare_button = SecondaryButton("Compare", asking("compare"))
-        self.compare_button.setToolTip("Measures of two or more finished runs side by side, means over seeds")
-        self.check_button = SecondaryButton(tr("Check all"), asking("check"))
-        self.delete_button = DestructiveButton("Delete…", asking("delete"))
-        self.batch_button = SecondaryButton("Batch results", self.batches_asked.emit)
-        self.batch_button.setToolTip("Runs of batch files by method and forget set, means over seeds")
-        self.buttons = {
-            "open": self.open_button, "resume": self.resume_button, "compare": self.compare_button,
-            "check": self.check_button, "duplicate": self.duplicate_button, "delete": self.delete_button,
-            "later": self.later_button,
-        }  # fmt: skip
-        self.add_action(SecondaryButton("Open a run folder…", self.folder_asked.emit), start=True)
+        self.buttons: dict[str, Button] = {}
+        self.menu = QMenu(self.runs.table)
+        self.menu.setToolTipsVisible(True)
+        self.entries: dict[str, QAction] = {}  # of the menu
+        for key, (title, _) in COMMANDS.items():
+            kind = {"open": PrimaryButton, "delete": DestructiveButton}.get(key, SecondaryButton)
+            self.buttons[key] = kind(tr(title), partial(self.asked.emit, key))
+            self.entries[key] = self.menu.addAction(tr(title), partial(self.asked.emit, key))
+        self.entries["delete"].setShortcut(QKeySequence.StandardKey.Delete)
+        self.entries["delete"].setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.runs.table.addAction(self.entries["delete"])
+        self.runs.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.runs.table.customContextMenuRequested.connect(self._open_menu)
+        self.batch_button = SecondaryButton(tr("Batch results"), self.batches_asked.emit)
+        self.batch_button.setToolTip(tr("Runs of batch files by method and forget set, means over seeds"))
+        self.add_action(SecondaryButton(tr("Open a run folder…"), self.folder_asked.emit), start=True)
         self.add_action(self.batch_button, start=True)
         self.action_start.addSpacing(theme.px(t.L))
-        self.add_action(self.delete_button, start=True)
-        for command in ("resume", "compare", "check", "later", "duplicate", "open"):
-            self.add_action(self.buttons[command])
+        self.add_action(self.buttons["delete"], start=True)
+        for key in BUTTONS:
+            self.add_action(self.buttons[key])
+        self.presenter = RunsPresenter(context, self)
 
-    def _row_at(self, index: QModelIndex) -> RunRow:
-        return self.model.row_at(self.proxy.mapToSource(index).row())
+    def entered(self) -> None:
+        self.presenter.watch(True)
 
-    def _all_runs(self) -> QWidget:
-        table = self.table
-        table.setHorizontalHeader(SortHeader(table))
-        table.setModel(self.proxy)
-        set_up_table(table)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setSortingEnabled(True)
-        table.sortByColumn(columns.STARTED, Qt.SortOrder.DescendingOrder)
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        table.setItemDelegateForColumn(columns.CURVE, SparklineDelegate(table))
-        header = table.horizontalHeader()
-        for place, width in _WIDTHS.items():
-            table.setColumnWidth(place, theme.px(width))
-        header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
-        table.setColumnWidth(columns.CURVE, theme.px(64))
-        table.activated.connect(lambda index: self.activated.emit(self._row_at(index)))
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), table, lambda: self.asked.emit("delete"))
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        card = Card("All runs", padding=t.M)
-        card.add_action(TermRow(WORDS))
-        self.column_menu = ColumnMenu(table, columns.HIDEABLE, self.context.window_state, "runs")
-        self.columns_button = ChipButton("Columns", name="Columns shown")
-        self.columns_button.setMenu(self.column_menu)
-        card.add_action(self.columns_button)
-        card.add_action(self.search)
-        card.body.addWidget(table, 1)
-        return card
+    def left(self) -> None:
+        self.presenter.watch(False)
+
+    def show_reasons(self, reasons: dict[str, str]) -> None:
+        """Say of each command why it cannot be used now; "": it can."""
+        for key, why in reasons.items():
+            tip = COMMANDS[key][1]
+            for shown in (self.buttons[key], self.entries[key]):
+                shown.setEnabled(not why)
+                shown.setToolTip(why or (tr(tip) if tip else ""))
+            self.buttons[key].setAccessibleDescription(why)
+        self.buttons["resume"].setVisible(not reasons["resume"])
+
+    def _open_menu(self, position: QPoint) -> None:
+        self.menu.popup(self.runs.table.viewport().mapToGlobal(position))
+
+
+class RunsPresenter(QObject):
+    """Commands are functions of the chosen runs, each with a function that says why it cannot be used on them."""
+
+    def __init__(self, context: AppContext, page: RunsPage) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self._reopening = Reopening(context, self)
+        self._commands: dict[str, tuple[Callable[[list[RunRow]], object], Callable[[list[RunRow]], str]]] = {
+            "open": (self._open, why_not_one), "resume": (self._resume, why_no_resume),
+            "compare": (self._compare, why_no_compare), "check": (self._check, why_no_check),
+            "later": (self._start_later, why_no_later), "duplicate": (self._duplicate, why_not_one),
+            "delete": (self._delete, self._why_no_delete),
+        }  # fmt: skip
+        self._watch, self._live = QTimer(self, interval=WATCH_MS), QTimer(self, interval=LIVE_MS)
+        self._watch.timeout.connect(context.run_library.refresh)
+        self._live.timeout.connect(self._show_live)
+        page.asked.connect(self._asked)
+        page.runs.activated.connect(self.open_run)
+        page.runs.chosen_changed.connect(self._update)
+        page.folder_asked.connect(lambda: ask_to_open(context, page.window(), "run"))
+        page.batches_asked.connect(self._show_batches)
+        context.run_library.changed.connect(self._rows_changed)
+        controller = context.run_controller
+        controller.queue_changed.connect(self._queue_changed)
+        controller.run_started.connect(self._run_changed)
+        controller.run_ended.connect(self._run_changed)
+        page.queue.moved.connect(controller.move)
+        page.queue.removed.connect(controller.remove)
+        context.actions.add("runs.later", tr("Start a &later request"), partial(self._asked, "later"), menu="run",
+                            icon="forget", shortcut="Ctrl+Shift+L", tip=tr(LATER),
+                            why_disabled=self._why_no_later_now)  # fmt: skip
+        context.actions.add("runs.batches", tr("Show &batch results"), self._show_batches, menu="view", icon="runs")
+        self._rows_changed()
+        self._queue_changed()
+        context.jobs.submit(_titles).done.connect(page.runs.model.set_titles)
+
+    def _asked(self, key: str) -> None:
+        act, why_not = self._commands[key]
+        rows = self._page.runs.chosen()
+        if not why_not(rows):
+            act(rows)
+
+    # ---- commands
+
+    def open_run(self, row: RunRow) -> None:
+        """Bring a run into view, live or as it ended; the one under way here is shown as it is."""
+        if row.state == DELETING:
+            return
+        controller = self._context.run_controller
+        here = next((run for run in (controller.current, *controller.queue) if run and run.path == row.path), None)
+        if here is not None:
+            self._context.project.set_run(here)
+            self._context.show_page("unlearn")
+        else:
+            self._context.opening.open_run(row.path)
+
+    def _open(self, rows: list[RunRow]) -> None:
+        self.open_run(rows[0])
+
+    def _resume(self, rows: list[RunRow]) -> None:
+        resume(self._context, RunFolder(rows[0].path), self._page.window())
+
+    def _compare(self, rows: list[RunRow]) -> None:
+        """Hold runs side by side on the Verify page."""
+        rows = sorted(rows, key=lambda row: (row.method, row.seed))
+        self._context.project.set_compared(tuple(RunFolder(row.path) for row in rows))
+        self._context.show_page("verify")
+
+    def _check(self, rows: list[RunRow]) -> None:
+        self._compare(rows)
+        self._context.actions.trigger("verify.check_all")
+
+    def _duplicate(self, rows: list[RunRow]) -> None:
+        """Set up a new run with the settings of one."""
+        folder = RunFolder(rows[0].path)
+        if not (job := self._job_of(folder, tr("The run cannot be started again"))):
+            return
+        if job.kind == "train":
+            self._context.project.set_run(self._context.run_controller.train_again(folder, job))
+            self._context.show_page("unlearn")
+        else:
+            self._reopening.open(folder, job, partial(self._set_up, job))
+
+    def _set_up(self, job: Job) -> None:
+        self._context.show_page("unlearn")
+        self._context.run_controller.setup_wanted.emit(job)
+
+    def _start_later(self, rows: list[RunRow]) -> None:
+        """Open the model that a run made, to forget more with it; what it forgot stays forgotten."""
+        folder = RunFolder(rows[0].path)
+        if job := self._job_of(folder, tr("No later request can start from this run")):
+            self._context.show_page("project")
+            self._reopening.open_result(folder, job, partial(self._context.show_page, "forget"))
+
+    def _delete(self, rows: list[RunRow]) -> None:
+        ask_delete(self._context, [RunFolder(row.path) for row in rows], self._page.window())
+
+    def _show_batches(self) -> None:
+        self._context.project.show_batch()
+        self._context.show_page("verify")
+
+    def _job_of(self, folder: RunFolder, refused: str) -> Job | None:
+        try:
+            return folder.job()
+        except AppError as error:
+            self._context.notifications.error(error, refused)
+            return None
+
+    # ---- what is shown
+
+    def watch(self, seen: bool) -> None:
+        """Look at the folder every now and then, as long as the page is seen."""
+        if seen:
+            self._context.run_library.refresh()
+            self._watch.start()
+            self._show_live()
+        else:
+            self._watch.stop()
+            self._live.stop()
+
+    def _rows_changed(self) -> None:
+        self._page.runs.set_rows(self._context.run_library.rows)
+        self._show_live()
+        self._update()
+
+    def _queue_changed(self) -> None:
+        self._page.queue.set_runs(self._context.run_controller.queue)
+        self._update()
+
+    def _run_changed(self) -> None:
+        self._show_live()
+        self._update()
+
+    def _show_live(self) -> None:
+        current = self._context.run_controller.current
+        live = current if current is not None and current.makes_model else None
+        self._page.runs.model.set_live(live)
+        if live is not None and self._page.isVisible():
+            self._live.start()
+        else:
+            self._live.stop()
+
+    def _update(self) -> None:
+        rows, page = self._page.runs.chosen(), self._page
+        page.stack.setCurrentIndex(bool(self._context.run_library.rows or self._context.run_controller.queue))
+        page.show_reasons({key: why_not(rows) for key, (_, why_not) in self._commands.items()})
+        page.buttons["check"].setVisible(len(rows) > 1)
+        page.set_missing((why_not_one(rows) if len(rows) == 1 else "") if rows else tr("Choose a run."))
+        self._context.actions.refresh()
+
+    def _why_no_later_now(self) -> str:
+        if not self._page.isVisible():
+            return tr("Choose a run on the Runs page.")
+        return why_no_later(self._page.runs.chosen())
+
+    def _why_no_delete(self, rows: Sequence[RunRow]) -> str:
+        controller = self._context.run_controller
+        held = {run.path for run in (controller.current, *controller.queue) if run is not None}
+        if not rows:
+            return tr("Choose a run.")
+        if any(row.state == DELETING for row in rows):
+            return tr("This run is being deleted.") if len(rows) == 1 else tr("One of these runs is being deleted.")
+        busy = any(row.state in ("", *ACTIVE) or row.path in held for row in rows)
+        return tr("Stop the run first.") if busy else ""
+
+
+def _titles() -> dict[str, str]:
+    from core.methods import METHODS
+
+    return {method.id: method.title for method in METHODS.values()}
+
+
+# ---- why a command cannot be used on the chosen runs; "" where it can ------------------------------------------------
+
+
+def why_not_one(rows: Sequence[RunRow]) -> str:
+    """Why nothing can be done with what is chosen but deleting it: it is not one run that can be read."""
+    if len(rows) != 1:
+        return tr("Choose one run.")
+    if rows[0].readable:
+        return ""
+    if rows[0].state == DELETING:
+        return tr("This run is being deleted.")
+    if rows[0].state == NEWER:
+        return tr("This run was written by a newer version. Update Unlearn Studio to open it.")
+    return tr("This run cannot be read.")
+
+
+def why_no_resume(rows: Sequence[RunRow]) -> str:
+    """Why no run can go on."""
+    interrupted = len(rows) == 1 and rows[0].state == State.INTERRUPTED.value
+    return "" if interrupted else why_not_one(rows) or tr("Only an interrupted run can be resumed.")
+
+
+def why_no_compare(rows: Sequence[RunRow]) -> str:
+    """Why runs cannot be held side by side."""
+    if len(rows) < 2:
+        return tr("Choose two or more runs.")
+    return "" if all(row.has_report for row in rows) else tr("Only finished runs that forget can be compared.")
+
+
+def why_no_check(rows: Sequence[RunRow]) -> str:
+    """Why runs cannot be checked together."""
+    if why := why_no_compare(rows):
+        return why
+    if len({row.forget_set for row in rows}) > 1:
+        return tr("Only runs that forget the same images share retrained models.")
+    return "" if all(row.has_list for row in rows) else tr("The forget list of one of these runs was removed.")
+
+
+def why_no_later(rows: Sequence[RunRow]) -> str:
+    """Why no later request can start from a run's result."""
+    if why := why_not_one(rows):
+        return why
+    if rows[0].kind != "unlearn":
+        return tr("This run trained a model and forgot nothing. Open its model on Project.")
+    if not rows[0].has_report:
+        return tr("A later request starts from a run that ended with a model.")
+    if not rows[0].has_model:
+        return tr("The model of this run is gone.")
+    return "" if rows[0].has_list else tr(
+        "The forget list of this run was removed, so nobody knows which images must not come back."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from PySide6.QtCore import QFile, QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ask
-from app.services import format as fmt
+from app.services.translation import tr
 from app.workers.opening_job import Request
 from core.errors import AmbiguousEntryError, AppError, NoTestPartError, UnsafeFileError
 from core.job import Job
@@ -22,109 +23,87 @@ from core.runs.folder import MODEL, RunFolder
 if TYPE_CHECKING:
     from app.context import AppContext
 
+log = logging.getLogger(__name__)
 
-# The Project page asks and opens again.
-_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, NoTestPartError)
+_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, NoTestPartError)  # the Project page asks and opens again
+Then = Callable[[], object]
 
 
 class Reopening(QObject):
     """One run at a time; what is open stays where anything of the run cannot be opened."""
 
-    def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
+    def __init__(self, context: AppContext, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
-        self._goal: object = None  # marks the request that is waited for
-        self._folder: RunFolder | None = None
-        self._then: Callable[[], object] | None = None
+        self._then: Then | None = None  # who waits; a request carries it, also after a question
         context.opening.opened.connect(self._opened)
         context.opening.failed.connect(self._failed)
 
-    def open(self, folder: RunFolder, job: Job, then: Callable[[Job], object]) -> None:
-        """Open what `job` needs where it is not open, choose its forget set, then call `then(job)`."""
-
-        def chosen() -> None:
-            then(job)
-
-        self._folder = folder
+    def open(self, folder: RunFolder, job: Job, then: Then) -> None:
+        """Open what `job` needs where it is not open, choose its forget set, then call `then`."""
         bench = self._context.project.bench
-        self._open(job.model.path, job, f"The model and data of {folder.id}", lambda: self._choose(chosen),
-                   key=job.model.key, is_open=bench is not None and bench.holds_model_of(job))  # fmt: skip
+        name = tr("The model and data of {run}", run=folder.id)
+        self._open(job.model.path, job, name, partial(self._choose, folder, then),
+                   bench is not None and bench.holds_model_of(job), job.model.key)  # fmt: skip
 
-    def open_result(self, folder: RunFolder, job: Job, then: Callable[[], object]) -> None:
+    def open_result(self, folder: RunFolder, job: Job, then: Then) -> None:
         """Open the model a run made with the run's data; nothing is chosen in it yet when `then` is called."""
 
         def opened() -> None:
-            selection = self._context.project.selection
-            if selection is not None and selection.count:
+            if (selection := self._context.project.selection) is not None and selection.count:
                 self._context.project.set_selection(selection.cleared())
             then()
 
-        model, project = str(folder.file(MODEL)), self._context.project
-        is_open = project.opened_model is not None and str(project.opened_model.path) == model
-        self._open(model, job, f"The result of {folder.id}", opened, is_open=is_open)
+        model, now = folder.file(MODEL), self._context.project.opened_model
+        is_open = now is not None and now.path == model
+        self._open(str(model), job, tr("The result of {run}", run=folder.id), opened, is_open)
 
-    def _open(
-        self, model: str, job: Job, name: str, then: Callable[[], object], *, is_open: bool, key: str = ""
-    ) -> None:
+    def _open(self, model: str, job: Job, name: str, then: Then, is_open: bool, key: str = "") -> None:
         """Open a model with a job's data, prepared as the job says; `is_open`: the model is open already."""
-        self._then = then
         bench, data = self._context.project.bench, job.data
         if is_open and bench is not None and not bench.other_data_than(job):
-            self._go_on()
+            then()
             return
         changes = {
             "data_root": data.data_root, "test_fraction": data.test_fraction, "classes_file": data.classes_file,
             "preprocess_file": data.preprocess_file,
         }  # fmt: skip
-        self._goal = object()
+        self._then = then
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
                     arch=job.model.builder, key=key, prepared=job.model.preprocessing,
-                    trust=Trust(code=self._context.trust.code(job)), wanted_by=self._goal)
+                    trust=Trust(code=self._context.trust.code(job)), wanted_by=then)
         )  # fmt: skip
 
-    def _go_on(self) -> None:
-        then, self._then, self._goal = self._then, None, None
-        if then is not None:
+    def _opened(self, request: Request) -> None:
+        if self._then is not None and request.wanted_by is self._then:
+            then, self._then = self._then, None
             then()
 
-    def _opened(self, request: Request) -> None:
-        if self._goal is not None and request.wanted_by is self._goal:
-            self._go_on()
-
     def _failed(self, failure: Any) -> None:
-        if self._goal is None or failure.request.wanted_by is not self._goal:
+        if self._then is None or failure.request.wanted_by is not self._then:
             return
         if isinstance(failure.error, _QUESTIONS):
             self._context.show_page("project")
             return
-        self._goal = self._then = None
+        self._then = None
         self._context.notifications.error(failure.sentence)
 
-    def _choose(self, then: Callable[[], object]) -> None:
-        dataset = self._context.project.dataset
-        assert dataset is not None and self._folder is not None
-        self._then = then
-        handle = self._context.jobs.submit(_selection, self._folder, dataset, key="reopen")
-        handle.done.connect(self._chosen)
-        handle.failed.connect(self._not_chosen)
+    def _choose(self, folder: RunFolder, then: Then) -> None:
+        dataset, notifications = self._context.project.dataset, self._context.notifications
+        handle = self._context.jobs.submit(_selection, folder, dataset, key="reopen")
+        handle.done.connect(partial(self._chosen, then))
+        handle.failed.connect(lambda error: notifications.error(error, tr("The forget set could not be read")))
 
-    def _chosen(self, selection: Any) -> None:
+    def _chosen(self, then: Then, selection: Any) -> None:
         self._context.project.set_selection(selection)
-        self._go_on()
-
-    def _not_chosen(self, error: BaseException) -> None:
-        self._then = None
-        self._context.notifications.error(error, "The forget set could not be read")
+        then()
 
 
 def _selection(folder: RunFolder, dataset: Any) -> Any:
     from core.session.forget_sets import run_selection
 
     return run_selection(folder, dataset)
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -137,24 +116,15 @@ class Outcome:
     failed: list[tuple[RunFolder, Exception]] = field(default_factory=list)
 
 
-def ask_delete(
-    context: AppContext, folders: Sequence[RunFolder], parent: QWidget, then: Callable[[], object] | None = None
-) -> None:
+def ask_delete(context: AppContext, folders: Sequence[RunFolder], parent: QWidget, then: Then | None = None) -> None:
     """Ask, then move to the trash; `then` is called where something was deleted."""
-    if not folders:
-        return
-
-    def answered(answer: str) -> None:
-        if answer == "delete":
-            delete(context, folders, parent, then)
-
+    go_on = partial(delete, context, folders, parent, then)
     if not context.settings.values.confirm_trash:  # from where they can be taken back
-        answered("delete")
+        go_on()
         return
-    ask(
-        parent, f"Move {_named(folders)} to the trash?",
-        [Choice("keep", "Keep"), Choice("delete", "Move to trash", destructive=True)],
-        answered, "Its model, report and checkpoints go with it. The original model is not touched.",
+    _ask(
+        parent, tr("Move {runs} to the trash?", runs=_named(folders)), tr("Move to trash"), go_on,
+        tr("Its model, report and checkpoints go with it. The original model is not touched."),
     )  # fmt: skip
 
 
@@ -162,7 +132,7 @@ def delete(
     context: AppContext,
     folders: Sequence[RunFolder],
     parent: QWidget,
-    then: Callable[[], object] | None = None,
+    then: Then | None = None,
     to_trash: Callable[[Path], bool] | None = None,
 ) -> None:
     """Move runs to the trash; for those the system's trash does not take, ask whether to delete them for good."""
@@ -174,26 +144,23 @@ class Deletion(QObject):
     a folder of checkpoints on a network takes its time.
     """  # noqa: D205
 
-    def __init__(self, context: AppContext, window: QWidget, then: Callable[[], object] | None) -> None:
+    def __init__(self, context: AppContext, window: QWidget, then: Then | None) -> None:
         super().__init__(window)
         self._context, self._window, self._then = context, window, then
         self._folders: Sequence[RunFolder] = ()
         self._words = ""
         self._key = f"delete {id(self)}"
 
-    def start(self, folders: Sequence[RunFolder], to_trash: Callable[[Path], bool]) -> None:
-        """Move runs to the trash."""
-        self._begin(folders, f"Moving {_named(folders)} to the trash")
-        handle = self._context.jobs.submit(move_to_trash, folders, to_trash)
-        handle.done.connect(self._moved)
-        self._follow(handle)
-
-    def _begin(self, folders: Sequence[RunFolder], words: str) -> None:
-        self._folders, self._words = folders, words
+    def start(self, folders: Sequence[RunFolder], to_trash: Callable[[Path], bool] | None) -> None:
+        """Move runs to the trash; without one, delete them for good."""
+        self._folders, runs = folders, _named(folders)
+        self._words = (
+            tr("Moving {runs} to the trash", runs=runs) if to_trash is not None else tr("Deleting {runs}", runs=runs)
+        )
         self._context.run_library.set_deleting([folder.path for folder in folders])
         self._progressed("", 0, 0)
-
-    def _follow(self, handle: Any) -> None:
+        handle = self._context.jobs.submit(remove, folders, to_trash)
+        handle.done.connect(partial(self._removed, to_trash is None))
         handle.failed.connect(self._context.notifications.error)
         handle.progress.connect(self._progressed)
         handle.finished.connect(self._ended)
@@ -205,86 +172,60 @@ class Deletion(QObject):
         self._context.shell.end_activity(self._key)
         self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
 
-    def _moved(self, outcome: Outcome) -> None:
-        notifications = self._context.notifications
-        if outcome.busy:
-            notifications.caution(f"{outcome.busy[0].id} is in use.", "Stop the run first.")
-        if outcome.gone:
-            notifications.info(f"{fmt.plural(len(outcome.gone), 'run')} moved to the trash.")
-            self._gone(outcome.gone)
-        if not outcome.refused:
-            return
-        refused = outcome.refused
-        names = refused[0].id if len(refused) == 1 else fmt.plural(len(refused), "run")
-
-        def answered(answer: str) -> None:
-            if answer == "delete":
-                self._delete_for_good(refused)
-
-        ask(
-            self._window, f"The trash does not take {names}. Delete for good?",
-            [Choice("keep", "Keep"), Choice("delete", "Delete for good", destructive=True)],
-            answered, str(refused[0].path),
-        )  # fmt: skip
-
-    def _delete_for_good(self, folders: Sequence[RunFolder]) -> None:
-        self._begin(folders, f"Deleting {_named(folders)}")
-        handle = self._context.jobs.submit(delete_for_good, folders)
-        handle.done.connect(self._deleted)
-        self._follow(handle)
-
-    def _deleted(self, outcome: Outcome) -> None:
+    def _removed(self, for_good: bool, outcome: Outcome) -> None:
+        notifications, project = self._context.notifications, self._context.project
         for folder, error in outcome.failed:
-            self._context.notifications.error(error, f"{folder.id} was not deleted")
-        if outcome.gone:
-            self._context.notifications.info(f"{fmt.plural(len(outcome.gone), 'run')} deleted.")
-        self._gone(outcome.gone)
+            notifications.error(error, tr("{run} was not deleted", run=folder.id))
+        if outcome.busy:
+            notifications.caution(tr("{run} is in use.", run=outcome.busy[0].id), tr("Stop the run first."))
+        if gone := {folder.path for folder in outcome.gone}:
+            number = len(gone)
+            said = tr("%n runs deleted.", n=number) if for_good else tr("%n runs moved to the trash.", n=number)
+            notifications.info(said)
+            if project.run is not None and project.run.path in gone:
+                project.set_run(None)
+            self._context.run_library.drop(gone)
+            if self._then is not None:
+                self._then()
+        if outcome.refused:
+            _ask(
+                self._window, tr("The trash does not take {runs}. Delete for good?", runs=_named(outcome.refused)),
+                tr("Delete for good"), partial(self.start, outcome.refused, None), str(outcome.refused[0].path),
+            )  # fmt: skip
 
-    def _gone(self, folders: Sequence[RunFolder]) -> None:
-        if not folders:
-            return
-        paths = {folder.path for folder in folders}
-        shown = self._context.project.run
-        if shown is not None and shown.path in paths:
-            self._context.project.set_run(None)
-        self._context.run_library.drop(paths)
-        if self._then is not None:
-            self._then()
 
-
-def move_to_trash(
-    folders: Sequence[RunFolder], to_trash: Callable[[Path], bool], progress: Any, cancelled: Any
+def remove(
+    folders: Sequence[RunFolder], to_trash: Callable[[Path], bool] | None, progress: Any, cancelled: Any
 ) -> Outcome:
-    """Move runs to the trash one after the other; runs in a worker."""
-    outcome = Outcome()
-    for number, folder in enumerate(folders):
-        if cancelled():
-            break
-        progress(folder.id, number, len(folders))
-        if folder.locked:
-            outcome.busy.append(folder)
-        else:
-            (outcome.gone if to_trash(folder.path) else outcome.refused).append(folder)
-    return outcome
-
-
-def delete_for_good(folders: Sequence[RunFolder], progress: Any, cancelled: Any) -> Outcome:
-    """Delete runs one after the other; runs in a worker."""
+    """Move runs to the trash one after the other, without one delete them for good; runs in a worker."""
     outcome = Outcome()
     for number, folder in enumerate(folders):
         if cancelled():
             break
         progress(folder.id, number, len(folders))
         try:
-            folder.delete()
-            outcome.gone.append(folder)
+            if to_trash is None:
+                folder.delete()
+                outcome.gone.append(folder)
+            elif folder.locked:
+                outcome.busy.append(folder)
+            else:
+                (outcome.gone if to_trash(folder.path) else outcome.refused).append(folder)
         except (AppError, OSError) as error:
             outcome.failed.append((folder, error))
     return outcome
 
 
+def _ask(parent: QWidget, question: str, go_on: str, then: Then, details: str) -> None:
+    def answered(answer: str) -> None:
+        if answer == "delete":
+            then()
+
+    ask(parent, question, [Choice("keep", tr("Keep")), Choice("delete", go_on, destructive=True)], answered, details)
+
+
 def _named(folders: Sequence[RunFolder]) -> str:
-    return f"the run {folders[0].id}" if len(folders) == 1 else fmt.plural(len(folders), "run")
+    return tr("the run {name}", name=folders[0].id) if len(folders) == 1 else tr("%n runs", n=len(folders))
 
 
 def _to_trash(path: Path) -> bool:

@@ -48,15 +48,15 @@ def runs(context, page, qtbot) -> Path:
     write_run(folder / "a", job(), Script("a").whole())
     write_run(folder / "b", job(seed=1), [Script("b").started(), Script("b").losses(31)], "running", step=31)
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 2)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 2)
     return folder
 
 
 def choose(page: RunsPage, *names: str) -> None:
-    selection = page.table.selectionModel()
+    selection = page.runs.table.selectionModel()
     selection.clearSelection()
-    for row in range(page.proxy.rowCount()):
-        index = page.proxy.index(row, 0)
+    for row in range(page.runs.proxy.rowCount()):
+        index = page.runs.proxy.index(row, 0)
         if index.data(columns.PATH_ROLE).name in names:
             selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
             selection.setCurrentIndex(index, selection.SelectionFlag.NoUpdate)
@@ -75,12 +75,12 @@ def test_runs_of_a_terminal_appear_by_themselves(page, context, qtbot, monkeypat
     page.presenter._watch.setInterval(20)
     page.entered()
     write_run(context.runs_folder() / "t", job(), Script("t").whole())
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
 
 
 def test_a_finished_run_is_opened(page, context, runs, qtbot):
     choose(page, "a")
-    page.open_button.click()
+    page.buttons["open"].click()
     qtbot.waitUntil(lambda: context.project.run is not None)
     assert context.project.run.path == runs / "a" and context.shown_pages[-1] == "unlearn"
 
@@ -90,24 +90,24 @@ def test_the_run_under_way_is_opened_as_it_is(page, context, runs, qtbot):
     run = context.run_controller.start_work(RunFolder(runs / "live"), "unlearn", "", work, job())
     write_run(runs / "live", job(), [])
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 3)
     choose(page, "live")
-    page.open_button.click()
+    page.buttons["open"].click()
     assert context.project.run is run
-    assert not page.delete_button.isEnabled()
-    assert page.delete_button.accessibleDescription() == "Stop the run first."
+    assert not page.buttons["delete"].isEnabled()
+    assert page.buttons["delete"].accessibleDescription() == "Stop the run first."
     work.end()
     qtbot.waitUntil(lambda: not context.run_controller.busy)
 
 
 def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch, qtbot):
     choose(page, "a")
-    assert page.resume_button.isHidden()
+    assert page.buttons["resume"].isHidden()
     choose(page, "b")
-    assert not page.resume_button.isHidden()
+    assert not page.buttons["resume"].isHidden()
     resumed: list = []
     monkeypatch.setattr(context.run_controller, "resume_run", lambda run, bench: resumed.append(run.path))
-    page.resume_button.click()
+    page.buttons["resume"].click()
     qtbot.waitUntil(lambda: resumed == [runs / "b"])
 
 
@@ -117,7 +117,8 @@ def test_a_run_that_waits_to_go_on_cannot_be_deleted(page, context, runs, qtbot)
     waiting = context.run_controller.start_work(RunFolder(runs / "b"), "unlearn", "", works[1], job())
     choose(page, "b")
     page.presenter._update()
-    assert not page.delete_button.isEnabled() and page.delete_button.accessibleDescription() == "Stop the run first."
+    assert not page.buttons["delete"].isEnabled()
+    assert page.buttons["delete"].accessibleDescription() == "Stop the run first."
     context.run_controller.remove(waiting)
     works[0].end()
     qtbot.waitUntil(lambda: going.ended and not context.run_controller.busy)
@@ -125,7 +126,7 @@ def test_a_run_that_waits_to_go_on_cannot_be_deleted(page, context, runs, qtbot)
 
 def test_several_can_be_deleted_but_only_one_opened(page, runs):
     choose(page, "a", "b")
-    assert page.delete_button.isEnabled() and not page.open_button.isEnabled()
+    assert page.buttons["delete"].isEnabled() and not page.buttons["open"].isEnabled()
 
 
 def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypatch):
@@ -135,17 +136,17 @@ def test_delete_asks_and_moves_to_the_trash(page, context, runs, qtbot, monkeypa
     monkeypatch.setattr("app.pages.runs.run_actions._to_trash",
                         lambda path: trash.append(path) or not shutil.rmtree(path))  # fmt: skip
     choose(page, "a")
-    page.delete_button.click()
+    page.buttons["delete"].click()
     assert dialog().buttons["keep"].isDefault()
     dialog().reject()
     assert trash == []
-    page.delete_button.click()
+    page.buttons["delete"].click()
     dialog().buttons["delete"].click()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     assert trash == [runs / "a"]
     context.settings.change(confirm_trash=False)
     choose(page, "b")
-    page.delete_button.click()
+    page.buttons["delete"].click()
     qtbot.waitUntil(lambda: trash == [runs / "a", runs / "b"])
 
 
@@ -158,7 +159,7 @@ def test_without_a_trash_it_asks_again(page, context, runs, qtbot):
     delete(context, [RunFolder(runs / "a")], page, to_trash=lambda path: False)
     qtbot.waitUntil(lambda: dialog() is not None)
     dialog().buttons["delete"].click()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     assert not RunFolder(runs / "a").exists
 
 
@@ -177,21 +178,22 @@ def test_a_run_that_is_being_deleted_says_so_and_the_window_goes_on(page, contex
     context.shell.activity_changed.connect(status.show_activity)
     choose(page, "b")
     delete(context, [RunFolder(runs / "b")], page, to_trash=lambda path: go.wait(60) and not shutil.rmtree(path))
-    [row] = page.chosen()  # the window has gone on: the files are still there
+    [row] = page.runs.chosen()  # the window has gone on: the files are still there
     assert row.path == runs / "b" and RunFolder(row.path).exists
-    assert page.model.index(page.model.row_of(row.path), columns.STATE).data() == "Deleting"
-    assert not page.open_button.isEnabled() and not page.delete_button.isEnabled() and page.resume_button.isHidden()
+    assert page.runs.model.index(page.runs.model.row_of(row.path), columns.STATE).data() == "Deleting"
+    assert not page.buttons["open"].isEnabled() and not page.buttons["delete"].isEnabled()
+    assert page.buttons["resume"].isHidden()
     assert page.missing() == "This run is being deleted."
     assert status.text() == "Moving the run b to the trash"
     page.presenter.open_run(row)
     resume(context, RunFolder(row.path), page)
     assert context.project.run is None and not context.run_controller.busy
-    assert "It is being deleted." in context.notifications.history[-1].sentence
+    assert "it is being deleted." in context.notifications.history[-1].sentence
     context.run_library.refresh()  # reading the list meanwhile does not take the word back
     qtbot.waitUntil(lambda: not context.run_library._reading)
-    assert page.model.index(page.model.row_of(row.path), columns.STATE).data() == "Deleting"
+    assert page.runs.model.index(page.runs.model.row_of(row.path), columns.STATE).data() == "Deleting"
     go.set()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1 and context.jobs.active() == 0)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1 and context.jobs.active() == 0)
     assert context.notifications.history[-1].text == "1 run moved to the trash."
     assert status.text() == ""
 
@@ -206,19 +208,20 @@ def test_a_run_that_could_not_be_deleted_is_there_again(page, context, runs, qtb
     dialog().buttons["delete"].click()
     qtbot.waitUntil(lambda: context.notifications.history != [] and context.jobs.active() == 0)
     assert context.notifications.history[-1].text.startswith("a was not deleted: ")
-    assert page.model.index(page.model.row_of(runs / "a"), columns.STATE).data() == "Finished"
+    assert page.runs.model.index(page.runs.model.row_of(runs / "a"), columns.STATE).data() == "Finished"
 
 
 def test_a_run_of_a_newer_version_says_so_and_what_to_do(page, context, runs, qtbot):
     folder = RunFolder(runs / "a")
     folder.write_status(Status("archived", 1, 0.0, 10, 10))
     context.run_library.refresh()
-    row = page.model.row_of(folder.path)
-    qtbot.waitUntil(lambda: page.model.index(row, columns.STATE).data() == "Newer version")
+    row = page.runs.model.row_of(folder.path)
+    qtbot.waitUntil(lambda: page.runs.model.index(row, columns.STATE).data() == "Newer version")
     choose(page, "a")
     assert page.missing() == "This run was written by a newer version. Update Unlearn Studio to open it."
-    assert not page.open_button.isEnabled() and not page.later_button.isEnabled() and page.delete_button.isEnabled()
-    tip = page.model.index(row, columns.STATE).data(Qt.ItemDataRole.ToolTipRole)
+    assert not page.buttons["open"].isEnabled() and not page.buttons["later"].isEnabled()
+    assert page.buttons["delete"].isEnabled()
+    tip = page.runs.model.index(row, columns.STATE).data(Qt.ItemDataRole.ToolTipRole)
     assert "no state 'archived'" in tip and "Update Unlearn Studio" in tip
     context.opening.open_run(folder.path)  # from a menu or by a drop
     qtbot.waitUntil(lambda: context.notifications.history != [])
@@ -230,26 +233,26 @@ def test_a_run_of_a_newer_version_says_so_and_what_to_do(page, context, runs, qt
 def test_what_is_chosen_and_current_stays_when_runs_come(page, context, runs, qtbot):
     """Runs of a terminal come every two seconds, while one reads the list."""
     choose(page, "a")
-    assert page.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
+    assert page.runs.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
     write_run(runs / "c", job(seed=2), Script("c").whole())
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
-    assert [row.id for row in page.chosen()] == ["a"]
-    assert page.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 3)
+    assert [row.id for row in page.runs.chosen()] == ["a"]
+    assert page.runs.table.currentIndex().data(columns.PATH_ROLE) == runs / "a"
 
 
 def test_a_search_finds_by_words(page, runs):
-    page.search.setText("interr")
-    assert page.proxy.rowCount() == 1
-    page.search.setText("nothing")
-    assert page.proxy.rowCount() == 0
+    page.runs.search.setText("interr")
+    assert page.runs.proxy.rowCount() == 1
+    page.runs.search.setText("nothing")
+    assert page.runs.proxy.rowCount() == 0
 
 
 def test_the_newest_run_is_first_and_the_order_can_be_changed(page, runs):
-    page.table.sortByColumn(columns.STATE, Qt.SortOrder.AscendingOrder)
-    assert page.proxy.index(0, columns.STATE).data() == "Finished"
-    page.table.sortByColumn(columns.STATE, Qt.SortOrder.DescendingOrder)
-    assert page.proxy.index(0, columns.STATE).data().startswith("Interrupted")
+    page.runs.table.sortByColumn(columns.STATE, Qt.SortOrder.AscendingOrder)
+    assert page.runs.proxy.index(0, columns.STATE).data() == "Finished"
+    page.runs.table.sortByColumn(columns.STATE, Qt.SortOrder.DescendingOrder)
+    assert page.runs.proxy.index(0, columns.STATE).data().startswith("Interrupted")
 
 
 def test_the_queue_can_be_reordered_and_emptied(page, context, qtbot, tmp_path):
@@ -274,11 +277,11 @@ def test_start_again_brings_model_data_and_forget_set_back(page, context, exampl
     made = make_unlearn_job(example.bench.on("cpu", threads=1), example.selection, "finetune", seed=5)
     create_run(context.runs_folder() / "a", made, example.selection, example.bench.dataset)
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     wanted: list = []
     context.run_controller.setup_wanted.connect(wanted.append)
     choose(page, "a")
-    page.duplicate_button.click()
+    page.buttons["duplicate"].click()
     qtbot.waitUntil(lambda: bool(wanted), timeout=20_000)
     assert wanted[0] == made and context.shown_pages[-1] == "unlearn"
     project = context.project
@@ -295,12 +298,12 @@ def test_start_again_prepares_images_as_the_run_did_whatever_nobody_states(page,
     made = make_unlearn_job(bench.on("cpu", threads=1), example.selection, "finetune")
     create_run(context.runs_folder() / "a", made, example.selection, bench.dataset)
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     wanted: list = []
     context.run_controller.setup_wanted.connect(wanted.append)
     choose(page, "a")
     for number in (1, 2):
-        page.duplicate_button.click()
+        page.buttons["duplicate"].click()
         qtbot.waitUntil(lambda count=number: len(wanted) == count, timeout=20_000)
         assert context.project.dataset.preprocessing.mean == (0.3,)
         context.project.set_opened(  # the same model and data, prepared in another way
@@ -317,15 +320,15 @@ def test_finished_runs_are_compared_on_the_verify_page(page, runs, context, qtbo
     shown: list[str] = []
     context.show_page = shown.append
     choose(page, "a", "b")
-    assert not page.compare_button.isEnabled()
-    assert page.compare_button.accessibleDescription() == "Only finished runs that forget can be compared."
+    assert not page.buttons["compare"].isEnabled()
+    assert page.buttons["compare"].accessibleDescription() == "Only finished runs that forget can be compared."
     write_run(runs / "c", job(seed=2), Script("c").whole())
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 3)
     choose(page, "a")
-    assert page.compare_button.accessibleDescription() == "Choose two or more runs."
+    assert page.buttons["compare"].accessibleDescription() == "Choose two or more runs."
     choose(page, "c", "a")
-    page.compare_button.click()
+    page.buttons["compare"].click()
     assert [folder.id for folder in context.project.compared] == ["a", "c"] and shown == ["verify"]
 
 
@@ -338,13 +341,13 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     folder.write_status(Status("finished", 1, 0.0, 10, 10))
     write_run(context.runs_folder() / "b", job(seed=1), [Script("b").started()], "running", step=31)
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 2)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 2)
     choose(page, "b")
-    assert not page.later_button.isEnabled()
-    assert page.later_button.toolTip() == "A later request starts from a run that ended with a model."
-    assert context.actions.reason("runs.later") == page.later_button.toolTip()
+    assert not page.buttons["later"].isEnabled()
+    assert page.buttons["later"].toolTip() == "A later request starts from a run that ended with a model."
+    assert context.actions.reason("runs.later") == page.buttons["later"].toolTip()
     choose(page, "first")
-    assert page.later_button.isEnabled()
+    assert page.buttons["later"].isEnabled()
     context.actions.trigger("runs.later")  # Ctrl+Shift+L
     assert context.shown_pages[-1] == "project"
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
@@ -354,7 +357,7 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     assert later.chain == (folder.job_sha256(),) and later.forget.class_names == ("3", "5")
     folder.file(FORGET).unlink()
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: "which images must not come back" in page.later_button.toolTip())
+    qtbot.waitUntil(lambda: "which images must not come back" in page.buttons["later"].toolTip())
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
 
 
@@ -372,11 +375,11 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     shutil.copy(source, folder.file(MODEL))
     folder.write_status(Status("finished", 1, 0.0, 10, 10))
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     failed: list = []
     context.opening.failed.connect(failed.append)
     choose(page, "coded")
-    page.later_button.click()
+    page.buttons["later"].click()
     qtbot.waitUntil(lambda: bool(failed), timeout=20_000)
     assert isinstance(failed[0].error, UnsafeFileError) and context.shown_pages == ["project", "project"]
     assert context.notifications.history == []  # the question is the word on it
@@ -401,7 +404,7 @@ def test_a_run_whose_check_waits_or_goes_stays_what_it_is(page, context, runs, q
 
 
 def test_two_runs_of_one_method_are_told_apart(context, page, qtbot):
-    folder, model = context.runs_folder(), page.model
+    folder, model = context.runs_folder(), page.runs.model
     one = job(preset="samples")
     other = dataclasses.replace(one, model=dataclasses.replace(one.model, path="/models/other/model.safetensors"),
                                 data=dataclasses.replace(one.data, spec="/data/photos"), preset="")  # fmt: skip
@@ -412,17 +415,17 @@ def test_two_runs_of_one_method_are_told_apart(context, page, qtbot):
     told = (columns.PRESET, columns.MODEL, columns.DATA)
     rows = {model.row_at(row).id: [model.index(row, column).data() for column in told] for row in range(2)}
     assert rows["b"] == ["–", "other", "photos"] and rows["a"][0] == "samples" and rows["a"] != rows["b"]
-    page.search.setText("photos")
-    assert page.proxy.rowCount() == 1
+    page.runs.search.setText("photos")
+    assert page.runs.proxy.rowCount() == 1
 
 
 def test_columns_are_hidden_and_stay_so(context, page, runs, qtbot):
-    assert not page.table.isColumnHidden(columns.MODEL)
-    page.column_menu.columns[columns.MODEL].trigger()
-    assert page.table.isColumnHidden(columns.MODEL)
+    assert not page.runs.table.isColumnHidden(columns.MODEL)
+    page.runs.column_menu.columns[columns.MODEL].trigger()
+    assert page.runs.table.isColumnHidden(columns.MODEL)
     again = QTableView()
     qtbot.addWidget(again)
-    again.setModel(page.model)
+    again.setModel(page.runs.model)
     menu = ColumnMenu(again, columns.HIDEABLE, context.window_state, "runs")
     assert again.isColumnHidden(columns.MODEL) and not again.isColumnHidden(columns.DATA)
     assert not menu.columns[columns.MODEL].isChecked()
