@@ -135,9 +135,11 @@ class HistogramPlot(ThemedPlot):
         header = ["loss from", "loss to", *(f"{_SETS[name].title}, %" for name in shares)]
         return header, np.stack(columns, axis=1).tolist() if shares else []
 
-    def extra_labels(self) -> list[MarginLabel]:
-        shares = self._histograms()[1].items()
-        return [MarginLabel(name, tr(_SETS[name].title), 100 * float(s.max()), _SETS[name]) for name, s in shares]
+    def _update_labels(self) -> None:
+        self.margin.set_labels([
+            MarginLabel(name, tr(_SETS[name].title), 100 * float(shares.max()), _SETS[name])
+            for name, shares in self._histograms()[1].items()
+        ])  # fmt: skip
 
     def clear(self) -> None:
         self.set_losses([], [])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
-from PySide6.QtCore import QEvent, QObject, QPointF, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.plots.export import Figure, Table, Text, one_line, table_of
@@ -26,7 +26,7 @@ from app.plots.series import Series, Values
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme
-from app.services.tokens import MODELS, SeriesStyle
+from app.services.tokens import MODELS, SETS, SeriesStyle
 from app.services.translation import mark, tr
 from app.widgets.buttons import TextButton
 from app.widgets.layout import column
@@ -35,6 +35,8 @@ _BELOW = -12.0  # where a value that has no logarithm stands
 SHORT = {"original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
          "retrained": mark("Retrained"), "fresh": mark("Untrained")}  # fmt: skip
 NO_VALUES = mark("no values yet")
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+_ZOOMS = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
 
 
 class ThemedPlot(Figure):
@@ -86,7 +88,7 @@ class ThemedPlot(Figure):
     # ---- what is shown
 
     def set_title(self, title: str) -> None:
-        self._name = title
+        self.title = title
         self._heading.setText(title)
         self.canvas.setAccessibleName(title)
 
@@ -94,10 +96,6 @@ class ThemedPlot(Figure):
         """Change the title above the y axis."""
         self._y_title_text = text
         self._show_y_title()
-
-    def set_caption(self, text: str) -> None:
-        super().set_caption(text)
-        self.caption_label.setVisible(bool(text))
 
     def add_series(self, key: str, style: SeriesStyle, title: str = "", thin: bool = False) -> Series:
         """Add a curve, empty; a known key returns the curve that is there."""
@@ -239,9 +237,6 @@ class ThemedPlot(Figure):
         """The y coordinate of a value in the view; differs on a logarithmic axis."""
         return value if not self.log[1] else math.log10(value) if value > 0 else _BELOW
 
-    def extra_labels(self) -> list[MarginLabel]:
-        return []
-
     def _read(self) -> None:
         """Take what is to be drawn from where it is kept; called where something changed, right before it is drawn."""
 
@@ -269,12 +264,12 @@ class ThemedPlot(Figure):
                 ))  # fmt: skip
         for reference in self._references:
             value, style = self.value_format(reference.value), MODELS[reference.model]
-            of_set = f", {reference.set_name}" if reference.set_name else ""
+            of_set = f", {SETS[reference.set_name].title}" if reference.set_name else ""
             labels.append(MarginLabel(
                 reference.key, f"{tr(SHORT[reference.model])} {value}", self.to_view(reference.value), style,
                 reference.set_name, reference=True, tip=f"{style.title}{of_set}: {value}",
             ))  # fmt: skip
-        self.margin.set_labels([*labels, *self.extra_labels()])
+        self.margin.set_labels(labels)
         self._update_lines()
 
     def _update_lines(self) -> None:
@@ -291,6 +286,8 @@ class ThemedPlot(Figure):
 
     def _description(self) -> str:
         """What a screen reader says of the values shown; "" without any."""
+        if not self.labels_say_values:
+            return self.caption()
         known = [(series.title.lower(), last) for series in self._shown() if (last := series.last())]
         values = [f"{title} {self.value_format(last[1])}" for title, last in known]
         return ", ".join([*values, self._at(max(last[0] for _, last in known))]) if known else ""
@@ -306,7 +303,7 @@ class ThemedPlot(Figure):
         self.follow_button.setFixedHeight(theme.px(24))
         self._y_title = one_line(self._y_title_text)
         self._y_title.setFixedHeight(self._y_title.fontMetrics().height() + theme.px(2))  # also where it is empty
-        column(self.make_head(self.follow_button), self._y_title, (self.canvas, 1), self.caption_label, self._said,
+        column(self.make_head(self.follow_button), self._y_title, (self.canvas, 1), self.caption_label, self.said,
                on=self, spacing=2)  # fmt: skip
         self.follow_button.hide()
         self.caption_label.hide()
@@ -321,12 +318,9 @@ class ThemedPlot(Figure):
         self.item.addItem(self._crosshair, ignoreBounds=True)
         self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
         self.canvas.installEventFilter(self)
-        self.canvas.key_step.connect(self._key_step)
-        self.canvas.menu_wanted.connect(self._menu.popup)
         self.margin.hovered.connect(self._reference_hovered)
         self.margin.clicked.connect(self.toggle)
         self.canvas.reset_wanted.connect(self._reset)
-        self.canvas.zoom_wanted.connect(self._zoom)
 
     def _set_up_view(self) -> None:
         self.view.setMouseMode(pg.ViewBox.RectMode)
@@ -350,12 +344,23 @@ class ThemedPlot(Figure):
             self._hover(None)
         return False
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self._menu.popup(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if key in _STEPS:
+            self._key_step(_STEPS[key])
+        elif key in _ZOOMS:
+            self.view.scaleBy((_ZOOMS[key], _ZOOMS[key]))
+            self.set_follow(False)
+        elif key == Qt.Key.Key_0:
+            self._reset()
+        else:
+            super().keyPressEvent(event)
+
     def _reset(self) -> None:
         self.set_follow(True)
-
-    def _zoom(self, factor: float) -> None:
-        self.view.scaleBy((factor, factor))
-        self.set_follow(False)
 
     def _show_y_title(self) -> None:
         read = self._crosshair.isVisible()

@@ -44,6 +44,7 @@ class HistoryPlot(ThemedPlot):
     _history: RunHistory | None = None
     _mode = ""
     _overlaid: tuple[RunHistory, ...] = ()
+    smooth = 0.0  # 1: a mean of the most steps over a faint line of all
 
     def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
         """Show this history from now on, as it grows; `mark_dirty` says that it has grown."""
@@ -71,7 +72,7 @@ class HistoryPlot(ThemedPlot):
         for key, line in wanted.items():
             series = self.add_series(key, line.style, line.title, line.thin)
             series.title, series.jagged, series.show_dot = line.title, line.jagged, line.dot
-            series.set(*line.points)
+            series.set(*line.points, self.smooth)
 
 
 class AccuracyPlot(HistoryPlot):
@@ -172,9 +173,8 @@ class LossPlot(HistoryPlot):
 
     def __init__(self) -> None:
         super().__init__(tr("Loss terms"), tr("Loss"), value_format=lambda value: fmt.decimal(value, 3))
-        self._smooth = 0.0
         self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log"))), tr("Scale of the losses"))
-        self.scale.changed.connect(self._scale_chosen)
+        self.scale.changed.connect(lambda scale: self.set_log(y=scale == "log"))
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 100)
         self.smoothing.setFixedWidth(theme.px(72))
@@ -192,21 +192,9 @@ class LossPlot(HistoryPlot):
             for number, (name, curve) in enumerate(history.losses.items())
         ]  # fmt: skip
 
-    def set_smooth(self, smooth: float) -> None:
-        """Draw a moving mean over a faint raw line: 0 of nothing, 1 of the most steps."""
-        self._smooth = smooth
-        self.mark_dirty()
-
     def _smoothing_moved(self, value: int) -> None:
-        self.set_smooth(value / 100)
-
-    def _scale_chosen(self, scale: str) -> None:
-        self.set_log(y=scale == "log")
-
-    def _read(self) -> None:
-        super()._read()
-        for series in self.all_series():
-            series.set_smooth(self._smooth)
+        self.smooth = value / 100
+        self.mark_dirty()
 
     @staticmethod
     def _style(name: str, number: int) -> SeriesStyle:

@@ -62,22 +62,17 @@ class Figure(QWidget):
 
     def __init__(self, parent: QWidget | None = None, title: str = "") -> None:
         super().__init__(parent)
-        self._name = title
+        self.title = title
         self.provenance = ""  # run id and settings, written into exported files
         self.dirty = False  # something changed that is not drawn yet
         self.ask_turn: Callable[[], object] = self._draw_soon  # another one: a turn with plots that change with it
         self.caption_label = one_line()
-        self._said = caption()
-        self._said.hide()
-        self._quiet = self._timer(_SAID_MS, self._said.hide)
+        self.said = caption()  # what became of a file
+        self.said.hide()
+        self._quiet = self._timer(_SAID_MS, self.said.hide)
         self._drawing = self._timer(0, self.flush)
         self._styled = False
         theme.changed.connect(self.restyle)
-
-    @property
-    def title(self) -> str:
-        """The title."""
-        return self._name
 
     def caption(self) -> str:
         """What stands below the figure."""
@@ -85,6 +80,7 @@ class Figure(QWidget):
 
     def set_caption(self, text: str) -> None:
         self.caption_label.setText(text)
+        self.caption_label.setVisible(bool(text))
 
     # ---- drawing
 
@@ -130,7 +126,7 @@ class Figure(QWidget):
 
     def make_head(self, *buttons: QWidget) -> QHBoxLayout:
         """Return the row with the title, `buttons`, and the button that copies and saves."""
-        self._heading = heading(self._name)
+        self._heading = heading(self.title)
         self._head = row(self._heading, STRETCH, *buttons, self.export_button())
         return self._head
 
@@ -173,7 +169,7 @@ class Figure(QWidget):
         labels = [label for label in self.findChildren(QWidget) if isinstance(label, QLabel | TermLabel)]
         return [
             self.text_of(label) for label in labels
-            if label.text() and label.isVisibleTo(self) and label is not self._said
+            if label.text() and label.isVisibleTo(self) and label is not self.said
             and not (isinstance(label, QLabel) and label.wordWrap())
         ]  # fmt: skip
 
@@ -198,14 +194,10 @@ class Figure(QWidget):
         """A label as a text of the picture."""
         return label.accessibleName() or label.text(), label.font(), label.property("tone") or "text", self.place(label)
 
-    def said_label(self) -> QLabel:
-        """The label that says for a moment what became of a file."""
-        return self._said
-
     def say(self, text: str, stays: bool = False) -> None:
         """Say what became of a file: for a moment, or until something else is said."""
-        self._said.setText(text)
-        self._said.show()
+        self.said.setText(text)
+        self.said.show()
         self._quiet.stop() if stays else self._quiet.start()
 
     def save_to(self, path: Path, scale: int = 2) -> None:

@@ -116,7 +116,7 @@ class FeatureMapPlot(Figure):
         self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in GHOSTS.items()}
         self.why = caption("", wrap=True)  # why a ghost is not there
         side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
-        column(self.make_head(self._said), (row((self.canvas, 1), side), 1), self.caption_label, on=self, spacing=2)
+        column(self.make_head(self.said), (row((self.canvas, 1), side), 1), self.caption_label, on=self, spacing=2)
         for key, box in self.ghosts.items():
             box.setFont(theme.font("caption"))
             box.setChecked(GHOSTS[key][3])
@@ -180,11 +180,11 @@ class FeatureMapPlot(Figure):
     def _tell(self, picture: MapPicture | None, moment: Moment | None) -> None:
         """Write the caption and what a screen reader says."""
         if picture is None or moment is None:
-            self.caption_label.setText("")
+            self.set_caption("")
             self.forgotten.setText("")
             describe(self.canvas, tr(NOT_BEGUN))
             return
-        self.caption_label.setText(picture.caption(moment))
+        self.set_caption(picture.caption(moment))
         first, names = picture.forget_from, picture.forgotten
         forgotten = tr("Forget: {name}", name=names[0]) if len(names) == 1 else tr("Forget images")
         self.forgotten.setText(f"▲ {forgotten}")
@@ -326,6 +326,7 @@ class FeaturesPanel(Switched):
             for key in ("map", "energy"):
                 switch.set_enabled(key, key not in off, off.get(key, ""))
         self.map.show_history(history, self._until)
-        self.energy.show_history(history, self._until)
+        self.energy.until = self._until
+        self.energy.show_history(history, "")
         self.eigenvalues.show_spectra(history, self._until, view == "ratio", self._overlaid)
         self.show_plot(view, {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues))

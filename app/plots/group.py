@@ -51,11 +51,6 @@ class StepGroup(QObject):
         for plot in self._plots:
             plot.set_phases(phases, named=plot is self._plots[0])
 
-    def clear(self) -> None:
-        """Empty all plots."""
-        for plot in self._plots:
-            plot.clear()
-
     def _follow_changed(self, follow: bool) -> None:
         for plot in self._plots:
             plot.set_follow(follow)
@@ -91,45 +86,34 @@ class DrawTurns(QObject):
         super().__init__(parent)
         self._plots = list(plots)
         self._next = 0
-        self._period = TURN_MS
+        self.period = TURN_MS  # milliseconds between two ticks
         self._clock = QElapsedTimer()
         self._timer = QTimer(self)
-        self._timer.setInterval(TURN_MS)
         self._timer.timeout.connect(self._turn)
         for plot in self._plots:
             plot.ask_turn = self.ask
 
-    @property
-    def period(self) -> int:
-        """Milliseconds between two ticks."""
-        return self._period
-
     def ask(self) -> None:
         """A plot changed."""
         if not self._timer.isActive():
-            self._timer.start(self._period)
+            self._timer.start(self.period)
 
     def _turn(self) -> None:
         for _ in self._plots:
             plot = self._plots[self._next]
             self._next = (self._next + 1) % len(self._plots)
             if plot.dirty and plot.isVisible():
-                self._draw(plot)
+                self._clock.start()
+                plot.flush()
+                # What is painted for it comes later in the turn, and is as long as it was before.
+                self._adapt(self._clock.nsecsElapsed() / 1e6 + plot.canvas.painted_ms)
                 return
         self._timer.stop()
 
-    def _draw(self, plot: Figure) -> None:
-        self._clock.start()
-        plot.flush()
-        # What is painted for it comes later in the turn, and is as long as it was before.
-        self._adapt(self._clock.nsecsElapsed() / 1e6 + plot.canvas.painted_ms)
-
     def _adapt(self, spent_ms: float) -> None:
-        period = self._period
-        if spent_ms > period / 2:
-            period = min(2 * period, SLOWEST_MS)
-        elif period > TURN_MS and spent_ms < period / 8:
-            period = max(period // 2, TURN_MS)
-        if period != self._period:
-            self._period = period
-            self._timer.setInterval(period)
+        if spent_ms > self.period / 2:
+            self.period = min(2 * self.period, SLOWEST_MS)
+        elif spent_ms < self.period / 8:
+            self.period = max(self.period // 2, TURN_MS)
+        if self.period != self._timer.interval():
+            self._timer.setInterval(self.period)

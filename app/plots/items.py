@@ -10,7 +10,7 @@ from typing import Any
 import pyqtgraph as pg
 from pyqtgraph.graphicsItems.ScatterPlotItem import drawSymbol
 from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from app.services import format as fmt
@@ -289,17 +289,11 @@ def draw_symbol(painter: QPainter, at: QPointF, symbol: str, token: str, filled:
     painter.restore()
 
 
-_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
-_ZOOMS = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
-
 
 class Canvas(pg.PlotWidget):
-    """Says which way the arrow keys go and where its menu is wanted."""
+    """Axes that can be read, and what its latest painting took."""
 
-    key_step = Signal(int)
-    zoom_wanted = Signal(float)  # below 1: closer
     reset_wanted = Signal()
-    menu_wanted = Signal(object)
 
     def __init__(self, log: bool = False) -> None:
         self.axes = left, bottom = ReadableAxis("left"), ReadableAxis("bottom")
@@ -331,22 +325,8 @@ class Canvas(pg.PlotWidget):
         super().paintEvent(event)
         self.painted_ms = self._clock.nsecsElapsed() / 1e6
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        if key in _STEPS:
-            self.key_step.emit(_STEPS[key])
-        elif key in _ZOOMS:
-            self.zoom_wanted.emit(_ZOOMS[key])
-        elif key == Qt.Key.Key_0:
-            self.reset_wanted.emit()
-        else:
-            super().keyPressEvent(event)
-
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.reset_wanted.emit()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.menu_wanted.emit(event.globalPos())
 
 
 Y_PADDING = 0.05  # of the y axis: room for half of the highest label

@@ -15,20 +15,18 @@ from app.services.theme import theme
 
 MARKS_UP_TO = 3000  # forget points in view drawn as marks; more are dots, so that their density shows
 MOST_PIXELS = 500_000  # of a picture; a larger view is painted in pixels of double size
-_DOT, _MARK = 4, 7  # sides, in pixels of the screen
+_DOT, _MARK = 4, 9  # sizes, in pixels of the design
 _DIMMED = 0.3  # opacity of all points while one class is lit
 _LOW, _HIGH = 0.3, 0.85  # opacity of a lone point: among very many, and among few
-_MARGIN = 16  # pixels around a picture: more than half of a mark
+_MARGIN = 16  # pixels around a picture: more than half of a dot
 _CROWDED = 40.0  # points over one pixel from which on a lone one is faintest
-
-Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Frame:
     """What part of the plane a picture shows, and its pixels: row 0 is at the bottom, a margin lies all round.
 
-    What stands in the margin is cut off: it is there for points whose mark reaches into the picture.
+    What stands in the margin is cut off: it is there for points whose dot reaches into the picture.
     """
 
     left: float
@@ -61,15 +59,9 @@ def disc(diameter: int) -> list[tuple[int, int]]:
     return [(x - shift, y - shift) for x, y in every if (x - middle) ** 2 + (y - middle) ** 2 <= reach]
 
 
-def triangle(side: int) -> list[tuple[int, int]]:
-    """Return the pixels (x, y) of a triangle that points up, around its centre."""
-    half = side // 2
-    return [(x, y) for y in range(-half, half + 1) for x in range(-half, half + 1) if 2 * abs(x) <= half - y]
-
-
 def paint_dots(
-    frame: Frame, cells: NDArray[np.integer], tones: NDArray[np.integer] | int, palette: Sequence[Rgb], diameter: int,
-    faintest: float = _LOW,
+    frame: Frame, cells: NDArray[np.integer], tones: NDArray[np.integer] | int, palette: Sequence[QColor],
+    diameter: int, faintest: float = _LOW,
 ) -> NDArray[np.uint8]:
     """Return a picture (height, width, RGBA) of points at `cells` (n,): dots in the colours of `palette` at `tones`.
 
@@ -81,7 +73,7 @@ def paint_dots(
         cells, tones = cells[inside], tones if isinstance(tones, int) else tones[inside]
     pixels = frame.shape[0] * frame.shape[1]
     planes = np.bincount(cells + tones * pixels, minlength=len(palette) * pixels).reshape(len(palette), pixels)
-    colours = np.array([(*colour, 1) for colour in palette], np.float32)
+    colours = np.array([(c.red(), c.green(), c.blue(), 1) for c in palette], np.float32)
     held = (planes.T.astype(np.float32) @ colours).reshape(*frame.shape, 4)
     spread = np.zeros((frame.height, frame.width, 4), np.float32)
     for x, y in disc(diameter):
@@ -99,52 +91,42 @@ def paint_dots(
     return picture.reshape(frame.height, frame.width, 4)
 
 
-def paint_marks(
-    frame: Frame, cells: NDArray[np.integer], side: int, fill: Rgb, edge: Rgb
-) -> NDArray[np.uint8]:
-    """Return a picture (height, width, RGBA) of points at `cells` (n,): triangles with an edge that sets them off."""
-    rows, columns = frame.shape
-    picture = np.zeros((rows * columns, 4), np.uint8)
-    for pixels, colour in ((triangle(side + 3), edge), (triangle(side), fill)):
-        for x, y in pixels:
-            at = cells[cells >= 0] + y * columns + x
-            picture[at[(at >= 0) & (at < len(picture))]] = (*colour, 255)
-    return picture.reshape(rows, columns, 4)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-
-
 class PointPictures:
-    """Three pictures of what is in view, one over the other: all points, those of the class lit, and the forget set.
+    """What is in view, in layers over each other: all points, those of the class lit, and the forget set.
 
-    Each is painted anew where it changed. 50,000 points cost no more than 500, and none of the forget set is left out.
+    Each is painted anew where it changed. 50,000 points cost no more than 500, and none of the forget set is left out:
+    up to MARKS_UP_TO of it in view are marks, more are dots.
     """
 
     def __init__(self) -> None:
-        self.all, self.lit, self.forget = self.items = [pg.ImageItem(axisOrder="row-major") for _ in range(3)]
-        self._stale: set[str] = set()  # "all", "lit", "forget"
+        self.all, self.lit, self.forget = (pg.ImageItem(axisOrder="row-major") for _ in range(3))
+        self.marks = pg.ScatterPlotItem(pxMode=True, symbol="t1", size=theme.px(_MARK))
+        self.items = (self.all, self.lit, self.forget, self.marks)
+        self._stale: set[pg.ImageItem] = set()
         self._frame: Frame | None = None  # what the pictures show
         self._points: NDArray[np.floating] = np.empty((0, 2))
         self._cells: NDArray[np.int32] = np.empty(0, np.int32)  # the pixel of each point
-        self._tones: NDArray[np.integer] | None = None
+        self._tones: NDArray[np.integer] | int = 0
         self._lit = self._forget = np.empty(0, bool)
 
     def set_points(self, points: NDArray[np.floating], tones: NDArray[np.integer] | None) -> None:
         """Show points (n, 2) in the class colours `tones` (n,), else in one grey; none is lit or forgotten."""
-        self._points, self._tones, self._frame = points, tones, None
+        self._points, self._tones, self._frame = points, 0 if tones is None else tones, None
         self._lit = self._forget = np.zeros(len(points), bool)
 
     def set_lit(self, mask: NDArray[np.bool_]) -> None:
         """Light up some points, (n,) bool, and dim the others; none where all are False."""
         self._lit = mask
-        self._stale.add("lit")
+        self._stale.add(self.lit)
 
     def set_forget(self, mask: NDArray[np.bool_]) -> None:
         """Mark the forget set, (n,) bool."""
         self._forget = mask
-        self._stale.add("forget")
+        self._stale.add(self.forget)
 
     def restyle(self) -> None:
-        """Colours changed."""
-        self._stale |= {"all", "lit", "forget"}
+        """Take on the theme's colours again."""
+        self._frame = None
 
     def paint(self, view: pg.ViewBox, ratio: float) -> None:
         """Paint what changed of what is in view, on a screen of this pixel ratio."""
@@ -152,39 +134,29 @@ class PointPictures:
         wide, tall = (max(1, round(side * ratio)) for side in (view.width(), view.height()))
         scale = 1.0 if wide * tall <= MOST_PIXELS else 0.5
         frame = Frame(left, right, low, high, max(1, int(wide * scale)), max(1, int(tall * scale)))
-        dot = max(2, round(theme.px(_DOT) * ratio * scale))
-        mark = max(5, min(_MARGIN, round(theme.px(_MARK) * ratio * scale)))
         if frame != self._frame:
             self._frame, self._cells = frame, frame.cells(self._points)
-            self._stale |= {"all", "lit", "forget"}
-        pictures = {}
-        if "all" in self._stale:
-            grey = [theme.color("text_3")]
-            colours = grey if self._tones is None else [theme.class_color(n) for n in range(theme.class_tones)]
-            tones = 0 if self._tones is None else self._tones
-            pictures[self.all] = paint_dots(frame, self._cells, tones, [_rgb(c) for c in colours], dot)
-        if "lit" in self._stale:
-            lit, blue = self._cells[self._lit], [_rgb(theme.color("retain"))]
-            self.all.setOpacity(_DIMMED if len(lit) else 1.0)
-            self.lit.setVisible(bool(len(lit)))
-            if len(lit):
-                pictures[self.lit] = paint_dots(frame, lit, 0, blue, dot, 0.45)
-        if "forget" in self._stale:
-            chosen, colour = self._cells[self._forget], _rgb(theme.color("forget"))
-            few = np.count_nonzero(chosen >= 0) <= MARKS_UP_TO
-            edge = _rgb(theme.color("surface"))
-            pictures[self.forget] = (
-                paint_marks(frame, chosen, mark, colour, edge) if few
-                else paint_dots(frame, chosen, 0, [colour], dot + 1, 0.5)
-            )  # fmt: skip
-        for item, picture in pictures.items():
-            item.setImage(picture, levels=(0, 255))
-            item.setRect(QRectF(left, low, right - left, high - low))
+            self._stale = {self.all, self.lit, self.forget}
+        dot = max(2, round(theme.px(_DOT) * ratio * scale))
+        grey = isinstance(self._tones, int)
+        ramp = [theme.color("text_3")] if grey else [theme.class_color(n) for n in range(theme.class_tones)]
+        lit = self._cells[self._lit]
+        gone = self._forget & (self._cells >= 0)
+        few = np.count_nonzero(gone) <= MARKS_UP_TO
+        layers = (
+            (self.all, self._cells, self._tones, ramp, dot, _LOW),
+            (self.lit, lit, 0, [theme.color("retain")], dot, 0.45),
+            (self.forget, self._cells[gone & (not few)], 0, [theme.color("forget")], dot + 1, 0.5),
+        )
+        for item, cells, tones, colours, diameter, faintest in layers:
+            item.setVisible(bool(len(cells)))
+            if item in self._stale and len(cells):
+                item.setImage(paint_dots(frame, cells, tones, colours, diameter, faintest), levels=(0, 255))
+                item.setRect(QRectF(left, low, right - left, high - low))
+        self.all.setOpacity(_DIMMED if len(lit) else 1.0)
+        if self.forget in self._stale:
+            self.marks.setData(pos=self._points[gone & few], brush=theme.brush("forget"), pen=theme.pen("surface", 1))
         self._stale.clear()
-
-
-def _rgb(colour: QColor) -> Rgb:
-    return colour.red(), colour.green(), colour.blue()
 
 
 def corners(points: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

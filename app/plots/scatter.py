@@ -166,7 +166,7 @@ class ScatterPlot(Figure):
         self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o", brush=None)
         self._outline = pg.PlotCurveItem()
         for z, item in enumerate((*self._pictures.items, self._ring, self._outline)):
-            item.setZValue(10 * z)
+            item.setZValue(8 * z)
             self.canvas.addItem(item, ignoreBounds=True)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))

@@ -52,18 +52,13 @@ class Series:
     def __len__(self) -> int:
         return len(self.x)
 
-    def set(self, x: ArrayLike, y: Values) -> None:
-        """Take these points, arrays as views; None and NaN are gaps."""
+    def set(self, x: ArrayLike, y: Values, smooth: float = 0.0) -> None:
+        """Take these points, arrays as views; None and NaN are gaps. `smooth`: 0 of nothing, 1 of the most points."""
         new_x, new_y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         if new_x.shape != new_y.shape:
             raise ValueError(f"{new_x.size} x values for {new_y.size} y values")
-        self.x, self.y = new_x, new_y
-        self._smooth_now()
-
-    def set_smooth(self, smooth: float) -> None:
-        """Draw a moving mean: 0 of nothing, 1 of the most points."""
-        self.smooth = smooth
-        self._smooth_now()
+        self.x, self.y, self.smooth = new_x, new_y, smooth
+        self.drawn = moving_mean(new_y, smooth)
 
     def set_log(self, x: bool, y: bool) -> None:
         """Draw on logarithmic axes."""
@@ -89,12 +84,11 @@ class Series:
     def last(self) -> tuple[float, float] | None:
         """The last point drawn that has a value, at or before the cut."""
         end = self._end()
-        known = np.flatnonzero(np.isfinite(self.drawn[max(end - 1, 0) : end])) + max(end - 1, 0)
-        if not known.size:
-            known = np.flatnonzero(np.isfinite(self.drawn[:end]))
-        if not known.size or (self.log[1] and self.drawn[known[-1]] <= 0):
+        place = end - 1 - int(np.isfinite(self.drawn[:end])[::-1].argmax()) if end else 0
+        value = self.drawn[place] if end else np.nan
+        if not np.isfinite(value) or (self.log[1] and value <= 0):
             return None
-        return float(self.x[known[-1]]), float(self.drawn[known[-1]])
+        return float(self.x[place]), float(value)
 
     def at(self, x: float) -> float | None:
         """The last value drawn at or before `x`; None before the first one and in a gap."""
@@ -153,9 +147,6 @@ class Series:
             item.setVisible(wanted and self.visible)
             item.setPen(theme.pen(self.style.token, 1, dash, alpha=_FAINT))
             item.setData(self.x[part], values[part], connect="finite")
-
-    def _smooth_now(self) -> None:
-        self.drawn = moving_mean(self.y, self.smooth) if self.smooth else self.y
 
     def _end(self) -> int:
         """How many points lie at or before the cut."""

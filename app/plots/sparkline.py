@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.services import format as fmt
 from app.services.theme import theme
+from app.services.translation import tr
 
 WIDTH, HEIGHT = 80, 20
 SPARK_ROLE = Qt.ItemDataRole.UserRole + 41  # a Spark, for the delegate
@@ -26,11 +27,11 @@ class Spark:
     def text(self) -> str:
         """The ends in words."""
         parts = []
-        for name, values in (("retain", self.retain), ("forget", self.forget)):
-            known = [value for value in values if value is not None]
+        for name, values in ((tr("retain"), self.retain), (tr("forget"), self.forget)):
+            known = [fmt.percent(value) for value in values if value is not None]
             if known:
-                parts.append(f"{name} {fmt.percent(known[0])} to {fmt.percent(known[-1])}")
-        return ", ".join(parts) or "no values yet"
+                parts.append(tr("{name} {first} to {last}", name=name, first=known[0], last=known[-1]))
+        return ", ".join(parts) or tr("no values yet")
 
 
 def paint_spark(painter: QPainter, rect: QRectF, spark: Spark) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
-from app.plots.base import ThemedPlot
 from app.plots.curves import HistoryPlot, Line
 from app.plots.export import Table
-from app.plots.items import Y_PADDING, MarginLabel
+from app.plots.items import Y_PADDING
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import SETS, SeriesStyle
@@ -27,93 +26,79 @@ Values = NDArray[np.float64]
 
 MOST_BARS = 10  # directions with bars of their own; further ones of the k share one
 _LOWEST, _LOWEST_RATIO = 1e-9, 1e-6  # of the largest eigenvalue: below is rounding, and of ratios noise
-_WIDTH = 0.38
-_PLACES = {"retain": -_WIDTH / 2, "forget": _WIDTH / 2}  # of a set's bar beside its direction
+_WIDTH = 0.38  # of a bar
 EIGENVALUES = mark("Eigenvalues")
 LOGARITHMIC = mark("Eigenvalue, logarithmic")
 RATIO = mark("Ratio to the start")
 
 
-class EnergyPlot(ThemedPlot):
-    """Bars: the share of retain and of forget energy in each of the k leading retain directions, and beyond them."""
+class EnergyPlot(HistoryPlot):
+    """Bars: the share of retain and of forget energy in each of the k leading retain directions, and beyond them.
+
+    Those of a step (None: the newest) stand over those of the start, dashed.
+    """
 
     def __init__(self) -> None:
         super().__init__(
             tr("Energy"), tr("Share of each set's energy in each retain direction, %"), y_range=(0.0, 100.0),
             x_title=tr("Direction"),
         )  # fmt: skip
-        self._history = RunHistory()
-        self._until: int | None = None
-        self._shares: dict[tuple[str, str], Values] = {}  # by set and moment: (groups,), in per cent
+        self.until: int | None = None
         self._names: list[str] = []
-        self._bars = {(key, moment): pg.BarGraphItem(x=[], height=[], width=_WIDTH)
-                      for moment in ("now", "start") for key in _PLACES}  # fmt: skip
-        for bars in self._bars.values():
-            self.item.addItem(bars)
+        self._bars: dict[str, pg.BarGraphItem] = {}
         self.view.setMouseEnabled(x=False, y=False)
 
-    def show_history(self, history: RunHistory, until: int | None) -> None:
-        """Show the energies of this history at a step (None: the newest) beside those of its start, as it grows."""
-        self._history, self._until = history, until
-        self.mark_dirty()
-
-    def _read(self) -> None:
-        history = self._history
-        k = history.alignments[-1].k if history.alignments else 0
-        self._names, self._shares = _group_names(k), {}
-        for moment, step in (("start", 0), ("now", self._until)) if history.spectra and k else ():
+    def lines_of(self, history: RunHistory) -> list[Line]:
+        """Both sets now and at the start: shares in per cent by group of directions."""
+        k, lines = _k(history), []
+        for moment, step in (("", self.until), ("/start", 0)) if history.spectra and k else ():
             spectrum = newest_until(history.spectra, step) or history.spectra[0]
             moved = newest_until(history.moved, spectrum.step)
             if isinstance(moved, FeaturesMoved) and moved.forget_energy:
-                retain = np.asarray(spectrum.retain, float)
-                self._shares["retain", moment] = _grouped(retain / max(float(retain.sum()), 1e-30), k)
-                self._shares["forget", moment] = _grouped(np.asarray(moved.forget_energy, float), k)
-        for (key, moment), bars in self._bars.items():
-            shares, token = self._shares.get((key, moment), np.empty(0)), SETS[key].token
-            bars.setOpts(
-                x=np.arange(1, len(shares) + 1) + _PLACES[key], height=shares,
-                brush=theme.brush(token, 0.75) if moment == "now" else None,
-                pen=theme.pen(token, 1) if moment == "now" else theme.pen("text", 1, (3, 2)),
-            )  # fmt: skip
+                retain, forget = np.asarray(spectrum.retain, float), np.asarray(moved.forget_energy, float)
+                shares = {"retain": retain / max(float(retain.sum()), 1e-30), "forget": forget}
+                lines += [_line(f"{key}{moment}", _by_index(_grouped(shares[key], k))) for key in SETS]
+        return lines
+
+    def _read(self) -> None:
+        super()._read()
+        k = _k(self._history)
+        self._names = _group_names(k)
         self.bottom_axis.setTicks([list(enumerate(self._names, 1))])
-        self.set_caption(self._words(k))
+        known = {series.key: series for series in self.all_series()}
+        for key in [key for key in self._bars if key not in known]:
+            self.item.removeItem(self._bars.pop(key))
+        for key, series in known.items():
+            series.item.setOpacity(0)  # bars in place of the curve
+            if key not in self._bars:
+                self._bars[key] = pg.BarGraphItem(x=[], height=[], width=_WIDTH)
+                self.item.addItem(self._bars[key])
+            solid, token = series.style.filled, series.style.token
+            self._bars[key].setVisible(series.visible)
+            self._bars[key].setOpts(
+                x=series.x + (_WIDTH / 2 if token == "forget" else -_WIDTH / 2), height=series.y,
+                brush=theme.brush(token, 0.75) if solid else None,
+                pen=theme.pen(token, 1) if solid else theme.pen("text", 1, (3, 2)),
+            )  # fmt: skip
+        beyond = {key: fmt.decimal(float(series.y[-1]), 1) for key, series in known.items()}
+        self.set_caption(tr(
+            "Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain "
+            "{retain_start} % and {retain_now} %", k=fmt.count(k), start=beyond["forget/start"], now=beyond["forget"],
+            retain_start=beyond["retain/start"], retain_now=beyond["retain"],
+        ) if len(beyond) == 4 else "")  # fmt: skip
 
     def _fit_values(self) -> None:
-        highest = max((float(shares.max()) for shares in self._shares.values()), default=0.0)
+        highest = max((float(series.y.max()) for series in self.all_series()), default=0.0)
         self.view.setYRange(0.0, min(100.0, 20.0 * np.ceil((highest + 2) / 20)), padding=Y_PADDING)
         self.view.setXRange(0.4, max(len(self._names), 1) + 0.6, padding=0.0)
 
     def table(self) -> Table:
-        """A row a group of directions: each set's share at the start and now."""
-        header = ["direction", *(f"{SETS[key].title}, {moment}, %" for key, moment in self._shares)]
-        columns = [shares.tolist() for shares in self._shares.values()]
-        return header, [[name, *values] for name, *values in zip(self._names, *columns, strict=False)]
+        """A row a group of directions: each set's share now and at the start."""
+        header, rows = super().table()
+        return header, [[self._names[round(float(x or 1)) - 1], *shares] for x, *shares in rows]
 
     def readout(self, step: float) -> str:
-        number = round(step) - 1
-        if not 0 <= number < len(self._names) or not self._shares:
-            return self.caption()
-        parts = [tr("direction {name}", name=self._names[number])]
-        for key in _PLACES:
-            known = [self._shares.get((key, moment)) for moment in ("start", "now")]
-            values = [fmt.decimal(float(shares[number]), 1) for shares in known if shares is not None]
-            parts.append(f"{SETS[key].title} {' → '.join(values)} %")
-        return " · ".join(parts)
-
-    def extra_labels(self) -> list[MarginLabel]:
-        now = {key: float(shares[-1]) for (key, moment), shares in self._shares.items() if moment == "now"}
-        return [MarginLabel(key, f"{SETS[key].title} {fmt.decimal(share, 1)}", share, SETS[key])
-                for key, share in now.items()]  # fmt: skip
-
-    def _words(self, k: int) -> str:
-        """Say how much lies beyond the k directions: what forgetting moves into them."""
-        beyond = {key: fmt.decimal(float(shares[-1]), 1) for key, shares in self._shares.items()}
-        if ("forget", "start") not in beyond or ("forget", "now") not in beyond:
-            return ""
-        return tr("Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain "
-                  "{retain_start} % and {retain_now} %", k=fmt.count(k), start=beyond["forget", "start"],
-                  now=beyond["forget", "now"], retain_start=beyond["retain", "start"],
-                  retain_now=beyond["retain", "now"])  # fmt: skip
+        return super().readout(min(max(round(step), 1), len(self._names) or 1))
 
     def _description(self) -> str:
         return self.caption()
@@ -135,9 +120,6 @@ class EigenvaluePlot(HistoryPlot):
     def set_values(self, key: str, values: Sequence[float]) -> None:
         """Show a curve's eigenvalues; what is lost in rounding is a gap."""
         self.set_data(key, *_by_index(_positive(values, _LOWEST)))
-
-    def _description(self) -> str:
-        return self.caption()
 
     def _follow_data(self) -> None:
         size = max((len(series) for series in self.all_series()), default=0)
@@ -166,16 +148,14 @@ class SpectrumPlot(EigenvaluePlot):
         first, now = self._start_and_now(history)
         if first is None or now is None:
             return []
-        lines, starts = [], []
-        for key in _PLACES:
-            values, title = _positive(getattr(now, key), _LOWEST_RATIO if self._ratio else _LOWEST), SETS[key].title
-            start = _positive(getattr(first, key), _LOWEST_RATIO if self._ratio else _LOWEST)
+        lines, starts, lowest = [], [], _LOWEST_RATIO if self._ratio else _LOWEST
+        for key in SETS:
+            values, start = _positive(getattr(now, key), lowest), _positive(getattr(first, key), lowest)
             if self._ratio:
                 size = min(len(values), len(start))
                 values, start = values[:size] / start[:size], np.empty(0)
-            lines.append(Line(key, SETS[key], title, _by_index(values), dot=False))
-            style = dataclasses.replace(SETS[key], dash=(8, 4), filled=False)
-            starts.append(Line(f"{key}/start", style, tr("{curve}, start", curve=title), _by_index(start), dot=False))
+            lines.append(_line(key, _by_index(values)))
+            starts.append(_line(f"{key}/start", _by_index(start)))
         return lines + starts * (history is self._history)
 
     def _read(self) -> None:
@@ -187,6 +167,20 @@ class SpectrumPlot(EigenvaluePlot):
         spectra = history.spectra if history is not None else []
         first = spectra[0] if spectra else None
         return first, newest_until(spectra, self._until) or first
+
+
+def _line(key: str, points: tuple[Values, Values]) -> Line:
+    """Return the curve of a set, "retain", or of its start, "retain/start", which is dashed."""
+    style = SETS[key.partition("/")[0]]
+    if key == style.key:
+        return Line(key, style, style.title, points, dot=False)
+    title = tr("{curve}, start", curve=style.title)
+    return Line(key, dataclasses.replace(style, dash=(8, 4), filled=False), title, points, dot=False)
+
+
+def _k(history: RunHistory | None) -> int:
+    """How many leading retain directions are looked at."""
+    return history.alignments[-1].k if history is not None and history.alignments else 0
 
 
 def _grouped(shares: Values, k: int) -> Values:
@@ -211,7 +205,7 @@ def _ranks(start: SpectrumMeasured, now: SpectrumMeasured) -> str:
     ranks = [
         f"{SETS[key].title} {fmt.decimal(getattr(start, f'{key}_rank'), 1)} → "
         f"{fmt.decimal(getattr(now, f'{key}_rank'), 1)}"
-        for key in _PLACES
+        for key in SETS
     ]
     return tr("step {step} · effective rank: {ranks}", step=fmt.count(now.step), ranks=", ".join(ranks))
 

@@ -1148,10 +1148,6 @@
         <translation>Richtung</translation>
     </message>
     <message>
-        <source>direction {name}</source>
-        <translation>Richtung {name}</translation>
-    </message>
-    <message>
         <source>Discard</source>
         <translation>Verwerfen</translation>
     </message>
@@ -1468,6 +1464,10 @@
     <message>
         <source>Forget</source>
         <translation>Vergessen</translation>
+    </message>
+    <message>
+        <source>forget</source>
+        <translation>vergessen</translation>
     </message>
     <message>
         <source>Forget &amp;list</source>
@@ -2951,6 +2951,10 @@
     <message>
         <source>Resume</source>
         <translation>Fortsetzen</translation>
+    </message>
+    <message>
+        <source>retain</source>
+        <translation>behalten</translation>
     </message>
     <message>
         <source>Retain and forget accuracy over the run</source>
@@ -4492,6 +4496,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{name} opens as the model.</source>
         <translation>{name} wird als Modell geöffnet.</translation>
+    </message>
+    <message>
+        <source>{name} {first} to {last}</source>
+        <translation>{name} {first} bis {last}</translation>
     </message>
     <message>
         <source>{name}: {share}</source>

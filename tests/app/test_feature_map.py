@@ -153,9 +153,10 @@ def test_energies_are_those_of_the_step_beside_the_start(panel):
     panel.set_view("energy")
     panel.energy.flush()
     retain = np.asarray(history.spectra[0].retain)
-    shares = panel.energy._shares
-    assert shares["retain", "now"][:9].tolist() == pytest.approx((100 * retain / retain.sum())[:9].tolist())
-    assert shares["forget", "start"][-1] == 50.0 and shares["forget", "now"][0] == 25.0
+    shares = {series.key: series.y for series in panel.energy.all_series()}
+    assert shares["retain"][:9].tolist() == pytest.approx((100 * retain / retain.sum())[:9].tolist())
+    assert shares["forget/start"][-1] == 50.0 and shares["forget"][0] == 25.0
+    assert panel.energy._bars["forget"].opts["height"].tolist() == shares["forget"].tolist()
     assert "forget 50.0 % at the start (dashed), 50.0 % now" in panel.energy.caption()
     assert panel.energy.table()[1][-1][0] == "beyond" and len(panel.energy.table()[1]) == 10
     assert panel.energy.readout(2.0).startswith("direction 2 · Retain ")

@@ -636,11 +636,11 @@ class TestExport:
     @pytest.mark.parametrize("name", ["a.csv", "a.svg", "a.png"])
     def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path, name):
         accuracy.save_to(tmp_path / "missing" / name)
-        assert accuracy.said_label().text().startswith("Not saved:")
+        assert accuracy.said.text().startswith("Not saved:")
 
     def test_an_ending_of_the_users_own_is_said_under_the_plot(self, accuracy, tmp_path):
         accuracy.save_to(tmp_path / "a.pdf")
-        assert accuracy.said_label().text() == "Not saved: a plot is saved as .png, .svg or .csv, not '.pdf'"
+        assert accuracy.said.text() == "Not saved: a plot is saved as .png, .svg or .csv, not '.pdf'"
 
     def test_enlarging_borrows_the_plot_and_puts_it_back(self, qtbot):
         page, plot = QWidget(), AccuracyPlot()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QPolygonF, QWheelEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPolygonF, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -19,7 +19,6 @@ from app.plots.points import (
     class_centres,
     nearest,
     paint_dots,
-    paint_marks,
     points_in_polygon,
     points_in_rectangle,
     spread_tones,
@@ -226,12 +225,9 @@ class TestDrawing:
     def test_the_forget_set_is_drawn_counted_and_told(self, plot):
         plot.set_forget(np.array([True, False, False, False, True]))
         plot.flush()
-        shown = plot._pictures.forget.image
-        (left, right), (low, high) = plot.view.viewRange()
-        for point, gone in zip(plot._points.tolist(), plot._forget.tolist(), strict=True):
-            row = int((point[1] - low) / (high - low) * shown.shape[0])
-            column = int((point[0] - left) / (right - left) * shown.shape[1])
-            assert covers(shown, row, column) == gone
+        marks = plot._pictures.marks
+        assert sorted(zip(*marks.getData(), strict=True)) == [(0, 0), (5, 5)] and marks.opts["symbol"] == "t1"
+        assert marks.opts["brush"].color() == theme.color("forget") and not plot._pictures.forget.isVisible()
         assert plot.canvas.accessibleDescription().startswith("2 of 5 (40.0 %)")
         assert plot.legend.accessibleName() == "2 of 5 to forget"
         plot.highlight_class(0)
@@ -262,6 +258,7 @@ class TestDrawing:
         plot.set_forget(np.ones(5, bool))
         plot.flush()
         assert 5 * 8 < np.count_nonzero(plot._pictures.forget.image[..., 3]) < 5 * 40
+        assert plot._pictures.forget.isVisible() and not len(plot._pictures.marks.getData()[0])
 
     def test_nearest_is_the_nearest(self, plot):
         assert nearest(plot._points, 9.0, 9.5, 3.0) == 3
@@ -278,7 +275,7 @@ class TestPictures:
 
     def test_dots_lie_where_their_points_do_and_a_crowd_is_more_opaque(self):
         points = np.array([[5.0, 2.0]] + [[2.0, 7.0]] * 30)
-        picture = paint_dots(self.FRAME, self.FRAME.cells(points), 0, [(1, 2, 3)], 2)
+        picture = paint_dots(self.FRAME, self.FRAME.cells(points), 0, [QColor(1, 2, 3)], 2)
         rows, columns = picture[..., 3].nonzero()
         assert sorted(set(zip(rows.tolist(), columns.tolist(), strict=True))) == [
             *((row, column) for row in (3, 4) for column in (9, 10)),
@@ -288,20 +285,15 @@ class TestPictures:
 
     def test_colours_mix_where_points_lie_over_each_other(self):
         points = np.array([[5.0, 5.0]] * 4)
-        red, green = (200, 0, 0), (0, 100, 0)
+        red, green = QColor(200, 0, 0), QColor(0, 100, 0)
         picture = paint_dots(self.FRAME, self.FRAME.cells(points), np.array([0, 0, 0, 1]), [red, green], 2)
         assert picture[10, 10].tolist() == [150, 25, 0, 255]
 
     def test_points_outside_leave_no_trace_but_of_their_edge(self):
         outside = np.array([[-3.0, 5.0], [13.0, 5.0], [5.0, 14.0]])
-        assert not paint_dots(self.FRAME, self.FRAME.cells(outside), np.zeros(3, int), [(1, 1, 1)], 4).any()
+        assert not paint_dots(self.FRAME, self.FRAME.cells(outside), np.zeros(3, int), [QColor(1, 1, 1)], 4).any()
         edge = self.FRAME.cells(np.array([[-0.1, 5.0], [1e9, -1e9]]))
-        assert edge[1] == -1 and paint_dots(self.FRAME, edge, 0, [(1, 1, 1)], 4)[9, 0].any()
-
-    def test_a_mark_is_a_triangle_with_an_edge(self):
-        picture = paint_marks(self.FRAME, self.FRAME.cells(np.array([[5.0, 5.0]])), 5, (9, 9, 9), (200, 200, 200))
-        assert picture[10, 10].tolist() == [9, 9, 9, 255] and picture[12, 10].tolist() == [9, 9, 9, 255]
-        assert picture[8, 8:13, 0].tolist() == [9] * 5 and picture[8, 7, 0] == picture[13, 10, 0] == 200
+        assert edge[1] == -1 and paint_dots(self.FRAME, edge, 0, [QColor(1, 1, 1)], 4)[9, 0].any()
 
     def test_names_stand_where_classes_are_densest(self):
         rng = np.random.default_rng(0)

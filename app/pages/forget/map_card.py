@@ -109,7 +109,7 @@ class MapCard(Card):
             self.tool_buttons[tool] = button
             row.addWidget(button)
         row.addStretch(1)
-        row.addWidget(self.scatter.said_label())
+        row.addWidget(self.scatter.said)
         self.fit_button = IconButton("reset", tr("Show the whole map"), self.scatter.fit)
         self.enlarge_button = IconButton("enlarge", tr("Enlarge the map"), checkable=True)
         self.enlarge_button.toggled.connect(self.enlarged)

@@ -67,7 +67,7 @@ class ClassBars(Figure):
         self.bars = scrolling(self.drawing)
         self.bars.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.bars.setAccessibleName(title)
-        column(self.make_head(self._said), self._subtitle, (self.bars, 1), self._caption, on=self, spacing=t.XS)
+        column(self.make_head(self.said), self._subtitle, (self.bars, 1), self._caption, on=self, spacing=t.XS)
 
     def show_rows(self, rows: Sequence[ClassRow], models: list[str], subtitle: str, text: str) -> None:
         """Show these classes, from the top, with a bar for each of `models`."""

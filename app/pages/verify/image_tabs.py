@@ -107,7 +107,7 @@ class Maps(Figure):
             panel.plot.selection_drawn.connect(self._drawn)
             self._grid.addWidget(panel, place // 2, place % 2)
             self._grid.setColumnStretch(place % 2, 1)
-        column(self.make_head(self._said, self.tool), (self._grid, 1), on=self, spacing=t.XS)
+        column(self.make_head(self.said, self.tool), (self._grid, 1), on=self, spacing=t.XS)
 
     def set_embeddings(self, found: Embeddings) -> None:
         """Show other pictures."""

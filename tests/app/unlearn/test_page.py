@@ -451,10 +451,10 @@ def test_the_map_of_a_run_gets_its_retrained_models_and_is_written_as_a_film(pag
     plot = page.run_view.plots.features.map
     qtbot.waitUntil(lambda: plot.why.text() == "No retrained model yet.")
     plot.film_wanted.emit(plot.film(), tmp_path / "map.gif")
-    qtbot.waitUntil(lambda: plot.said_label().text() == "Saved map.gif")
+    qtbot.waitUntil(lambda: plot.said.text() == "Saved map.gif")
     assert (tmp_path / "map.gif").read_bytes().startswith(b"GIF89a")
     plot.film_wanted.emit(plot.film(), tmp_path / "r" / "job.json" / "map.gif")  # below a file
-    qtbot.waitUntil(lambda: plot.said_label().text().startswith("Not saved: "))
+    qtbot.waitUntil(lambda: plot.said.text().startswith("Not saved: "))
 
 
 def test_a_run_opened_from_disk_can_be_played_again_at_once(page, opened, tmp_path):

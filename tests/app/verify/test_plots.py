@@ -206,9 +206,9 @@ def test_bars_by_class_can_be_taken_along(qtbot, tmp_path):
     assert rows[0] == ["class", "Unlearned", "Retrained"] and len(rows) == 10
     assert "Unlearned" in tab.texts()[1][0] and "◆ Retrained" in tab.texts()[1][0]
     assert "# Run: run-1" in (tmp_path / "figure.csv").read_text(encoding="utf-8")
-    assert tab.said_label().text() == "Saved figure.csv"
+    assert tab.said.text() == "Saved figure.csv"
     tab.save_to(tmp_path / "missing" / "figure.csv")
-    assert tab.said_label().text().startswith("Not saved:")
+    assert tab.said.text().startswith("Not saved:")
 
 
 def test_maps_can_be_taken_along(tab, found, tmp_path):
