@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
-from app.models.measure_table import ROLE, written
+from app.models.measure_table import GLYPHS, ROLE, written
 from app.models.run_table import VERDICTS
 from app.models.tables import Cell, Line
 from app.services import format as fmt
@@ -31,7 +31,6 @@ OUTCOMES = {
     "running": mark("Running"), "waiting": mark("Waiting"), "interrupted": mark("Interrupted"),
     "failed": mark("Failed"), "missing": mark("Not started"),
 }  # fmt: skip
-GLYPHS = {"original": "□", "between": "◐", "retrained": "◆", "unknown": "○"}  # as the lamps of one run are drawn
 Values = Mapping[str, float | None]
 Lights = Mapping[str, Sequence[str]]  # lamp -> what it says of each run
 

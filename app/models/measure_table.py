@@ -18,6 +18,7 @@ SHORT = {
     "original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
     "retrained": mark("Retrained"), "fresh": mark("Untrained"),
 }  # fmt: skip
+GLYPHS = {"original": "□", "between": "◐", "retrained": "◆", "unknown": "○"}  # lamps of a verdict, as its words
 _MODEL_TIPS = {
     "head_only": mark(
         "Head-only edit (control): the original with only its classifier head edited. Outputs forget, features do not."

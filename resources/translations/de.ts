@@ -140,7 +140,7 @@
     <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
-            <numerusform>%n Lauf</numerusform>
+            <numerusform>%n Lauf nebeneinander</numerusform>
             <numerusform>%n Läufe nebeneinander</numerusform>
         </translation>
     </message>
@@ -341,6 +341,10 @@
     <message>
         <source>A check is going.</source>
         <translation>Eine Prüfung ist im Gange.</translation>
+    </message>
+    <message>
+        <source>A check is under way.</source>
+        <translation>Eine Prüfung läuft.</translation>
     </message>
     <message>
         <source>A checkpoint does not hold the order of its classes, and folders are read in alphabetical order. Drag the classes to the outputs they belong to.</source>
@@ -799,6 +803,10 @@
         <translation>Geändert: {values}</translation>
     </message>
     <message>
+        <source>Check &amp;all runs</source>
+        <translation>&amp;Alle Läufe prüfen</translation>
+    </message>
+    <message>
         <source>Check all</source>
         <translation>Alle prüfen</translation>
     </message>
@@ -808,6 +816,10 @@
             <numerusform>%n Lauf prüfen</numerusform>
             <numerusform>Alle %n Läufe prüfen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Check failed</source>
+        <translation>Prüfung fehlgeschlagen</translation>
     </message>
     <message>
         <source>Check of {run}</source>
@@ -826,8 +838,16 @@
         <translation>Geprüft.</translation>
     </message>
     <message>
+        <source>Checking</source>
+        <translation>Prüft</translation>
+    </message>
+    <message>
         <source>Checking · {what}</source>
         <translation>Prüfung · {what}</translation>
+    </message>
+    <message>
+        <source>Checking. The numbers below come as they are measured.</source>
+        <translation>Prüft. Die Zahlen unten kommen, wie sie gemessen werden.</translation>
     </message>
     <message>
         <source>Checkpoint every</source>
@@ -961,6 +981,10 @@
         <translation>Schließen</translation>
     </message>
     <message>
+        <source>Close to retrained</source>
+        <translation>Nahe am neu trainierten</translation>
+    </message>
+    <message>
         <source>Closed form</source>
         <translation>Geschlossene Form</translation>
     </message>
@@ -1019,6 +1043,13 @@
     <message>
         <source>Compared with</source>
         <translation>Verglichen mit</translation>
+    </message>
+    <message numerus="yes">
+        <source>compared with %n retrained models</source>
+        <translation>
+            <numerusform>verglichen mit %n neu trainierten Modell</numerusform>
+            <numerusform>verglichen mit %n neu trainierten Modellen</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>Compares with %n retrained models on disk.</source>
@@ -1339,7 +1370,7 @@
     </message>
     <message>
         <source>Export checkpoint</source>
-        <translation>Modell exportieren</translation>
+        <translation>Checkpoint exportieren</translation>
     </message>
     <message>
         <source>Exporting…</source>
@@ -1550,6 +1581,10 @@
         <translation>Von der der neu trainierten Modelle ist sie {near} entfernt; am Anfang {far}.</translation>
     </message>
     <message>
+        <source>Full checks</source>
+        <translation>Alle Prüfungen</translation>
+    </message>
+    <message>
         <source>Gallery</source>
         <translation>Galerie</translation>
     </message>
@@ -1632,6 +1667,10 @@
     <message>
         <source>Hidden</source>
         <translation>Versteckt</translation>
+    </message>
+    <message>
+        <source>Hidden, not forgotten</source>
+        <translation>Verborgen, nicht vergessen</translation>
     </message>
     <message>
         <source>higher = forget features lie more inside the retain space; the goal is the retrained value, not 1</source>
@@ -1971,6 +2010,35 @@
         <source>Measure of the Y axis</source>
         <translation>Maß der Y-Achse</translation>
     </message>
+    <message numerus="yes">
+        <source>measured on %n forget images the original has seen before</source>
+        <translation>
+            <numerusform>gemessen an %n Vergessensbild, das das Original schon gesehen hat</numerusform>
+            <numerusform>gemessen an %n Vergessensbildern, die das Original schon gesehen hat</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %n unseen forget images</source>
+        <translation>
+            <numerusform>gemessen an %n ungesehenen Vergessensbild</numerusform>
+            <numerusform>gemessen an %n ungesehenen Vergessensbildern</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on the %n images to forget</source>
+        <translation>
+            <numerusform>gemessen am %n zu vergessenden Bild</numerusform>
+            <numerusform>gemessen an den %n zu vergessenden Bildern</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Measures</source>
+        <translation>Maße</translation>
+    </message>
+    <message>
+        <source>Measures and plots</source>
+        <translation>Maße und Diagramme</translation>
+    </message>
     <message>
         <source>Measures of compared runs</source>
         <translation>Maße der verglichenen Läufe</translation>
@@ -2045,6 +2113,10 @@
     <message>
         <source>Model &amp;card</source>
         <translation>Modell&amp;karte</translation>
+    </message>
+    <message>
+        <source>Models (*.safetensors *.pt *.pth *.ckpt)</source>
+        <translation>Modelle (*.safetensors *.pt *.pth *.ckpt)</translation>
     </message>
     <message>
         <source>Models ({endings})</source>
@@ -2179,12 +2251,24 @@
         <translation>Kein hier bekanntes Netz passt zu den Gewichten von {name}. Nennen Sie eines, das passt, oder den Code, der es erzeugt.</translation>
     </message>
     <message>
+        <source>No retrained model yet</source>
+        <translation>Noch kein neu trainiertes Modell</translation>
+    </message>
+    <message>
         <source>No retrained model yet, so nothing says where such images would go by themselves.</source>
         <translation>Noch kein neu trainiertes Modell; nichts sagt also, wohin solche Bilder von selbst gingen.</translation>
     </message>
     <message>
         <source>No retrained model yet.</source>
         <translation>Noch kein neu trainiertes Modell.</translation>
+    </message>
+    <message>
+        <source>No retrained model yet. How long training one takes is not known.</source>
+        <translation>Noch kein neu trainiertes Modell. Wie lange eines dauert, ist nicht bekannt.</translation>
+    </message>
+    <message>
+        <source>No retrained model yet. Training one takes {time}, going by the original's training time.</source>
+        <translation>Noch kein neu trainiertes Modell. Eines zu trainieren dauert {time}, nach der Trainingszeit des Originals.</translation>
     </message>
     <message>
         <source>No run is going.</source>
@@ -2250,12 +2334,20 @@
         <translation>nicht zentriert</translation>
     </message>
     <message>
-        <source>Not checked yet: Verify holds the result against retrained models.</source>
+        <source>Not checked yet: Verify compares the result with retrained models.</source>
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
         <source>Not compared</source>
         <translation>Nicht verglichen</translation>
+    </message>
+    <message>
+        <source>Not compared with a retrained model yet, so there is no verdict.</source>
+        <translation>Noch nicht mit einem neu trainierten Modell verglichen, also gibt es kein Urteil.</translation>
+    </message>
+    <message>
+        <source>Not compared yet</source>
+        <translation>Noch nicht verglichen</translation>
     </message>
     <message>
         <source>Not forgotten</source>
@@ -2326,6 +2418,10 @@
         <translation>Nichts zu prüfen</translation>
     </message>
     <message>
+        <source>Nothing to check yet. Finish or open a run.</source>
+        <translation>Noch nichts zu prüfen. Beenden oder öffnen Sie einen Lauf.</translation>
+    </message>
+    <message>
         <source>Nothing to export</source>
         <translation>Nichts zu exportieren</translation>
     </message>
@@ -2390,6 +2486,10 @@
         <translation>Einer dieser Läufe wird gerade gelöscht.</translation>
     </message>
     <message>
+        <source>one retrained model: how far two differ was not measured</source>
+        <translation>ein neu trainiertes Modell: wie weit sich zwei unterscheiden, wurde nicht gemessen</translation>
+    </message>
+    <message>
         <source>One seed or several: "0", "1-3", "1, 4". Each is a run of its own.</source>
         <translation>Ein Seed oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
     </message>
@@ -2420,6 +2520,10 @@
     <message>
         <source>Open &amp;recent</source>
         <translation>&amp;Zuletzt geöffnet</translation>
+    </message>
+    <message>
+        <source>Open &amp;report</source>
+        <translation>Be&amp;richt öffnen</translation>
     </message>
     <message>
         <source>Open a &amp;batch file…</source>
@@ -2470,6 +2574,10 @@
         <translation>La&amp;ufordner öffnen …</translation>
     </message>
     <message>
+        <source>Open a retrained model</source>
+        <translation>Neu trainiertes Modell öffnen</translation>
+    </message>
+    <message>
         <source>Open a retrained model…</source>
         <translation>Neu trainiertes Modell öffnen …</translation>
     </message>
@@ -2502,6 +2610,10 @@
         <translation>Ordner öffnen</translation>
     </message>
     <message>
+        <source>Open in the browser</source>
+        <translation>Im Browser öffnen</translation>
+    </message>
+    <message>
         <source>Open its data…</source>
         <translation>Seine Daten öffnen …</translation>
     </message>
@@ -2524,6 +2636,10 @@
     <message>
         <source>open now</source>
         <translation>geöffnet</translation>
+    </message>
+    <message>
+        <source>Open one…</source>
+        <translation>Eines öffnen …</translation>
     </message>
     <message>
         <source>Open the data first.</source>
@@ -2624,6 +2740,10 @@
     <message>
         <source>Output {number}</source>
         <translation>Ausgang {number}</translation>
+    </message>
+    <message>
+        <source>Outputs, features and a membership attack</source>
+        <translation>Ausgaben, Merkmale und ein Zugehörigkeitsangriff</translation>
     </message>
     <message>
         <source>over {number}</source>
@@ -2802,6 +2922,10 @@
         <translation>Die Läufe dieses Stapels einreihen, die noch kein Ergebnis haben</translation>
     </message>
     <message>
+        <source>Quick checks</source>
+        <translation>Schnelle Prüfungen</translation>
+    </message>
+    <message>
         <source>Quit anyway</source>
         <translation>Trotzdem beenden</translation>
     </message>
@@ -2913,6 +3037,14 @@
         <translation>Zwei abspielen …</translation>
     </message>
     <message>
+        <source>Report saved as {name}.</source>
+        <translation>Bericht gespeichert als {name}.</translation>
+    </message>
+    <message>
+        <source>Report…</source>
+        <translation>Bericht …</translation>
+    </message>
+    <message>
         <source>Reset</source>
         <translation>Zurücksetzen</translation>
     </message>
@@ -2997,6 +3129,10 @@
         <translation>Neu trainierte Modelle, mit denen das Ergebnis verglichen wird</translation>
     </message>
     <message>
+        <source>retrained with a preset, the original's recipe is not known</source>
+        <translation>neu trainiert mit einer Voreinstellung, das Rezept des Originals ist nicht bekannt</translation>
+    </message>
+    <message>
         <source>Retrained: {models}</source>
         <translation>Neu trainiert: {models}</translation>
     </message>
@@ -3015,6 +3151,14 @@
     <message>
         <source>Run</source>
         <translation>Lauf</translation>
+    </message>
+    <message>
+        <source>Run &amp;checks</source>
+        <translation>&amp;Prüfen</translation>
+    </message>
+    <message>
+        <source>Run &amp;full checks</source>
+        <translation>A&amp;lle Prüfungen</translation>
     </message>
     <message>
         <source>Run checks</source>
@@ -3085,6 +3229,10 @@
         <translation>Gesehene Bilder</translation>
     </message>
     <message>
+        <source>Save as…</source>
+        <translation>Speichern unter …</translation>
+    </message>
+    <message>
         <source>Save GIF, up to step {step}…</source>
         <translation>GIF speichern, bis Schritt {step} …</translation>
     </message>
@@ -3099,6 +3247,10 @@
     <message>
         <source>Save PNG, {scale}×…</source>
         <translation>PNG speichern, {scale}×…</translation>
+    </message>
+    <message>
+        <source>Save report</source>
+        <translation>Bericht speichern</translation>
     </message>
     <message>
         <source>Save SVG…</source>
@@ -3512,6 +3664,10 @@
         <translation>Wird beendet</translation>
     </message>
     <message>
+        <source>Stopping after this step</source>
+        <translation>Hält nach diesem Schritt an</translation>
+    </message>
+    <message>
         <source>Stopping · {what}</source>
         <translation>Wird beendet · {what}</translation>
     </message>
@@ -3553,6 +3709,10 @@
     <message>
         <source>Test images were never trained on, so there is nothing to remove.</source>
         <translation>Mit Testbildern wurde nie trainiert, also gibt es nichts zu entfernen.</translation>
+    </message>
+    <message>
+        <source>The check ended early. {reason}</source>
+        <translation>Die Prüfung endete früh. {reason}</translation>
     </message>
     <message>
         <source>The check failed. {why}</source>
@@ -3605,6 +3765,10 @@
     <message>
         <source>The forget list of one of these runs was removed.</source>
         <translation>Die Vergessensliste eines dieser Läufe wurde entfernt.</translation>
+    </message>
+    <message>
+        <source>The forget list of this run was removed, so it cannot be checked again.</source>
+        <translation>Die Vergessensliste dieses Laufs wurde entfernt; er kann nicht noch einmal geprüft werden.</translation>
     </message>
     <message>
         <source>The forget list of this run was removed, so nobody knows which images must not come back.</source>
@@ -3703,6 +3867,10 @@
         <translation>das Original als Lehrer</translation>
     </message>
     <message>
+        <source>The original with only its classifier head edited: outputs forget, features do not. What it gets as well is no sign of forgetting.</source>
+        <translation>Das Original, an dem nur der Klassifikationskopf geändert ist: Die Ausgaben vergessen, die Merkmale nicht. Was auch damit erreicht wird, ist kein Zeichen von Vergessen.</translation>
+    </message>
+    <message>
         <source>The original with only its last layer edited. Its outputs forget while its features do not.</source>
         <translation>Das Original, bei dem nur die letzte Schicht geändert ist. Seine Ausgaben vergessen, seine Merkmale nicht.</translation>
     </message>
@@ -3717,6 +3885,10 @@
     <message>
         <source>The pictures need what each model says of the images.</source>
         <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
+    </message>
+    <message>
+        <source>The quick ones, relearning, and prototype and reference attacks; trains what these need</source>
+        <translation>Die schnellen, Wiederlernen sowie Prototyp- und Referenzangriffe; trainiert, was diese brauchen</translation>
     </message>
     <message>
         <source>the rest lies within chance</source>
@@ -3835,6 +4007,10 @@
         <translation>Das Urteil kommt mit der Prüfung, wenn der Lauf beendet ist.</translation>
     </message>
     <message>
+        <source>The verdict comes with the last of them.</source>
+        <translation>Das Urteil kommt mit der letzten.</translation>
+    </message>
+    <message>
         <source>The wheel zooms, a double click opens an image or shows the whole map.</source>
         <translation>Das Rad vergrößert und verkleinert, ein Doppelklick öffnet ein Bild oder zeigt die ganze Karte.</translation>
     </message>
@@ -3847,8 +4023,20 @@
         <translation>In diesem Teil gibt es keine Bilder.</translation>
     </message>
     <message>
+        <source>There are no several runs to check.</source>
+        <translation>Es gibt nicht mehrere Läufe zu prüfen.</translation>
+    </message>
+    <message>
         <source>There are no unseen images of what was forgotten, so there is nothing to show where they go.</source>
         <translation>Von dem Vergessenen gibt es keine ungesehenen Bilder; es ist also nicht zu zeigen, wohin sie gehen.</translation>
+    </message>
+    <message>
+        <source>There is no finished run to check.</source>
+        <translation>Es gibt keinen beendeten Lauf zu prüfen.</translation>
+    </message>
+    <message>
+        <source>There is no report to open.</source>
+        <translation>Es gibt keinen Bericht zu öffnen.</translation>
     </message>
     <message>
         <source>There is no result to export.</source>
@@ -3877,6 +4065,10 @@
     <message>
         <source>There was nothing to say yet.</source>
         <translation>Noch gab es nichts zu sagen.</translation>
+    </message>
+    <message>
+        <source>These are measurements, not proof. They show what the attacks tried here could find, on this data.</source>
+        <translation>Das sind Messungen, kein Beweis. Sie zeigen, was die hier versuchten Angriffe auf diesen Daten finden konnten.</translation>
     </message>
     <message>
         <source>These fit the weights of {name} and compute differently. How images are prepared is found out anew for the one you choose, where nobody stated it.</source>
@@ -3975,6 +4167,10 @@
         <translation>zu vergessen</translation>
     </message>
     <message>
+        <source>to train</source>
+        <translation>zu trainieren</translation>
+    </message>
+    <message>
         <source>today</source>
         <translation>heute</translation>
     </message>
@@ -4001,6 +4197,10 @@
     <message>
         <source>Train on along or against the gradient of the usual loss.</source>
         <translation>Weitertrainieren, mit dem Gradienten des üblichen Verlusts oder gegen ihn.</translation>
+    </message>
+    <message>
+        <source>Train one</source>
+        <translation>Eines trainieren</translation>
     </message>
     <message>
         <source>trained</source>
@@ -4185,6 +4385,14 @@
         <translation>Wartet auf Projekt</translation>
     </message>
     <message>
+        <source>Waits for the run under way</source>
+        <translation>Wartet auf den laufenden Lauf</translation>
+    </message>
+    <message>
+        <source>Web page (*.html)</source>
+        <translation>Webseite (*.html)</translation>
+    </message>
+    <message>
         <source>Weights and a short description, no program code.</source>
         <translation>Gewichte und eine kurze Beschreibung, kein Programmcode.</translation>
     </message>
@@ -4312,6 +4520,10 @@
         <source>With only its last layer edited, the network names no image of {classes}, and a linear probe finds {share} of them in its features.</source>
         <translation>Ist nur seine letzte Schicht geändert, nennt das Netz kein Bild von {classes}, und eine lineare Sonde findet {share} davon in seinen Merkmalen.</translation>
     </message>
+    <message>
+        <source>with so few images intervals are wide</source>
+        <translation>bei so wenigen Bildern sind die Intervalle weit</translation>
+    </message>
     <message numerus="yes">
         <source>With this order, {share} of %n test images are correct.</source>
         <translation>
@@ -4384,6 +4596,10 @@
             <numerusform>{done} von %n Lauf hat ein Ergebnis</numerusform>
             <numerusform>{done} von %n Läufen haben ein Ergebnis</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} von {total}</translation>
     </message>
     <message numerus="yes">
         <source>{ended} of %n runs have a result</source>
@@ -4548,6 +4764,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} running</source>
         <translation>{number} laufend</translation>
+    </message>
+    <message>
+        <source>{number} to train</source>
+        <translation>{number} zu trainieren</translation>
     </message>
     <message>
         <source>{number} waiting</source>

@@ -132,7 +132,7 @@
     <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
-            <numerusform>%n run</numerusform>
+            <numerusform>%n run side by side</numerusform>
             <numerusform>%n runs side by side</numerusform>
         </translation>
     </message>
@@ -200,6 +200,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>compared with %n retrained models</source>
+        <translation>
+            <numerusform>compared with %n retrained model</numerusform>
+            <numerusform>compared with %n retrained models</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Compares with %n retrained models on disk.</source>
         <translation>
             <numerusform>Compares with %n retrained model on disk.</numerusform>
@@ -232,6 +239,27 @@
         <translation>
             <numerusform>The value of %n seed: {values}</numerusform>
             <numerusform>Mean over %n seeds ± half of its 95 % interval: {values}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %n forget images the original has seen before</source>
+        <translation>
+            <numerusform>measured on %n forget image the original has seen before</numerusform>
+            <numerusform>measured on %n forget images the original has seen before</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %n unseen forget images</source>
+        <translation>
+            <numerusform>measured on %n unseen forget image</numerusform>
+            <numerusform>measured on %n unseen forget images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on the %n images to forget</source>
+        <translation>
+            <numerusform>measured on the %n image to forget</numerusform>
+            <numerusform>measured on the %n images to forget</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.widgets.lanes import Lanes
+from app.pages.lanes import Lanes
 from core.verify.lanes import Lane
 
 CONTROL = Lane("head_only", 0.0, 0.935, 64, 4096, 1)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
+from app.pages.lanes import Lanes
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_view import SetupView
 from app.widgets.frame import RunChips
-from app.widgets.lanes import Lanes
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, Signal
+from PySide6.QtWidgets import QWidget
 
+from app.dialogs.trust import ask_trust, with_trusted_code
 from app.services import format as fmt
 from app.services.translation import tr
 from app.services.trust import HARMLESS, files_of
 from core.errors import UnsafeFileError
 from core.events import State
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
+from core.verify.lanes import Lane, lanes_of_report, lanes_so_far, merged
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -42,6 +45,7 @@ class ResultFacts:
     seconds: float | None  # what one more would take
     has_list: bool  # without it the run cannot be checked again
     has_page: bool  # report.html
+    lanes: tuple[Lane, ...] = ()  # none where no whole class was forgotten
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -66,36 +70,36 @@ class ResultFacts:
 
 @dataclass
 class Wanted:
-    """The retrained models to compare the result with: seeds to train or take, and files the user opened."""
+    """The retrained models to compare the result with: seeds to train or take, and names of files the user opened."""
 
-    seeds: set[int] = field(default_factory=set)
+    ticked: set[int | str] = field(default_factory=set)
     opened: dict[str, Path] = field(default_factory=dict)
-    left_out: set[str] = field(default_factory=set)  # opened ones that are not ticked
+
+    @property
+    def seeds(self) -> set[int]:
+        """The seeds that are ticked."""
+        return {key for key in self.ticked if isinstance(key, int)}
 
     def files(self) -> dict[str, Path]:
         """The opened models that are ticked."""
-        return {name: path for name, path in self.opened.items() if name not in self.left_out}
+        return {name: path for name, path in self.opened.items() if name in self.ticked}
 
 
 class Checks(QObject):
-    """The check of the run in view and, where several are checked at once, all of theirs."""
+    """The check of the run in view or, where several are checked at once, all of theirs."""
 
-    wanted_changed = Signal()
-    changed = Signal(object)  # LiveRun of the check, or None once it is over
+    changed = Signal()  # of what is wanted, or of how far checks are
     measured = Signal(object)  # ResultFacts of the check under way: what was measured so far
     ended = Signal(object)  # LiveRun of a check that is over, of the run in view or of another one
     failed = Signal(str)
-    code_asked = Signal(object, object, object)  # Job, list of models brought, what to do once its code may run
-    file_asked = Signal(str, object)  # names of model files that can run code, what to do once they may be opened
 
-    def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
+    def __init__(self, context: AppContext, page: QWidget) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
         self.facts: ResultFacts | None = None  # of the run in view
         self.wanted = Wanted()
-        self.check: LiveRun | None = None
-        self.several: list[LiveRun] = []  # checks that were started together and are not over
-        self.asked_for = 0  # how many of them there were
+        self.runs: list[LiveRun] = []  # checks that are not over
+        self.asked_for = 0  # how many were started together; 0: one of the run in view
         self.suite = QUICK
         self._shown_count = 0  # measures of the check that are on screen
         self._shown = QElapsedTimer()
@@ -112,28 +116,22 @@ class Checks(QObject):
             return
         if old is None or facts.folder.path != old.folder.path:
             self.wanted = Wanted(set(facts.seeds))
-            self._adopt()
-            self.wanted_changed.emit()
+            if (current := self._context.run_controller.current) is not None:
+                self._started(current)
         elif self.wanted.seeds == set(old.seeds):
-            self.wanted.seeds = set(facts.seeds)
-            self.wanted_changed.emit()
+            self._take_seeds(facts.seeds)
 
     # ---- what to compare with
 
-    def want_seed(self, seed: int, on: bool) -> None:
-        """Take a retrained model in at the next check, or leave it out."""
-        (self.wanted.seeds.add if on else self.wanted.seeds.discard)(seed)
-        self.wanted_changed.emit()
-
-    def want_opened(self, name: str, on: bool) -> None:
-        """Take a model that was opened in at the next check, or leave it out."""
-        (self.wanted.left_out.discard if on else self.wanted.left_out.add)(name)
-        self.wanted_changed.emit()
+    def want(self, key: int | str, on: bool) -> None:
+        """Take the retrained model of a seed, or one that was opened, in at the next check, or leave it out."""
+        (self.wanted.ticked.add if on else self.wanted.ticked.discard)(key)
+        self.changed.emit()
 
     def want_number(self, number: int) -> None:
         """Compare with this many retrained models, seeds 1 to `number`."""
-        self.wanted.seeds = set(range(FIRST_SEED, FIRST_SEED + number))
-        self.wanted_changed.emit()
+        self._take_seeds(range(FIRST_SEED, FIRST_SEED + number))
+        self.changed.emit()
 
     def open_retrained(self, path: Path) -> str:
         """Take a retrained model from a file or folder in and check; returns the name it goes by."""
@@ -143,15 +141,13 @@ class Checks(QObject):
             number += 1
             name = f"{stem} {number}"
         self.wanted.opened[name] = path
-        self.wanted.left_out.discard(name)
-        self.wanted_changed.emit()
+        self.want(name, True)
         self.run()
         return name
 
     def train_one(self) -> None:
         """Train the first retrained model, and check against it."""
-        self.wanted.seeds.add(FIRST_SEED)
-        self.wanted_changed.emit()
+        self.want(FIRST_SEED, True)
         self.run()
 
     @property
@@ -167,7 +163,7 @@ class Checks(QObject):
         trained where there are fewer.
         """  # noqa: D205
         if self.wanted.seeds or self.wanted.files():
-            return set(self.wanted.seeds)
+            return self.wanted.seeds
         number = SEEDS_OFFERED if which == FULL else 0 if trained else 1
         return set(trained) | set(range(FIRST_SEED, FIRST_SEED + number))
 
@@ -177,97 +173,81 @@ class Checks(QObject):
         if facts is None:
             return ""
         seeds = self.seeds_for(QUICK, facts.trained)
-        there, missing = len(seeds & set(facts.trained)) + len(self.wanted.files()), len(seeds - set(facts.trained))
+        missing = len(seeds - set(facts.trained))
         if not missing:
-            return tr("Compares with %n retrained models on disk.", n=there)
-        takes = "" if facts.seconds is None else fmt.about(missing * facts.seconds)
-        if takes:
-            return tr("Trains %n retrained models first, {time}.", n=missing, time=takes)
-        return tr("Trains %n retrained models first.", n=missing)
+            return tr("Compares with %n retrained models on disk.", n=len(seeds) + len(self.wanted.files()))
+        if facts.seconds is None:
+            return tr("Trains %n retrained models first.", n=missing)
+        return tr("Trains %n retrained models first, {time}.", n=missing, time=fmt.about(missing * facts.seconds))
+
+    def _take_seeds(self, seeds: Collection[int]) -> None:
+        self.wanted.ticked = {*seeds, *self.wanted.files()}
 
     # ---- checking
 
     def why_not(self) -> str:
         """Why checks cannot be run now; empty where they can."""
         if self.facts is None:
-            return "There is no finished run to check."
+            return tr("There is no finished run to check.")
         if not self.facts.has_list:
-            return "The forget list of this run was removed, so it cannot be checked again."
-        if self.check is not None or self.several:
-            return "A check is under way."
-        return ""
+            return tr("The forget list of this run was removed, so it cannot be checked again.")
+        return tr("A check is under way.") if self.runs else ""
 
     def run(self, which: str = QUICK) -> None:
         """Measure all models anew in the run thread; retrained models that are missing are trained first."""
-        if self.facts is None or self.why_not():
-            return
-        if self._ask_for_code(self.facts.job, partial(self.run, which)):
-            return
-        self.wanted.seeds = self.seeds_for(which, self.facts.trained)
-        self.wanted_changed.emit()
-        self.suite = which
-        self.check = self._start(self.facts.folder)
-        self.changed.emit(self.check)
+        facts = self.facts
+        if facts is not None and not self.why_not():
+            self._start([facts.folder], facts.job, facts.trained, which, 0)
 
-    def run_several(self, folders: Sequence[RunFolder], trained: Collection[int], which: str = QUICK) -> None:
+    def run_several(self, folders: Sequence[RunFolder], trained: Collection[int]) -> None:
         """Check runs one after the other; the first trains what is missing, and all share it."""
-        if not folders or self.several or self.check is not None:
-            return
-        if self._ask_for_code(folders[0].job(), partial(self.run_several, folders, trained, which)):
-            return
-        self.wanted.seeds = self.seeds_for(which, trained)
-        self.wanted_changed.emit()
-        self.suite, self.asked_for = which, len(folders)
-        self.several = [self._start(folder) for folder in folders]
-        self.changed.emit(self.shown)
+        if folders and not self.runs:
+            self._start(folders, folders[0].job(), trained, QUICK, len(folders))
 
-    def _start(self, folder: RunFolder) -> LiveRun:
-        self._shown_count = 0
-        return self._context.run_controller.start_reference(
-            folder, tuple(sorted(self.wanted.seeds)), bench=self._context.project.bench, retrained=self.wanted.files(),
-            which=self.suite,
-        )  # fmt: skip
+    def _start(
+        self, folders: Sequence[RunFolder], job: Job, trained: Collection[int], which: str, together: int
+    ) -> None:
+        def start() -> None:
+            self._take_seeds(self.seeds_for(which, trained))
+            runs = [
+                self._context.run_controller.start_reference(
+                    folder, tuple(sorted(self.wanted.seeds)), bench=self._context.project.bench,
+                    retrained=self.wanted.files(), which=which,
+                ) for folder in folders
+            ]  # fmt: skip
+            self.runs, self.suite, self.asked_for, self._shown_count = runs, which, together, 0
+            self.changed.emit()
 
-    def _ask_for_code(self, job: Job, again: Callable[[], object]) -> bool:
-        """Ask whether a run's program code may run, where that was not answered yet; `again` once it may."""
         brought = list(self.wanted.files().values())
-        if not self._context.trust.asked(job, brought):
-            return False
-        self.code_asked.emit(job, brought, again)
-        return True
+        with_trusted_code(self._context.trust, job, self._page.window(), start, brought)
 
     @property
     def shown(self) -> LiveRun | None:
         """The check under way, where it is of the run in view; of several the one that goes."""
-        if self.several:
-            return next((run for run in self.several if run.active), self.several[0])
-        return self.check if self.check is not None and self._in_view(self.check) else None
+        if self.asked_for:
+            return next((run for run in self.runs if run.active), next(iter(self.runs), None))
+        return next(filter(self._in_view, self.runs), None)
 
     def progress_words(self) -> str:
-        """Say how many of several runs are checked."""
-        done = self.asked_for - len(self.several)
-        return tr("{done} of %n runs checked", n=self.asked_for, done=fmt.count(done)) if self.several else ""
+        """Say how many of several runs are checked; "" where it is not several."""
+        done = fmt.count(self.asked_for - len(self.runs))
+        return tr("{done} of %n runs checked", n=self.asked_for, done=done) if self.asked_for else ""
 
     def stop(self) -> None:
         """Stop what goes and take what waits out of the queue; reports stay as they are."""
-        for run in [*reversed(self.several), *([self.check] if self.check is not None else [])]:
+        for run in reversed(self.runs):
             self._context.run_controller.end(run)
 
     # ---- what becomes of them
 
     def _started(self, run: LiveRun) -> None:
-        if self.check is None and not self.several and run.kind == "check" and self._in_view(run):
-            self.check, self._shown_count = run, 0  # started from elsewhere, such as the example
-            self.changed.emit(run)
-
-    def _adopt(self) -> None:
-        current = self._context.run_controller.current
-        if current is not None and current is not self.check:
-            self._started(current)
+        if not self.runs and run.kind == "check" and self._in_view(run):
+            self.runs, self.asked_for, self._shown_count = [run], 0, 0  # started from elsewhere, such as the example
+            self.changed.emit()
 
     def _state_changed(self, run: LiveRun) -> None:
-        if run is self.check or run in self.several:
-            self.changed.emit(self.shown)
+        if run in self.runs:
+            self.changed.emit()
             self._show_taken(run)
 
     def _show_taken(self, run: LiveRun) -> None:
@@ -280,28 +260,26 @@ class Checks(QObject):
         self.measured.emit(so_far(self.facts, run.taken, self.suite))
 
     def _queue_changed(self) -> None:
-        if self.check is None and not self.several:
-            return
-        gone = [run for run in self.several if run.state is State.DISCARDED and run.work is None]
-        self.several = [run for run in self.several if run not in gone]
-        if self.check is not None and self.check.state is State.DISCARDED and self.check.work is None:
-            self.check = None
-        self.changed.emit(self.shown)
+        dropped = [run for run in self.runs if run.state is State.DISCARDED and run.work is None]
+        if dropped:
+            self._remove(dropped)
 
     def _run_ended(self, run: LiveRun) -> None:
-        if run is not self.check and run not in self.several:
+        if run not in self.runs:
             return
-        self.several = [one for one in self.several if one is not run]
-        self.check = None if run is self.check else self.check
-        self.changed.emit(self.shown)
+        together = self.asked_for
+        self._remove([run])
         in_view = self._in_view(run)
         if run.state is State.FAILED:
             asked = in_view and isinstance(run.failure, UnsafeFileError) and self._ask_for_files()
-            if (in_view or self.asked_for) and not asked:
+            if (in_view or together) and not asked:
                 self.failed.emit(" ".join(part for part in (run.error, run.hint) if part))
-        if not self.several:
-            self.asked_for = 0
         self.ended.emit(run)
+
+    def _remove(self, over: list[LiveRun]) -> None:
+        self.runs = [run for run in self.runs if run not in over]
+        self.asked_for = self.asked_for if self.runs else 0
+        self.changed.emit()
 
     def _in_view(self, run: LiveRun) -> bool:
         """Whether a check is of the run in view: another one may have come into view since it began."""
@@ -309,15 +287,13 @@ class Checks(QObject):
 
     def _ask_for_files(self) -> bool:
         """Ask for the model files that can run code when opened, and check again; False where there is none to ask."""
-        if self.facts is None:
-            return False
+        assert self.facts is not None
         trust, files = self._context.trust, files_of(self.facts.job, self.wanted.files().values())
         risky = [path for path in files if path.suffix.lower() != HARMLESS and not trust.allows(path)]
-        if not risky:
-            return False
-        again = partial(self._allow_and_check, risky, self.suite)
-        self.file_asked.emit(" and ".join(dict.fromkeys(path.name for path in risky)), again)
-        return True
+        if risky:
+            again: Callable[[], object] = partial(self._allow_and_check, risky, self.suite)
+            ask_trust(self._page.window(), ", ".join(dict.fromkeys(path.name for path in risky)), again)
+        return bool(risky)
 
     def _allow_and_check(self, files: list[Path], which: str) -> None:
         self._context.trust.allow(files)
@@ -326,13 +302,14 @@ class Checks(QObject):
 
 def read_result(folder: RunFolder) -> ResultFacts:
     """Read a finished run's report and what else there is on disk for it; runs in a worker."""
+    from core.session.checking import known_lanes
     from core.session.references import seconds_to_retrain, trained_references
 
     job, report = folder.job(), folder.report() or {}
+    lanes = merged(lanes_of_report(report), known_lanes(job)) if report.get("forget_classes") else ()
     return ResultFacts(
-        folder=folder, job=job, report=report, rows=rows_of(report), trained=tuple(trained_references(job)),
-        seconds=seconds_to_retrain(job), has_list=folder.file(FORGET).is_file(),
-        has_page=folder.file(REPORT_HTML).is_file(),
+        folder, job, report, rows_of(report), tuple(trained_references(job)), seconds_to_retrain(job),
+        folder.file(FORGET).is_file(), folder.file(REPORT_HTML).is_file(), lanes,
     )  # fmt: skip
 
 
@@ -348,4 +325,5 @@ def so_far(facts: ResultFacts, taken: dict[str, dict[str, Any]], suite: str) -> 
     from core.verify.measure_log import partial_report
 
     report = partial_report(facts.report, taken, suite)
-    return replace(facts, report=report, rows=rows_of(report))
+    lanes = merged(lanes_so_far(taken), facts.lanes) if facts.lanes else ()
+    return replace(facts, report=report, rows=rows_of(report), lanes=lanes)

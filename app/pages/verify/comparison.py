@@ -87,7 +87,7 @@ class ComparisonPresenter(QObject):
 
     def _show_check(self, *_: object) -> None:
         checks = self._checks
-        self._view.show_check(checks.shown if checks.several else None, checks.progress_words())
+        self._view.show_check(checks.shown if checks.asked_for else None, checks.progress_words())
 
     def _refresh_batch(self, *_: object) -> None:
         if self._context.project.batch is not None and self._view.isVisible():
@@ -139,13 +139,9 @@ def save_tables(
         except AppError as error:
             context.notifications.error(error)
         except OSError as error:
-            context.notifications.error(not_written(chosen, error))
+            reason = tr("{file} could not be written: {reason}.", file=chosen, reason=error.strerror or error)
+            context.notifications.error(reason)
         else:
             context.notifications.info(tr("Table saved as {name}.", name=path.name))
 
     ask_save(widget.window(), tr("Save table"), save, [tr(kind) for kind in TABLES], name)
-
-
-def not_written(file: str, error: OSError) -> str:
-    """Say that a file could not be written, and why."""
-    return tr("{file} could not be written: {reason}.", file=file, reason=error.strerror or error)

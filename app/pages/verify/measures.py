@@ -36,8 +36,7 @@ _SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
 class ModelsRow(QWidget):
     """Chips of original, head-only edit and unlearned model; a menu chooses the retrained ones."""
 
-    seed_wanted = Signal(int, bool)
-    opened_wanted = Signal(str, bool)
+    wanted = Signal(object, bool)  # a seed, or the name of a model that was opened; whether to compare with it
     open_asked = Signal()
     compare_asked = Signal(object)  # path of another run
 
@@ -86,7 +85,7 @@ class ModelsRow(QWidget):
             self._offered = offered
             self._make_menu(seeds, wanted)
         for key, action in self._actions.items():
-            action.setChecked(key in wanted.seeds or key in wanted.files())
+            action.setChecked(key in wanted.ticked)
 
     def show_runs(self, rows: Sequence[RunRow]) -> None:
         """Offer these runs to be compared with the one in view."""
@@ -109,11 +108,11 @@ class ModelsRow(QWidget):
         self._actions = {}
         for seed, title in seeds.items():
             action = self._actions[seed] = self.menu.addAction(title)
-            action.triggered.connect(lambda on, seed=seed: self.seed_wanted.emit(seed, on))
+            action.triggered.connect(lambda on, seed=seed: self.wanted.emit(seed, on))
         for name, path in wanted.opened.items():
             action = self._actions[name] = self.menu.addAction(name)
             action.setToolTip(str(path))
-            action.triggered.connect(lambda on, name=name: self.opened_wanted.emit(name, on))
+            action.triggered.connect(lambda on, name=name: self.wanted.emit(name, on))
         for action in self._actions.values():
             action.setCheckable(True)
         self.menu.addSeparator()

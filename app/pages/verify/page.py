@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
+from app.pages.lanes import Lanes
 from app.pages.verify.measures import MeasuresView, ModelsRow
 from app.pages.verify.plots_panel import PlotsPanel
 from app.pages.verify.verdict_card import NOTHING, VerdictCard
@@ -17,7 +18,6 @@ from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.frame import RunChips
-from app.widgets.lanes import Lanes
 from app.widgets.layout import beside, column, widget_of
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
@@ -29,25 +29,24 @@ if TYPE_CHECKING:
 
 # Words of the table and the verdict, to ask about; "Dimensional alignment" is the title of a plot.
 WORDS = ("verdict", "retrained", "head_only", "gap_closed", "probe", "nmi", "membership", "relearning")
-EMPTY, ONE, SEVERAL = range(3)  # what the stack shows
 
 
 class VerifyView(Page):
     """What the page consists of; `presenter.VerifyPresenter` fills it and answers what is asked."""
 
     runs_asked = Signal()  # the way to a run, where there is none in view
-    entered_now = Signal()
 
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(context, parent)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.header_widget = self.chips = RunChips(context.project)
-        self.empty = EmptyState("verify", NOTHING, "Open a run", self.runs_asked.emit)
+        self.empty = EmptyState("verify", tr(NOTHING), tr("Open a run"), self.runs_asked.emit)
         self.stack = QStackedWidget()
-        for part in (self.empty, self._result()):
+        self._one = self._result()
+        for part in (self.empty, self._one):
             self.stack.addWidget(part)
         self.content.addWidget(self.stack, 1)
         self.words = TermRow(WORDS)
-        self.export_button = PrimaryButton("Export checkpoint")
+        self.export_button = PrimaryButton(tr("Export checkpoint"))
         self.check_all_button = SecondaryButton("")
         self.run_button = PrimaryButton(tr("Run checks"))
         self.add_action(self.words, start=True)
@@ -63,21 +62,12 @@ class VerifyView(Page):
         self.stack.addWidget(made)
         return made
 
-    def entered(self) -> None:
-        self.entered_now.emit()
-
-    def left(self) -> None:
-        if self.splitter.count():
-            self.context.window_state.save_splitter("verify", self.splitter)
-
-    def show_part(self, part: int) -> None:
-        """Show EMPTY, ONE run, or SEVERAL side by side."""
-        if part == SEVERAL:
-            self.stack.setCurrentWidget(self.comparison)
-        else:
-            self.stack.setCurrentIndex(part)
-        self.words.setVisible(part != EMPTY)
-        self.export_button.setVisible(part == ONE)
+    def show_part(self, part: Literal["empty", "one", "several"]) -> None:
+        """Show one run, or several side by side."""
+        shown = self.comparison if part == "several" else self._one if part == "one" else self.empty
+        self.stack.setCurrentWidget(shown)
+        self.words.setVisible(part != "empty")
+        self.export_button.setVisible(part == "one")
 
     def show_next_step(self, *, run_checks: bool, export: bool, check_all: str, says: str) -> None:
         """Make *Run checks* the next step, or the `export`; `check_all` names the button for several, "" for none.
@@ -90,20 +80,24 @@ class VerifyView(Page):
         self.check_all_button.setVisible(bool(check_all))
         self.set_missing(says)
 
+    def save_widths(self) -> None:
+        """Remember how wide table and plots are."""
+        if self.splitter.count():
+            self.context.window_state.save_splitter("verify", self.splitter)
+
     def _result(self) -> QWidget:
-        self.offer, self.models, self.verdict, self.measures = Banner(), ModelsRow(), VerdictCard(), MeasuresView()
-        self.plots = PlotsPanel()
-        self.lanes = Lanes(says_verdict=False)
-        table, plots = Card("", padding=1), Card("", padding=t.S)
+        self.offer, self.models, self.lanes, self.verdict = Banner(), ModelsRow(), Lanes(), VerdictCard()
+        self.measures, self.plots = MeasuresView(), PlotsPanel()
+        table, plots = Card(padding=1), Card(padding=t.S)
         table.body.addWidget(self.measures)
         plots.body.addWidget(self.plots)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         whole = column(self.offer, self.models, self.lanes, self.verdict, spacing=t.M)
         if theme.large:  # side by side both would be cut
             tabs = QTabWidget()
-            tabs.setAccessibleName("Measures and plots")
-            tabs.addTab(table, "Measures")
-            tabs.addTab(plots, "Plots")
+            tabs.setAccessibleName(tr("Measures and plots"))
+            tabs.addTab(table, tr("Measures"))
+            tabs.addTab(plots, tr("Plots"))
             whole.addWidget(tabs, 1)
         else:
             beside(self.splitter, table, plots)

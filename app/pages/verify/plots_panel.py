@@ -79,12 +79,12 @@ class PlotsPanel(QTabWidget):
         if title not in self._made:
             made = getattr(import_module(f"app.pages.verify.{TABS[title].module}"), TABS[title].kind)()
             self._made[title] = made
-            self._holders[title].addWidget(made)
             made.full_asked.connect(self.full_asked)
             if isinstance(made, LooksTab):
-                made.set_looks(*self._looks)
                 made.wanted.connect(self.looks_wanted)
+                made.set_looks(*self._looks)
             self._show(made)
+            self._holders[title].addWidget(made)
         return self._made[title]
 
     def choose(self, title: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,11 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from app.dialogs.sheet import ALL_FILES, ask_file, ask_save
-from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.verify.checks import FULL, QUICK, UNCHECKED, Checks, ResultFacts, read_result
-from app.pages.verify.page import EMPTY, ONE, SEVERAL
 from app.pages.verify.plots_panel import Pictures
-from app.pages.verify.verdict_card import CODES, NOT_YET, NOTHING, offer
+from app.pages.verify.verdict_card import CODES, NOTHING, offer
 from app.services.run_words import gone
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from core.errors import AppError
 from core.runs.folder import REPORT_HTML, RunFolder
 
@@ -28,9 +26,8 @@ if TYPE_CHECKING:
     from app.pages.verify.page import VerifyView
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
-    from core.job import Job
 
-WEIGHTS = "Models (*.safetensors *.pt *.pth *.ckpt)"
+WEIGHTS = mark("Models (*.safetensors *.pt *.pth *.ckpt)")
 MOST_TOGETHER = 50  # runs that are checked and shown together where nobody chose them
 
 
@@ -43,14 +40,41 @@ class VerifyPresenter(QObject):
     def __init__(self, context: AppContext, page: VerifyView) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self.facts: ResultFacts | None = None
-        self.checks = Checks(context, self)
+        self.checks = checks = Checks(context, page)
         self._pictures = Pictures(context, page.plots, self)
-        self._connect()
-        self._register()
+        self._seen = True  # a page is made when it is shown
+        for signal, slot in (
+            (context.project.run_changed, self._run_changed),
+            (context.project.compared_changed, self._compared_changed),
+            (context.run_controller.run_ended, self._run_ended),
+            (page.runs_asked, self._open_runs),
+            (page.export_button.clicked, self._export), (page.run_button.clicked, self._run_checks),
+            (page.check_all_button.clicked, self.check_all),
+            (page.models.wanted, checks.want), (page.models.open_asked, self._open_retrained),
+            (page.models.compare_asked, self._compare_with),
+            (page.verdict.check_asked, checks.run), (page.verdict.number_asked, checks.want_number),
+            (page.verdict.stop_asked, checks.stop), (page.verdict.report_asked, self._open_report),
+            (page.verdict.save_asked, self._save_report), (page.verdict.table_asked, self._save_table),
+            (page.plots.full_asked, self._run_full),
+            (checks.changed, self._show_check), (checks.measured, self._show_so_far),
+            (checks.failed, self._check_failed), (checks.ended, self.refresh),
+        ):  # fmt: skip
+            signal.connect(slot)
+        for name, title, act, icon, why in (
+            ("check", tr("Run &checks"), self._run_checks, "verify", checks.why_not),
+            ("check_full", tr("Run &full checks"), self._run_full, "verify", checks.why_not),
+            ("check_all", tr("Check &all runs"), self.check_all, "verify", self._why_not_all),
+            ("report", tr("Open &report"), self._open_report, "open", self._why_no_report),
+        ):
+            context.actions.add(f"verify.{name}", title, act, menu="run", icon=icon, why_disabled=why)
         self.refresh()
         if context.project.side_by_side:
             self._compared_changed()
+
+    @property
+    def facts(self) -> ResultFacts | None:
+        """The result of the run in view; None: there is nothing to check, or it was not read."""
+        return self.checks.facts
 
     @cached_property
     def comparison(self) -> ComparisonPresenter:
@@ -62,46 +86,6 @@ class VerifyPresenter(QObject):
         made.failed.connect(self._context.notifications.error)
         made.refresh()
         return made
-
-    def _connect(self) -> None:
-        page, checks, project = self._page, self.checks, self._context.project
-        project.run_changed.connect(self.refresh)
-        project.compared_changed.connect(self._compared_changed)
-        self._context.run_controller.run_ended.connect(self._run_ended)
-        page.entered_now.connect(self._entered)
-        page.runs_asked.connect(self._open_runs)
-        page.export_button.clicked.connect(self._export)
-        page.run_button.clicked.connect(self._run_checks)
-        page.check_all_button.clicked.connect(self.check_all)
-        page.models.seed_wanted.connect(checks.want_seed)
-        page.models.opened_wanted.connect(checks.want_opened)
-        page.models.open_asked.connect(self._open_retrained)
-        page.models.compare_asked.connect(self._compare_with)
-        page.verdict.check_asked.connect(checks.run)
-        page.verdict.number_asked.connect(checks.want_number)
-        page.verdict.stop_asked.connect(checks.stop)
-        page.verdict.report_asked.connect(self._open_report)
-        page.verdict.save_asked.connect(self._save_report)
-        page.verdict.table_asked.connect(self._save_table)
-        page.plots.full_asked.connect(self._run_full)
-        checks.wanted_changed.connect(self._show_wanted)
-        checks.changed.connect(self._show_check)
-        checks.measured.connect(self._show_so_far)
-        checks.failed.connect(self._check_failed)
-        checks.ended.connect(self.refresh)
-        checks.code_asked.connect(self._ask_for_code)
-        checks.file_asked.connect(self._ask_for_file)
-
-    def _register(self) -> None:
-        add = self._context.actions.add
-        add("verify.check", "Run &checks", self._run_checks, menu="run", icon="verify",
-            why_disabled=self.checks.why_not)  # fmt: skip
-        add("verify.check_full", "Run &full checks", self._run_full, menu="run", icon="verify",
-            why_disabled=self.checks.why_not)  # fmt: skip
-        add("verify.check_all", "Check &all runs", self.check_all, menu="run", icon="verify",
-            why_disabled=self._why_not_all)  # fmt: skip
-        add("verify.report", "Open &report", self._open_report, menu="run", icon="open",
-            why_disabled=self._why_no_report)  # fmt: skip
 
     # ---- reading
 
@@ -119,18 +103,18 @@ class VerifyPresenter(QObject):
 
     def take(self, facts: ResultFacts | None) -> None:
         """Show a run's result; None: there is nothing to check."""
-        self.facts = facts
         self.checks.set_facts(facts)
-        self._show_facts(facts)
+        self._show_part()
+        if not self._context.project.side_by_side:
+            self._show_facts(facts)
+        self._context.actions.refresh()
         self.facts_changed.emit(facts)
 
     def _not_read(self, error: BaseException) -> None:
-        self.facts = None
         self.checks.set_facts(None)
         self._show_part()
-        said = error.text if isinstance(error, AppError) else str(error)
-        self._page.empty.set(said, "Open a run", self._page.runs_asked.emit)
-        self._context.page_states.set("verify", "problem", "Cannot be read")
+        self._show_empty(error.text if isinstance(error, AppError) else str(error))
+        self._context.page_states.set("verify", "problem", tr("Cannot be read"))
         self.unreadable.emit(error)
 
     def comparable(self) -> list[RunRow]:
@@ -143,14 +127,26 @@ class VerifyPresenter(QObject):
             if row.has_report and row.path != self.facts.folder.path and row.forget_set == own
         ]  # fmt: skip
 
-    def _entered(self) -> None:
+    def entered(self) -> None:
+        """Read again: the page is seen now."""
+        self._seen = True
         self.refresh()
         if self._context.project.side_by_side:
             self.comparison.refresh()
 
+    def left(self) -> None:
+        """Read no more: the page is not seen."""
+        self._seen = False
+
+    def _run_changed(self) -> None:
+        if self._seen:
+            self.refresh()
+        else:
+            self.checks.set_facts(None)  # of another run; read when the page is seen again
+
     def _run_ended(self, run: LiveRun) -> None:
         current = self._context.project.run
-        if run.kind != "check" and current is not None and run.folder.path == current.folder.path:
+        if self._seen and run.kind != "check" and current is not None and run.path == current.path:
             self.refresh()
 
     # ---- what is shown
@@ -158,87 +154,84 @@ class VerifyPresenter(QObject):
     def _show_part(self) -> None:
         """One run, several side by side, or what is missing."""
         several = self._context.project.side_by_side
-        self._page.show_part(SEVERAL if several else ONE if self.facts is not None else EMPTY)
+        self._page.show_part("several" if several else "one" if self.facts is not None else "empty")
         self._show_next_step()
+
+    def _show_empty(self, sentence: str) -> None:
+        self._page.empty.set(sentence, tr("Open a run"), self._page.runs_asked.emit)
 
     def _compared_changed(self) -> None:
         self._show_part()
         if self._context.project.side_by_side:
             self.comparison  # noqa: B018 - made now, it reads the runs
             self._page.banner.dismiss()
-            self._say_side_by_side()
+            self._show_state()
         else:
             self.refresh()
 
-    def _say_side_by_side(self) -> None:
-        number = len(self._context.project.compared)
-        said = tr("%n runs side by side", n=number) if number else tr("Batch results")
-        self._context.page_states.set("verify", "ready", said)
-
     def _show_facts(self, facts: ResultFacts | None) -> None:
-        self._show_part()
-        self._context.actions.refresh()
-        if self._context.project.side_by_side:
-            return
         page = self._page
         if facts is None:
-            page.empty.set(gone(self._context.project.run) or NOTHING, "Open a run", page.runs_asked.emit)
-            self._context.page_states.set("verify", "empty", "Nothing to check")
+            self._show_empty(gone(self._context.project.run) or tr(NOTHING))
+            self._context.page_states.set("verify", "empty", tr("Nothing to check"))
             return
-        said_before = page.verdict.sentence.text()
         page.verdict.show_report(facts.report, facts.not_compared)
-        if said_before and said_before != page.verdict.sentence.text():
-            page.verdict.announce_verdict()
-        page.measures.set_rows(facts.rows)
-        page.plots.set_report(facts.report, facts.folder.id, facts.single_images)
+        self._show_measures(facts)
         self._pictures.set_facts(facts)
         if warnings := facts.report.get("warnings"):
             page.banner.show_message(" ".join(map(str, warnings)), "caution")
         else:
             page.banner.dismiss()
-        self._show_check(self.checks.shown)
+        self._show_check()
 
     def _show_so_far(self, facts: ResultFacts) -> None:
         """Show what a check has measured until now; the run's own report is shown again if it is stopped."""
         self._page.verdict.show_so_far()
+        self._show_measures(facts)
+
+    def _show_measures(self, facts: ResultFacts) -> None:
+        self._page.lanes.set_lanes(facts.lanes, ", ".join(facts.job.forget.class_names))
         self._page.measures.set_rows(facts.rows)
         self._page.plots.set_report(facts.report, facts.folder.id, facts.single_images)
 
-    def _show_wanted(self) -> None:
-        facts, checks, page = self.facts, self.checks, self._page
-        if facts is None:
-            return
-        page.models.show_facts(facts, checks.wanted, checks.outdated and checks.check is None)
-        page.models.show_runs(self.comparable())
-        page.verdict.show_wanted(checks.wanted.seeds, facts.trained, facts.seconds)
-        self._show_next_step()
-        if facts.has_retrained or checks.check is not None or not facts.has_list or facts.trained:
-            page.offer.dismiss()  # what is on disk, the next step takes and says
-            return
-        page.offer.show_message(
-            offer(facts.seconds), "accent",
-            [("Train one", checks.train_one), ("Open one…", self._open_retrained)], closable=False,
-        )  # fmt: skip
-
-    def _show_check(self, _check: LiveRun | None) -> None:
+    def _show_check(self) -> None:
+        """Show what is wanted of checks, how far they are, and the next step."""
         page, checks, facts = self._page, self.checks, self.facts
-        page.verdict.show_check(None if checks.several else checks.shown)
-        page.models.retrained.setEnabled(checks.check is None)
-        self._show_wanted()
-        why = checks.why_not()
+        busy, why = bool(checks.runs), checks.why_not()
+        page.verdict.show_check(None if checks.asked_for else checks.shown)
+        page.models.retrained.setEnabled(not busy)
         for button in (page.verdict.check_button, page.run_button):
             button.setEnabled(not why)
             button.setToolTip(why)
         page.verdict.report_button.setEnabled(not self._why_no_report())
-        if checks.check is not None or checks.several:
-            self._context.page_states.set("verify", "running", checks.progress_words() or "Checking")
-        elif self._context.project.side_by_side:
-            self._say_side_by_side()
+        self._show_next_step()
+        self._show_state()
+        self._context.actions.refresh()
+        if facts is None:
+            return
+        page.models.show_facts(facts, checks.wanted, checks.outdated and not busy)
+        page.models.show_runs(self.comparable())
+        page.verdict.show_wanted(checks.wanted.seeds, facts.trained, facts.seconds)
+        if facts.has_retrained or busy or not facts.has_list or facts.trained:
+            page.offer.dismiss()  # what is on disk, the next step takes and says
+        else:
+            page.offer.show_message(
+                offer(facts.seconds), "accent",
+                [(tr("Train one"), checks.train_one), (tr("Open one…"), self._open_retrained)], closable=False,
+            )  # fmt: skip
+
+    def _show_state(self) -> None:
+        """Say in the rail how far the page is."""
+        checks, project, facts, said = self.checks, self._context.project, self.facts, self._context.page_states
+        if checks.runs:
+            said.set("verify", "running", checks.progress_words() or tr("Checking"))
+        elif project.side_by_side:
+            number = len(project.compared)
+            said.set("verify", "ready", tr("%n runs side by side", n=number) if number else tr("Batch results"))
         elif facts is not None:
             code = str((facts.report.get("verdict") or {}).get("code") or "no_reference")
-            state = "ready" if code == "no_reference" else "done"
-            self._context.page_states.set("verify", state, NOT_YET if facts.not_compared else CODES.get(code, ""))
-        self._context.actions.refresh()
+            words = tr("Not compared yet") if facts.not_compared else tr(CODES[code]) if code in CODES else ""
+            said.set("verify", "ready" if code == "no_reference" else "done", words)
 
     def _show_next_step(self) -> None:
         """The purple button: run checks where there was none, else export; none while the first check goes."""
@@ -246,7 +239,7 @@ class VerifyPresenter(QObject):
         if facts is None or self._context.project.side_by_side:
             self._page.show_next_step(run_checks=False, export=True, check_all="", says="")
             return
-        to_check, idle = not facts.has_retrained and facts.has_list, checks.check is None and not checks.several
+        to_check, idle = not facts.has_retrained and facts.has_list, not checks.runs
         waiting = [row for row in self._together() if row.verdict in UNCHECKED] if idle else []
         several = len(waiting) + to_check
         self._page.show_next_step(
@@ -256,14 +249,8 @@ class VerifyPresenter(QObject):
         )  # fmt: skip
 
     def _check_failed(self, sentence: str) -> None:
-        self._page.banner.show_message(f"The check ended early. {sentence}", "error")
-        self._context.page_states.set("verify", "problem", "Check failed")
-
-    def _ask_for_code(self, job: Job, brought: list[Path], then: Callable[[], object]) -> None:
-        with_trusted_code(self._context.trust, job, self._page.window(), then, brought)
-
-    def _ask_for_file(self, names: str, then: Callable[[], object]) -> None:
-        ask_trust(self._page.window(), names, then)
+        self._page.banner.show_message(tr("The check ended early. {reason}", reason=sentence), "error")
+        self._context.page_states.set("verify", "problem", tr("Check failed"))
 
     # ---- checking
 
@@ -281,11 +268,10 @@ class VerifyPresenter(QObject):
         return [row for row in found if own is None or row.model_tip == own.model_tip][:MOST_TOGETHER]
 
     def _why_not_all(self) -> str:
-        if self.checks.check is not None or self.checks.several:
-            return "A check is under way."
-        if self._context.project.compared or (self.facts is not None and self._together()):
-            return ""
-        return "There are no several runs to check."
+        if self.checks.runs:
+            return tr("A check is under way.")
+        several = self._context.project.compared or self._together()
+        return "" if several else tr("There are no several runs to check.")
 
     def check_all(self) -> None:
         """Check those of the runs side by side, else of the run in view and its like, that were not compared yet.
@@ -304,13 +290,13 @@ class VerifyPresenter(QObject):
 
     def _open_retrained(self) -> None:
         start = self._context.window_state.recent_folder("model")
-        ask_file(self._page.window(), "Open a retrained model", self._retrained_chosen, (WEIGHTS, ALL_FILES), start)
+        ask_file(self._page.window(), tr("Open a retrained model"), self._retrained_chosen, (WEIGHTS, ALL_FILES), start)
 
     def _retrained_chosen(self, name: str) -> None:
         self.checks.open_retrained(Path(name))
 
     def _why_no_report(self) -> str:
-        return "" if self.facts is not None and self.facts.has_page else "There is no report to open."
+        return "" if self.facts is not None and self.facts.has_page else tr("There is no report to open.")
 
     def _open_report(self) -> None:
         if self.facts is not None:
@@ -319,16 +305,17 @@ class VerifyPresenter(QObject):
     def _save_report(self) -> None:
         if self.facts is not None:
             folder = self.facts.folder
-            ask_save(self._page.window(), "Save report", partial(self._copy_report, folder), ("Web page (*.html)",),
-                     f"{folder.id}-report.html")  # fmt: skip
+            ask_save(self._page.window(), tr("Save report"), partial(self._copy_report, folder),
+                     (tr("Web page (*.html)"),), f"{folder.id}-report.html")  # fmt: skip
 
     def _copy_report(self, folder: RunFolder, name: str) -> None:
         try:
             shutil.copyfile(folder.file(REPORT_HTML), name)
         except OSError as error:
-            self._page.banner.show_message(f"{name} could not be written: {error.strerror or error}.", "error")
-            return
-        self._context.notifications.info(f"Report saved as {Path(name).name}")
+            reason = tr("{file} could not be written: {reason}.", file=name, reason=error.strerror or error)
+            self._page.banner.show_message(reason, "error")
+        else:
+            self._context.notifications.info(tr("Report saved as {name}.", name=Path(name).name))
 
     def _save_table(self) -> None:
         from app.pages.verify.comparison import save_tables

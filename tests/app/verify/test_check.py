@@ -67,7 +67,7 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     page.presenter.checks.measured.connect(lambda facts: measured.append(set(facts.report["models"])))
     context.run_controller.state_changed.connect(lambda live: seen.append(page.verdict.progress.text()))
     page.presenter.checks.train_one()
-    qtbot.waitUntil(lambda: page.presenter.checks.check is None and page.presenter.facts.has_retrained, timeout=60_000)
+    qtbot.waitUntil(lambda: not page.presenter.checks.runs and page.presenter.facts.has_retrained, timeout=60_000)
 
     assert page.presenter.facts.seeds == (1,)
     assert not page.verdict.sentence.text().startswith("No retrained model")
@@ -127,19 +127,19 @@ def test_a_run_of_user_code_is_checked_once_its_code_may_run(qtbot, context, tmp
     dialog = asked()
     assert "runs nets.py" in dialog.findChildren(QLabel)[0].text() and dialog.buttons["keep"].isDefault()
     dialog.reject()
-    assert page.presenter.checks.check is None and not context.run_controller.busy
+    assert not page.presenter.checks.runs and not context.run_controller.busy
 
     page.presenter.checks.run()
     asked().buttons["run"].click()
-    qtbot.waitUntil(lambda: folder.file("report.json").read_bytes() != before and page.presenter.checks.check is None)
+    qtbot.waitUntil(lambda: folder.file("report.json").read_bytes() != before and not page.presenter.checks.runs)
     assert not page.banner.isVisible()
     page.presenter.checks.run()  # allowed in this session: no question
-    assert asked() is None and page.presenter.checks.check is not None
-    qtbot.waitUntil(lambda: page.presenter.checks.check is None, timeout=60_000)
+    assert asked() is None and page.presenter.checks.runs
+    qtbot.waitUntil(lambda: not page.presenter.checks.runs, timeout=60_000)
 
     (tmp_path / "nets.py").write_text(CODE + "# changed")
     page.presenter.checks.run()
-    assert asked() is not None and page.presenter.checks.check is None  # other code than was allowed
+    assert asked() is not None and not page.presenter.checks.runs  # other code than was allowed
     asked().reject()
 
 
@@ -152,7 +152,7 @@ def test_a_file_that_can_run_code_is_asked_about_where_a_check_meets_it(qtbot, c
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
     page.presenter.checks.run()
     qtbot.waitUntil(lambda: asked() is not None, timeout=60_000)
-    assert page.presenter.checks.check is None and not page.banner.isVisible()
+    assert not page.presenter.checks.runs and not page.banner.isVisible()
     asked().buttons["open"].click()
-    qtbot.waitUntil(lambda: "verdict" in folder.report() and page.presenter.checks.check is None)
+    qtbot.waitUntil(lambda: "verdict" in folder.report() and not page.presenter.checks.runs)
     assert asked() is None

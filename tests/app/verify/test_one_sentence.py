@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 
 from app.models.comparison_table import LAMPS_COLUMN, NAME, VERDICT
 from app.pages.verify.image_tabs import ImagesTab
@@ -23,7 +23,8 @@ from tests.app.verify.reports import HALF_WIDTHS, bare_report, full_report, meas
 
 def lamps(page) -> dict[str, list[str]]:
     words = page.verdict.lamps.words
-    return {model: [words[model, lamp].text() for lamp in ("outputs", "features", "attacks")]
+    assert all(text.text()[:2] in ("□ ", "◐ ", "◆ ", "○ ") for text in words.values() if text.isVisible())
+    return {model: [words[model, lamp].text()[2:] for lamp in ("outputs", "features", "attacks")]
             for model in ("unlearned", "head_only")}  # fmt: skip
 
 
@@ -45,12 +46,23 @@ def test_three_lamps_stand_under_the_sentence_with_the_control_beneath(checked):
     assert own.mapTo(checked, own.pos()).y() < control.mapTo(checked, control.pos()).y()
     assert own.toolTip() == "Linear probe: matches retraining\nNearest class mean: matches retraining"
     assert own.accessibleName() == "Unlearned, Features: like retrained"  # said, not only drawn
-    assert checked.verdict.found_again.text().startswith("0.0 % of unseen forget images are still recognised; 92.0 %")
+
+
+def test_the_lanes_say_once_what_is_found_again_and_keep_the_room_for_the_table(checked):
+    """A sentence below the verdict said the same: at 1280 x 720 it left the table four rows."""
+    lanes = checked.lanes
+    assert lanes.isVisible() and [bar.words for bar in lanes.probes.values()] == ["98.0 %", "92.0 %", "91.0 %"]
+    assert [label.text() for label in lanes.accuracies.values()] == ["0.0 %"] * 3
+    assert not lanes.verdict.isVisible() and not lanes.state.isVisible()  # the card below says it
+    said = [label.text() for label in checked.findChildren(QLabel) if label.isVisible()]
+    assert not [text for text in said if "found again in" in text]
 
 
 def test_without_a_retrained_model_no_lamp_is_lit_and_accuracy_zero_is_still_explained(unchecked):
     assert not unchecked.verdict.lamps.isVisible()
-    assert "92.0 % of them are found again in the model's features" in unchecked.verdict.found_again.text()
+    assert unchecked.lanes.isVisible() and unchecked.lanes.claim.isVisible()
+    assert unchecked.lanes.claim.text() == "Accuracy 0 does not mean forgotten."
+    assert [bar.words for bar in unchecked.lanes.probes.values()] == ["98.0 %", "92.0 %", "–"]
 
 
 # ---- the next step
@@ -73,7 +85,7 @@ def test_a_check_that_was_started_elsewhere_is_followed_and_can_be_stopped(unche
     """The example starts its own check; the page of its run shows how far it is."""
     run = controller.start_reference(unchecked.presenter.facts.folder, (1, 2, 3))
     controller.run_started.emit(run)
-    assert unchecked.presenter.checks.check is run and unchecked.verdict.stop_button.isVisible()
+    assert unchecked.presenter.checks.shown is run and unchecked.verdict.stop_button.isVisible()
     assert not unchecked.run_button.isVisible() and unchecked.verdict.progress.isVisible()
 
 

@@ -93,7 +93,8 @@ def test_with_one_the_verdict_is_in_words_with_its_limits(checked, context):
     report = full_report()
     assert checked.verdict.sentence.text() == report["verdict"]["sentence"]
     assert checked.verdict.limits.text() == (
-        "Compared with 2 retrained models · measured on 20 unseen forget images, which is few"
+        "Compared with 2 retrained models · measured on 20 unseen forget images · with so few images intervals "
+        "are wide"
     )
     assert "These are measurements, not proof." in checked.verdict.limits.toolTip()
     assert context.page_states.get("verify")[0] == "done"
@@ -143,19 +144,13 @@ def test_the_offer_has_an_estimate_where_there_is_one(seconds, text):
     assert offer(seconds) == text
 
 
-def test_retrained_models_on_disk_are_no_none_yet():
-    one, three = offer(31.0, 1), offer(31.0, 3)
-    assert one == "1 retrained model is on disk, and this result was not compared with it yet."
-    assert three == "3 retrained models are on disk, and this result was not compared with them yet."
-
-
 def test_limits_name_one_retrained_model_and_images_seen_before():
     report = full_report(dataset={"test_origin": "set aside"})
     report["retrained"] = {"seed 1": report["retrained"]["seed 1"]}
     report["retrained_notes"] = {"recipe": "the preset of this application: the original's own recipe is not known"}
     assert limits(report) == (
         "One retrained model: how far two differ was not measured · retrained with a preset, the original's recipe is "
-        "not known · measured on 20 forget images the original has seen before, which is few"
+        "not known · measured on 20 forget images the original has seen before · with so few images intervals are wide"
     )
 
 
@@ -242,7 +237,7 @@ def test_a_check_can_be_stopped_or_taken_out_of_the_queue(unchecked, controller)
     assert controller.stopped == 1
     controller.current = None  # as if it still waited
     unchecked.verdict.stop_button.click()
-    assert unchecked.presenter.checks.check is None
+    assert unchecked.presenter.checks.runs == []
     assert unchecked.verdict.check_button.isVisible()
 
 
@@ -267,7 +262,7 @@ def test_opening_a_retrained_model_checks_against_it(unchecked, controller, tmp_
 def test_two_models_of_one_name_stay_apart(unchecked, controller, tmp_path):
     presenter = unchecked.presenter
     assert presenter.checks.open_retrained(weights(tmp_path / "a" / "net.pt")) == "net"
-    presenter.checks.check = None
+    presenter.checks.runs.clear()
     assert presenter.checks.open_retrained(weights(tmp_path / "b" / "net.pt")) == "net 2"
     assert set(controller.asked[-1]["retrained"]) == {"net", "net 2"}
 
@@ -399,3 +394,14 @@ def test_only_runs_that_forget_the_same_images_of_the_same_data_are_offered(chec
             row("other-data", forget_set=("e" * 64, same[1])), row("training", kind="train"))  # fmt: skip
     context.run_library = Library(rows)
     assert [found.id for found in checked.presenter.comparable()] == ["same"]
+
+
+def test_a_page_that_is_not_seen_reads_no_run_until_it_is_seen_again(qtbot, checked, context, make_folder):
+    checked.left()
+    other = make_folder(bare_report(), "run-2")
+    context.project.set_run(LiveRun.from_folder(other))
+    assert checked.presenter.facts is None  # nothing is checked by mistake
+    assert context.actions.reason("verify.check") == "There is no finished run to check."
+    with qtbot.waitSignal(checked.presenter.facts_changed):
+        checked.entered()
+    assert checked.presenter.facts.folder.path == other.path
