@@ -101,7 +101,7 @@ def _palette(pictures: list[Image.Image], colours: int) -> Image.Image:
     for place, picture in enumerate(pictures):
         sample.paste(picture, (0, place * height))
     seen = {colour for _, colour in sample.getcolors(width * sample.height) or ()}
-    tokens = {tokens.value(name) for tokens in (LIGHT, DARK) for name in TOKEN_NAMES - {"name"}}
+    tokens = {tokens.value(name) for tokens in (LIGHT, DARK) for name in TOKEN_NAMES}
     exact = [colour for token in sorted(tokens) if (colour := ImageColor.getrgb(token)) in seen]
     exact = exact[: colours - 8]
     mixed = sample.quantize(colours - len(exact), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

@@ -202,7 +202,7 @@ class LossPlot(HistoryPlot):
         other = TERM_STYLES[number % len(TERM_STYLES)]
         if of_set is not None:
             return dataclasses.replace(of_set, dash=other.dash)
-        return dataclasses.replace(other, key=name, title=name)
+        return dataclasses.replace(other, key=name, name=name)
 
 
 def _per_cent(history: RunHistory, name: str) -> Points:

@@ -60,8 +60,8 @@ def points(difference: float | None) -> str:
     """Difference of two shares in percentage points, signed: "−12.4 points"."""
     if difference is None or not math.isfinite(difference):
         return DASH
-    sign = "+" if difference > 0 else "−" if difference < 0 else ""
-    return f"{sign}{decimal(abs(100 * difference), 1)} points"
+    sign = "+" if difference > 0 else ""
+    return tr("{number} points", number=sign + decimal(100 * difference, 1))
 
 
 def about(seconds: float | None) -> str:
@@ -90,10 +90,9 @@ def short_number(value: float | int | None) -> str:
     """Large count in short: "11.2 million", "9,610"."""
     if value is None:
         return DASH
-    for limit, word in ((1e9, "billion"), (1e6, "million")):
-        if value >= limit:
-            return f"{decimal(value / limit, 1)} {word}"
-    return count(int(value))
+    if value >= 1e9:
+        return tr("{number} billion", number=decimal(value / 1e9, 1))
+    return tr("{number} million", number=decimal(value / 1e6, 1)) if value >= 1e6 else count(int(value))
 
 
 def images(number: int) -> str:
@@ -109,5 +108,5 @@ def plural(number: int, noun: str, many: str = "") -> str:
 
 def of_total(part: int, total: int) -> str:
     """"6,037 of 60,000 (10.1 %)"."""
-    share = part / total if total else 0.0
-    return f"{count(part)} of {count(total)} ({percent(share)})"
+    share = percent(part / total if total else 0.0)
+    return tr("{part} of {total} ({share})", part=count(part), total=count(total), share=share)

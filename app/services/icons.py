@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtGui import QAction, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QAbstractButton
 
 from app.services.stylesheet import svg_text, tinted
 from app.services.theme import theme
-from core.files import RESOURCES
 
 _LARGE = 28
-
-
-class HasIcon(Protocol):
-    """Anything an icon can be set on: buttons, actions."""
-
-    def setIcon(self, icon: QIcon) -> None: ...
-
-
-def names() -> list[str]:
-    """Names of all icons."""
-    return sorted(path.stem for path in (RESOURCES / "icons").glob("*.svg"))
 
 
 def pixmap(name: str, size: int = 16, token: str = "text", ratio: float = 1.0) -> QPixmap:
@@ -39,7 +27,7 @@ def icon(name: str, token: str = "text") -> QIcon:
     return QIcon(_Engine(name, token))
 
 
-def set_icon(target: HasIcon, name: str, token: str = "text") -> None:
+def set_icon(target: QAbstractButton | QAction, name: str, token: str = "text") -> None:
     """Set an icon on a button or action. An empty name removes it."""
     target.setIcon(icon(name, token) if name else QIcon())
 

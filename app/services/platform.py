@@ -6,36 +6,25 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import AppError
 
-
-@dataclass(frozen=True)
-class Library:
-    """A library of the xcb platform and the packages that hold it."""
-
-    file: str
-    debian: str
-    fedora: str
-
-
-XCB_LIBRARIES = (
-    Library("libxcb-cursor.so.0", "libxcb-cursor0", "xcb-util-cursor"),
-    Library("libxcb-icccm.so.4", "libxcb-icccm4", "xcb-util-wm"),
-    Library("libxcb-image.so.0", "libxcb-image0", "xcb-util-image"),
-    Library("libxcb-keysyms.so.1", "libxcb-keysyms1", "xcb-util-keysyms"),
-    Library("libxcb-render-util.so.0", "libxcb-render-util0", "xcb-util-renderutil"),
-    Library("libxcb-shape.so.0", "libxcb-shape0", "libxcb"),
-    Library("libxcb-xkb.so.1", "libxcb-xkb1", "libxcb"),
-    Library("libxkbcommon-x11.so.0", "libxkbcommon-x11-0", "libxkbcommon-x11"),
-    Library("libxkbcommon.so.0", "libxkbcommon0", "libxkbcommon"),
-    Library("libEGL.so.1", "libegl1", "libglvnd-egl"),
-    Library("libGL.so.1", "libgl1", "libglvnd-glx"),
-    Library("libfontconfig.so.1", "libfontconfig1", "fontconfig"),
-    Library("libdbus-1.so.3", "libdbus-1-3", "dbus-libs"),
-)
+XCB_LIBRARIES = {  # of the xcb platform, and the packages that hold them: Debian, Fedora
+    "libxcb-cursor.so.0": ("libxcb-cursor0", "xcb-util-cursor"),
+    "libxcb-icccm.so.4": ("libxcb-icccm4", "xcb-util-wm"),
+    "libxcb-image.so.0": ("libxcb-image0", "xcb-util-image"),
+    "libxcb-keysyms.so.1": ("libxcb-keysyms1", "xcb-util-keysyms"),
+    "libxcb-render-util.so.0": ("libxcb-render-util0", "xcb-util-renderutil"),
+    "libxcb-shape.so.0": ("libxcb-shape0", "libxcb"),
+    "libxcb-xkb.so.1": ("libxcb-xkb1", "libxcb"),
+    "libxkbcommon-x11.so.0": ("libxkbcommon-x11-0", "libxkbcommon-x11"),
+    "libxkbcommon.so.0": ("libxkbcommon0", "libxkbcommon"),
+    "libEGL.so.1": ("libegl1", "libglvnd-egl"),
+    "libGL.so.1": ("libgl1", "libglvnd-glx"),
+    "libfontconfig.so.1": ("libfontconfig1", "fontconfig"),
+    "libdbus-1.so.3": ("libdbus-1-3", "dbus-libs"),
+}
 
 
 class PlatformError(AppError):
@@ -52,34 +41,27 @@ def uses_xcb(environment: Mapping[str, str] = os.environ, system: str = sys.plat
     return bool(environment.get("DISPLAY")) and not environment.get("WAYLAND_DISPLAY")
 
 
-def missing_libraries(load: Callable[[str], object] = ctypes.CDLL) -> list[Library]:
+def missing_libraries(load: Callable[[str], object] = ctypes.CDLL) -> list[str]:
     """Return the libraries of the xcb platform that cannot be loaded."""
     missing = []
-    for library in XCB_LIBRARIES:
+    for file in XCB_LIBRARIES:
         try:
-            load(library.file)
+            load(file)
         except OSError:
-            missing.append(library)
+            missing.append(file)
     return missing
 
 
 def check_platform() -> None:
     """Raise PlatformError where Qt would abort the process."""
-    if uses_xcb():
-        missing = missing_libraries()
-        if missing:
-            names = ", ".join(library.file for library in missing)
-            raise PlatformError(f"The window needs {names}, which this system lacks", install_hint(missing))
+    missing = missing_libraries() if uses_xcb() else []
+    if missing:
+        raise PlatformError(f"The window needs {', '.join(missing)}, which this system lacks", install_hint(missing))
 
 
-def install_hint(missing: list[Library], release: Path = Path("/etc/os-release")) -> str:
+def install_hint(missing: list[str], release: Path = Path("/etc/os-release")) -> str:
     """Return the line to type for the packages, by distribution."""
-    try:
-        text = release.read_text(encoding="utf-8").lower()
-    except OSError:
-        text = ""
-    if "fedora" in text or "rhel" in text or "suse" in text or "arch" in text.split("id=")[-1][:8]:
-        packages = " ".join(dict.fromkeys(library.fedora for library in missing))
-        return f"Install them with: sudo dnf install {packages}"
-    packages = " ".join(dict.fromkeys(library.debian for library in missing))
-    return f"Install them with: sudo apt install {packages}"
+    text = release.read_text(encoding="utf-8").lower() if release.is_file() else ""
+    fedora = any(name in text for name in ("fedora", "rhel", "suse"))
+    packages = " ".join(dict.fromkeys(XCB_LIBRARIES[file][fedora] for file in missing))
+    return f"Install them with: sudo {'dnf' if fedora else 'apt'} install {packages}"

@@ -13,7 +13,7 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from app.services.tokens import Scheme
-from app.services.translation import Language
+from app.services.translation import Language, tr
 from core.errors import AppError
 from core.files import home, read_json, write_json
 
@@ -49,20 +49,23 @@ class Settings(QObject):
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.path = path or home("config") / "settings.json"
-        self.warning = ""  # what was wrong with the file, for the window to show once
-        self._values = self._read()
+        self._problem: Exception | None = None
+        self.values = self._read()
 
     @property
-    def values(self) -> Preferences:
-        return self._values
+    def warning(self) -> str:
+        """What was wrong with the file, for the window to show once."""
+        if self._problem is None:
+            return ""
+        return tr("The settings file could not be read, so defaults are used: {error}", error=self._problem)
 
     def change(self, **values: Any) -> None:
         """Set some preferences and write the file; a file that cannot be written is a warning, not an error."""
-        new = dataclasses.replace(self._values, **values)
-        names = [name for name in values if getattr(new, name) != getattr(self._values, name)]
+        new = dataclasses.replace(self.values, **values)
+        names = [name for name in values if getattr(new, name) != getattr(self.values, name)]
         if not names:
             return
-        self._values = new
+        self.values = new
         try:
             write_json(self.path, new)
         except OSError as error:
@@ -79,16 +82,13 @@ class Settings(QObject):
                 raise ValueError(f"schema version {version!r} is not one this version reads")
             return msgspec.convert(data, Preferences)
         except (AppError, ValueError, KeyError) as error:
-            self.warning = f"The settings file could not be read, so defaults are used: {error}"
-            log.warning("%s (%s)", self.warning, self.path)
-            self._set_aside()
+            self._problem = error
+            log.warning("settings could not be read from %s: %s", self.path, error)
+            try:
+                self.path.replace(self.path.with_suffix(".broken.json"))
+            except OSError as stays:
+                log.warning("the broken settings file stays: %s", stays)
             return Preferences()
-
-    def _set_aside(self) -> None:
-        try:
-            self.path.replace(self.path.with_suffix(".broken.json"))
-        except OSError as error:
-            log.warning("the broken settings file stays: %s", error)
 
 
 MOST_PAIRS = 100
@@ -104,35 +104,30 @@ class Pairings:
 
     def remember(self, weights: str, data: str, options: Any, arch: str = "") -> None:
         """Note what `options` (of DataOptions) says beside the names, and the architecture that the user named."""
-        said = {**{name: getattr(options, name) for name in FILES}, ARCH: arch}
-        said[ACCEPTED] = self._of(weights, data).get(ACCEPTED)
-        self._write(weights, data, {name: value for name, value in said.items() if value})
+        self._note(weights, data, {**{name: getattr(options, name) for name in FILES}, ARCH: arch})
 
     def accept(self, weights: str, data: str, doubts: Sequence[str]) -> None:
         """Note that the user takes a pair as it is, though these sentences speak against it."""
-        self._write(weights, data, {**self._of(weights, data), ACCEPTED: list(doubts)})
+        self._note(weights, data, {ACCEPTED: list(doubts)})
 
     def accepted(self, weights: str, data: str) -> tuple[str, ...]:
         """Return the doubts of a pair that the user took as it is."""
-        said = self._of(weights, data).get(ACCEPTED)
+        said = self._read().get(f"{weights} {data}", {}).get(ACCEPTED)
         return tuple(map(str, said)) if isinstance(said, list) else ()
 
     def recall(self, weights: str, data: str) -> dict[str, str]:
         """Return what was set by hand: fields of DataOptions whose files are still there, and "arch"."""
-        found = {name: str(value) for name, value in self._of(weights, data).items()}
+        found = {name: str(value) for name, value in self._read().get(f"{weights} {data}", {}).items()}
         return {name: found[name] for name in (*FILES, ARCH)
                 if name in found and (name == ARCH or Path(found[name]).is_file())}  # fmt: skip
 
-    def _of(self, weights: str, data: str) -> dict[str, Any]:
-        return self._read().get(_key(weights, data), {})
-
-    def _write(self, weights: str, data: str, said: dict[str, Any]) -> None:
-        """Keep what is said of a pair; nothing said is forgotten."""
-        known = self._read()
-        key = _key(weights, data)
-        if known.get(key, {}) == said:
+    def _note(self, weights: str, data: str, news: dict[str, Any]) -> None:
+        """Keep what is said of a pair, as the newest; nothing said is forgotten."""
+        known, key = self._read(), f"{weights} {data}"
+        before = known.pop(key, {})
+        said = {name: value for name, value in (before | news).items() if value}
+        if said == before:
             return
-        known.pop(key, None)
         if said:
             known[key] = said
         try:
@@ -148,7 +143,3 @@ class Pairings:
             return {}
         entries = found.items() if isinstance(found, dict) else ()
         return {str(key): said for key, said in entries if isinstance(said, dict)}
-
-
-def _key(weights: str, data: str) -> str:
-    return f"{weights} {data}"

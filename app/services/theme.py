@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
-import weakref
+import functools
 from collections.abc import Iterator
 from typing import Literal
 
-import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints
 from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
 from app.services.stylesheet import IMAGES, build_stylesheet, files_in_memory, tinted
 from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens, luminance
-
-log = logging.getLogger(__name__)
 
 Role = Literal["title", "verdict", "section", "body", "number", "table", "caption", "fixed"]
 _MIDDLE = 0.18  # luminance of a ground that is neither light nor dark
@@ -48,34 +44,21 @@ class Theme(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tokens = LIGHT
-        self._scheme: Scheme = "system"
-        self._base: QFont | None = None
+        self.current = LIGHT
+        self.scheme: Scheme = "system"  # what was asked for
         self._app: QApplication | None = None
         self._hints: QStyleHints | None = None  # kept: PySide takes what it gives out away with it
         self._applied: tuple[Tokens, float] | None = None
-        self._fonts: weakref.WeakKeyDictionary[QWidget, Role] = weakref.WeakKeyDictionary()
-        self._heights: weakref.WeakKeyDictionary[QWidget, int] = weakref.WeakKeyDictionary()
         self._sheet = ""
-        self._images: dict[Tokens, str] = {}  # the folder of the sheet's images, by the colours they are in
-
-    @property
-    def current(self) -> Tokens:
-        return self._tokens
-
-    @property
-    def scheme(self) -> Scheme:
-        """What was asked for: "system", "light" or "dark"."""
-        return self._scheme
 
     @property
     def is_dark(self) -> bool:
         """Whether the ground is dark."""
-        return luminance(self._tokens.window) < _MIDDLE
+        return luminance(self.current.window) < _MIDDLE
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:
         """Return the colour of a token ("text-2", "retain", ...) with an opacity of 0..1."""
-        colour = QColor(self._tokens.value(token))
+        colour = QColor(self.current.value(token))
         colour.setAlphaF(alpha)
         return colour
 
@@ -94,21 +77,15 @@ class Theme(QObject):
     @property
     def class_tones(self) -> int:
         """How many colours `class_color` tells apart."""
-        return len(self._class_ramp)
+        return len(CLASS_RAMPS["light"])
 
     def class_color(self, index: int) -> QColor:
         """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
-        return QColor(self._class_ramp[index % len(self._class_ramp)])
-
-    @property
-    def _class_ramp(self) -> tuple[str, ...]:
-        return CLASS_RAMPS["dark" if self.is_dark else "light"]
+        return QColor(CLASS_RAMPS["dark" if self.is_dark else "light"][index % self.class_tones])
 
     def px(self, size: float) -> int:
         """Scale a size of the design with the system font; never below one pixel for a size above zero."""
-        if size <= 0:
-            return 0
-        return max(1, round(size * self._scale()))
+        return max(1, round(size * self._scale)) if size > 0 else 0
 
     @property
     def large(self) -> bool:
@@ -118,12 +95,12 @@ class Theme(QObject):
     def font(self, role: Role = "body") -> QFont:
         """Return the font of a role, made from the system font."""
         size, bold, tabular = _ROLES[role]
-        font = QFont(self._base_font())
+        font = QFont(self._base)
         if role == "fixed":
             font.setFamilies(["DejaVu Sans Mono", "Menlo", "Consolas", "monospace"])
             font.setStyleHint(QFont.StyleHint.Monospace)
         if role == "caption":
-            size = max(size, _CAPTION_MIN_PX / self._base_px())
+            size = max(size, _CAPTION_MIN_PX / (BASE_PX * self._scale))
         font.setPointSizeF(font.pointSizeF() * size)
         font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
         if tabular and hasattr(QFont, "Tag"):
@@ -140,53 +117,48 @@ class Theme(QObject):
     def apply(self, app: QApplication, scheme: Scheme = "system") -> None:
         """Dress `app`: Fusion, colour scheme, palette and style sheet. Emits `changed` where something changed."""
         first = self._app is not app
-        self._app, self._scheme = app, scheme
+        self._app, self.scheme = app, scheme
         hints = self._hints = app.styleHints()
         if first:
             app.setStyle("Fusion")
-            self._base = _in_points(app.font())
-            hints.colorSchemeChanged.connect(self._system_changed)
+            self._forget_font()
+            hints.colorSchemeChanged.connect(self._dress)
             if hasattr(hints, "accessibility"):  # Qt below 6.10 does not say what contrast the system asks for
                 hints.accessibility().contrastPreferenceChanged.connect(self._dress)
-        wanted = {
-            "system": Qt.ColorScheme.Unknown,
-            "light": Qt.ColorScheme.Light,
-            "dark": Qt.ColorScheme.Dark,
-        }
-        hints.setColorScheme(wanted[scheme])
+        wanted = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        hints.setColorScheme(wanted.get(scheme, Qt.ColorScheme.Unknown))
         self._dress()
 
     @contextlib.contextmanager
     def borrow_light(self) -> Iterator[None]:
         """Answer in light tokens for a picture that leaves the window; nobody is told, so restyle what is drawn."""
-        before = self._tokens
-        self._tokens = LIGHT
+        before, self.current = self.current, LIGHT
         try:
             yield
         finally:
-            self._tokens = before
+            self.current = before
 
     def set_font(self, widget: QWidget, role: Role) -> None:
         """Give a widget the font of a role, also when the system's font changes."""
-        self._fonts[widget] = role
+        widget.setProperty("font_role", role)
         widget.setFont(self.font(role))
 
     def set_height(self, widget: QWidget, size: int) -> None:
         """Fix a widget's height in pixels of the design, also when the system's font changes."""
-        self._heights[widget] = size
+        widget.setProperty("design_height", size)
         widget.setFixedHeight(self.px(size))
 
     def follow_font(self) -> None:
         """Take the system's font where it is another one than before; fonts by role and fixed heights follow."""
         if self._app is None or _in_points(self._app.font()) == self._base:
             return
-        self._base = _in_points(self._app.font())
-        for widget, role in list(self._fonts.items()):
-            if shiboken6.isValid(widget):
-                widget.setFont(self.font(role))
-        for widget, size in list(self._heights.items()):
-            if shiboken6.isValid(widget):
-                widget.setFixedHeight(self.px(size))
+        self._forget_font()
+        for widget in self._app.allWidgets():
+            role, height = widget.property("font_role"), widget.property("design_height")
+            if role:
+                self.set_font(widget, role)
+            if height:
+                self.set_height(widget, height)
         self._dress()
 
     def dress(self, widget: QWidget) -> None:
@@ -194,10 +166,6 @@ class Theme(QObject):
         own = widget.styleSheet()
         if self._app is not None and self._sheet != (own or self._app.styleSheet()):
             widget.setStyleSheet(self._sheet)
-
-    def _system_changed(self, _scheme: object) -> None:
-        if self._scheme == "system":
-            self._dress()
 
     @property
     def high_contrast(self) -> bool:
@@ -211,20 +179,17 @@ class Theme(QObject):
         app = self._app
         if app is None:
             return
-        dark = self._scheme == "dark"
-        if self._scheme == "system":
-            dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        tokens = DARK if dark else LIGHT
+        system_dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        tokens = DARK if self.scheme == "dark" or (self.scheme == "system" and system_dark) else LIGHT
         if self.high_contrast:
             app.setPalette(QPalette())  # nothing of ours over the system's
             tokens = system_tokens(app.palette())
-        key = (tokens, self._scale())
-        if self._applied == key:
+        if self._applied == (tokens, self._scale):
             return
-        self._tokens, self._applied = tokens, key
+        self.current, self._applied = tokens, (tokens, self._scale)
         if not self.high_contrast:
             app.setPalette(self.palette())
-        self._sheet = build_stylesheet(tokens, self.px, self.font("caption").pointSizeF(), self._image_folder())
+        self._sheet = build_stylesheet(tokens, self.px, self.font("caption").pointSizeF(), _image_folder(tokens))
         windows = [widget for widget in app.topLevelWidgets()
                    if widget.isVisible() or (widget.parent() is None and widget.windowTitle())]  # fmt: skip
         if not windows:
@@ -259,24 +224,25 @@ class Theme(QObject):
         palette.setColor(QPalette.ColorGroup.Disabled, roles.Base, self.color("window"))
         return palette
 
-    def _image_folder(self) -> str:
-        if self._tokens not in self._images:
-            self._images[self._tokens] = files_in_memory({
-                f"{name}.svg": tinted(icon, self._tokens.value(token)).encode()
-                for name, (icon, token) in IMAGES.items()
-            })
-        return self._images[self._tokens]
+    @functools.cached_property
+    def _base(self) -> QFont:
+        """The system's font, in points."""
+        return _in_points(QApplication.font())
 
-    def _base_font(self) -> QFont:
-        if self._base is None:
-            self._base = _in_points(QApplication.font())
-        return self._base
-
-    def _base_px(self) -> float:
-        return float(QFontInfo(self._base_font()).pixelSize()) or float(BASE_PX)
-
+    @functools.cached_property
     def _scale(self) -> float:
-        return self._base_px() / BASE_PX
+        return (QFontInfo(self._base).pixelSize() or BASE_PX) / BASE_PX
+
+    def _forget_font(self) -> None:
+        for name in ("_base", "_scale"):
+            self.__dict__.pop(name, None)
+
+
+@functools.cache
+def _image_folder(tokens: Tokens) -> str:
+    return files_in_memory({
+        f"{name}.svg": tinted(icon, tokens.value(token)).encode() for name, (icon, token) in IMAGES.items()
+    })
 
 
 def system_tokens(palette: QPalette) -> Tokens:

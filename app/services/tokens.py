@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from app.services.translation import mark, tr
+
 Scheme = Literal["system", "light", "dark"]
 
 # Spacing, radii and heights in logical pixels at a 13 px system font; `theme.px` scales them.
@@ -55,7 +57,7 @@ class Tokens:
     def value(self, token: str) -> str:
         """Return the colour of `token`; dashes and underscores are the same ("text-2", "text_2")."""
         name = token.replace("-", "_")
-        if name == "name" or name not in TOKEN_NAMES:
+        if name not in TOKEN_NAMES:
             raise KeyError(f"there is no colour token {token!r}")
         return str(getattr(self, name))
 
@@ -82,7 +84,7 @@ DARK = Tokens(
     unlearned="#A897FF", original="#DDE0E3", retrained="#29A383", head_only="#CE3BA9", fresh="#FFDA47",
     term_1="#4CC3D9", term_2="#E08DB8", term_3="#A9CF62", term_4="#C9A27C", term_5="#9FB2CC", term_6="#E88A8C",
 )  # fmt: skip
-TOKEN_NAMES = frozenset(field.name for field in fields(Tokens))
+TOKEN_NAMES = frozenset(field.name for field in fields(Tokens)) - {"name"}
 
 # Retain classes in a map of at most seven: greys and blues of falling lightness, each at least 3:1 on `surface`.
 CLASS_RAMPS: dict[str, tuple[str, ...]] = {
@@ -96,26 +98,29 @@ class SeriesStyle:
     """How one set or model is drawn everywhere: colour token, dash and marker together."""
 
     key: str
-    title: str
+    name: str
     token: str
     dash: tuple[int, ...] = ()  # pixels on, off; empty is solid
     symbol: str = "o"  # pyqtgraph's symbol name
     filled: bool = True
     glyph: str = "●"  # the marker in text
 
+    @property
+    def title(self) -> str:
+        """Its name in the language of the window."""
+        return tr(self.name)
 
-SETS: dict[str, SeriesStyle] = {
-    "retain": SeriesStyle("retain", "Retain", "retain", (), "o", True, "●"),
-    "forget": SeriesStyle("forget", "Forget", "forget", (), "t1", True, "▲"),
+
+SETS = {
+    "retain": SeriesStyle("retain", mark("Retain"), "retain"),
+    "forget": SeriesStyle("forget", mark("Forget"), "forget", (), "t1", True, "▲"),
 }
-MODELS: dict[str, SeriesStyle] = {
-    "unlearned": SeriesStyle("unlearned", "Unlearned", "unlearned", (), "o", True, "●"),
-    "original": SeriesStyle("original", "Original", "original", (8, 4), "s", False, "□"),
-    "retrained": SeriesStyle("retrained", "Retrained", "retrained", (2, 3), "d", True, "◆"),
-    "head_only": SeriesStyle(
-        "head_only", "Head-only edit (control)", "head_only", (8, 3, 2, 3), "x", True, "✕"
-    ),
-    "fresh": SeriesStyle("fresh", "Untrained", "fresh", (1, 5), "o", False, "○"),
+MODELS = {
+    "unlearned": SeriesStyle("unlearned", mark("Unlearned"), "unlearned"),
+    "original": SeriesStyle("original", mark("Original"), "original", (8, 4), "s", False, "□"),
+    "retrained": SeriesStyle("retrained", mark("Retrained"), "retrained", (2, 3), "d", True, "◆"),
+    "head_only": SeriesStyle("head_only", mark("Head-only edit (control)"), "head_only", (8, 3, 2, 3), "x", True, "✕"),
+    "fresh": SeriesStyle("fresh", mark("Untrained"), "fresh", (1, 5), "o", False, "○"),
 }
 OVERLAY_DASHES = ((6, 3), (2, 3), (8, 3, 2, 3), (1, 4))  # other runs on the same axes: the same colours, dashed
 RUN_SYMBOLS = ("o", "s", "d", "t1", "star", "+")  # further runs: unlearned's violet, told apart by marker

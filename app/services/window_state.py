@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from core.files import home
-
-log = logging.getLogger(__name__)
 
 VERSION = 1
 MOST_RECENT = 10
@@ -40,12 +37,8 @@ class WindowState(QObject):
     def restore_window(self, window: QWidget) -> bool:
         """Put a window back; False (and nothing done) where there is nothing usable or it would be off-screen."""
         data = self._settings.value("window/geometry")
-        if not isinstance(data, QByteArray) or not window.restoreGeometry(data):
-            return False
-        if not on_a_screen(window.frameGeometry()):
-            log.info("the window was on a screen that is gone; placed anew")
-            return False
-        return True
+        there = isinstance(data, QByteArray) and window.restoreGeometry(data)
+        return there and on_a_screen(window.frameGeometry())
 
     def save_splitter(self, name: str, splitter: QSplitter) -> None:
         """Remember a splitter's sizes."""
@@ -110,11 +103,8 @@ class WindowState(QObject):
 
 def on_a_screen(frame: QRect) -> bool:
     """Tell whether enough of a window's frame lies on a screen to be seen and moved."""
-    for screen in QGuiApplication.screens():
-        part = screen.availableGeometry().intersected(frame)
-        if part.width() >= _VISIBLE_PART and part.height() >= _VISIBLE_PART:
-            return True
-    return False
+    parts = (screen.availableGeometry().intersected(frame) for screen in QGuiApplication.screens())
+    return any(min(part.width(), part.height()) >= _VISIBLE_PART for part in parts)
 
 
 def _is_path(entry: str) -> bool:

@@ -3085,6 +3085,10 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
+        <source>Retain</source>
+        <translation>Behalten</translation>
+    </message>
+    <message>
         <source>retain</source>
         <translation>behalten</translation>
     </message>
@@ -3979,6 +3983,10 @@
         <translation>Der Satz, der sagt, ob das Ergebnis näher am Original oder an einem neu trainierten Modell liegt. Er folgt festen Regeln; die Schwellen stehen im Bericht.</translation>
     </message>
     <message>
+        <source>The settings file could not be read, so defaults are used: {error}</source>
+        <translation>Die Einstellungsdatei konnte nicht gelesen werden; die Standardwerte gelten: {error}</translation>
+    </message>
+    <message>
         <source>The t-SNE map could not be made. {reason}</source>
         <translation>Die t-SNE-Karte konnte nicht erstellt werden. {reason}</translation>
     </message>
@@ -4730,6 +4738,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{network} braucht Bilder von mindestens {least} Pixeln; diese haben {side}.</translation>
     </message>
     <message>
+        <source>{number} billion</source>
+        <translation>{number} Milliarden</translation>
+    </message>
+    <message>
         <source>{number} changed</source>
         <translation>{number} geändert</translation>
     </message>
@@ -4750,6 +4762,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{number} unterbrochen</translation>
     </message>
     <message>
+        <source>{number} million</source>
+        <translation>{number} Millionen</translation>
+    </message>
+    <message>
         <source>{number} not started</source>
         <translation>{number} nicht begonnen</translation>
     </message>
@@ -4760,6 +4776,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} on disk</source>
         <translation>{number} auf der Platte</translation>
+    </message>
+    <message>
+        <source>{number} points</source>
+        <translation>{number} Punkte</translation>
     </message>
     <message>
         <source>{number} running</source>
@@ -4780,6 +4800,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{parameter}, {low} to {high}</source>
         <translation>{parameter}, {low} bis {high}</translation>
+    </message>
+    <message>
+        <source>{part} of {total} ({share})</source>
+        <translation>{part} von {total} ({share})</translation>
     </message>
     <message>
         <source>{path} could not be written</source>

@@ -457,7 +457,7 @@ class TestPlatform:
             return object()
 
         missing = platform.missing_libraries(load)
-        assert [library.debian for library in missing] == ["libxcb-cursor0"]
+        assert missing == ["libxcb-cursor.so.0"]
         release = tmp_path / "os-release"
         release.write_text('ID=debian\nNAME="Debian"')
         assert platform.install_hint(missing, release) == "Install them with: sudo apt install libxcb-cursor0"
@@ -466,7 +466,7 @@ class TestPlatform:
 
     def test_the_error_says_what_and_how(self, monkeypatch):
         monkeypatch.setattr(platform, "uses_xcb", lambda: True)
-        monkeypatch.setattr(platform, "missing_libraries", lambda: [platform.XCB_LIBRARIES[0]])
+        monkeypatch.setattr(platform, "missing_libraries", lambda: [next(iter(platform.XCB_LIBRARIES))])
         with pytest.raises(platform.PlatformError, match=r"libxcb-cursor\.so\.0.*libxcb-cursor0|xcb-util-cursor"):
             platform.check_platform()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ from app.services.stylesheet import build_stylesheet, files_in_memory
 from app.services.theme import theme
 from app.widgets.buttons import Chip
 from app.widgets.labels import Label
+from core.files import RESOURCES
+from core.verify.pages import TEMPLATES
+from core.verify.report import render_report
+from core.verify.table import MODELS
+from tests.core.verify.sample_report import sample_events, sample_report
 
 SCHEMES = (t.LIGHT, t.DARK)
 TEXT, GRAPHIC = 4.5, 3.0
@@ -225,7 +231,7 @@ def test_every_icon_of_the_design_draws_something(qapp, name):
 def test_all_icons_are_of_one_family(qapp):
     from app.services.stylesheet import svg_text
 
-    for name in icons.names():
+    for name in sorted(path.stem for path in (RESOURCES / "icons").glob("*.svg")):
         text = svg_text(name)
         assert 'viewBox="0 0 16 16"' in text, name
         assert 'stroke-width="1.5"' in text, name
@@ -248,3 +254,19 @@ def test_icons_follow_the_theme(qapp, qtbot):
 def test_a_missing_icon_is_an_error(qapp):
     with pytest.raises(KeyError, match="no icon 'nonsense'"):
         icons.pixmap("nonsense")
+
+
+def test_reports_have_the_colours_of_the_window():
+    css = (Path(TEMPLATES) / "style.css.j2").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{([^}]*)\}", css)
+    assert len(blocks) == 2
+    for block, scheme in zip(blocks, (t.LIGHT, t.DARK), strict=True):
+        pairs = dict(re.findall(r"--([\w-]+): (#[0-9A-F]{6})", block))
+        assert {"retain", "forget", "unlearned", "retrained", "text", "surface"} <= set(pairs)
+        assert pairs == {name: scheme.value(name) for name in pairs}
+    assert set(re.findall(r"var\(--([\w-]+)\)", render_report(sample_report(), sample_events()))) <= set(pairs)
+
+
+def test_reports_call_models_what_the_window_calls_them():
+    titles = {**MODELS, "head_only": "Head-only edit (control)"}
+    assert {name: style.title for name, style in t.MODELS.items()} == titles

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from app.services import tokens
-from core.verify.pages import TEMPLATES
 from core.verify.plots import plots
 from core.verify.report import render_report
 from core.verify.table import MODELS, catalogue, measure_rows
@@ -295,22 +293,6 @@ def test_of_many_classes_those_that_forget_images_are_called_most_are_drawn():
     (plot,) = plots(report, [])
     assert "class 39" in plot.svg and "class 30" not in plot.svg
     assert plot.caption.startswith("The 24 classes named most; 16 others are not drawn.")
-
-
-def test_the_colours_are_those_of_the_window():
-    css = (Path(TEMPLATES) / "style.css.j2").read_text(encoding="utf-8")
-    blocks = re.findall(r":root \{([^}]*)\}", css)
-    assert len(blocks) == 2
-    for block, theme in zip(blocks, (tokens.LIGHT, tokens.DARK), strict=True):
-        pairs = dict(re.findall(r"--([\w-]+): (#[0-9A-F]{6})", block))
-        assert {"retain", "forget", "unlearned", "retrained", "text", "surface"} <= set(pairs)
-        assert pairs == {name: theme.value(name) for name in pairs}
-    assert set(re.findall(r"var\(--([\w-]+)\)", render_report(sample_report(), sample_events()))) <= set(pairs)
-
-
-def test_models_are_called_what_the_window_calls_them():
-    titles = {**MODELS, "head_only": "Head-only edit (control)"}
-    assert {name: style.title for name, style in tokens.MODELS.items()} == titles
 
 
 def cells(html: str) -> dict[str, list[str]]:
