@@ -133,7 +133,8 @@ class Choosing:
         from PySide6.QtCore import Qt
 
         page, presenter, project = self.page, self.page.presenter, self.context.project
-        header, model, view = page.class_panel.header, page.class_model, page.gallery_panel.view
+        table, model, view = page.class_panel.table, page.class_model, page.gallery_panel.view
+        header = table.header
         box, on = Qt.ItemDataRole.CheckStateRole, Qt.CheckState.Checked
 
         def some() -> None:
@@ -146,7 +147,7 @@ class Choosing:
         return {
             "select_all_ms": self.median("select all", header.box_clicked.emit, presenter.clear),
             "select_all_images_ms": self.median("select all images", every_image, presenter.clear),
-            "invert_ms": self.median("invert", page.class_panel._invert, some),
+            "invert_ms": self.median("invert", lambda: table.invert_wanted.emit(table.filter.labels()), some),
             "class_toggle_ms": self.median("class", lambda: model.setData(model.index(2, 0), on, box), some),
             "lasso_ms": self.median("lasso", let_go, lambda: (presenter.clear(), draw())),
             "undo_ms": self.median("undo", self.context.actions["edit.undo"].trigger, header.box_clicked.emit),
@@ -195,7 +196,7 @@ class Choosing:
         panel.table.sortByColumn(0, up)
         found["search"] = self.median("search classes", lambda: panel.search.setText("7"), panel.search.clear)
         found["toggle_shown"] = self.median(
-            "classes shown", panel.header.box_clicked.emit, self.page.presenter.clear
+            "classes shown", panel.table.header.box_clicked.emit, self.page.presenter.clear
         )
         panel.search.clear()
         return found

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.dialogs.sheet import Sheet
 from app.services import format as fmt
 from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.widgets.labels import Label
 from core.likeness import LEVELS, SAME
 
@@ -36,204 +36,182 @@ _NAMED = 3  # entries named in a sentence
 
 
 class ForgetListSheet(Sheet):
-    """`added` is emitted where the user takes the matched images."""
-
-    added = Signal()
+    """Accepted where the user takes the matched images, of which `already` are chosen as it is."""
 
     def __init__(self, name: str, match: ListMatch, already: int, parent: QWidget | None = None) -> None:
-        """`already`: how many of the matched images are chosen as it is."""
         new = len(match.matched) - already
-        super().__init__(f"Forget list {name}", f"Add {fmt.images(new)}", parent)
+        super().__init__(tr("Forget list {file}", file=name), tr("Add %n images", n=new), parent)
         for sentence in sentences(match, already):
             label = Label(sentence, wrap=True)
             label.setMinimumWidth(theme.px(460))
             self.body.addWidget(label)
         left_out = details(match)
         if left_out:
-            self._list = QPlainTextEdit("\n".join(left_out))
-            self._list.setReadOnly(True)
-            self._list.setAccessibleName("Entries that were not taken")
-            self._list.setFont(theme.font("caption"))
-            self._list.setFixedHeight(theme.px(min(220, 24 + 18 * len(left_out))))
-            self.body.addWidget(self._list)
-        self.set_reason("" if new else "There is nothing to add.")
-        self.accepted.connect(self.added)
+            listed = QPlainTextEdit("\n".join(left_out), readOnly=True)
+            listed.setAccessibleName(tr("Entries that were not taken"))
+            listed.setFont(theme.font("caption"))
+            listed.setFixedHeight(theme.px(min(220, 24 + 18 * len(left_out))))
+            self.body.addWidget(listed)
+        self.set_reason("" if new else tr("There is nothing to add."))
 
 
 def sentences(match: ListMatch, already: int = 0) -> list[str]:
     """Return what a list came to: found, not found with the nearest names, in several folders, in the test part."""
-    missing, several, test = len(match.unmatched), len(match.several), len(match.in_test)
+    missing, several, test, taken = len(match.unmatched), len(match.several), len(match.in_test), len(match.matched)
     found = match.entries - missing - several - test
-    first = f"{fmt.count(found)} of {fmt.plural(match.entries, 'name')} found."
+    result = [tr("{found} of %n names found.", n=match.entries, found=fmt.count(found))]
     if missing:
-        first += f" {fmt.count(missing)} not found: {_not_found(match.unmatched)}."
-    result = [first]
-    if found > len(match.matched):
-        result.append(f"They name {fmt.images(len(match.matched))}: some are named more than once.")
-    elif found < len(match.matched):
-        result.append(f"They name {fmt.images(len(match.matched))}: some name many.")
+        result[0] += " " + tr("%n not found: {names}.", n=missing, names=_not_found(match.unmatched))
+    if found > taken:
+        result.append(tr("They name %n images: some are named more than once.", n=taken))
+    elif found < taken:
+        result.append(tr("They name %n images: some name many.", n=taken))
     if several:
-        which = "is in several folders, so it was" if several == 1 else "are in several folders, so they were"
-        names = f"{fmt.plural(several, 'name')} {which} not taken: {_some(match.several)}."
-        result.append(f"{names} Write the folder before the name.")
+        result.append(tr("%n names are in several folders, so they were not taken: {names}. Write the folder before "
+                         "the name.", n=several, names=_some(match.several)))  # fmt: skip
     if test:
-        result.append(
-            f"{fmt.plural(test, 'name')} {'means' if test == 1 else 'mean'} images of the test part. "
-            "The model was not trained on them, so there is nothing to remove."
-        )
+        result.append(tr("%n names mean images of the test part. The model was not trained on them, so there is "
+                         "nothing to remove.", n=test))  # fmt: skip
     if already:
-        result.append(f"{fmt.images(already)} {'is' if already == 1 else 'are'} chosen already.")
+        result.append(tr("%n images are chosen already.", n=already))
     return result
 
 
 def details(match: ListMatch) -> list[str]:
     """Return the entries that were not taken, one a line, where a sentence could not name them all."""
-    lines = [f"Line {fmt.count(u.line)}: {u.text}: {u.reason}{_nearest(u)}" for u in match.unmatched]
-    lines += [f"{name}: in several folders" for name in match.several]
-    lines += [f"{name}: in the test part" for name in match.in_test]
     if len(match.unmatched) <= 1 and len(match.several) <= _NAMED and not match.in_test:
         return []
+    lines = [_unmatched(entry) for entry in match.unmatched]
+    lines += [tr("{name}: in several folders", name=name) for name in match.several]
+    lines += [tr("{name}: in the test part", name=name) for name in match.in_test]
     more = len(lines) - _SHOWN
-    return [*lines[:_SHOWN], f"and {fmt.count(more)} more"] if more > 0 else lines
+    return [*lines[:_SHOWN], tr("and %n more", n=more)] if more > 0 else lines
+
+
+def _unmatched(entry: Unmatched) -> str:
+    line, names = fmt.count(entry.line), ", ".join(entry.nearest)
+    if not names:
+        return tr("Line {line}: {entry}: {reason}", line=line, entry=entry.text, reason=entry.reason)
+    return tr("Line {line}: {entry}: {reason}; nearest names: {names}", n=len(entry.nearest), line=line,
+              entry=entry.text, reason=entry.reason, names=names)  # fmt: skip
 
 
 def _not_found(unmatched: Sequence[Unmatched]) -> str:
-    if len(unmatched) == 1:
-        one = unmatched[0]
-        text = f"{one.text}"
-        if one.nearest:
-            return f"{text}; nearest name: {one.nearest[0]}"
-        return text if one.reason == "not found" else f"{text} ({one.reason})"
-    return _some([u.text for u in unmatched])
-
-
-def _nearest(entry: Unmatched) -> str:
-    if not entry.nearest:
-        return ""
-    return f"; nearest name{'s' if len(entry.nearest) > 1 else ''}: {', '.join(entry.nearest)}"
+    one = unmatched[0]
+    if len(unmatched) > 1:
+        return _some([entry.text for entry in unmatched])
+    if one.nearest:
+        return tr("{entry}; nearest name: {name}", entry=one.text, name=one.nearest[0])
+    return one.text if one.reason == "not found" else f"{one.text} ({one.reason})"
 
 
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {fmt.count(more)} more" if more > 0 else "")
+    more, listed = len(names) - _NAMED, ", ".join(names[:_NAMED])
+    return tr("{names} and %n more", names=listed, n=more) if more > 0 else listed
 
 
 MOST_ROWS = 500  # pairs to look at one by one; what is beyond is found again once these were added
 KEPT, FORGOTTEN, ALIKE = range(3)
-WHY = (
-    "While kept images show the same picture as forget images, the model can go on knowing what you remove. "
-    "Take out the tick of what is to stay."
-)
 SHOWN = {
-    "exact": "The same pixels only", "same": "The same picture: moved, cut, turned, mirrored, saved anew",
-    "near": "Nearly the same picture, other people's among them",
+    "exact": mark("The same pixels only"), "same": mark("The same picture: moved, cut, turned, mirrored, saved anew"),
+    "near": mark("Nearly the same picture, other people's among them"),
 }  # fmt: skip
-
-INCOMPLETE = "Only the likeliest pairs were compared, so there may be more."
 
 
 class SimilarSheet(Sheet):
-    """`added` carries the positions of the kept images the user takes, (m,) int64, and from which agreement."""
-
-    added = Signal(object, float)
+    """The answer: positions of the kept images the user takes, (m,) int64; `level` says from which agreement."""
 
     def __init__(
         self, found: Duplicates, images: Images, thumbnails: Thumbnails, parent: QWidget | None = None
     ) -> None:
-        super().__init__("Similar images kept", "Add", parent, cancel="Keep them")
+        why = tr("While kept images show the same picture as forget images, the model can go on knowing what you "
+                 "remove. Take out the tick of what is to stay.")  # fmt: skip
+        super().__init__(tr("Similar images kept"), tr("Add"), parent, text=why, cancel=tr("Keep them"), width=520)
         self._found, self._images, self._thumbnails = found, images, thumbnails
-        label = Label(WHY, wrap=True)
-        label.setMinimumWidth(theme.px(520))
-        self.body.addWidget(label)
+        rows, side = min(len(found), MOST_ROWS), thumbnails.side
         if not found.complete:
-            self.body.addWidget(Label(INCOMPLETE, "caption", "text-2"))
-        rows = min(len(found), MOST_ROWS)
+            self._note(tr("Only the likeliest pairs were compared, so there may be more."))
         if len(found) > rows:
-            more = f"The {fmt.count(rows)} most alike are shown; once they were added, the others are found again."
-            self.body.addWidget(Label(more, "caption", "text-2"))
+            self._note(tr("The %n most alike pairs are shown. Once they are added, the others are found again.",
+                          n=rows))  # fmt: skip
         self.level = QComboBox()
-        self.level.setAccessibleName("Which images are shown")
+        self.level.setAccessibleName(tr("Which images are shown"))
         for word, least in LEVELS.items():
-            number = len(found.at(least))
-            self.level.addItem(f"{SHOWN[word]} (agreement from {least:g}): {fmt.count(number)}", least)
-        same = bool(len(found.at(SAME)))
-        self.level.setCurrentIndex(list(LEVELS).index("same" if same else "near"))
+            count = fmt.count(len(found.at(least)))
+            self.level.addItem(tr("{which} (agreement from {least}): {count}", which=tr(SHOWN[word]),
+                                  least=f"{least:g}", count=count), least)  # fmt: skip
+        self.level.setCurrentIndex(self.level.findData(SAME if len(found.at(SAME)) else LEVELS["near"]))
         self.body.addWidget(self.level)
         self.table = QTableWidget(rows, 3)
-        self.table.setHorizontalHeaderLabels(["Kept", "Forget image it looks like", "Agreement"])
-        self.table.setAccessibleName("Kept images and the forget images they look like")
+        self.table.setHorizontalHeaderLabels([tr("Kept"), tr("Forget image it looks like"), tr("Agreement")])
+        self.table.setAccessibleName(tr("Kept images and the forget images they look like"))
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setTabKeyNavigation(False)  # Tab leads to the buttons
         self.table.verticalHeader().hide()
-        side = thumbnails.side
         self.table.setIconSize(QSize(side, side))
         self.table.verticalHeader().setDefaultSectionSize(side + theme.px(8))
-        header = self.table.horizontalHeader()
         for column in (KEPT, FORGOTTEN):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+            self.table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
-        self._fill()
+        self._items = self._filled(rows)
         self.body.addWidget(self.table, 1)
         self.table.itemChanged.connect(self._count)
         self.level.currentIndexChanged.connect(self._show_level)
         thumbnails.ready.connect(self._draw)
-        self.accepted.connect(self._take)
         self._draw()
         self._show_level()
 
     def answer(self) -> np.ndarray:
         """Positions of the kept images that are shown and ticked."""
-        rows = [row for row in range(self.table.rowCount()) if not self.table.isRowHidden(row)]
-        chosen: np.ndarray = self._found.kept[
-            [row for row in rows if self._kept(row).checkState() == Qt.CheckState.Checked]
-        ]
-        return chosen
+        ticked = [kept.checkState() == Qt.CheckState.Checked for kept, _ in self._items[: self._shown()]]
+        answer: np.ndarray = self._found.kept[: len(ticked)][ticked]
+        return answer
 
-    def _show_level(self, _index: int = 0) -> None:
-        """Show the rows that agree at least so much as the level asks for."""
-        shown = len(self._found.at(self.level.currentData()))  # the best agreement stands first
+    def _note(self, sentence: str) -> None:
+        self.body.addWidget(Label(sentence, "caption", "text-2"))
+
+    def _shown(self) -> int:
+        """How many rows agree as much as the level asks for: the best agreement stands first."""
+        return len(self._found.at(self.level.currentData()))
+
+    def _show_level(self, *_: object) -> None:
+        shown = self._shown()
         for row in range(self.table.rowCount()):
             self.table.setRowHidden(row, row >= shown)
         self._count()
 
-    def _fill(self) -> None:
-        """Tick what shows the same picture; what is only near may be of other people, until somebody has looked."""
-        same = len(self._found.at(SAME))  # they stand first
-        for row in range(self.table.rowCount()):
-            for column, image in ((KEPT, self._found.kept[row]), (FORGOTTEN, self._found.forgotten[row])):
-                item = QTableWidgetItem(self._images.name("train", int(image)))
-                item.setToolTip(self._images.describe("train", int(image)))
-                self.table.setItem(row, column, item)
-            kept = self._kept(row)
-            kept.setFlags(kept.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            kept.setCheckState(Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
-            alike = "same pixels" if self._found.exact[row] else fmt.decimal(float(self._found.agreement[row]))
-            self.table.setItem(row, ALIKE, QTableWidgetItem(alike))
+    def _filled(self, rows: int) -> list[tuple[QTableWidgetItem, QTableWidgetItem]]:
+        """Fill the rows: kept image with its box, forget image, agreement. Returns the items of the images.
 
-    def _kept(self, row: int) -> QTableWidgetItem:
-        item = self.table.item(row, KEPT)
-        assert item is not None
+        What shows the same picture is ticked; what is only near may be of other people, until somebody has looked.
+        """
+        found, same = self._found, len(self._found.at(SAME))  # they stand first
+        items = []
+        for row in range(rows):
+            kept, forgotten = (self._item(int(images[row])) for images in (found.kept, found.forgotten))
+            kept.setCheckState(Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
+            alike = tr("same pixels") if found.exact[row] else fmt.decimal(float(found.agreement[row]))
+            for column, item in ((KEPT, kept), (FORGOTTEN, forgotten), (ALIKE, QTableWidgetItem(alike))):
+                self.table.setItem(row, column, item)
+            items.append((kept, forgotten))
+        return items
+
+    def _item(self, image: int) -> QTableWidgetItem:
+        item = QTableWidgetItem(self._images.name("train", image))
+        item.setToolTip(self._images.describe("train", image))
+        item.setData(Qt.ItemDataRole.UserRole, image)
         return item
 
     def _draw(self, _keys: object = None) -> None:
         """Show the thumbnails that are there, and ask for the others."""
         self.table.blockSignals(True)
-        for row in range(self.table.rowCount()):
-            for column, image in ((KEPT, self._found.kept[row]), (FORGOTTEN, self._found.forgotten[row])):
-                item = self.table.item(row, column)
-                if item is None or not item.icon().isNull():
-                    continue
-                pixmap = self._thumbnails.get(("train", int(image)))
-                if pixmap is not None:
-                    item.setIcon(QIcon(pixmap))
+        for item in (item for pair in self._items for item in pair):
+            self._thumbnails.show_in(item, ("train", item.data(Qt.ItemDataRole.UserRole)))
         self.table.blockSignals(False)
         self.table.viewport().update()
 
     def _count(self, _item: object = None) -> None:
         number = len(self.answer())
-        self.accept_button.setText(f"Add {fmt.images(number)}")
-        self.set_reason("" if number else "Tick what is to be forgotten as well.")
-
-    def _take(self) -> None:
-        self.added.emit(self.answer(), self.level.currentData())
+        self.accept_button.setText(tr("Add %n images", n=number))
+        self.set_reason("" if number else tr("Tick what is to be forgotten as well."))

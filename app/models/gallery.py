@@ -12,6 +12,7 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.services import format as fmt
+from app.services.translation import mark, tr
 from core.files import composed
 from core.session.naming import Names, column_called, is_pattern
 
@@ -31,9 +32,10 @@ LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
 EARLIER = int(Qt.ItemDataRole.UserRole) + 5  # forgotten in an earlier request
 
 SORTS = (
-    ("data", "As in the data"), ("name", "File name"), ("loss", "Highest loss"), ("confidence", "Least confident"),
-    ("margin", "Smallest margin"), ("distance", "Far from mean"), ("forget", "Forget set first"),
-    ("near", "Near the forget set"), ("damage", "Likely to suffer"), ("twins", "Duplicates together"),
+    ("data", mark("As in the data")), ("name", mark("File name")), ("loss", mark("Highest loss")),
+    ("confidence", mark("Least confident")), ("margin", mark("Smallest margin")), ("distance", mark("Far from mean")),
+    ("forget", mark("Forget set first")), ("near", mark("Near the forget set")), ("damage", mark("Likely to suffer")),
+    ("twins", mark("Duplicates together")),
 )  # fmt: skip
 NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage"))
 NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
@@ -101,8 +103,7 @@ class Images:
 
     def limits(self, part: str, value: str) -> tuple[float, float] | None:
         """Lowest and highest of a value of VALUES in a part; None where it is not known."""
-        known = self._known(part)
-        values = getattr(known, value, np.zeros(0))
+        values = getattr(self._known(part), value, np.zeros(0))
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if len(values) else None
 
@@ -130,20 +131,20 @@ class Images:
         Stable, so that images of the same value stay as in the data; what is not finite comes last. Orders by what
         does not change while one chooses are kept: one of a million values takes a tenth of a second.
         """
-        part, sort = wanted.part, wanted.sort
+        part, sort, train = wanted.part, wanted.sort, wanted.part == "train"
         if sort == "forget":
-            return None if mask is None or part != "train" else np.argsort(~mask, kind="stable")
+            return np.argsort(~mask, kind="stable") if train and mask is not None else None
         if sort in NEEDS_FORGET:
-            if self.near is None or part != "train":
+            if self.near is None or not train:
                 return None
             likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[sort])
             nearest = np.where(self.near.kept, likeness, np.inf)  # kept images first, nearest before all
             if self.near.gone is not None:
                 nearest[self.near.gone] = np.nan  # last: nothing is to be decided about these
             return np.argsort(nearest, kind="stable")
-        of = {"name": self._part(part).paths, "twins": self.twins if part == "train" else None}
-        source = of.get(sort) if sort in of else self._known(part)
-        if sort == "data" or source is None:
+        of = {"data": None, "name": self._part(part).paths, "twins": self.twins if train else None}
+        source = of.get(sort, self._known(part))
+        if source is None:
             return None
         held = self._orders.get((part, sort))
         if held is None or held[0] is not source:
@@ -158,10 +159,14 @@ class Images:
         values = getattr(source, sort)
         return np.argsort(-values if sort in FALLING else values, kind="stable")
 
+    def class_of(self, part: str, index: int) -> str:
+        """The name of an image's class."""
+        return self.dataset.classes[int(self.labels(part)[index])]
+
     def name(self, part: str, index: int) -> str:
         """What an image is called: its path, or its position."""
         paths = self._part(part).paths
-        return paths[index] if paths is not None else f"Image {fmt.count(index)}"
+        return paths[index] if paths is not None else tr("Image {number}", number=fmt.count(index))
 
     def file(self, part: str, index: int) -> Path | None:
         """The file an image was read from; None where it has none of its own, or is gone."""
@@ -180,23 +185,20 @@ class Images:
 
     def describe(self, part: str, index: int) -> str:
         """Return some lines on one image: name, class, what the model says of it."""
-        classes = self.dataset.classes
-        lines = [self.name(part, index), f"Class {classes[int(self.labels(part)[index])]}"]
         known = self._known(part)
+        lines = [self.name(part, index), tr("Class {name}", name=self.class_of(part, index))]
         if known is not None:
-            said = classes[int(known.predicted[index])]
-            lines.append(f"Model says {said}, {fmt.percent(float(known.confidence[index]))} sure")
-            lines.append(f"Loss {fmt.decimal(float(known.loss[index]))}")
-            lines.append(f"Margin {fmt.decimal(float(known.margin[index]))}")
+            name, share = self.dataset.classes[int(known.predicted[index])], fmt.percent(float(known.confidence[index]))
+            lines += [tr("Model says {name}, {share} sure", name=name, share=share),
+                      tr("Loss {value}", value=fmt.decimal(float(known.loss[index]))),
+                      tr("Margin {value}", value=fmt.decimal(float(known.margin[index])))]  # fmt: skip
         return "\n".join(lines)
 
     def _part(self, part: str) -> Any:
-        return self.dataset.train if part == "train" else self.dataset.test
+        return getattr(self.dataset, part)
 
     def _known(self, part: str) -> Any:
-        if self.baseline is None:
-            return None
-        return self.baseline.train if part == "train" else self.baseline.test
+        return getattr(self.baseline, part, None)
 
     def _named(self, part: str, text: str) -> np.ndarray:
         """Return which images a search means, (n,) bool: COLUMN=VALUE of a table, else part or pattern of a path."""
@@ -241,78 +243,60 @@ class GalleryModel(QAbstractTableModel):
     """The arranged images as cells of a grid, filled row by row.
 
     A grid rather than a list: a table view opens sixty thousand or a million cells at once, because it lays out
-    none that it does not draw.
+    none that it does not draw. `mask` is the forget set, `earlier` what was forgotten in earlier requests, both over
+    the training images, (n,) bool; who sets them has the view drawn again.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._images: Images | None = None
-        self._part = "train"
-        self._order = np.zeros(0, np.int64)
-        self._mask = np.zeros(0, bool)
-        self._earlier: np.ndarray | None = None  # forgotten in earlier requests, over the training images
-        self._columns = 4
+        self.order = np.zeros(0, np.int64)
+        self.part = "train"
+        self.columns = 4
+        self.mask: np.ndarray | None = None
+        self.earlier: np.ndarray | None = None
 
     def show(self, images: Images | None, part: str, order: np.ndarray, mask: np.ndarray | None) -> None:
         """Show images in an order; `mask` is the forget set's, over the training images."""
         self.beginResetModel()
-        self._images, self._part, self._order = images, part, order
-        self._mask = mask if mask is not None and part == "train" else np.zeros(0, bool)
+        self._images, self.part, self.order, self.mask = images, part, order, mask
         self.endResetModel()
 
-    def set_mask(self, mask: np.ndarray) -> None:
-        """Show another forget set; the view draws itself again."""
-        self._mask = mask if self._part == "train" else np.zeros(0, bool)
-
-    def set_earlier(self, mask: np.ndarray | None) -> None:
-        """Which training images were forgotten in earlier requests, (n,) bool; the view draws itself again."""
-        self._earlier = mask
-
     def set_columns(self, columns: int) -> None:
-        """Lay the images out in so many columns."""
-        if columns != self._columns:
+        """Lay the images out in so many columns, at least one."""
+        if columns != self.columns:
             self.beginResetModel()
-            self._columns = max(1, columns)
+            self.columns = columns
             self.endResetModel()
-
-    @property
-    def columns(self) -> int:
-        """Number of columns."""
-        return self._columns
-
-    @property
-    def part(self) -> str:
-        """"train" or "test"."""
-        return self._part
 
     @property
     def count(self) -> int:
         """Number of images shown."""
-        return len(self._order)
+        return len(self.order)
 
     def ids(self, first: int, last: int) -> np.ndarray:
         """Positions in the part of the cells first..last, both included."""
-        return self._order[max(0, first) : last + 1]
+        return self.order[max(0, first) : last + 1]
 
     def place(self, index: Index) -> int:
         """Which cell, counted from the first, an index is; -1 for one that holds no image."""
-        cell = index.row() * self._columns + index.column() if index.isValid() else -1
-        return cell if 0 <= cell < len(self._order) else -1
+        cell = index.row() * self.columns + index.column() if index.isValid() else -1
+        return cell if cell < self.count else -1
 
     def index_of(self, cell: int) -> QModelIndex:
         """The index of a cell."""
-        return self.index(cell // self._columns, cell % self._columns)
+        return self.index(*divmod(cell, self.columns))
 
     def cell_of(self, image: int) -> int:
         """The cell that holds an image, -1 where it is not shown."""
-        found = np.flatnonzero(self._order == image)
+        found = np.flatnonzero(self.order == image)
         return int(found[0]) if len(found) else -1
 
     def rowCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else -(-len(self._order) // self._columns)
+        return 0 if parent.isValid() else -(-self.count // self.columns)
 
     def columnCount(self, parent: Index = ROOT) -> int:
-        return 0 if parent.isValid() else self._columns
+        return 0 if parent.isValid() else self.columns
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         if self.place(index) < 0:
@@ -320,30 +304,26 @@ class GalleryModel(QAbstractTableModel):
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        cell = self.place(index)
-        if cell < 0 or self._images is None:
+        cell, images, part = self.place(index), self._images, self.part
+        if cell < 0 or images is None:
             return None
-        image = int(self._order[cell])
+        image = int(self.order[cell])
         if role == KEY:
-            return (self._part, image)
-        if role == FORGET:
-            return bool(self._mask[image]) if len(self._mask) else False
-        if role == EARLIER:
-            return self._gone(image)
+            return part, image
+        if role in (FORGET, EARLIER):
+            return self._is_in(self.mask if role == FORGET else self.earlier, image)
         if role == WRONG:
-            return self._images.wrong(self._part, image)
+            return images.wrong(part, image)
         if role == LABEL:
-            return int(self._images.labels(self._part)[image])
+            return int(images.labels(part)[image])
+        if role not in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        lines = images.describe(part, image).split("\n")
+        gone = [tr("Already forgotten")] if self._is_in(self.earlier, image) else []
         if role == Qt.ItemDataRole.ToolTipRole:
-            told = self._images.describe(self._part, image)
-            return f"{told}\nAlready forgotten" if self._gone(image) else told
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            marked = "already forgotten, " if self._gone(image) else ""
-            marked = "to forget, " if len(self._mask) and self._mask[image] else marked
-            return marked + self._images.describe(self._part, image).replace("\n", ", ")
-        return None
+            return "\n".join(lines + gone)
+        marks = [tr("to forget")] if self._is_in(self.mask, image) else gone
+        return ", ".join(marks + lines)
 
-    def _gone(self, image: int) -> bool:
-        """Whether an image was forgotten in an earlier request."""
-        earlier = self._earlier
-        return self._part == "train" and earlier is not None and image < len(earlier) and bool(earlier[image])
+    def _is_in(self, mask: np.ndarray | None, image: int) -> bool:
+        return self.part == "train" and mask is not None and image < len(mask) and bool(mask[image])

@@ -62,6 +62,14 @@ def widget_of(layout: QLayout) -> QWidget:
     return widget
 
 
+def stacked(*widgets: QWidget) -> QStackedWidget:
+    """Return these widgets in one place; the first shows."""
+    stack = QStackedWidget()
+    for widget in widgets:
+        stack.addWidget(widget)
+    return stack
+
+
 def _filled(box: Box, parts: Iterable[Part], spacing: int, margins: Margins) -> Box:
     box.setContentsMargins(*_sides(margins))
     box.setSpacing(theme.px(spacing))

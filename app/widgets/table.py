@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QBrush, QKeyEvent, QPainter, QPolygonF, QResizeEvent
+from PySide6.QtGui import QAction, QBrush, QContextMenuEvent, QIcon, QKeyEvent, QPainter, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QHeaderView,
+    QLineEdit,
     QMenu,
     QStyledItemDelegate,
     QStyleOptionHeader,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.services import format as fmt
+from app.services import icons
 from app.services import tokens as t
 from app.services.accessibility import announce
 from app.services.theme import theme
@@ -77,6 +79,20 @@ def _set_up(view: QAbstractItemView, header: QHeaderView, height: int) -> None:
     view.setTabKeyNavigation(False)  # Tab leaves the table; arrows move inside it
     header.setHighlightSections(False)
     theme.set_height(header, height)
+
+
+def search_field(name: str) -> QLineEdit:
+    """Return the field above a table that is searched, with a magnifying glass and a cross that empties it."""
+    field = QLineEdit(placeholderText=name, clearButtonEnabled=True)
+    field.setAccessibleName(name)
+    icons.set_icon(field.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
+    return field
+
+
+def menu_place(view: QAbstractItemView, event: QContextMenuEvent) -> QPoint:
+    """Return where on the screen a context menu opens: at the mouse, or by key at the current item."""
+    by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+    return view.viewport().mapToGlobal(view.visualRect(view.currentIndex()).center()) if by_key else event.globalPos()
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title

@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QListWidgetItem, QTableWidgetItem
 
 from app.workers.jobs import Executor
 
@@ -35,12 +36,10 @@ class Thumbnails(Executor):
         super().__init__("thumbnails", parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(WORKERS)
-        self._limit = cache_bytes
-        self._bytes = 0
-        self._pixmaps: OrderedDict[Key, QPixmap] = OrderedDict()
-        self._failed: set[Key] = set()
+        self._cache_bytes = cache_bytes
+        self._pixmaps: OrderedDict[Key, QPixmap | None] = OrderedDict()  # None: it cannot be made
         self._pixels: Pixels | None = None
-        self._side, self._ratio = 96, 1.0
+        self.side, self._ratio = 96, 1.0  # in logical pixels
         self._generation = 0
         # Shared with the workers, under the lock.
         self._lock = threading.Lock()
@@ -54,29 +53,23 @@ class Thumbnails(Executor):
         with self._lock:
             self._generation += 1
             self._waiting.clear()
-            self._pixels, self._side, self._ratio = pixels, side, ratio
+            self._pixels, self.side, self._ratio = pixels, side, ratio
         self._pixmaps.clear()
-        self._failed.clear()
-        self._bytes = 0
 
     def get(self, key: Key) -> QPixmap | None:
         """Return the pixmap of an image, or None and have it made."""
-        pixmap = self._pixmaps.get(key)
-        if pixmap is not None:
+        if key in self._pixmaps:
             self._pixmaps.move_to_end(key)
-            return pixmap
-        if self._pixels is not None and key not in self._failed:
+            return self._pixmaps[key]
+        if self._pixels is not None:
             self._request(key)
         return None
 
-    @property
-    def side(self) -> int:
-        """Side of a thumbnail in logical pixels."""
-        return self._side
-
-    def cached_bytes(self) -> int:
-        """Bytes the kept pixmaps take."""
-        return self._bytes
+    def show_in(self, item: QListWidgetItem | QTableWidgetItem, key: Key) -> None:
+        """Give an item its thumbnail as its icon, where it has none and the thumbnail is there."""
+        pixmap = self.get(key) if item.icon().isNull() else None
+        if pixmap is not None:
+            item.setIcon(QIcon(pixmap))
 
     def waiting(self) -> int:
         """How many requests no worker has taken yet."""
@@ -85,7 +78,7 @@ class Thumbnails(Executor):
 
     def close(self) -> None:
         """Drop all requests."""
-        self.set_source(None, self._side)
+        self.set_source(None, self.side)
 
     def wait(self, milliseconds: int) -> bool:
         """Wait for the workers, which take milliseconds unless a disk does not answer."""
@@ -109,7 +102,7 @@ class Thumbnails(Executor):
                     self._busy -= 1
                     return
                 key, _ = self._waiting.popitem()  # the newest: most likely what is looked at now
-                pixels, generation, side, ratio = self._pixels, self._generation, self._side, self._ratio
+                pixels, generation, side, ratio = self._pixels, self._generation, self.side, self._ratio
             image = None
             try:
                 if pixels is not None:
@@ -127,26 +120,24 @@ class Thumbnails(Executor):
         with self._lock:
             finished = list(self._finished)
             self._finished.clear()
-        come = set()
-        for generation, key, image in finished:
-            if generation != self._generation:
-                continue
-            come.add(key)
-            if image is None:
-                self._failed.add(key)
-            else:
-                self._keep(key, QPixmap.fromImage(image))
-        if come:
-            self.ready.emit(come)
+        current = [(key, image) for generation, key, image in finished if generation == self._generation]
+        most = self._cache_bytes // (4 * round(self.side * self._ratio) ** 2)
+        for key, image in current:
+            self._pixmaps[key] = QPixmap.fromImage(image) if image is not None else None
+            self._pixmaps.move_to_end(key)
+            if len(self._pixmaps) > max(1, most):
+                self._pixmaps.popitem(last=False)
+        if current:
+            self.ready.emit({key for key, _ in current})
 
-    def _keep(self, key: Key, pixmap: QPixmap) -> None:
-        if key in self._pixmaps:
-            self._bytes -= _size(self._pixmaps.pop(key))
-        self._pixmaps[key] = pixmap
-        self._bytes += _size(pixmap)
-        while self._bytes > self._limit and len(self._pixmaps) > 1:
-            _, oldest = self._pixmaps.popitem(last=False)
-            self._bytes -= _size(oldest)
+    def kept(self) -> list[QPixmap]:
+        """The pixmaps there are."""
+        return [pixmap for pixmap in self._pixmaps.values() if pixmap is not None]
+
+
+def pixels_of(dataset: Any) -> Pixels:
+    """Return what gives the pixels of an image of a data set, which is known by its part and its position in it."""
+    return lambda key: getattr(dataset, key[0]).images[key[1]].numpy()
 
 
 def thumbnail(pixels: Any, side: int) -> QImage:
@@ -167,7 +158,3 @@ def thumbnail(pixels: Any, side: int) -> QImage:
     mode = Qt.TransformationMode.FastTransformation if factor >= _GROWS_FROM else smooth
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return image.scaled(*size, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
-
-
-def _size(pixmap: QPixmap) -> int:
-    return pixmap.width() * pixmap.height() * pixmap.depth() // 8

@@ -50,15 +50,25 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images are chosen already.</source>
+        <translation>
+            <numerusform>%n Bild ist schon gewählt.</numerusform>
+            <numerusform>%n Bilder sind schon gewählt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images chosen, {forget} of them to forget</source>
         <translation>
             <numerusform>%n Bild ausgewählt, davon {forget} zu vergessen</numerusform>
             <numerusform>%n Bilder ausgewählt, davon {forget} zu vergessen</numerusform>
         </translation>
     </message>
-    <message>
+    <message numerus="yes">
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
-        <translation>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</translation>
+        <translation>
+            <numerusform>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</numerusform>
+            <numerusform>%n Bilder hat dieses Modell schon vergessen. Sie bleiben vergessen und können nicht noch einmal gewählt werden.</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>%n images, weighted</source>
@@ -89,6 +99,27 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</source>
+        <translation>
+            <numerusform>%n Name kommt in mehreren Ordnern vor und wurde nicht übernommen: {names}. Schreiben Sie den Ordner vor den Namen.</numerusform>
+            <numerusform>%n Namen kommen in mehreren Ordnern vor und wurden nicht übernommen: {names}. Schreiben Sie den Ordner vor den Namen.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n names mean images of the test part. The model was not trained on them, so there is nothing to remove.</source>
+        <translation>
+            <numerusform>%n Name meint Bilder des Testteils. Mit ihnen wurde das Modell nicht trainiert, also gibt es nichts zu entfernen.</numerusform>
+            <numerusform>%n Namen meinen Bilder des Testteils. Mit ihnen wurde das Modell nicht trainiert, also gibt es nichts zu entfernen.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n not found: {names}.</source>
+        <translation>
+            <numerusform>%n nicht gefunden: {names}.</numerusform>
+            <numerusform>%n nicht gefunden: {names}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n Parameter</numerusform>
@@ -100,6 +131,13 @@
         <translation>
             <numerusform>%n Stelle</numerusform>
             <numerusform>%n Stellen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n requests before these</source>
+        <translation>
+            <numerusform>%n Anfrage davor</numerusform>
+            <numerusform>%n Anfragen davor</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -483,6 +521,10 @@
         <translation>etwa {size} mehr</translation>
     </message>
     <message>
+        <source>Acc. %</source>
+        <translation>Gen. %</translation>
+    </message>
+    <message>
         <source>Accuracy</source>
         <translation>Genauigkeit</translation>
     </message>
@@ -543,6 +585,17 @@
         <translation>Genauigkeit, %</translation>
     </message>
     <message>
+        <source>Add</source>
+        <translation>Hinzufügen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Add %n images</source>
+        <translation>
+            <numerusform>%n Bild hinzufügen</numerusform>
+            <numerusform>%n Bilder hinzufügen</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Add to the selection while drawing</source>
         <translation>Beim Zeichnen zur Auswahl hinzufügen</translation>
     </message>
@@ -569,6 +622,10 @@
         <translation>Gegenüber dem Original, auf ungesehenen Bildern, Punkte</translation>
     </message>
     <message>
+        <source>Agreement</source>
+        <translation>Übereinstimmung</translation>
+    </message>
+    <message>
         <source>Alignment</source>
         <translation>Ausrichtung</translation>
     </message>
@@ -579,6 +636,10 @@
     <message>
         <source>Alignment, clustering and class means are made for this case.</source>
         <translation>Ausrichtung, Gruppierung und Klassenmittel sind für diesen Fall gemacht.</translation>
+    </message>
+    <message>
+        <source>All classes</source>
+        <translation>Alle Klassen</translation>
     </message>
     <message>
         <source>All classes shown</source>
@@ -609,6 +670,10 @@
         <translation>Alphabetisch</translation>
     </message>
     <message>
+        <source>Already forgotten</source>
+        <translation>Schon vergessen</translation>
+    </message>
+    <message>
         <source>Also save</source>
         <translation>Außerdem speichern</translation>
     </message>
@@ -623,7 +688,7 @@
     <message numerus="yes">
         <source>and %n more</source>
         <translation>
-            <numerusform>und 1 weiterer</numerusform>
+            <numerusform>und %n weiterer</numerusform>
             <numerusform>und %n weitere</numerusform>
         </translation>
     </message>
@@ -634,6 +699,10 @@
     <message>
         <source>Another:</source>
         <translation>Eine andere:</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <translation>Antworten</translation>
     </message>
     <message>
         <source>Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the original where you can.</source>
@@ -658,6 +727,10 @@
     <message>
         <source>Arrow keys go from image to image, Space marks one, Return opens it. + and - zoom, Ctrl and an arrow key move the map, 0 shows all of it. Ctrl+A takes the images in view, Ctrl+Shift+A takes them out.</source>
         <translation>Pfeiltasten gehen von Bild zu Bild, die Leertaste markiert eines, die Eingabetaste öffnet es. + und - vergrößern und verkleinern, Strg und eine Pfeiltaste verschieben die Karte, 0 zeigt sie ganz. Strg+A nimmt die sichtbaren Bilder, Strg+Umschalt+A nimmt sie heraus.</translation>
+    </message>
+    <message>
+        <source>As in the data</source>
+        <translation>Wie in den Daten</translation>
     </message>
     <message>
         <source>As it was</source>
@@ -934,12 +1007,20 @@
         <translation>Klassennamen in der Reihenfolge der Ausgänge</translation>
     </message>
     <message>
+        <source>Class of the data</source>
+        <translation>Klasse der Daten</translation>
+    </message>
+    <message>
         <source>class {names}</source>
         <translation>Klasse {names}</translation>
     </message>
     <message>
         <source>Class {name}</source>
         <translation>Klasse {name}</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>Klassen</translation>
     </message>
     <message>
         <source>Classes in the order of the model's outputs</source>
@@ -959,6 +1040,10 @@
     <message>
         <source>Clear</source>
         <translation>Leeren</translation>
+    </message>
+    <message>
+        <source>Clear filters</source>
+        <translation>Filter löschen</translation>
     </message>
     <message>
         <source>Click for more.</source>
@@ -1059,6 +1144,10 @@
         </translation>
     </message>
     <message>
+        <source>Confidence (%)</source>
+        <translation>Sicherheit (%)</translation>
+    </message>
+    <message>
         <source>Confirmations</source>
         <translation>Rückfragen</translation>
     </message>
@@ -1097,6 +1186,10 @@
     <message>
         <source>Crop at the centre to</source>
         <translation>In der Mitte ausschneiden auf</translation>
+    </message>
+    <message>
+        <source>Cross-entropy of the model on the image</source>
+        <translation>Kreuzentropie des Modells für das Bild</translation>
     </message>
     <message>
         <source>CSV table (*.csv)</source>
@@ -1229,6 +1322,10 @@
         <translation>Ausblenden</translation>
     </message>
     <message>
+        <source>Distance to class mean</source>
+        <translation>Abstand vom Klassenmittel</translation>
+    </message>
+    <message>
         <source>Distillation</source>
         <translation>Distillation</translation>
     </message>
@@ -1279,6 +1376,14 @@
     <message>
         <source>Duplicates could not be looked for. {reason}</source>
         <translation>Nach Dubletten konnte nicht gesucht werden. {reason}</translation>
+    </message>
+    <message>
+        <source>Duplicates together</source>
+        <translation>Dubletten beieinander</translation>
+    </message>
+    <message>
+        <source>E&amp;xport the forget list…</source>
+        <translation>Vergessensliste e&amp;xportieren…</translation>
     </message>
     <message>
         <source>Each model by its own two principal components, turned by an orthogonal fit of the retain class means: two networks share no axes.</source>
@@ -1345,6 +1450,10 @@
         <translation>Karte vergrößern</translation>
     </message>
     <message>
+        <source>Entries that were not taken</source>
+        <translation>Einträge, die nicht übernommen wurden</translation>
+    </message>
+    <message>
         <source>Error</source>
         <translation>Fehler</translation>
     </message>
@@ -1373,6 +1482,14 @@
         <translation>Checkpoint exportieren</translation>
     </message>
     <message>
+        <source>Export list…</source>
+        <translation>Liste exportieren…</translation>
+    </message>
+    <message>
+        <source>Export the forget list</source>
+        <translation>Vergessensliste exportieren</translation>
+    </message>
+    <message>
         <source>Exporting…</source>
         <translation>Wird exportiert…</translation>
     </message>
@@ -1387,6 +1504,10 @@
     <message>
         <source>False positives, %</source>
         <translation>Fehlalarme, %</translation>
+    </message>
+    <message>
+        <source>Far from mean</source>
+        <translation>Fern vom Mittel</translation>
     </message>
     <message>
         <source>Feature map</source>
@@ -1407,6 +1528,10 @@
     <message>
         <source>File</source>
         <translation>Datei</translation>
+    </message>
+    <message>
+        <source>File name</source>
+        <translation>Dateiname</translation>
     </message>
     <message>
         <source>Files</source>
@@ -1525,6 +1650,10 @@
         <translation>Merkmale der Vergessensbilder</translation>
     </message>
     <message>
+        <source>Forget image it looks like</source>
+        <translation>Zu vergessendes Bild, dem es ähnelt</translation>
+    </message>
+    <message>
         <source>Forget images</source>
         <translation>Vergessensbilder</translation>
     </message>
@@ -1541,12 +1670,24 @@
         <translation>Vergessensbilder, %</translation>
     </message>
     <message>
+        <source>Forget list {file}</source>
+        <translation>Vergessensliste {file}</translation>
+    </message>
+    <message>
         <source>Forget lists (*.csv *.tsv *.txt *.lst)</source>
         <translation>Vergessenslisten (*.csv *.tsv *.txt *.lst)</translation>
     </message>
     <message>
+        <source>Forget lists (*.csv)</source>
+        <translation>Vergessenslisten (*.csv)</translation>
+    </message>
+    <message>
         <source>Forget set</source>
         <translation>Vergessensmenge</translation>
+    </message>
+    <message>
+        <source>Forget set first</source>
+        <translation>Vergessensmenge zuerst</translation>
     </message>
     <message>
         <source>Forget this image</source>
@@ -1681,6 +1822,10 @@
         <translation>Höher: Vergessensmerkmale liegen mehr im Behaltensraum. Ziel ist der neu trainierte Wert, nicht 1.</translation>
     </message>
     <message>
+        <source>Highest loss</source>
+        <translation>Höchster Verlust</translation>
+    </message>
+    <message>
         <source>Hold the replay</source>
         <translation>Wiedergabe anhalten</translation>
     </message>
@@ -1691,6 +1836,10 @@
     <message>
         <source>How far the forget features lie inside the retain directions, for every number of directions</source>
         <translation>Wie weit die Vergessensmerkmale in den Behaltensrichtungen liegen, für jede Zahl von Richtungen</translation>
+    </message>
+    <message>
+        <source>How far the image's features lie from the mean of its class</source>
+        <translation>Wie weit die Merkmale des Bildes vom Mittel seiner Klasse entfernt sind</translation>
     </message>
     <message>
         <source>How far the try is from what is wanted: the smallest is best</source>
@@ -1733,6 +1882,10 @@
         <translation>Bild</translation>
     </message>
     <message>
+        <source>Image {number}</source>
+        <translation>Bild {number}</translation>
+    </message>
+    <message>
         <source>Images</source>
         <translation>Bilder</translation>
     </message>
@@ -1745,12 +1898,24 @@
         <translation>Vergessene Bilder, vorher und nachher</translation>
     </message>
     <message>
+        <source>Images to test</source>
+        <translation>Bilder zum Testen</translation>
+    </message>
+    <message>
+        <source>Images to train on</source>
+        <translation>Bilder zum Trainieren</translation>
+    </message>
+    <message>
         <source>Import a forget &amp;list…</source>
         <translation>Vergessens&amp;liste einlesen …</translation>
     </message>
     <message>
         <source>Import a forget list</source>
         <translation>Vergessensliste einlesen</translation>
+    </message>
+    <message>
+        <source>Import list…</source>
+        <translation>Liste importieren…</translation>
     </message>
     <message>
         <source>Index</source>
@@ -1763,6 +1928,10 @@
     <message>
         <source>Interrupted</source>
         <translation>Unterbrochen</translation>
+    </message>
+    <message>
+        <source>Invert</source>
+        <translation>Umkehren</translation>
     </message>
     <message>
         <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
@@ -1817,6 +1986,14 @@
         <translation>Dieses Bild behalten</translation>
     </message>
     <message>
+        <source>Kept</source>
+        <translation>Behalten</translation>
+    </message>
+    <message>
+        <source>Kept images and the forget images they look like</source>
+        <translation>Behaltene Bilder und die zu vergessenden, denen sie ähneln</translation>
+    </message>
+    <message>
         <source>Kept images that show the same picture as forget images: resized, recompressed, mirrored, moved, turned or cut. None is added before you have seen it.</source>
         <translation>Behaltene Bilder, die dasselbe zeigen wie Vergessensbilder: skaliert, neu komprimiert, gespiegelt, verschoben, gedreht oder beschnitten. Keines kommt hinzu, bevor Sie es gesehen haben.</translation>
     </message>
@@ -1835,6 +2012,10 @@
     <message>
         <source>Kind</source>
         <translation>Art</translation>
+    </message>
+    <message>
+        <source>Known once the model was measured on the images.</source>
+        <translation>Bekannt, sobald das Modell an den Bildern gemessen ist.</translation>
     </message>
     <message>
         <source>known once the run before has ended</source>
@@ -1865,6 +2046,10 @@
         <translation>LaTeX, booktabs (*.tex)</translation>
     </message>
     <message>
+        <source>Least confident</source>
+        <translation>Am unsichersten</translation>
+    </message>
+    <message>
         <source>Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the whisker is its 95 % interval.</source>
         <translation>Linke Marke: der Wert des Originals. Rechte Marke: der neu trainierte Wert. Der Balken endet beim verlernten Modell; der Fehlerstrich ist sein 95-%-Intervall.</translation>
     </message>
@@ -1879,6 +2064,21 @@
     <message>
         <source>Light</source>
         <translation>Hell</translation>
+    </message>
+    <message>
+        <source>Likely to suffer</source>
+        <translation>Vermutlich betroffen</translation>
+    </message>
+    <message>
+        <source>Line {line}: {entry}: {reason}</source>
+        <translation>Zeile {line}: {entry}: {reason}</translation>
+    </message>
+    <message numerus="yes">
+        <source>Line {line}: {entry}: {reason}; nearest names: {names}</source>
+        <translation>
+            <numerusform>Zeile {line}: {entry}: {reason}; ähnlichster Name: {names}</numerusform>
+            <numerusform>Zeile {line}: {entry}: {reason}; ähnlichste Namen: {names}</numerusform>
+        </translation>
     </message>
     <message>
         <source>Linear</source>
@@ -1903,6 +2103,10 @@
     <message>
         <source>Logarithm to base 10 · the two overlap by {share}</source>
         <translation>Zehnerlogarithmus · beide überlappen sich zu {share}</translation>
+    </message>
+    <message>
+        <source>Logit of the image's own class minus the largest other; below 0 the model is wrong</source>
+        <translation>Logit der eigenen Klasse minus den größten anderen; unter 0 irrt das Modell</translation>
     </message>
     <message>
         <source>Looking at the image</source>
@@ -1969,6 +2173,14 @@
         <translation>Karte der Trainingsbilder</translation>
     </message>
     <message>
+        <source>Margin</source>
+        <translation>Abstand der Logits</translation>
+    </message>
+    <message>
+        <source>Margin {value}</source>
+        <translation>Abstand der Logits {value}</translation>
+    </message>
+    <message>
         <source>Mark or unmark an image</source>
         <translation>Ein Bild markieren oder die Marke wegnehmen</translation>
     </message>
@@ -2030,6 +2242,10 @@
             <numerusform>gemessen am %n zu vergessenden Bild</numerusform>
             <numerusform>gemessen an den %n zu vergessenden Bildern</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Measured once model and data are both open.</source>
+        <translation>Gemessen, sobald Modell und Daten geöffnet sind.</translation>
     </message>
     <message>
         <source>Measures</source>
@@ -2115,6 +2331,10 @@
         <translation>Modell&amp;karte</translation>
     </message>
     <message>
+        <source>Model says {name}, {share} sure</source>
+        <translation>Das Modell sagt {name}, zu {share} sicher</translation>
+    </message>
+    <message>
         <source>Models (*.safetensors *.pt *.pth *.ckpt)</source>
         <translation>Modelle (*.safetensors *.pt *.pth *.ckpt)</translation>
     </message>
@@ -2125,6 +2345,14 @@
     <message>
         <source>Monitoring budget</source>
         <translation>Messanteil</translation>
+    </message>
+    <message>
+        <source>More filters</source>
+        <translation>Weitere Filter</translation>
+    </message>
+    <message>
+        <source>More filters: {filters}</source>
+        <translation>Weitere Filter: {filters}</translation>
     </message>
     <message>
         <source>Move</source>
@@ -2163,6 +2391,10 @@
         <translation>Verlangt: {rule}.</translation>
     </message>
     <message>
+        <source>Name in model</source>
+        <translation>Name im Modell</translation>
+    </message>
+    <message>
         <source>Name the file to write.</source>
         <translation>Benennen Sie die Datei, die geschrieben wird.</translation>
     </message>
@@ -2171,8 +2403,16 @@
         <translation>Benannte Einstellungen der Methode; – für ihre Vorgaben</translation>
     </message>
     <message>
+        <source>Near the forget set</source>
+        <translation>Nahe der Vergessensmenge</translation>
+    </message>
+    <message>
         <source>Nearest training images, by features</source>
         <translation>Nächste Trainingsbilder nach Merkmalen</translation>
+    </message>
+    <message>
+        <source>Nearly the same picture, other people's among them</source>
+        <translation>Fast dasselbe Bild, auch von anderen Personen</translation>
     </message>
     <message>
         <source>Needs full checks.</source>
@@ -2235,8 +2475,16 @@
         <translation>Nächste oder vorige Seite</translation>
     </message>
     <message>
+        <source>No file names</source>
+        <translation>Keine Dateinamen</translation>
+    </message>
+    <message>
         <source>No image matches the search and filters.</source>
         <translation>Kein Bild passt zu Suche und Filtern.</translation>
+    </message>
+    <message>
+        <source>No later request can start from this model.</source>
+        <translation>Von diesem Modell kann keine weitere Anfrage ausgehen.</translation>
     </message>
     <message>
         <source>No later request can start from this run</source>
@@ -2368,6 +2616,10 @@
     <message>
         <source>Not measured in this report.</source>
         <translation>In diesem Bericht nicht gemessen.</translation>
+    </message>
+    <message>
+        <source>Not measured yet.</source>
+        <translation>Noch nicht gemessen.</translation>
     </message>
     <message>
         <source>Not possible now. State of the run: {state}.</source>
@@ -2502,8 +2754,20 @@
         <translation>Nur beendete Läufe, die vergessen, können verglichen werden.</translation>
     </message>
     <message>
+        <source>Only images that have a duplicate</source>
+        <translation>Nur Bilder mit einer Dublette</translation>
+    </message>
+    <message>
         <source>Only runs that forget the same images share retrained models.</source>
         <translation>Nur Läufe, die dieselben Bilder vergessen, haben neu trainierte Modelle gemeinsam.</translation>
+    </message>
+    <message>
+        <source>Only the likeliest pairs were compared, so there may be more.</source>
+        <translation>Nur die wahrscheinlichsten Paare wurden verglichen; es kann mehr geben.</translation>
+    </message>
+    <message>
+        <source>Only this</source>
+        <translation>Nur diese</translation>
     </message>
     <message>
         <source>ONNX (.onnx)</source>
@@ -2702,6 +2966,10 @@
         <translation>Modell wird geöffnet</translation>
     </message>
     <message>
+        <source>Order</source>
+        <translation>Reihenfolge</translation>
+    </message>
+    <message>
         <source>Order found on images</source>
         <translation>Auf Bildern gefundene Reihenfolge</translation>
     </message>
@@ -2738,6 +3006,10 @@
         <translation>Der Speicher reicht nicht für Batches von {batch}. Mit {half} neu starten? Die Ergebnisse weichen etwas ab: Die Batch-Statistik stammt dann von {half} Bildern.</translation>
     </message>
     <message>
+        <source>Output</source>
+        <translation>Ausgang</translation>
+    </message>
+    <message>
         <source>Output {number}</source>
         <translation>Ausgang {number}</translation>
     </message>
@@ -2756,6 +3028,18 @@
     <message>
         <source>Parameters and plan</source>
         <translation>Parameter und Plan</translation>
+    </message>
+    <message>
+        <source>Part of a path, or a pattern such as customers/47*</source>
+        <translation>Teil eines Pfads oder ein Muster wie kunden/47*</translation>
+    </message>
+    <message>
+        <source>Part of a path, or a pattern such as customers/47*, or a column of the table ({columns}): {first}=VALUE</source>
+        <translation>Teil eines Pfads, ein Muster wie kunden/47* oder eine Spalte der Tabelle ({columns}): {first}=WERT</translation>
+    </message>
+    <message>
+        <source>Part of the data</source>
+        <translation>Teil der Daten</translation>
     </message>
     <message>
         <source>Partly forgotten</source>
@@ -2868,6 +3152,10 @@
     <message>
         <source>Previous image</source>
         <translation>Voriges Bild</translation>
+    </message>
+    <message>
+        <source>Probability of the class the model names</source>
+        <translation>Wahrscheinlichkeit der Klasse, die das Modell nennt</translation>
     </message>
     <message>
         <source>problem</source>
@@ -3145,8 +3433,20 @@
         <translation>Die Eingabetaste öffnet das Menü, um nach einem davon zu sortieren</translation>
     </message>
     <message>
+        <source>Reverse the order</source>
+        <translation>Reihenfolge umkehren</translation>
+    </message>
+    <message>
         <source>Review</source>
         <translation>Durchsehen</translation>
+    </message>
+    <message>
+        <source>Right and wrong</source>
+        <translation>Richtig und falsch</translation>
+    </message>
+    <message>
+        <source>Right answers</source>
+        <translation>Richtige Antworten</translation>
     </message>
     <message>
         <source>round {number} of {count}</source>
@@ -3225,8 +3525,16 @@
         <translation>Gleiches Format wie das Original</translation>
     </message>
     <message>
+        <source>same pixels</source>
+        <translation>gleiche Pixel</translation>
+    </message>
+    <message>
         <source>Sample forgetting</source>
         <translation>Bilder vergessen</translation>
+    </message>
+    <message>
+        <source>Samples</source>
+        <translation>Beispiele</translation>
     </message>
     <message>
         <source>Samples seen</source>
@@ -3301,6 +3609,14 @@
         <translation>Suchen</translation>
     </message>
     <message>
+        <source>Search classes</source>
+        <translation>Klassen suchen</translation>
+    </message>
+    <message>
+        <source>Search file names</source>
+        <translation>Dateinamen suchen</translation>
+    </message>
+    <message>
         <source>Search method, forget set, model</source>
         <translation>Methode, Vergessensmenge, Modell suchen</translation>
     </message>
@@ -3347,6 +3663,14 @@
     <message>
         <source>Seen before</source>
         <translation>Schon gesehen</translation>
+    </message>
+    <message>
+        <source>Select all</source>
+        <translation>Alle wählen</translation>
+    </message>
+    <message>
+        <source>Select none</source>
+        <translation>Keine wählen</translation>
     </message>
     <message>
         <source>Set aside</source>
@@ -3408,6 +3732,14 @@
         <translation>Anteil der Bilder, %</translation>
     </message>
     <message>
+        <source>Share of the class's test images that the model gets right</source>
+        <translation>Anteil der Testbilder der Klasse, die das Modell richtig erkennt</translation>
+    </message>
+    <message>
+        <source>Share of the class's training images in the forget set</source>
+        <translation>Anteil der Trainingsbilder der Klasse in der Vergessensmenge</translation>
+    </message>
+    <message>
         <source>Share of the forget features' energy that lies in the leading directions of the retain features, from 0 to 1. The goal is the value of a retrained model, not 1.</source>
         <translation>Anteil der Energie der zu vergessenden Merkmale, der in den führenden Richtungen der zu behaltenden Merkmale liegt, von 0 bis 1. Das Ziel ist der Wert eines neu trainierten Modells, nicht 1.</translation>
     </message>
@@ -3452,6 +3784,10 @@
         <translation>Anzeigen</translation>
     </message>
     <message>
+        <source>Show its images</source>
+        <translation>Ihre Bilder zeigen</translation>
+    </message>
+    <message>
         <source>Show on the map</source>
         <translation>Auf der Karte zeigen</translation>
     </message>
@@ -3486,6 +3822,10 @@
     <message>
         <source>Size, mean and spread that images are brought to before the network. Wrong values look like a bad model.</source>
         <translation>Größe, Mittelwert und Streuung, auf die Bilder vor dem Netz gebracht werden. Falsche Werte sehen wie ein schlechtes Modell aus.</translation>
+    </message>
+    <message>
+        <source>Smallest margin</source>
+        <translation>Kleinster Abstand der Logits</translation>
     </message>
     <message>
         <source>Smoothing of the loss curves</source>
@@ -3707,12 +4047,31 @@
         <translation>Den Vergessensbildern andere Label als ihre eigenen beibringen.</translation>
     </message>
     <message>
+        <source>Test</source>
+        <translation>Test</translation>
+    </message>
+    <message>
         <source>Test image {number}: never trained on</source>
         <translation>Testbild {number}: nie zum Training benutzt</translation>
     </message>
     <message>
+        <source>Test images</source>
+        <translation>Testbilder</translation>
+    </message>
+    <message>
         <source>Test images were never trained on, so there is nothing to remove.</source>
         <translation>Mit Testbildern wurde nie trainiert, also gibt es nichts zu entfernen.</translation>
+    </message>
+    <message numerus="yes">
+        <source>The %n most alike pairs are shown. Once they are added, the others are found again.</source>
+        <translation>
+            <numerusform>Das ähnlichste Paar wird gezeigt. Ist es hinzugefügt, werden die anderen wieder gefunden.</numerusform>
+            <numerusform>Die %n ähnlichsten Paare werden gezeigt. Sind sie hinzugefügt, werden die anderen wieder gefunden.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The box chooses all classes shown, or none.</source>
+        <translation>Das Kästchen wählt alle gezeigten Klassen oder keine.</translation>
     </message>
     <message>
         <source>The check ended early. {reason}</source>
@@ -3725,6 +4084,10 @@
     <message>
         <source>The check under way has not come to this yet.</source>
         <translation>Die laufende Prüfung ist noch nicht so weit.</translation>
+    </message>
+    <message>
+        <source>The checkpoint does not hold class names.</source>
+        <translation>Der Checkpoint enthält keine Klassennamen.</translation>
     </message>
     <message>
         <source>The checkpoint was not exported</source>
@@ -3809,6 +4172,10 @@
     <message>
         <source>The images could not be arranged</source>
         <translation>Die Bilder konnten nicht angeordnet werden</translation>
+    </message>
+    <message>
+        <source>The images of this data have no file names.</source>
+        <translation>Die Bilder dieser Daten haben keine Dateinamen.</translation>
     </message>
     <message>
         <source>The images to forget are chosen here. First open the data the model was trained on.</source>
@@ -3967,6 +4334,18 @@
         <translation>Dasselbe Netz vor jedem Training. Es zeigt, was ein Maß durch Zufall ergibt.</translation>
     </message>
     <message>
+        <source>The same picture is among the training images again: the same pixels, or resized or recompressed.</source>
+        <translation>Dasselbe Bild kommt unter den Trainingsbildern noch einmal vor: gleiche Pixel, oder skaliert oder neu komprimiert.</translation>
+    </message>
+    <message>
+        <source>The same picture: moved, cut, turned, mirrored, saved anew</source>
+        <translation>Dasselbe Bild: verschoben, beschnitten, gedreht, gespiegelt, neu gespeichert</translation>
+    </message>
+    <message>
+        <source>The same pixels only</source>
+        <translation>Nur gleiche Pixel</translation>
+    </message>
+    <message>
         <source>The score is the area under the ROC curve; the share found at few false alarms is given too.</source>
         <translation>Der Wert ist die Fläche unter der ROC-Kurve; dazu kommt der Anteil, der bei wenigen Fehlalarmen gefunden wird.</translation>
     </message>
@@ -4035,6 +4414,10 @@
         <translation>Es gibt nicht mehrere Läufe zu prüfen.</translation>
     </message>
     <message>
+        <source>There are no test images of this class.</source>
+        <translation>Von dieser Klasse gibt es keine Testbilder.</translation>
+    </message>
+    <message>
         <source>There are no unseen images of what was forgotten, so there is nothing to show where they go.</source>
         <translation>Von dem Vergessenen gibt es keine ungesehenen Bilder; es ist also nicht zu zeigen, wohin sie gehen.</translation>
     </message>
@@ -4061,6 +4444,10 @@
     <message>
         <source>There is none.</source>
         <translation>Es gibt keinen.</translation>
+    </message>
+    <message>
+        <source>There is nothing to add.</source>
+        <translation>Es gibt nichts hinzuzufügen.</translation>
     </message>
     <message>
         <source>There is nothing to redo.</source>
@@ -4093,6 +4480,20 @@
     <message>
         <source>They are called “seen before” wherever they appear. No file is moved.</source>
         <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
+    </message>
+    <message numerus="yes">
+        <source>They name %n images: some are named more than once.</source>
+        <translation>
+            <numerusform>Sie nennen %n Bild: Es ist mehrmals genannt.</numerusform>
+            <numerusform>Sie nennen %n Bilder: Manche sind mehrmals genannt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>They name %n images: some name many.</source>
+        <translation>
+            <numerusform>Sie nennen %n Bild: Manche Namen meinen viele.</numerusform>
+            <numerusform>Sie nennen %n Bilder: Manche Namen meinen viele.</numerusform>
+        </translation>
     </message>
     <message>
         <source>This file can run program code when opened, so it was not opened.</source>
@@ -4155,6 +4556,10 @@
         <translation>Wählen Sie ein Verfahren.</translation>
     </message>
     <message>
+        <source>Tick what is to be forgotten as well.</source>
+        <translation>Haken Sie an, was auch vergessen werden soll.</translation>
+    </message>
+    <message>
         <source>Tick what to remove. The model, its report and the hashes stay.</source>
         <translation>Kreuzen Sie an, was entfernt werden soll. Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
     </message>
@@ -4165,6 +4570,11 @@
     <message>
         <source>Titles of the columns</source>
         <translation>Titel der Spalten</translation>
+    </message>
+    <message>
+        <source>to</source>
+        <comment>between two numbers</comment>
+        <translation>bis</translation>
     </message>
     <message>
         <source>To exactly</source>
@@ -4196,7 +4606,7 @@
     </message>
     <message>
         <source>Train</source>
-        <translation>Training</translation>
+        <translation>Train</translation>
     </message>
     <message>
         <source>Train a model</source>
@@ -4229,6 +4639,10 @@
     <message>
         <source>training image {number}</source>
         <translation>Trainingsbild {number}</translation>
+    </message>
+    <message>
+        <source>Training images</source>
+        <translation>Trainingsbilder</translation>
     </message>
     <message>
         <source>Training images until it is back</source>
@@ -4493,12 +4907,20 @@
         <translation>Für welche Klassen das Modell ungesehene Vergessensbilder hält</translation>
     </message>
     <message>
+        <source>Which images are shown</source>
+        <translation>Welche Bilder gezeigt werden</translation>
+    </message>
+    <message>
         <source>Which network?</source>
         <translation>Welches Netz?</translation>
     </message>
     <message>
         <source>Which one is best depends on model, data and forget set: a check tells, and several can be run side by side.</source>
         <translation>Welches das beste ist, hängt von Modell, Daten und Vergessensmenge ab: Eine Prüfung sagt es, und mehrere können nebeneinander laufen.</translation>
+    </message>
+    <message>
+        <source>While kept images show the same picture as forget images, the model can go on knowing what you remove. Take out the tick of what is to stay.</source>
+        <translation>Solange behaltene Bilder dasselbe zeigen wie zu vergessende, kann das Modell weiter wissen, was Sie entfernen. Nehmen Sie das Häkchen bei dem weg, was bleiben soll.</translation>
     </message>
     <message>
         <source>whole classes to forget</source>
@@ -4554,6 +4976,10 @@
     <message>
         <source>Writing</source>
         <translation>Schreibt</translation>
+    </message>
+    <message>
+        <source>Wrong answers</source>
+        <translation>Falsche Antworten</translation>
     </message>
     <message>
         <source>yesterday</source>
@@ -4617,6 +5043,10 @@
         </translation>
     </message>
     <message>
+        <source>{entry}; nearest name: {name}</source>
+        <translation>{entry}; ähnlichster Name: {name}</translation>
+    </message>
+    <message>
         <source>{file} could not be written: {reason}.</source>
         <translation>{file} konnte nicht geschrieben werden: {reason}.</translation>
     </message>
@@ -4625,16 +5055,43 @@
         <translation>{file} ist nicht mehr da.</translation>
     </message>
     <message>
+        <source>{file} was not imported.</source>
+        <translation>{file} wurde nicht importiert.</translation>
+    </message>
+    <message>
         <source>{file} was not used.</source>
         <translation>{file} wurde nicht verwendet.</translation>
+    </message>
+    <message>
+        <source>{file} was not written.</source>
+        <translation>{file} wurde nicht geschrieben.</translation>
     </message>
     <message>
         <source>{forget_set} · weighted</source>
         <translation>{forget_set} · gewichtet</translation>
     </message>
+    <message numerus="yes">
+        <source>{found} of %n names found.</source>
+        <translation>
+            <numerusform>{found} von %n Namen gefunden.</numerusform>
+            <numerusform>{found} von %n Namen gefunden.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{images} in the forget set</source>
+        <translation>{images} in der Vergessensmenge</translation>
+    </message>
     <message>
         <source>{images} of all requests</source>
         <translation>{images} aller Anfragen</translation>
+    </message>
+    <message>
+        <source>{images} to train on, {test} to test</source>
+        <translation>{images} zum Trainieren, {test} zum Testen</translation>
+    </message>
+    <message>
+        <source>{images} written to {file}.</source>
+        <translation>{images} in {file} geschrieben.</translation>
     </message>
     <message>
         <source>{image}
@@ -4689,7 +5146,7 @@ Kosinus der Merkmale {value}</translation>
     <message numerus="yes">
         <source>{names} and %n more</source>
         <translation>
-            <numerusform>{names} und 1 weiterer</numerusform>
+            <numerusform>{names} und %n weiterer</numerusform>
             <numerusform>{names} und %n weitere</numerusform>
         </translation>
     </message>
@@ -4724,6 +5181,26 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{name} {first} to {last}</source>
         <translation>{name} {first} bis {last}</translation>
+    </message>
+    <message>
+        <source>{name} · forgotten</source>
+        <translation>{name} · vergessen</translation>
+    </message>
+    <message>
+        <source>{name}: an output without training images</source>
+        <translation>{name}: ein Ausgang ohne Trainingsbilder</translation>
+    </message>
+    <message>
+        <source>{name}: in several folders</source>
+        <translation>{name}: in mehreren Ordnern</translation>
+    </message>
+    <message>
+        <source>{name}: in the test part</source>
+        <translation>{name}: im Testteil</translation>
+    </message>
+    <message>
+        <source>{name}: {images} already forgotten</source>
+        <translation>{name}: {images} schon vergessen</translation>
     </message>
     <message>
         <source>{name}: {share}</source>
@@ -4792,6 +5269,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} waiting</source>
         <translation>{number} wartend</translation>
+    </message>
+    <message>
+        <source>{number}. {request}, on {day}</source>
+        <translation>{number}. {request}, am {day}</translation>
     </message>
     <message>
         <source>{own}, prepared to {prepared}</source>
@@ -4897,6 +5378,26 @@ Kosinus der Merkmale {value}</translation>
         <translation>{value} und {other}</translation>
     </message>
     <message>
+        <source>{value} from {low}</source>
+        <translation>{value} ab {low}</translation>
+    </message>
+    <message>
+        <source>{value} from {low} to {high}</source>
+        <translation>{value} von {low} bis {high}</translation>
+    </message>
+    <message>
+        <source>{value} to {high}</source>
+        <translation>{value} bis {high}</translation>
+    </message>
+    <message>
+        <source>{value}, from</source>
+        <translation>{value}, von</translation>
+    </message>
+    <message>
+        <source>{value}, to</source>
+        <translation>{value}, bis</translation>
+    </message>
+    <message>
         <source>{what} · axis from {floor}</source>
         <translation>{what} · Achse ab {floor}</translation>
     </message>
@@ -4907,6 +5408,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{what}, {done} of {total}</source>
         <translation>{what}, {done} von {total}</translation>
+    </message>
+    <message>
+        <source>{which} (agreement from {least}): {count}</source>
+        <translation>{which} (Übereinstimmung ab {least}): {count}</translation>
     </message>
     <message>
         <source>▲ To be forgotten</source>

@@ -46,10 +46,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images are chosen already.</source>
+        <translation>
+            <numerusform>%n image is chosen already.</numerusform>
+            <numerusform>%n images are chosen already.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images chosen, {forget} of them to forget</source>
         <translation>
             <numerusform>%n image chosen, {forget} of them to forget</numerusform>
             <numerusform>%n images chosen, {forget} of them to forget</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
+        <translation>
+            <numerusform>%n image was forgotten already by this model. It stays forgotten and cannot be chosen again.</numerusform>
+            <numerusform>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -81,6 +95,27 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</source>
+        <translation>
+            <numerusform>%n name is in several folders, so it was not taken: {names}. Write the folder before the name.</numerusform>
+            <numerusform>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n names mean images of the test part. The model was not trained on them, so there is nothing to remove.</source>
+        <translation>
+            <numerusform>%n name means images of the test part. The model was not trained on them, so there is nothing to remove.</numerusform>
+            <numerusform>%n names mean images of the test part. The model was not trained on them, so there is nothing to remove.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n not found: {names}.</source>
+        <translation>
+            <numerusform>%n not found: {names}.</numerusform>
+            <numerusform>%n not found: {names}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n parameter</numerusform>
@@ -92,6 +127,13 @@
         <translation>
             <numerusform>%n place</numerusform>
             <numerusform>%n places</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n requests before these</source>
+        <translation>
+            <numerusform>%n request before these</numerusform>
+            <numerusform>%n requests before these</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -158,6 +200,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>Add %n images</source>
+        <translation>
+            <numerusform>Add %n image</numerusform>
+            <numerusform>Add %n images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Added to the queue: %n runs wait for the one that is going.</source>
         <translation>
             <numerusform>Added to the queue: 1 run waits for the one that is going.</numerusform>
@@ -174,7 +223,7 @@
     <message numerus="yes">
         <source>and %n more</source>
         <translation>
-            <numerusform>and 1 more</numerusform>
+            <numerusform>and %n more</numerusform>
             <numerusform>and %n more</numerusform>
         </translation>
     </message>
@@ -225,6 +274,13 @@
         <translation>
             <numerusform>Discarding · ends after this step, then its 1 checkpoint is deleted</numerusform>
             <numerusform>Discarding · ends after this step, then its %n checkpoints are deleted</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Line {line}: {entry}: {reason}; nearest names: {names}</source>
+        <translation>
+            <numerusform>Line {line}: {entry}: {reason}; nearest name: {names}</numerusform>
+            <numerusform>Line {line}: {entry}: {reason}; nearest names: {names}</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -298,6 +354,27 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>The %n most alike pairs are shown. Once they are added, the others are found again.</source>
+        <translation>
+            <numerusform>The %n most alike pair is shown. Once it is added, the others are found again.</numerusform>
+            <numerusform>The %n most alike pairs are shown. Once they are added, the others are found again.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>They name %n images: some are named more than once.</source>
+        <translation>
+            <numerusform>They name %n image: it is named more than once.</numerusform>
+            <numerusform>They name %n images: some are named more than once.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>They name %n images: some name many.</source>
+        <translation>
+            <numerusform>They name %n image: some name many.</numerusform>
+            <numerusform>They name %n images: some name many.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Trains %n retrained models first, {time}.</source>
         <translation>
             <numerusform>Trains %n retrained model first, {time}.</numerusform>
@@ -340,9 +417,16 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>{found} of %n names found.</source>
+        <translation>
+            <numerusform>{found} of %n name found.</numerusform>
+            <numerusform>{found} of %n names found.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>{names} and %n more</source>
         <translation>
-            <numerusform>{names} and 1 more</numerusform>
+            <numerusform>{names} and %n more</numerusform>
             <numerusform>{names} and %n more</numerusform>
         </translation>
     </message>

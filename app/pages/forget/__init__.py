@@ -10,6 +10,8 @@ from app.pages.forget.presenter import ForgetPresenter
 if TYPE_CHECKING:
     from app.context import AppContext
 
+__all__ = ["ForgetPage"]
+
 
 class ForgetPage(ForgetView):
     """The page with its presenter."""

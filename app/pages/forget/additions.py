@@ -7,16 +7,16 @@ like forget images are looked for a moment after a change. What the model forgot
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.dialogs.selection import ForgetListSheet, SimilarSheet
-from app.dialogs.sheet import LISTS, ask_to_open
+from app.dialogs.sheet import ALL_FILES, ask_save, ask_to_open
 from app.models.gallery import Images
 from app.services import format as fmt
 from app.services import tokens as t
@@ -27,12 +27,13 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import row
+from app.widgets.page import Page
 from app.workers.thumbnails import Thumbnails
 from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.services.earlier_requests import Earlier
+    from app.services.earlier_requests import Earlier, EarlierRequest
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.events import Tell
@@ -48,110 +49,87 @@ TIP = mark(
     "Kept images that show the same picture as forget images: resized, recompressed, mirrored, moved, turned or cut. "
     "None is added before you have seen it."
 )
-STAYS = mark("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.")
+NOTHING_CHOSEN = mark("Choose images to look for near-duplicates.")
 
 
 class ForgetLists(QObject):
-    """Reads and writes forget lists: `matched` carries a ListMatch the user took, `failed` a sentence."""
+    """Reads and writes forget lists; `add` takes what a list matched, once the user took it."""
 
-    matched = Signal(object)
-    failed = Signal(str)
-
-    def __init__(self, context: AppContext, widget: QWidget, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context, self._widget = context, widget
+    def __init__(self, context: AppContext, page: Page, add: Callable[[ListMatch], None]) -> None:
+        super().__init__(page)
+        self._context, self._page, self._add = context, page, add
 
     def ask_import(self) -> None:
         """Ask for a file to read."""
-        ask_to_open(self._context, self._widget.window(), "list")
+        ask_to_open(self._context, self._page.window(), "list")
 
-    def read(self, path: Path | str) -> None:
+    def read(self, path: Path) -> None:
         """Read a list and show what it matches; nothing is applied yet."""
-        dataset = self._context.project.dataset
-        if dataset is None:
-            return
-        handle = self._context.jobs.submit(match_list, Path(path), dataset, key="forget-list")
-        handle.done.connect(partial(self._show, Path(path).name))
-        handle.failed.connect(partial(self._fail, f"{Path(path).name} was not imported."))
+        if (dataset := self._context.project.dataset) is not None:
+            handle = self._context.jobs.submit(match_list, path, dataset, key="forget-list")
+            handle.done.connect(partial(self._show, path.name))
+            handle.failed.connect(partial(self._fail, tr("{file} was not imported.", file=path.name)))
 
     def ask_export(self) -> None:
         """Ask where to write the forget set to."""
-        dialog = QFileDialog(self._widget.window(), "Export the forget list")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters([tr(kind) for kind in LISTS])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("csv")
-        dialog.selectFile(USUAL_NAME)
-        dialog.fileSelected.connect(self.write)
-        dialog.open()
+        kinds = (mark("Forget lists (*.csv)"), ALL_FILES)
+        ask_save(self._page.window(), tr("Export the forget list"), self.write, kinds, USUAL_NAME)
 
     def write(self, path: Path | str) -> None:
         """Write the forget set to a file."""
-        project = self._context.project
-        if project.dataset is None or project.selection is None:
-            return
-        handle = self._context.jobs.submit(write_list, Path(path), project.selection, project.dataset.train.paths)
-        handle.done.connect(partial(self._written, Path(path), project.selection.count))
-        handle.failed.connect(partial(self._fail, f"{Path(path).name} was not written."))
+        project, path = self._context.project, Path(path)
+        if project.dataset is not None and (selection := project.selection) is not None:
+            handle = self._context.jobs.submit(write_list, path, selection, project.dataset.train.paths)
+            written = tr("{images} written to {file}.", images=fmt.images(selection.count), file=path.name)
+            handle.done.connect(lambda _: self._context.notifications.info(written))
+            handle.failed.connect(partial(self._fail, tr("{file} was not written.", file=path.name)))
 
     def _show(self, name: str, match: ListMatch) -> None:
         selection = self._context.project.selection
         if selection is None or (len(match.matched) and int(match.matched[-1]) >= selection.total):
             return  # other data was opened meanwhile
         already = int(selection.mask[match.matched].sum())
-        sheet = ForgetListSheet(name, match, already, self._widget.window())
-        sheet.added.connect(partial(self.matched.emit, match))
+        sheet = ForgetListSheet(name, match, already, self._page.window())
+        sheet.accepted.connect(partial(self._add, match))
         sheet.open()
 
-    def _written(self, path: Path, count: int, _result: object) -> None:
-        self._context.notifications.info(f"{fmt.images(count)} written to {path.name}.")
-
     def _fail(self, what: str, error: BaseException) -> None:
-        self.failed.emit(f"{what} {explain(error)}")
+        self._page.banner.show_message(f"{what} {explain(error)}", "error")
 
 
 class SimilarCard(Card):
-    """Below the map: how many kept images look like forget images; `review_wanted` asks to see the pairs."""
+    """Below the map: how many kept images look like forget images, and the button that shows the pairs."""
 
-    review_wanted = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", parent, padding=t.S)
-        self._text = Label("", "body", wrap=True)
+    def __init__(self) -> None:
+        super().__init__(padding=t.S)
+        self.text = Label("", wrap=True)
         self.setToolTip(tr(TIP))
         self.setAccessibleName(tr("Similar images kept"))
-        self.review = SecondaryButton(tr("Review"), self.review_wanted.emit)
-        self.body.addLayout(row((self._text, 1), self.review))
-        self.say(tr("Choose images to look for near-duplicates."))
-
-    def text(self) -> str:
-        """What is said."""
-        return self._text.text()
+        self.review = SecondaryButton(tr("Review"))
+        self.body.addLayout(row((self.text, 1), self.review))
+        self.say(tr(NOTHING_CHOSEN))
 
     def say(self, text: str, review: bool = False) -> None:
         """Say what is known; `review` offers the pairs."""
-        self._text.setText(text)
+        self.text.setText(text)
         self.review.setEnabled(review)
 
 
 class SimilarPresenter(QObject):
     """Looks for kept images that look like forget images; `found` is for the forget set as it stands.
 
-    `added` carries positions of images to take into the forget set, and from which agreement they were shown.
+    `add` takes positions of images for the forget set, and from which agreement they were shown.
     """
 
-    added = Signal(object, float)
-
-    def __init__(self, context: AppContext, card: SimilarCard, thumbnails: Thumbnails, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context, self._card, self._thumbnails = context, card, thumbnails
+    def __init__(
+        self, context: AppContext, card: SimilarCard, thumbnails: Thumbnails, add: Callable[[np.ndarray, float], None]
+    ) -> None:
+        super().__init__(card)
+        self._context, self._card, self._thumbnails, self._add = context, card, thumbnails, add
         self._found: tuple[Selection, Duplicates] | None = None
-        self.earlier: np.ndarray | None = None  # images forgotten before: (n,) bool; they are not kept either
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PAUSE_MS)
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._look)
-        card.review_wanted.connect(self.review)
+        card.review.clicked.connect(self._review)
 
     @property
     def found(self) -> Duplicates | None:
@@ -161,38 +139,34 @@ class SimilarPresenter(QObject):
 
     def refresh(self) -> None:
         """The forget set, model or data changed, or the page is shown."""
-        selection = self._context.project.selection
         if self.found is not None:
             return
-        self._context.jobs.cancel(SIMILAR)
-        if selection is None or not selection.count or selection.count == selection.total:
-            self._timer.stop()
-            self._card.say(tr("Choose images to look for near-duplicates."))
-        else:
+        self.stop()
+        selection = self._context.project.selection
+        chosen = selection is not None and 0 < selection.count < selection.total
+        self._card.say(tr("Looking for similar images …") if chosen else tr(NOTHING_CHOSEN))
+        if chosen:
             self._timer.start()
-            self._card.say(tr("Looking for similar images …"))
 
     def stop(self) -> None:
         """The page is left: nothing is looked for meanwhile."""
         self._timer.stop()
         self._context.jobs.cancel(SIMILAR)
 
-    def review(self) -> None:
-        """Show the pairs."""
+    def _review(self) -> None:
         found, dataset = self.found, self._context.project.dataset
-        if found is None or dataset is None or not len(found):
-            return
-        images = Images(dataset, self._context.project.evaluation.get("baseline"))
-        sheet = SimilarSheet(found, images, self._thumbnails, self._card.window())
-        sheet.added.connect(self.added)
-        sheet.open()
+        if found is not None and dataset is not None:
+            images = Images(dataset, self._context.project.evaluation.get("baseline"))
+            sheet = SimilarSheet(found, images, self._thumbnails, self._card.window())
+            sheet.chosen.connect(lambda taken: self._add(taken, sheet.level.currentData()))
+            sheet.open()
 
     def _look(self) -> None:
         project = self._context.project
-        selection, dataset = project.selection, project.dataset
+        selection, dataset, gone = project.selection, project.dataset, project.forgotten_before
         if selection is None or dataset is None:
             return
-        mask = selection.mask if self.earlier is None else selection.mask | self.earlier
+        mask = selection.mask if gone is None else selection.mask | gone
         handle = self._context.jobs.submit(find_similar, dataset, mask, key=SIMILAR)
         handle.progress.connect(self._progressed)
         handle.done.connect(partial(self._looked, selection))
@@ -205,12 +179,14 @@ class SimilarPresenter(QObject):
     def _looked(self, selection: Selection, found: Duplicates) -> None:
         self._found = (selection, found)
         same, near = fmt.count(len(found.at(SAME))), fmt.count(len(found))
-        if len(found.at(SAME)):
-            said = tr("Similar images kept ({same})", same=same)
-            said = said if found.complete else tr("Similar images kept ({same} or more)", same=same)
-        else:
+        if not len(found):
+            said = tr("No similar images kept.")
+        elif not len(found.at(SAME)):
             said = tr("No similar images kept; nearly the same: {near}", near=near)
-            said = said if len(found) else tr("No similar images kept.")
+        elif found.complete:
+            said = tr("Similar images kept ({same})", same=same)
+        else:
+            said = tr("Similar images kept ({same} or more)", same=same)
         self._card.say(said, bool(len(found)))
 
     def _failed(self, error: BaseException) -> None:
@@ -220,48 +196,47 @@ class SimilarPresenter(QObject):
 class EarlierCard(Card):
     """Earlier requests, one a line, oldest first; hidden where the model has forgotten nothing."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Earlier requests", parent, padding=t.S)
-        self.words = Label("", "body", wrap=True)
+    def __init__(self) -> None:
+        super().__init__(tr("Earlier requests"), padding=t.S)
+        self.words = Label("", wrap=True)
         self.words.setMaximumWidth(16_777_215)
-        self.body.addWidget(self.words)
+        self._lines = [ElidedLabel("", "body", "text-2") for _ in range(MOST_LINES + 1)]
+        for widget in (self.words, *self._lines):
+            self.body.addWidget(widget)
         self.body.setSpacing(theme.px(t.XS))
-        self._lines: list[ElidedLabel] = []
         self.hide()
 
     def lines(self) -> list[str]:
         """The requests shown."""
-        return [line.text() for line in self._lines]
+        return [line.text() for line in self._lines if line.text()]
 
     def show_earlier(self, earlier: Earlier | None) -> None:
         """Show what was forgotten before; None or nothing hides the card."""
-        for line in self._lines:
-            self.body.removeWidget(line)
-            line.deleteLater()
-        self._lines = []
-        requests = earlier.requests if earlier is not None else ()
-        warning = earlier.warning if earlier is not None else ""
-        self.setVisible(bool(requests or warning))
-        if earlier is None:
-            return
-        self.words.setText(tr(STAYS, n=earlier.count) if requests else warning)
-        told = [f"{number}. {one.text}{_day(one.when)}" for number, one in enumerate(requests, start=1)]
-        before = len(told) - MOST_LINES
-        short = [f"{fmt.count(before + 1)} before those below", *told[before + 1 :]] if before > 0 else told
-        for text in short:
-            line = ElidedLabel(text, "body", "text-2")
-            self.body.addWidget(line)
-            self._lines.append(line)
+        requests, warning = (earlier.requests, earlier.warning) if earlier is not None else ((), "")
+        if earlier is not None and requests:
+            warning = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen "
+                         "again.", n=earlier.count)  # fmt: skip
+        told = [_in_words(number, one) for number, one in enumerate(requests, start=1)]
         self.setToolTip("\n".join(told))
+        if len(told) > MOST_LINES:
+            told[:-MOST_LINES] = [tr("%n requests before these", n=len(told) - MOST_LINES)]
+        for line, text in zip(self._lines, [*told, *[""] * len(self._lines)], strict=False):
+            line.setText(text)
+            line.setVisible(bool(text))
+        self.words.setText(warning)
+        self.setVisible(bool(warning))
 
 
 class EarlierPresenter(QObject):
-    """`changed` where the images that were forgotten before are others."""
+    """Keeps `forgotten_before` of the project: which training images the open model forgot in earlier requests.
+
+    `changed` where these are others.
+    """
 
     changed = Signal()
 
-    def __init__(self, context: AppContext, card: EarlierCard, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, context: AppContext, card: EarlierCard) -> None:
+        super().__init__(card)
         self._context, self._card = context, card
         self.found: Earlier | None = None
         context.project.model_changed.connect(self.refresh)
@@ -270,17 +245,12 @@ class EarlierPresenter(QObject):
     @property
     def mask(self) -> np.ndarray | None:
         """Which training images were forgotten before: (n,) bool; None where none was."""
-        dataset, found = self._context.project.dataset, self.found
-        if found is None or not found.requests or dataset is None or len(found.mask) != len(dataset.train):
-            return None
-        return found.mask
+        return self._context.project.forgotten_before
 
     def without(self, selection: Selection) -> Selection:
         """Return a forget set without what was forgotten before."""
-        mask = self.mask
-        if mask is None or not bool((selection.mask & mask).any()):
-            return selection
-        return selection.with_samples(np.flatnonzero(selection.mask & mask), False)
+        again = np.flatnonzero(selection.mask & self.mask) if self.mask is not None else ()
+        return selection.with_samples(again, False) if len(again) else selection
 
     def joined(self, selection: Selection) -> Selection:
         """Return the forget set of all requests together."""
@@ -289,23 +259,23 @@ class EarlierPresenter(QObject):
 
     def refresh(self) -> None:
         """The model or the data changed."""
-        project = self._context.project
+        project, jobs = self._context.project, self._context.jobs
         self._take(None)
-        self._context.jobs.cancel(EARLIER)
+        jobs.cancel(EARLIER)
         if project.opened_model is not None and project.dataset is not None:
-            handle = self._context.jobs.submit(read_earlier, project.opened_model, project.dataset, key=EARLIER)
+            handle = jobs.submit(read_earlier, project.opened_model, project.dataset, key=EARLIER)
             handle.done.connect(self._take)
             handle.failed.connect(self._failed)
 
     def _take(self, found: Earlier | None) -> None:
         before, self.found = self.mask, found
-        self._context.project.forgotten_before = self.mask
+        self._context.project.forgotten_before = found.mask if found is not None and found.requests else None
         self._card.show_earlier(found)
         if before is not self.mask:
             self.changed.emit()
 
     def _failed(self, error: BaseException) -> None:
-        self._context.notifications.caution("No later request can start from this model.", explain(error))
+        self._context.notifications.caution(tr("No later request can start from this model."), explain(error))
 
 
 def match_list(path: Path, dataset: Dataset) -> ListMatch:
@@ -340,13 +310,8 @@ def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     return earlier_requests(model, dataset)
 
 
-def _day(when: float | None) -> str:
-    return f", on {datetime.datetime.fromtimestamp(when):%Y-%m-%d}" if when is not None else ""
-
-
-def counts(mask: np.ndarray | None, dataset: Any) -> np.ndarray:
-    """Return how many images of each class a mask holds: (K,) int."""
-    many = dataset.num_classes if dataset is not None else 0
-    if mask is None or dataset is None:
-        return np.zeros(many, np.int64)
-    return np.bincount(dataset.train.labels.numpy()[mask], minlength=many)
+def _in_words(number: int, one: EarlierRequest) -> str:
+    if one.when is None:
+        return f"{number}. {one.text}"
+    day = datetime.date.fromtimestamp(one.when)
+    return tr("{number}. {request}, on {day}", number=number, request=one.text, day=day)

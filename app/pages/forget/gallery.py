@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-
 import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -11,21 +9,18 @@ from PySide6.QtGui import (
     QCursor,
     QHideEvent,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
-    QPixmap,
-    QPolygonF,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
-    QStackedWidget,
+    QRubberBand,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
-    QWidget,
 )
 
 from app.models.gallery import EARLIER, FORGET, KEY, LABEL, WRONG, GalleryModel
@@ -34,7 +29,9 @@ from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.cards import Card
 from app.widgets.labels import caption
+from app.widgets.layout import stacked
 from app.widgets.notices import EmptyState
+from app.widgets.table import menu_place
 from app.workers.thumbnails import Thumbnails
 
 HINT = mark(
@@ -43,51 +40,32 @@ HINT = mark(
 )
 SCROLL_MS = 30  # while the rubber band reaches over an edge
 BADGE, FRAME, GAP = 16, 3, 4
-Index = QModelIndex | QPersistentModelIndex
-_STEPS = {
-    int(Qt.Key.Key_Left): -1, int(Qt.Key.Key_Right): 1, int(Qt.Key.Key_Up): -2, int(Qt.Key.Key_Down): 2,
-}  # fmt: skip
+Move = QAbstractItemView.CursorAction
 
 
 class GalleryPanel(Card):
     """The grid in a card that says how many images are shown, or why there is none."""
 
-    def __init__(self, model: GalleryModel, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Images"), parent, padding=t.S)
+    def __init__(self, model: GalleryModel, thumbnails: Thumbnails) -> None:
+        super().__init__(tr("Images"), padding=t.S)
         self.view = GalleryView(model, thumbnails)
         self.view.setAccessibleDescription(tr(HINT))
         self.empty = EmptyState("search", "")
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.view)
-        self.stack.addWidget(self.empty)
-        self._count = caption()
-        self._count.setToolTip(tr(HINT))
-        self.add_action(self._count)
+        self.stack = stacked(self.view, self.empty)
+        self.count = caption()
+        self.count.setToolTip(tr(HINT))
+        self.add_action(self.count)
         self.body.addWidget(self.stack, 1)
-
-    def set_count(self, text: str) -> None:
-        """Say how many images are shown."""
-        self._count.setText(text)
-
-    def count(self) -> str:
-        """What is said of how many are shown."""
-        return self._count.text()
-
-    def show_nothing(self, text: str, button: str = "", on_click: Callable[[], object] | None = None) -> None:
-        """Say why there is no image; an empty text shows the grid."""
-        if text:
-            self.empty.set(text, button, on_click)
-        self.stack.setCurrentIndex(1 if text else 0)
 
 
 class GalleryView(QTableView):
     """The grid of thumbnails. `mark_wanted(images, how)`: positions in the part, and "toggle", "add", "remove" or
     "back", which undoes the toggle by the first click of a double click; `inspect_wanted(image)`, `menu_wanted(image,
-    place on the screen)`.
+    place on the screen)`. Images of the class `lit` are framed, -1 for none.
 
     A click toggles one image, Shift reaches from the last one to here, dragging takes all in a rectangle (with Ctrl
-    or Alt it takes them out). Space toggles the current one, a double click or Return opens it; with Shift the arrow
-    keys take what they pass.
+    or Alt it takes them out). Space toggles the current one, a double click or Return opens it; with Shift the keys
+    that move take what they pass.
     """  # noqa: D205
 
     mark_wanted = Signal(object, str)
@@ -95,20 +73,18 @@ class GalleryView(QTableView):
     menu_wanted = Signal(int, QPoint)
 
     def __init__(self, model: GalleryModel, thumbnails: Thumbnails) -> None:
-        super().__init__()
-        self._model, self._thumbnails = model, thumbnails
-        self._side = 96
+        super().__init__(showGrid=False)
+        self._model = model
+        self.side = theme.px(96)
+        self.lit = -1
         self._anchor = 0
-        self._pressed: QPoint | None = None  # in the content, as is the band, so that both stay while it scrolls
-        self._band: QRect | None = None
-        self._scroller = QTimer(self)
-        self._scroller.setInterval(SCROLL_MS)
+        self._pressed: QPoint | None = None  # in the content, so that it stays while it scrolls
+        self.band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
+        self._scroller = QTimer(self, interval=SCROLL_MS)
         self._scroller.timeout.connect(self._scroll_on)
-        self._light = -1
         self.setModel(model)
-        self.setAccessibleName("Images")
+        self.setAccessibleName(tr("Images"))
         self.setProperty("ground", "sunken")
-        self.setShowGrid(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
@@ -118,41 +94,26 @@ class GalleryView(QTableView):
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()
             header.setMinimumSectionSize(1)
-        self.setItemDelegate(GalleryDelegate(self))
-        thumbnails.ready.connect(self._thumbnails_came)
+        self.setItemDelegate(GalleryDelegate(self, thumbnails))
+        thumbnails.ready.connect(self.redraw)
 
-    @property
-    def side(self) -> int:
-        """Side of a thumbnail, scaled."""
-        return theme.px(self._side)
+    def redraw(self, *_: object) -> None:
+        """Draw all cells in view again."""
+        self.viewport().update()
 
     def set_side(self, side: int) -> None:
-        """Show thumbnails of 64, 96 or 128 logical pixels."""
-        self._side = side
+        """Show thumbnails of so many logical pixels."""
+        self.side = theme.px(side)
         self._fit_columns()
 
     def light_class(self, label: int) -> None:
         """Frame the images of one class, such as the one hovered in the table; -1 for none."""
-        if label != self._light:
-            self._light = label
-            self.viewport().update()
+        self.lit = label
+        self.redraw()
 
-    def lit(self) -> int:
-        """The class that is lit."""
-        return self._light
-
-    def preview(self) -> QRect | None:
-        """The rubber band, in the viewport, while one is drawn."""
-        return self._band.translated(0, -self.verticalOffset()) if self._band is not None else None
-
-    def in_band(self, index: QModelIndex | QPersistentModelIndex) -> bool:
-        """Whether a cell is touched by the rubber band."""
-        band = self.preview()
-        return band is not None and band.intersects(self.visualRect(index))
-
-    def pixmap(self, key: Hashable) -> QPixmap | None:
-        """The thumbnail of an image, or None while it is made."""
-        return self._thumbnails.get(key)
+    def show_image(self, image: int) -> None:
+        """Make an image the current one and move it into view, where it is shown."""
+        self._go(self._model.cell_of(image))
 
     # -- mouse -----------------------------------------------------------------------------------------------------
 
@@ -170,58 +131,40 @@ class GalleryView(QTableView):
         if self._pressed is None:
             super().mouseMoveEvent(event)
             return
-        here = self._in_content(event.position().toPoint())
-        far = (here - self._pressed).manhattanLength() >= QApplication.startDragDistance()
-        if self._band is None and not far:
-            return
-        self._draw_band(here)
-        outside = not 0 <= event.position().y() < self.viewport().height()
-        self._scroller.start() if outside else self._scroller.stop()
+        here = event.position().toPoint()
+        far = (self._in_content(here) - self._pressed).manhattanLength() >= QApplication.startDragDistance()
+        if far or self.band.isVisible():
+            self._draw_band(here)
+            outside = not 0 <= here.y() < self.viewport().height()
+            self._scroller.start() if outside else self._scroller.stop()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
             super().mouseReleaseEvent(event)
             return
-        band = self._band
+        drawn, modifiers = self.band.isVisible(), event.modifiers()
         self._end_band()
-        modifiers = event.modifiers()
-        if band is not None:
-            takes_out = modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-            self._mark(self._cells_in(band), "remove" if takes_out else "add")
-            return
         cell = self._model.place(self.indexAt(event.position().toPoint()))
-        if cell < 0:
-            return
-        if modifiers & Qt.KeyboardModifier.ShiftModifier:
-            self._reach(cell)
-        else:
-            self._toggle(cell)
+        if drawn:
+            takes_out = modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+            self._mark(self._in_band(), "remove" if takes_out else "add")
+        elif cell >= 0:
+            self._mark_cell(cell, modifiers)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         cell = self._model.place(self.indexAt(event.position().toPoint()))
         if event.button() == Qt.MouseButton.LeftButton and cell >= 0 and not event.modifiers():
-            self._mark(self._model.ids(cell, cell), "back")
+            self._mark(self._between(cell, cell), "back")
             self._open(cell)
         else:
             self.mousePressEvent(event)  # with Shift or Ctrl two quick clicks are two clicks
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-        index = self.currentIndex() if by_key else self.indexAt(event.pos())
-        cell = self._model.place(index)
-        if cell >= 0:
+        place = menu_place(self, event)
+        index = self.indexAt(self.viewport().mapFromGlobal(place))
+        if (cell := self._model.place(index)) >= 0:
             self.setCurrentIndex(index)
-            corner = self.viewport().mapToGlobal(self.visualRect(index).center())
-            self.menu_wanted.emit(int(self._model.ids(cell, cell)[0]), corner if by_key else event.globalPos())
-
-    def show_image(self, image: int) -> None:
-        """Make an image the current one and move it into view, where it is shown."""
-        cell = self._model.cell_of(image)
-        if cell >= 0:
-            self._go(cell)
-
-    def _open(self, cell: int) -> None:
-        self.inspect_wanted.emit(int(self._model.ids(cell, cell)[0]))
+            self.menu_wanted.emit(int(self._model.order[cell]), place)
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._end_band()
@@ -232,83 +175,91 @@ class GalleryView(QTableView):
 
     def _draw_band(self, to: QPoint) -> None:
         assert self._pressed is not None
-        self._band = QRect(self._pressed, to).normalized()
-        self.viewport().update()
+        self.band.setGeometry(QRect(self._pressed - QPoint(0, self.verticalOffset()), to).normalized())
+        self.band.show()
+        self.redraw()
 
     def _end_band(self) -> None:
         self._scroller.stop()
-        self._band = self._pressed = None
-        self.viewport().update()
+        self._pressed = None
+        self.band.hide()
+        self.redraw()
 
     def _scroll_on(self) -> None:
         here = self.viewport().mapFromGlobal(QCursor.pos())
         bar, height = self.verticalScrollBar(), self.viewport().height()
         bar.setValue(bar.value() + (here.y() if here.y() < 0 else max(0, here.y() - height)))
         if self._pressed is not None:
-            self._draw_band(self._in_content(here))
+            self._draw_band(here)
 
     # -- keyboard --------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, modifiers = event.key(), event.modifiers()
-        cell = self._model.place(self.currentIndex())
-        if key == Qt.Key.Key_Escape and self._band is not None:
+        key, cell = event.key(), self._model.place(self.currentIndex())
+        if key == Qt.Key.Key_Escape and self.band.isVisible():
             self._end_band()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell >= 0:
             self._open(cell)
         elif key == Qt.Key.Key_Space and cell >= 0:
-            shift = modifiers & Qt.KeyboardModifier.ShiftModifier
-            self._reach(cell) if shift else self._toggle(cell)
-        elif key == Qt.Key.Key_A and modifiers == Qt.KeyboardModifier.ControlModifier:
-            self._mark(self._model.ids(0, self._model.count - 1), "add")
-        elif modifiers == Qt.KeyboardModifier.ShiftModifier and key in _STEPS and cell >= 0:
-            self._extend(cell, key)
-        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and cell >= 0:
-            self._go(cell + (1 if key == Qt.Key.Key_Right else -1))  # over the ends of rows
-        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
-            self._go(0 if key == Qt.Key.Key_Home else self._model.count - 1)
+            self._mark_cell(cell, event.modifiers())
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self._mark(self._model.order, "add")
         else:
             super().keyPressEvent(event)
+            to = self._model.place(self.currentIndex())
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and to != cell >= 0:
+                self._mark(self._between(cell, to), "add")
 
-    def _extend(self, cell: int, key: int) -> None:
-        step = _STEPS[key]
-        to = cell + (step if abs(step) == 1 else step // 2 * self._model.columns)
-        to = min(max(0, to), self._model.count - 1)
-        if to != cell:
-            first, last = sorted((cell, to))
-            self._mark(self._model.ids(first, last), "add")
-            self._go(to)
+    def moveCursor(self, action: Move, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Left and right lead over the ends of rows, Home and End to the first and the last image."""
+        model, cell = self._model, self._model.place(self.currentIndex())
+        steps = {
+            Move.MoveLeft: -1, Move.MoveRight: 1, Move.MoveUp: -model.columns, Move.MoveDown: model.columns,
+            Move.MoveHome: -cell, Move.MoveEnd: model.count - 1 - cell,
+        }  # fmt: skip
+        if action not in steps or cell < 0:
+            return super().moveCursor(action, modifiers)
+        to = cell + steps[action]
+        if modifiers & Qt.KeyboardModifier.ShiftModifier:  # it takes what is left in that direction
+            to = min(max(0, to), model.count - 1)
+        return model.index_of(to if 0 <= to < model.count else cell)
 
     def _go(self, cell: int) -> None:
-        if 0 <= cell < self._model.count:
+        if cell >= 0:
             self.setCurrentIndex(self._model.index_of(cell))
+
+    def _open(self, cell: int) -> None:
+        self.inspect_wanted.emit(int(self._model.order[cell]))
 
     # -- marking ---------------------------------------------------------------------------------------------------
 
-    def _toggle(self, cell: int) -> None:
-        self._anchor = cell
-        self._mark(self._model.ids(cell, cell), "toggle")
-
-    def _reach(self, cell: int) -> None:
-        """Give all from the last toggled image to this one the state of the former."""
-        anchor = min(self._anchor, self._model.count - 1)
-        on = bool(self._model.index_of(anchor).data(FORGET))
-        first, last = sorted((anchor, cell))
-        self._mark(self._model.ids(first, last), "add" if on else "remove")
-        self._go(cell)
+    def _mark_cell(self, cell: int, modifiers: Qt.KeyboardModifier) -> None:
+        """Toggle an image; with Shift give all from the last toggled one to this one the state of the former."""
+        if modifiers & Qt.KeyboardModifier.ShiftModifier:
+            anchor = min(self._anchor, self._model.count - 1)
+            on = self._model.index_of(anchor).data(FORGET)
+            self._mark(self._between(anchor, cell), "add" if on else "remove")
+            self._go(cell)
+        else:
+            self._anchor = cell
+            self._mark(self._between(cell, cell), "toggle")
 
     def _mark(self, images: np.ndarray, how: str) -> None:
         if len(images):
             self.mark_wanted.emit(images, how)
 
-    def _cells_in(self, band: QRect) -> np.ndarray:
-        """Positions of the images a rectangle of the content touches."""
-        row_height, width = max(1, self.verticalHeader().defaultSectionSize()), max(1, self.columnWidth(0))
-        top, bottom = band.top() // row_height, band.bottom() // row_height
-        left, right = max(0, band.left() // width), min(self._model.columns - 1, band.right() // width)
-        rows = range(max(0, top), min(bottom, self._model.rowCount() - 1) + 1)
-        parts = [self._model.ids(r * self._model.columns + left, r * self._model.columns + right) for r in rows]
-        return np.concatenate(parts) if parts and left <= right else np.zeros(0, np.int64)
+    def _between(self, one: int, other: int) -> np.ndarray:
+        return self._model.ids(min(one, other), max(one, other))
+
+    def _in_band(self) -> np.ndarray:
+        """Positions of the images that the rubber band touches."""
+        band, model = self.band.geometry().translated(0, self.verticalOffset()), self._model
+        height, width = self.verticalHeader().defaultSectionSize(), self.columnWidth(0)
+        rows = np.arange(max(0, band.top() // height), band.bottom() // height + 1)
+        columns = np.arange(max(0, band.left() // width), min(model.columns - 1, band.right() // width) + 1)
+        cells = (rows[:, None] * model.columns + columns).ravel()
+        found: np.ndarray = model.order[cells[cells < model.count]]
+        return found
 
     # -- laying out ------------------------------------------------------------------------------------------------
 
@@ -326,99 +277,65 @@ class GalleryView(QTableView):
         if top > 0:
             self.scrollTo(self._model.index_of(top), QAbstractItemView.ScrollHint.PositionAtTop)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        band = self.preview()
-        if band is not None:
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.pen("accent"))
-            painter.setBrush(theme.brush("accent", 0.15))
-            painter.drawRect(band)
-            painter.end()
-
-    def _thumbnails_came(self, _keys: object) -> None:
-        self.viewport().update()
-
 
 class GalleryDelegate(QStyledItemDelegate):
     """Draws an image with what is to be seen of it: forget badge, wrong answer, class lit, rubber band, focus."""
 
-    def __init__(self, view: GalleryView) -> None:
+    def __init__(self, view: GalleryView, thumbnails: Thumbnails) -> None:
         super().__init__(view)
-        self._view = view
+        self._view, self._thumbnails = view, thumbnails
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(self._view.side, self._view.side)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        key = index.data(KEY)
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        key, view = index.data(KEY), self._view
         if key is None:
             return
-        view, side = self._view, self._view.side
-        square = QRect(0, 0, side, side)
+        square = QRect(QPoint(0, 0), self.sizeHint(option, index))
         square.moveCenter(option.rect.center())
-        pixmap = view.pixmap(key)
+        pixmap = self._thumbnails.get(key)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if pixmap is None:
             painter.fillRect(square, theme.color("line"))
         else:
-            size = pixmap.deviceIndependentSize().toSize()
-            place = QRect(QPoint(0, 0), size)
-            place.moveCenter(square.center())
-            painter.drawPixmap(place.topLeft(), pixmap)
-        if view.lit() >= 0 and index.data(LABEL) == view.lit():
+            view.style().drawItemPixmap(painter, square, int(Qt.AlignmentFlag.AlignCenter), pixmap)
+        if view.lit >= 0 and index.data(LABEL) == view.lit:
             _frame(painter, square, "retain", 2)
-        if index.data(EARLIER):
-            _gone(painter, square)
+        if index.data(EARLIER):  # under a veil
+            painter.fillRect(square, theme.color("surface", 0.6))
+            _frame(painter, square, "forget", 2, Qt.PenStyle.DashLine)
         if index.data(FORGET):
             _frame(painter, square, "forget", FRAME)
-            _badge(painter, square)
-        if index.data(WRONG):
-            _wrong(painter, square)
-        if view.in_band(index):
+            _badge(painter, square, square.top(), "▲", "surface", "forget")
+        if index.data(WRONG):  # the model names another class
+            _badge(painter, square, square.bottom() + 1 - theme.px(BADGE), "≠", "text", "surface")
+        if view.band.isVisible() and view.band.geometry().intersects(option.rect):
             painter.fillRect(square, theme.color("accent", 0.25))
         if view.hasFocus() and index == view.currentIndex():
             _frame(painter, square.adjusted(-2, -2, 2, 2), "accent", 2)
         painter.restore()
 
 
-def _frame(painter: QPainter, square: QRect, token: str, width: int) -> None:
+def _frame(
+    painter: QPainter, square: QRect, token: str, width: int, style: Qt.PenStyle = Qt.PenStyle.SolidLine
+) -> None:
     thick = theme.px(width)
-    painter.setPen(theme.pen(token, thick))
+    pen = theme.pen(token, thick)
+    pen.setStyle(style)
+    painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(QRectF(square).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2))
 
 
-def _gone(painter: QPainter, square: QRect) -> None:
-    """A veil and a dashed frame: forgotten in an earlier request."""
-    painter.fillRect(square, theme.color("surface", 0.6))
-    pen = theme.pen("forget", theme.px(2))
-    pen.setStyle(Qt.PenStyle.DashLine)
-    painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRect(QRectF(square).adjusted(1, 1, -1, -1))
-
-
-def _badge(painter: QPainter, square: QRect) -> None:
-    """A triangle in the upper right corner, on a ground that sets it off any image."""
+def _badge(painter: QPainter, square: QRect, top: int, glyph: str, ink: str, ground: str) -> None:
+    """A sign at the right edge, on a ground that sets it off any image."""
     side = theme.px(BADGE)
-    box = QRectF(square.right() + 1 - side, square.top(), side, side)
-    painter.fillRect(box, theme.color("forget"))
-    inner = box.adjusted(side * 0.22, side * 0.25, -side * 0.22, -side * 0.25)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme.brush("surface"))
-    top = (inner.topLeft() + inner.topRight()) / 2
-    painter.drawPolygon(QPolygonF([top, inner.bottomRight(), inner.bottomLeft()]))
-
-
-def _wrong(painter: QPainter, square: QRect) -> None:
-    """A "≠" in the lower right corner: the model names another class."""
-    side = theme.px(BADGE)
-    box = QRectF(square.right() + 1 - side, square.bottom() + 1 - side, side, side)
-    painter.fillRect(box, theme.color("surface"))
+    box = QRect(square.right() + 1 - side, top, side, side)
+    painter.fillRect(box, theme.color(ground))
     painter.setFont(theme.font("caption"))
-    painter.setPen(theme.color("text"))
-    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), "≠")
-
-
+    painter.setPen(theme.color(ink))
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), glyph)

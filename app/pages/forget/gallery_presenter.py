@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, GalleryModel, Images, Wanted
-from app.pages.forget.gallery import GalleryPanel
-from app.pages.forget.tools import ToolRow
+from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, Images, Wanted
 from app.services import format as fmt
 from app.services.opening import explain
 from app.services.translation import mark, tr
 from app.workers.jobs import Jobs
 
 if TYPE_CHECKING:
+    from app.pages.forget.page import ForgetView
     from app.services.shell import Services
     from core.data.dataset import Dataset
     from core.data.duplicates import Twins
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     NearKey = tuple[Selection, str, int]  # forget set, model, and how many images were forgotten before
 
-NOTHING_MATCHES = mark("No image matches the search and filters.")
 ARRANGING = mark("Arranging…")
 PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, an order around it stays
 ORDER, NEAR, TWINS = "arrange", "near", "twins"  # keys of jobs
@@ -40,11 +38,11 @@ class GalleryPresenter(QObject):
     or a filter needs them.
     """
 
-    def __init__(
-        self, context: Services, tools: ToolRow, panel: GalleryPanel, model: GalleryModel, parent: QObject
-    ) -> None:
-        super().__init__(parent)
-        self._context, self._tools, self._panel, self._model = context, tools, panel, model
+    def __init__(self, context: Services, page: ForgetView) -> None:
+        super().__init__(page)
+        self._context, self._tools, self._panel, self._model = (
+            context, page.tools, page.gallery_panel, page.gallery_model
+        )  # fmt: skip
         self.images: Images | None = None
         # A worker of its own: the gallery answers also while data is opened and similar images are looked for.
         self._jobs = Jobs(1, self, name="order of the gallery")
@@ -52,17 +50,12 @@ class GalleryPresenter(QObject):
         self._near_asked: NearKey | None = None
         self._twins: tuple[str, Twins] | None = None  # of the data with which fingerprint
         self._twins_asked = ""
-        self._typed = self._timer(0, self.arrange)  # typing searches once it pauses
-        self._changed = self._timer(PAUSE_MS, self._measure_near)
-        tools.changed.connect(self._typed.start)
-        tools.filters.opening.connect(self.say_limits)
-
-    def _timer(self, milliseconds: int, act: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(act)
-        return timer
+        self._typed = QTimer(self, singleShot=True, interval=0)  # typing searches once it pauses
+        self._typed.timeout.connect(self.arrange)
+        self._changed = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._changed.timeout.connect(self._measure_near)
+        self._tools.changed.connect(self._typed.start)
+        self._tools.filters.opening.connect(self.say_limits)
 
     @property
     def busy(self) -> bool:
@@ -72,24 +65,23 @@ class GalleryPresenter(QObject):
     def arrange(self) -> None:
         """Fill the gallery: at once where that takes no time, else in the worker; the latest call counts."""
         self._jobs.cancel(ORDER)
-        images, tools = self.images, self._tools
-        if images is None:
+        images, tools, selection = self.images, self._tools, self._context.project.selection
+        if images is None or selection is None:
             self._model.show(None, "train", np.zeros(0, np.int64), None)
             return
-        wanted, selection = tools.wanted(), self._context.project.selection
+        wanted = tools.wanted()
         images.near, images.twins = self.near, self.twins
         self.refresh_near()
-        self._want_twins(wanted.needs_twins)
+        self._want_twins(images.dataset, wanted.needs_twins)
         tools.set_names(images.has_names(wanted.part), tuple(images.dataset.train.columns))
-        tools.filters.panel.set_twins_known(wanted.part == "train")
-        mask = selection.mask if selection is not None else None
+        tools.filters.panel.twins.setEnabled(wanted.part == "train")  # of test images they are not known
         if wanted.needs_twins and images.twins is None:
             self._say_looking()
         elif wanted.is_plain or len(images.labels(wanted.part)) <= AT_ONCE:
-            self._show(images, wanted, images.arrange(wanted, mask))
+            self._show(images, wanted, images.arrange(wanted, selection.mask))
         else:
-            self._panel.set_count(tr(ARRANGING))
-            handle = self._jobs.submit(images.arrange, wanted, mask, key=ORDER)
+            self._panel.count.setText(tr(ARRANGING))
+            handle = self._jobs.submit(images.arrange, wanted, selection.mask, key=ORDER)
             handle.done.connect(partial(self._show, images, wanted))
             handle.failed.connect(self._not_arranged)
 
@@ -107,13 +99,12 @@ class GalleryPresenter(QObject):
         panel.view.scrollToTop()
         some, total = len(order), len(images.labels(wanted.part))
         count = tr("{some} of {all}", some=fmt.count(some), all=fmt.count(total))
-        panel.set_count(fmt.count(total) if some == total else count)
-        if some:
-            panel.show_nothing("")
-        elif total:
-            panel.show_nothing(tr(NOTHING_MATCHES), tr("Show all images"), self._tools.reset)
+        panel.count.setText(fmt.count(total) if some == total else count)
+        if total:
+            panel.empty.set(tr("No image matches the search and filters."), tr("Show all images"), self._tools.reset)
         else:
-            panel.show_nothing(tr("There are no images in this part."))
+            panel.empty.set(tr("There are no images in this part."))
+        panel.stack.setCurrentWidget(panel.view if some else panel.empty)
 
     def _not_arranged(self, error: BaseException) -> None:
         self._context.notifications.error(error, tr("The images could not be arranged"))
@@ -132,31 +123,26 @@ class GalleryPresenter(QObject):
 
     def refresh_near(self) -> None:
         """The forget set, the model or the order changed: measure, a moment later, where the order needs it."""
-        project = self._context.project
-        bench, selection = project.bench, project.selection
-        wanted = self._tools.wanted().sort in NEEDS_FORGET
-        if not wanted or bench is None or selection is None or "baseline" not in project.evaluation:
+        now = self._near_key() if self._tools.wanted().sort in NEEDS_FORGET else None
+        if now is None:
             self._changed.stop()
-            return
-        known = self._near[0] if self._near is not None else None
-        now = self._key(bench, selection)
-        if selection.count and selection.count < selection.total and now not in (self._near_asked, known):
+        elif 0 < now[0].count < now[0].total and now not in (self._near_asked, self._near and self._near[0]):
             self._changed.start()
 
-    def _key(self, bench: Bench, selection: Selection) -> NearKey:
-        gone = self._context.project.forgotten_before
+    def _near_key(self) -> NearKey | None:
+        project = self._context.project
+        bench, selection, gone = project.bench, project.selection, project.forgotten_before
+        if bench is None or selection is None or "baseline" not in project.evaluation:
+            return None
         return selection, bench.model.weights_id, 0 if gone is None else int(gone.sum())
 
     def _measure_near(self) -> None:
-        project = self._context.project
-        if project.bench is None or project.selection is None:
-            return
-        self._near_asked = asked = self._key(project.bench, project.selection)
-        handle = self._context.jobs.submit(
-            measure_near, project.bench, project.selection, project.forgotten_before, key=NEAR
-        )
-        handle.done.connect(partial(self._near_came, asked))
-        handle.failed.connect(self._near_failed)
+        project, self._near_asked = self._context.project, self._near_key()
+        if project.bench is not None and self._near_asked is not None:
+            selection, gone = self._near_asked[0], project.forgotten_before
+            handle = self._context.jobs.submit(measure_near, project.bench, selection, gone, key=NEAR)
+            handle.done.connect(partial(self._near_came, self._near_asked))
+            handle.failed.connect(self._near_failed)
 
     def _near_came(self, asked: NearKey, near: Near) -> None:
         self._near, self._near_asked = (asked, near), None
@@ -176,10 +162,9 @@ class GalleryPresenter(QObject):
         dataset = self._context.project.dataset
         return self._twins[1] if self._twins and dataset and self._twins[0] == dataset.fingerprint else None
 
-    def _want_twins(self, wanted: bool) -> None:
+    def _want_twins(self, dataset: Dataset, wanted: bool) -> None:
         """Look for them where that is wanted and was not done yet; else stop looking."""
-        dataset = self._context.project.dataset
-        if not wanted or dataset is None:
+        if not wanted:
             self._twins_asked = ""
             self._context.jobs.cancel(TWINS)
         elif self.twins is None and self._twins_asked != dataset.fingerprint:
@@ -192,7 +177,7 @@ class GalleryPresenter(QObject):
     def _say_looking(self, _what: str = "", done: int = 0, total: int = 0) -> None:
         self._jobs.cancel(ORDER)
         said = tr("Looking for duplicates ({done} of {total}) …", done=fmt.count(done), total=fmt.count(total))
-        self._panel.set_count(said if total else tr("Looking for duplicates …"))
+        self._panel.count.setText(said if total else tr("Looking for duplicates …"))
 
     def _twins_came(self, fingerprint: str, twins: Twins) -> None:
         self._twins, self._twins_asked = (fingerprint, twins), ""
@@ -200,7 +185,7 @@ class GalleryPresenter(QObject):
 
     def _twins_failed(self, error: BaseException) -> None:
         self._twins_asked = ""
-        self._panel.set_count(tr("Duplicates are not known."))
+        self._panel.count.setText(tr("Duplicates are not known."))
         said = tr("Duplicates could not be looked for. {reason}", reason=explain(error))
         self._context.notifications.caution(said)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QDialog, QFrame, QLabel, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+from PySide6.QtGui import QKeyEvent, QPixmap
+from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QWidget
 
+from app.dialogs.sheet import Dialog
 from app.models.gallery import Images
 from app.services import format as fmt
 from app.services import tokens as t
@@ -21,9 +22,9 @@ from app.services.translation import tr
 from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, column, row, widget_of
+from app.widgets.layout import STRETCH, column, row, stacked, widget_of
 from app.widgets.notices import ProgressLine
-from app.workers.thumbnails import Thumbnails, thumbnail
+from app.workers.thumbnails import Thumbnails, pixels_of, thumbnail
 
 if TYPE_CHECKING:
     from app.services.shell import Services
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 MODELS: tuple[Which, ...] = ("original", "unlearned", "retrained")
 WIDE, LARGE, SMALL, NEIGHBOURS = 1120, 272, 64, 9
 KEY = "inspect "
+IMAGE = Qt.ItemDataRole.UserRole  # of a neighbour: its position
 
 
 class ModelColumn(Card):
@@ -46,40 +48,37 @@ class ModelColumn(Card):
     def __init__(self, model: str) -> None:
         style = model_style(model)
         super().__init__(f"{style.glyph} {style.title}", padding=t.M)
-        self.facts = Label("", "body", wrap=True)
+        self.facts = Label("", wrap=True)
         self.reason = Label("", "body", "text-2", wrap=True)
         self.progress = ProgressLine(style.title)
+        title, cell = tr("Nearest training images, by features"), theme.px(SMALL + t.XL)
         self.neighbours = QListWidget()
         self.neighbours.setViewMode(QListWidget.ViewMode.IconMode)
         self.neighbours.setMovement(QListWidget.Movement.Static)
         self.neighbours.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.neighbours.setFrameShape(QFrame.Shape.NoFrame)
         self.neighbours.setIconSize(QSize(theme.px(SMALL), theme.px(SMALL)))
-        self.neighbours.setGridSize(QSize(theme.px(SMALL + t.XL), theme.px(SMALL + t.XL)))
-        self.neighbours.setMinimumSize(theme.px(SMALL + t.XL + t.L), theme.px(2 * (SMALL + t.XL)))
-        self.neighbours.setAccessibleName(tr("Nearest training images, by features"))
-        self.neighbours.itemClicked.connect(self._open)
-        self.neighbours.itemActivated.connect(self._open)
-        near = caption(tr("Nearest training images, by features"), wrap=True)
-        known = column(self.facts, near, (self.neighbours, 1))
-        waiting = column(self.reason, self.progress, STRETCH)
-        self.stack = QStackedWidget()
-        for layout in (waiting, known):
-            self.stack.addWidget(widget_of(layout))
+        self.neighbours.setGridSize(QSize(cell, cell))
+        self.neighbours.setMinimumSize(cell + theme.px(t.L), 2 * cell)
+        self.neighbours.setAccessibleName(title)
+        for signal in (self.neighbours.itemClicked, self.neighbours.itemActivated):
+            signal.connect(self._open)
+        self.stack = stacked(
+            widget_of(column(self.reason, self.progress, STRETCH)),
+            widget_of(column(self.facts, caption(title, wrap=True), (self.neighbours, 1))),
+        )
         self.body.addWidget(self.stack)
 
     def show_reason(self, sentence: str) -> None:
         """Say why nothing is known of this model."""
         self.reason.setText(sentence)
-        self.progress.hide()
+        self.progress.setVisible(not sentence)
         self.stack.setCurrentIndex(0)
 
     def show_progress(self, what: str, done: int, total: int) -> None:
         """Say how far the model is."""
-        self.reason.setText("")
-        self.progress.show()
+        self.show_reason("")
         self.progress.set(done, total, what)
-        self.stack.setCurrentIndex(0)
 
     def show_facts(self, sentences: list[str], neighbours: list[tuple[int, str, str]]) -> None:
         """Show what the model says, and neighbours: position, class and tip of each."""
@@ -87,67 +86,52 @@ class ModelColumn(Card):
         self.neighbours.clear()
         for image, words, told in neighbours:
             item = QListWidgetItem(words, self.neighbours)
-            item.setData(Qt.ItemDataRole.UserRole, image)
+            item.setData(IMAGE, image)
             item.setToolTip(told)
         self.stack.setCurrentIndex(1)
 
-    def draw(self, thumbnail_of: Callable[[int], QPixmap | None]) -> None:
+    def draw(self, thumbnails: Thumbnails) -> None:
         """Show the thumbnails of the neighbours that are there."""
-        for place in range(self.neighbours.count()):
-            item = self.neighbours.item(place)
-            pixmap = thumbnail_of(item.data(Qt.ItemDataRole.UserRole)) if item.icon().isNull() else None
-            if pixmap is not None:
-                item.setIcon(QIcon(pixmap))
+        for item in map(self.neighbours.item, range(self.neighbours.count())):
+            thumbnails.show_in(item, ("train", item.data(IMAGE)))
 
     def _open(self, item: QListWidgetItem) -> None:
-        self.opened.emit(item.data(Qt.ItemDataRole.UserRole))
+        self.opened.emit(item.data(IMAGE))
 
 
-class ImageInspector(QDialog):
-    """The window. `stepped(by)` asks for another image, `opened(image)` for a neighbour, `marked` to change whether
-    it is to be forgotten, `map_wanted` to see it on the map.
-    """  # noqa: D205
+class ImageInspector(Dialog):
+    """The window. `stepped(by)` asks for another image."""
 
     stepped = Signal(int)
-    opened = Signal(int)
-    marked = Signal()
-    map_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None) -> None:
-        super().__init__(parent)
-        theme.dress(self)
-        self.setWindowTitle(tr("Image"))
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(tr("Image"), parent)
         self.setProperty("ground", "window")
         self._side = theme.px(LARGE) // (2 if theme.large else 1)  # else a small screen does not hold it
-        self.picture = QLabel()
+        self.picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.picture.setFixedSize(self._side, self._side)
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.name = ElidedLabel("", "section")
-        self.facts = Label("", "body", wrap=True)
-        self.badge = Label("", "body", "forget")
-        self.change = Label("", "body", wrap=True)
-        self.columns = {model: ModelColumn(model) for model in MODELS}
-        for one in self.columns.values():
-            one.opened.connect(self.opened)
-        self.previous = IconButton("chevron-left", tr("Previous image"), partial(self.stepped.emit, -1))
-        self.next = IconButton("chevron-right", tr("Next image"), partial(self.stepped.emit, 1))
-        self.place = caption()
-        self.mark_button = SecondaryButton("", self.marked.emit)
-        self.map_button = SecondaryButton(tr("Show on the map"), self.map_wanted.emit)
-        left = column(self.picture, self.name, self.facts, self.badge, self.change, STRETCH, spacing=t.S)
-        middle = row((left, 0), *((one, 1) for one in self.columns.values()), spacing=t.M)
-        close = SecondaryButton(tr("Close"), self.close)
-        foot = row(self.previous, self.next, self.place, STRETCH, self.mark_button, self.map_button, close)
-        column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
-        self.next.setFocus()  # a list would take the arrow keys
         self.name.setFixedWidth(self._side)
+        self.facts, self.change = Label("", wrap=True), Label("", wrap=True)
         line = self.facts.fontMetrics().lineSpacing()
         for label, lines in ((self.facts, 2), (self.change, 9)):  # the window keeps its size from image to image
             label.setFixedWidth(self._side)
             label.setMinimumHeight(lines * line)
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        room = parent.width() if parent is not None else theme.px(WIDE)
-        self.resize(min(theme.px(WIDE), room), self.sizeHint().height())
+        self.badge = Label("", "body", "forget")
+        self.columns = {model: ModelColumn(model) for model in MODELS}
+        previous = IconButton("chevron-left", tr("Previous image"), partial(self.stepped.emit, -1))
+        following = IconButton("chevron-right", tr("Next image"), partial(self.stepped.emit, 1))
+        self.place = caption()
+        self.mark_button = SecondaryButton("")
+        self.map_button = SecondaryButton(tr("Show on the map"))
+        left = column(self.picture, self.name, self.facts, self.badge, self.change, STRETCH)
+        middle = row((left, 0), *((one, 1) for one in self.columns.values()), spacing=t.M)
+        foot = row(previous, following, self.place, STRETCH, self.mark_button, self.map_button,
+                   SecondaryButton(tr("Close"), self.close))  # fmt: skip
+        column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
+        following.setFocus()  # a list would take the arrow keys
+        self.resize(min(theme.px(WIDE), parent.width()), self.sizeHint().height())
 
     def show_image(self, pixels: np.ndarray, name: str, facts: list[str], place: str) -> None:
         """Show an image (H, W, C) uint8 with what is known of it, and where it stands among those stepped through."""
@@ -161,12 +145,6 @@ class ImageInspector(QDialog):
         self.place.setText(place)
         self.change.setText("")
 
-    def show_mark(self, words: str, forget: bool) -> None:
-        """Offer to forget or to keep it; no words where that cannot be chosen."""
-        self.mark_button.setText(words)
-        self.mark_button.setVisible(bool(words))
-        self.badge.setText(tr("▲ To be forgotten") if forget else "")
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
         step = steps.get(Qt.Key(event.key()))
@@ -177,22 +155,21 @@ class ImageInspector(QDialog):
 
 
 class Inspector(QObject):
-    """Opens the window and fills it; any page may make one.
+    """Opens the window and fills it. `moved(part, image)` says which image is shown now.
 
-    `mark_wanted(images, how)` and `map_wanted(image)` ask for training images; `moved(part, image)` says which is shown
-    now. `set_order` says in which order arrow keys lead through a part.
+    `mark(images, how)` and `show_on_map(image)` are what its buttons do with training images.
     """
 
-    mark_wanted = Signal(object, str)
-    map_wanted = Signal(int)
     moved = Signal(str, int)
 
-    def __init__(self, context: Services, widget: QWidget) -> None:
+    def __init__(
+        self, context: Services, widget: QWidget, mark: Callable[[np.ndarray, str], None],
+        show_on_map: Callable[[int], None],
+    ) -> None:  # fmt: skip
         super().__init__(widget)
-        self._context, self._widget = context, widget
-        self._window: ImageInspector | None = None
-        self._images: Images | None = None
-        self._order: tuple[str, np.ndarray] = ("", np.empty(0, np.int64))
+        self._context, self._widget, self._mark, self._show_on_map = context, widget, mark, show_on_map
+        self.window: ImageInspector | None = None  # while it is open
+        self._order: tuple[str, np.ndarray] = ("", np.empty(0, np.int64))  # a part, and its images led through
         self._part: Part = "train"
         self._image = -1
         self._seen: dict[Which, SeenImage] = {}
@@ -202,76 +179,67 @@ class Inspector(QObject):
         context.project.model_changed.connect(self.close)
         context.project.selection_changed.connect(self._show_mark)
 
-    @property
-    def window(self) -> ImageInspector | None:
-        """The window while it is open."""
-        return self._window if self._window is not None and self._window.isVisible() else None
-
-    def set_order(self, part: str, images: np.ndarray) -> None:
-        """Lead through these images of a part, (m,) int64."""
-        self._order = (part, images)
-
-    def open(self, part: str, image: int) -> None:
-        """Show an image of a part of the data, by its position."""
+    def open(self, part: str, image: int, order: np.ndarray | None = None) -> None:
+        """Show an image of a part of the data, by its position; arrow keys lead through `order`, (m,) int64."""
         project = self._context.project
-        dataset = project.dataset
-        if dataset is None:
+        if project.dataset is None:
             return
-        if self._window is None:
-            self._window = self._make()
-            self._thumbnails.set_source(
-                lambda key: dataset.train.images[key].numpy(), theme.px(SMALL), self._window.devicePixelRatioF()
-            )
-        self._images = Images(dataset, project.evaluation.get("baseline"))
+        if order is not None:
+            self._order = (part, order)
+        self._images = Images(project.dataset, project.evaluation.get("baseline"))
         self._part, self._image, self._seen = cast("Part", part), image, {}
-        self._show()
-        self._window.show()
-        self._window.raise_()
-        self._window.activateWindow()
+        window = self.window = self.window or self._make()
+        self._show(window)
+        self._show_mark()
+        window.show()
+        window.raise_()
+        window.activateWindow()
         self.moved.emit(part, image)
-        self._ask()
+        self._ask(window)
 
     def close(self) -> None:
         """Close the window: what it shows is of other data or another model."""
-        if self._window is not None:
-            self._window.close()
-            self._window.deleteLater()
-            self._window = None
-            self._thumbnails.set_source(None, SMALL)
-        self._cancel()
+        if self.window is not None:
+            self.window.close()
 
     def _make(self) -> ImageInspector:
         made = ImageInspector(self._widget.window())
         made.stepped.connect(self._step)
-        made.opened.connect(partial(self.open, "train"))
-        made.marked.connect(self._mark)
-        made.map_wanted.connect(self._show_on_map)
-        made.finished.connect(self._cancel)
+        made.mark_button.clicked.connect(lambda: self._mark(np.array([self._image]), "toggle"))
+        made.map_button.clicked.connect(lambda: self._show_on_map(self._image))
+        made.finished.connect(self._closed)
+        for one in made.columns.values():
+            one.opened.connect(partial(self.open, "train"))
+        pixels = pixels_of(self._context.project.dataset)
+        self._thumbnails.set_source(pixels, theme.px(SMALL), made.devicePixelRatioF())
         return made
+
+    def _closed(self) -> None:
+        self.window, self._seen = None, {}
+        self._thumbnails.close()
+        for model in MODELS:
+            self._context.jobs.cancel(KEY + model)
+            self._context.device_jobs.cancel(KEY + model)
 
     # -- the image itself ------------------------------------------------------------------------------------------
 
-    def _show(self) -> None:
-        window, images, part, image = self._window, self._images, self._part, self._image
-        assert window is not None and images is not None
-        dataset = images.dataset
-        label = dataset.classes[int(images.labels(part)[image])]
+    def _show(self, window: ImageInspector) -> None:
+        images, part, image = self._images, self._part, self._image
         where = tr("Training image {number}", number=fmt.count(image))
         if part == "test":
             where = tr("Test image {number}: never trained on", number=fmt.count(image))
-        pixels = (dataset.train if part == "train" else dataset.test).images[image].numpy()
         at, count = self._place(), fmt.count(len(self._order[1]))
         place = tr("{place} of {count}", place=fmt.count(at + 1), count=count) if at >= 0 else ""
-        window.show_image(pixels, images.name(part, image), [tr("Class {name}", name=label), where], place)
-        window.map_button.setVisible(part == "train")
-        self._show_mark()
+        facts = [tr("Class {name}", name=images.class_of(part, image)), where]
+        window.show_image(pixels_of(images.dataset)((part, image)), images.name(part, image), facts, place)
+        for button in (window.map_button, window.mark_button):
+            button.setVisible(part == "train")
 
     def _show_mark(self) -> None:
-        if self._window is None or self._images is None:
-            return
-        forget = self._is_forgotten(self._image) and self._part == "train"
-        words = tr("Keep this image") if forget else tr("Forget this image")
-        self._window.show_mark(words if self._part == "train" else "", forget)
+        if self.window is not None:
+            forget = self._part == "train" and self._is_forgotten(self._image)
+            self.window.mark_button.setText(tr("Keep this image") if forget else tr("Forget this image"))
+            self.window.badge.setText(tr("▲ To be forgotten") if forget else "")
 
     def _is_forgotten(self, image: int) -> bool:
         selection = self._context.project.selection
@@ -288,20 +256,13 @@ class Inspector(QObject):
         if at >= 0 and 0 <= at + by < len(order):
             self.open(self._part, int(order[at + by]))
 
-    def _mark(self) -> None:
-        self.mark_wanted.emit(np.array([self._image]), "toggle")
-
-    def _show_on_map(self) -> None:
-        self.map_wanted.emit(self._image)
-
     # -- what models say -------------------------------------------------------------------------------------------
 
-    def _ask(self) -> None:
+    def _ask(self, window: ImageInspector) -> None:
         """Have each model asked in a worker: the original's outputs are kept, others' may have to be taken first."""
         context, project = self._context, self._context.project
         run = project.run.folder if project.run is not None else None
-        for model in MODELS:
-            view = self._columns[model]
+        for model, view in window.columns.items():
             if project.bench is None:
                 view.show_reason(tr("Open a model first."))
                 continue
@@ -310,65 +271,46 @@ class Inspector(QObject):
             handle = jobs.submit(look, bench, self._part, self._image, model, run, context.trust, key=KEY + model)
             view.show_progress(tr("Looking at the image"), 0, 0)
             handle.progress.connect(view.show_progress)
-            handle.done.connect(partial(self._came, model))
-            handle.failed.connect(partial(self._failed, model))
+            handle.done.connect(partial(self._came, window, model))
+            handle.failed.connect(lambda error, view=view: view.show_reason(explain(error)))
 
-    @property
-    def _columns(self) -> dict[Which, ModelColumn]:
-        assert self._window is not None
-        return self._window.columns
-
-    def _cancel(self, *_: object) -> None:
-        for model in MODELS:
-            self._context.jobs.cancel(KEY + model)
-            self._context.device_jobs.cancel(KEY + model)
-
-    def _came(self, model: Which, seen: SeenImage) -> None:
-        if self._window is None or self._images is None:
-            return
+    def _came(self, window: ImageInspector, model: Which, seen: SeenImage) -> None:
         self._seen[model] = seen
-        classes, label = self._images.dataset.classes, int(self._images.labels(self._part)[self._image])
-        says = tr("Says {name}, {share} sure", name=classes[seen.predicted], share=fmt.percent(seen.confidence))
-        own = tr("{name}: {share}", name=classes[label], share=fmt.percent(seen.own))
-        loss = tr("Loss {value}", value=fmt.decimal(seen.loss))
+        name, classes = self._images.class_of(self._part, self._image), self._images.dataset.classes
+        said = [tr("Says {name}, {share} sure", name=classes[seen.predicted], share=fmt.percent(seen.confidence)),
+                tr("{name}: {share}", name=name, share=fmt.percent(seen.own)),
+                tr("Loss {value}", value=fmt.decimal(seen.loss))]  # fmt: skip
+        if classes[seen.predicted] == name:
+            del said[1]
         known = zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True)
-        near = [self._named(image, likeness) for image, likeness in known]
-        self._columns[model].show_facts([says, loss] if seen.predicted == label else [says, own, loss], near)
+        window.columns[model].show_facts(said, [self._named(image, likeness) for image, likeness in known])
         self._draw_neighbours()
-        self._show_change()
-
-    def _failed(self, model: Which, error: BaseException) -> None:
-        if self._window is not None:
-            self._columns[model].show_reason(explain(error))
+        if "original" in self._seen and "unlearned" in self._seen:
+            window.change.setText(self._change(name))
 
     def _draw_neighbours(self, _keys: object = None) -> None:
-        for model in self._seen if self._window is not None else ():
-            self._columns[model].draw(self._thumbnails.get)
+        if self.window is not None:
+            for model in self._seen:
+                self.window.columns[model].draw(self._thumbnails)
 
     def _named(self, image: int, likeness: float) -> tuple[int, str, str]:
         """A neighbour's position, class and tip."""
-        assert self._images is not None
-        name = self._images.dataset.classes[int(self._images.labels("train")[image])]
-        told = self._images.describe("train", image)
+        name, told = self._images.class_of("train", image), self._images.describe("train", image)
         told = tr("{image}\nCosine of the features {value}", image=told, value=fmt.decimal(likeness))
         return image, f"▲ {name}" if self._is_forgotten(image) else name, told
 
-    def _show_change(self) -> None:
-        """Say what became of the image: before and after unlearning, beside retraining."""
-        before, after = self._seen.get("original"), self._seen.get("unlearned")
-        if self._window is None or self._images is None or before is None or after is None:
-            return
-        name = self._images.dataset.classes[int(self._images.labels(self._part)[self._image])]
+    def _change(self, name: str) -> str:
+        """What became of the image: before and after unlearning, beside retraining."""
+        before, after, retrained = self._seen["original"], self._seen["unlearned"], self._seen.get("retrained")
         said = tr(
             "Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.",
             name=name, before=fmt.percent(before.own), after=fmt.percent(after.own),
             first=fmt.decimal(before.loss), last=fmt.decimal(after.loss),
         )  # fmt: skip
-        retrained = self._seen.get("retrained")
         if retrained is not None:
             share, loss = fmt.percent(retrained.own), fmt.decimal(retrained.loss)
             said += "\n" + tr("A model retrained without the forget set: {share}, loss {loss}.", share=share, loss=loss)
-        self._window.change.setText(said)
+        return said
 
 
 def look(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QKeyEvent, QPixmap
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.plots.scatter import ScatterPlot, Tool
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.opening import explain
-from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import IconButton, Segmented
 from app.widgets.cards import Card
+from app.widgets.layout import STRETCH, column, row, stacked, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
 from app.workers.thumbnails import Thumbnails
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 PCA, TSNE = "pca", "tsne"
 NOT_YET = mark("A map of the images appears here once the model was measured on them.")
-NO_FEATURES = mark("The model's features hold values that are not finite, so there is no map.")
-NO_MODEL = mark("Open the model to see how it arranges the images.")
 TOOLS: tuple[tuple[Tool, str, str, str], ...] = (
     ("lasso", "lasso", mark("Lasso"), mark("Draw around images to take them, with Ctrl to take them out.")),
     ("rectangle", "rectangle", mark("Rectangle"), mark("Drag over images to take them, with Ctrl to take them out.")),
@@ -44,51 +42,46 @@ KEY = "tsne"
 
 
 class MapCard(Card):
-    """A card around the map; `projection_chosen` carries "pca" or "tsne", `enlarged` whether it is to fill the page."""
+    """A card around the map, or what is said where there is none."""
 
-    projection_chosen = Signal(str)
-    enlarged = Signal(bool)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Map"), parent, padding=t.S)
+    def __init__(self) -> None:
+        super().__init__(tr("Map"), padding=t.S)
         self.scatter = ScatterPlot(tr("Map of the training images"), legend=True)
         self.scatter.legend.setToolTip(tr(KEYS))
         self.projection = Segmented([(PCA, "PCA"), (TSNE, "t-SNE")], tr("Projection"))
-        self.projection.changed.connect(self.projection_chosen)
         self.add_action(self.projection)
         self.empty = EmptyState("point", tr(NOT_YET))
         self.progress = ProgressLine(tr("Progress of the map"))
         self.progress.hide()
-        shown = QWidget()
-        column = QVBoxLayout(shown)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.XS))
-        column.addWidget(self.scatter, 1)
-        column.addWidget(self.progress)
-        column.addLayout(self._tools())
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(shown)
+        self.tool_buttons: dict[str, IconButton] = {}
+        for tool, icon, name, hint in TOOLS:
+            button = self.tool_buttons[tool] = IconButton(
+                icon, tr(name), partial(self.scatter.set_tool, tool), checkable=True
+            )
+            button.setToolTip(f"{tr(name)}: {tr(hint)} {tr(EVERY_TOOL)}")
+            button.setAutoExclusive(True)
+        self.tool_buttons["lasso"].click()
+        fit = IconButton("reset", tr("Show the whole map"), self.scatter.fit)
+        self.enlarge_button = IconButton("enlarge", tr("Enlarge the map"), checkable=True)
+        tools = row(*self.tool_buttons.values(), STRETCH, self.scatter.said, fit, self.enlarge_button,
+                    self.scatter.export_button(), spacing=t.XS)  # fmt: skip
+        self._map = widget_of(column((self.scatter, 1), self.progress, tools, spacing=t.XS))
+        self.stack = stacked(self.empty, self._map)
         self.body.addWidget(self.stack, 1)
-        self.set_full(False)
-        self.scatter.set_tool("lasso")
-
-    def set_full(self, full: bool) -> None:
-        """Show the map, or the text of what will be here."""
-        self.stack.setCurrentIndex(1 if full else 0)
-        self.projection.setVisible(full)
-        if not full:
-            self.enlarge_button.setChecked(False)
+        self.say(tr(NOT_YET))
 
     def say(self, text: str) -> None:
-        """Say why there is no map."""
+        """Say why there is no map; an empty text shows it."""
         self.empty.set(text)
+        self.stack.setCurrentWidget(self.empty if text else self._map)
+        self.projection.setVisible(not text)
+        if text:
+            self.enlarge_button.setChecked(False)
 
-    def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
-        """Say how far the map is; None takes it away."""
-        self.progress.setVisible(text is not None)
-        if text is not None:
-            self.progress.set(done, total, text)
+    def show_progress(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Say how far the map is; an empty text takes it away."""
+        self.progress.setVisible(bool(text))
+        self.progress.set(done, total, text)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.enlarge_button.isChecked():
@@ -96,144 +89,101 @@ class MapCard(Card):
         else:
             super().keyPressEvent(event)
 
-    def _tools(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.XS))
-        self._group = QButtonGroup(self)
-        self.tool_buttons: dict[str, IconButton] = {}
-        for number, (tool, icon, name, hint) in enumerate(TOOLS):
-            button = IconButton(icon, tr(name), checkable=True)
-            button.setToolTip(f"{tr(name)}: {tr(hint)} {tr(EVERY_TOOL)}")
-            button.setChecked(number == 0)
-            self._group.addButton(button, number)
-            self.tool_buttons[tool] = button
-            row.addWidget(button)
-        row.addStretch(1)
-        row.addWidget(self.scatter.said)
-        self.fit_button = IconButton("reset", tr("Show the whole map"), self.scatter.fit)
-        self.enlarge_button = IconButton("enlarge", tr("Enlarge the map"), checkable=True)
-        self.enlarge_button.toggled.connect(self.enlarged)
-        for widget in (self.fit_button, self.enlarge_button, self.scatter.export_button()):
-            row.addWidget(widget)
-        self._group.idToggled.connect(self._tool_chosen)
-        return row
-
-    def _tool_chosen(self, number: int, on: bool) -> None:
-        if on:
-            self.scatter.set_tool(TOOLS[number][0])
-
 
 class MapPresenter(QObject):
-    """Keeps the map on the measured features. `mark_wanted(images, how)`: positions of training images, and "toggle",
-    "add", "remove" or "back", which undoes the click before; `inspect_wanted(image)`.
-    """  # noqa: D205
+    """Keeps the map on the measured features.
 
-    mark_wanted = Signal(object, str)
-    inspect_wanted = Signal(int)
+    `mark_images(images, how)` takes positions of training images, and "toggle", "add", "remove" or "back", which undoes
+    the click before; `inspect(image)` opens one.
+    """
 
-    def __init__(self, context: AppContext, card: MapCard, thumbnails: Thumbnails, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context, self._card, self._thumbnails = context, card, thumbnails
+    def __init__(
+        self, context: AppContext, card: MapCard, thumbnails: Thumbnails,
+        mark_images: Callable[[np.ndarray, str], None], inspect: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        super().__init__(card)
+        self._context, self._card, self._thumbnails, self._mark = context, card, thumbnails, mark_images
         self._baseline: Baseline | None = None  # what was measured of the model that is drawn
         self._tsne: tuple[int, np.ndarray] | None = None  # how many images it was made of, and places of all (n, 2)
-        self._shows = ""  # PCA, TSNE, or nothing
-        card.projection_chosen.connect(self._projection_chosen)
+        self.shown = ""  # PCA, TSNE, or nothing
+        card.projection.changed.connect(self._show)
         card.scatter.selection_drawn.connect(self._drawn)
         card.scatter.clicked.connect(self._clicked)
-        card.scatter.activated.connect(self.inspect_wanted)
+        card.scatter.activated.connect(inspect)
         card.scatter.set_thumbnail(self._thumbnail)
         thumbnails.ready.connect(self._thumbnails_came)
 
     def refresh(self) -> None:
         """Draw what was measured last, where that is not what is drawn."""
-        project = self._context.project
+        project, card = self._context.project, self._card
         found = project.evaluation.get("baseline")
         if found is self._baseline and found is not None:
             return
-        self._baseline, self._tsne, self._shows = found, None, ""
-        self._context.jobs.cancel(KEY)
-        self._card.show_progress(None)
-        self._card.projection.set_value(PCA)
-        self._card.set_full(self._has_map)
-        if self._has_map:
-            self._show_pca()
-        elif found is not None:
-            self._card.say(tr(NO_FEATURES))
+        self._baseline, self._tsne, self.shown = None, None, ""
+        card.projection.set_value(PCA)
+        self._stop()
+        self._baseline = found
+        if found is None:
+            card.say(tr(NOT_YET) if project.ready else tr("Open the model to see how it arranges the images."))
+        elif not found.explained > 0:
+            card.say(tr("The model's features hold values that are not finite, so there is no map."))
         else:
-            self._card.say(tr(NOT_YET) if project.ready else tr(NO_MODEL))
-
-    @property
-    def _has_map(self) -> bool:
-        return self._baseline is not None and self._baseline.explained > 0
-
-    @property
-    def shown(self) -> bool:
-        """Whether there is a map."""
-        return bool(self._shows)
+            card.say("")
+            self._show(PCA)
 
     def show_selection(self) -> None:
         """Mark the forget set."""
         selection = self._context.project.selection
-        if selection is not None and self._shows:
+        if selection is not None and self.shown:
             self._card.scatter.set_forget(selection.mask)
 
     def show_image(self, image: int) -> None:
         """Ring a training image on the map."""
-        if self._shows:
+        if self.shown:
             self._card.scatter.point_at(image)
             self._card.scatter.canvas.setFocus()
 
-    def _show_pca(self) -> None:
-        assert self._baseline is not None
-        self._show(PCA, self._baseline.coordinates)
-        share = fmt.percent(self._baseline.explained)
-        self._card.scatter.set_caption(tr("Two principal components · {share} of the variance", share=share))
-
-    def _show_tsne(self, made_of: int, places: np.ndarray) -> None:
-        self._show(TSNE, places)
-        said = tr("t-SNE of %n images", n=made_of)
-        if made_of < len(places):
-            said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
+    def _show(self, which: str) -> None:
+        """Draw one of the two maps; t-SNE is made first, and until then the other one stays."""
+        dataset, found = self._context.project.dataset, self._baseline
+        if dataset is None or found is None or which == self.shown:
+            self._stop()
+            return
+        labels = dataset.train.labels.numpy()
+        if which == PCA:
+            self._stop()
+            places = found.coordinates
+            said = tr("Two principal components · {share} of the variance", share=fmt.percent(found.explained))
+        elif self._tsne is not None:
+            made_of, places = self._tsne
+            said = tr("t-SNE of %n images", n=made_of)
+            if made_of < len(places):
+                said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
+        else:
+            self._card.show_progress(tr("Arranging the map"), 0, 1)
+            handle = self._context.jobs.submit(arrange, found.compact, labels, key=KEY)
+            handle.progress.connect(self._card.show_progress)
+            handle.done.connect(partial(self._arranged, found))
+            handle.failed.connect(self._not_arranged)
+            return
+        self.shown = which
+        self._card.scatter.set_points(places, labels, dataset.classes)
         self._card.scatter.set_caption(said)
-
-    def _show(self, which: str, places: np.ndarray) -> None:
-        dataset = self._context.project.dataset
-        assert dataset is not None
-        self._shows = which
-        self._card.scatter.set_points(places, dataset.train.labels.numpy(), dataset.classes)
         self.show_selection()
 
     # -- t-SNE -----------------------------------------------------------------------------------------------------
 
-    def _projection_chosen(self, which: str) -> None:
-        dataset = self._context.project.dataset
-        if not self._has_map or dataset is None or self._baseline is None:
-            return
-        if which == PCA:
-            self._context.jobs.cancel(KEY)
-            self._card.show_progress(None)
-            if self._shows != PCA:
-                self._show_pca()
-        elif self._tsne is not None:
-            self._show_tsne(*self._tsne)
-        else:
-            self._card.show_progress(tr("Arranging the map"), 0, 1)
-            labels = dataset.train.labels.numpy()
-            handle = self._context.jobs.submit(arrange, self._baseline.compact, labels, key=KEY)
-            handle.progress.connect(self._card.show_progress)
-            handle.done.connect(partial(self._arranged, self._baseline))
-            handle.failed.connect(self._not_arranged)
+    def _stop(self) -> None:
+        self._context.jobs.cancel(KEY)
+        self._card.show_progress("")
 
     def _arranged(self, found: Baseline, result: tuple[int, np.ndarray]) -> None:
-        if found is not self._baseline:
-            return
-        self._tsne = result
-        self._card.show_progress(None)
-        if self._card.projection.value() == TSNE:
-            self._show_tsne(*result)
+        if found is self._baseline:
+            self._tsne = result
+            self._stop()
+            self._show(self._card.projection.value())
 
     def _not_arranged(self, error: BaseException) -> None:
-        self._card.show_progress(None)
         self._card.projection.set_value(PCA)
         why = tr("The t-SNE map could not be made. {reason}", reason=explain(error))
         self._context.notifications.caution(why)
@@ -242,10 +192,10 @@ class MapPresenter(QObject):
 
     def _drawn(self, images: np.ndarray, how: str) -> None:
         # An outline adds: replacing would throw away what was chosen image by image.
-        self.mark_wanted.emit(images, "remove" if how == "remove" else "add")
+        self._mark(images, "remove" if how == "remove" else "add")
 
     def _clicked(self, image: int, how: str) -> None:
-        self.mark_wanted.emit(np.array([image]), how if how == "back" else "toggle")
+        self._mark(np.array([image]), how if how == "back" else "toggle")
 
     def _thumbnail(self, image: int) -> QPixmap | None:
         return self._thumbnails.get(("train", image))

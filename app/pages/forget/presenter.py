@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, QUrl
@@ -12,19 +12,20 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
 from app.models.gallery import Images
-from app.pages.forget.additions import EarlierPresenter, ForgetLists, SimilarPresenter, counts
+from app.pages.forget.additions import EarlierPresenter, ForgetLists, SimilarPresenter
 from app.pages.forget.gallery_presenter import GalleryPresenter
 from app.pages.forget.inspector import Inspector
 from app.pages.forget.map_card import MapPresenter
-from app.pages.forget.page import ForgetView
 from app.services import format as fmt
 from app.services.run_words import described
 from app.services.theme import theme
 from app.services.translation import tr
+from app.workers.thumbnails import pixels_of
 from core.errors import ForgetSetError
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.pages.forget.page import ForgetView
     from core.selection import Selection
     from core.session.forget_lists import ListMatch
 
@@ -37,16 +38,14 @@ class ForgetPresenter(QObject):
     def __init__(self, context: AppContext, page: ForgetView) -> None:
         super().__init__(page)
         self._context, self._page = context, page
-        self.lists = ForgetLists(context, page, self)
-        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self)
-        self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self)
-        self.gallery = GalleryPresenter(context, page.tools, page.gallery_panel, page.gallery_model, self)
-        self.inspector = Inspector(context, page)
+        self.earlier = EarlierPresenter(context, page.earlier_card)
+        self.lists = ForgetLists(context, page, self.add_list)
+        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self.mark, self._inspect_on_map)
+        self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self.add_similar)
+        self.gallery = GalleryPresenter(context, page)
+        self.inspector = Inspector(context, page, self.mark, self.map.show_image)
         self._toggled: int | None = None  # the image that the last change toggled
-        self.earlier = EarlierPresenter(context, page.earlier_card, self)
-        self._confirm_timer = QTimer(self)
-        self._confirm_timer.setSingleShot(True)
-        self._confirm_timer.setInterval(CONFIRM_MS)
+        self._confirm_timer = QTimer(self, singleShot=True, interval=CONFIRM_MS)
         self._confirm_timer.timeout.connect(self._unconfirm)
         self._stale_map = True
         self._connect()
@@ -64,40 +63,31 @@ class ForgetPresenter(QObject):
         self._unconfirm()
 
     def _connect(self) -> None:
-        page, project = self._page, self._context.project
+        page, context, project = self._page, self._context, self._context.project
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
         project.model_changed.connect(self._show_summary)
         project.selection_changed.connect(self._selection_changed)
-        classes = page.class_panel
+        self.earlier.changed.connect(self._earlier_changed)
+        context.settings.changed.connect(self._settings_changed)
+        context.opening.list_wanted.connect(self.lists.read)
+        classes, view = page.class_panel.table, page.gallery_panel.view
         classes.toggle_wanted.connect(self.toggle_classes)
         classes.only_wanted.connect(self.only_class)
         classes.invert_wanted.connect(self.invert_classes)
-        classes.hovered.connect(self._class_hovered)
+        classes.hovered.connect(view.light_class)
+        classes.hovered.connect(self._light_on_map)
         classes.opened.connect(page.tools.choose_class)
-        view = page.gallery_panel.view
         view.mark_wanted.connect(self._gallery_marked)
         view.inspect_wanted.connect(self._inspect_shown)
         view.menu_wanted.connect(self._open_menu)
-        self.map.inspect_wanted.connect(self._inspect_on_map)
-        self.inspector.mark_wanted.connect(self.mark)
-        self.inspector.map_wanted.connect(self.map.show_image)
         self.inspector.moved.connect(self._inspected)
-        self.map.mark_wanted.connect(self.mark)
-        self.similar.added.connect(self.add_similar)
-        self.earlier.changed.connect(self._earlier_changed)
-        page.next_wanted.connect(partial(self._context.show_page, "unlearn"))
-        page.project_wanted.connect(partial(self._context.show_page, "project"))
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
-        self._context.actions.add("forget.export_list", "E&xport the forget list…", self.lists.ask_export, menu="edit",
-                                  icon="export", why_disabled=self._why_no_export)  # fmt: skip
-        self.lists.matched.connect(self.add_list)
-        self.lists.failed.connect(self._list_failed)
         page.clear_button.clicked.connect(self.clear)
-        page.undo_button.clicked.connect(self._undo)
-        self._context.settings.changed.connect(self._settings_changed)
-        self._context.opening.list_wanted.connect(self.lists.read)
+        page.undo_button.clicked.connect(project.undo_selection)
+        context.actions.add("forget.export_list", tr("E&xport the forget list…"), self.lists.ask_export, menu="edit",
+                            icon="export", why_disabled=self._why_no_export)  # fmt: skip
 
     # -- changing the forget set -----------------------------------------------------------------------------------
 
@@ -115,14 +105,15 @@ class ForgetPresenter(QObject):
 
     def mark(self, images: np.ndarray, how: str) -> None:
         """Change single training images: "toggle", "add" or "remove"; "back" undoes the toggle of the image before."""
-        before, (toggled, self._toggled) = self._context.project.selection, (self._toggled, None)
+        project, one = self._context.project, int(images[0]) if len(images) == 1 else None
+        before, (toggled, self._toggled) = project.selection, (self._toggled, None)
         if how == "back":
-            if len(images) == 1 and toggled == int(images[0]):
-                self._context.project.undo_selection()
+            if one is not None and toggled == one:
+                project.undo_selection()
         elif how == "toggle":
             self._edit(lambda selection: selection.toggled(images))
-            if len(images) == 1 and before != self._context.project.selection:
-                self._toggled = int(images[0])
+            if before != project.selection:
+                self._toggled = one
         else:
             self._edit(lambda selection: selection.with_samples(images, how == "add"))
 
@@ -159,28 +150,31 @@ class ForgetPresenter(QObject):
             parts = [tr("{count} added", count=fmt.count(added)) if added or not removed else "",
                      tr("{count} removed", count=fmt.count(removed)) if removed else "",
                      tr("{count} already forgotten", count=fmt.count(gone)) if gone else ""]  # fmt: skip
-            self._confirm(", ".join(part for part in parts if part), bool(added + removed))
+            self._page.confirm(", ".join(filter(None, parts)), bool(added + removed))
+            self._confirm_timer.start()
+
+    def _unconfirm(self) -> None:
+        self._confirm_timer.stop()
+        self._page.confirm("")
 
     def _gallery_marked(self, images: np.ndarray, how: str) -> None:
-        if self._page.gallery_model.part != "train":
+        if self._page.gallery_model.part == "train":
+            self.mark(images, how)
+        else:
             never = tr("Test images were never trained on, so there is nothing to remove.")
             self._context.notifications.info(never)
-            return
-        self.mark(images, how)
 
     # -- one image -------------------------------------------------------------------------------------------------
 
     def _inspect_shown(self, image: int) -> None:
         """Inspect an image of the gallery; arrow keys lead through what it shows."""
         model = self._page.gallery_model
-        self.inspector.set_order(model.part, model.ids(0, model.count))
-        self.inspector.open(model.part, image)
+        self.inspector.open(model.part, image, model.order)
 
     def _inspect_on_map(self, image: int) -> None:
         model = self._page.gallery_model
         among = model.part == "train" and model.cell_of(image) >= 0
-        self.inspector.set_order("train", model.ids(0, model.count) if among else np.array([image]))
-        self.inspector.open("train", image)
+        self.inspector.open("train", image, model.order if among else np.array([image]))
 
     def _inspected(self, part: str, image: int) -> None:
         if part == self._page.gallery_model.part:
@@ -194,60 +188,57 @@ class ForgetPresenter(QObject):
     def menu(self, image: int) -> QMenu:
         """Return the context menu of an image of the gallery."""
         page, selection, images = self._page, self._context.project.selection, self.gallery.images
-        menu = QMenu(page.gallery_panel)
+        menu, part = QMenu(page.gallery_panel), page.gallery_model.part
         if images is None or selection is None:
             return menu
-        part = page.gallery_model.part
-        label = int(images.labels(part)[image])
-        name = images.dataset.classes[label]
-        menu.addAction(tr("Open the image"), partial(self._inspect_shown, image))
-        if part == "train":
+        label, train, file = int(images.labels(part)[image]), part == "train", images.file(part, image)
+        name, one = images.class_of(part, image), np.array([image])
+        mark = tr("Keep this image") if train and selection.mask[image] else tr("Forget this image")
+        copy = QGuiApplication.clipboard().setText
+        folder = QUrl.fromLocalFile(str(file.parent)) if file is not None else QUrl()
+        groups: list[list[tuple[bool, str, Callable[[], object]]]] = [
+            [(True, tr("Open the image"), partial(self._inspect_shown, image))],
+            [(train, mark, partial(self.mark, one, "toggle")),
+             (train, tr("Forget all of class {name}", name=name), partial(self.toggle_classes, [label], True)),
+             (train, tr("Keep all of class {name}", name=name), partial(self.toggle_classes, [label], False))],
+            [(True, tr("Show class {name} only", name=name), partial(page.tools.choose_class, label)),
+             (train and bool(self.map.shown), tr("Show on the map"), partial(self.map.show_image, image))],
+            [(True, tr("Copy the name"), partial(copy, images.name(part, image))),
+             (file is not None, tr("Open the file's folder"), partial(QDesktopServices.openUrl, folder))],
+        ]  # fmt: skip
+        for group in groups:
             menu.addSeparator()
-            said = tr("Keep this image") if selection.mask[image] else tr("Forget this image")
-            menu.addAction(said, partial(self.mark, np.array([image]), "toggle"))
-            menu.addAction(tr("Forget all of class {name}", name=name), partial(self.toggle_classes, [label], True))
-            menu.addAction(tr("Keep all of class {name}", name=name), partial(self.toggle_classes, [label], False))
-        menu.addSeparator()
-        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, label))
-        if part == "train" and self.map.shown:
-            menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
-        menu.addSeparator()
-        menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
-        file = images.file(part, image)
-        if file is not None:
-            folder = QUrl.fromLocalFile(str(file.parent))
-            menu.addAction(tr("Open the file's folder"), partial(QDesktopServices.openUrl, folder))
+            for there, text, act in group:
+                if there:
+                    menu.addAction(text, act)
         return menu
 
     # -- showing it ------------------------------------------------------------------------------------------------
 
     def _dataset_changed(self) -> None:
-        project, page = self._context.project, self._page
-        dataset = project.dataset
-        measured = project.evaluation.get("baseline")
-        self.gallery.images = Images(dataset, measured) if dataset is not None else None
-        page.set_usable(dataset is not None)
+        page, dataset = self._page, self._context.project.dataset
+        self.gallery.images = Images(dataset) if dataset is not None else None
+        page.stack.setCurrentIndex(0 if dataset is None else 1)
         page.class_model.set_data(dataset)
         page.tools.set_classes(dataset.classes if dataset is not None else ())
         self._set_thumbnails()
-        self._unconfirm()
         self._evaluated()
         self._selection_changed()
 
     def _set_thumbnails(self) -> None:
         side, page = self._context.settings.values.thumbnail_size, self._page
+        dataset = self._context.project.dataset
         page.gallery_panel.view.set_side(side)
-        pixels = pixels_of(self._context.project.dataset)
+        pixels = pixels_of(dataset) if dataset is not None else None
         page.thumbnails.set_source(pixels, theme.px(side), page.devicePixelRatioF())
 
     def _settings_changed(self, names: list[str]) -> None:
         if "thumbnail_size" in names:
             self._set_thumbnails()
-            self._page.gallery_panel.view.viewport().update()
+            self._page.gallery_panel.view.redraw()
 
     def _evaluated(self) -> None:
-        project, page = self._context.project, self._page
-        found = project.evaluation.get("baseline")
+        page, found = self._page, self._context.project.evaluation.get("baseline")
         if self.gallery.images is not None:
             self.gallery.images.baseline = found
         page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
@@ -264,14 +255,13 @@ class ForgetPresenter(QObject):
             self.map.show_selection()
 
     def _selection_changed(self) -> None:
-        project, page = self._context.project, self._page
-        selection = project.selection
+        page, selection = self._page, self._context.project.selection
         self._show_summary()  # first: the count changes at once
         self._unconfirm()  # what was said is of the change before; its Undo would take this one back
         page.class_model.set_selection(selection)
         if selection is not None:
-            page.gallery_model.set_mask(selection.mask)
-            page.gallery_panel.view.viewport().update()
+            page.gallery_model.mask = selection.mask
+            page.gallery_panel.view.redraw()
             if not self._stale_map:
                 self.map.show_selection()
         self.gallery.refresh_near()
@@ -279,20 +269,18 @@ class ForgetPresenter(QObject):
             self.similar.refresh()
 
     def _show_summary(self) -> None:
-        project, page = self._context.project, self._page
-        selection = project.selection
-        page.set_summary(self._words(selection) if selection is not None else "")
-        problem = ""
-        try:
-            if selection is not None:
+        page, project, selection = self._page, self._context.project, self._context.project.selection
+        problem = "" if project.opened_model is not None else tr("Open a model first.")
+        if selection is None:
+            page.summary.setText("")
+            problem = tr("Open the data first.")
+        else:
+            page.summary.setText(self._words(selection))
+            try:
                 selection.check()
                 self.earlier.joined(selection).check()
-        except ForgetSetError as error:
-            problem = error.message
-        if selection is None:
-            problem = tr("Open the data first.")
-        elif not problem and project.opened_model is None:
-            problem = tr("Open a model first.")
+            except ForgetSetError as error:
+                problem = error.message
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
         chosen = not self._why_no_export()
@@ -300,15 +288,13 @@ class ForgetPresenter(QObject):
         page.tools.export_button.setEnabled(chosen)
 
     def _why_no_export(self) -> str:
-        selection = self._context.project.selection
-        return "" if selection is not None and selection.count else tr("Nothing is chosen to be forgotten.")
+        return "" if self._context.project.selection else tr("Nothing is chosen to be forgotten.")
 
     def _earlier_changed(self) -> None:
         page, mask = self._page, self.earlier.mask
-        self.similar.earlier = mask
-        page.class_model.set_earlier(counts(mask, self._context.project.dataset))
-        page.gallery_model.set_earlier(mask)
-        page.gallery_panel.view.viewport().update()
+        page.class_model.set_earlier(mask)
+        page.gallery_model.earlier = mask
+        page.gallery_panel.view.redraw()
         self.gallery.refresh_near()
         self._show_summary()
 
@@ -322,31 +308,5 @@ class ForgetPresenter(QObject):
             return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
         return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))
 
-    def _class_hovered(self, label: int) -> None:
-        self._page.gallery_panel.view.light_class(label)
+    def _light_on_map(self, label: int) -> None:
         self._page.map_panel.scatter.highlight_class(label if label >= 0 else None)
-
-    # -- saying what was done --------------------------------------------------------------------------------------
-
-    def _confirm(self, text: str, undoable: bool) -> None:
-        self._page.confirm(text, undoable)
-        self._confirm_timer.start()
-
-    def _unconfirm(self) -> None:
-        self._confirm_timer.stop()
-        self._page.confirm("", False)
-
-    def _undo(self) -> None:
-        self._context.project.undo_selection()
-        self._unconfirm()
-
-    def _list_failed(self, text: str) -> None:
-        self._page.banner.show_message(text, "error")
-
-
-def pixels_of(dataset: Any) -> Any:
-    """Return what gives an image's pixels by its thumbnail key."""
-    if dataset is None:
-        return None
-    parts = {"train": dataset.train.images, "test": dataset.test.images}
-    return lambda key: parts[key[0]][key[1]].numpy()

@@ -63,12 +63,12 @@ def test_nothing_is_applied_before_the_button(qtbot):
     qtbot.addWidget(parent)
     sheet = ForgetListSheet("list.csv", match(36), 0, parent)
     added = []
-    sheet.added.connect(lambda: added.append(True))
+    sheet.accepted.connect(lambda: added.append(True))
     assert sheet.accept_button.text() == "Add 36 images"
     sheet.reject()
     assert not added
     again = ForgetListSheet("list.csv", match(36), 6, parent)
-    again.added.connect(lambda: added.append(True))
+    again.accepted.connect(lambda: added.append(True))
     assert again.accept_button.text() == "Add 30 images"
     again.accept()
     assert added == [True]

@@ -84,10 +84,10 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
 
     page.presenter.toggle_classes([3, 5], True)
     assert opened.project.selection.complete_classes == (5,)
-    assert f"{gone} already forgotten" in page.confirmed()
-    assert page.summary().endswith(f"plus {gone} images forgotten earlier")
+    assert f"{gone} already forgotten" in page.confirmed.text()
+    assert page.summary.text().endswith(f"plus {gone} images forgotten earlier")
     page.presenter.toggle_classes([c for c in range(10) if c != 3], True)
-    assert page.class_panel.filter.state() == Qt.CheckState.Checked  # all that can be chosen is
+    assert page.class_panel.table.filter.state() == Qt.CheckState.Checked  # all that can be chosen is
     assert page.missing() == "At least one class must stay."  # with what was forgotten before, none would
 
 

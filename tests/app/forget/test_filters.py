@@ -34,7 +34,7 @@ def test_bounds_are_read_as_they_are_typed(filters, qtbot):
     high.setText("75,5")
     filters.panel.fields["loss"][1].setText("2")
     assert filters.panel.ranges() == (("confidence", 0.5, 0.755), ("loss", None, 2.0))
-    assert filters.isChecked() and filters.toolTip() == "More filters: confidence from 50 to 75,5 %, loss to 2"
+    assert filters.isChecked() and filters.toolTip() == "More filters: Confidence (%) from 50 to 75,5; Loss to 2"
     assert (low.placeholderText(), high.placeholderText()) == ("25.000", "100.000")
     filters.panel.clear()
     assert filters.panel.ranges() == () and not filters.isChecked()
@@ -89,7 +89,7 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
     images = page.presenter.gallery.images
     names = [images.name("train", i).rpartition("/")[2] for i in page.gallery_model.ids(0, 3).tolist()]
     assert names == ["train-ant0.png", "copy0.png", "copy1.png", "train-cat1.png"]
-    assert page.gallery_panel.count() == "4 of 16"
+    assert page.gallery_panel.count.text() == "4 of 16"
     page.tools.part.setCurrentIndex(1)  # of test images duplicates are not known
     qtbot.waitUntil(lambda: page.gallery_model.part == "test")
     assert not page.tools.filters.panel.twins.isEnabled() and page.gallery_model.count == 6
@@ -99,7 +99,7 @@ def test_many_images_are_arranged_in_a_worker(page, qtbot, monkeypatch):
     monkeypatch.setattr(arranging, "AT_ONCE", 10)
     known = page.presenter.gallery.images.baseline.train
     said = []
-    monkeypatch.setattr(page.gallery_panel, "set_count", said.append)
+    monkeypatch.setattr(page.gallery_panel.count, "setText", said.append)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("margin"))
     qtbot.waitUntil(lambda: f"{len(known.loss):,}" in said)
     assert said[0] == ARRANGING  # it may be gone before a wait first looks

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from app.pages.forget import inspector as module
 from app.pages.forget.inspector import Inspector
 from core.errors import InputError
+from core.events import State
 from core.session.one_image import SeenImage
 from tests.app.helpers import assert_accessible
 
@@ -31,7 +32,7 @@ def inspector(context, digits, qtbot):
     widget = QWidget()
     qtbot.addWidget(widget)
     context.project.set_opened(SimpleNamespace(spec=SimpleNamespace(architecture="mlp"), weights_id=""), digits)
-    made = Inspector(context, widget)
+    made = Inspector(context, widget, lambda images, how: None, lambda image: None)
     yield made
     made.close()
 
@@ -82,7 +83,8 @@ def test_an_image_is_opened_and_left_as_it_is_and_arrow_keys_go_on(page, context
 
 
 def test_models_stand_side_by_side_with_their_neighbours(inspector, context, seen, qtbot, digits):
-    context.project.run = SimpleNamespace(folder=SimpleNamespace(job=lambda: None))
+    folder = SimpleNamespace(job=lambda: None, has_result=False)
+    context.project.run = SimpleNamespace(folder=folder, state=State.FINISHED)
     inspector.open("train", 7)
     window = inspector.window
     qtbot.waitUntil(lambda: len(inspector._seen) == 3)

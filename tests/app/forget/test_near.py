@@ -40,7 +40,7 @@ def looked(page, qtbot):
 
 
 def test_before_anything_is_chosen_it_says_so(page):
-    assert page.similar_card.text() == "Choose images to look for near-duplicates."
+    assert page.similar_card.text.text() == "Choose images to look for near-duplicates."
     assert not page.similar_card.review.isEnabled()
 
 
@@ -50,7 +50,7 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     assert set(found.kept[:3].tolist()) == {twins, twins + 1, twins + 2} and found.exact[:3].all()
     same = found.at(SAME)
     assert len(same) < len(found)  # one is nearly the same
-    assert page.similar_card.text() == f"Similar images kept ({len(same)})"
+    assert page.similar_card.text.text() == f"Similar images kept ({len(same)})"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
@@ -66,7 +66,7 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     last.setCheckState(Qt.CheckState.Checked)
     qtbot.waitUntil(lambda: not sheet.table.item(0, 1).icon().isNull(), timeout=10_000)  # both are to be seen
     sheet.accept_button.click()
-    assert context.project.selection.count == 6 and "3 added" in page.confirmed()
+    assert context.project.selection.count == 6 and "3 added" in page.confirmed.text()
     assert (context.project.selection.similar_count, context.project.selection.similar_from) == (3, 1.0)
     page.undo_button.click()
     assert context.project.selection.indices.tolist() == [0, 1, 2]
@@ -77,7 +77,7 @@ def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, con
     presenter = page.presenter.similar
     found = Duplicates(np.array([7, 9]), np.array([0, 0]), np.array([0.8, 0.7], np.float32))
     presenter._looked(context.project.selection, found)
-    assert page.similar_card.text() == "No similar images kept; nearly the same: 2"
+    assert page.similar_card.text.text() == "No similar images kept; nearly the same: 2"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert sheet.table.rowCount() == 2 and sheet.answer().tolist() == []
@@ -91,10 +91,10 @@ def test_another_forget_set_is_looked_at_anew(page, context, twins, qtbot):
     context.project.set_selection(context.project.selection.with_samples([0]))
     looked(page, qtbot)
     context.project.set_selection(context.project.selection.cleared().with_samples([1]))
-    assert page.presenter.similar.found is None and "Looking" in page.similar_card.text()
+    assert page.presenter.similar.found is None and "Looking" in page.similar_card.text.text()
     assert twins + 1 in looked(page, qtbot).kept
     context.project.set_selection(context.project.selection.cleared())
-    assert "Choose images to look" in page.similar_card.text()
+    assert "Choose images to look" in page.similar_card.text.text()
 
 
 def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):

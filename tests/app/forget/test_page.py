@@ -71,12 +71,12 @@ def test_without_data_the_page_says_what_is_missing(window, context):
 def test_everything_shows_the_one_forget_set(page, context, digits):
     context.project.set_selection(context.project.selection.with_classes([3]).with_samples([0, 1]))
     extra = int((digits.train.labels[:2] != 3).sum())
-    assert page.summary() == context.project.selection.describe()
-    assert page.summary().startswith("class 3")
+    assert page.summary.text() == context.project.selection.describe()
+    assert page.summary.text().startswith("class 3")
     assert page.class_model.index(3, NAME).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
     assert page.map_panel.scatter._forget.sum() == context.project.selection.count
     assert page.gallery_model.index_of(0).data(int(Qt.ItemDataRole.UserRole) + 2) is True
-    assert f"{extra} single image" in page.summary()
+    assert f"{extra} single image" in page.summary.text()
 
 
 def test_empty_and_full_sets_are_refused_beside_the_button(page, context):
@@ -114,18 +114,19 @@ def test_undo_and_redo_by_key(page, window, context, chosen):
 
 def test_what_was_done_is_said_with_a_way_back(page, context, chosen):
     page.presenter.mark(np.arange(37), "add")
-    assert page.confirmed() == "37 added" and page.undo_button.isVisible()
+    assert page.confirmed.text() == "37 added" and page.undo_button.isVisible()
     page.undo_button.click()
-    assert chosen() == [] and page.confirmed() == "" and not page.undo_button.isVisible()
+    assert chosen() == [] and page.confirmed.text() == "" and not page.undo_button.isVisible()
     page.presenter.mark(np.array([5]), "toggle")
-    assert page.confirmed() == ""  # one image is seen where it is
+    assert page.confirmed.text() == ""  # one image is seen where it is
     page.presenter.mark(np.array([5, 6]), "toggle")
-    assert page.confirmed() == "1 added, 1 removed"
+    assert page.confirmed.text() == "1 added, 1 removed"
     page.presenter.mark(np.array([8]), "toggle")
-    assert page.confirmed() == "" and not page.undo_button.isVisible()  # it would take back another change than it says
+    assert page.confirmed.text() == ""
+    assert not page.undo_button.isVisible()  # it would take back another change than it says
     page.presenter.mark(np.array([9, 10]), "add")
     context.project.undo_selection()
-    assert page.confirmed() == ""
+    assert page.confirmed.text() == ""
     page.clear_button.click()
     assert chosen() == []
 
@@ -148,7 +149,7 @@ def test_a_box_takes_a_class(page, context):
 
 def test_the_box_of_the_header_takes_what_is_shown(page, context):
     page.class_panel.search.setText("3")
-    header = page.class_panel.header
+    header = page.class_panel.table.header
     header.box.click()
     assert context.project.selection.complete_classes == (3,)
     assert header.box.checkState() == Qt.CheckState.Checked
@@ -161,7 +162,7 @@ def test_the_box_of_the_header_takes_what_is_shown(page, context):
 
 
 def test_the_box_and_the_titles_are_reached_by_the_keyboard(page, context, qtbot):
-    header = page.class_panel.header
+    header = page.class_panel.table.header
     page.class_panel.search.setText("3")
     for widget in (header, header.box):
         assert widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
@@ -183,18 +184,18 @@ def test_a_search_keeps_the_selected_class_selected_and_in_view(page, context):
     panel.table.setFixedHeight(110)  # three rows
     panel.table.selectRow(8)
     panel.search.setText("8")
-    assert panel.selected_labels() == [8] and panel.filter.labels() == [8]
+    assert panel.table.selected_labels() == [8] and panel.table.filter.labels() == [8]
     panel.search.clear()
-    assert panel.selected_labels() == [8] and len(panel.filter.labels()) == 10
+    assert panel.table.selected_labels() == [8] and len(panel.table.filter.labels()) == 10
     row = panel.table.visualRect(panel.table.currentIndex())
     assert panel.table.viewport().rect().contains(row)
     panel.search.setText("3")  # what is not shown is not selected any more
-    assert panel.selected_labels() in ([], [3]) and not panel.table.selectionModel().hasSelection()
+    assert panel.table.selected_labels() in ([], [3]) and not panel.table.selectionModel().hasSelection()
     assert panel.table.verticalHeader().count() == 1
 
 
 def test_a_click_beside_the_box_sorts(page):
-    header = page.class_panel.header
+    header = page.class_panel.table.header
     QTest.mouseClick(header.viewport(), LEFT, NONE, QPoint(header.box.geometry().right() + 30, header.height() // 2))
     assert header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
 
@@ -211,7 +212,7 @@ def test_space_toggles_the_rows_selected(page, context):
 
 def test_the_menu_of_the_classes(page, context):
     def choose(text: str) -> None:
-        menu = page.class_panel.menu()
+        menu = page.class_panel.table.menu()
         next(action for action in menu.actions() if action.text() == text).trigger()
 
     selection = lambda: context.project.selection.complete_classes  # noqa: E731
@@ -232,10 +233,10 @@ def test_the_menu_of_the_classes(page, context):
 
 
 def test_a_class_under_the_mouse_is_lit_everywhere(page):
-    page.class_panel.hovered.emit(6)
-    assert page.gallery_panel.view.lit() == 6 and page.map_panel.scatter._highlight == 6
-    page.class_panel.hovered.emit(-1)
-    assert page.gallery_panel.view.lit() == -1 and page.map_panel.scatter._highlight is None
+    page.class_panel.table.hovered.emit(6)
+    assert page.gallery_panel.view.lit == 6 and page.map_panel.scatter._highlight == 6
+    page.class_panel.table.hovered.emit(-1)
+    assert page.gallery_panel.view.lit == -1 and page.map_panel.scatter._highlight is None
 
 
 # -- images --------------------------------------------------------------------------------------------------------
@@ -270,10 +271,10 @@ def test_escape_gives_a_rectangle_up(page, chosen):
     view = page.gallery_panel.view
     QTest.mousePress(view.viewport(), LEFT, NONE, cell(page, 0))
     QTest.mouseMove(view.viewport(), cell(page, 2))
-    assert view.preview() is not None
+    assert view.band.isVisible()
     QTest.keyClick(view, Qt.Key.Key_Escape)
     QTest.mouseRelease(view.viewport(), LEFT, NONE, cell(page, 2))
-    assert chosen() == [] and view.preview() is None
+    assert chosen() == [] and not view.band.isVisible()
 
 
 def test_the_keyboard_does_all_of_it(page, chosen):
@@ -307,7 +308,7 @@ def test_ctrl_a_takes_what_the_filters_show(page, context):
 def test_test_images_cannot_be_chosen(page, chosen, window, digits):
     page.tools.part.setCurrentIndex(1)
     page.presenter.gallery.arrange()
-    assert page.gallery_panel.count() == f"{len(digits.test):,}"
+    assert page.gallery_panel.count.text() == f"{len(digits.test):,}"
     click(page, 0)
     assert chosen() == []
     assert window.status.text() == "Test images were never trained on, so there is nothing to remove."
@@ -373,7 +374,7 @@ def test_columns_follow_the_width_and_the_place_stays(page, window, qtbot):
 def test_the_map_shows_the_measured_features(page, context):
     scatter = page.map_panel.scatter
     assert np.array_equal(scatter._points, context.project.evaluation["baseline"].coordinates)
-    assert page.map_panel.scatter.isVisible() and page.map_panel.scatter.tool == "lasso"
+    assert page.map_panel.scatter.isVisible() and page.map_panel.scatter.view.tool == "lasso"
     assert scatter.caption().startswith("Two principal components · ")
 
 
@@ -389,7 +390,7 @@ def test_an_outline_adds_and_with_ctrl_takes_out(page, chosen):
 def test_tools_are_chosen_by_button(page):
     for tool, button in page.map_panel.tool_buttons.items():
         button.click()
-        assert page.map_panel.scatter.tool == tool
+        assert page.map_panel.scatter.view.tool == tool
 
 
 def test_on_a_tsne_map_of_some_images_every_image_has_its_place(page, monkeypatch, chosen, qtbot, context):
@@ -473,7 +474,7 @@ def test_a_list_is_shown_before_it_is_applied(insect_page, context, tmp_path, qt
     assert context.project.selection.indices.tolist() == [ant]
     sheet.accept()
     assert context.project.selection.indices.tolist() == sorted([ant, bee])
-    assert insect_page.confirmed() == "1 added"
+    assert insect_page.confirmed.text() == "1 added"
 
 
 def test_a_list_that_is_left_changes_nothing(insect_page, context, tmp_path, qtbot):
@@ -528,7 +529,7 @@ def test_other_data_begins_anew(page, window, context, insects, idle):
     context.opening.put(Request("data", "insects", data=str(insects), alone=True))
     idle()
     assert context.project.selection.count == 0 and page.tools.wanted().label is None
-    assert page.class_panel.filter.rowCount() == 3
+    assert page.class_panel.table.filter.rowCount() == 3
     assert page.gallery_model.count == len(context.project.dataset.train)
     assert page.map_panel.empty.isVisibleTo(page.map_panel)
 
@@ -547,10 +548,11 @@ def test_the_page_fits_the_smallest_window(page, window, qtbot):
 def test_the_largest_count_is_not_cut(qtbot):
     labels = np.zeros(1_234_567, np.int64)
     part = SimpleNamespace(labels=SimpleNamespace(numpy=lambda: labels))
-    panel = ClassPanel(ClassTableModel())
+    model = ClassTableModel()
+    panel = ClassPanel(model)
     qtbot.addWidget(panel)
     narrow = panel.table.columnWidth(TRAIN)
-    panel._model.set_data(SimpleNamespace(classes=("a", "b"), train=part, test=part))
+    model.set_data(SimpleNamespace(classes=("a", "b"), train=part, test=part))
     assert panel.table.columnWidth(TRAIN) > panel.table.fontMetrics().horizontalAdvance("1,234,567") > narrow - 20
-    panel._model.set_data(None)
+    model.set_data(None)
     assert panel.table.columnWidth(TRAIN) == narrow

@@ -195,7 +195,7 @@ def test_cells_tell_what_is_drawn(model, images):
 def test_test_images_are_never_in_the_forget_set(model, images):
     model.show(images, "test", np.array([0, 1]), np.ones(5, bool))
     assert model.index(0, 0).data(FORGET) is False
-    model.set_mask(np.ones(5, bool))
+    model.mask = np.ones(5, bool)
     assert model.index(0, 0).data(FORGET) is False
 
 
