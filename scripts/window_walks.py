@@ -140,11 +140,11 @@ def walks() -> Figures:
 
 def _live_batch(window: Window, recorded: RunFolder) -> None:
     """Note the walk of one batch of a run's events: all of a recorded run's but the last ones are told before it."""
-    from app.workers.live_run import read_all
+    from app.workers.live_run import read_new
     from core.events import Evaluation, Resources, RunFailed, RunFinished, State
 
     left_out = (RunFinished, RunFailed, Resources)  # what ends the run, and what overtakes what was told before it
-    told = [event for event in read_all(recorded).events if not isinstance(event, left_out)]
+    told = [event for event in read_new(recorded).events if not isinstance(event, left_out)]
     last = max(number for number, event in enumerate(told) if isinstance(event, Evaluation) and event.scope != "full")
     go_on, end = threading.Event(), threading.Event()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.workers.run_history import RunHistory
 from core.engine.control import Control
-from core.errors import AppError
+from core.errors import AppError, StoppedError
 from core.events import (
     ACTIVE,
     CheckpointSaved,
@@ -45,6 +45,7 @@ Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, 
 FAULT = "This is a fault of the application; the log has the details"
 
 
+@dataclass(eq=False)
 class LiveRun:
     """State, position and history of one run. Lives in the window's thread; a worker touches `control` only.
 
@@ -52,39 +53,38 @@ class LiveRun:
     `work` is None for a run that is only looked at (`from_folder`).
     """
 
-    def __init__(
-        self, folder: RunFolder, kind: str, *, job: Job | None = None, title: str = "", work: Work | None = None
-    ) -> None:
-        self.folder, self.kind, self.job, self.title, self.work = folder, kind, job, title, work
-        self.control = Control()
-        self.state = State.QUEUED
-        self.history = RunHistory()
-        self.step = 0
-        self.steps = 0
-        self.stages: list[dict[str, Any]] = []
-        self.stage = ""
-        self.progress: Progress | None = None
-        self.resources: Resources | None = None
-        self.checkpoints = 0
-        self.checkpoint_step: int | None = None
-        self.finished: RunFinished | None = None
-        self.warnings: list[Log] = []
-        self.error = ""
-        self.hint = ""
-        self.details = ""
-        self.failure: BaseException | None = None  # what the work ended with
-        self.report: dict[str, Any] | None = None  # what a check returned
-        self.taken: dict[str, dict[str, Any]] = {}  # what a check has measured so far, by model
-        self.taken_count = 0
-        self.result: Any = None  # what the work returned
-        self.started_at: float | None = None
-        self.asked = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
-        self.inputs: tuple[Bench, Selection] | None = None  # what the job was started on
-        self.planned: Estimate | None = None
-        self.kept_in: Path | None = None  # where it is kept on disk while it waits
-        self.adopted = False  # left by an earlier program: its work takes it out of there
-        self.offset = 0  # how far its event log was read, where it is followed on disk
-        self.from_disk = False
+    folder: RunFolder
+    kind: str
+    job: Job | None = field(default=None, kw_only=True)
+    title: str = field(default="", kw_only=True)
+    work: Work | None = field(default=None, kw_only=True)
+    control: Control = field(default_factory=Control)
+    state: State = State.QUEUED
+    history: RunHistory = field(default_factory=RunHistory)
+    step: int = 0
+    steps: int = 0
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    progress: Progress | None = None
+    resources: Resources | None = None
+    checkpoints: int = 0
+    checkpoint_step: int | None = None
+    finished: RunFinished | None = None
+    warnings: list[Log] = field(default_factory=list)
+    error: str = ""
+    hint: str = ""
+    details: str = ""
+    failure: BaseException | None = None  # what the work ended with
+    taken: dict[str, dict[str, Any]] = field(default_factory=dict)  # what a check has measured so far, by model
+    taken_count: int = 0
+    result: Any = None  # what the work returned
+    started_at: float | None = None
+    asked: str = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
+    inputs: tuple[Bench, Selection] | None = None  # what the job was started on
+    planned: Estimate | None = None
+    kept_in: Path | None = None  # where it is kept on disk while it waits
+    adopted: bool = False  # left by an earlier program: its work takes it out of there
+    offset: int = 0  # how far its event log was read, where it is followed on disk
+    from_disk: bool = False
 
     @classmethod
     def from_folder(cls, folder: RunFolder) -> LiveRun:
@@ -192,17 +192,12 @@ class LiveRun:
         """Tell the worker what the user wants; False where the state does not allow it."""
         if not self.can(action):
             return False
-        if action == "stop":
-            # A check keeps nothing of a half-trained reference, so that stopping it is quick.
-            (self.control.discard if self.kind == "check" else self.control.stop)()
-            self.state, self.asked = State.STOPPING, ""
-        elif action == "discard":
-            self.control.discard()
-            self.state, self.asked = State.DISCARDING, ""
+        # A check keeps nothing of a half-trained reference, so that stopping it is quick.
+        asked = "discard" if action == "stop" and self.kind == "check" else action
+        getattr(self.control, asked if asked != "checkpoint" else "request_checkpoint")()
+        if action in ("stop", "discard"):
+            self.state, self.asked = ACTIONS[action], ""
         else:
-            {"pause": self.control.pause, "resume": self.control.resume, "checkpoint": self.control.request_checkpoint}[
-                action
-            ]()
             self.asked = action
         return True
 
@@ -219,7 +214,6 @@ class LiveRun:
         elif isinstance(result, State):
             self.state = result
         elif not self.ended:
-            self.report = result if isinstance(result, dict) else None
             self.state = State.STOPPED if self.state is State.STOPPING else State.FINISHED
         self.work = None
 
@@ -237,21 +231,17 @@ class LiveRun:
             self.step = event.step
         if self.started_at is None:
             self.started_at = event.time
+        if isinstance(event, RunStarted | Progress | Resources):
+            self._take(event)
         if isinstance(event, RunStarted):
-            self.steps, self.stages = event.steps, event.stages
             self._move(State.RUNNING)
         elif isinstance(event, StepMetrics):
             self.progress = None
         elif isinstance(event, PhaseChanged):
-            self.stage = event.stage or self.stage
             self._move(State.named(event.state))
             if event.detail:
                 self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
                                          done=0, total=0)  # fmt: skip
-        elif isinstance(event, Progress):
-            self.progress = event
-        elif isinstance(event, Resources):
-            self.resources = event
         elif isinstance(event, CheckpointSaved):
             self.checkpoints += 1
             self.checkpoint_step = event.step
@@ -268,12 +258,16 @@ class LiveRun:
 
     def _apply_reference(self, event: Event) -> None:
         # A reference trained on the way: its steps are the check's progress, its end is not the check's.
-        if isinstance(event, RunStarted):
-            self.steps, self.stages = event.steps, event.stages
-        elif isinstance(event, StepMetrics):
+        if isinstance(event, StepMetrics):
             self.step = event.step
             self.progress = Progress(run=self.id, step=self.step, time=event.time,
                                      what="Training a retrained model", done=self.step, total=self.steps)  # fmt: skip
+        else:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.steps, self.stages = event.steps, event.stages
         elif isinstance(event, Progress):
             self.progress = event
         elif isinstance(event, Resources):
@@ -289,8 +283,6 @@ class LiveRun:
                 self.asked = ""
 
     def _fail(self, error: BaseException, details: str) -> None:
-        from core.errors import StoppedError
-
         if isinstance(error, StoppedError) or (self.control.ending and type(error).__name__ == "Interrupted"):
             self.state = State.DISCARDED if self.control.discarding else State.STOPPED
             return
@@ -300,7 +292,7 @@ class LiveRun:
         self.details = details
 
 
-TRANSITIONS: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = dict.fromkeys(State, frozenset()) | {
     State.QUEUED: frozenset({State.PREPARING, State.DISCARDED}),
     State.PREPARING: frozenset({State.RUNNING, State.STOPPING, State.DISCARDING, State.FAILED}),
     State.RUNNING: frozenset({State.PAUSED, State.STOPPING, State.DISCARDING, State.FINISHED, State.FAILED}),
@@ -309,10 +301,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.STOPPING: frozenset({State.STOPPED, State.DISCARDED, State.FAILED}),
     State.DISCARDING: frozenset({State.DISCARDED}),
     State.INTERRUPTED: frozenset({State.PREPARING, State.DISCARDED}),
-    State.STOPPED: frozenset(),
-    State.DISCARDED: frozenset(),
-    State.FINISHED: frozenset(),
-    State.FAILED: frozenset(),
 }
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
@@ -338,7 +326,6 @@ def can(state: State, action: str) -> bool:
 
 
 _PIECE = 1 << 18  # bytes read at a time
-_ENDS = (RunFinished, RunFailed)
 
 
 @dataclass(frozen=True)
@@ -351,40 +338,14 @@ class Look:
     restarted: bool = False
 
 
-def read_all(folder: RunFolder) -> Look:
-    """Return all recorded events but those of steps that a resume took again, and where the log ends."""
-    kept: list[Event] = []
-    found = list(_batches(folder, 0))
-    for event in (event for events, _ in found for event in events):
-        if isinstance(event, RunStarted) and event.resumed_at is not None:
-            last = event.resumed_at
-            kept = [e for e in kept if isinstance(e, Log) or (e.step <= last and not isinstance(e, _ENDS))]
-        kept.append(event)
-    return Look(kept, found[-1][1] if found else 0, folder.status())
-
-
-def read_new(folder: RunFolder, offset: int) -> Look:
-    """Return what was appended after `offset`, whole lines only.
-
-    Where a resume took steps again, or the file became shorter, everything is read anew (`restarted`).
-    """
-    status = folder.status()
-    path = folder.file(EVENTS)
-    size = path.stat().st_size if path.is_file() else 0
-    if size < offset:
-        return _again(folder, status)
-    if size == offset:
-        return Look([], offset, status)
-    found = list(_batches(folder, offset))
+def read_new(folder: RunFolder, offset: int = 0) -> Look:
+    """Return what was appended after `offset`, whole lines only; all anew where the file became shorter."""
+    status, path = folder.status(), folder.file(EVENTS)
+    restarted = offset > (path.stat().st_size if path.is_file() else 0)
+    start = 0 if restarted else offset
+    found = list(_batches(folder, start))
     events = [event for batch, _ in found for event in batch]
-    if any(isinstance(event, RunStarted) and event.resumed_at is not None for event in events):
-        return _again(folder, status)
-    return Look(events, found[-1][1] if found else offset, status)
-
-
-def _again(folder: RunFolder, status: Status) -> Look:
-    whole = read_all(folder)
-    return Look(whole.events, whole.offset, status, restarted=True)
+    return Look(events, found[-1][1] if found else start, status, restarted)
 
 
 def _batches(folder: RunFolder, offset: int) -> Iterator[tuple[list[Event], int]]:

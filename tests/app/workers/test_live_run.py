@@ -145,7 +145,7 @@ def test_a_check_shows_the_steps_of_the_reference_it_trains(live, script):
     assert live.state is State.RUNNING
     assert (live.progress.what, live.progress.done, live.progress.total) == ("Training a retrained model", 10, 40)
     live.end({"verdict": {}}, None)
-    assert live.state is State.FINISHED and live.report == {"verdict": {}}
+    assert live.state is State.FINISHED and live.result == {"verdict": {}}
 
 
 def test_from_disk(tmp_path):

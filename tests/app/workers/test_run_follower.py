@@ -74,12 +74,12 @@ def test_the_end_is_noticed_and_following_stops(jobs, going, qtbot):
     assert run.state is State.FINISHED and follower.run is None
 
 
-def test_a_resume_elsewhere_reads_everything_again(jobs, going, qtbot):
+def test_a_resume_elsewhere_voids_what_came_after_it(jobs, going, qtbot):
     folder, script, run = going
     follower = RunFollower(jobs)
     follower.follow(run)
     append_events(folder, [script.losses(10, 10), script.evaluation(30), script.started(resumed_at=10)])
-    with qtbot.waitSignal(follower.renewed):
+    with qtbot.waitSignal(follower.events):
         follower.look()
     assert [e.step for e in run.history.evaluations] == [0]
     follower.follow(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.workers.live_run import read_all, read_new
+from app.workers.live_run import LiveRun, read_new
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, RunFolder
 
@@ -47,12 +47,12 @@ def write(folder: RunFolder, text: str) -> None:
 
 
 def test_nothing_yet(folder):
-    assert read_all(folder).events == [] and read_new(folder, 0).events == []
+    assert read_new(folder).events == []
 
 
 def test_only_what_is_new(folder):
     write(folder, started(None) + log(1))
-    first = read_all(folder)
+    first = read_new(folder)
     assert [event.type for event in first.events] == ["run_started", "log"]
     write(folder, log(2) + log(3))
     second = read_new(folder, first.offset)
@@ -71,21 +71,21 @@ def test_half_a_line_waits_for_its_end(folder):
 
 def test_damaged_and_unknown_lines_are_skipped(folder):
     write(folder, "not json\n" + '{"type": "from the future", "run": "r", "step": 1, "time": 0}\n[1]\n' + log(2))
-    assert [event.step for event in read_all(folder).events] == [2]
+    assert [event.step for event in read_new(folder).events] == [2]
 
 
 def test_a_resume_voids_what_came_after_it(folder):
     write(folder, started(None) + evaluated(1) + evaluated(5))
-    look = read_all(folder)
+    run = LiveRun.from_folder(folder)
     write(folder, started(2) + evaluated(3))
-    again = read_new(folder, look.offset)
-    assert again.restarted
-    assert [event.step for event in again.events if event.type == "evaluation"] == [1, 3]
+    for read in (run, LiveRun.from_folder(folder)):
+        read.renew(read_new(folder, read.offset))
+        assert [event.step for event in read.history.evaluations] == [1, 3]
 
 
 def test_a_log_that_became_shorter_is_read_again(folder):
     write(folder, log(1) + log(2))
-    offset = read_all(folder).offset
+    offset = read_new(folder).offset
     folder.file(EVENTS).write_text(log(7))
     look = read_new(folder, offset)
     assert look.restarted and [event.step for event in look.events] == [7]
