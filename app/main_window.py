@@ -35,7 +35,6 @@ from PySide6.QtWidgets import (
 from app.context import AppContext
 from app.dialogs.runs import RunCloseGuard
 from app.services import tokens as t
-from app.services.drops import Plan
 from app.services.glossary import HELP
 from app.services.notifications import Notification
 from app.services.theme import theme
@@ -45,6 +44,7 @@ from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room
 from app.widgets.notices import EmptyState, NoticeStrip, fade
 from app.widgets.page import Page
+from app.workers.opening_job import Plan
 
 log = logging.getLogger(__name__)
 

@@ -12,18 +12,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from app.services.doubts import Measuring
-from app.services.drops import Plan, look
-from app.services.example_run import ExampleRun
 from app.services.settings import Pairings
+from app.services.translation import tr
 from app.workers.jobs import JobHandle
-from app.workers.opening_job import Request, Result, work
+from app.workers.live_run import LiveRun
+from app.workers.opening_job import Plan, Request, Result, look, work
 from core.errors import AppError
+from core.events import State
 from core.models.trust import NO_TRUST, Trust
 from core.models.user_code import FACTORY_OPTION
 from core.runs.folder import JOB, RunFolder
@@ -31,11 +33,14 @@ from core.runs.folder import JOB, RunFolder
 if TYPE_CHECKING:
     from app.services.shell import Services
     from app.workers.run_controller import RunController
+    from core.job import Job
     from core.session.attempts import Attempt
     from core.session.bench import DataOptions
+    from core.session.example import Example
 
 TOPIC = "opening"  # of notifications
 LOOK = "look at files"  # key of a job
+EXAMPLE = "example"  # what the window's state calls the runs of the example
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Failure:
     @property
     def sentence(self) -> str:
         """What happened, for a banner."""
-        return f"{self.request.name} was not opened. {explain(self.error)}"
+        return tr("{name} was not opened. {why}", name=self.request.name, why=explain(self.error))
 
 
 class Opening(QObject):
@@ -77,7 +82,8 @@ class Opening(QObject):
         self._answers: tuple[Trust, str | None] = (NO_TRUST, None)  # trust and architecture of the model
         self._pairings = Pairings()
         self.measuring = Measuring(services, self._pairings)
-        self._example_run = ExampleRun(services, controller, self)
+        self._example: tuple[LiveRun, Example] | None = None  # the example's run, which is checked once it has finished
+        controller.run_ended.connect(self._run_ended)
 
     # -- what can be asked for -------------------------------------------------------------------------------------
 
@@ -140,7 +146,7 @@ class Opening(QObject):
 
     def open_example(self, start_run: bool = False) -> None:
         """Open the example; with `start_run` also start its run."""
-        self.put(Request("example", "The example", start_run=start_run))
+        self.put(Request("example", tr("The example"), start_run=start_run))
 
     def look_at(self, paths: Sequence[Path]) -> None:
         """Say what dropping these files would do, as soon as that is known."""
@@ -155,15 +161,15 @@ class Opening(QObject):
         """Open files and folders as what they are: models, data, runs, forget lists and batch files."""
         self.looked.emit(None)
         self._looking = True
-        self._look(paths, self._open_plan, self._looked_in_vain)
+        handle = self._look(paths, self._open_plan)
+        handle.failed.connect(partial(self._context.notifications.error, what=tr("The files were not opened")))
+        handle.failed.connect(self._looked_in_vain)
 
-    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object],
-              failed: Callable[[BaseException], object] | None = None) -> None:  # fmt: skip
+    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object]) -> JobHandle:
         whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
         handle = self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=LOOK)
         handle.done.connect(then)
-        if failed is not None:
-            handle.failed.connect(failed)
+        return handle
 
     def _tell(self, plan: Plan) -> None:
         self._context.say(plan.sentence)
@@ -177,7 +183,8 @@ class Opening(QObject):
             self._context.notifications.caution(plan.sentence)
         model, data = plan.opens.get("model"), plan.opens.get("dataset")
         if model and data:
-            self.put(Request("both", f"{model.name} with {data.name}", model=str(model), data=str(data)))
+            name = tr("{model} with {data}", model=model.name, data=data.name)
+            self.put(Request("both", name, model=str(model), data=str(data)))
         elif model:
             self.open_model(model)
         elif data:
@@ -193,9 +200,8 @@ class Opening(QObject):
         if "run" in plan.opens:
             self.open_run(plan.opens["run"])
 
-    def _looked_in_vain(self, error: BaseException) -> None:
+    def _looked_in_vain(self) -> None:
         self._looking = False
-        self._context.notifications.error(error, "The files were not opened")
 
     def _open_kept_list(self) -> None:
         path, self._list = self._list, None
@@ -206,7 +212,8 @@ class Opening(QObject):
         """Show the sheet of a forget list on the Forget page."""
         if self._context.project.dataset is None:
             self._context.notifications.caution(
-                f"{path.name} looks like a forget list.", "Open the data first: a forget list names its images."
+                tr("{name} looks like a forget list.", name=path.name),
+                tr("Open the data first: a forget list names its images."),
             )
             return
         self._context.show_page("forget")
@@ -217,7 +224,7 @@ class Opening(QObject):
         folder = path.parent if path.name == JOB else path
         handle = self._context.jobs.submit(_read_run, folder, key="open-run")
         handle.done.connect(self._run_read)
-        handle.failed.connect(self._run_failed)
+        handle.failed.connect(partial(self._context.notifications.error, what=tr("The run was not opened")))
 
     def put(self, request: Request) -> None:
         """Work on a request once those before it are done."""
@@ -241,11 +248,6 @@ class Opening(QObject):
         """Whether something is looked at, waits to be opened or is being opened."""
         return self._looking or self._current is not None or bool(self._waiting)
 
-    @property
-    def current(self) -> Request | None:
-        """The request being worked on."""
-        return self._current
-
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _next(self) -> None:
@@ -262,7 +264,7 @@ class Opening(QObject):
         handle.finished.connect(self._finished)
         self._handle = handle
         self.started.emit(request)
-        self._say(f"Opening {_lower_first(request.name)}")
+        self._say(tr("Opening · {name}", name=request.name))
 
     def _progressed(self, what: str, done: int, total: int) -> None:
         if self._current is not None:
@@ -286,13 +288,29 @@ class Opening(QObject):
         self._context.notifications.settle(TOPIC)
         self.opened.emit(result.request)
         if result.job is not None and result.example is not None:
-            folder, self.example_folder = self.example_folder, None  # named for one run only
-            self._example_run.start(result.example, result.job, folder)
+            self._start_example(result.example, result.job)
+
+    def _start_example(self, example: Example, job: Job) -> None:
+        folder, self.example_folder = self.example_folder, None  # named for one run only
+        run = self._controller.start(job, example.bench, example.selection, folder)
+        self._example = (run, example)
+        self._context.window_state.add_recent(EXAMPLE, str(run.path))
+        self._context.project.set_run(run)
+        self._context.show_page("unlearn")
+
+    def _run_ended(self, run: LiveRun) -> None:
+        """Check the example's run unasked, against the retrained models that ship with it."""
+        if self._example is None or run is not self._example[0]:
+            return
+        example, self._example = self._example[1], None
+        if run.state is State.FINISHED and example.retrained:
+            self._controller.start_reference(run.folder, example.retrained, bench=example.bench, which="full")
 
     def _failed(self, error: BaseException) -> None:
         if self._current is not None:
             if not isinstance(error, AppError):
-                self._context.notifications.error(error, f"{self._current.name} was not opened", topic=TOPIC)
+                what = tr("{name} was not opened", name=self._current.name)
+                self._context.notifications.error(error, what, topic=TOPIC)
             self.failed.emit(Failure(self._current, error))
 
     def _finished(self) -> None:
@@ -318,22 +336,19 @@ class Opening(QObject):
 
     def _data_name(self) -> str:
         dataset = self._context.project.dataset
-        return dataset.title if dataset is not None else "The data"
+        return dataset.title if dataset is not None else tr("The data")
 
-    def _run_read(self, run: Any) -> None:
-        self._context.window_state.add_recent("run", str(run.folder.path))
+    def _run_read(self, run: LiveRun) -> None:
+        self._context.window_state.add_recent("run", str(run.path))
         self._context.project.set_run(run)
         self._context.show_page("unlearn")
-
-    def _run_failed(self, error: BaseException) -> None:
-        self._context.notifications.error(error, "The run was not opened")
 
 
 def explain(error: BaseException) -> str:
     """Return what happened and what to do, in one line of the window's words, without what only a command line can."""
     if not isinstance(error, AppError):
-        return f"This is a fault of the application: {type(error).__name__}: {error}"
-    hint = error.hint.replace(FACTORY_OPTION, "the architecture FILE.py:FACTORY")
+        return tr("This is a fault of the application: {error}", error=f"{type(error).__name__}: {error}")
+    hint = error.hint.replace(FACTORY_OPTION, tr("the architecture FILE.py:FACTORY"))
     return " ".join(part for part in (error.message, hint if "--" not in hint else "") if part)
 
 
@@ -341,11 +356,17 @@ def _set_by_hand(options: DataOptions) -> bool:
     return bool(options.classes_file or options.preprocess_file)
 
 
-def _read_run(path: Path) -> Any:
-    from app.workers.live_run import LiveRun
-
+def _read_run(path: Path) -> LiveRun:
     return LiveRun.from_folder(RunFolder.open(path))
 
 
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:] if text.startswith("The ") else text
+def example_seconds(services: Services) -> float | None:
+    """Return how long the example's last run took on this machine; None where none has finished here."""
+    for path in services.window_state.recent(EXAMPLE):
+        try:
+            cost = (RunFolder(path).card() or {}).get("cost") or {}
+        except AppError:
+            continue
+        if isinstance(cost.get("seconds"), int | float):
+            return float(cost["seconds"])
+    return None

@@ -2491,8 +2491,8 @@
         <translation>Mit diesem Lauf kann keine spätere Anfrage beginnen</translation>
     </message>
     <message>
-        <source>no model, data, run, forget list or batch file</source>
-        <translation>kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei</translation>
+        <source>No model, data, run, forget list or batch file: {names}.</source>
+        <translation>Kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei: {names}.</translation>
     </message>
     <message>
         <source>No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.</source>
@@ -2964,6 +2964,10 @@
     <message>
         <source>Opening the model</source>
         <translation>Modell wird geöffnet</translation>
+    </message>
+    <message>
+        <source>Opening · {name}</source>
+        <translation>Wird geöffnet · {name}</translation>
     </message>
     <message>
         <source>Order</source>
@@ -4070,6 +4074,10 @@
         </translation>
     </message>
     <message>
+        <source>the architecture FILE.py:FACTORY</source>
+        <translation>die Architektur FILE.py:FACTORY</translation>
+    </message>
+    <message>
         <source>The box chooses all classes shown, or none.</source>
         <translation>Das Kästchen wählt alle gezeigten Klassen oder keine.</translation>
     </message>
@@ -4102,6 +4110,10 @@
         <translation>Der Code in {files} läuft mit Ihren Rechten: Er kann Ihre Dateien lesen, ändern und versenden, und nichts hier kann ihn daran hindern.</translation>
     </message>
     <message>
+        <source>The data</source>
+        <translation>Die Daten</translation>
+    </message>
+    <message>
         <source>The data has no class {name}.</source>
         <translation>Die Daten haben keine Klasse {name}.</translation>
     </message>
@@ -4120,6 +4132,14 @@
     <message>
         <source>The estimate could not be made</source>
         <translation>Die Schätzung ist nicht gelungen</translation>
+    </message>
+    <message>
+        <source>The example</source>
+        <translation>Das Beispiel</translation>
+    </message>
+    <message>
+        <source>The files were not opened</source>
+        <translation>Die Dateien wurden nicht geöffnet</translation>
     </message>
     <message>
         <source>The folder of this run is gone: {path}</source>
@@ -4304,6 +4324,10 @@
     <message>
         <source>The run failed</source>
         <translation>Der Lauf ist fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>The run was not opened</source>
+        <translation>Der Lauf wurde nicht geöffnet</translation>
     </message>
     <message>
         <source>the run {name}</source>
@@ -4498,6 +4522,10 @@
     <message>
         <source>This file can run program code when opened, so it was not opened.</source>
         <translation>Diese Datei kann beim Öffnen Programmcode ausführen und wurde deshalb nicht geöffnet.</translation>
+    </message>
+    <message>
+        <source>This is a fault of the application: {error}</source>
+        <translation>Das ist ein Fehler des Programms: {error}</translation>
     </message>
     <message>
         <source>This is the order in use.</source>
@@ -5128,6 +5156,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{models}; {retrained} (Seed {seeds}).</translation>
     </message>
     <message>
+        <source>{model} with {data}</source>
+        <translation>{model} mit {data}</translation>
+    </message>
+    <message>
         <source>{model} without {forgotten}</source>
         <translation>{model} ohne {forgotten}</translation>
     </message>
@@ -5151,14 +5183,6 @@ Kosinus der Merkmale {value}</translation>
         </translation>
     </message>
     <message>
-        <source>{names} is {what}.</source>
-        <translation>{names} ist {what}.</translation>
-    </message>
-    <message>
-        <source>{names}: {what}.</source>
-        <translation>{names}: {what}.</translation>
-    </message>
-    <message>
         <source>{name} already exists.</source>
         <translation>{name} gibt es schon.</translation>
     </message>
@@ -5171,12 +5195,24 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name} wird als Vergessensliste eingelesen.</translation>
     </message>
     <message>
+        <source>{name} looks like a forget list.</source>
+        <translation>{name} sieht wie eine Vergessensliste aus.</translation>
+    </message>
+    <message>
         <source>{name} opens as the data.</source>
         <translation>{name} wird als Daten geöffnet.</translation>
     </message>
     <message>
         <source>{name} opens as the model.</source>
         <translation>{name} wird als Modell geöffnet.</translation>
+    </message>
+    <message>
+        <source>{name} was not opened</source>
+        <translation>{name} wurde nicht geöffnet</translation>
+    </message>
+    <message>
+        <source>{name} was not opened. {why}</source>
+        <translation>{name} wurde nicht geöffnet. {why}</translation>
     </message>
     <message>
         <source>{name} {first} to {last}</source>

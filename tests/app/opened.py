@@ -13,9 +13,11 @@ from PySide6.QtWidgets import QDialog, QWidget
 from app.bootstrap import page_specs
 from app.context import AppContext, create_context
 from app.main_window import MainWindow, PageSpec
+from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
 from core.events import State
 from core.models.architectures import ModelSpec, build_model
+from core.runs.folder import RunFolder
 from core.session.bench import Bench
 
 torch.set_num_threads(1)
@@ -28,7 +30,7 @@ def note_starts(controller: RunController) -> None:
 
     def start(job, bench, selection, folder=None):
         controller.started.append((job, bench, selection, folder))
-        controller.run = _Run(Path("somewhere"))
+        controller.run = _run()
         return controller.run
 
     def start_reference(folder, seeds=(), *, bench=None, which="quick"):
@@ -36,17 +38,16 @@ def note_starts(controller: RunController) -> None:
 
     def start_training(*args, **settings):
         controller.trainings.append((args, settings))
-        return _Run(Path("somewhere"))
+        return _run()
 
     controller.start, controller.start_training = start, start_training
     controller.start_reference = start_reference
 
 
-class _Run:
-    def __init__(self, path: Path) -> None:
-        self.folder = self
-        self.path = path
-        self.kind, self.state, self.job = "unlearn", State.FINISHED, None
+def _run() -> LiveRun:
+    run = LiveRun(RunFolder(Path("somewhere")), "unlearn")
+    run.state = State.FINISHED
+    return run
 
 
 @pytest.fixture

@@ -19,15 +19,13 @@ from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.doubts import doubt_words, is_order
-from app.services.drops import Plan
-from app.services.example_run import example_seconds
-from app.services.opening import Failure, explain
+from app.services.opening import Failure, example_seconds, explain
 from app.services.project import open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, TextButton
 from app.widgets.page import Page
-from app.workers.opening_job import Request
+from app.workers.opening_job import Plan, Request
 from app.workers.thumbnails import Thumbnails
 from core.files import RESOURCES, read_json
 

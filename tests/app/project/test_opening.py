@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.services.example_run import example_seconds
-from app.services.opening import explain
+from app.services.opening import example_seconds, explain
+from app.workers.live_run import LiveRun
 from core.errors import InputError, MismatchError
 from core.events import State
 from core.files import write_json
@@ -119,7 +119,7 @@ def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file
     unknown.write_text("x")
     context.opening.open_paths([unknown])
     idle()
-    said = "notes.md is no model, data, run, forget list or batch file."
+    said = "No model, data, run, forget list or batch file: notes.md."
     assert context.notifications.history[-1].sentence == said
 
 
@@ -164,12 +164,12 @@ def test_a_drag_and_a_drop_say_what_opens_and_what_is_left_in_the_same_words(
     assert said(model, insects) == "a.pt opens as the model. insects opens as the data."
     assert said(forget) == "Open the data first: a forget list names its images."
     assert said(insects, forget) == "insects opens as the data. names.txt is imported as a forget list."
-    assert said(other) == "a.md is no model, data, run, forget list or batch file."
+    assert said(other) == "No model, data, run, forget list or batch file: a.md."
     three = [digits_file, model, other]
     before = said(*three)
     assert before == (
         "digits.pt opens as the model. Left, for one of a kind opens at a time: a.pt. "
-        "a.md is no model, data, run, forget list or batch file."
+        "No model, data, run, forget list or batch file: a.md."
     )
     opening.open_paths(three)
     idle()
@@ -190,10 +190,10 @@ def test_a_list_dropped_with_its_data_is_shown_once_the_data_is_open(context, wi
 def test_what_is_dragged_is_not_looked_at_in_the_window_s_thread(context, window, tmp_path, monkeypatch, qtbot):
     import threading
 
-    from app.services import drops
+    from app.workers import opening_job
 
     seen = []
-    monkeypatch.setattr(drops, "kind_of", lambda path: seen.append(threading.current_thread()))
+    monkeypatch.setattr(opening_job, "kind_of", lambda path: seen.append(threading.current_thread()))
     with qtbot.waitSignal(context.opening.looked):
         context.opening.look_at([tmp_path / "a.pt"])
     assert seen and threading.main_thread() not in seen
@@ -238,7 +238,7 @@ def test_the_example_is_held_against_its_retrained_models_by_itself(context, win
     context.opening.open_example(start_run=True)
     idle()
     controller = context.run_controller
-    other, own = type(controller.run)(controller.run.path), controller.run
+    other, own = LiveRun(controller.run.folder, "unlearn"), controller.run
     controller.run_ended.emit(other)
     assert not controller.checks  # only its own run
     own.state = state

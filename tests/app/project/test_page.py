@@ -418,8 +418,9 @@ def test_recent_entries_open_again(page, context, open_digits, digits_file, idle
     assert menu.actions()[1].text() == "Looking whether they are still there…"
     qtbot.waitUntil(lambda: not context.recent.looking)
     assert [action.data() for action in menu.actions()] == [str(digits_file)]
-    menu.actions()[0].trigger()
-    assert context.opening.current.model == str(digits_file)
+    with qtbot.waitSignal(context.opening.started) as heard:
+        menu.actions()[0].trigger()
+    assert heard.args[0].model == str(digits_file)
     idle()
 
 
