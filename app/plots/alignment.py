@@ -20,9 +20,9 @@ from app.workers.run_history import RunHistory, newest_until
 from core.verify.numbers import percent
 
 FLOOR = SeriesStyle("floor", mark("Random"), "text_3", (1, 3), "o", False, "○")
-MEANING = mark("higher = forget features lie more inside the retain space; the goal is the retrained value, not 1")
+GOAL = mark("the goal is the retrained value, not 1")
 BINS = 40
-_TAIL = 99.0  # per cent of the losses on the axis; the rest is in the last bin
+_LEAST = 1e-6  # of the losses on the axis: below, a model is certain
 _SETS = {"forget": SeriesStyle("forget", mark("Forget images"), "forget", (), "t1"),
          "unseen": SeriesStyle("unseen", mark("Unseen images"), "text_2")}  # fmt: skip
 NO_ALIGNMENT = mark("Alignment compares whole classes. For single images it says nothing, so losses are shown instead.")
@@ -72,7 +72,7 @@ class AlignmentPlot(Switched):
         meaning = floor = ""
         if measured is not None:
             text = describe_alignment(measured.k, measured.energy, measured.centred)
-            meaning = f"{text} · {tr(MEANING)}"
+            meaning = f"{text} · {tr(GOAL)}"
             floor = f"{text} · {tr('random directions: {share}', share=fmt.alignment(measured.floor))}"
         self.at_k.set_caption(meaning)
         self.profile.set_caption(floor)
@@ -96,13 +96,12 @@ def describe_alignment(k: int, energy: float | None, centred: bool) -> str:
 
 
 class HistogramPlot(ThemedPlot):
-    """Two outlined histograms over the same bins; where they coincide, losses cannot tell the sets apart."""
+    """Two outlined histograms of losses on a logarithmic axis; where they coincide, losses tell no set apart."""
 
     def __init__(self) -> None:
-        super().__init__(
-            tr("Loss on forget and on unseen images"), tr("Share of images, %"), x_title=tr("Loss"),
-            value_format=lambda value: fmt.decimal(value, 2),
-        )  # fmt: skip
+        super().__init__(tr("Loss on forget and on unseen images"), tr("Share of images, %"), x_title=tr("Loss"))
+        self.log = (True, False)
+        self.item.setLogMode(*self.log)
         self._values = {name: np.empty(0) for name in _SETS}
         self._items = {name: pg.PlotDataItem(stepMode="center", fillLevel=0) for name in _SETS}
         for item in self._items.values():
@@ -125,8 +124,11 @@ class HistogramPlot(ThemedPlot):
         for name, item in self._items.items():
             item.setPen(theme.pen(_SETS[name].token))
             item.setFillBrush(theme.brush(_SETS[name].token, 0.18))
-            item.setData(*((edges, 100 * shares[name]) if name in shares else ([0.0, 1.0], [0.0])))
-        self.view.setXRange(float(edges[0]), float(edges[-1]), padding=0.02)
+            item.setData(edges, 100 * shares.get(name, np.zeros(BINS)))
+        self.view.setXRange(*np.log10(edges[[0, -1]]).tolist(), padding=0.02)
+
+    def readout(self, step: float) -> str:
+        return self._y_title_text
 
     def table(self) -> Table:
         """Lower and upper edge of each bin, and the share of each set's images in it."""
@@ -161,16 +163,12 @@ class HistogramPlot(ThemedPlot):
 
     def _histograms(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the edges of the bins, and of each set that has values its shares in them, 0..1."""
-        known = {name: values for name, values in self._values.items() if values.size}
-        low, high = 0.0, 1.0
-        if known:
-            both = np.concatenate(list(known.values()))
-            low, high = min(0.0, float(both.min())), float(np.percentile(both, _TAIL))
-        edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
-        return edges, {
-            name: np.histogram(values.clip(edges[0], edges[-1]), edges)[0] / values.size
-            for name, values in known.items()
-        }
+        known = {name: values.clip(_LEAST) for name, values in self._values.items() if values.size}
+        both = np.concatenate([[1.0], *known.values()])[bool(known) :]
+        low, high = both.min(), both.max()
+        edges = np.geomspace(low, high if high > low else 10 * low, BINS + 1)
+        edges[0] = low  # where it was rounded, the least loss would be outside
+        return edges, {name: np.histogram(values, edges)[0] / values.size for name, values in known.items()}
 
 
 def _finite(values: Sequence[float]) -> np.ndarray:

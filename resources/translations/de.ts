@@ -1814,10 +1814,6 @@
         <translation>Verborgen, nicht vergessen</translation>
     </message>
     <message>
-        <source>higher = forget features lie more inside the retain space; the goal is the retrained value, not 1</source>
-        <translation>höher = Merkmale des Vergessenen liegen mehr im Raum des Behaltenen; das Ziel ist der Wert des neu trainierten Modells, nicht 1</translation>
-    </message>
-    <message>
         <source>Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.</source>
         <translation>Höher: Vergessensmerkmale liegen mehr im Behaltensraum. Ziel ist der neu trainierte Wert, nicht 1.</translation>
     </message>
@@ -2099,10 +2095,6 @@
     <message>
         <source>Log lines</source>
         <translation>Zeilen des Protokolls</translation>
-    </message>
-    <message>
-        <source>Logarithm to base 10 · the two overlap by {share}</source>
-        <translation>Zehnerlogarithmus · beide überlappen sich zu {share}</translation>
     </message>
     <message>
         <source>Logit of the image's own class minus the largest other; below 0 the model is wrong</source>
@@ -4178,6 +4170,10 @@
         <translation>Vergessensmenge, Modell oder Daten wurden nach diesem Lauf geändert.</translation>
     </message>
     <message>
+        <source>the goal is the retrained value, not 1</source>
+        <translation>Ziel ist der Wert des neu trainierten Modells, nicht 1</translation>
+    </message>
+    <message>
         <source>The guide was not installed with the program: {file} is missing.</source>
         <translation>Das Handbuch wurde nicht mit dem Programm installiert: {file} fehlt.</translation>
     </message>
@@ -4412,6 +4408,10 @@
     <message>
         <source>The trash does not take {runs}. Delete for good?</source>
         <translation>Nicht vom Papierkorb angenommen: {runs}. Endgültig löschen?</translation>
+    </message>
+    <message>
+        <source>The two overlap by {share}</source>
+        <translation>Die beiden überlappen zu {share}</translation>
     </message>
     <message>
         <source>The verdict comes with the check, once the run has ended.</source>

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter
 from app.plots.export import EnlargedPlot
 from app.plots.feature_map import NO_MAP, FeatureMapPlot, FeaturesPanel
 from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Placing, paint, write_gif
+from app.services.theme import theme
 from app.workers.run_history import RunHistory
 from core.session.feature_maps import Clouds
 from tests.app.scripted import Script
@@ -228,3 +229,10 @@ def test_it_is_drawn_once_and_not_while_hidden(qtbot):
     plot.mark_dirty()
     qtbot.waitUntil(lambda: not plot.dirty)
     assert plot.canvas.moment.step == 10
+
+
+@pytest.mark.parametrize("name", ["light contrast", "dark contrast"])
+def test_it_is_painted_under_the_systems_high_contrast(panel, monkeypatch, name):
+    monkeypatch.setattr(theme, "_tokens", replace(theme.current, name=name))
+    panel.show_history(recorded(0, 10), "class")
+    assert painted(shown(panel), panel.map.canvas.moment.coordinates()) >= {"forget", "class"}

@@ -342,8 +342,12 @@ class TestAlignment:
         plot.show_until(None)
 
     def test_the_caption_says_what_the_value_means(self, plot):
-        assert plot.at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · ")
-        assert plot.at_k.caption().endswith("the goal is the retrained value, not 1")
+        meaning = "k = 9 · 96 % of retain energy · not centred · the goal is the retrained value, not 1"
+        assert plot.at_k.caption() == meaning
+        plot.resize(494, 220)  # as on the smallest window
+        plot.show()
+        plot.at_k.grab()
+        assert plot.at_k.caption_label.toolTip() == ""  # not cut
 
     def test_values_near_one_get_a_closer_scale_that_says_so(self, plot):
         at_k = plot.at_k
@@ -555,6 +559,16 @@ class TestHistogram:
         assert plot.overlap() == pytest.approx(1.0)
         plot.set_losses([0.1] * 50, [5.0] * 50)
         assert plot.overlap() == pytest.approx(0.0)
+
+    def test_losses_of_very_certain_models_are_told_apart(self, qtbot):
+        plot = HistogramPlot()
+        qtbot.addWidget(plot)
+        plot.set_losses([0.0, 1e-5, 2e-5, 8.0], [1e-3, 2e-3])
+        header, rows = plot.table()
+        taken = [row for row in rows if row[2] or row[3]]
+        assert header[:2] == ["loss from", "loss to"] and len(taken) >= 5 and rows[0][0] == pytest.approx(1e-6)
+        plot.flush()
+        assert plot.bottom_axis.tickStrings([-3.0], 1.0, 1.0) == ["0.001"]
 
     def test_it_describes_itself(self, qtbot):
         plot = HistogramPlot()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 import app.plots.points as geometry
 import app.plots.scatter as scatter
+from app.plots.export import as_image
 from app.plots.points import (
     Frame,
     class_centres,
@@ -25,6 +26,7 @@ from app.plots.points import (
 )
 from app.plots.scatter import ScatterPlot
 from app.services.theme import theme
+from app.services.tokens import DARK, LIGHT
 
 SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
 
@@ -268,6 +270,18 @@ class TestDrawing:
     def test_a_mask_of_another_length_is_an_error(self, plot):
         with pytest.raises(ValueError, match="a mask of 2 for 5 points"):
             plot.set_forget(np.zeros(2, bool))
+
+
+    def test_a_picture_of_it_is_light_whatever_the_window_wears(self, qapp, plot):
+        plot.set_forget(np.ones(5, bool))
+        theme.apply(qapp, "dark")
+        try:
+            plot.flush()
+            image = as_image(plot, 1)
+        finally:
+            theme.apply(qapp, "light")
+        colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+        assert {LIGHT.surface.lower(), LIGHT.forget.lower()} <= colours and DARK.forget.lower() not in colours
 
 
 class TestPictures:

@@ -38,7 +38,6 @@ TURNED = mark(
 )
 HOVER = mark("Point at an image to find it in the other pictures; click to keep it.")
 _THUMBNAIL = 48
-_LEAST_LOSS = 1e-6  # of a logarithmic axis: below, a model is certain
 _NONE = np.empty(0, np.int64)
 
 
@@ -277,6 +276,6 @@ class ImagesTab(LooksTab):
     def _show_losses(self, model: str) -> None:
         if self._found is not None and model in self._found.losses:
             forget, unseen = self._found.losses[model], self._found.unseen_losses[model]
-            self.plot.set_losses(*(np.log10(losses + _LEAST_LOSS).tolist() for losses in (forget, unseen)))
+            self.plot.set_losses(forget.tolist(), unseen.tolist())
             share = fmt.percent(self.plot.overlap())
-            self.plot.set_caption(tr("Logarithm to base 10 · the two overlap by {share}", share=share))
+            self.plot.set_caption(tr("The two overlap by {share}", share=share))

@@ -126,7 +126,7 @@ def test_curves_grow_with_events(view, run, script):
     assert "term/loss" not in {series.key for series in view.plots.losses.all_series()}
     at_k = view.plots.alignment.at_k
     assert at_k.series("unlearned").last() == (10.0, 0.9)
-    assert at_k.caption().startswith("k = 9 · 96 % of retain energy · not centred · higher = forget features lie more")
+    assert at_k.caption() == "k = 9 · 96 % of retain energy · not centred · the goal is the retrained value, not 1"
     assert [phase.name for phase in view.plots.accuracy.strip.phases] == [
         "Forget, round 1 of 2", "Recover, round 1 of 2",
     ]  # fmt: skip
