@@ -59,27 +59,31 @@ class Actions(QObject):
     ) -> QAction:
         """Register a command; raises ValueError for an id or a shortcut that is taken.
 
-        Of several shortcuts the first is the one that is shown. With `checkable`, the callback reads the state from
-        `action.isChecked()`. `role` moves the command where the system has a place of its own for it.
+        Without `menu` its id says which: "file.open" stands in "file". Of several shortcuts the first is the one that
+        is shown. With `checkable`, the callback reads the state from `action.isChecked()`. `role` moves the command
+        where the system has a place of its own for it.
         """
         if action_id in self._commands:
             raise ValueError(f"the command {action_id!r} exists already")
         action = QAction(text, self)
         action.setObjectName(action_id)
         keys = sequences(shortcut if isinstance(shortcut, tuple) else (shortcut,))
-        for one in keys:
-            taken = self.by_shortcut(one)
-            if taken is not None:
-                raise ValueError(f"{one.toString()} belongs to {taken.id!r} already")
+        for command in self:
+            for one in command.action.shortcuts():
+                if one in keys:
+                    raise ValueError(f"{one.toString()} belongs to {command.id!r} already")
         action.setShortcuts(keys)
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.setMenuRole(role)
         action.setCheckable(checkable)
         if icon:
             icons.set_icon(action, icon, "text_2")
-        self._commands[action_id] = Command(action_id, action, menu, why_disabled, tip)
-        action.triggered.connect(lambda _checked=False: self._triggered(action_id, callback))
-        self._update(self._commands[action_id])
+        command = self._commands[action_id] = Command(
+            action_id, action, menu or action_id.split(".")[0], why_disabled, tip
+        )
+        action.triggered.connect(lambda: self.used.emit(action_id))
+        action.triggered.connect(lambda: callback())
+        self._update(command)
         return action
 
     def __getitem__(self, action_id: str) -> QAction:
@@ -90,10 +94,6 @@ class Actions(QObject):
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
-
-    def remove(self, action_id: str) -> None:
-        command = self._commands.pop(action_id)
-        command.action.deleteLater()
 
     def trigger(self, action_id: str) -> None:
         """Do a command where it is available."""
@@ -111,15 +111,9 @@ class Actions(QObject):
         rule = self._commands[action_id].why_disabled
         return rule() if rule else ""
 
-    def by_shortcut(self, keys: QKeySequence) -> Command | None:
-        """Return the command that one of its shortcuts names."""
-        return next((command for command in self if keys in command.action.shortcuts()), None)
-
     def install(self, window: QWidget) -> None:
         """Make all shortcuts work in a window, also while their menus are closed."""
-        for command in self:
-            if command.action not in window.actions():
-                window.addAction(command.action)
+        window.addActions([command.action for command in self])  # Qt moves those that it has already
 
     def search(self, text: str, recent: Sequence[str] = ()) -> list[Command]:
         """Commands whose text holds the letters of `text` in order; recent ones first, then the closest match."""
@@ -132,12 +126,8 @@ class Actions(QObject):
                 ranked.append((key, command))
         return [command for _, command in sorted(ranked, key=lambda pair: pair[0])]
 
-    def _triggered(self, action_id: str, callback: Callable[[], object]) -> None:
-        self.used.emit(action_id)
-        callback()
-
     def _update(self, command: Command) -> None:
-        reason = command.why_disabled() if command.why_disabled else ""
+        reason = self.reason(command.id)
         command.action.setEnabled(not reason)
         keys = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         tip = command.tip or command.text

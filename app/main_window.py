@@ -256,15 +256,15 @@ class MainWindow(QMainWindow):
 
     def _register_view(self) -> None:
         add = self.context.actions.add
-        add("view.log", tr("Show &log"), self.toggle_log, menu="view", icon="log", shortcut="Ctrl+L", checkable=True)
-        add("view.messages", tr("&Messages…"), self.show_messages, menu="view", icon="info", shortcut="Ctrl+Shift+M",
+        add("view.log", tr("Show &log"), self.toggle_log, icon="log", shortcut="Ctrl+L", checkable=True)
+        add("view.messages", tr("&Messages…"), self.show_messages, icon="info", shortcut="Ctrl+Shift+M",
             tip=tr("Everything the program had to say in this session"))  # fmt: skip
-        add("view.full_screen", tr("&Full screen"), self.toggle_full_screen, menu="view",
+        add("view.full_screen", tr("&Full screen"), self.toggle_full_screen,
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
         group = QActionGroup(self)
         for scheme, text in SCHEMES:
             choose = functools.partial(self.set_scheme, scheme)
-            action = add(f"view.{scheme}", tr(text), choose, menu="view", checkable=True)
+            action = add(f"view.{scheme}", tr(text), choose, checkable=True)
             action.setChecked(theme.scheme == scheme)
             group.addAction(action)
 

@@ -108,11 +108,11 @@ def register_commands(context: AppContext, window: QWidget) -> None:
     def why_no_redo() -> str:
         return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
 
-    add("edit.undo", tr("&Undo selection"), project.undo_selection, menu="edit", icon="undo",
+    add("edit.undo", tr("&Undo selection"), project.undo_selection, icon="undo",
         shortcut=("Ctrl+Z", Std.Undo), why_disabled=why_no_undo)  # fmt: skip
-    add("edit.redo", tr("&Redo selection"), project.redo_selection, menu="edit", icon="redo",
+    add("edit.redo", tr("&Redo selection"), project.redo_selection, icon="redo",
         shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
-    add("edit.preferences", tr("&Preferences…"), functools.partial(open_preferences, context, window), menu="edit",
+    add("edit.preferences", tr("&Preferences…"), functools.partial(open_preferences, context, window),
         icon="settings", shortcut=("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
     _register_help(context, window)
 
@@ -149,23 +149,23 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
         project.set_opened(None, None)
         context.show_page("project")
 
-    add("file.model", tr("Open a &model…"), ask("model", "project"), menu="file", icon="model",
+    add("file.model", tr("Open a &model…"), ask("model", "project"), icon="model",
         shortcut=("Ctrl+O", Std.Open))  # fmt: skip
-    add("file.data", tr("Open a &data folder…"), ask("data", "project"), menu="file", icon="data",
+    add("file.data", tr("Open a &data folder…"), ask("data", "project"), icon="data",
         shortcut="Ctrl+Shift+O")  # fmt: skip
-    add("file.data_file", tr("Open a data &file…"), ask("data_file", "project"), menu="file", icon="file")
-    add("file.example", tr("Open the e&xample"), open_example, menu="file", icon="unlearn",
+    add("file.data_file", tr("Open a data &file…"), ask("data_file", "project"), icon="file")
+    add("file.example", tr("Open the e&xample"), open_example, icon="unlearn",
         tip=tr("A small network and the images it was trained on"))  # fmt: skip
-    add("file.run", tr("Open a r&un folder…"), ask("run"), menu="file", icon="runs")
-    add("file.batch", tr("Open a &batch file…"), ask("batch"), menu="file", icon="runs",
+    add("file.run", tr("Open a r&un folder…"), ask("run"), icon="runs")
+    add("file.batch", tr("Open a &batch file…"), ask("batch"), icon="runs",
         tip=tr("Queue the runs of a batch file (TOML)"))  # fmt: skip
-    add("file.list", tr("Import a forget &list…"), ask("list", "forget"), menu="file", icon="forget",
+    add("file.list", tr("Import a forget &list…"), ask("list", "forget"), icon="forget",
         why_disabled=why_no_list)  # fmt: skip
-    add("file.close", tr("&Close project"), close_project, menu="file", icon="close", shortcut=("Ctrl+W", Std.Close),
+    add("file.close", tr("&Close project"), close_project, icon="close", shortcut=("Ctrl+W", Std.Close),
         why_disabled=why_not_closed)  # fmt: skip
-    add("file.export", tr("&Export…"), lambda: context.show_page("export"), menu="file", icon="export",
+    add("file.export", tr("&Export…"), lambda: context.show_page("export"), icon="export",
         shortcut="Ctrl+E", why_disabled=why_no_export)  # fmt: skip
-    add("file.quit", tr("&Quit"), window.close, menu="file", shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
+    add("file.quit", tr("&Quit"), window.close, shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
 
 
 def open_preferences(context: AppContext, window: QWidget) -> QDialog:
@@ -184,13 +184,13 @@ def _register_help(context: AppContext, window: QWidget) -> None:
     from app.widgets.frame import open_log_folder
 
     add = context.actions.add
-    add("help.guide", tr("&Guide"), functools.partial(helping.open_guide, window), menu="help", icon="help",
+    add("help.guide", tr("&Guide"), functools.partial(helping.open_guide, window), icon="help",
         shortcut=("F1", Std.HelpContents))  # fmt: skip
-    add("help.glossary", tr("Gl&ossary"), lambda: helping.GlossaryDialog(parent=window).open(), menu="help")
+    add("help.glossary", tr("Gl&ossary"), lambda: helping.GlossaryDialog(parent=window).open())
     add("help.shortcuts", tr("&Keyboard shortcuts"),
-        lambda: helping.ShortcutTable(context.actions, window).open(), menu="help", shortcut="Ctrl+/")  # fmt: skip
-    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(), menu="help",
+        lambda: helping.ShortcutTable(context.actions, window).open(), shortcut="Ctrl+/")  # fmt: skip
+    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(),
         icon="search", shortcut="Ctrl+Shift+P")  # fmt: skip
-    add("help.log_folder", tr("Open log &folder"), open_log_folder, menu="help", icon="open")
-    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(), menu="help",
+    add("help.log_folder", tr("Open log &folder"), open_log_folder, icon="open")
+    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(),
         icon="info", role=Role.AboutRole)  # fmt: skip
