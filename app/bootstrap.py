@@ -6,8 +6,8 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +19,7 @@ from app.services.icons import icon
 from app.services.notifications import install_log, remove_log, start_file_log
 from app.services.platform import check_platform
 from app.services.theme import theme
+from app.services.translation import mark, tr
 from app.workers.jobs import shut_down
 from core.version import VERSION
 
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOADING = "loading"
-PAGES = (  # id, title, icon
-    ("project", "Model and data", "model"), ("forget", "What to forget", "forget"), ("unlearn", "Unlearn", "unlearn"),
-    ("verify", "Check the result", "verify"), ("export", "Export", "export"), ("runs", "Runs", "runs"),
-)  # fmt: skip
+PAGES = (  # id, name, title, icon
+    ("project", mark("Project"), mark("Model and data"), "model"),
+    ("forget", mark("Forget"), mark("What to forget"), "forget"),
+    ("unlearn", mark("Unlearn"), mark("Unlearn"), "unlearn"),
+    ("verify", mark("Verify"), mark("Check the result"), "verify"),
+    ("export", mark("Export"), mark("Export"), "export"), ("runs", mark("Runs"), mark("Runs"), "runs"),
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Session(QObject):
         from app.main_window import MainWindow
         from app.services.last_project import LastProject
         from app.widgets.focus_ring import FocusRing
+        from app.widgets.frame import open_log_folder
 
         self._app = app
         self._options = options
@@ -121,10 +126,9 @@ class Session(QObject):
             self.context.notifications.caution(self.context.settings.warning)
         if left_over:
             self.context.notifications.caution(
-                "The program ended without closing last time.",
-                "The log folder holds what is known about it.",
-                [("Open log folder", _open_log_folder)],
-            )
+                tr("The program ended without closing last time."), tr("The log folder holds what is known about it."),
+                [(tr("Open log folder"), open_log_folder)],
+            )  # fmt: skip
 
     def show(self) -> None:
         """Show the window; loading begins after its first paint."""
@@ -146,9 +150,10 @@ class Session(QObject):
 
     def _load(self) -> None:
         handle = self.context.device_jobs.submit(load_libraries, self.context.settings.values.device)
-        self.context.shell.follow(handle, LOADING, "Loading PyTorch…")
+        self.context.shell.follow(handle, LOADING, tr("Loading PyTorch…"))
         handle.done.connect(self._libraries_loaded)
-        handle.failed.connect(self._not_loaded)
+        notifications = self.context.notifications
+        handle.failed.connect(partial(notifications.error, what=tr("PyTorch could not be loaded")))
         handle.finished.connect(self.loaded)
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
@@ -160,9 +165,6 @@ class Session(QObject):
             self.context.opening.open_paths(list(self._options.paths))
         elif self.context.settings.values.restore_project:
             self.last_project.restore()
-
-    def _not_loaded(self, error: BaseException) -> None:
-        self.context.notifications.error(error, "PyTorch could not be loaded")
 
     def _stop_asked(self) -> None:
         if self.window.guard.stop_and_save():
@@ -192,18 +194,15 @@ def page_specs() -> list[PageSpec]:
     """Return the pages in their order; each is imported when it is first shown."""
     from app.main_window import PageSpec
 
-    def factory(page_id: str) -> Callable[[AppContext], QWidget]:
-        def make(context: AppContext) -> QWidget:
-            module = importlib.import_module(f"app.pages.{page_id}")
-            page: QWidget = getattr(module, f"{page_id.title()}Page")(context)
-            return page
-
-        return make
-
     return [
-        PageSpec(page_id, page_id.title(), title, icon, factory(page_id), below_line=page_id == "runs")
-        for page_id, title, icon in PAGES
+        PageSpec(page_id, tr(name), tr(title), icon, partial(_make_page, page_id), below_line=page_id == "runs")
+        for page_id, name, title, icon in PAGES
     ]
+
+
+def _make_page(page_id: str, context: AppContext) -> QWidget:
+    page: QWidget = getattr(importlib.import_module(f"app.pages.{page_id}"), f"{page_id.title()}Page")(context)
+    return page
 
 
 def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool = True) -> None:
@@ -232,8 +231,7 @@ def load_libraries(device: str) -> tuple[str, str]:
     titles = {info.id: info.title for info in list_devices()}
     name = titles.get(str(chosen), str(chosen))
     idle = unused_gpu(chosen)
-    caution = f"Running on the processor; {idle} is free. Use it from the next run on." if idle else ""
-    return name, caution
+    return name, tr("Running on the processor; {gpu} is free. Use it from the next run on.", gpu=idle) if idle else ""
 
 
 def load_the_rest() -> None:
@@ -241,8 +239,3 @@ def load_the_rest() -> None:
     for name in ("pyqtgraph", "sklearn.linear_model", "sklearn.cluster", "sklearn.metrics"):
         importlib.import_module(name)
 
-
-def _open_log_folder() -> None:
-    from app.widgets.frame import open_log_folder
-
-    open_log_folder()

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import (
@@ -24,11 +23,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QApplication,
-    QHBoxLayout,
     QLabel,
     QMainWindow,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -41,7 +38,7 @@ from app.services.theme import theme
 from app.services.tokens import Scheme
 from app.services.translation import mark, tr
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
-from app.widgets.layout import Room
+from app.widgets.layout import Room, column, row, widget_of
 from app.widgets.notices import EmptyState, NoticeStrip, fade
 from app.widgets.page import Page
 from app.workers.opening_job import Plan
@@ -69,16 +66,6 @@ class PageSpec:
     below_line: bool = False
 
 
-class CloseGuard(Protocol):
-    """Decides whether the window may close."""
-
-    def may_close(self) -> bool:
-        """True where nothing is lost; False after taking over (asking, stopping, closing again later)."""
-
-    def stop_and_save(self) -> bool:
-        """End without asking, at the end of the session: stop and keep. True where nothing is going on."""
-
-
 class MainWindow(QMainWindow):
     """Navigation and close logic; everything else is in pages and services."""
 
@@ -101,10 +88,12 @@ class MainWindow(QMainWindow):
         self.room = Room(self.stack, QSize(theme.px(WIDEST - t.RAIL_WIDTH), theme.px(LOWEST)))
         self.log_panel = LogPanel(context.log_lines)
         self.status = StatusLine()
-        self._lay_out()
+        self.log_panel.hide()
+        right = column(self.header, self.notices, (self.room, 1), self.log_panel, self.status, spacing=0)
+        self.setCentralWidget(widget_of(row(self.rail, (widget_of(right), 1), spacing=0)))
         self.setMinimumSize(MINIMUM)
 
-        self.guard: CloseGuard = RunCloseGuard(context, self)
+        self.guard = RunCloseGuard(context, self)
         self._register_pages(pages)
         self._register_commands()
         self._connect()
@@ -164,8 +153,9 @@ class MainWindow(QMainWindow):
                 page = spec.factory(self.context)
             except Exception as error:
                 log.exception("the page %s could not be made", page_id)
-                self.context.notifications.error(error, f"{spec.name} could not be opened")
-                page = EmptyState("error", f"{spec.name} could not be opened. The other pages still work.")
+                self.context.notifications.error(error, tr("{page} could not be opened", page=spec.name))
+                sentence = tr("{page} could not be opened. The other pages still work.", page=spec.name)
+                page = EmptyState("error", sentence)
             page.setObjectName(f"page-{page_id}")
             self._pages[page_id] = page
             self.stack.addWidget(page)
@@ -211,31 +201,12 @@ class MainWindow(QMainWindow):
 
     # ---- making the frame
 
-    def _lay_out(self) -> None:
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.notices)
-        column.addWidget(self.room, 1)
-        column.addWidget(self.log_panel)
-        column.addWidget(self.status)
-        whole = QWidget()
-        row = QHBoxLayout(whole)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.rail)
-        row.addWidget(right, 1)
-        self.setCentralWidget(whole)
-        self.log_panel.setVisible(False)
-
     def _register_pages(self, pages: Sequence[PageSpec]) -> None:
         for number, spec in enumerate(pages, 1):
             shortcut = f"Ctrl+{number}"
             self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({shortcut})", spec.below_line)
             self.context.actions.add(
-                f"page.{spec.id}", f"Go to {spec.name}", functools.partial(self.show_page, spec.id),
+                f"page.{spec.id}", tr("Go to {page}", page=spec.name), functools.partial(self.show_page, spec.id),
                 menu="view", icon=spec.icon, shortcut=shortcut,
             )
             self._show_state(spec.id)
@@ -256,14 +227,17 @@ class MainWindow(QMainWindow):
 
     def _register_view(self) -> None:
         add = self.context.actions.add
-        add("view.log", tr("Show &log"), self.toggle_log, icon="log", shortcut="Ctrl+L", checkable=True)
+        log_action = add("view.log", tr("Show &log"), lambda: self.log_panel.setVisible(log_action.isChecked()),
+                         icon="log", shortcut="Ctrl+L", checkable=True)  # fmt: skip
+        log_action.setChecked(self.context.window_state.flag("log"))
+        self.log_panel.setVisible(log_action.isChecked())
         add("view.messages", tr("&Messages…"), self.show_messages, icon="info", shortcut="Ctrl+Shift+M",
             tip=tr("Everything the program had to say in this session"))  # fmt: skip
-        add("view.full_screen", tr("&Full screen"), self.toggle_full_screen,
+        add("view.full_screen", tr("&Full screen"), self._toggle_full_screen,
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
         group = QActionGroup(self)
         for scheme, text in SCHEMES:
-            choose = functools.partial(self.set_scheme, scheme)
+            choose = functools.partial(self.context.settings.change, scheme=scheme)
             action = add(f"view.{scheme}", tr(text), choose, checkable=True)
             action.setChecked(theme.scheme == scheme)
             group.addAction(action)
@@ -283,8 +257,6 @@ class MainWindow(QMainWindow):
         shell.activity_changed.connect(self.status.show_activity)
         self.setAcceptDrops(True)
         self.context.opening.looked.connect(self._looked)
-        if self.context.window_state.flag("log"):
-            self._show_log(True)
 
     def _show_state(self, page_id: str) -> None:
         if page_id in self._specs:
@@ -317,25 +289,12 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def toggle_log(self) -> None:
-        """Show or hide the log panel."""
-        self._show_log(self.log_panel.isHidden())
-
-    def toggle_full_screen(self) -> None:
-        """Fill the screen, or go back to the size before."""
+    def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-
-    def set_scheme(self, scheme: Scheme) -> None:
-        """Use light or dark colours, or the system's, from now on."""
-        self.context.settings.change(scheme=scheme)
-
-    def _show_log(self, shown: bool) -> None:
-        self.log_panel.setVisible(shown)
-        self.context.actions["view.log"].setChecked(shown)
 
     def _settings_changed(self, names: list[str]) -> None:
         app, scheme = QApplication.instance(), self.context.settings.values.scheme
-        if "runs_folder" in names and self.context.run_library is not None:
+        if "runs_folder" in names:
             self.context.run_library.refresh()
         if "scheme" in names and isinstance(app, QApplication):
             theme.apply(app, scheme)

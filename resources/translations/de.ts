@@ -1758,6 +1758,10 @@
         <translation>Zum Projekt</translation>
     </message>
     <message>
+        <source>Go to {page}</source>
+        <translation>Zu {page}</translation>
+    </message>
+    <message>
         <source>Gradient</source>
         <translation>Gradient</translation>
     </message>
@@ -2089,6 +2093,10 @@
         <translation>Liste von Transformationen</translation>
     </message>
     <message>
+        <source>Loading PyTorch…</source>
+        <translation>PyTorch wird geladen …</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Protokoll</translation>
     </message>
@@ -2321,6 +2329,10 @@
     <message>
         <source>Model &amp;card</source>
         <translation>Modell&amp;karte</translation>
+    </message>
+    <message>
+        <source>Model and data</source>
+        <translation>Modell und Daten</translation>
     </message>
     <message>
         <source>Model says {name}, {share} sure</source>
@@ -3178,8 +3190,16 @@
         <translation>Fortschritt dessen, was vorgeht</translation>
     </message>
     <message>
+        <source>Project</source>
+        <translation>Projekt</translation>
+    </message>
+    <message>
         <source>Projection</source>
         <translation>Projektion</translation>
+    </message>
+    <message>
+        <source>PyTorch could not be loaded</source>
+        <translation>PyTorch konnte nicht geladen werden</translation>
     </message>
     <message>
         <source>PyTorch file</source>
@@ -3487,6 +3507,10 @@
     <message>
         <source>running</source>
         <translation>läuft</translation>
+    </message>
+    <message>
+        <source>Running on the processor; {gpu} is free. Use it from the next run on.</source>
+        <translation>Gerechnet wird auf dem Prozessor; {gpu} ist frei. Ab dem nächsten Lauf kann sie verwendet werden.</translation>
     </message>
     <message>
         <source>Runs</source>
@@ -4202,6 +4226,10 @@
         <translation>Das letzte Projekt</translation>
     </message>
     <message>
+        <source>The log folder holds what is known about it.</source>
+        <translation>Im Protokollordner steht, was darüber bekannt ist.</translation>
+    </message>
+    <message>
         <source>The map begins with the first measurement.</source>
         <translation>Die Karte beginnt mit der ersten Messung.</translation>
     </message>
@@ -4272,6 +4300,10 @@
     <message>
         <source>The pictures need what each model says of the images.</source>
         <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
+    </message>
+    <message>
+        <source>The program ended without closing last time.</source>
+        <translation>Das Programm endete letztes Mal, ohne geschlossen zu werden.</translation>
     </message>
     <message>
         <source>The quick ones, relearning, and prototype and reference attacks; trains what these need</source>
@@ -4755,6 +4787,10 @@
         <translation>Rückgängig</translation>
     </message>
     <message>
+        <source>Unlearn</source>
+        <translation>Verlernen</translation>
+    </message>
+    <message>
         <source>Unlearned</source>
         <translation>Verlernt</translation>
     </message>
@@ -4813,6 +4849,10 @@
     <message>
         <source>Verdict</source>
         <translation>Urteil</translation>
+    </message>
+    <message>
+        <source>Verify</source>
+        <translation>Prüfen</translation>
     </message>
     <message>
         <source>Version</source>
@@ -4893,6 +4933,10 @@
     <message>
         <source>What this app still keeps of the forget images</source>
         <translation>Was dieses Programm noch von den zu vergessenden Bildern aufbewahrt</translation>
+    </message>
+    <message>
+        <source>What to forget</source>
+        <translation>Was vergessen wird</translation>
     </message>
     <message>
         <source>What was recorded is on disk; the run can be resumed from its last checkpoint.</source>
@@ -5313,6 +5357,14 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{own}, prepared to {prepared}</source>
         <translation>{own}, vorbereitet auf {prepared}</translation>
+    </message>
+    <message>
+        <source>{page} could not be opened</source>
+        <translation>{page} konnte nicht geöffnet werden</translation>
+    </message>
+    <message>
+        <source>{page} could not be opened. The other pages still work.</source>
+        <translation>{page} konnte nicht geöffnet werden. Die anderen Seiten gehen.</translation>
     </message>
     <message>
         <source>{parameter}, {low} to {high}</source>

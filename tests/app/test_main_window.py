@@ -225,7 +225,7 @@ class TestDrop:
 
     def test_what_does_not_fit_is_left(self, window, context, tmp_path, qtbot):
         self.drop(window, tmp_path / "a.xyz")
-        qtbot.waitUntil(lambda: window.notices.text().startswith("a.xyz is no model"))
+        qtbot.waitUntil(lambda: window.notices.text().startswith("No model, data") and "a.xyz" in window.notices.text())
 
 
 class TestClosing:
