@@ -41,7 +41,7 @@ class SearchDialog(Sheet):
 
     search_wanted = Signal()
     stop_wanted = Signal()
-    use_wanted = Signal(int)  # number of a try
+    use_wanted = Signal(object)  # a Try
     changed = Signal()  # tries or what to vary
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -132,7 +132,7 @@ class SearchDialog(Sheet):
     def _use(self) -> None:
         one = self.model.try_at(self.table.currentIndex().row())
         if one is not None:
-            self.use_wanted.emit(one.number)
+            self.use_wanted.emit(one)
 
     def _update_use(self) -> None:
         one = self.model.try_at(self.table.currentIndex().row())

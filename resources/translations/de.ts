@@ -197,6 +197,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n tries take {time}.</source>
+        <translation>
+            <numerusform>1 Versuch dauert {time}.</numerusform>
+            <numerusform>%n Versuche dauern {time}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 ungesehenen Bild</numerusform>
@@ -844,6 +851,10 @@
         <translation>Durchsuchen…</translation>
     </message>
     <message>
+        <source>By title, id, what they do, citation or group</source>
+        <translation>Nach Titel, Kennung, Wirkung, Quelle oder Gruppe</translation>
+    </message>
+    <message>
         <source>Called: {classes}</source>
         <translation>Genannt: {classes}</translation>
     </message>
@@ -1458,6 +1469,10 @@
         <translation>Fehler</translation>
     </message>
     <message>
+        <source>Even this one is far from it: start from another preset, or vary more.</source>
+        <translation>Auch dieser ist weit davon entfernt: Gehen Sie von einer anderen Voreinstellung aus oder verändern Sie mehr.</translation>
+    </message>
+    <message>
         <source>Every class has one image only, too few to set any aside.</source>
         <translation>Jede Klasse hat nur ein Bild: zu wenig, um welche zurückzulegen.</translation>
     </message>
@@ -1666,6 +1681,10 @@
         <translation>Erkannte Vergessensbilder, %</translation>
     </message>
     <message>
+        <source>forget images {accuracy}</source>
+        <translation>Vergessensbilder {accuracy}</translation>
+    </message>
+    <message>
         <source>Forget images, %</source>
         <translation>Vergessensbilder, %</translation>
     </message>
@@ -1692,6 +1711,10 @@
     <message>
         <source>Forget this image</source>
         <translation>Dieses Bild vergessen</translation>
+    </message>
+    <message>
+        <source>forget {accuracy}</source>
+        <translation>vergessen {accuracy}</translation>
     </message>
     <message>
         <source>Forget, %</source>
@@ -2495,6 +2518,10 @@
         <translation>Mit diesem Lauf kann keine spätere Anfrage beginnen</translation>
     </message>
     <message>
+        <source>No method matches “{text}”.</source>
+        <translation>Kein Verfahren passt zu „{text}“.</translation>
+    </message>
+    <message>
         <source>No model, data, run, forget list or batch file: {names}.</source>
         <translation>Kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei: {names}.</translation>
     </message>
@@ -2568,6 +2595,10 @@
     <message>
         <source>none</source>
         <translation>nichts</translation>
+    </message>
+    <message>
+        <source>None of these settings gave a usable model. Start from a smaller step size, or from another preset.</source>
+        <translation>Keine dieser Einstellungen ergab ein brauchbares Modell. Gehen Sie von einer kleineren Schrittweite oder einer anderen Voreinstellung aus.</translation>
     </message>
     <message>
         <source>None yet</source>
@@ -2704,6 +2735,10 @@
     <message>
         <source>Nothing was removed</source>
         <translation>Nichts wurde entfernt</translation>
+    </message>
+    <message>
+        <source>Nothing was tried.</source>
+        <translation>Es wurde nichts ausprobiert.</translation>
     </message>
     <message>
         <source>nothing yet</source>
@@ -3417,6 +3452,10 @@
         <translation>Behalten zu niedrig</translation>
     </message>
     <message>
+        <source>retain {accuracy}</source>
+        <translation>behalten {accuracy}</translation>
+    </message>
+    <message>
         <source>Retain, %</source>
         <translation>Behalten, %</translation>
     </message>
@@ -3637,8 +3676,16 @@
         <translation>Dateinamen suchen</translation>
     </message>
     <message>
+        <source>Search for settings of {method}</source>
+        <translation>Einstellungen für {method} suchen</translation>
+    </message>
+    <message>
         <source>Search method, forget set, model</source>
         <translation>Methode, Vergessensmenge, Modell suchen</translation>
+    </message>
+    <message>
+        <source>Search methods</source>
+        <translation>Verfahren suchen</translation>
     </message>
     <message>
         <source>Search runs</source>
@@ -3647,6 +3694,10 @@
     <message>
         <source>Search settings</source>
         <translation>Einstellungen suchen</translation>
+    </message>
+    <message>
+        <source>Search settings of {method}</source>
+        <translation>Einstellungen von {method} suchen</translation>
     </message>
     <message>
         <source>Search settings…</source>
@@ -4014,6 +4065,13 @@
     <message>
         <source>Stopped</source>
         <translation>Beendet</translation>
+    </message>
+    <message numerus="yes">
+        <source>Stopped after %n tries.</source>
+        <translation>
+            <numerusform>Nach 1 Versuch angehalten.</numerusform>
+            <numerusform>Nach %n Versuchen angehalten.</numerusform>
+        </translation>
     </message>
     <message>
         <source>Stopped at {step}. The model is kept as it was then.</source>
@@ -4624,6 +4682,10 @@
         <translation>Kreuzen Sie an, was entfernt werden soll. Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
     </message>
     <message>
+        <source>Tick what to vary.</source>
+        <translation>Wählen Sie, was verändert werden soll.</translation>
+    </message>
+    <message>
         <source>Time</source>
         <translation>Zeit</translation>
     </message>
@@ -4829,6 +4891,10 @@
     <message>
         <source>Use this order</source>
         <translation>Diese Reihenfolge verwenden</translation>
+    </message>
+    <message>
+        <source>Used: try {number}, {values}. Judged by {measure}; wanted: {wanted}.</source>
+        <translation>Verwendet: Versuch {number}, {values}. Beurteilt nach {measure}; gewünscht: {wanted}.</translation>
     </message>
     <message>
         <source>Values 0 to 1</source>
@@ -5150,6 +5216,10 @@
         </translation>
     </message>
     <message>
+        <source>{found} of {methods}</source>
+        <translation>{found} von {methods}</translation>
+    </message>
+    <message>
         <source>{images} in the forget set</source>
         <translation>{images} in der Vergessensmenge</translation>
     </message>
@@ -5341,6 +5411,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} running</source>
         <translation>{number} laufend</translation>
+    </message>
+    <message>
+        <source>{number} ticked</source>
+        <translation>{number} gewählt</translation>
     </message>
     <message>
         <source>{number} to train</source>

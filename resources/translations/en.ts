@@ -193,6 +193,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n tries take {time}.</source>
+        <translation>
+            <numerusform>1 try takes {time}.</numerusform>
+            <numerusform>%n tries take {time}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n unseen images</source>
         <translation>
             <numerusform>1 unseen image</numerusform>
@@ -344,6 +351,13 @@
         <translation>
             <numerusform>Set aside 1 image</numerusform>
             <numerusform>Set aside %n images</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Stopped after %n tries.</source>
+        <translation>
+            <numerusform>Stopped after 1 try.</numerusform>
+            <numerusform>Stopped after %n tries.</numerusform>
         </translation>
     </message>
     <message numerus="yes">

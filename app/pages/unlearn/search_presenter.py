@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from core.methods.base import Method
     from core.selection import Selection
     from core.session.bench import Bench
-    from core.session.tuning import Tuning
+    from core.session.tuning import Try, Tuning
 
 
 FAR = 0.25  # a gap, as a mean of shares, that no user would call reached
@@ -60,51 +61,44 @@ class SearchPresenter(QObject):
     changed = Signal()  # a search began or ended
 
     def __init__(
-        self, context: AppContext, ask: Callable[[], Asked | None], window: QWidget, parent: QObject | None = None
+        self, context: AppContext, ask: Callable[[], Asked | None], window: QWidget, parent: QObject
     ) -> None:
         """`ask` gives what the form holds now, None where that is wrong; `window` is what the dialog belongs to."""
         super().__init__(parent)
         self._context, self._ask, self._window = context, ask, window
-        self._dialog: SearchDialog | None = None
         self._asked: Asked | None = None
         self._run: LiveRun | None = None
         self._work: SearchWork | None = None
         self._jobs: dict[str, tuple[Job, Path]] = {}  # what searches found, by method
-        controller = context.run_controller
-        controller.run_ended.connect(self._ended)
-        controller.queue_changed.connect(self._queue_changed)
+        context.run_controller.run_ended.connect(self._ended)
 
     @property
     def going(self) -> bool:
         """Whether a search goes or waits."""
         return self._run is not None
 
-    @property
-    def dialog(self) -> SearchDialog | None:
-        """The dialog, once it was opened."""
-        return self._dialog
+    @cached_property
+    def dialog(self) -> SearchDialog:
+        """The dialog, made when it is first wanted."""
+        made = SearchDialog(self._window.window())
+        for signal, slot in ((made.search_wanted, self._start), (made.stop_wanted, self._stop),
+                             (made.use_wanted, self._take), (made.changed, self._update)):  # fmt: skip
+            signal.connect(slot)
+        return made
 
     def open(self) -> None:
         """Show the dialog: of the search that goes, or for a new one."""
-        if self._dialog is None:
-            self._dialog = SearchDialog(self._window.window())
-            self._dialog.search_wanted.connect(self._start)
-            self._dialog.stop_wanted.connect(self._stop)
-            self._dialog.use_wanted.connect(self._use)
-            self._dialog.changed.connect(self._update)
         if not self.going:
             asked = self._ask()
             if asked is None:
                 return
             self._prepare(asked)
-        self._dialog.show()
-        self._dialog.raise_()
-        self._dialog.activateWindow()
+        self.dialog.show()
+        self.dialog.raise_()
+        self.dialog.activateWindow()
 
     def origin(self, job: Job) -> tuple[Job, Path | None]:
         """Return the job with how its settings were found, and the file of tries, where a search has given them."""
-        from dataclasses import replace
-
         from core.session.jobs import differences
 
         found = self._jobs.get(job.method)
@@ -118,51 +112,48 @@ class SearchPresenter(QObject):
         from core.parameters import Values
         from core.session.tuning import axes
 
-        assert self._dialog is not None
         again = self._asked is not None and self._asked.method.id == asked.method.id
         self._asked = asked
-        searched = axes(asked.method, Values(asked.values))
-        self._dialog.setWindowTitle(f"Search settings of {asked.method.title}")
-        self._dialog.set_axes({
+        self.dialog.setWindowTitle(tr("Search settings of {method}", method=asked.method.title))
+        self.dialog.set_axes({
             axis.parameter.name: tr("{parameter}, {low} to {high}", parameter=axis.parameter.label, low=f"{axis.low:g}",
-                                    high=f"{axis.high:g}") for axis in searched
+                                    high=f"{axis.high:g}") for axis in axes(asked.method, Values(asked.values))
         })  # fmt: skip
         if not again:  # else what was tried before stays in view
-            self._dialog.model.set_searched({})
-            self._dialog.table.hide()
-        self._dialog.set_going(False)
+            self.dialog.model.set_searched({})
+            self.dialog.table.hide()
+        self.dialog.set_going(False)
         self._update()
 
     def _update(self) -> None:
         """Say what the search will take, or what is missing."""
-        dialog, asked = self._dialog, self._asked
-        if dialog is None or asked is None or self.going:
+        dialog, asked = self.dialog, self._asked
+        if asked is None or self.going:
             return
-        dialog.set_reason("" if dialog.varied() else "Tick what to vary.")
+        dialog.set_reason("" if dialog.varied() else tr("Tick what to vary."))
+        said = ""
         if asked.seconds is not None:
             from core.session.tuning import IMAGES
 
-            seconds = dialog.tries.value() * asked.seconds * min(1.0, IMAGES / asked.selection.total)
-            number = fmt.plural(dialog.tries.value(), "try takes", "tries take")
-            dialog.say(f"{number} {fmt.about(seconds)}.", "text-2")
-        else:
-            dialog.say("")
+            tries = dialog.tries.value()
+            seconds = tries * asked.seconds * min(1.0, IMAGES / asked.selection.total)
+            said = tr("%n tries take {time}.", n=tries, time=fmt.about(seconds))
+        dialog.say(said, "text-2")
 
     # ---- while it goes
 
     def _start(self) -> None:
-        dialog, asked = self._dialog, self._asked
-        if dialog is None or asked is None or self.going:
+        dialog, asked, controller = self.dialog, self._asked, self._context.run_controller
+        if asked is None or self.going:
             return
-        labels = {p.name: p.label for p in asked.method.parameters if p.name in dialog.varied()}
-        dialog.model.set_searched(labels)
+        dialog.model.set_searched({p.name: p.label for p in asked.method.parameters if p.name in dialog.varied()})
         self._work = SearchWork(asked.make_job, asked.bench, asked.selection, dialog.tries.value(), dialog.fixed())
         dialog.say("")
-        title = f"Search for settings of {asked.method.title}"
-        self._run = self._context.run_controller.start_search(self._work, title)
-        self._context.run_controller.state_changed.connect(self._told)
+        title = tr("Search for settings of {method}", method=asked.method.title)
+        self._run = controller.start_search(self._work, title)
+        controller.state_changed.connect(self._told)
         dialog.set_going(True)
-        self._show(self._run)
+        self._told(self._run)
         self.changed.emit()
 
     def _stop(self) -> None:
@@ -170,81 +161,68 @@ class SearchPresenter(QObject):
             self._context.run_controller.end(self._run)
 
     def _told(self, run: LiveRun) -> None:
-        if run is self._run:
-            self._show(run)
-
-    def _show(self, run: LiveRun) -> None:
-        assert self._dialog is not None and self._work is not None
-        self._dialog.model.set_tries(self._work.tries())
-        self._dialog.stop.setEnabled(run.can("stop") or run.state is State.QUEUED)
-        if run.state is State.QUEUED:
-            self._dialog.progress.set(0, 0, words.ending(run))
+        dialog, work = self.dialog, self._work
+        if run is not self._run or work is None:
             return
-        progress = run.progress
-        done, total = (progress.done, progress.total) if progress is not None else (0, 0)
-        self._dialog.progress.set(done, total, words.headline(run))
-
-    def _queue_changed(self) -> None:
-        if self._run is not None and self._run.state is State.DISCARDED:  # taken out of the queue
+        if run.state is State.DISCARDED:  # taken out of the queue
             self._over("")
+            return
+        waits = run.state is State.QUEUED
+        dialog.model.set_tries(work.tries())
+        dialog.stop.setEnabled(run.can("stop") or waits)
+        progress = run.progress
+        done, total = (progress.done, progress.total) if progress is not None and not waits else (0, 0)
+        dialog.progress.set(done, total, words.headline(run))
 
     # ---- after
 
     def _ended(self, run: LiveRun) -> None:
-        if run is not self._run:
+        work, asked = self._work, self._asked
+        if run is not self._run or work is None or asked is None:
             return
-        assert self._dialog is not None and self._work is not None and self._asked is not None
-        work, method = self._work, self._asked.method
-        self._dialog.model.set_tries(work.tries())
+        self.dialog.model.set_tries(work.tries())
         if run.state is State.FAILED:
-            self._over(" ".join(part for part in (run.error, run.hint) if part), "danger")
+            self._over(" ".join(filter(None, (run.error, run.hint))), "danger")
             return
         found: Tuning | None = run.result
-        if found is None or found.best is None or work.job is None or work.kept is None:
-            none = "None of these settings gave a usable model. Start from a smaller step size, or from another preset."
-            self._over(none if found is not None and found.tries else "Nothing was tried.", "caution")
-            return
-        self._jobs[method.id] = (work.job, work.kept)
-        self._over(outcome(found, {p.name: p.label for p in method.parameters}))
-        self._take(found.best.number, found.best.values)
-        if not self._dialog.isVisible():
-            self._context.notifications.info(f"{method.title}: {self._dialog.outcome.text()}")
+        if found is None or not found.tries:
+            self._over(tr("Nothing was tried."), "caution")
+        elif found.best is None or work.job is None or work.kept is None:
+            self._over(tr("None of these settings gave a usable model. Start from a smaller step size, or from another "
+                          "preset."), "caution")  # fmt: skip
+        else:
+            self._jobs[asked.method.id] = (work.job, work.kept)
+            self._over(outcome(found, {p.name: p.label for p in asked.method.parameters}))
+            self._take(found.best)
+            if not self.dialog.isVisible():
+                self._context.notifications.info(f"{asked.method.title}: {self.dialog.outcome.text()}")
 
     def _over(self, sentence: str, tone: str = "") -> None:
-        assert self._dialog is not None
-        self._run = self._work = None
+        self._run = None
         self._context.run_controller.state_changed.disconnect(self._told)
-        self._dialog.set_going(False)
-        self._dialog.say(sentence, tone)
+        self.dialog.set_going(False)
+        self.dialog.say(sentence, tone)
         self.changed.emit()
 
-    def _use(self, number: int) -> None:
-        dialog = self._dialog
-        assert dialog is not None
-        rows = [dialog.model.try_at(row) for row in range(dialog.model.rowCount())]
-        one = next((one for one in rows if one is not None and one.number == number), None)
-        if one is not None:
-            self._take(number, one.values)
-
-    def _take(self, number: int, values: dict[str, Any]) -> None:
-        assert self._dialog is not None and self._asked is not None
-        self._dialog.model.set_used(number)
-        self.found.emit(self._asked.method.id, values)
+    def _take(self, one: Try) -> None:
+        assert self._asked is not None
+        self.dialog.model.set_used(one.number)
+        self.found.emit(self._asked.method.id, one.values)
 
 
 def outcome(found: Tuning, labels: dict[str, str]) -> str:
     """Say which try is used, what it was judged by, and what was wanted."""
-    best = found.best
+    best, goal = found.best, found.goal
     assert best is not None
+    wanted = [tr("retain {accuracy}", accuracy=fmt.percent(goal.retain))]
+    wanted += [tr("forget {accuracy}", accuracy=fmt.percent(goal.forget))] if goal.forget is not None else []
+    wanted += [tr("forget images {accuracy}", accuracy=fmt.percent(goal.samples))] if goal.samples is not None else []
+    said = [] if found.complete else [tr("Stopped after %n tries.", n=len(found.tries))]
     values = ", ".join(f"{labels[name]} {best.values[name]:g}" for name in found.searched)
-    goal = found.goal
-    wanted = [f"retain {fmt.percent(goal.retain)}"]
-    wanted += [f"forget {fmt.percent(goal.forget)}"] if goal.forget is not None else []
-    wanted += [f"forget images {fmt.percent(goal.samples)}"] if goal.samples is not None else []
-    tried = fmt.plural(len(found.tries), "try", "tries")
-    stopped = "" if found.complete else f"Stopped after {tried}. "
-    far = " Even this one is far from it: start from another preset, or vary more." if (best.score or 0) > FAR else ""
-    return (
-        f"{stopped}Used: try {fmt.count(best.number)}, {values}. Judged by {found.judged_by}; "
-        f"wanted: {', '.join(wanted)}.{far}"
-    )
+    said.append(tr(
+        "Used: try {number}, {values}. Judged by {measure}; wanted: {wanted}.", number=fmt.count(best.number),
+        values=values, measure=found.judged_by, wanted=", ".join(wanted),
+    ))  # fmt: skip
+    if (best.score or 0) > FAR:
+        said.append(tr("Even this one is far from it: start from another preset, or vary more."))
+    return " ".join(said)
