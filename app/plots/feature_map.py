@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QToolTip, QWidget
 from app.plots.export import Figure, Table, Text, choose_file
 from app.plots.group import Switched
 from app.plots.items import draw_symbol
-from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, paint
+from app.plots.map_picture import GHOSTS, Film, Look, MapPicture, Moment, Placing, legend_of, paint
 from app.plots.points import nearest
 from app.plots.spectrum import EIGENVALUES, EnergyPlot, SpectrumPlot
 from app.services import format as fmt
@@ -58,7 +58,7 @@ class MapCanvas(QWidget):
 
     def placing(self, picture: MapPicture) -> Placing:
         """Where points of a picture stand now."""
-        return Placing(picture, QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        return Placing(picture.area, QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         clock = QElapsedTimer()
@@ -95,7 +95,7 @@ class MapCanvas(QWidget):
             return ""
         points = np.nan_to_num(self.moment.coordinates(), nan=1e9)
         best = nearest(self.placing(self.picture).pixels(points), at.x(), at.y(), theme.px(_NEAR_PX))
-        return self.picture.labels[best] if best >= 0 else ""
+        return self.picture.laid.labels[best] if best >= 0 else ""
 
     def _light(self, name: str) -> None:
         if name != self._lit:
@@ -185,7 +185,7 @@ class FeatureMapPlot(Figure):
             describe(self.canvas, tr(NOT_BEGUN))
             return
         self.set_caption(picture.caption(moment))
-        first, names = picture.forget_from, picture.forgotten
+        first, names = picture.laid.forget_from, picture.forgotten
         forgotten = tr("Forget: {name}", name=names[0]) if len(names) == 1 else tr("Forget images")
         self.forgotten.setText(f"▲ {forgotten}")
         self.ghosts["head_only"].setVisible(picture.unseen)  # an edit of the head silences whole classes
@@ -205,9 +205,10 @@ class FeatureMapPlot(Figure):
         return f"{shown}. {tr(TURNED)}" if shown else ""
 
     def texts(self) -> list[Text]:
-        font, boxes = theme.font("caption"), self.ghosts
-        return [*super().texts(), *((f"{GHOSTS[key][1]} {boxes[key].text()}", font, GHOSTS[key][2],
-                                     self.place(boxes[key])) for key in self._shown_ghosts())]  # fmt: skip
+        ghosts, font = self._shown_ghosts(), theme.font("caption")
+        places = [self.place(self.ghosts[key]) for key in ghosts]
+        legend = zip(legend_of(ghosts), places, strict=True)
+        return [*super().texts(), *((text, font, token, place) for (text, token), place in legend)]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         return [(self.canvas, self.place(self.canvas).topLeft())]
@@ -221,8 +222,8 @@ class FeatureMapPlot(Figure):
         places |= {f"retrained {name} ": cloud for name, cloud in picture.clouds.items()}
         header = ["class", "forget", *(f"{name}{axis}" for name in places for axis in ("x", "y"))]
         numbers = np.concatenate(list(places.values()), axis=1).tolist()
-        forget = ["no"] * picture.forget_from + ["yes"] * (len(numbers) - picture.forget_from)
-        return header, [[*row] for row in zip(picture.labels, forget, *zip(*numbers, strict=True), strict=True)]
+        first, labels = picture.laid.forget_from, picture.laid.labels
+        return header, [[labels[n], "yes" if n >= first else "no", *numbers[n]] for n in range(len(labels))]
 
     def film(self, until: int | None = None) -> Film | None:
         """Return the run up to a step as a film; None where there is no map. Colours are the light theme's."""

@@ -6,7 +6,7 @@ Nothing here is a widget or asks the theme while it paints, so that the window a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
+from app.plots.points import corners
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import CLASS_RAMPS, Tokens
@@ -68,52 +69,54 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class MapPicture:
-    """What all moments of a map have in common. Retain points come first; `clouds` has those of retrained models."""
+    """What all moments of a map have in common: its images, clouds of them by retrained models, what part is shown."""
 
-    start: Points
-    labels: tuple[str, ...]
-    forget_from: int
-    share: float | None
-    unseen: bool  # no image on the map was trained on
-    area: tuple[float, float, float, float]  # left, bottom, right, top of what is shown
-    clouds: Mapping[str, Points] = field(default_factory=dict)
+    laid: FeatureMap
+    clouds: Mapping[str, Points]
+    area: NDArray[np.floating]  # (2, 2): the lowest and the highest corner
 
     @classmethod
     def of(cls, laid: FeatureMap, clouds: Mapping[str, Points]) -> MapPicture:
         """Return the picture that an event lays out, with clouds of the same points; its area holds both."""
-        start = laid.coordinates()
-        unseen = not any(count for name, count in laid.counts.items() if name.endswith("train"))
-        low, high = start.min(0).tolist(), start.max(0).tolist()
-        picture = cls(start, tuple(laid.labels), laid.forget_from, laid.share, unseen, (*low, *high))
-        return replace(picture, clouds=clouds).holding(cloud[picture.forget_from :] for cloud in clouds.values())
+        picture = cls(laid, clouds, np.stack(corners(laid.coordinates())))
+        return picture.holding(cloud[laid.forget_from :] for cloud in clouds.values())
 
     def holding(self, more: Iterable[Points]) -> MapPicture:
         """Return the picture with an area that holds these points too, as far as it grows; itself where it does."""
-        low, high = self.start.min(0), self.start.max(0)
-        room = _FARTHEST * (high - low)
-        sides = np.array(self.area, float).reshape(2, 2)
+        area, ends = self.area, np.stack(corners(self.start))
         for points in more:
             known = points[np.isfinite(points).all(1)]
             if len(known):
-                sides = np.stack([np.minimum(sides[0], known.min(0)), np.maximum(sides[1], known.max(0))])
-        sides = np.stack([np.maximum(sides[0], low - room), np.minimum(sides[1], high + room)])
-        area = tuple(sides.reshape(-1).tolist())
-        return self if area == self.area else replace(self, area=area)
+                low, high = corners(known)
+                area = np.stack([np.minimum(area[0], low), np.maximum(area[1], high)])
+        room = _FARTHEST * (ends[1] - ends[0])
+        area = area.clip(ends[0] - room, ends[1] + room)
+        return self if (area == self.area).all() else replace(self, area=area)
+
+    @cached_property
+    def start(self) -> Points:
+        """Where the points are at the start."""
+        return self.laid.coordinates()
 
     @cached_property
     def members(self) -> dict[str, NDArray[np.intp]]:
         """The retain points of each class, by its name."""
-        names = np.array(self.labels[: self.forget_from], dtype=object)
+        names = np.array(self.laid.labels[: self.laid.forget_from], dtype=object)
         return {name: np.flatnonzero(names == name) for name in sorted(set(names))}
 
     @property
     def forgotten(self) -> tuple[str, ...]:
         """The classes of the points to be forgotten."""
-        return tuple(dict.fromkeys(self.labels[self.forget_from :]))
+        return tuple(dict.fromkeys(self.laid.labels[self.laid.forget_from :]))
+
+    @property
+    def unseen(self) -> bool:
+        """Whether no image on the map was trained on."""
+        return not any(count for name, count in self.laid.counts.items() if name.endswith("train"))
 
     def caption(self, moment: Moment) -> str:
         """Say what the axes are and how much they show."""
-        start, now = fmt.percent(self.share), fmt.percent(moment.share)
+        start, now = fmt.percent(self.laid.share), fmt.percent(moment.share)
         if self.unseen:
             return tr("Main plane of the start: {start} of the variance, {now} now · turned · unseen images",
                       start=start, now=now)  # fmt: skip
@@ -122,13 +125,12 @@ class MapPicture:
 
 
 class Placing:
-    """Where points of a picture stand in an area of pixels, which it fills; up is up."""
+    """Where points stand in an area of pixels, which what is shown fills; up is up."""
 
-    def __init__(self, picture: MapPicture, area: QRectF) -> None:
-        left, bottom, right, top = picture.area
-        self.area = area
-        self.centre = np.array([(left + right) / 2, (bottom + top) / 2])
-        sides = np.maximum([right - left, top - bottom], 1e-6) * (1 + 2 * _ROOM)
+    def __init__(self, shown: NDArray[np.floating], area: QRectF) -> None:
+        """`shown`: the lowest and the highest corner, (2, 2)."""
+        self.area, self.centre = area, shown.mean(axis=0)
+        sides = np.maximum(shown[1] - shown[0], 1e-6) * (1 + 2 * _ROOM)
         self.scale = np.array([area.width(), -area.height()]) / sides
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -146,7 +148,7 @@ def paint(
     """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setClipRect(placing.area)
-    first, coloured, px = picture.forget_from, len(picture.members) <= MOST_COLOURED, look.px
+    first, coloured, px = picture.laid.forget_from, len(picture.members) <= MOST_COLOURED, look.px
     for number, (name, rows) in enumerate(picture.members.items()):
         colour = look.ramp[number % len(look.ramp)] if coloured else look.color("text_3", 0.55)
         square = coloured and number >= len(look.ramp)
@@ -182,9 +184,14 @@ class Film:
 
     def frames(self) -> list[Moment]:
         """The moments that become frames: all, or of very many as many as a film needs, the last one included."""
-        if len(self.moments) <= FRAMES_MOST:
-            return list(self.moments)
-        return [self.moments[place] for place in np.linspace(0, len(self.moments) - 1, FRAMES_MOST).round().astype(int)]
+        number = len(self.moments)
+        places = np.linspace(0, number - 1, min(number, FRAMES_MOST)).round().astype(int)
+        return [self.moments[place] for place in places]
+
+
+def legend_of(ghosts: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what ghosts are, each with its glyph and its colour token."""
+    return [(f"{GHOSTS[key][1]} {tr(GHOSTS[key][0])}", GHOSTS[key][2]) for key in ghosts]
 
 
 def film_frame(film: Film, moment: Moment) -> QImage:
@@ -195,23 +202,21 @@ def film_frame(film: Film, moment: Moment) -> QImage:
     painter = QPainter(image)
     whole, line = QRectF(image.rect()).adjusted(16, 12, -16, -10), QFontMetricsF(look.font).height() + 4
     top, bottom = whole.top() + QFontMetricsF(look.heading).height() + line, whole.bottom() - 2 * line
-    legend = [("▲", ", ".join(picture.forgotten[:3]), "forget")]
-    legend += [(glyph, tr(title), token) for key, (title, glyph, token, _) in GHOSTS.items() if key in film.ghosts]
+    legend = [("▲ " + ", ".join(picture.forgotten[:3]), "forget"), *legend_of(film.ghosts)]
     painter.setFont(look.heading)
     painter.setPen(look.color("text"))
     painter.drawText(whole, 0, f"{film.title} · {tr('step {step}', step=fmt.count(moment.step))}")
     painter.setFont(look.font)
     place = QPointF(whole.left(), top - 6)
-    for glyph, text, token in legend:
-        for part, ink in ((f"{glyph} ", token), (f"{text}   ", "text")):
-            painter.setPen(look.color(ink))
-            painter.drawText(place, part)
-            place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(part))
+    for text, token in legend:
+        painter.setPen(look.color(token))
+        painter.drawText(place, text)
+        place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(f"{text}   "))
     painter.setPen(look.color("text_3"))
     words = f"{picture.caption(moment)}\n{film.about}"
     painter.drawText(QRectF(whole.left(), bottom, whole.width(), 2 * line), 0, words)
     area = QRectF(whole.left(), top, whole.width(), bottom - top - 4)
-    paint(painter, picture, moment.coordinates(), Placing(picture, area), look, film.ghosts)
+    paint(painter, picture, moment.coordinates(), Placing(picture.area, area), look, film.ghosts)
     painter.end()
     return image
 
@@ -259,7 +264,7 @@ def _names(painter: QPainter, picture: MapPicture, points: Points, placing: Plac
                    key=lambda name: name != lit)  # fmt: skip
     wanted = [(name, points[picture.members[name]], "text") for name in shown]
     if len(picture.forgotten) == 1:
-        wanted.insert(0, (picture.forgotten[0], points[picture.forget_from :], "forget"))
+        wanted.insert(0, (picture.forgotten[0], points[picture.laid.forget_from :], "forget"))
     middles = [(name, QPointF(*np.median(pixels, axis=0)), token) for name, rows, token in wanted
                if len(pixels := placing.pixels(rows))]  # fmt: skip
     paint_names(painter, look.font, look.color, middles, _BESIDE)
