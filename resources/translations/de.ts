@@ -15,6 +15,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n channels</source>
+        <translation>
+            <numerusform>1 Kanal</numerusform>
+            <numerusform>%n Kanäle</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n classes</source>
         <translation>
             <numerusform>1 Klasse</numerusform>
@@ -26,6 +33,27 @@
         <translation>
             <numerusform>%n Klasse mit weniger ist nicht gezeigt.</numerusform>
             <numerusform>%n Klassen mit weniger sind nicht gezeigt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n count as black</source>
+        <translation>
+            <numerusform>1 gilt als schwarz</numerusform>
+            <numerusform>%n gelten als schwarz</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files</source>
+        <translation>
+            <numerusform>1 Datei</numerusform>
+            <numerusform>%n Dateien</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files could not be read</source>
+        <translation>
+            <numerusform>1 Datei war nicht lesbar</numerusform>
+            <numerusform>%n Dateien waren nicht lesbar</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -548,6 +576,10 @@
         <translation>Änderung der Genauigkeit je Klasse</translation>
     </message>
     <message>
+        <source>Accuracy could not be measured. {why}</source>
+        <translation>Die Genauigkeit konnte nicht gemessen werden. {why}</translation>
+    </message>
+    <message>
         <source>Accuracy on a sample of unseen images, %</source>
         <translation>Genauigkeit auf einer Stichprobe ungesehener Bilder, %</translation>
     </message>
@@ -720,6 +752,10 @@
         <translation>Aussehen</translation>
     </message>
     <message>
+        <source>Architecture</source>
+        <translation>Architektur</translation>
+    </message>
+    <message>
         <source>Area under the curve: {values}</source>
         <translation>Fläche unter der Kurve: {values}</translation>
     </message>
@@ -859,6 +895,10 @@
         <translation>Genannt: {classes}</translation>
     </message>
     <message>
+        <source>can be measured, not unlearned</source>
+        <translation>kann gemessen werden, aber nicht verlernen</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <translation>Abbrechen</translation>
     </message>
@@ -885,6 +925,10 @@
     <message>
         <source>Changed: {values}</source>
         <translation>Geändert: {values}</translation>
+    </message>
+    <message>
+        <source>Change…</source>
+        <translation>Ändern…</translation>
     </message>
     <message>
         <source>Check &amp;all runs</source>
@@ -964,6 +1008,10 @@
     <message>
         <source>Choose a run.</source>
         <translation>Wählen Sie einen Lauf.</translation>
+    </message>
+    <message>
+        <source>Choose architecture…</source>
+        <translation>Architektur wählen…</translation>
     </message>
     <message>
         <source>Choose at least one image.</source>
@@ -1349,6 +1397,10 @@
         <translation>Nicht ausführen</translation>
     </message>
     <message>
+        <source>Do they fit?</source>
+        <translation>Passen sie zusammen?</translation>
+    </message>
+    <message>
         <source>done</source>
         <translation>fertig</translation>
     </message>
@@ -1379,6 +1431,14 @@
     <message>
         <source>Drawing the film</source>
         <translation>Der Film wird gezeichnet</translation>
+    </message>
+    <message>
+        <source>Drop a checkpoint here, or open one. It is only read, never changed.</source>
+        <translation>Legen Sie hier einen Checkpoint ab oder öffnen Sie einen. Er wird nur gelesen, nie geändert.</translation>
+    </message>
+    <message>
+        <source>Drop the folder the model was trained on. Each class is a sub-folder.</source>
+        <translation>Legen Sie den Ordner ab, mit dem das Modell trainiert wurde. Jede Klasse ist ein Unterordner.</translation>
     </message>
     <message>
         <source>Duplicates are not known.</source>
@@ -1465,6 +1525,10 @@
         <translation>Einträge, die nicht übernommen wurden</translation>
     </message>
     <message>
+        <source>Entry</source>
+        <translation>Eintrag</translation>
+    </message>
+    <message>
         <source>Error</source>
         <translation>Fehler</translation>
     </message>
@@ -1487,6 +1551,14 @@
     <message>
         <source>Example</source>
         <translation>Beispiel</translation>
+    </message>
+    <message>
+        <source>Example data</source>
+        <translation>Beispieldaten</translation>
+    </message>
+    <message>
+        <source>Example model</source>
+        <translation>Beispielmodell</translation>
     </message>
     <message>
         <source>Export</source>
@@ -1553,6 +1625,14 @@
         <translation>Dateien</translation>
     </message>
     <message>
+        <source>Files left out</source>
+        <translation>Ausgelassene Dateien</translation>
+    </message>
+    <message>
+        <source>File…</source>
+        <translation>Datei…</translation>
+    </message>
+    <message>
         <source>Fill, cut off the rest</source>
         <translation>Füllen, Rest abschneiden</translation>
     </message>
@@ -1611,6 +1691,10 @@
     <message>
         <source>Folders</source>
         <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>Folder…</source>
+        <translation>Ordner…</translation>
     </message>
     <message>
         <source>for an earlier selection</source>
@@ -1777,6 +1861,10 @@
         <translation>Glossar</translation>
     </message>
     <message>
+        <source>Go on as it is</source>
+        <translation>So weitermachen</translation>
+    </message>
+    <message>
         <source>Go to Project</source>
         <translation>Zum Projekt</translation>
     </message>
@@ -1893,6 +1981,10 @@
         <translation>Wie bald jedes Modell die vergessenen Klassen wieder lernt</translation>
     </message>
     <message>
+        <source>How the data was read</source>
+        <translation>Wie die Daten gelesen wurden</translation>
+    </message>
+    <message>
         <source>How well the features fall into groups that match the forgotten classes, from 0 to 1. Lower than the original means that the groups dissolve.</source>
         <translation>Wie gut die Merkmale Gruppen bilden, die den vergessenen Klassen entsprechen, von 0 bis 1. Niedriger als beim Original heißt, dass sich die Gruppen auflösen.</translation>
     </message>
@@ -1903,6 +1995,10 @@
     <message>
         <source>Image</source>
         <translation>Bild</translation>
+    </message>
+    <message>
+        <source>Image size</source>
+        <translation>Bildgröße</translation>
     </message>
     <message>
         <source>Image {number}</source>
@@ -1949,6 +2045,10 @@
         <translation>Hinweis</translation>
     </message>
     <message>
+        <source>Input</source>
+        <translation>Eingabe</translation>
+    </message>
+    <message>
         <source>Interrupted</source>
         <translation>Unterbrochen</translation>
     </message>
@@ -1957,8 +2057,19 @@
         <translation>Umkehren</translation>
     </message>
     <message>
+        <source>Is this your network and your preprocessing?</source>
+        <translation>Ist das Ihr Netz und Ihre Vorverarbeitung?</translation>
+    </message>
+    <message>
         <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
         <translation>Sie wird immer mit k, der Zahl der Richtungen, dem Anteil der Behaltensenergie darin und der Angabe genannt, ob die Merkmale zentriert wurden. Nahe am neu trainierten Wert zu liegen ist notwendig, nicht hinreichend.</translation>
+    </message>
+    <message numerus="yes">
+        <source>It names %n classes, the model has {outputs} outputs</source>
+        <translation>
+            <numerusform>Sie nennt 1 Klasse, das Modell hat {outputs} Ausgänge</numerusform>
+            <numerusform>Sie nennt %n Klassen, das Modell hat {outputs} Ausgänge</numerusform>
+        </translation>
     </message>
     <message>
         <source>It says more than the form above can.</source>
@@ -1991,6 +2102,10 @@
     <message>
         <source>Keep it</source>
         <translation>Behalten</translation>
+    </message>
+    <message>
+        <source>Keep mine</source>
+        <translation>Meine behalten</translation>
     </message>
     <message>
         <source>Keep run</source>
@@ -2037,6 +2152,10 @@
         <translation>Art</translation>
     </message>
     <message>
+        <source>Known data sets could not be listed</source>
+        <translation>Bekannte Datensätze konnten nicht aufgelistet werden</translation>
+    </message>
+    <message>
         <source>Known once the model was measured on the images.</source>
         <translation>Bekannt, sobald das Modell an den Bildern gemessen ist.</translation>
     </message>
@@ -2073,8 +2192,16 @@
         <translation>Am unsichersten</translation>
     </message>
     <message>
+        <source>Leave as it is</source>
+        <translation>So lassen</translation>
+    </message>
+    <message>
         <source>Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the whisker is its 95 % interval.</source>
         <translation>Linke Marke: der Wert des Originals. Rechte Marke: der neu trainierte Wert. Der Balken endet beim verlernten Modell; der Fehlerstrich ist sein 95-%-Intervall.</translation>
+    </message>
+    <message>
+        <source>Left out</source>
+        <translation>Ausgelassen</translation>
     </message>
     <message>
         <source>Left, for one of a kind opens at a time: {names}.</source>
@@ -2111,6 +2238,13 @@
         <source>Linear probe</source>
         <translation>Lineare Sonde</translation>
     </message>
+    <message numerus="yes">
+        <source>List all %n classes…</source>
+        <translation>
+            <numerusform>Die Klasse nennen…</numerusform>
+            <numerusform>Alle %n Klassen nennen…</numerusform>
+        </translation>
+    </message>
     <message>
         <source>List of transforms</source>
         <translation>Liste von Transformationen</translation>
@@ -2144,12 +2278,20 @@
         <translation>Dubletten werden gesucht …</translation>
     </message>
     <message>
+        <source>Looking for known data sets…</source>
+        <translation>Bekannte Datensätze werden gesucht…</translation>
+    </message>
+    <message>
         <source>Looking for similar images ({done} of {total}) …</source>
         <translation>Ähnliche Bilder werden gesucht ({done} von {total}) …</translation>
     </message>
     <message>
         <source>Looking for similar images …</source>
         <translation>Ähnliche Bilder werden gesucht …</translation>
+    </message>
+    <message>
+        <source>Looking whether they are still there…</source>
+        <translation>Es wird nachgesehen, ob sie noch da sind…</translation>
     </message>
     <message>
         <source>Loss</source>
@@ -2210,6 +2352,10 @@
     <message>
         <source>Match classes</source>
         <translation>Klassen zuordnen</translation>
+    </message>
+    <message>
+        <source>Match classes…</source>
+        <translation>Klassen zuordnen…</translation>
     </message>
     <message>
         <source>Mean and std</source>
@@ -2300,6 +2446,10 @@
             <numerusform>Maße: {number} von %n Gruppe</numerusform>
             <numerusform>Maße: {number} von %n Gruppen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Measuring the model on all images…</source>
+        <translation>Das Modell wird auf allen Bildern gemessen…</translation>
     </message>
     <message>
         <source>median loss {medians}; overlap {share}</source>
@@ -2422,12 +2572,28 @@
         <translation>Name im Modell</translation>
     </message>
     <message>
+        <source>Name its architecture…</source>
+        <translation>Architektur nennen…</translation>
+    </message>
+    <message>
         <source>Name the file to write.</source>
         <translation>Benennen Sie die Datei, die geschrieben wird.</translation>
     </message>
     <message>
         <source>Named settings of the method; – for its defaults</source>
         <translation>Benannte Einstellungen der Methode; – für ihre Vorgaben</translation>
+    </message>
+    <message>
+        <source>names in the file</source>
+        <translation>Namen in der Datei</translation>
+    </message>
+    <message>
+        <source>names in the model card</source>
+        <translation>Namen in der Modellkarte</translation>
+    </message>
+    <message>
+        <source>Names of all outputs, one a line in their order</source>
+        <translation>Namen aller Ausgänge, einer je Zeile in ihrer Reihenfolge</translation>
     </message>
     <message>
         <source>Near the forget set</source>
@@ -2524,6 +2690,10 @@
     <message>
         <source>No model, data, run, forget list or batch file: {names}.</source>
         <translation>Kein Modell, keine Daten, kein Lauf, keine Vergessensliste und keine Stapeldatei: {names}.</translation>
+    </message>
+    <message>
+        <source>no names in the file</source>
+        <translation>keine Namen in der Datei</translation>
     </message>
     <message>
         <source>No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.</source>
@@ -2681,6 +2851,10 @@
         <translation>Nicht geschrieben</translation>
     </message>
     <message>
+        <source>Note</source>
+        <translation>Hinweis</translation>
+    </message>
+    <message>
         <source>Nothing chosen</source>
         <translation>Nichts gewählt</translation>
     </message>
@@ -2747,6 +2921,14 @@
     <message>
         <source>Now</source>
         <translation>Jetzt</translation>
+    </message>
+    <message>
+        <source>of all {test} test images (seen before) are right · {share} of the {train} training images</source>
+        <translation>aller {test} Testbilder (schon gesehen) sind richtig · {share} der {train} Trainingsbilder</translation>
+    </message>
+    <message>
+        <source>of all {test} test images are right · {share} of the {train} training images</source>
+        <translation>aller {test} Testbilder sind richtig · {share} der {train} Trainingsbilder</translation>
     </message>
     <message>
         <source>off</source>
@@ -2865,6 +3047,10 @@
         <translation>Öffnen Sie zuerst ein Modell und Daten.</translation>
     </message>
     <message>
+        <source>Open a model and its data to see which output stands for which class, and how often it is right.</source>
+        <translation>Öffnen Sie ein Modell und seine Daten, um zu sehen, welcher Ausgang für welche Klasse steht und wie oft er richtig ist.</translation>
+    </message>
+    <message>
         <source>Open a model first.</source>
         <translation>Öffnen Sie zuerst ein Modell.</translation>
     </message>
@@ -2915,6 +3101,14 @@
     <message>
         <source>Open in the browser</source>
         <translation>Im Browser öffnen</translation>
+    </message>
+    <message>
+        <source>Open it and close the data</source>
+        <translation>Öffnen und die Daten schließen</translation>
+    </message>
+    <message>
+        <source>Open it and close the model</source>
+        <translation>Öffnen und das Modell schließen</translation>
     </message>
     <message>
         <source>Open its data…</source>
@@ -2989,6 +3183,10 @@
         <translation>Öffnen Sie das Modell, um zu sehen, wie es die Bilder anordnet.</translation>
     </message>
     <message>
+        <source>Open the model to see how often it is right.</source>
+        <translation>Öffnen Sie das Modell, um zu sehen, wie oft es richtig ist.</translation>
+    </message>
+    <message>
         <source>Open this one</source>
         <translation>Dieses öffnen</translation>
     </message>
@@ -3005,8 +3203,20 @@
         <translation>Modell wird geöffnet</translation>
     </message>
     <message>
+        <source>Opening {name}</source>
+        <translation>{name} wird geöffnet</translation>
+    </message>
+    <message>
         <source>Opening · {name}</source>
         <translation>Wird geöffnet · {name}</translation>
+    </message>
+    <message>
+        <source>Opening…</source>
+        <translation>Wird geöffnet…</translation>
+    </message>
+    <message>
+        <source>Open…</source>
+        <translation>Öffnen…</translation>
     </message>
     <message>
         <source>Order</source>
@@ -3055,6 +3265,10 @@
     <message>
         <source>Output {number}</source>
         <translation>Ausgang {number}</translation>
+    </message>
+    <message>
+        <source>Outputs</source>
+        <translation>Ausgänge</translation>
     </message>
     <message>
         <source>Outputs, features and a membership attack</source>
@@ -3209,6 +3423,14 @@
         <translation>Profil</translation>
     </message>
     <message>
+        <source>Progress of measuring</source>
+        <translation>Fortschritt der Messung</translation>
+    </message>
+    <message>
+        <source>Progress of opening</source>
+        <translation>Fortschritt beim Öffnen</translation>
+    </message>
+    <message>
         <source>Progress of the map</source>
         <translation>Fortschritt der Karte</translation>
     </message>
@@ -3299,6 +3521,18 @@
     <message>
         <source>Ready to start</source>
         <translation>Bereit zum Start</translation>
+    </message>
+    <message>
+        <source>Recent</source>
+        <translation>Zuletzt</translation>
+    </message>
+    <message>
+        <source>Recent data</source>
+        <translation>Zuletzt geöffnete Daten</translation>
+    </message>
+    <message>
+        <source>Recent models</source>
+        <translation>Zuletzt geöffnete Modelle</translation>
     </message>
     <message>
         <source>Recipe</source>
@@ -3502,6 +3736,10 @@
     <message>
         <source>Right answers</source>
         <translation>Richtige Antworten</translation>
+    </message>
+    <message>
+        <source>right on {share} of training images</source>
+        <translation>richtig auf {share} der Trainingsbilder</translation>
     </message>
     <message>
         <source>round {number} of {count}</source>
@@ -3744,6 +3982,10 @@
         <translation>Keine wählen</translation>
     </message>
     <message>
+        <source>separate test split</source>
+        <translation>eigener Testteil</translation>
+    </message>
+    <message>
         <source>Set aside</source>
         <translation>Zurücklegen</translation>
     </message>
@@ -3753,6 +3995,22 @@
             <numerusform>1 Bild zurücklegen</numerusform>
             <numerusform>%n Bilder zurücklegen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>set aside · seen before</source>
+        <translation>zurückgelegt · schon gesehen</translation>
+    </message>
+    <message>
+        <source>set by hand</source>
+        <translation>von Hand eingestellt</translation>
+    </message>
+    <message>
+        <source>Set by hand when this model was last used with this data: {what}.</source>
+        <translation>Als dieses Modell zuletzt mit diesen Daten benutzt wurde, war von Hand eingestellt: {what}.</translation>
+    </message>
+    <message>
+        <source>Set preprocessing…</source>
+        <translation>Vorverarbeitung einstellen…</translation>
     </message>
     <message>
         <source>Set up a new run with the same model, data, forget set and settings</source>
@@ -3865,6 +4123,10 @@
     <message>
         <source>Show the whole map</source>
         <translation>Die ganze Karte zeigen</translation>
+    </message>
+    <message>
+        <source>Show…</source>
+        <translation>Zeigen…</translation>
     </message>
     <message>
         <source>Similar images kept</source>
@@ -4121,6 +4383,10 @@
         <translation>Herausnehmen</translation>
     </message>
     <message>
+        <source>Taken out of the training images, so the model has already seen them.</source>
+        <translation>Den Trainingsbildern entnommen; das Modell hat sie also schon gesehen.</translation>
+    </message>
+    <message>
         <source>Teach the forget images other labels than their own.</source>
         <translation>Den Vergessensbildern andere Label als ihre eigenen beibringen.</translation>
     </message>
@@ -4146,6 +4412,10 @@
             <numerusform>Das ähnlichste Paar wird gezeigt. Ist es hinzugefügt, werden die anderen wieder gefunden.</numerusform>
             <numerusform>Die %n ähnlichsten Paare werden gezeigt. Sind sie hinzugefügt, werden die anderen wieder gefunden.</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>the architecture</source>
+        <translation>die Architektur</translation>
     </message>
     <message>
         <source>the architecture FILE.py:FACTORY</source>
@@ -4174,6 +4444,10 @@
     <message>
         <source>The checkpoint was not exported</source>
         <translation>Der Checkpoint wurde nicht exportiert</translation>
+    </message>
+    <message>
+        <source>the class order</source>
+        <translation>die Klassenreihenfolge</translation>
     </message>
     <message>
         <source>The class {name} is missing.</source>
@@ -4210,6 +4484,10 @@
     <message>
         <source>The example</source>
         <translation>Das Beispiel</translation>
+    </message>
+    <message>
+        <source>The file does not tell its input size; it follows from the data.</source>
+        <translation>Die Datei sagt ihre Eingabegröße nicht; sie folgt aus den Daten.</translation>
     </message>
     <message>
         <source>The files were not opened</source>
@@ -4328,6 +4606,10 @@
         <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie vertrauen, wer ihn geschrieben hat.</translation>
     </message>
     <message>
+        <source>The networks could not be listed</source>
+        <translation>Die Netze konnten nicht aufgelistet werden</translation>
+    </message>
+    <message>
         <source>The original</source>
         <translation>Das Original</translation>
     </message>
@@ -4358,6 +4640,10 @@
     <message>
         <source>The pictures need what each model says of the images.</source>
         <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
+    </message>
+    <message>
+        <source>the preprocessing</source>
+        <translation>die Vorverarbeitung</translation>
     </message>
     <message>
         <source>The program ended without closing last time.</source>
@@ -4486,6 +4772,10 @@
     <message>
         <source>The training images to remove. All other training images are the retain set.</source>
         <translation>Die Trainingsbilder, die entfernt werden sollen. Alle anderen Trainingsbilder sind die Behaltensmenge.</translation>
+    </message>
+    <message>
+        <source>The training was not started. {why}</source>
+        <translation>Das Training wurde nicht gestartet. {why}</translation>
     </message>
     <message>
         <source>The training {name} has finished.</source>
@@ -4727,12 +5017,20 @@
         <translation>torch.export-Programm (.pt2)</translation>
     </message>
     <message>
+        <source>TorchScript is a program, not weights.</source>
+        <translation>TorchScript ist ein Programm, keine Gewichte.</translation>
+    </message>
+    <message>
         <source>Train</source>
         <translation>Train</translation>
     </message>
     <message>
         <source>Train a model</source>
         <translation>Modell trainieren</translation>
+    </message>
+    <message>
+        <source>Train a model here…</source>
+        <translation>Hier ein Modell trainieren…</translation>
     </message>
     <message>
         <source>Train on along or against the gradient of the usual loss.</source>
@@ -4799,6 +5097,17 @@
             <numerusform>Trainiert zuerst %n Modell neu.</numerusform>
             <numerusform>Trainiert zuerst %n Modelle neu.</numerusform>
         </translation>
+    </message>
+    <message numerus="yes">
+        <source>Tried on {images} training images, and how many were right; the first is open now, and %n worse ones are not listed:</source>
+        <translation>
+            <numerusform>Auf {images} Trainingsbildern ausprobiert, und wie viele richtig waren; das erste ist jetzt geöffnet, 1 schlechteres ist nicht aufgeführt:</numerusform>
+            <numerusform>Auf {images} Trainingsbildern ausprobiert, und wie viele richtig waren; das erste ist jetzt geöffnet, %n schlechtere sind nicht aufgeführt:</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Tried on {images} training images, and how many were right; the first is open now:</source>
+        <translation>Auf {images} Trainingsbildern ausprobiert, und wie viele richtig waren; das erste ist jetzt geöffnet:</translation>
     </message>
     <message>
         <source>Tries</source>
@@ -4879,6 +5188,22 @@
     <message>
         <source>Untrained model</source>
         <translation>Untrainiertes Modell</translation>
+    </message>
+    <message>
+        <source>Use</source>
+        <translation>Verwenden</translation>
+    </message>
+    <message>
+        <source>Use again</source>
+        <translation>Wieder verwenden</translation>
+    </message>
+    <message>
+        <source>Use the card's order</source>
+        <translation>Reihenfolge der Karte verwenden</translation>
+    </message>
+    <message>
+        <source>Use the network and the preprocessing that are open. Asked once for this pair.</source>
+        <translation>Das geöffnete Netz und die geöffnete Vorverarbeitung verwenden. Wird für dieses Paar einmal gefragt.</translation>
     </message>
     <message>
         <source>Use these settings</source>
@@ -5124,6 +5449,10 @@
         <translation>gestern</translation>
     </message>
     <message>
+        <source>{architecture} · {count} parameters</source>
+        <translation>{architecture} · {count} Parameter</translation>
+    </message>
+    <message>
         <source>{classes} and images</source>
         <translation>{classes} und Bilder</translation>
     </message>
@@ -5179,6 +5508,10 @@
             <numerusform>{ended} von %n Lauf hat ein Ergebnis</numerusform>
             <numerusform>{ended} von %n Läufen haben ein Ergebnis</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>{entry} · beside it {others}</source>
+        <translation>{entry} · daneben {others}</translation>
     </message>
     <message>
         <source>{entry}; nearest name: {name}</source>
@@ -5325,8 +5658,16 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name} wurde nicht geöffnet</translation>
     </message>
     <message>
+        <source>{name} was not opened. Its network is program code.</source>
+        <translation>{name} wurde nicht geöffnet. Sein Netz ist Programmcode.</translation>
+    </message>
+    <message>
         <source>{name} was not opened. {why}</source>
         <translation>{name} wurde nicht geöffnet. {why}</translation>
+    </message>
+    <message>
+        <source>{name} was not used. {why}</source>
+        <translation>{name} wurde nicht verwendet. {why}</translation>
     </message>
     <message>
         <source>{name} {first} to {last}</source>
@@ -5335,6 +5676,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{name} · forgotten</source>
         <translation>{name} · vergessen</translation>
+    </message>
+    <message>
+        <source>{name}, not found</source>
+        <translation>{name}, nicht gefunden</translation>
     </message>
     <message>
         <source>{name}: an output without training images</source>
@@ -5493,6 +5838,14 @@ Kosinus der Merkmale {value}</translation>
         <translation>{share} der Varianz</translation>
     </message>
     <message>
+        <source>{share} of {images}</source>
+        <translation>{share} von {images}</translation>
+    </message>
+    <message>
+        <source>{size} (usual)</source>
+        <translation>{size} (üblich)</translation>
+    </message>
+    <message>
         <source>{size} of {free} free</source>
         <translation>{size} von {free} frei</translation>
     </message>
@@ -5524,6 +5877,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{time} zu trainieren</translation>
     </message>
     <message>
+        <source>{title} (download)</source>
+        <translation>{title} (herunterladen)</translation>
+    </message>
+    <message>
         <source>{title}: copy, save</source>
         <translation>{title}: kopieren, speichern</translation>
     </message>
@@ -5534,6 +5891,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{told} · {again} of them already forgotten</source>
         <translation>{told} · davon {again} schon vergessen</translation>
+    </message>
+    <message>
+        <source>{train} to train on · {test} to test</source>
+        <translation>{train} zum Trainieren · {test} zum Testen</translation>
     </message>
     <message>
         <source>{value} and {other}</source>
@@ -5562,6 +5923,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{what} · axis from {floor}</source>
         <translation>{what} · Achse ab {floor}</translation>
+    </message>
+    <message>
+        <source>{what} · {done} of {total}</source>
+        <translation>{what} · {done} von {total}</translation>
     </message>
     <message>
         <source>{what}, seed {seed}</source>

@@ -11,6 +11,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n channels</source>
+        <translation>
+            <numerusform>1 channel</numerusform>
+            <numerusform>%n channels</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n classes</source>
         <translation>
             <numerusform>1 class</numerusform>
@@ -22,6 +29,27 @@
         <translation>
             <numerusform>%n class with less not shown.</numerusform>
             <numerusform>%n classes with less not shown.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n count as black</source>
+        <translation>
+            <numerusform>1 counts as black</numerusform>
+            <numerusform>%n count as black</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files</source>
+        <translation>
+            <numerusform>1 file</numerusform>
+            <numerusform>%n files</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n files could not be read</source>
+        <translation>
+            <numerusform>1 file could not be read</numerusform>
+            <numerusform>%n files could not be read</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -284,10 +312,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>It names %n classes, the model has {outputs} outputs</source>
+        <translation>
+            <numerusform>It names 1 class, the model has {outputs} outputs</numerusform>
+            <numerusform>It names %n classes, the model has {outputs} outputs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Line {line}: {entry}: {reason}; nearest names: {names}</source>
         <translation>
             <numerusform>Line {line}: {entry}: {reason}; nearest name: {names}</numerusform>
             <numerusform>Line {line}: {entry}: {reason}; nearest names: {names}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>List all %n classes…</source>
+        <translation>
+            <numerusform>List the class…</numerusform>
+            <numerusform>List all %n classes…</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -400,6 +442,13 @@
         <translation>
             <numerusform>Trains %n retrained model first.</numerusform>
             <numerusform>Trains %n retrained models first.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Tried on {images} training images, and how many were right; the first is open now, and %n worse ones are not listed:</source>
+        <translation>
+            <numerusform>Tried on {images} training images, and how many were right; the first is open now, and 1 worse one is not listed:</numerusform>
+            <numerusform>Tried on {images} training images, and how many were right; the first is open now, and %n worse ones are not listed:</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -269,8 +269,9 @@ class ExportPresenter(QObject):
         self._page.file_card.show_outcome("")
         self._context.page_states.set("export", "problem", tr("Not written"))
         if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it
-            self._ask("replace", tr("{name} already exists.", name=error.path.name), tr("Keep it"), tr("Replace"),
-                      partial(self.export, True), str(error.path))  # fmt: skip
+            replace = Choice("replace", tr("Replace"), True, partial(self.export, True))
+            question = tr("{name} already exists.", name=error.path.name)
+            ask(self._page, question, [Choice("keep", tr("Keep it")), replace], details=str(error.path))
         elif isinstance(error, AppError):
             self._page.banner.show_message(explain(error), "error")
         else:
@@ -286,15 +287,8 @@ class ExportPresenter(QObject):
     def _ask_removal(self, kinds: tuple[Kept, ...]) -> None:
         question = tr("Remove {what}? The model, its report and the hashes stay.", what=files_words(kinds))
         details = "\n".join(f"{kind.title}: {kind.consequence}" for kind in kinds)
-        remove = partial(self._remove, tuple(kind.id for kind in kinds))
-        self._ask("remove", question, tr("Keep them"), tr("Remove"), remove, details)
-
-    def _ask(self, key: str, question: str, keep: str, go_on: str, then: Any, details: str) -> None:
-        def answered(answer: str) -> None:
-            if answer == key:
-                then()
-
-        ask(self._page, question, [Choice("keep", keep), Choice(key, go_on, True)], answered, details)
+        remove = Choice("remove", tr("Remove"), True, partial(self._remove, tuple(kind.id for kind in kinds)))
+        ask(self._page, question, [Choice("keep", tr("Keep them")), remove], details=details)
 
     def _remove(self, ids: tuple[str, ...]) -> None:
         if self.facts is not None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QHeaderView,
     QSizePolicy,
     QStackedWidget,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,11 +23,12 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
+from app.widgets.layout import STRETCH, column, row, widget_of
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import SortHeader, set_up_table
 from app.workers.thumbnails import Thumbnails
 
-NOTHING_OPEN = "Open a model and its data to see which output stands for which class, and how often it is right."
+NOTHING_OPEN = mark("Open a model and its data to see which output stands for which class, and how often it is right.")
 
 
 class FitCard(Card):
@@ -37,17 +36,24 @@ class FitCard(Card):
 
     match_wanted = Signal()
 
-    def __init__(self, model: FitTableModel, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
-        super().__init__("Do they fit?", parent)
+    def __init__(self, model: FitTableModel, thumbnails: Thumbnails) -> None:
+        super().__init__(tr("Do they fit?"))
         self.banner = Banner()
-        self.match_button = SecondaryButton("Match classes…", self.match_wanted.emit)
+        self.match_button = SecondaryButton(tr("Match classes…"), self.match_wanted.emit)
         self.add_action(self.match_button)
+        self.number, self.said, self.found = Label("", "number"), ElidedLabel("", "body", "text-2"), caption(wide=True)
+        self.said.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.progress = ProgressLine(tr("Progress of measuring"))
+        self.progress.setMaximumWidth(theme.px(360))
+        self.table = _table(model, thumbnails)
+        head = row(self.number, (self.said, 1), (self.progress, 1), spacing=t.M)
         self.stack = QStackedWidget()
-        self.empty = EmptyState("verify", NOTHING_OPEN)
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self._full(model, thumbnails))
+        self.stack.addWidget(EmptyState("verify", tr(NOTHING_OPEN)))
+        self.stack.addWidget(widget_of(column(head, self.found, (self.table, 1))))
         self.body.addWidget(self.banner)
         self.body.addWidget(self.stack, 1)
+        self.progress.hide()
+        self.set_found("")
         self.set_full(False)
 
     def set_full(self, full: bool) -> None:
@@ -55,29 +61,17 @@ class FitCard(Card):
         self.stack.setCurrentIndex(1 if full else 0)
         self.match_button.setVisible(full)
 
-    def set_number(self, number: str, text: str, description: str = "") -> None:
+    def set_number(self, number: str, text: str) -> None:
         """Show the accuracy and what it is of."""
-        self._number.setText(number)
-        self._number.setVisible(bool(number))
-        self._text.setText(text)
-        self._number.setAccessibleName(description or text)
-
-    def number(self) -> str:
-        """The accuracy shown."""
-        return self._number.text()
-
-    def text(self) -> str:
-        """What stands beside the number."""
-        return self._text.text()
+        self.number.setText(number)
+        self.number.setVisible(bool(number))
+        self.number.setAccessibleName(f"{number} {text}")
+        self.said.setText(text)
 
     def set_found(self, text: str) -> None:
         """Say what was found by trying, and against what."""
-        self._found.setText(text)
-        self._found.setVisible(bool(text))
-
-    def found(self) -> str:
-        """What is said to have been found."""
-        return self._found.text()
+        self.found.setText(text)
+        self.found.setVisible(bool(text))
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
         """Say how far the measuring is; None takes it away."""
@@ -85,60 +79,36 @@ class FitCard(Card):
         if text is not None:
             self.progress.set(done, total, text)
 
-    def _full(self, model: FitTableModel, thumbnails: Thumbnails) -> QWidget:
-        whole = QWidget()
-        column = QVBoxLayout(whole)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.px(t.S))
-        head = QHBoxLayout()
-        head.setSpacing(theme.px(t.M))
-        self._number = Label("", "number")
-        self._text = ElidedLabel("", "body", "text-2")
-        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.progress = ProgressLine("Progress of measuring")
-        self.progress.setMaximumWidth(theme.px(360))
-        head.addWidget(self._number)
-        head.addWidget(self._text, 1)
-        head.addWidget(self.progress, 1)
-        column.addLayout(head)
-        self._found = caption("", True)
-        self._found.setMaximumWidth(16_777_215)
-        column.addWidget(self._found)
-        self.table = self._table(model, thumbnails)
-        column.addWidget(self.table, 1)
-        self.progress.hide()
-        self._found.hide()
-        return whole
-
-    def _table(self, model: FitTableModel, thumbnails: Thumbnails) -> QTableView:
-        view = QTableView()
-        view.setAccessibleName("Classes")
-        view.setHorizontalHeader(SortHeader(view))
-        set_up_table(view)
-        view.setModel(ArrangedRows(model, view))
-        view.setSortingEnabled(True)
-        view.sortByColumn(FitTableModel.OUTPUT, Qt.SortOrder.AscendingOrder)
-        view.verticalHeader().setDefaultSectionSize(theme.px(ROW_HEIGHT))
-        strip = SampleStrip(thumbnails, view)
-        view.setItemDelegateForColumn(FitTableModel.SAMPLES, strip)
-        header = view.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        for column in (FitTableModel.MODEL, FitTableModel.FOLDER):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((FitTableModel.OUTPUT, 100), (FitTableModel.IMAGES, 96), (FitTableModel.ACCURACY, 120)):
-            view.setColumnWidth(column, theme.px(width))
-        view.setColumnWidth(FitTableModel.SAMPLES, strip.width())
-        return view
-
 
 SIDE = 28  # logical pixels of one sample
 ROW_HEIGHT = 36
 
 
+def _table(model: FitTableModel, thumbnails: Thumbnails) -> QTableView:
+    view = QTableView()
+    view.setAccessibleName(tr("Classes"))
+    view.setHorizontalHeader(SortHeader(view))
+    set_up_table(view)
+    view.setModel(ArrangedRows(model, view))
+    view.setSortingEnabled(True)
+    view.sortByColumn(FitTableModel.OUTPUT, Qt.SortOrder.AscendingOrder)
+    view.verticalHeader().setDefaultSectionSize(theme.px(ROW_HEIGHT))
+    strip = SampleStrip(thumbnails, view)
+    view.setItemDelegateForColumn(FitTableModel.SAMPLES, strip)
+    header = view.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    for place in (FitTableModel.MODEL, FitTableModel.FOLDER):
+        header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
+    for place, width in ((FitTableModel.OUTPUT, 100), (FitTableModel.IMAGES, 96), (FitTableModel.ACCURACY, 120)):
+        view.setColumnWidth(place, theme.px(width))
+    view.setColumnWidth(FitTableModel.SAMPLES, strip.width())
+    return view
+
+
 class SampleStrip(QStyledItemDelegate):
     """Up to six thumbnails side by side; those that are not there yet are drawn as empty squares."""
 
-    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
 
@@ -154,20 +124,17 @@ class SampleStrip(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().paint(painter, option, index)
-        rect: QRect = option.rect
-        side, gap = theme.px(SIDE), theme.px(t.XS)
-        x, y = rect.left() + theme.px(6), rect.top() + (rect.height() - side) // 2
+        side, rect = theme.px(SIDE), option.rect
+        cell = QRect(rect.left() + theme.px(6), rect.top() + (rect.height() - side) // 2, side, side)
         for key in index.data(SAMPLE_KEYS) or ():
-            cell = QRect(x, y, side, side)
             pixmap = self._thumbnails.get(key)
             if pixmap is None:
                 painter.fillRect(cell, theme.color("sunken"))
             else:
-                size = pixmap.deviceIndependentSize().toSize()
-                place = QRect(0, 0, size.width(), size.height())
+                place = QRect(cell.topLeft(), pixmap.deviceIndependentSize().toSize())
                 place.moveCenter(cell.center())
                 painter.drawPixmap(place.topLeft(), pixmap)
-            x += side + gap
+            cell.translate(side + theme.px(t.XS), 0)
 
 
 HEIGHT = 96
@@ -179,23 +146,14 @@ class FirstRunRow(Card):
 
     run_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setAccessibleName(tr("Example"))
         self.setMaximumHeight(theme.px(HEIGHT))  # less where a banner takes the room
-        row = QHBoxLayout()
-        row.setSpacing(theme.px(t.L))
-        self._text = Label("", "section")
+        self.text = Label("", "section")
         self.button = SecondaryButton(tr("Run the example"), self.run_wanted.emit)
-        self.body.addStretch(1)
-        self.body.addLayout(row)
-        self.body.addStretch(1)
-        words = QVBoxLayout()
-        words.setSpacing(theme.px(t.XS))
-        words.addWidget(self._text)
-        words.addWidget(caption(tr(NOTE)))
-        row.addLayout(words, 1)
-        row.addWidget(self.button)
+        words = column(self.text, caption(tr(NOTE)), spacing=t.XS)
+        self.body.addLayout(column(STRETCH, row((words, 1), self.button, spacing=t.L), STRETCH))
 
     def sizeHint(self) -> QSize:
         return QSize(super().sizeHint().width(), theme.px(HEIGHT))
@@ -209,8 +167,4 @@ class FirstRunRow(Card):
                 "New here? Watch a small network forget the class {name}. Takes {time}.",
                 name=forgotten, time=fmt.about(seconds),
             )  # fmt: skip
-        self._text.setText(text)
-
-    def text(self) -> str:
-        """The sentence shown."""
-        return self._text.text()
+        self.text.setText(text)

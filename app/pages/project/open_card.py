@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from app.dialogs.sheet import ask_to_open
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_property, theme
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
-from app.widgets.labels import Label
+from app.widgets.labels import caption
+from app.widgets.layout import STRETCH, column, row, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
 from app.widgets.terms import FactTable
 
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 HEIGHT = 240
 MENU_CHARACTERS = 60
+WORDS = {  # of the card of each kind: title, what is there at first, and what a screen reader calls the three buttons
+    "model": (mark("Model"), mark("Drop a checkpoint here, or open one. It is only read, never changed."),
+              (mark("Open a model"), mark("Recent models"), mark("Example model"))),
+    "data": (mark("Data"), mark("Drop the folder the model was trained on. Each class is a sub-folder."),
+             (mark("Open data"), mark("Recent data"), mark("Example data"))),
+}  # fmt: skip
 
 
 class OpenCard(Card):
@@ -44,135 +51,83 @@ class OpenCard(Card):
     change_wanted = Signal(str)
     cancel_wanted = Signal()
 
-    def __init__(
-        self, title: str, icon: str, text: str, first: QWidget | None = None, parent: QWidget | None = None
-    ) -> None:
-        """`first` is a further button, left of the others."""
-        super().__init__(title, parent)
+    def __init__(self, kind: str, first: QWidget | None = None) -> None:
+        """`kind` is one of `WORDS`; `first` is a further button, left of the others."""
+        title, text, names = WORDS[kind]
+        super().__init__(tr(title))
         if first is not None:
             self.add_action(first)
         self.setFixedHeight(theme.px(HEIGHT))
-        self._recent: Callable[[], Sequence[str]] = tuple
-        self._named: Callable[[str], str] = str
-        self.open_button = SecondaryButton("Open…", self.open_wanted.emit)
-        self.open_button.setAccessibleName(f"Open {title.lower()}")
-        self.recent_button = SecondaryButton("Recent")
-        self.recent_button.setAccessibleName(f"Recent {title.lower()}")
-        menu = QMenu(self.recent_button)
-        menu.setToolTipsVisible(True)
-        menu.aboutToShow.connect(self._open_recent)
-        self._looking = QAction("Looking whether they are still there…", self)
-        self._looking.setEnabled(False)
-        self.recent_button.set_menu(menu)
-        self.example_button = SecondaryButton("Example", self.example_wanted.emit)
-        self.example_button.setAccessibleName(f"Example {title.lower()}")
+        self.open_button = SecondaryButton(tr("Open…"), self.open_wanted.emit)
+        self.recent_button = SecondaryButton(tr("Recent"))
+        self.example_button = SecondaryButton(tr("Example"), self.example_wanted.emit)
         self.example_button.setToolTip(tr("Open the example: a small network and the images it was trained on"))
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme.px(t.XS))
-        buttons.addStretch(1)
-        if theme.large:  # beside the title there is no room for them
-            self.body.addLayout(buttons)
-        for button in (self.open_button, self.recent_button, self.example_button):
-            if theme.large:
-                buttons.addWidget(button)
-            else:
+        self._recent = QMenu(self.recent_button)
+        self._recent.setToolTipsVisible(True)
+        self._recent.aboutToShow.connect(self.recent_opened)
+        self.recent_button.set_menu(self._recent)
+        self._looking = QAction(tr("Looking whether they are still there…"), self)
+        self._looking.setEnabled(False)
+        buttons = (self.open_button, self.recent_button, self.example_button)
+        for button, name in zip(buttons, names, strict=True):
+            button.setAccessibleName(tr(name))
+            if not theme.large:
                 self.add_action(button)
-        self.stack = QStackedWidget()
-        self.empty = EmptyState(icon, text)
+        if theme.large:  # beside the title there is no room for them
+            self.body.addLayout(row(STRETCH, *buttons, spacing=t.XS))
         self.facts = FactTable()
-        held = QWidget()
-        column = QVBoxLayout(held)
-        column.setContentsMargins(0, theme.px(t.XS), 0, 0)
-        column.addWidget(self.facts)
-        column.addStretch(1)
+        self.empty = EmptyState(kind, tr(text))
+        self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
-        self.stack.addWidget(held)
+        self.stack.addWidget(widget_of(column(self.facts, STRETCH, margins=(0, t.XS, 0, 0))))
+        self._text = caption()
+        self._bar = ProgressLine(tr("Progress of opening"), with_text=False)
+        cancel = TextButton(tr("Cancel"), self.cancel_wanted.emit)
+        self.progress = widget_of(row(self._text, (self._bar, 1), cancel))
         self.body.addWidget(self.stack, 1)
-        self.body.addWidget(self._progress_row())
-        self.show_progress(None)
+        self.body.addWidget(self.progress)
+        self.progress.hide()
 
     def show_drop(self, fits: bool) -> None:
         """Show that a drop would fill this card."""
         set_property(self, "drop", fits)
 
-    def set_recent(self, entries: Callable[[], Sequence[str]], name: Callable[[str], str] = str) -> None:
-        """Where the entries of *Recent* come from, newest first, and how each is named."""
-        self._recent, self._named = entries, name
-        self.recent_button.setEnabled(bool(entries()))
-
-    def show_looking(self, looking: bool, missing: Collection[str] = ()) -> None:
-        """Say in the open menu that the disk is being asked, and afterwards which entries are `missing` there.
-
-        An entry keeps its place while the menu is open, so that nobody chooses another one.
-        """
-        menu = self.recent_button.menu()
-        for action in menu.actions():
-            if action.data() in missing:
-                action.setEnabled(False)
-                action.setText(f"{self._name(str(action.data()))}, not found")
-        menu.removeAction(self._looking)
+    def show_recent(self, entries: Sequence[tuple[str, str]], looking: bool = False) -> None:
+        """Fill the menu with places and their names, newest first; `looking`: the disk is asked if they are there."""
+        self._recent.clear()
+        for place, name in entries:
+            text = name if len(name) <= MENU_CHARACTERS else f"{name[: MENU_CHARACTERS - 1]}…"
+            action = self._recent.addAction(text.replace("&", "&&"), partial(self.recent_chosen.emit, place))
+            action.setToolTip(place)
+            action.setData(place)
         if looking:
-            menu.addAction(self._looking)
+            self._recent.addAction(self._looking)
+        self.recent_button.setEnabled(bool(entries))
 
-    def set_facts(self, facts: Sequence[Fact]) -> None:
+    def show_missing(self, places: Collection[str]) -> None:
+        """Say in the open menu which entries are not there; each keeps its place, so that nobody takes another one."""
+        self._recent.removeAction(self._looking)
+        for action in self._recent.actions():
+            if action.data() in places and action.isEnabled():
+                action.setEnabled(False)
+                action.setText(tr("{name}, not found", name=action.text()))
+
+    def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; none at all shows the empty text."""
-        wanted = {fact.key for fact in facts}
-        shown = list(self.facts.values())
-        if [key for key in shown if key in wanted] != [fact.key for fact in facts if fact.key in shown] or (
-            wanted != set(shown)
-        ):
+        if list(self.facts.values()) != [fact.key for fact in facts]:
             self.facts.clear()
         for fact in facts:
-            change = self._changer(fact.key) if fact.change else None
+            change = partial(self.change_wanted.emit, fact.key) if fact.change else None
             self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, on_change=change, fixed=fact.fixed,
                            change_text=fact.change)  # fmt: skip
         self.stack.setCurrentIndex(1 if facts else 0)
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
         """Say how far the opening is; None takes it away."""
-        self._progress.setVisible(text is not None)
+        self.progress.setVisible(text is not None)
         if text is not None:
             self._text.setText(text)
             self._bar.set(done, total)
-
-    def _progress_row(self) -> QWidget:
-        self._progress = QWidget()
-        row = QHBoxLayout(self._progress)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.px(t.S))
-        self._text = Label("", "caption", "text-2")
-        self._bar = ProgressLine("Progress of opening", with_text=False)
-        self._cancel = TextButton("Cancel", self.cancel_wanted.emit)
-        row.addWidget(self._text)
-        row.addWidget(self._bar, 1)
-        row.addWidget(self._cancel)
-        return self._progress
-
-    def _changer(self, key: str) -> Callable[[], None]:
-        return lambda: self.change_wanted.emit(key)
-
-    def _open_recent(self) -> None:
-        self._fill_recent()
-        self.recent_opened.emit()
-
-    def _fill_recent(self) -> None:
-        menu = self.recent_button.menu()
-        menu.clear()
-        for entry in self._recent():
-            action = menu.addAction(self._name(entry))
-            action.setToolTip(entry)
-            action.setData(entry)
-            action.triggered.connect(self._recent_triggered)
-        if menu.isEmpty():
-            nothing = menu.addAction("Nothing was opened yet")
-            nothing.setEnabled(False)
-
-    def _name(self, entry: str) -> str:
-        text = self._named(entry).replace("&", "&&")
-        return text if len(text) <= MENU_CHARACTERS else f"{text[: MENU_CHARACTERS - 1]}…"
-
-    def _recent_triggered(self) -> None:
-        self.recent_chosen.emit(str(self.sender().data()))  # type: ignore[attr-defined]
 
 
 SHORT_HASH = 12
@@ -192,30 +147,36 @@ class Fact:
 
 def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
     """Facts of a model; how images are prepared for it is known once the data is open."""
-    spec = model.spec
-    size = times(*spec.input_size)
-    known = model.size_known or dataset is not None
-    listed = "names in the file" if model.names else "no names in the file"
-    names = "names in the model card" if model.classes else listed
+    spec, change = model.spec, tr("Change…")
+    size, known = times(*spec.input_size), model.size_known or dataset is not None
+    if not known:
+        size = tr("{size} (usual)", size=size)
+    if model.classes:
+        names = tr("names in the model card")
+    else:
+        names = tr("names in the file") if model.names else tr("no names in the file")
+    network = tr("{architecture} · {count} parameters", architecture=spec.architecture,
+                 count=fmt.short_number(model.parameters))  # fmt: skip
     facts = [
-        Fact("file", "File", model.path.name, str(model.path)),
-        Fact("architecture", "Architecture", f"{spec.architecture} · {fmt.short_number(model.parameters)} parameters",
-             change="Change…" if model.alternatives and dataset is not None else ""),
-        Fact("input", "Input", f"{size if known else size + ' (usual)'} · {fmt.plural(spec.in_channels, 'channel')}",
-             "" if known else "The file does not tell its input size; it follows from the data."),
-        Fact("classes", "Outputs", f"{fmt.plural(spec.num_classes, 'class', 'classes')} · {names}"),
+        Fact("file", tr("File"), model.path.name, str(model.path)),
+        Fact("architecture", tr("Architecture"), network,
+             change=change if model.alternatives and dataset is not None else ""),
+        Fact("input", tr("Input"), f"{size} · {tr('%n channels', n=spec.in_channels)}",
+             "" if known else tr("The file does not tell its input size; it follows from the data.")),
+        Fact("classes", tr("Outputs"), f"{tr('%n classes', n=spec.num_classes)} · {names}"),
     ]  # fmt: skip
     if others := [name for name in model.file.weights.entries if name not in entry(model).split("+")]:
-        facts.insert(1, Fact("entry", "Entry", f"{entry(model)} · beside it {', '.join(others)}", change="Change…"))
+        beside = tr("{entry} · beside it {others}", entry=entry(model), others=", ".join(others))
+        facts.insert(1, Fact("entry", tr("Entry"), beside, change=change))
     if dataset is not None:
         from core.data.preprocessing import SOURCES
 
-        said = dataset.preparation.replace(SOURCES["file"], "set by hand")
+        said = dataset.preparation.replace(SOURCES["file"], tr("set by hand"))
         done, _, who = said.rpartition("; ")
-        facts.append(Fact("preprocessing", "Preprocessing", done, said, change="Change…"))
-        facts.append(Fact("stated", "", who, said))
+        facts += [Fact("preprocessing", tr("Preprocessing"), done, said, change=change), Fact("stated", "", who, said)]
     if model.evaluation_only:
-        facts.append(Fact("limit", "Use", "can be measured, not unlearned", "TorchScript is a program, not weights."))
+        facts.append(Fact("limit", tr("Use"), tr("can be measured, not unlearned"),
+                          tr("TorchScript is a program, not weights.")))  # fmt: skip
     facts.append(Fact("sha256", "SHA-256", model.sha256[:SHORT_HASH], model.sha256, fixed=True))
     return facts
 
@@ -228,38 +189,30 @@ def entry(model: OpenedModel) -> str:
 
 def data_facts(dataset: Dataset, own_size: tuple[int, int] | None = None) -> list[Fact]:
     """Facts of a data set; `own_size` is that of its first file, before the images were prepared."""
-    own = dataset.test_origin == "own"
+    own, show = dataset.test_origin == "own", tr("Show…")
     place = str(dataset.root) if dataset.root is not None else dataset.spec
-    train, test = fmt.count(len(dataset.train)), fmt.count(len(dataset.test))
+    images = tr("{train} to train on · {test} to test", train=fmt.count(len(dataset.train)),
+                test=fmt.count(len(dataset.test)))  # fmt: skip
+    size = times(*dataset.image_size)
+    if own_size not in (None, dataset.image_size):
+        size = tr("{own}, prepared to {prepared}", own=times(*own_size), prepared=size)
     facts = [
-        Fact("source", "Data", dataset.title, place),
-        Fact("images", "Images", f"{train} to train on · {test} to test"),
-        Fact("test", "Test images", "separate test split" if own else "set aside · seen before",
-             "" if own else "Taken out of the training images, so the model has already seen them."),
-        Fact("classes", "Classes", fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
-        Fact("size", "Image size", " · ".join((_sizes(dataset.image_size, own_size),
-                                               fmt.plural(dataset.channels, "channel")))),
+        Fact("source", tr("Data"), dataset.title, place),
+        Fact("images", tr("Images"), images),
+        Fact("test", tr("Test images"), tr("separate test split") if own else tr("set aside · seen before"),
+             "" if own else tr("Taken out of the training images, so the model has already seen them.")),
+        Fact("classes", tr("Classes"), fmt.count(dataset.num_classes), ", ".join(dataset.classes[:50])),
+        Fact("size", tr("Image size"), f"{size} · {tr('%n channels', n=dataset.channels)}"),
     ]  # fmt: skip
-    if dataset.notices:
-        facts.append(Fact("notice", "Note", " ".join(dataset.notices), "\n".join(dataset.notices), change="Show…"))
+    if notices := dataset.notices:
+        facts.append(Fact("notice", tr("Note"), " ".join(notices), "\n".join(notices), change=show))
     if dataset.listed:
-        facts.append(Fact("unreadable", "Left out", _left_out(dataset), change="Show…"))
-    facts.append(Fact("fingerprint", "Fingerprint", dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, fixed=True))
+        left = [tr("%n files could not be read", n=len(dataset.unreadable))] if dataset.unreadable else []
+        if black := len(dataset.undecoded):
+            left.append(tr("%n count as black", n=black))
+        facts.append(Fact("unreadable", tr("Left out"), " · ".join(left), change=show))
+    facts.append(Fact("fingerprint", tr("Fingerprint"), dataset.fingerprint[:SHORT_HASH], dataset.fingerprint, True))
     return facts
-
-
-def _left_out(dataset: Dataset) -> str:
-    black = len(dataset.undecoded)
-    said = [f"{fmt.plural(len(dataset.unreadable), 'file')} could not be read"] if dataset.unreadable else []
-    if black:
-        said.append(f"{fmt.count(black)} {'counts' if black == 1 else 'count'} as black")
-    return " · ".join(said)
-
-
-def _sizes(prepared: tuple[int, int], own: tuple[int, int] | None) -> str:
-    if own is None or own == prepared:
-        return times(*prepared)
-    return tr("{own}, prepared to {prepared}", own=times(*own), prepared=times(*prepared))
 
 
 def size_of_first(dataset: Dataset) -> tuple[int, int] | None:
@@ -283,17 +236,18 @@ def times(height: int, width: int) -> str:
 class DataMenu(QMenu):
     """The names are looked up in a worker when the menu is first opened: that loads PyTorch."""
 
-    def __init__(self, context: AppContext, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._context, self._button = context, parent
+    def __init__(self, context: AppContext, button: SecondaryButton) -> None:
+        super().__init__(button)
+        self._context = context
         self._asked = False
         self.setToolTipsVisible(True)
-        self.addAction("Folder…", self._ask_folder)
-        self.addAction("File…", self._ask_file)
+        for text, what in ((tr("Folder…"), "data"), (tr("File…"), "data_file")):
+            self.addAction(text, partial(ask_to_open, context, button, what))
         self.addSeparator()
-        self._loading = self.addAction("Looking for known data sets…")
+        self._loading = self.addAction(tr("Looking for known data sets…"))
         self._loading.setEnabled(False)
         self.aboutToShow.connect(self._look)
+        button.set_menu(self)
 
     def _look(self) -> None:
         if self._asked:
@@ -306,19 +260,13 @@ class DataMenu(QMenu):
     def _fill(self, known: list[tuple[str, str, bool]]) -> None:
         self.removeAction(self._loading)
         for spec, title, here in known:
-            text = title if here else f"{title} (download)"
+            text = title if here else tr("{title} (download)", title=title)
             self.addAction(text.replace("&", "&&"), partial(self._context.opening.open_data, spec))
 
     def _not_found(self, error: BaseException) -> None:
         self._asked = False
-        self._loading.setText("Known data sets could not be listed")
-        self._context.notifications.error(error, "Known data sets could not be listed")
-
-    def _ask_folder(self) -> None:
-        ask_to_open(self._context, self._button.window(), "data")
-
-    def _ask_file(self) -> None:
-        ask_to_open(self._context, self._button.window(), "data_file")
+        self._loading.setText(tr("Known data sets could not be listed"))
+        self._context.notifications.error(error, tr("Known data sets could not be listed"))
 
 
 def known_data(data_root: str) -> list[tuple[str, str, bool]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.dialogs.sheet import ask_to_open
 from app.models.class_table import FitTableModel
@@ -24,6 +23,7 @@ from app.services.project import open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, TextButton
+from app.widgets.layout import row
 from app.widgets.page import Page
 from app.workers.opening_job import Plan, Request
 from app.workers.thumbnails import Thumbnails
@@ -33,36 +33,27 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.data.dataset import Dataset
 
-MODEL_TEXT = "Drop a checkpoint here, or open one. It is only read, never changed."
 ROOM_BESIDE_LIST, ROOM_BESIDE_QUESTION = 860, 630  # heights of the page that leave room for the classes below these
-DATA_TEXT = "Drop the folder the model was trained on. Each class is a sub-folder."
 
 
 class ProjectPage(Page):
     """Two cards side by side over the card that holds them against each other, or one that asks first."""
 
-    next_wanted = Signal(str)  # the step of `set_next`
-
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(context, parent)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.first_run = FirstRunRow()
-        self.train_button = TextButton("Train a model here…")
-        self.model_card = OpenCard("Model", "model", MODEL_TEXT, self.train_button)
-        self.data_card = OpenCard("Data", "data", DATA_TEXT)
+        self.train_button = TextButton(tr("Train a model here…"))
+        self.model_card, self.data_card = OpenCard("model", self.train_button), OpenCard("data")
+        self.cards = {"model": self.model_card, "data": self.data_card}
         self.thumbnails = Thumbnails(self)
         self.table_model = FitTableModel(self)
         self.fit_card = FitCard(self.table_model, self.thumbnails)
         self.proof_card = ProofCard()
-        cards = QHBoxLayout()
-        cards.setSpacing(theme.px(t.M))
-        cards.addWidget(self.model_card, 1)
-        cards.addWidget(self.data_card, 1)
         self.content.addWidget(self.first_run)
-        self.content.addLayout(cards)
+        self.content.addLayout(row((self.model_card, 1), (self.data_card, 1), spacing=t.M))
         self.content.addWidget(self.proof_card)
         self.content.addWidget(self.fit_card, 1)
-        self.next_button = PrimaryButton("", self._next)
-        self._step = ""
+        self.next_button = PrimaryButton("")
         self.add_action(self.next_button)
         self.presenter = ProjectPresenter(context, self)
 
@@ -81,32 +72,23 @@ class ProjectPage(Page):
 
     def arrange(self) -> None:
         """Show what is asked first, and beside it how the classes fare where there is room for both."""
-        needed = ROOM_BESIDE_LIST if self.proof_card.rows() else ROOM_BESIDE_QUESTION
+        needed = ROOM_BESIDE_LIST if self.proof_card.rows else ROOM_BESIDE_QUESTION
         banner = 0 if self.banner.isHidden() else self.banner.height() + theme.px(t.M)
         room = self.height() - banner >= theme.px(needed)
         self.fit_card.setVisible(room or self.proof_card.isHidden())
         self.proof_card.set_beside(room)
 
-    def set_next(self, text: str, step: str, why: str) -> None:
-        """Name the next step on the button that takes it, and what is to be known of it beside that."""
-        self._step = step
-        self.next_button.setText(tr(text))
-        self.set_missing(tr(why) if why else "")
-
-    def _next(self) -> None:
-        self.next_wanted.emit(self._step)
-
 
 NEXT = {  # what the purple button says and does, by whether there are a model and data
-    (False, False): (mark("Open a model…"), "model", mark("Then its data.")),
-    (False, True): (mark("Open a model…"), "model", ""),
-    (True, False): (mark("Open its data…"), "data", mark("The data it was trained on, or a part of it.")),
-    (True, True): (mark("Choose what to forget"), "forget", ""),
+    (False, False): ("model", mark("Open a model…"), mark("Then its data.")),
+    (False, True): ("model", mark("Open a model…"), ""),
+    (True, False): ("data", mark("Open its data…"), mark("The data it was trained on, or a part of it.")),
+    (True, True): ("forget", mark("Choose what to forget"), ""),
 }
-HAND_WORDS = {
-    "classes_file": "the class order", "preprocess_file": "the preprocessing", "arch": "the architecture",
+BY_HAND = {
+    "classes_file": mark("the class order"), "preprocess_file": mark("the preprocessing"),
+    "arch": mark("the architecture"),
 }  # fmt: skip
-SET_BEFORE = "When this model was last used with this data, {words} {were} set by hand."
 
 
 class ProjectPresenter(QObject):
@@ -117,38 +99,40 @@ class ProjectPresenter(QObject):
         self._context, self._page = context, page
         self.questions = Questions(context, page, self)
         self.training = TrainingStarter(context, page, page.train_button, self)
-        self._data_menu = DataMenu(context, page.data_card.open_button)
-        page.data_card.open_button.set_menu(self._data_menu)
+        DataMenu(context, page.data_card.open_button)
         self._connect()
         self.refresh_first_run()
         self._dataset_changed()
-        self._model_changed()
+        self._fill_recent()
 
     def refresh_first_run(self) -> None:
         """Show the newcomer's row while nothing is open."""
         project = self._context.project
-        self._page.first_run.setVisible(project.opened_model is None and project.dataset is None)
-        if not self._page.first_run.isHidden():
-            self._page.first_run.set_words(_forgotten_class(), example_seconds(self._context))
+        nothing = project.opened_model is None and project.dataset is None
+        self._page.first_run.setVisible(nothing)
+        if nothing:
+            recipe = read_json(RESOURCES / "example" / "recipe.json")
+            self._page.first_run.set_words(str(recipe["forget_class"]), example_seconds(self._context))
 
     def _connect(self) -> None:
-        page, opening, project = self._page, self._context.opening, self._context.project
-        page.first_run.run_wanted.connect(self._run_example)
-        for card, kind in ((page.model_card, "model"), (page.data_card, "data")):
-            card.example_wanted.connect(self._open_example)
+        page, opening, project, ask = self._page, self._context.opening, self._context.project, self.questions
+        page.first_run.run_wanted.connect(partial(opening.open_example, start_run=True))
+        changes = {"entry": ask.ask_entry, "architecture": ask.ask_architecture, "preprocessing": ask.ask_preprocessing,
+                   "unreadable": ask.show_unreadable, "notice": ask.show_notices}  # fmt: skip
+        for kind, open_it in (("model", opening.open_model), ("data", opening.open_data)):
+            card = page.cards[kind]
+            card.example_wanted.connect(opening.open_example)
             card.cancel_wanted.connect(opening.cancel)
-            card.change_wanted.connect(self._change)
-            card.set_recent(self._recent_model if kind == "model" else self._recent_data, self._context.recent.name)
+            card.change_wanted.connect(lambda key: changes[key]())
+            card.recent_chosen.connect(open_it)
             card.recent_opened.connect(self._look_for_recent)
-        page.model_card.open_wanted.connect(self._ask_model)
-        page.model_card.recent_chosen.connect(opening.open_model)
-        page.data_card.recent_chosen.connect(opening.open_data)
-        page.next_wanted.connect(self._go_on)
+        page.model_card.open_wanted.connect(lambda: ask_to_open(self._context, page, "model"))
+        page.next_button.clicked.connect(self._go_on)
         page.train_button.clicked.connect(self.training.ask)
-        page.fit_card.match_wanted.connect(self.questions.ask_class_order)
-        page.proof_card.prepare_wanted.connect(self.questions.ask_preprocessing)
-        page.proof_card.network_wanted.connect(self.questions.ask_architecture)
-        page.proof_card.match_wanted.connect(self.questions.ask_class_order)
+        for match_wanted in (page.fit_card.match_wanted, page.proof_card.match_wanted):
+            match_wanted.connect(ask.ask_class_order)
+        page.proof_card.prepare_wanted.connect(ask.ask_preprocessing)
+        page.proof_card.network_wanted.connect(ask.ask_architecture)
         page.proof_card.attempt_chosen.connect(opening.open_as)
         page.proof_card.accepted.connect(opening.accept)
         page.thumbnails.ready.connect(page.table_model.samples_came)
@@ -158,96 +142,79 @@ class ProjectPresenter(QObject):
         opening.failed.connect(self._failed)
         opening.opened.connect(self._opened)
         opening.idle.connect(self._idle)
-        opening.measuring.progress.connect(self._measured_so_far)
+        opening.measuring.progress.connect(page.fit_card.show_progress)
         project.model_changed.connect(self._model_changed)
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
-        self._context.window_state.recent_changed.connect(self._recent_changed)
+        self._context.window_state.recent_changed.connect(self._fill_recent)
         self._context.recent.checked.connect(self._recent_checked)
 
     # -- asking for something to be opened -------------------------------------------------------------------------
 
-    def _ask_model(self) -> None:
-        ask_to_open(self._context, self._page, "model")
-
-    def _go_on(self, step: str) -> None:
+    def _go_on(self) -> None:
+        step = self._next[0]
         if step == "forget":
             self._context.show_page("forget")
-        elif step == "model":
-            self._ask_model()
         else:
-            ask_to_open(self._context, self._page, "data")
+            ask_to_open(self._context, self._page, step)
 
-    def _open_example(self) -> None:
-        self._context.opening.open_example()
-
-    def _run_example(self) -> None:
-        self._context.opening.open_example(start_run=True)
+    @property
+    def _next(self) -> tuple[str, str, str]:
+        project = self._context.project
+        return NEXT[project.opened_model is not None, project.dataset is not None]
 
     def _dragged(self, plan: Plan | None) -> None:
         opens = plan.opens if plan is not None else {}
         self._page.model_card.show_drop("model" in opens)
         self._page.data_card.show_drop("dataset" in opens)
 
-    def _recent_model(self) -> list[str]:
-        return self._context.window_state.recent("model")
-
-    def _recent_data(self) -> list[str]:
-        return self._context.window_state.recent("data")
-
-    def _recent_changed(self, kind: str) -> None:
-        if kind == "model":
-            self._page.model_card.set_recent(self._recent_model, self._context.recent.name)
-        elif kind == "data":
-            self._page.data_card.set_recent(self._recent_data, self._context.recent.name)
+    def _fill_recent(self) -> None:
+        recent = self._context.recent
+        for kind, card in self._page.cards.items():
+            entries = self._context.window_state.recent(kind)
+            card.show_recent([(entry, recent.name(entry)) for entry in entries], recent.looking)
 
     def _look_for_recent(self) -> None:
         self._context.recent.look()
-        for card in (self._page.model_card, self._page.data_card):
-            card.show_looking(self._context.recent.looking)
+        self._fill_recent()
 
     def _recent_checked(self) -> None:
         state = self._context.window_state
-        for card, kind in ((self._page.model_card, "model"), (self._page.data_card, "data")):
-            card.show_looking(False, [place for place in state.places(kind) if not state.is_there(place)])
-            self._recent_changed(kind)
-
-    def _change(self, key: str) -> None:
-        ask = self.questions
-        asks = {"entry": ask.ask_entry, "architecture": ask.ask_architecture, "preprocessing": ask.ask_preprocessing,
-                "unreadable": ask.show_unreadable, "notice": ask.show_notices}  # fmt: skip
-        asks[key]()
+        for kind, card in self._page.cards.items():
+            card.show_missing([place for place in state.places(kind) if not state.is_there(place)])
+            card.recent_button.setEnabled(bool(state.recent(kind)))
 
     # -- how the opening goes --------------------------------------------------------------------------------------
 
     def _started(self, request: Request) -> None:
         self._page.banner.dismiss()
-        self._page.first_run.button.set_busy(True, "Opening…")
-        for card in self._cards(request):
-            card.show_progress(f"Opening {request.name}")
+        self._page.first_run.button.set_busy(True, tr("Opening…"))
+        self._show_progress(request, tr("Opening {name}", name=request.name))
 
     def _progressed(self, request: Request, what: str, done: int, total: int) -> None:
-        counted = f"{what} · {fmt.count(done)} of {fmt.count(total)}" if total else what
-        for card in self._cards(request):
-            card.show_progress(counted, done, total)
+        if total:
+            what = tr("{what} · {done} of {total}", what=what, done=fmt.count(done), total=fmt.count(total))
+        self._show_progress(request, what, done, total)
 
-    def _opened(self, request: Request) -> None:
+    def _show_progress(self, request: Request, text: str, done: int = 0, total: int = 0) -> None:
+        for kind, card in self._page.cards.items():
+            if request.side not in self._page.cards or request.side == kind:
+                card.show_progress(text, done, total)
+
+    def _opened(self, _request: Request) -> None:
         self._quiet()
-        found = self._context.opening.set_before()
-        if found:
-            words = " and ".join(HAND_WORDS[name] for name in found)
+        if found := self._context.opening.set_before():
+            words = ", ".join(tr(BY_HAND[name]) for name in found)
             self._page.banner.show_message(
-                SET_BEFORE.format(words=words, were="was" if len(found) == 1 else "were"), "info",
-                [("Use again", self._set_again), ("Leave as it is", self._leave_as_it_is)], closable=False,
+                tr("Set by hand when this model was last used with this data: {what}.", what=words), "info",
+                [(tr("Use again"), partial(self._answer, self._context.opening.set_again)),
+                 (tr("Leave as it is"), partial(self._answer, self._context.opening.forget_what_was_set))],
+                closable=False,
             )  # fmt: skip
 
-    def _set_again(self) -> None:
+    def _answer(self, act: Any) -> None:
         self._page.banner.dismiss()
-        self._context.opening.set_again()
-
-    def _leave_as_it_is(self) -> None:
-        self._page.banner.dismiss()
-        self._context.opening.forget_what_was_set()
+        act()
 
     def _failed(self, failure: Failure) -> None:
         self._quiet()
@@ -258,27 +225,27 @@ class ProjectPresenter(QObject):
         self._page.first_run.button.set_busy(False)
 
     def _quiet(self) -> None:
-        for card in (self._page.model_card, self._page.data_card):
+        for card in self._page.cards.values():
             card.show_progress(None)
-
-    def _cards(self, request: Request) -> list[Any]:
-        page = self._page
-        if request.side == "model":
-            return [page.model_card]
-        return [page.data_card] if request.side == "data" else [page.model_card, page.data_card]
 
     # -- what is open ----------------------------------------------------------------------------------------------
 
     def _model_changed(self) -> None:
-        model, dataset = self._context.project.opened_model, self._context.project.dataset
-        self._page.model_card.set_facts(model_facts(model, dataset) if model is not None else ())
-        self._show_table()
-        self._show_state()
+        project, page = self._context.project, self._page
+        model, dataset = project.opened_model, project.dataset
+        page.model_card.show_facts(model_facts(model, dataset) if model is not None else ())
+        page.table_model.set_data(dataset, model.names if model is not None else None)
+        page.fit_card.set_full(dataset is not None)
+        page.fit_card.match_button.setEnabled(project.ready)
+        _, text, why = self._next
+        page.next_button.setText(tr(text))
+        page.set_missing(tr(why) if why else "")
+        self._evaluated()
+        self.refresh_first_run()
 
     def _dataset_changed(self) -> None:
-        project, page = self._context.project, self._page
-        dataset = project.dataset
-        page.data_card.set_facts(data_facts(dataset) if dataset is not None else ())
+        page, dataset = self._page, self._context.project.dataset
+        page.data_card.show_facts(data_facts(dataset) if dataset is not None else ())
         if dataset is not None and dataset.train.paths:
             handle = self._context.jobs.submit(size_of_first, dataset, key="size")
             handle.done.connect(partial(self._first_sized, dataset))
@@ -287,28 +254,12 @@ class ProjectPresenter(QObject):
 
     def _first_sized(self, dataset: Dataset, size: tuple[int, int] | None) -> None:
         if dataset is self._context.project.dataset:
-            self._page.data_card.set_facts(data_facts(dataset, size))
-
-    def _show_table(self) -> None:
-        project, page = self._context.project, self._page
-        model = project.opened_model
-        page.table_model.set_data(project.dataset, model.names if model is not None else None)
-        page.fit_card.set_full(project.dataset is not None)
-        page.fit_card.match_button.setEnabled(project.ready)
-        self._evaluated()
-
-    def _show_state(self) -> None:
-        project = self._context.project
-        self._page.set_next(*NEXT[project.opened_model is not None, project.dataset is not None])
-        self.refresh_first_run()
+            self._page.data_card.show_facts(data_facts(dataset, size))
 
     # -- how good the model is -------------------------------------------------------------------------------------
 
-    def _measured_so_far(self, what: str, done: int, total: int) -> None:
-        self._page.fit_card.show_progress(what, done, total)
-
     def _evaluated(self) -> None:
-        project, card = self._context.project, self._page.fit_card
+        project, card, opening = self._context.project, self._page.fit_card, self._context.opening
         found, proof = project.evaluation.get("baseline"), project.proof
         asked = proof if open_doubts(proof) else None
         card.show_progress(None)
@@ -318,21 +269,20 @@ class ProjectPresenter(QObject):
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
         if found is not None and project.dataset is not None:
-            card.set_number(*_accuracy_words(found, project.dataset))
+            card.set_number(fmt.percent(found.accuracy), _right_words(found, project.dataset))
             if asked is not None and is_order(asked):
                 card.banner.show_message(
                     doubt_words(asked), "caution",
-                    [("Use this order", self._use_order), ("Keep mine", self._context.opening.accept)], closable=False,
+                    [(tr("Use this order"), self._use_order), (tr("Keep mine"), opening.accept)], closable=False,
                 )  # fmt: skip
         elif "failure" in project.evaluation:
             card.set_number("", "")
-            again = self._context.opening.measuring.again
-            text = f"Accuracy could not be measured. {explain(project.evaluation['failure'])}"
-            card.banner.show_message(text, "error", [("Try again", again)], closable=False)
+            text = tr("Accuracy could not be measured. {why}", why=explain(project.evaluation["failure"]))
+            card.banner.show_message(text, "error", [(tr("Try again"), opening.measuring.again)], closable=False)
         elif project.ready:
-            card.set_number("", "Measuring the model on all images…")
+            card.set_number("", tr("Measuring the model on all images…"))
         else:
-            card.set_number("", "Open the model to see how often it is right.")
+            card.set_number("", tr("Open the model to see how often it is right."))
 
     def _use_order(self) -> None:
         dataset, proof = self._context.project.dataset, self._context.project.proof
@@ -340,13 +290,15 @@ class ProjectPresenter(QObject):
             self._context.opening.set_class_order(tuple(dataset.classes[label] for label in proof.order.better))
 
 
-def _accuracy_words(found: Any, dataset: Any) -> tuple[str, str, str]:
-    """Return the number, what stands beside it, and both for a screen reader."""
-    number = fmt.percent(found.accuracy)
-    seen = " (seen before)" if dataset.test_origin != "own" else ""
-    text = f"of all {fmt.count(len(dataset.test))} test images{seen} are right"
-    trained = f"{fmt.percent(found.train.accuracy)} of the {fmt.count(len(dataset.train))} training images"
-    return number, f"{text} · {trained}", f"Accuracy {number} {text}"
+def _right_words(found: Any, dataset: Any) -> str:
+    """Return what stands beside the accuracy: of which images it is, and how many of the others are right."""
+    test, train = fmt.count(len(dataset.test)), fmt.count(len(dataset.train))
+    share = fmt.percent(found.train.accuracy)
+    if dataset.test_origin == "own":
+        return tr("of all {test} test images are right · {share} of the {train} training images",
+                  test=test, share=share, train=train)  # fmt: skip
+    return tr("of all {test} test images (seen before) are right · {share} of the {train} training images",
+              test=test, share=share, train=train)  # fmt: skip
 
 
 def _pixels(dataset: Any) -> Any:
@@ -354,8 +306,3 @@ def _pixels(dataset: Any) -> Any:
         return None
     parts = {"train": dataset.train.images, "test": dataset.test.images}
     return lambda key: parts[key[0]][key[1]].numpy()
-
-
-def _forgotten_class() -> str:
-    """Return what the example forgets."""
-    return str(read_json(RESOURCES / "example" / "recipe.json")["forget_class"])

@@ -6,22 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.doubts import doubt_words
 from app.services.theme import theme
+from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import scrolling
+from app.widgets.layout import STRETCH, row, scrolling
 
 if TYPE_CHECKING:
     from core.session.attempts import Attempt, Trial
     from core.session.proof import Proof
 
-TITLE = "Is this your network and your preprocessing?"
 SHOWN = 8  # attempts listed
 LEAST_ROWS, ROWS_BESIDE, ROW_HEIGHT = 3, 5, 28  # rows without scrolling: alone where room is short, beside the classes
 
@@ -35,83 +35,65 @@ class ProofCard(Card):
     network_wanted = Signal()
     match_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(TITLE, parent)
-        self._text = Label("", "body", "caution", wrap=True)
-        self._text.setMaximumWidth(16_777_215)
-        self.body.addWidget(self._text)
-        self._rows: list[tuple[ElidedLabel, Label, TextButton]] = []
-        self._inside = QWidget()
-        self._inside.setProperty("ground", "surface")
-        self._area = scrolling(self._inside, "surface")
-        self._grid = QGridLayout(self._inside)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(theme.px(t.M))
-        self._grid.setVerticalSpacing(0)
-        self._grid.setColumnStretch(0, 1)
-        self._of = caption("")
-        self.body.addWidget(self._of)
-        self.body.addWidget(self._area, 1)
-        self.match_button = SecondaryButton("Match classes…", self.match_wanted.emit)
-        accept = SecondaryButton("Go on as it is", self.accepted.emit)
-        accept.setToolTip("Use the network and the preprocessing that are open. Asked once for this pair.")
-        foot = QHBoxLayout()
-        foot.setSpacing(theme.px(t.S))
-        foot.addWidget(SecondaryButton("Set preprocessing…", self.prepare_wanted.emit))
-        foot.addWidget(SecondaryButton("Choose architecture…", self.network_wanted.emit))
-        foot.addWidget(self.match_button)
-        foot.addStretch(1)
-        foot.addWidget(accept)
-        self.body.addLayout(foot)
+    def __init__(self) -> None:
+        super().__init__(tr("Is this your network and your preprocessing?"))
+        self.text, self.tried = Label("", "body", "caution", wide=True), caption()
+        self.rows: list[tuple[ElidedLabel, Label, TextButton]] = []  # of the attempts listed
+        self.area = scrolling(QWidget(), "surface")
+        self.match_button = SecondaryButton(tr("Match classes…"), self.match_wanted.emit)
+        prepare = SecondaryButton(tr("Set preprocessing…"), self.prepare_wanted.emit)
+        network = SecondaryButton(tr("Choose architecture…"), self.network_wanted.emit)
+        accept = SecondaryButton(tr("Go on as it is"), self.accepted.emit)
+        accept.setToolTip(tr("Use the network and the preprocessing that are open. Asked once for this pair."))
+        self.body.addWidget(self.text)
+        self.body.addWidget(self.tried)
+        self.body.addWidget(self.area, 1)
+        self.body.addLayout(row(prepare, network, self.match_button, STRETCH, accept))
         self.body.addStretch(0)
         self.hide()
 
     def ask(self, proof: Proof | None) -> None:
         """Show what is doubtful and what was tried; None hides the card."""
         self.setVisible(proof is not None)
-        for widget in (widget for row in self._rows for widget in row):
-            self._grid.removeWidget(widget)
-            widget.deleteLater()
-        self._rows = []
+        self.rows = []
         if proof is None:
             return
-        self._text.setText(doubt_words(proof))
+        self.text.setText(doubt_words(proof))
+        inside = QWidget()
+        inside.setProperty("ground", "surface")
+        grid = QGridLayout(inside)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.px(t.M))
+        grid.setVerticalSpacing(0)
+        grid.setColumnStretch(0, 1)
         if (trial := proof.trial) is not None:
-            for row, attempt in enumerate(listed(trial)):
-                self._add(row, attempt, trial)
-            self._of.setText(_counted(trial, len(self._rows)))
-        self._of.setVisible(trial is not None)
-        self._area.setVisible(trial is not None)
-        self._area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(self._rows))
+            for attempt in listed(trial):
+                self._add(grid, attempt, trial)
+            self.tried.setText(_counted(trial, len(self.rows)))
+        self.area.setWidget(inside)  # and the one before goes
+        self.tried.setVisible(trial is not None)
+        self.area.setVisible(trial is not None)
+        self.area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(self.rows))
 
     def set_beside(self, beside: bool) -> None:
         """Say whether the card of the classes stands below: it has a button of its own to match them."""
         self.match_button.setVisible(not beside)
-        rows = min(len(self._rows), ROWS_BESIDE if beside else LEAST_ROWS)
-        self._area.setMinimumHeight(theme.px(ROW_HEIGHT) * rows)
+        rows = min(len(self.rows), ROWS_BESIDE if beside else LEAST_ROWS)
+        self.area.setMinimumHeight(theme.px(ROW_HEIGHT) * rows)
 
-    def text(self) -> str:
-        """What is said to be doubtful."""
-        return self._text.text()
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Each attempt listed, with its accuracy."""
-        return [(name.text(), share.text()) for name, share, _ in self._rows]
-
-    def _add(self, row: int, attempt: Attempt, trial: Trial) -> None:
-        text = attempt_words(attempt, trial)
-        name = ElidedLabel(text)
+    def _add(self, grid: QGridLayout, attempt: Attempt, trial: Trial) -> None:
+        number, text, right = len(self.rows), attempt_words(attempt, trial), fmt.percent(attempt.accuracy)
+        if attempt.shown is None:
+            right = tr("{share} of {images}", share=right, images=fmt.count(attempt.images))
+        name, share = ElidedLabel(text), Label(right, "body", "" if attempt.rival or not number else "text-2")
         name.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        part = "" if attempt.shown is not None else f" of {fmt.count(attempt.images)}"
-        share = Label(fmt.percent(attempt.accuracy) + part, "body", "" if attempt.rival or not row else "text-2")
         share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        use = TextButton("Use")
-        use.setAccessibleName(f"{use.text()}: {text}, {share.text()}")
-        use.clicked.connect(partial(self.attempt_chosen.emit, attempt))
-        self._rows.append((name, share, use))
-        for column, widget in enumerate(self._rows[-1]):
-            self._grid.addWidget(widget, row, column)
-        self._grid.setRowMinimumHeight(row, theme.px(ROW_HEIGHT))
+        use = TextButton(tr("Use"), partial(self.attempt_chosen.emit, attempt))
+        use.setAccessibleName(f"{use.text()}: {text}, {right}")
+        self.rows.append((name, share, use))
+        for place, widget in enumerate(self.rows[-1]):
+            grid.addWidget(widget, number, place)
+        grid.setRowMinimumHeight(number, theme.px(ROW_HEIGHT))
 
 
 def listed(trial: Trial) -> list[Attempt]:
@@ -129,6 +111,8 @@ def attempt_words(attempt: Attempt, trial: Trial) -> str:
 
 def _counted(trial: Trial, shown: int) -> str:
     """Say what the accuracies are of, and how many more there are."""
-    more = len(trial.attempts) - shown
-    rest = f"; {fmt.count(more)} worse ones are not listed" if more else ""
-    return f"Tried on {fmt.count(trial.images)} training images, and how many were right; the first is open now{rest}:"
+    images, more = fmt.count(trial.images), len(trial.attempts) - shown
+    if not more:
+        return tr("Tried on {images} training images, and how many were right; the first is open now:", images=images)
+    return tr("Tried on {images} training images, and how many were right; the first is open now, and %n worse ones "
+              "are not listed:", n=more, images=images)  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
 
 UNREADABLE_SHOWN = 500
+Button = tuple[str, Callable[[], object]]  # of the banner: what it says and does
 
 
 class Questions(QObject):
@@ -54,76 +55,70 @@ class Questions(QObject):
 
     def answer_failure(self, failure: Failure) -> None:
         """Ask what the user can decide; say in a banner what nobody can."""
-        request, error = failure.request, failure.error
+        request, error, window = failure.request, failure.error, self._page.window()
         if isinstance(error, StoppedError):
             return
         if isinstance(error, UnsafeFileError):
             self._ask_trust(request)
         elif isinstance(error, AmbiguousEntryError):
-            self._say(f"{request.name} was not opened. {error.message}", "caution")
+            said = tr("{name} was not opened. {why}", name=request.name, why=error.message)
+            self._page.banner.show_message(said, "caution")
             self._ask_entry(request, error.candidates)
         elif isinstance(error, NoTestPartError):
-            self._ask_test_part(request, error)
+            dialog = NoTestPartDialog(error.class_counts, window)
+            dialog.chosen.connect(lambda share: self._open_with(request, test_fraction=share))
+            dialog.open()
         elif isinstance(error, MismatchError):
             self._say_mismatch(failure, error)
         elif request.model and isinstance(error, UnknownNetworkError):
-            self._say(failure.sentence, "error", [("Name its architecture…", partial(self._ask_unrecognised, request))])
+            self._say_error(failure.sentence, (tr("Name its architecture…"), partial(self._ask_unrecognised, request)))
         else:
-            self._say(failure.sentence, "error")
+            self._say_error(failure.sentence)
 
     def _ask_entry(self, request: Request, candidates: Sequence[tuple[str, str]], now: str = "") -> None:
         dialog = EntryDialog(request.name, candidates, self._page.window())
         if now in dict(candidates):
             dialog.choose(now)
-        dialog.chosen.connect(partial(self._keyed, request))
+        dialog.chosen.connect(lambda key: self._put(request, key=key))
         dialog.open()
 
     def _ask_unrecognised(self, request: Request) -> None:
         dialog = ArchitectureDialog(request.name, (), self._page.window())
-        dialog.chosen.connect(lambda arch: self._put(dataclasses.replace(request, arch=arch)))
+        dialog.chosen.connect(lambda arch: self._put(request, arch=arch))
         dialog.open()
 
     def _ask_trust(self, request: Request) -> None:
-        window = self._page.window()
+        window, banner = self._page.window(), self._page.banner
         if not request.trust.code and (files := files_of_code(request.arch)):
-            self._say(f"{request.name} was not opened. Its network is program code.", "caution")
-            trust = dataclasses.replace(request.trust, code=True)
-            ask_code(window, files, partial(self._trusted, request, trust))
+            banner.show_message(
+                tr("{name} was not opened. Its network is program code.", name=request.name), "caution"
+            )
+            trust = replace(request.trust, code=True)
+            ask_code(window, files, partial(self._put, request, trust=trust))
             return
-        self._say(f"{request.name}: {tr(REFUSED)}", "caution")
-        ask_trust(window, request.name, partial(self._trusted, request, Trust(pickle=True, code=True)))
-
-    def _trusted(self, request: Request, trust: Trust) -> None:
-        self._put(dataclasses.replace(request, trust=trust))
-
-    def _keyed(self, request: Request, key: str) -> None:
-        self._put(dataclasses.replace(request, key=key))
-
-    def _ask_test_part(self, request: Request, error: NoTestPartError) -> None:
-        dialog = NoTestPartDialog(error.class_counts, self._page.window())
-        dialog.chosen.connect(partial(self._set_aside, request))
-        dialog.open()
-
-    def _set_aside(self, request: Request, fraction: float) -> None:
-        self._put(dataclasses.replace(request, changes={**request.changes, "test_fraction": fraction}))
+        banner.show_message(f"{request.name}: {tr(REFUSED)}", "caution")
+        trust = Trust(pickle=True, code=True)
+        ask_trust(window, request.name, partial(self._put, request, trust=trust))
 
     def _say_mismatch(self, failure: Failure, error: MismatchError) -> None:
         request, project = failure.request, self._context.project
-        names = getattr(error, "names", None)  # of core.session.bench.CardOrderError
-        other, open_ = ("data", project.dataset) if request.side == "model" else ("model", project.opened_model)
-        buttons = []
-        if names:
-            buttons = [("Use the card's order", partial(self._put, dataclasses.replace(request, order=tuple(names))))]
-        elif request.side in ("model", "data") and open_ is not None and not request.alone:
-            alone = dataclasses.replace(request, alone=True)
-            buttons = [(f"Open it and close the {other}", partial(self._put, alone))]
+        buttons: list[Button] = []
         if outputs := getattr(error, "outputs", 0):  # of core.models.class_lists.MoreOutputsError
-            buttons.insert(0, (f"List all {outputs} classes…", partial(self._ask_outputs, request, outputs)))
-        self._say(failure.sentence, "error", buttons)
+            buttons.append(self._list_all(request, outputs))
+        if names := getattr(error, "names", None):  # of core.session.bench.CardOrderError
+            buttons.append((tr("Use the card's order"), partial(self._put, request, order=tuple(names))))
+        elif request.side == "model" and project.dataset is not None and not request.alone:
+            buttons.append((tr("Open it and close the data"), partial(self._put, request, alone=True)))
+        elif request.side == "data" and project.opened_model is not None and not request.alone:
+            buttons.append((tr("Open it and close the model"), partial(self._put, request, alone=True)))
+        self._say_error(failure.sentence, *buttons)
 
-    def _ask_outputs(self, request: Request, outputs: int) -> None:
-        title = "Names of all outputs, one a line in their order"
-        ask_file(self._page.window(), title, partial(self._list_outputs, request, outputs), NAMES)
+    def _list_all(self, request: Request, outputs: int) -> Button:
+        def ask() -> None:
+            title = tr("Names of all outputs, one a line in their order")
+            ask_file(self._page.window(), title, partial(self._list_outputs, request, outputs), NAMES)
+
+        return tr("List all %n classes…", n=outputs), ask
 
     def _list_outputs(self, request: Request, outputs: int, path: str) -> None:
         """Open what was asked for again, with the names of all outputs in a file."""
@@ -132,25 +127,28 @@ class Questions(QObject):
         try:
             names = read_class_names(Path(path))
             if len(names) != outputs:
-                named = fmt.plural(len(names), "class", "classes")
-                raise InputError(f"It names {named}, the model has {outputs} outputs")
+                raise InputError(tr("It names %n classes, the model has {outputs} outputs", n=len(names),
+                                    outputs=outputs))  # fmt: skip
         except AppError as error:
-            again = [(f"List all {outputs} classes…", partial(self._ask_outputs, request, outputs))]
-            self._say(f"{Path(path).name} was not used. {error.message}", "error", again)
+            said = tr("{name} was not used. {why}", name=Path(path).name, why=error.message)
+            self._say_error(said, self._list_all(request, outputs))
             return
         if request.side == "model":
-            self._put(dataclasses.replace(request, order=names))
+            self._put(request, order=names)
         else:
-            self._put(dataclasses.replace(request, changes={**request.changes, "classes_file": path}))
+            self._open_with(request, classes_file=path)
 
-    def _put(self, request: Request) -> None:
+    def _open_with(self, request: Request, **options: Any) -> None:
+        """Open what was asked for again, with other options of the data."""
+        self._put(request, changes={**request.changes, **options})
+
+    def _put(self, request: Request, **answer: Any) -> None:
         self._page.banner.dismiss()
-        self._context.opening.put(request)
+        self._context.opening.put(replace(request, **answer))
 
-    def _say(self, text: str, severity: Any, buttons: list[Any] | None = None) -> None:
-        if severity == "error":
-            self._context.notifications.keep(text)
-        self._page.banner.show_message(text, severity, buttons)
+    def _say_error(self, text: str, *buttons: Button) -> None:
+        self._context.notifications.keep(text)
+        self._page.banner.show_message(text, "error", list(buttons))
 
     # -- what can be set by hand -----------------------------------------------------------------------------------
 
@@ -194,41 +192,38 @@ class Questions(QObject):
         trial = self._context.project.trial
         if model is not self._context.project.opened_model:
             return
-        best: dict[str, float] = {}
+        right: dict[str, str] = {}
         for attempt in trial.attempts if trial is not None else ():  # the best first
-            best.setdefault(attempt.network.architecture, attempt.accuracy)
-        shares = {id: f"right on {fmt.percent(share)} of training images" for id, share in best.items()}
-        candidates = [(id, " · ".join(filter(None, (shares.get(id), apart[id])))) for id in apart]
+            said = tr("right on {share} of training images", share=fmt.percent(attempt.accuracy))
+            right.setdefault(attempt.network.architecture, said)
+        candidates = [(id, " · ".join(filter(None, (right.get(id), apart[id])))) for id in apart]
         dialog = ArchitectureDialog(model.path.name, candidates, self._page.window())
         dialog.chosen.connect(self._context.opening.set_architecture)
         dialog.open()
 
     def ask_preprocessing(self) -> None:
         """Open the dialog of the preprocessing."""
-        dataset = self._context.project.dataset
-        if dataset is None:
-            return
-        by_hand = bool(self._context.project.data_options and self._context.project.data_options.preprocess_file)
-        dialog = PreprocessingDialog(dataset, self._context.jobs, by_hand, self._page.window())
-        dialog.chosen.connect(self._context.opening.set_preprocessing)
-        dialog.open()
+        project = self._context.project
+        if project.dataset is not None:
+            by_hand = bool(project.data_options and project.data_options.preprocess_file)
+            dialog = PreprocessingDialog(project.dataset, self._context.jobs, by_hand, self._page.window())
+            dialog.chosen.connect(self._context.opening.set_preprocessing)
+            dialog.open()
 
     def show_unreadable(self) -> None:
         """List the files that could not be read, with the reason of each."""
-        dataset = self._context.project.dataset
-        if dataset is None:
-            return
-        listed = dataset.listed
-        counts = [f"{what}: {fmt.plural(number, 'file')}" for what, number in dataset.files.items()]
-        lines = [*counts, *([""] if counts else []), *(file.text for file in listed[:UNREADABLE_SHOWN])]
-        more = len(listed) - UNREADABLE_SHOWN
-        self._show_lines("Files left out", [*lines, f"and {fmt.count(more)} more"] if more > 0 else lines)
+        if (dataset := self._context.project.dataset) is not None:
+            lines = [f"{what}: {tr('%n files', n=number)}" for what, number in dataset.files.items()]
+            lines += [""] if lines else []
+            lines += [file.text for file in dataset.listed[:UNREADABLE_SHOWN]]
+            if (more := len(dataset.listed) - UNREADABLE_SHOWN) > 0:
+                lines.append(tr("and %n more", n=more))
+            self._show_lines(tr("Files left out"), lines)
 
     def show_notices(self) -> None:
         """Show what has to be known of how the data was read."""
-        dataset = self._context.project.dataset
-        if dataset is not None:
-            self._show_lines("How the data was read", dataset.notices)
+        if (dataset := self._context.project.dataset) is not None:
+            self._show_lines(tr("How the data was read"), dataset.notices)
 
     def _show_lines(self, title: str, lines: Sequence[str]) -> None:
         sheet = Sheet(title, tr("Close"), self._page.window())

@@ -50,7 +50,7 @@ class TrainingStarter(QObject):
 
     def _not_listed(self, error: BaseException) -> None:
         self._button.set_busy(False)
-        self._context.notifications.error(error, "The networks could not be listed")
+        self._context.notifications.error(error, tr("The networks could not be listed"))
 
     def _show(self, choices: Choices) -> None:
         dataset = self._context.project.dataset
@@ -89,7 +89,7 @@ class TrainingStarter(QObject):
         self._context.show_page("unlearn")
 
     def _failed(self, error: BaseException) -> None:
-        self._page.banner.show_message(f"The training was not started. {explain(error)}", "error")
+        self._page.banner.show_message(tr("The training was not started. {why}", why=explain(error)), "error")
 
     def _run_ended(self, run: LiveRun) -> None:
         if run.kind != "train" or run.state not in (State.FINISHED, State.STOPPED) or run.job is None:

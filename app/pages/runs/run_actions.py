@@ -122,9 +122,10 @@ def ask_delete(context: AppContext, folders: Sequence[RunFolder], parent: QWidge
     if not context.settings.values.confirm_trash:  # from where they can be taken back
         go_on()
         return
-    _ask(
-        parent, tr("Move {runs} to the trash?", runs=_named(folders)), tr("Move to trash"), go_on,
-        tr("Its model, report and checkpoints go with it. The original model is not touched."),
+    ask(
+        parent, tr("Move {runs} to the trash?", runs=_named(folders)),
+        [Choice("keep", tr("Keep")), Choice("delete", tr("Move to trash"), True, go_on)],
+        details=tr("Its model, report and checkpoints go with it. The original model is not touched."),
     )  # fmt: skip
 
 
@@ -172,7 +173,7 @@ class Deletion(QObject):
         self._context.shell.end_activity(self._key)
         self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
 
-    def _removed(self, for_good: bool, outcome: Outcome) -> None:
+    def _removed(self, deleted: bool, outcome: Outcome) -> None:
         notifications, project = self._context.notifications, self._context.project
         for folder, error in outcome.failed:
             notifications.error(error, tr("{run} was not deleted", run=folder.id))
@@ -180,7 +181,7 @@ class Deletion(QObject):
             notifications.caution(tr("{run} is in use.", run=outcome.busy[0].id), tr("Stop the run first."))
         if gone := {folder.path for folder in outcome.gone}:
             number = len(gone)
-            said = tr("%n runs deleted.", n=number) if for_good else tr("%n runs moved to the trash.", n=number)
+            said = tr("%n runs deleted.", n=number) if deleted else tr("%n runs moved to the trash.", n=number)
             notifications.info(said)
             if project.run is not None and project.run.path in gone:
                 project.set_run(None)
@@ -188,10 +189,10 @@ class Deletion(QObject):
             if self._then is not None:
                 self._then()
         if outcome.refused:
-            _ask(
-                self._window, tr("The trash does not take {runs}. Delete for good?", runs=_named(outcome.refused)),
-                tr("Delete for good"), partial(self.start, outcome.refused, None), str(outcome.refused[0].path),
-            )  # fmt: skip
+            for_good = Choice("delete", tr("Delete for good"), True, partial(self.start, outcome.refused, None))
+            question = tr("The trash does not take {runs}. Delete for good?", runs=_named(outcome.refused))
+            details = str(outcome.refused[0].path)
+            ask(self._window, question, [Choice("keep", tr("Keep")), for_good], details=details)
 
 
 def remove(
@@ -214,14 +215,6 @@ def remove(
         except (AppError, OSError) as error:
             outcome.failed.append((folder, error))
     return outcome
-
-
-def _ask(parent: QWidget, question: str, go_on: str, then: Then, details: str) -> None:
-    def answered(answer: str) -> None:
-        if answer == "delete":
-            then()
-
-    ask(parent, question, [Choice("keep", tr("Keep")), Choice("delete", go_on, destructive=True)], answered, details)
 
 
 def _named(folders: Sequence[RunFolder]) -> str:

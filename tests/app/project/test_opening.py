@@ -78,7 +78,7 @@ def test_what_was_set_by_hand_is_offered_again_and_never_taken_unasked(context, 
     opening.open_data("digits")
     idle()
     assert context.project.dataset.classes[0] == "0"
-    assert banner.text().endswith("the class order and the preprocessing were set by hand.")
+    assert banner.text().endswith("with this data: the class order, the preprocessing.")
     banner._buttons[0].click()
     idle()
     assert context.project.dataset.classes[0] == "1" and context.project.dataset.preprocessing.mean == (0.4,)

@@ -32,7 +32,7 @@ def press(widget, text: str) -> None:
 
 
 def test_nothing_open_yet(page, context, tmp_path):
-    assert page.first_run.text() == "New here? Watch a small network forget the class bag."
+    assert page.first_run.text.text() == "New here? Watch a small network forget the class bag."
     assert page.model_card.empty.text() == "Drop a checkpoint here, or open one. It is only read, never changed."
     assert page.data_card.empty.text() == "Drop the folder the model was trained on. Each class is a sub-folder."
     assert page.next_button.text() == "Open a model…" and page.missing() == "Then its data."
@@ -40,7 +40,7 @@ def test_nothing_open_yet(page, context, tmp_path):
     write_json(tmp_path / "model.json", {"cost": {"seconds": 28.0}})
     context.window_state.add_recent("example", str(tmp_path))
     page.entered()
-    assert page.first_run.text() == "New here? Watch a small network forget the class bag. Takes about 30 s."
+    assert page.first_run.text.text() == "New here? Watch a small network forget the class bag. Takes about 30 s."
 
 
 def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_file):
@@ -57,8 +57,8 @@ def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_
     assert facts["images"] == f"{train:,} to train on · {test:,} to test"
     assert facts["test"] == "separate test split"
     assert facts["fingerprint"] == digits.fingerprint[:12]
-    assert page.fit_card.number().endswith(" %")
-    assert page.fit_card.text().startswith(f"of all {test:,} test images are right · ")
+    assert page.fit_card.number.text().endswith(" %")
+    assert page.fit_card.said.text().startswith(f"of all {test:,} test images are right · ")
     assert page.first_run.isHidden()
     assert page.missing() == "" and page.next_button.text() == "Choose what to forget"
     page.next_button.click()
@@ -168,7 +168,7 @@ def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, id
     context.opening.open_data(str(insects))
     idle()
     assert page.table_model.rowCount() == 3
-    assert page.fit_card.text() == "Open the model to see how often it is right."
+    assert page.fit_card.said.text() == "Open the model to see how often it is right."
     assert page.next_button.text() == "Open a model…" and page.missing() == ""
     assert page.data_card.facts.values()["unreadable"] == "1 file could not be read"
     press(page.data_card, "Show…")
@@ -179,12 +179,12 @@ def test_data_alone_shows_its_classes_and_says_what_is_missing(page, context, id
 
 def test_a_failure_is_told_and_the_last_good_state_stays(page, context, open_digits, tmp_path, idle):
     open_digits()
-    before = page.model_card.facts.values(), page.fit_card.number()
+    before = page.model_card.facts.values(), page.fit_card.number.text()
     (tmp_path / "broken.pt").write_bytes(b"nothing")
     context.opening.open_model(tmp_path / "broken.pt")
     idle()
     assert page.banner.isVisible() and page.banner.text().startswith("broken.pt was not opened. ")
-    assert (page.model_card.facts.values(), page.fit_card.number()) == before
+    assert (page.model_card.facts.values(), page.fit_card.number.text()) == before
     context.opening.open_data("digits")  # the next attempt takes the banner away
     idle()
     assert not page.banner.isVisible()
@@ -317,7 +317,7 @@ def test_outputs_without_images_are_listed_in_a_file(page, context, insects, tmp
             assert page.banner.text() == said and not context.project.ready
     assert context.project.ready and context.project.dataset.imageless == ("wasp", "fly")
     assert page.data_card.facts.values()["notice"].startswith("2 classes have no training image, only an output")
-    page.presenter._change("notice")
+    page.data_card.change_wanted.emit("notice")
     sheet = dialog_of(page.window(), Sheet)
     assert sheet.findChild(QPlainTextEdit).toPlainText().startswith("2 classes have no training image, only an output")
     sheet.accept()
@@ -465,7 +465,7 @@ def test_the_example_buttons(page, context, monkeypatch):
 
 def test_progress_is_shown_on_the_card_and_can_be_cancelled(page, context, digits_file):
     context.opening.open_data("digits")
-    assert page.data_card._progress.isVisible() and not page.model_card._progress.isVisible()
+    assert page.data_card.progress.isVisible() and not page.model_card.progress.isVisible()
     press(page.data_card, "Cancel")
 
 

@@ -53,7 +53,7 @@ def test_nothing_is_asked_of_a_model_that_does_well(page, context, idle, digits,
     idle()
     assert page.proof_card.isHidden()
     assert context.project.bench.proof is context.project.proof and context.project.proof.doubts == ()
-    found = page.fit_card.found()
+    found = page.fit_card.found.text()
     assert found.startswith("Found by trying on training images: preparation ") and "; the next, " in found
 
 
@@ -61,22 +61,22 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
     card, trial = unproven.proof_card, context.project.trial
     assert card.isVisible() and not trial.sure and context.project.bench.proof is None
     assert card.title() == "Is this your network and your preprocessing?"
-    assert card.text().startswith("Nothing says how images are prepared")
-    assert len(card.rows()) == min(8, len(trial.attempts))
-    assert card.rows()[0] == (trial.best.words, f"{100 * trial.best.accuracy:.1f} %")
+    assert card.text.text().startswith("Nothing says how images are prepared")
+    assert len(card.rows) == min(8, len(trial.attempts))
+    assert tuple(label.text() for label in card.rows[0][:2]) == (trial.best.words, f"{100 * trial.best.accuracy:.1f} %")
     full = [attempt.shown is not None for attempt in listed(trial)]
     assert [attempt.rival for attempt in listed(trial)][1:] == sorted(one.rival for one in listed(trial)[1:])[::-1]
-    assert [share.endswith("%") for _, share in card.rows()] == full
-    assert unproven.fit_card.found() == ""
+    assert [share.text().endswith("%") for _, share, _ in card.rows] == full
+    assert unproven.fit_card.found.text() == ""
     assert not unproven.fit_card.banner.isVisible()
     window.resize(1280, 720)
     assert unproven.fit_card.isHidden() and card.match_button.isVisible()
     assert_fits(window)
     window.resize(1600, 1000)
     assert unproven.fit_card.isVisible() and not card.match_button.isVisible()  # that card has one
-    assert card._area.minimumHeight() == theme.px(5 * 28)
+    assert card.area.minimumHeight() == theme.px(5 * 28)
     assert_fits(window)
-    assert "the first is open now" in card._of.text()
+    assert "the first is open now" in card.tried.text()
 
 
 def test_a_question_without_a_list_leaves_room_for_the_classes(page, context, open_digits, idle, window):
@@ -84,7 +84,7 @@ def test_a_question_without_a_list_leaves_room_for_the_classes(page, context, op
     context.opening.set_preprocessing({"size": [8, 8], "mean": 1.0, "std": 8.0})
     idle()
     card = page.proof_card
-    assert card.isVisible() and card.rows() == [] and "of its own training images" in card.text()
+    assert card.isVisible() and card.rows == [] and "of its own training images" in card.text.text()
     assert page.fit_card.isVisible() and not card.match_button.isVisible()
     assert_fits(window)
     page.banner.show_message("Something was not opened.", "error")
@@ -122,12 +122,12 @@ def test_the_rail_says_that_there_is_a_question(unproven, context):
 
 def test_one_click_opens_what_was_tried_as_if_the_user_had_stated_it(unproven, context, idle):
     chosen = listed(context.project.trial)[2]
-    unproven.proof_card._rows[2][2].click()
+    unproven.proof_card.rows[2][2].click()
     idle()
     project = context.project
     assert project.dataset.preprocessing.source == "file" and project.trial is None
     assert project.dataset.preprocessing.transforms == chosen.preprocessing.transforms
-    assert unproven.proof_card.isHidden() or "Nothing says" not in unproven.proof_card.text()
+    assert unproven.proof_card.isHidden() or "Nothing says" not in unproven.proof_card.text.text()
 
 
 def test_it_goes_on_as_it_is_and_is_not_asked_about_again(unproven, context, idle):
