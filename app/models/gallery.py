@@ -137,11 +137,9 @@ class Images:
         if sort in NEEDS_FORGET:
             if self.near is None or not train:
                 return None
-            likeness: np.ndarray = -getattr(self.near, NEEDS_FORGET[sort])
-            nearest = np.where(self.near.kept, likeness, np.inf)  # kept images first, nearest before all
-            if self.near.gone is not None:
-                nearest[self.near.gone] = np.nan  # last: nothing is to be decided about these
-            return np.argsort(nearest, kind="stable")
+            others = np.flatnonzero(~self.near.kept)  # forget images, then those of which nothing is to be decided
+            others = others[np.argsort(~self.near.forget[others], kind="stable")]
+            return np.concatenate([self.near.order(NEEDS_FORGET[sort]), others])
         of = {"data": None, "name": self._part(part).paths, "twins": self.twins if train else None}
         source = of.get(sort, self._known(part))
         if source is None:

@@ -5901,16 +5901,8 @@ Kosinus der Merkmale {value}</translation>
         <translation>{value} und {other}</translation>
     </message>
     <message>
-        <source>{value} from {low}</source>
-        <translation>{value} ab {low}</translation>
-    </message>
-    <message>
         <source>{value} from {low} to {high}</source>
         <translation>{value} von {low} bis {high}</translation>
-    </message>
-    <message>
-        <source>{value} to {high}</source>
-        <translation>{value} bis {high}</translation>
     </message>
     <message>
         <source>{value}, from</source>

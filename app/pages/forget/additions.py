@@ -25,7 +25,7 @@ from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import ElidedLabel, Label
+from app.widgets.labels import Label
 from app.widgets.layout import row
 from app.widgets.page import Page
 from app.workers.thumbnails import Thumbnails
@@ -198,33 +198,27 @@ class EarlierCard(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("Earlier requests"), padding=t.S)
-        self.words = Label("", wrap=True)
-        self.words.setMaximumWidth(16_777_215)
-        self._lines = [ElidedLabel("", "body", "text-2") for _ in range(MOST_LINES + 1)]
-        for widget in (self.words, *self._lines):
-            self.body.addWidget(widget)
+        self.words, self.lines = Label("", wrap=True), Label("", "body", "text-2", wrap=True)
+        for label in (self.words, self.lines):
+            label.setMaximumWidth(16_777_215)
+            self.body.addWidget(label)
         self.body.setSpacing(theme.px(t.XS))
         self.hide()
 
-    def lines(self) -> list[str]:
-        """The requests shown."""
-        return [line.text() for line in self._lines if line.text()]
-
     def show_earlier(self, earlier: Earlier | None) -> None:
         """Show what was forgotten before; None or nothing hides the card."""
-        requests, warning = (earlier.requests, earlier.warning) if earlier is not None else ((), "")
+        requests, said = (earlier.requests, earlier.warning) if earlier is not None else ((), "")
         if earlier is not None and requests:
-            warning = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen "
-                         "again.", n=earlier.count)  # fmt: skip
+            said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
+                      n=earlier.count)  # fmt: skip
         told = [_in_words(number, one) for number, one in enumerate(requests, start=1)]
         self.setToolTip("\n".join(told))
-        if len(told) > MOST_LINES:
+        if len(told) > MOST_LINES + 1:
             told[:-MOST_LINES] = [tr("%n requests before these", n=len(told) - MOST_LINES)]
-        for line, text in zip(self._lines, [*told, *[""] * len(self._lines)], strict=False):
-            line.setText(text)
-            line.setVisible(bool(text))
-        self.words.setText(warning)
-        self.setVisible(bool(warning))
+        self.words.setText(said)
+        self.lines.setText("\n".join(told))
+        self.lines.setVisible(bool(told))
+        self.setVisible(bool(said))
 
 
 class EarlierPresenter(QObject):

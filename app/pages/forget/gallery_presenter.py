@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, Images, Wanted
+from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, GalleryModel, Images, Wanted
+from app.pages.forget.gallery import GalleryPanel
+from app.pages.forget.tools import ToolRow
 from app.services import format as fmt
 from app.services.opening import explain
 from app.services.translation import mark, tr
 from app.workers.jobs import Jobs
 
 if TYPE_CHECKING:
-    from app.pages.forget.page import ForgetView
     from app.services.shell import Services
     from core.data.dataset import Dataset
     from core.data.duplicates import Twins
@@ -38,11 +39,9 @@ class GalleryPresenter(QObject):
     or a filter needs them.
     """
 
-    def __init__(self, context: Services, page: ForgetView) -> None:
-        super().__init__(page)
-        self._context, self._tools, self._panel, self._model = (
-            context, page.tools, page.gallery_panel, page.gallery_model
-        )  # fmt: skip
+    def __init__(self, context: Services, tools: ToolRow, panel: GalleryPanel, model: GalleryModel) -> None:
+        super().__init__(panel)
+        self._context, self._tools, self._panel, self._model = context, tools, panel, model
         self.images: Images | None = None
         # A worker of its own: the gallery answers also while data is opened and similar images are looked for.
         self._jobs = Jobs(1, self, name="order of the gallery")

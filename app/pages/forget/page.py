@@ -1,21 +1,31 @@
-"""What the Forget page shows: classes, images and map side by side, the summary of the forget set below."""
+"""The Forget page: classes, images and map side by side, the summary of the forget set below; and what acts for it.
+
+Every way of choosing edits the one forget set of the project, with undo.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
+import numpy as np
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from app.models.class_table import ClassTableModel
-from app.models.gallery import GalleryModel
-from app.pages.forget.additions import EarlierCard, SimilarCard
+from app.models.gallery import GalleryModel, Images
+from app.pages.forget.additions import EarlierCard, EarlierPresenter, ForgetLists, SimilarCard, SimilarPresenter
 from app.pages.forget.class_panel import ClassPanel
 from app.pages.forget.gallery import GalleryPanel
-from app.pages.forget.map_card import MapCard
+from app.pages.forget.gallery_presenter import GalleryPresenter
+from app.pages.forget.inspector import Inspector
+from app.pages.forget.map_card import MapCard, MapPresenter
 from app.pages.forget.tools import ToolRow
+from app.services import format as fmt
 from app.services import tokens as t
+from app.services.run_words import described
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
@@ -24,16 +34,20 @@ from app.widgets.layout import column, stacked, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from app.widgets.terms import TermLabel
-from app.workers.thumbnails import Thumbnails
+from app.workers.thumbnails import Thumbnails, pixels_of
+from core.errors import ForgetSetError
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from core.selection import Selection
+    from core.session.forget_lists import ListMatch
 
 CLASSES, IMAGES, MAP = 288, 432, 320  # widths in pixels of the design
 SPLITTER = "forget"
+CONFIRM_MS = 4000  # how long it is said what was done
 
 
-class ForgetView(Page):
+class ForgetPage(Page):
     """Three panels in a splitter, the summary of the forget set always below."""
 
     def __init__(self, context: AppContext) -> None:
@@ -63,6 +77,14 @@ class ForgetView(Page):
             self.add_action(widget, start=True)
         self.add_action(self.clear_button)
         self.add_action(self.next_button)
+        self.presenter = ForgetPresenter(context, self)
+
+    def entered(self) -> None:
+        self.presenter.entered()
+
+    def left(self) -> None:
+        self.presenter.left()
+        self.context.window_state.save_splitter(SPLITTER, self.splitter)
 
     def confirm(self, text: str, undoable: bool = False) -> None:
         """Say what was just done, beside the summary; an empty text takes it away."""
@@ -92,3 +114,280 @@ class ForgetView(Page):
         beside = [self.similar_card, self.class_panel]
         for panel in beside if theme.large else [*beside, self.gallery_panel]:
             panel.setVisible(not on)
+
+
+class ForgetPresenter(QObject):
+    """Keeps table, gallery, map and summary on the forget set."""
+
+    def __init__(self, context: AppContext, page: ForgetPage) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self.earlier = EarlierPresenter(context, page.earlier_card)
+        self.lists = ForgetLists(context, page, self.add_list)
+        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self.mark, self._inspect_on_map)
+        self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self.add_similar)
+        self.gallery = GalleryPresenter(context, page.tools, page.gallery_panel, page.gallery_model)
+        self.inspector = Inspector(context, page, self.mark, self.map.show_image)
+        self._toggled: int | None = None  # the image that the last change toggled
+        self._confirm_timer = QTimer(self, singleShot=True, interval=CONFIRM_MS)
+        self._confirm_timer.timeout.connect(self._unconfirm)
+        self._stale_map = True
+        self._connect()
+        self._dataset_changed()
+        self.earlier.refresh()
+
+    def entered(self) -> None:
+        """The page is shown: draw what was left alone while it was not."""
+        self._draw_map()
+        self.similar.refresh()
+
+    def left(self) -> None:
+        """Another page is shown."""
+        self.similar.stop()
+        self._unconfirm()
+
+    def _connect(self) -> None:
+        page, context, project = self._page, self._context, self._context.project
+        project.dataset_changed.connect(self._dataset_changed)
+        project.evaluation_changed.connect(self._evaluated)
+        project.model_changed.connect(self._show_summary)
+        project.selection_changed.connect(self._selection_changed)
+        self.earlier.changed.connect(self._earlier_changed)
+        context.settings.changed.connect(self._settings_changed)
+        context.opening.list_wanted.connect(self.lists.read)
+        classes, view = page.class_panel.table, page.gallery_panel.view
+        classes.toggle_wanted.connect(self.toggle_classes)
+        classes.only_wanted.connect(self.only_class)
+        classes.invert_wanted.connect(self.invert_classes)
+        classes.hovered.connect(view.light_class)
+        classes.hovered.connect(self._light_on_map)
+        classes.opened.connect(page.tools.choose_class)
+        view.mark_wanted.connect(self._gallery_marked)
+        view.inspect_wanted.connect(self._inspect_shown)
+        view.menu_wanted.connect(self._open_menu)
+        self.inspector.moved.connect(self._inspected)
+        page.tools.import_button.clicked.connect(self.lists.ask_import)
+        page.tools.export_button.clicked.connect(self.lists.ask_export)
+        page.clear_button.clicked.connect(self.clear)
+        page.undo_button.clicked.connect(project.undo_selection)
+        context.actions.add("forget.export_list", tr("E&xport the forget list…"), self.lists.ask_export, menu="edit",
+                            icon="export", why_disabled=self._why_no_export)  # fmt: skip
+
+    # -- changing the forget set -----------------------------------------------------------------------------------
+
+    def toggle_classes(self, labels: list[int], on: bool) -> None:
+        """Take whole classes, or take them out."""
+        self._edit(lambda selection: selection.with_classes(labels, on))
+
+    def only_class(self, label: int) -> None:
+        """Take one class and nothing else."""
+        self._edit(lambda selection: selection.cleared().with_classes([label]))
+
+    def invert_classes(self, labels: list[int]) -> None:
+        """Within some classes, take what is not chosen and the other way round."""
+        self._edit(lambda selection: selection.toggled_classes(labels))
+
+    def mark(self, images: np.ndarray, how: str) -> None:
+        """Change single training images: "toggle", "add" or "remove"; "back" undoes the toggle of the image before."""
+        project, one = self._context.project, int(images[0]) if len(images) == 1 else None
+        before, (toggled, self._toggled) = project.selection, (self._toggled, None)
+        if how == "back":
+            if one is not None and toggled == one:
+                project.undo_selection()
+        elif how == "toggle":
+            self._edit(lambda selection: selection.toggled(images))
+            if before != project.selection:
+                self._toggled = one
+        else:
+            self._edit(lambda selection: selection.with_samples(images, how == "add"))
+
+    def add_list(self, match: ListMatch) -> None:
+        """Add what a forget list matched."""
+        self._edit(
+            lambda selection: selection.with_samples(match.matched, weights=match.weights, similar=match.similar),
+            always_say=True,
+        )
+
+    def add_similar(self, images: np.ndarray, threshold: float) -> None:
+        """Add kept images that look like forget images, shown from an agreement on, in one step."""
+        self._edit(lambda selection: selection.with_samples(images, similar=threshold), always_say=True)
+
+    def clear(self) -> None:
+        """Take everything out."""
+        self._edit(lambda selection: selection.cleared())
+
+    def _edit(self, change: Callable[[Selection], Selection], always_say: bool = False) -> None:
+        """Make the forget set what `change` makes of it, in one step back and forth, and say what that was.
+
+        A change of one image is seen where it is, and said only with `always_say`.
+        """
+        old = self._context.project.selection
+        if old is None:
+            return
+        asked = change(old)
+        new = self.earlier.without(asked)
+        gone = asked.count - new.count
+        added = int(np.count_nonzero(new.mask & ~old.mask))
+        removed = int(np.count_nonzero(old.mask & ~new.mask))
+        self._context.project.set_selection(new)
+        if added + removed > 1 or gone or always_say:
+            parts = [tr("{count} added", count=fmt.count(added)) if added or not removed else "",
+                     tr("{count} removed", count=fmt.count(removed)) if removed else "",
+                     tr("{count} already forgotten", count=fmt.count(gone)) if gone else ""]  # fmt: skip
+            self._page.confirm(", ".join(filter(None, parts)), bool(added + removed))
+            self._confirm_timer.start()
+
+    def _unconfirm(self) -> None:
+        self._confirm_timer.stop()
+        self._page.confirm("")
+
+    def _gallery_marked(self, images: np.ndarray, how: str) -> None:
+        if self._page.gallery_model.part == "train":
+            self.mark(images, how)
+        else:
+            never = tr("Test images were never trained on, so there is nothing to remove.")
+            self._context.notifications.info(never)
+
+    # -- one image -------------------------------------------------------------------------------------------------
+
+    def _inspect_shown(self, image: int) -> None:
+        """Inspect an image of the gallery; arrow keys lead through what it shows."""
+        model = self._page.gallery_model
+        self.inspector.open(model.part, image, model.order)
+
+    def _inspect_on_map(self, image: int) -> None:
+        model = self._page.gallery_model
+        among = model.part == "train" and model.cell_of(image) >= 0
+        self.inspector.open("train", image, model.order if among else np.array([image]))
+
+    def _inspected(self, part: str, image: int) -> None:
+        if part == self._page.gallery_model.part:
+            self._page.gallery_panel.view.show_image(image)
+
+    def _open_menu(self, image: int, place: QPoint) -> None:
+        menu = self.menu(image)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def menu(self, image: int) -> QMenu:
+        """Return the context menu of an image of the gallery."""
+        page, selection, images = self._page, self._context.project.selection, self.gallery.images
+        menu, part = QMenu(page.gallery_panel), page.gallery_model.part
+        if images is None or selection is None:
+            return menu
+        labels, name, file = [int(images.labels(part)[image])], images.class_of(part, image), images.file(part, image)
+        menu.addAction(tr("Open the image"), partial(self._inspect_shown, image))
+        menu.addSeparator()
+        if part == "train":
+            mark = tr("Keep this image") if selection.mask[image] else tr("Forget this image")
+            menu.addAction(mark, partial(self.mark, np.array([image]), "toggle"))
+            menu.addAction(tr("Forget all of class {name}", name=name), partial(self.toggle_classes, labels, True))
+            menu.addAction(tr("Keep all of class {name}", name=name), partial(self.toggle_classes, labels, False))
+            menu.addSeparator()
+        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, *labels))
+        if part == "train" and self.map.shown:
+            menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
+        menu.addSeparator()
+        menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
+        if file is not None:
+            folder = QUrl.fromLocalFile(str(file.parent))
+            menu.addAction(tr("Open the file's folder"), partial(QDesktopServices.openUrl, folder))
+        return menu
+
+    # -- showing it ------------------------------------------------------------------------------------------------
+
+    def _dataset_changed(self) -> None:
+        page, dataset = self._page, self._context.project.dataset
+        self.gallery.images = Images(dataset) if dataset is not None else None
+        page.stack.setCurrentIndex(0 if dataset is None else 1)
+        page.class_model.set_data(dataset)
+        page.tools.set_classes(dataset.classes if dataset is not None else ())
+        self._set_thumbnails()
+        self._evaluated()
+        self._selection_changed()
+
+    def _set_thumbnails(self) -> None:
+        side, page = self._context.settings.values.thumbnail_size, self._page
+        dataset = self._context.project.dataset
+        page.gallery_panel.view.set_side(side)
+        pixels = pixels_of(dataset) if dataset is not None else None
+        page.thumbnails.set_source(pixels, theme.px(side), page.devicePixelRatioF())
+
+    def _settings_changed(self, names: list[str]) -> None:
+        if "thumbnail_size" in names:
+            self._set_thumbnails()
+            self._page.gallery_panel.view.redraw()
+
+    def _evaluated(self) -> None:
+        page, found = self._page, self._context.project.evaluation.get("baseline")
+        if self.gallery.images is not None:
+            self.gallery.images.baseline = found
+        page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
+        page.tools.set_measured(found is not None)
+        self._stale_map = True
+        if page.isVisible():
+            self._draw_map()
+        self.gallery.arrange()
+
+    def _draw_map(self) -> None:
+        if self._stale_map:
+            self._stale_map = False
+            self.map.refresh()
+            self.map.show_selection()
+
+    def _selection_changed(self) -> None:
+        page, selection = self._page, self._context.project.selection
+        self._show_summary()  # first: the count changes at once
+        self._unconfirm()  # what was said is of the change before; its Undo would take this one back
+        page.class_model.set_selection(selection)
+        if selection is not None:
+            page.gallery_model.mask = selection.mask
+            page.gallery_panel.view.redraw()
+            if not self._stale_map:
+                self.map.show_selection()
+        self.gallery.refresh_near()
+        if page.isVisible():
+            self.similar.refresh()
+
+    def _show_summary(self) -> None:
+        page, project, selection = self._page, self._context.project, self._context.project.selection
+        problem = "" if project.opened_model is not None else tr("Open a model first.")
+        if selection is None:
+            page.summary.setText("")
+            problem = tr("Open the data first.")
+        else:
+            page.summary.setText(self._words(selection))
+            try:
+                selection.check()
+                self.earlier.joined(selection).check()
+            except ForgetSetError as error:
+                problem = error.message
+        page.set_missing(problem)
+        page.next_button.setEnabled(not problem)
+        chosen = not self._why_no_export()
+        page.clear_button.setEnabled(chosen)
+        page.tools.export_button.setEnabled(chosen)
+
+    def _why_no_export(self) -> str:
+        return "" if self._context.project.selection else tr("Nothing is chosen to be forgotten.")
+
+    def _earlier_changed(self) -> None:
+        page, mask = self._page, self.earlier.mask
+        page.class_model.set_earlier(mask)
+        page.gallery_model.earlier = mask
+        page.gallery_panel.view.redraw()
+        self.gallery.refresh_near()
+        self._show_summary()
+
+    def _words(self, selection: Selection) -> str:
+        """The summary; it says how many images were forgotten before, and where chosen ones are among them."""
+        told, mask = described(selection), self.earlier.mask
+        if mask is None or not selection.count:
+            return told
+        again, before = int(np.count_nonzero(selection.mask & mask)), int(mask.sum())
+        if again:
+            return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
+        return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))
+
+    def _light_on_map(self, label: int) -> None:
+        self._page.map_panel.scatter.highlight_class(label if label >= 0 else None)

@@ -213,13 +213,10 @@ class FilterPanel(QFrame):
         """The filters that hold, in words."""
         words = []
         for value, title, _ in ROWS:
-            low, high = (field.text().strip() if _number(field) is not None else "" for field in self.fields[value])
-            if low and high:
-                words.append(tr("{value} from {low} to {high}", value=tr(title), low=low, high=high))
-            elif low:
-                words.append(tr("{value} from {low}", value=tr(title), low=low))
-            elif high:
-                words.append(tr("{value} to {high}", value=tr(title), high=high))
+            fields = self.fields[value]
+            if any(_number(field) is not None for field in fields):
+                low, high = (field.placeholderText() if _number(field) is None else field.text() for field in fields)
+                words.append(tr("{value} from {low} to {high}", value=tr(title), low=low.strip(), high=high.strip()))
         return words + [tr(TWINS)] * (self.twins.isChecked() and self.twins.isEnabled())
 
     def set_limits(self, limits: dict[str, tuple[float, float] | None]) -> None:

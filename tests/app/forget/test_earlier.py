@@ -63,7 +63,7 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     gone = example.selection.count
     assert page.earlier_card.words.text().startswith(f"{gone} images were forgotten already by this model.")
-    (line,) = page.earlier_card.lines()
+    (line,) = page.earlier_card.lines.text().splitlines()
     assert line.startswith(f"1. class 3: {gone} images, by finetune (run first), on 20")
 
     later = make_unlearn_job(
@@ -122,7 +122,7 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
     second = result("second", bench, example.selection.cleared().with_classes([5]), "head-only")
     opened.project.set_model(Bench(None, dataset).open_beside(second.path))
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
-    one, two = page.earlier_card.lines()
+    one, two = page.earlier_card.lines.text().splitlines()
     assert one.startswith("1. class 3") and "run first" in one
     assert two.startswith("2. class 5") and "by head-only" in two
     assert page.presenter.earlier.mask.sum() == np.isin(dataset.train.labels.numpy(), (3, 5)).sum()
@@ -130,7 +130,8 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
     shutil.rmtree(first.path)  # its request is in the second's job, the day it ended is not
     page.presenter.earlier.refresh()
     qtbot.waitUntil(lambda: page.presenter.earlier.found is not None, timeout=10_000)
-    assert ", on 20" not in page.earlier_card.lines()[0] and ", on 20" in page.earlier_card.lines()[1]
+    one, two = page.earlier_card.lines.text().splitlines()
+    assert ", on 20" not in one and ", on 20" in two
 
 
 def test_a_chain_that_cannot_be_known_is_said(page, opened, example, result, qtbot):

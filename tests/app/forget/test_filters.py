@@ -34,7 +34,8 @@ def test_bounds_are_read_as_they_are_typed(filters, qtbot):
     high.setText("75,5")
     filters.panel.fields["loss"][1].setText("2")
     assert filters.panel.ranges() == (("confidence", 0.5, 0.755), ("loss", None, 2.0))
-    assert filters.isChecked() and filters.toolTip() == "More filters: Confidence (%) from 50 to 75,5; Loss to 2"
+    assert filters.isChecked()
+    assert filters.toolTip() == "More filters: Confidence (%) from 50 to 75,5; Loss from 0.000 to 2"
     assert (low.placeholderText(), high.placeholderText()) == ("25.000", "100.000")
     filters.panel.clear()
     assert filters.panel.ranges() == () and not filters.isChecked()
