@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QSize, Qt
@@ -32,8 +31,7 @@ _BAR, _NAME = 8, 96  # height of a bar and width of the names, in pixels of the 
 _BEYOND = 1.04  # how far the axis goes beyond its last number, so that no marker is cut
 
 
-@dataclass(frozen=True)
-class ClassRow:
+class ClassRow(NamedTuple):
     """One class: its name and a share of -1..1 for each model; `forgotten` marks a forgotten class."""
 
     name: str
@@ -42,7 +40,7 @@ class ClassRow:
 
 
 class ClassBars(Figure):
-    """Horizontal bars with a title and a caption, a row a class and a bar a model, from zero or on both sides of it.
+    """Horizontal bars with a title, a row a class and a bar a model, from zero or on both sides of it.
 
     Scrolls where there are more classes than fit; a file holds all of them.
     """
@@ -50,44 +48,37 @@ class ClassBars(Figure):
     def __init__(self, title: str, signed: bool) -> None:
         super().__init__(title=title)
         self._signed = signed
-        self.rows: tuple[ClassRow, ...] = ()
-        self._models: list[str] = []
-        self._subtitle, self._caption = caption(), caption(wide=True)
-        self.drawing = pg.PlotWidget()
+        self.rows: Sequence[ClassRow] = ()
+        self._models: Sequence[str] = ()
+        self._subtitle, self.drawing = caption(), pg.PlotWidget()
         self.drawing.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the wheel scrolls
         self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._item: pg.PlotItem = self.drawing.getPlotItem()
-        self._item.hideButtons()
-        self._item.setMouseEnabled(False, False)
-        self._item.invertY()
-        self._item.showAxis("top")
-        self._item.showAxis("right")
-        self._item.hideAxis("bottom")
-        self._item.getAxis("left").setWidth(theme.px(_NAME))
+        item: pg.PlotItem = self.drawing.getPlotItem()
+        item.hideButtons()
+        item.setMouseEnabled(False, False)
+        item.invertY()
+        item.showAxes((True, True, True, False))
+        item.getAxis("left").setWidth(theme.px(_NAME))
         self.bars = scrolling(self.drawing)
         self.bars.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.bars.setAccessibleName(title)
-        column(self.make_head(self.said), self._subtitle, (self.bars, 1), self._caption, on=self, spacing=t.XS)
+        column(self.make_head(self.said), self._subtitle, (self.bars, 1), on=self, spacing=t.XS)
 
-    def show_rows(self, rows: Sequence[ClassRow], models: list[str], subtitle: str, text: str) -> None:
-        """Show these classes, from the top, with a bar for each of `models`."""
-        self.rows, self._models = tuple(rows[:MOST_CLASSES]), models
+    def show_rows(self, rows: list[ClassRow], models: Sequence[str], subtitle: str, words: str) -> str:
+        """Show these classes, from the top, with a bar for each of `models`; returns what must be said of them."""
+        self.rows, self._models = rows[:MOST_CLASSES], models
         self._subtitle.setText(subtitle)
-        left = len(rows) - MOST_CLASSES
-        more = f" {tr('%n classes with less not shown.', n=left)}" if left > 0 else ""
-        self._caption.setText(text + more)
-        describe(self.bars, "; ".join(map(self.words, self.rows[:12])) or tr("no values yet"))
+        if len(rows) > MOST_CLASSES:
+            words += " " + tr("%n classes with less not shown.", n=len(rows) - MOST_CLASSES)
+        self.caption_label.setText(words)
+        describe(self.bars, "; ".join(map(self._words, self.rows[:12])))
         self.restyle()
+        return words
 
-    def words(self, row: ClassRow) -> str:
-        """What a row says: the class and each model's value."""
+    def _words(self, row: ClassRow) -> str:
         known = {model: value for model in self._models if (value := row.values.get(model)) is not None}
         said = ", ".join(f"{model_style(model).title} {self._text(value)}" for model, value in known.items())
         return f"{row.name}: {said or fmt.DASH}"
-
-    def caption(self) -> str:
-        """The line under the bars."""
-        return self._caption.text()
 
     def texts(self) -> list[Text]:
         """Title and subtitle with the models' markers; the caption goes into the file's own words."""
@@ -110,45 +101,39 @@ class ClassBars(Figure):
 
     def restyle(self) -> None:
         """Draw the bars in the theme's colours."""
-        item, rows, models = self._item, self.rows, self._models
+        item, rows, number = self.drawing.getPlotItem(), self.rows, max(len(self._models), 1)
+        values = [value for row in rows for value in row.values.values() if value is not None]
+        # Of changes in steps of five points; of shares up to all.
+        most = math.ceil(20 * max([*map(abs, values), 0.05])) / 20 if self._signed else 1.0
+        least = -most if self._signed else 0.0
         item.clear()
         self.drawing.setBackground(theme.color("surface"))
-        number = max(len(models), 1)
         self.drawing.setMinimumHeight(theme.px((_BAR * number + 8) * len(rows) + 28))
-        most = self._most()
-        item.setXRange(-most * _BEYOND if self._signed else 0.0, most * _BEYOND, padding=0)
+        item.setXRange(least * _BEYOND, most * _BEYOND, padding=0)
         item.setYRange(-0.5, len(rows) - 0.5, padding=0)
         item.addItem(pg.InfiniteLine(0.0, angle=90, pen=theme.pen("outline")))
-        for place, model in enumerate(models):
+        for place, model in enumerate(self._models):
             style, known = model_style(model), [(n, row.values.get(model)) for n, row in enumerate(rows)]
             ends = [value for _, value in known if value is not None]
             ys = [n + (place - (number - 1) / 2) * 0.8 / number for n, value in known if value is not None]
-            item.addItem(pg.BarGraphItem(x0=0, y=ys, height=0.6 / number, width=ends, pen=None,
-                                         brush=theme.brush(style.token)))  # fmt: skip
-            fill = theme.brush(style.token if style.filled else "surface")
-            item.addItem(pg.ScatterPlotItem(ends, ys, symbol=style.symbol, size=theme.px(6), brush=fill,
-                                            pen=theme.pen(style.token, 1.5)))  # fmt: skip
+            brush, fill = theme.brush(style.token), theme.brush(style.token if style.filled else "surface")
+            item.addItem(pg.BarGraphItem(x0=0, y=ys, height=0.6 / number, width=ends, pen=None, brush=brush))
+            item.addItem(pg.ScatterPlotItem(
+                ends, ys, symbol=style.symbol, size=theme.px(6), brush=fill, pen=theme.pen(style.token, 1.5)
+            ))  # fmt: skip
         metrics, room = QFontMetrics(theme.font("caption")), theme.px(_NAME) - theme.px(t.S)
-        names = [
-            metrics.elidedText(f"▲ {row.name}" if row.forgotten else row.name, Qt.TextElideMode.ElideMiddle, room)
-            for row in rows
-        ]
-        texts = [[self._text(row.values.get(model)) for model in models] for row in rows]
-        values = [" · ".join(text.rpartition(" ")[0] or text for text in said) for said in texts]  # without units
-        numbers = (-most, 0.0, most) if self._signed else (0.0, 0.5, 1.0)
-        for side, ticks in (("left", enumerate(names)), ("right", enumerate(values)),
-                            ("top", ((end, fmt.decimal(100 * end, 0)) for end in numbers))):  # fmt: skip
+        names = [f"▲ {row.name}" if row.forgotten else row.name for row in rows]
+        texts = [[self._text(row.values.get(model)) for model in self._models] for row in rows]
+        for side, ticks in (
+            ("left", enumerate(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, room) for name in names)),
+            ("right", enumerate(" · ".join(text.rpartition(" ")[0] or text for text in said) for said in texts)),
+            ("top", ((end, fmt.decimal(100 * end, 0)) for end in (least, (least + most) / 2, most))),
+        ):
             axis = item.getAxis(side)
             axis.setTicks([list(ticks)])
             axis.setStyle(tickFont=theme.font("caption"), tickLength=0, hideOverlappingLabels=False)
             axis.setPen(theme.pen("line"))
             axis.setTextPen(theme.color("text" if side == "left" else "text_2"))
-
-    def _most(self) -> float:
-        if not self._signed:
-            return 1.0
-        values = [abs(value) for row in self.rows for value in row.values.values() if value is not None]
-        return math.ceil(20 * max([*values, 0.05])) / 20  # steps of five points
 
     def _text(self, value: float | None) -> str:
         return fmt.points(value) if self._signed else fmt.percent(value)
@@ -179,8 +164,7 @@ class ConfusionTab(Tab):
         if "retrained" not in shown:
             text = tr("No retrained model yet, so nothing says where such images would go by themselves.")
         subtitle = tr("Share of unseen forget images that the model calls each class, %")
-        self.figure.show_rows(rows, shown, subtitle, text)
-        self.show_content("")
+        self.show_content(self.figure.show_rows(rows, shown, subtitle, text))
 
 
 class DamageTab(Tab):
@@ -209,8 +193,8 @@ class DamageTab(Tab):
         if forgotten:
             text = tr("Worst first. Left out, because they were to be forgotten: {classes}.",
                       classes=", ".join(sorted(forgotten)))  # fmt: skip
-        self.figure.show_rows(rows, shown, tr("Against the original, on unseen images, points"), text)
-        self.show_content("")
+        subtitle = tr("Against the original, on unseen images, points")
+        self.show_content(self.figure.show_rows(rows, shown, subtitle, text))
 
 
 def _classes(report: Report) -> tuple[list[str], set[str]]:

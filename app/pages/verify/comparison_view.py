@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -25,7 +24,6 @@ from PySide6.QtWidgets import (
 
 from app.models.comparison_table import (
     ANCHORS,
-    FIRST,
     GROUP_ROLE,
     LAMPS_COLUMN,
     NAME,
@@ -66,8 +64,7 @@ NO_AGREEMENT = mark("Whether measures agree shows from three runs on that were c
 NO_SCATTER = mark("No two measures were taken of these runs.")
 FIRST_CHOICE = ("forget_test_accuracy", "probe", "js_forget", "retain_test_accuracy", "forget_accuracy")
 MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
-_NAME_WIDTH, _VERDICT_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 192, 76, 76, 176
-_NARROWEST, _WIDEST = 76, 108  # columns of measures: their titles take two or three lines
+_NAME_WIDTH, _MEASURE_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 188, 92, 78, 112  # three measures show at 1280
 _WIDEST_TEXT = 160  # of a column of texts that are scrolled
 _HEADER = 48
 
@@ -127,19 +124,12 @@ class ComparisonTree(QFrame):
 
         `hidden`: groups of measures that are not shown.
         """
-        font = theme.font("caption")
-        font.setWeight(font.Weight.DemiBold)
-        metrics = QFontMetrics(font)
-        across = Qt.Orientation.Horizontal
         for place in range(self.table.columnCount()):
-            group = self.table.headerData(place, across, GROUP_ROLE)
+            group = self.table.headerData(place, Qt.Orientation.Horizontal, GROUP_ROLE)
             self.names.setColumnHidden(place, place != NAME)
             self.numbers.setColumnHidden(place, place == NAME or group in hidden)
-            title = metrics.horizontalAdvance(str(self.table.headerData(place, across))) + 2 * theme.px(t.S) + 2
-            least = min(max(title, theme.px(_NARROWEST)), theme.px(_WIDEST))
-            if place < FIRST:
-                least = theme.px(_LAMPS_WIDTH if place == LAMPS_COLUMN else _VERDICT_WIDTH)
-            width = max(least, self.numbers.sizeHintForColumn(place))
+            least = _LAMPS_WIDTH if place == LAMPS_COLUMN else _MEASURE_WIDTH
+            width = max(self.numbers.sizeHintForColumn(place), theme.px(least))
             self.numbers.setColumnWidth(place, min(width, theme.px(_WORDS_MOST)) if place == VERDICT else width)
         self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 
@@ -357,6 +347,7 @@ class ComparisonView(QStackedWidget):
         plots.body.addWidget(self.plots)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         beside(splitter, table, plots)
+        splitter.setSizes([theme.px(676), theme.px(376)])
         self.addWidget(widget_of(column(
             row(self.title, self.chooser, self.state, STRETCH, self.open_button, self.rest_button, self.groups,
                 TextButton(tr("Back to one run"), self.left.emit)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QIcon, QPainter, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QMenu, QSizePolicy, QTreeView, QWidget
 
 from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from app.services.run_library import RunRow
 
 MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
-_SAMPLE_WIDTH, _SAMPLE_HEIGHT = 22, 14
 
 
 class ModelsRow(QWidget):
@@ -44,88 +42,73 @@ class ModelsRow(QWidget):
         super().__init__()
         first, last = first_and_last_row(self)
         self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
+        self.retrained = ChipButton(tr("Retrained"), tr("Retrained models"))
+        self.retrained.setIconSize(_sample_size())
+        self.others = ChipButton(tr("Compare"), tr("Compare with another run"))
+        self.menu, self.others_menu, self.hint = QMenu(self), QMenu(self), caption()
         for chip in self.chips.values():
             first.addWidget(chip)
         if first is not last:
             first.addStretch(1)
-        self.retrained = ChipButton(tr("Retrained"), tr("Retrained models"))
-        self.retrained.setIconSize(QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT)))
-        self.others = ChipButton(tr("Compare"), tr("Compare with another run"))
-        self.menu, self.others_menu = QMenu(self), QMenu(self)
-        self.hint = caption()
-        self.retrained.setMenu(self.menu)
-        self.others.setMenu(self.others_menu)
-        self.others.hide()
         for widget in (self.retrained, self.others, self.hint):
             last.addWidget(widget)
         last.addStretch(1)
-        self._actions: dict[int | str, QAction] = {}  # of seeds, and of models that were opened
-        self._offered: tuple[object, ...] = ()  # what the menus hold; a menu that is open is not made anew for nothing
-        self._runs_offered: tuple[tuple[str, Path], ...] = ()
+        self._shown: tuple[ResultFacts, Wanted] | None = None
+        self._rows: Sequence[RunRow] = ()
+        self.retrained.setMenu(self.menu)
+        self.others.setMenu(self.others_menu)
+        self.menu.aboutToShow.connect(self._fill)  # one that is open stays as it is
+        self.others_menu.aboutToShow.connect(self._offer)
         theme.changed.connect(self._draw_icon)
         self._draw_icon()
 
-    def show_facts(self, facts: ResultFacts, wanted: Wanted, outdated: bool = False) -> None:
-        """Show which models there are and which of them are ticked."""
+    def show_facts(self, facts: ResultFacts, wanted: Wanted, rows: Sequence[RunRow], outdated: bool) -> None:
+        """Show which models there are and which of them are ticked; `rows` are runs to compare with this one."""
+        self._shown, self._rows = (facts, wanted), rows
         self.chips["head_only"].setVisible("head_only" in (facts.report.get("models") or {}))
         names = [tr("seed {number}", number=seed) for seed in sorted(wanted.seeds)] + list(wanted.files())
         shown = ", ".join(names) if len(names) <= 2 else tr("%n models", n=len(names))
         none = tr("{number} on disk", number=fmt.count(len(facts.trained))) if facts.trained else tr("none yet")
-        self.retrained.set(
-            tr("Retrained: {models}", models=shown or none), tr("Retrained models to compare the result with")
-        )
+        tip = tr("Retrained models to compare the result with")
+        self.retrained.set(tr("Retrained: {models}", models=shown or none), tip)
         self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
         self.hint.setText(tr("Run checks to take this in.") if outdated else "")
-        seeds = {
-            seed: tr("Seed {number} · {state}", number=seed, state=_seed_state(seed, facts))
-            for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds})
-        }
-        offered = (*seeds.values(), *wanted.opened.items())
-        if offered != self._offered:
-            self._offered = offered
-            self._make_menu(seeds, wanted)
-        for key, action in self._actions.items():
-            action.setChecked(key in wanted.ticked)
-
-    def show_runs(self, rows: Sequence[RunRow]) -> None:
-        """Offer these runs to be compared with the one in view."""
         self.others.setVisible(bool(rows))
-        offered = tuple(
-            (tr("{method}, seed {number} · {run}", method=run.method, number=run.seed, run=run.id), run.path)
-            for run in rows[:MOST_OFFERED]
-        )
-        if offered == self._runs_offered:
-            return
-        self._runs_offered = offered
-        self.others_menu.clear()
-        for title, path in offered:
-            action = self.others_menu.addAction(title)
-            action.setToolTip(str(path))
-            action.triggered.connect(lambda _on=False, path=path: self.compare_asked.emit(path))
 
-    def _make_menu(self, seeds: Mapping[int, str], wanted: Wanted) -> None:
+    def _fill(self) -> None:
+        if self._shown is None:
+            return
+        facts, wanted = self._shown
         self.menu.clear()
-        self._actions = {}
-        for seed, title in seeds.items():
-            action = self._actions[seed] = self.menu.addAction(title)
-            action.triggered.connect(lambda on, seed=seed: self.wanted.emit(seed, on))
+        for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds}):
+            state = tr("trained")
+            if seed not in facts.trained:
+                state = tr("not trained yet")
+                if facts.seconds is not None:
+                    state = tr("{time} to train", time=fmt.about(facts.seconds))
+            self._tick(seed, tr("Seed {number} · {state}", number=seed, state=state), wanted)
         for name, path in wanted.opened.items():
-            action = self._actions[name] = self.menu.addAction(name)
-            action.setToolTip(str(path))
-            action.triggered.connect(lambda on, name=name: self.wanted.emit(name, on))
-        for action in self._actions.values():
-            action.setCheckable(True)
+            self._tick(name, name, wanted).setToolTip(str(path))
         self.menu.addSeparator()
         self.menu.addAction(tr("Open a retrained model…")).triggered.connect(self.open_asked)
 
+    def _tick(self, key: int | str, title: str, wanted: Wanted) -> QAction:
+        action = self.menu.addAction(title)
+        action.setCheckable(True)
+        action.setChecked(key in wanted.ticked)
+        action.triggered.connect(lambda on: self.wanted.emit(key, on))
+        return action
+
+    def _offer(self) -> None:
+        self.others_menu.clear()
+        for run in self._rows[:MOST_OFFERED]:
+            title = tr("{method}, seed {number} · {run}", method=run.method, number=run.seed, run=run.id)
+            action = self.others_menu.addAction(title)
+            action.setToolTip(str(run.path))
+            action.triggered.connect(lambda _on=False, path=run.path: self.compare_asked.emit(path))
+
     def _draw_icon(self) -> None:
         self.retrained.setIcon(QIcon(sample(MODELS["retrained"], self.devicePixelRatioF())))
-
-
-def _seed_state(seed: int, facts: ResultFacts) -> str:
-    if seed in facts.trained:
-        return tr("trained")
-    return tr("not trained yet") if facts.seconds is None else tr("{time} to train", time=fmt.about(facts.seconds))
 
 
 class ModelChip(QFrame):
@@ -146,9 +129,13 @@ class ModelChip(QFrame):
         self._sample.setPixmap(sample(self._style, self.devicePixelRatioF()))
 
 
+def _sample_size() -> QSize:
+    return QSize(theme.px(22), theme.px(14))
+
+
 def sample(style: SeriesStyle, ratio: float) -> QPixmap:
     """Draw a piece of a model's line with its marker."""
-    size = QSize(theme.px(_SAMPLE_WIDTH), theme.px(_SAMPLE_HEIGHT))
+    size = _sample_size()
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -163,8 +150,7 @@ def sample(style: SeriesStyle, ratio: float) -> QPixmap:
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
-_NAME_LEAST = 190
-_WIDTHS = {1: 66, 2: 80, 3: 80, 4: 78, GAP_COLUMN: 82}  # Original … Retrained, gap bar
+_NAME_LEAST, _NAME_WANTED, _NUMBER_LEAST, _GAP_LEAST = 190, 210, 66, 82  # widths of columns, in pixels of the design
 
 
 class MeasuresView(QTreeView):
@@ -179,12 +165,10 @@ class MeasuresView(QTreeView):
         set_up_tree(self)
         self.setItemDelegateForColumn(GAP_COLUMN, GapBarDelegate(self))
         header = self.header()
-        header.setMinimumSectionSize(theme.px(48))
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self._widths = {column: self._width(column) for column in _WIDTHS}
-        for column, width in self._widths.items():
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, width)
+        header.setMinimumSectionSize(theme.px(_NUMBER_LEAST))
+        for place in range(GAP_COLUMN):
+            modes = QHeaderView.ResizeMode
+            header.setSectionResizeMode(place, modes.ResizeToContents if place else modes.Stretch)
         self._folded: set[str] = set()
         self.collapsed.connect(self._fold)
         self.expanded.connect(self._unfold)
@@ -207,21 +191,17 @@ class MeasuresView(QTreeView):
 
     def minimumSizeHint(self) -> QSize:
         # All columns, with the beginning of the names: numbers alone say nothing.
-        numbers = sum(self._widths.values()) + self.verticalScrollBar().sizeHint().width()
-        return QSize(numbers + theme.px(_NAME_LEAST), super().minimumSizeHint().height())
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self._numbers() + theme.px(_NAME_LEAST + _GAP_LEAST) + bar, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # A wider table gives its room to the bars first: names need what they need, numbers no more.
-        room = event.size().width() - sum(self._widths.values()) - theme.px(210)
-        self.header().resizeSection(GAP_COLUMN, self._widths[GAP_COLUMN] + max(0, room // 2))
+        room = event.size().width() - self._numbers() - theme.px(_NAME_WANTED + _GAP_LEAST)
+        self.header().resizeSection(GAP_COLUMN, theme.px(_GAP_LEAST) + max(0, room // 2))
 
-    def _width(self, column: int) -> int:
-        """The width of a column: the design's, or what its title needs in the font there is."""
-        font = theme.font("caption")
-        font.setWeight(font.Weight.DemiBold)
-        title = str(self.table.headerData(column, Qt.Orientation.Horizontal))
-        return max(theme.px(_WIDTHS[column]), QFontMetrics(font).horizontalAdvance(title) + 2 * theme.px(t.S) + 2)
+    def _numbers(self) -> int:
+        return sum(map(self.header().sectionSize, range(1, GAP_COLUMN)))
 
     def _fold(self, index: QModelIndex) -> None:
         self._folded.add(index.data())

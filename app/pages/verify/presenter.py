@@ -209,8 +209,7 @@ class VerifyPresenter(QObject):
         self._context.actions.refresh()
         if facts is None:
             return
-        page.models.show_facts(facts, checks.wanted, checks.outdated and not busy)
-        page.models.show_runs(self.comparable())
+        page.models.show_facts(facts, checks.wanted, self.comparable(), checks.outdated and not busy)
         page.verdict.show_wanted(checks.wanted.seeds, facts.trained, facts.seconds)
         if facts.has_retrained or busy or not facts.has_list or facts.trained:
             page.offer.dismiss()  # what is on disk, the next step takes and says

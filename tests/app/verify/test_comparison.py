@@ -105,6 +105,18 @@ def test_the_page_shows_runs_side_by_side_and_goes_back(view, page, context):
     assert context.project.compared == () and page.stack.currentWidget() is page.empty
 
 
+def test_three_measures_show_beside_the_plots_in_the_smallest_window(qtbot, view):
+    numbers = view.tree.numbers
+
+    def whole() -> list[int]:
+        room = numbers.viewport().width()
+        shown = [n for n in range(FIRST, view.tree.table.columnCount()) if not numbers.isColumnHidden(n)]
+        return [n for n in shown if numbers.columnViewportPosition(n) + numbers.columnWidth(n) <= room]
+
+    qtbot.waitUntil(lambda: len(whole()) >= 3)
+    assert view.plots.width() > 300
+
+
 def test_everything_has_a_name(view):
     assert unnamed_widgets(view) == []
 

@@ -18,7 +18,6 @@ from app.pages.verify.verdict_card import NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
 from app.services.theme import theme
-from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.events import MeasureTaken
@@ -51,7 +50,7 @@ def test_without_a_run_it_says_what_is_missing_and_where_to_get_it(page, context
 
 def test_words_of_the_table_can_be_asked_about_where_there_is_one(checked, page, context):
     assert page.words.isVisible()
-    assert {label.text() for label in page.words.findChildren(TermLabel)} >= {"Linear probe", "Gap closed", "Verdict"}
+    assert all(f">{word}</a>" in page.words.text() for word in ("Linear probe", "Gap closed", "Verdict"))
     context.project.run.folder.file(MODEL).unlink()
     page.entered()
     assert not page.words.isVisible()
@@ -220,14 +219,21 @@ def test_a_check_of_another_run_leaves_the_numbers_in_view_alone(qtbot, show, ma
 
 def test_a_menu_that_is_open_stays_as_it_is_while_a_check_goes(checked, controller, context):
     """Ten times a second a check says how far it is: what is chosen in a menu must not go with it."""
-    library = Library([RunRow(Path("/runs/other"), "finished", "muda", forget_text="class 3")])
+    job = checked.presenter.facts.job
+    like = RunRow(Path("/runs/other"), "finished", "muda", forget_set=(job.data.fingerprint, job.forget.sha256))
+    library = Library([like])
     context.run_library = library
     checked.presenter.checks.train_one()
+    checked.models.others_menu.aboutToShow.emit()
+    checked.models.menu.aboutToShow.emit()
     before = checked.models.others_menu.actions(), checked.models.menu.actions()
+    assert len(before[0]) == 1 and len(before[1]) == 5
     controller.report_progress("Measuring the unlearned model", 500, 1000)
     assert (checked.models.others_menu.actions(), checked.models.menu.actions()) == before
     library.rows = ()
     controller.report_progress("Measuring the unlearned model", 600, 1000)
+    assert not checked.models.others.isVisible()
+    checked.models.others_menu.aboutToShow.emit()
     assert checked.models.others_menu.actions() == []
 
 
@@ -242,6 +248,7 @@ def test_a_check_can_be_stopped_or_taken_out_of_the_queue(unchecked, controller)
 
 
 def test_ticking_another_seed_says_that_checks_must_run_again(checked, controller):
+    checked.models.menu.aboutToShow.emit()
     action = next(a for a in checked.models.menu.actions() if a.text().startswith("Seed 3"))
     action.trigger()
     assert checked.models.hint.text() == "Run checks to take this in."
@@ -256,7 +263,8 @@ def test_opening_a_retrained_model_checks_against_it(unchecked, controller, tmp_
     unchecked.models.open_asked.emit()
     choose_file(chosen)
     assert controller.asked[-1]["retrained"] == {"trained-without": chosen}
-    assert "trained-without" in [action.text() for action in unchecked.models.menu.actions()]
+    unchecked.models.menu.aboutToShow.emit()
+    assert "trained-without" in [action.text() for action in unchecked.models.menu.actions() if action.isChecked()]
 
 
 def test_two_models_of_one_name_stay_apart(unchecked, controller, tmp_path):
