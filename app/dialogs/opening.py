@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QLineEdit,
     QListWidget,
+    QListWidgetItem,
     QRadioButton,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QWidget,
 )
 
@@ -29,49 +29,44 @@ from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, column, row
 from core.errors import AppError
 
+if TYPE_CHECKING:
+    from core.session.caveats import ClassOrder
+
 NAME_WIDTH = 72  # of the model's own name for an output
 
 
 class ClassOrderDialog(Sheet):
     """`chosen` carries the class names in the order of the outputs.
 
-    `accuracy_of` says what an order (positions in `classes`) would reach, or is None where nothing was measured;
-    `found` is the order found on images, `read_names` reads a file of names and may raise AppErrors.
+    `model_names` are the model's own for its outputs; `measured` says what an order would reach and which is best.
     """
 
     def __init__(
         self,
         classes: Sequence[str],
-        *,
-        model_names: Sequence[str] | None = None,
-        found: Sequence[int] | None = None,
-        accuracy_of: Callable[[tuple[int, ...]], float] | None = None,
-        images: int = 0,
-        read_names: Callable[[Path], tuple[str, ...]] | None = None,
+        model_names: Sequence[str] = (),
+        measured: ClassOrder | None = None,
         parent: QWidget | None = None,
     ) -> None:
         text = tr("A checkpoint does not hold the order of its classes, and folders are read in alphabetical order. "
                   "Drag the classes to the outputs they belong to.")  # fmt: skip
         super().__init__(tr("Match classes"), tr("Use this order"), parent, text=text)
-        self._classes, self._accuracy_of, self._images, self._read_names = classes, accuracy_of, images, read_names
-        self._position = {name: i for i, name in enumerate(classes)}
+        self._classes, self._names, self._measured = classes, model_names, measured
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Classes in the order of the model's outputs"))
         self.list.setProperty("framed", True)
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.list.setDefaultDropAction(Qt.DropAction.MoveAction)
-        self.list.setItemDelegate(_Row(model_names or (), self.list))
         self.list.setMinimumHeight(theme.px(280))
         self._verdict = Label("", wrap=True)
         as_it_was = range(len(classes))
         orders: list[tuple[str, Sequence[int]]] = [
             (tr("Alphabetical"), sorted(as_it_was, key=lambda i: classes[i])), (tr("As it was"), as_it_was),
         ]  # fmt: skip
-        if found is not None:
-            orders.insert(0, (tr("Order found on images"), found))
-        buttons = column(self._mover(tr("Move up"), "Alt+Up", -1), self._mover(tr("Move down"), "Alt+Down", 1), t.M)
-        if read_names is not None:
-            buttons.addWidget(SecondaryButton(tr("From a file…"), self._ask_file))
+        if measured is not None and measured.differs:
+            orders.insert(0, (tr("Order found on images"), measured.better))
+        buttons = column(self._mover(tr("Move up"), "Alt+Up", -1), self._mover(tr("Move down"), "Alt+Down", 1), t.M,
+                         SecondaryButton(tr("From a file…"), self._ask_file))  # fmt: skip
         for title, order in orders:
             kind = TextButton if order is as_it_was else SecondaryButton
             buttons.addWidget(kind(title, partial(self.set_order, order)))
@@ -83,17 +78,20 @@ class ClassOrderDialog(Sheet):
         self.list.setFocus()
 
     def answer(self) -> tuple[str, ...]:
-        return tuple(self.list.item(place).text() for place in range(self.list.count()))
+        return tuple(self._classes[i] for i in self.order())
 
     def order(self) -> tuple[int, ...]:
         """Positions in `classes`, output by output, as they stand."""
-        return tuple(map(self._position.__getitem__, self.answer()))
+        return tuple(self.list.item(place).data(Qt.ItemDataRole.UserRole) for place in range(self.list.count()))
 
     def set_order(self, order: Sequence[int]) -> None:
         """Show an order."""
         current = max(0, self.list.currentRow())
         self.list.clear()
-        self.list.addItems([self._classes[i] for i in order])
+        for position in order:
+            item = QListWidgetItem(self.list)
+            item.setData(Qt.ItemDataRole.UserRole, position)
+            item.setSizeHint(QSize(0, theme.px(t.TABLE_ROW)))
         self.list.setCurrentRow(current)
         self._show()
 
@@ -107,18 +105,19 @@ class ClassOrderDialog(Sheet):
 
     def load(self, path: Path) -> None:
         """Take the order from a file of names; says what is wrong with it where it does not fit."""
-        assert self._read_names is not None
+        from core.data.classes import read_class_names
+
         said = [tr("{file} was not used.", file=path.name)]
         try:
-            names = self._read_names(path)
+            names = read_class_names(path)
         except AppError as error:
             said.append(error.message)
         else:
             if sorted(names) == sorted(self._classes):
-                self.set_order([self._position[name] for name in names])
+                self.set_order([self._classes.index(name) for name in names])
                 return
             said += [tr("The class {name} is missing.", name=name) for name in self._classes if name not in names][:1]
-            said += [tr("The data has no class {name}.", name=name) for name in names if name not in self._position][:1]
+            said += [tr("The data has no class {name}.", name=name) for name in names if name not in self._classes][:1]
         self._say(" ".join(said), wrong=True)
 
     def verdict(self) -> str:
@@ -135,36 +134,24 @@ class ClassOrderDialog(Sheet):
         ask_file(self, tr("Class names in the order of the outputs"), lambda name: self.load(Path(name)), NAMES)
 
     def _show(self) -> None:
+        """Number the outputs, each with the model's own name where it has one, and say what the order reaches."""
         order = self.order()
+        for place, position in enumerate(order):
+            own = [self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, theme.px(NAME_WIDTH))
+                   for name in self._names[place : place + 1]]  # fmt: skip
+            output = tr("Output {number}", number=place)
+            self.list.item(place).setText("\t".join([output, *own, self._classes[position]]))
         self.set_reason("" if order != tuple(range(len(order))) else tr("This is the order in use."))
-        if self._accuracy_of is None or len(order) != len(self._classes):  # while one is dragged
+        if self._measured is None:
             self._say("")
         else:
-            share = fmt.percent(self._accuracy_of(order))
-            self._say(tr("With this order, {share} of %n test images are correct.", n=self._images, share=share))
+            share, images = fmt.percent(self._measured.accuracy_of(order)), self._measured.images
+            self._say(tr("With this order, {share} of %n test images are correct.", n=images, share=share))
 
     def _say(self, text: str, wrong: bool = False) -> None:
         set_tone(self._verdict, "danger" if wrong else "text-2")
         self._verdict.setText(text)
         self._verdict.setVisible(bool(text))
-
-
-class _Row(QStyledItemDelegate):
-    """Writes the output, and the model's own name for it where it has one, before the class."""
-
-    def __init__(self, model_names: Sequence[str], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._names = model_names
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(theme.px(200), theme.px(t.TABLE_ROW))
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        super().initStyleOption(option, index)
-        room = theme.px(NAME_WIDTH)
-        own = [option.fontMetrics.elidedText(name, Qt.TextElideMode.ElideMiddle, room)
-               for name in self._names[index.row() : index.row() + 1]]  # fmt: skip
-        option.text = "\t".join([tr("Output {number}", number=index.row()), *own, option.text])
 
 
 class EntryDialog(Sheet):

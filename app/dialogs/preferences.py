@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -18,7 +17,7 @@ from app.services.settings import Preferences
 from app.services.theme import theme
 from app.services.translation import LANGUAGES, mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
-from app.widgets.form import add_field, combo_box, spin_box
+from app.widgets.form import add_field, combo_box, on_change, show_value, spin_box, value_of
 from app.widgets.labels import caption, section
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from core.devices import default_threads, physical_cores
@@ -41,6 +40,10 @@ class Field:
     span: tuple[int, int] = (0, 0)  # of a whole number
     factor: float = 1  # a number shown is the value times this
     least: str = ""  # what the lowest number means
+
+    @property
+    def is_number(self) -> bool:
+        return self.span[1] > 0
 
 
 GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
@@ -69,6 +72,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
         Field("confirm_trash", mark("Ask before runs are moved to the trash")),
     )),
 )  # fmt: skip
+FIELDS = [field for _, fields in GROUPS for field in fields]
 
 
 class PreferencesDialog(Dialog):
@@ -80,7 +84,6 @@ class PreferencesDialog(Dialog):
         super().__init__(tr("Preferences"), parent)
         self._values = values
         self.fields: dict[str, QWidget] = {}
-        self._shows: dict[str, Callable[[Any], object]] = {}  # by name: put a value into its field
         groups = column(spacing=t.L)
         for title, fields in GROUPS:
             lines = form(spacing=t.XS)
@@ -114,53 +117,58 @@ class PreferencesDialog(Dialog):
 
     def reset(self) -> None:
         """Set everything to its default."""
-        for name, show in self._shows.items():
-            self._set(name, getattr(DEFAULTS, name))
-            show(getattr(DEFAULTS, name))
+        for field in FIELDS:
+            default = getattr(DEFAULTS, field.name)
+            self._set(field.name, default)
+            self._show(field, default)
 
     def _set(self, name: str, value: Any) -> None:
         if getattr(self._values, name) != value:
             self._values = replace(self._values, **{name: value})
             self.changed.emit(name, value)
 
+    def _show(self, field: Field, value: Any) -> None:
+        show_value(self.fields[field.name], round(value * field.factor) if field.is_number else value)
+
+    def _read(self, field: Field) -> None:
+        value = value_of(self.fields[field.name])
+        if field.is_number:
+            value = type(getattr(DEFAULTS, field.name))(value / field.factor)
+        self._set(field.name, value.strip() if isinstance(value, str) else value)
+
     def _add(self, field: Field, lines: QFormLayout) -> None:
         title, value = tr(field.title), getattr(self._values, field.name)
-        kind, changed = type(value), partial(self._set, field.name)
         when = [caption(tr(field.when))] if field.when else []
-        show: Callable[[Any], object]
-        widget: QWidget
-        content: QBoxLayout
-        if kind is bool:
+        self.fields[field.name] = widget = self._field(field, title)
+        self._show(field, value)
+        if isinstance(widget, QLineEdit):
+            widget.editingFinished.connect(partial(self._read, field))
+            browse = SecondaryButton(tr("Choose…"), partial(self._ask_folder, title, widget))
+            browse.setAccessibleName(tr("Choose: {what}", what=title))
+            content: QBoxLayout = column(row((widget, 1), browse), *when, spacing=2)
+        else:
+            on_change(widget, partial(self._read, field))
+            content = row(widget, *when, STRETCH)
+        add_field(lines, "" if isinstance(value, bool) else title, content, widget).setFixedWidth(theme.px(LABEL_WIDTH))
+
+    def _field(self, field: Field, title: str) -> QWidget:
+        default = getattr(DEFAULTS, field.name)
+        if isinstance(default, bool):
             box = QCheckBox(title)
             box.setAccessibleName(title)
-            box.toggled.connect(changed)
-            show, widget, content = box.setChecked, box, row(box, *when, STRETCH)
-        elif field.choices:
+            return box
+        if field.choices:
             choices = combo_box(title, [(tr(text), one) for one, text in field.choices])
             choices.setFixedWidth(theme.px(FIELD_WIDTH))
-            choices.activated.connect(lambda _index: changed(choices.currentData()))
-            show, widget, content = partial(_choose, choices), choices, row(choices, *when, STRETCH)
-        elif kind is str:
-            line = self._folder(title, runs_home() if field.name == "runs_folder" else data_home())
-            line.editingFinished.connect(lambda: changed(line.text().strip()))
-            browse = SecondaryButton(tr("Choose…"), partial(self._ask_folder, title, line))
-            browse.setAccessibleName(tr("Choose: {what}", what=title))
-            show, widget, content = line.setText, line, column(row((line, 1), browse), *when, spacing=2)
-        else:
-            number = spin_box(title, *field.span, round(value * field.factor), FIELD_WIDTH)
+            return choices
+        if field.is_number:
+            number = spin_box(title, *field.span, width=FIELD_WIDTH)
             number.setSuffix(field.unit and f" {field.unit}")
             number.setSpecialValueText(field.least and tr(field.least, threads=default_threads()))
-            number.valueChanged.connect(lambda shown: changed(kind(shown / field.factor)))
-            content = row(number, *when, STRETCH)
-            show, widget = (lambda value: number.setValue(round(value * field.factor))), number
-        show(value)
-        self.fields[field.name], self._shows[field.name] = widget, show
-        add_field(lines, "" if kind is bool else title, content, widget).setFixedWidth(theme.px(LABEL_WIDTH))
-
-    def _folder(self, title: str, usual: Path) -> QLineEdit:
+            return number
         line = QLineEdit()
         line.setAccessibleName(title)
-        line.setPlaceholderText(str(usual))
+        line.setPlaceholderText(str(runs_home() if field.name == "runs_folder" else data_home()))
         line.setClearButtonEnabled(True)
         line.setMinimumWidth(theme.px(FIELD_WIDTH))
         line.textChanged.connect(line.setToolTip)
@@ -172,13 +180,6 @@ class PreferencesDialog(Dialog):
             line.editingFinished.emit()
 
         ask_file(self, title, chosen, start=line.text() or line.placeholderText())
-
-
-def _choose(box: QComboBox, value: Any) -> None:
-    """Choose what stands for a value; a device is not listed before the machine was asked."""
-    if box.findData(value) < 0:
-        box.addItem(str(value), value)
-    box.setCurrentIndex(box.findData(value))
 
 
 def device_titles() -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from app.services.opening import explain
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
-from app.widgets.form import add_field, combo_box, spin_box
+from app.widgets.form import add_field, combo_box, on_change, show_value, spin_box, value_of
 from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, column, form, row, widget_of
 from app.workers.thumbnails import thumbnail
@@ -84,37 +83,34 @@ class PreprocessingDialog(Sheet):
     def _make_form(self) -> QWidget:
         from core.data.steps import INTERPOLATIONS
 
-        self.resize_kind = combo_box(tr("Resize"), [(tr(text), kind) for kind, text in RESIZE.items()])
-        self.side_height, self.side_width, self.crop_height, self.crop_width = (
-            spin_box(name, 1, MAX_SIDE, width=80) for name in (
-                tr("Height in pixels"), tr("Width in pixels"), tr("Height of the crop"), tr("Width of the crop"))
-        )  # fmt: skip
-        self.by = Label("×", "body", "text-2")
-        self.interpolation = combo_box(tr("Resize with"), [(name, name) for name in INTERPOLATIONS])
-        self.cropped = QCheckBox(tr("Crop at the centre to"))
-        self.pad = spin_box(tr("Pixels on every side"), 0, MAX_SIDE, width=80)
-        self.grey = QCheckBox(tr("Make grey"))
         self.values = combo_box(tr("Mean and std"), [(tr(name), name) for name in (*self._known, OTHERS)])
-        self.mean, self.std = QLineEdit(), QLineEdit()
-        self.mean.setAccessibleName(tr("Mean of every channel"))
-        self.std.setAccessibleName(tr("Standard deviation of every channel"))
-        crop = row(self.cropped, self.crop_height, Label("×", "body", "text-2"), self.crop_width, STRETCH)
-        lines = form()
-        add_field(lines, tr("&Resize"), row(self.resize_kind, self.side_height, self.by, self.side_width, STRETCH),
-                  self.resize_kind)  # fmt: skip
-        add_field(lines, tr("&With", "an interpolation"), row(self.interpolation, STRETCH), self.interpolation)
-        add_field(lines, "", crop, self.cropped)
-        add_field(lines, tr("&Pad all sides by"), row(self.pad, self.grey, STRETCH), self.pad)
-        add_field(lines, tr("&Values"), row(self.values, STRETCH), self.values)
-        add_field(lines, tr("&Mean, 0 to 1"), self.mean)
-        add_field(lines, tr("&Std, 0 to 1"), self.std)
-        for signal in (
-            self.resize_kind.currentIndexChanged, self.interpolation.currentIndexChanged, self.side_height.valueChanged,
-            self.side_width.valueChanged, self.crop_height.valueChanged, self.crop_width.valueChanged,
-            self.pad.valueChanged, self.cropped.toggled, self.grey.toggled, self.mean.textEdited, self.std.textEdited,
-        ):  # fmt: skip
-            signal.connect(self._form_changed)
         self.values.currentIndexChanged.connect(self._values_chosen)
+        self.by = Label("×", "body", "text-2")
+        pixels = partial(spin_box, least=1, most=MAX_SIDE, width=80)
+        resize = combo_box(tr("Resize"), [(tr(text), kind) for kind, text in RESIZE.items()])
+        height, width = pixels(tr("Height in pixels")), pixels(tr("Width in pixels"))
+        interpolation = combo_box(tr("Resize with"), [(name, name) for name in INTERPOLATIONS])
+        cropped, grey = QCheckBox(tr("Crop at the centre to")), QCheckBox(tr("Make grey"))
+        crop_height, crop_width = pixels(tr("Height of the crop")), pixels(tr("Width of the crop"))
+        pad = pixels(tr("Pixels on every side"), least=0)
+        mean, std = QLineEdit(), QLineEdit()
+        mean.setAccessibleName(tr("Mean of every channel"))
+        std.setAccessibleName(tr("Standard deviation of every channel"))
+        self.fields: dict[str, QWidget] = {  # as `preparing.plain` names them
+            "resize": resize, "height": height, "width": width, "interpolation": interpolation, "cropped": cropped,
+            "crop_height": crop_height, "crop_width": crop_width, "pad": pad, "grey": grey, "mean": mean, "std": std,
+        }  # fmt: skip
+        lines = form()
+        for title, *parts in (
+            (tr("&Resize"), resize, height, self.by, width, STRETCH),
+            (tr("&With", "an interpolation"), interpolation, STRETCH),
+            ("", cropped, crop_height, Label("×", "body", "text-2"), crop_width, STRETCH),
+            (tr("&Pad all sides by"), pad, grey, STRETCH),
+            (tr("&Values"), self.values, STRETCH), (tr("&Mean, 0 to 1"), mean), (tr("&Std, 0 to 1"), std),
+        ):  # fmt: skip
+            add_field(lines, title, row(*parts), parts[0])
+        for field in self.fields.values():
+            on_change(field, self._form_changed)
         return widget_of(lines)
 
     def _preview(self) -> QBoxLayout:
@@ -139,65 +135,44 @@ class PreprocessingDialog(Sheet):
             self.text_field.setPlainText(preparing.written(prepared))
         if source is not self.form:
             self._fill(preparing.plain(prepared))
-        name = next((name for name, known in self._known.items()
-                     if known == (tuple(prepared.mean), tuple(prepared.std))), OTHERS)  # fmt: skip
-        self.values.setCurrentIndex(self.values.findData(name))
+        values = preparing.listed(prepared.mean), preparing.listed(prepared.std)
+        show_value(self.values, next((name for name, known in self._known.items() if known == values), OTHERS))
         self._setting = False
         self._show_fields()
         self._try(prepared)
 
-    def _fill(self, said: preparing.Plain | None) -> None:
+    def _fill(self, values: dict[str, Any] | None) -> None:
         """Fill in the form, where a form can say it."""
         listed = tr("&As a list of transforms, or what Python prints of it")
-        self.form.setEnabled(said is not None)
-        self._listed.setText(listed if said else f"{listed}. {tr('It says more than the form above can.')}")
-        if said is None:
-            return
-        self.resize_kind.setCurrentIndex(self.resize_kind.findData(said.resize))
-        self.side_height.setValue(said.side[0])
-        self.side_width.setValue(said.side[-1])
-        self.interpolation.setCurrentIndex(self.interpolation.findData(said.interpolation))
-        crop = said.crop or said.side[:1] * 2
-        self.cropped.setChecked(said.crop is not None)
-        self.crop_height.setValue(crop[0])
-        self.crop_width.setValue(crop[1])
-        self.pad.setValue(said.pad)
-        self.grey.setChecked(said.grey)
-        self.mean.setText(_listed(said.mean))
-        self.std.setText(_listed(said.std))
+        self.form.setEnabled(values is not None)
+        self._listed.setText(listed if values else f"{listed}. {tr('It says more than the form above can.')}")
+        for name, value in (values or {}).items():
+            show_value(self.fields[name], value)
 
     def _show_fields(self) -> None:
         """Show the fields that the kind of resizing and the crop need."""
-        kind = self.resize_kind.currentData()
-        self.side_height.setVisible(kind != "none")
-        for widget in (self.by, self.side_width):
+        kind, cropped = value_of(self.fields["resize"]), value_of(self.fields["cropped"])
+        self.fields["height"].setVisible(kind != "none")
+        for widget in (self.by, self.fields["width"]):
             widget.setVisible(kind not in ("none", "short"))
-        self.interpolation.setEnabled(kind != "none")
-        for field in (self.cropped, self.pad, self.grey):
-            field.setEnabled(kind != "cover")
-        for spin in (self.crop_height, self.crop_width):
-            spin.setEnabled(kind != "cover" and self.cropped.isChecked())
+        self.fields["interpolation"].setEnabled(kind != "none")
+        for name in ("cropped", "pad", "grey"):
+            self.fields[name].setEnabled(kind != "cover")
+        for name in ("crop_height", "crop_width"):
+            self.fields[name].setEnabled(kind != "cover" and cropped)
 
     def _values_chosen(self) -> None:
         known = self._known.get(self.values.currentData())
         if known is not None and not self._setting:
-            self.mean.setText(_listed(known[0]))
-            self.std.setText(_listed(known[1]))
-            self._form_changed()
+            show_value(self.fields["mean"], known[0])
+            show_value(self.fields["std"], known[1])
 
     def _form_changed(self) -> None:
         if self._setting:
             return
-        kind = self.resize_kind.currentData()
-        side = (self.side_height.value(),) if kind == "short" else (self.side_height.value(), self.side_width.value())
-        crop = (self.crop_height.value(), self.crop_width.value()) if self.cropped.isChecked() else None
         self._show_fields()
         try:
-            mean, std = preparing.numbers(self.mean.text(), "Mean"), preparing.numbers(self.std.text(), "Std")
-            said = preparing.Plain(
-                kind, side, self.interpolation.currentData(), crop, self.pad.value(), self.grey.isChecked(), mean, std
-            )
-            prepared = preparing.from_plain(said, self._now)
+            prepared = preparing.from_plain({name: value_of(field) for name, field in self.fields.items()}, self._now)
         except AppError as error:
             self._wrong(error)
         else:
@@ -248,8 +223,3 @@ class PreprocessingDialog(Sheet):
     def _take_back(self) -> None:
         self._taken_back = True
         self.accept()
-
-
-def _listed(values: Sequence[float]) -> str:
-    """Write numbers so that reading them gives the same ones."""
-    return ", ".join(repr(value).removesuffix(".0") for value in values)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, Dialog, ask
@@ -108,7 +108,7 @@ class RunCloseGuard(QObject):
             self._asking.reject()  # nothing is left to decide: the question goes, the window stays
         if self._closing:
             if self._stopping is not None:
-                self._stopping.finish()
+                self._stopping.accept()
                 self._stopping = None
             # After whoever else listens has heard that the run is over.
             QTimer.singleShot(0, self, self._window.close)
@@ -127,7 +127,6 @@ class StoppingDialog(Dialog):
     def __init__(self, parent: QWidget, quit_anyway: Callable[[], object]) -> None:
         super().__init__(QGuiApplication.applicationDisplayName(), parent)
         self.setModal(True)
-        self._may_close = False
         self.text = Label("", "section", wrap=True)
         self.text.setFixedWidth(theme.px(440))
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())  # whatever it will say
@@ -156,20 +155,8 @@ class StoppingDialog(Dialog):
             self.text.setText(text)
             announce(self, text)
 
-    def finish(self) -> None:
-        """The run is over."""
-        self._may_close = True
-        self.close()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape:  # there is nothing to take back any more
-            super().keyPressEvent(event)
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        if self._may_close:
-            super().closeEvent(event)
-        else:
-            event.ignore()
+    def reject(self) -> None:
+        """Neither Esc nor closing it takes anything back: it goes when the run is over."""
 
     def _tick(self) -> None:
         self.elapsed.setText(tr("{time} so far", time=fmt.duration(self._clock.elapsed() / 1000)))

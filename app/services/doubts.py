@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.services import format as fmt
 from app.services.project import open_doubts
+from app.services.translation import mark, tr
 from app.workers.jobs import JobHandle
-from core.errors import StoppedError
 
 if TYPE_CHECKING:
     from app.services.settings import Pairings
@@ -21,12 +20,8 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
     from core.session.proof import Proof
 
-ORDER = (
-    "Only {now} correct. The class order probably differs between model and folders. With the order found on half of "
-    "the images, {found} of the other half are correct."
-)
-UNANSWERED = "First say on Project whether this is your network and your preprocessing."
-UNORDERED = "First say on Project which order the classes are in."
+UNANSWERED = mark("First say on Project whether this is your network and your preprocessing.")
+UNORDERED = mark("First say on Project which order the classes are in.")
 
 
 def is_order(proof: Proof) -> bool:
@@ -38,7 +33,7 @@ def what_first(proof: Proof | None) -> str:
     """Say what has to be answered before a run can start; "" for nothing."""
     if proof is None or not open_doubts(proof):
         return ""
-    return UNORDERED if is_order(proof) else UNANSWERED
+    return tr(UNORDERED if is_order(proof) else UNANSWERED)
 
 
 def doubt_words(proof: Proof) -> str:
@@ -46,19 +41,25 @@ def doubt_words(proof: Proof) -> str:
     if is_order(proof):
         assert proof.order is not None
         now, found = fmt.percent(proof.order.accuracy_now), fmt.percent(proof.order.accuracy_better)
-        return ORDER.format(now=now, found=found)
+        return tr("Only {now} correct. The class order probably differs between model and folders. With the order "
+                  "found on half of the images, {found} of the other half are correct.", now=now,
+                  found=found)  # fmt: skip
     trial = proof.trial
     if trial is None or trial.sure:
         return " ".join(proof.doubts)
     networks = {attempt.network.architecture for attempt in (trial.best, *trial.rivals)}
     several = len(networks) > 1 if trial.rivals else trial.networks > 1
-    open_ = ["which network it is"] * (trial.stated or several) + ["how images are prepared"] * (not trial.stated)
-    what = " and ".join(open_)
-    if trial.rivals:
-        told = f"Nothing says {what}, and the training images do not tell {len(trial.rivals) + 1} of those tried apart."
+    if trial.stated:
+        said = [tr("Nothing says which network it is.")]
+    elif several:
+        said = [tr("Nothing says which network it is and how images are prepared.")]
     else:
-        told = f"Nothing says {what}. Of what was tried none is right often enough to be taken unasked."
-    return " ".join([told, *proof.doubts[1:]])
+        said = [tr("Nothing says how images are prepared.")]
+    if trial.rivals:
+        said.append(tr("The training images do not tell %n of those tried apart.", n=len(trial.rivals) + 1))
+    else:
+        said.append(tr("None of what was tried is right often enough to be used without asking."))
+    return " ".join([*said, *proof.doubts[1:]])
 
 
 def settled(bench: Bench) -> Bench:
@@ -87,8 +88,7 @@ class Measuring(QObject):
         self._context, self._pairings = services, pairings
         self._handle: JobHandle | None = None
         # Model and data may change together; one measurement is enough.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
+        self._soon = QTimer(self, singleShot=True)
         self._soon.timeout.connect(self.start)
         services.project.model_changed.connect(self._changed)
         services.project.dataset_changed.connect(self._changed)
@@ -105,12 +105,11 @@ class Measuring(QObject):
         if bench is None or "baseline" in project.evaluation:
             return
         bench = bench.on(settings.device, threads=settings.threads)
-        handle = self._context.device_jobs.submit(measure, bench, key=ACTIVITY)
-        handle.progress.connect(self._progressed)
+        self._handle = handle = self._context.device_jobs.submit(measure, bench, key=ACTIVITY)
+        self._context.shell.follow(handle, ACTIVITY)
+        handle.progress.connect(self.progress)
         handle.done.connect(self._done)
         handle.failed.connect(self._failed)
-        handle.finished.connect(self._finished)
-        self._handle = handle
 
     def again(self) -> None:
         """Try again after a failure."""
@@ -119,15 +118,10 @@ class Measuring(QObject):
         self.start()
 
     def _changed(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        self._context.device_jobs.cancel(ACTIVITY)
+        self._handle = None
         if self._context.project.ready:
             self._soon.start(0)
-
-    def _progressed(self, what: str, done: int, total: int) -> None:
-        self._context.shell.set_activity(ACTIVITY, what, done, total)
-        self.progress.emit(what, done, total)
 
     def _done(self, found: tuple[Baseline, Proof]) -> None:
         self._handle = None
@@ -142,22 +136,11 @@ class Measuring(QObject):
         self._handle = None
         self._context.project.set_evaluation(failure=error)
 
-    def _finished(self) -> None:
-        if self.sender() is self._handle:
-            self._handle = None
-        if self._handle is None:
-            self._context.shell.end_activity(ACTIVITY)
 
-
-def measure(bench: Bench, progress: Tell, cancelled: Callable[[], bool]) -> tuple[Baseline, Proof]:
-    """Return the baseline and the proof; runs in a worker. Raises StoppedError where the result is not wanted."""
+def measure(bench: Bench, progress: Tell) -> tuple[Baseline, Proof]:
+    """Return the baseline and the proof; runs in a worker."""
     from core.session.baseline import baseline
     from core.session.proof import weigh
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled():
-            raise StoppedError("The measurement is not wanted any more")
-        progress(what, done, total)
-
-    bench = bench.telling(tell)
+    bench = bench.telling(progress)
     return baseline(bench), weigh(bench, bench.model, bench.outputs(bench.model))

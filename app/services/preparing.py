@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from app.services.translation import mark
 from core.errors import InputError
@@ -14,22 +13,6 @@ if TYPE_CHECKING:
     from core.data.preprocessing import Preprocessing
 
 WHERE = "The list"
-Resizing = Literal["none", "short", "exact", "cover"]
-Size = tuple[int, int]  # (H, W)
-
-
-@dataclass(frozen=True)
-class Plain:
-    """What a form says: `side` is (N,) for the short side and (H, W) otherwise; pad: pixels on every side."""
-
-    resize: Resizing
-    side: tuple[int, ...]
-    interpolation: str
-    crop: Size | None
-    pad: int
-    grey: bool
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 def written(preparation: Preprocessing) -> str:
@@ -48,37 +31,51 @@ def read(text: str, base: Preprocessing) -> Preprocessing:
     return Preprocessing.from_dict(stated_in(text, WHERE), base=base, source="file", where=WHERE)
 
 
-def plain(preparation: Preprocessing) -> Plain | None:
-    """Return what a form says of a preparation; None where its steps are others or in another order."""
+def plain(preparation: Preprocessing) -> dict[str, Any] | None:
+    """Return what the fields of a form hold for a preparation; None where its steps are others or in another order.
+
+    resize: "none", "short" (its height is the short side), "exact" or "cover"; pad: pixels on every side.
+    """
     from core.data.steps import CenterCrop, Grayscale, Pad, Resize
 
-    mean, std = preparation.mean, preparation.std
-    if preparation.steps is None:
-        return Plain("cover", preparation.size, preparation.interpolation, None, 0, False, mean, std)
-    steps: dict[type, Any] = {type(step): step for step in preparation.steps}
+    steps: dict[type, Any] = {type(step): step for step in preparation.steps or ()}
     resize, crop, pad = (steps.get(kind) for kind in (Resize, CenterCrop, Pad))
-    kind: Resizing = "none" if resize is None else "short" if len(resize.size) == 1 else "exact"
-    shown = resize or Resize(preparation.size)
-    said = Plain(kind, shown.size, shown.interpolation, crop and crop.size, pad.padding[0] if pad else 0,
-                 Grayscale in steps, mean, std)  # fmt: skip
-    return said if from_plain(said, preparation).steps == preparation.steps else None
+    kind = "none" if resize is None else "short" if len(resize.size) == 1 else "exact"
+    size = resize.size if resize is not None else preparation.size
+    cut = crop.size if crop is not None else size[:1] * 2
+    values = {
+        "resize": kind if preparation.steps is not None else "cover", "height": size[0], "width": size[-1],
+        "interpolation": (resize or preparation).interpolation,
+        "cropped": crop is not None, "crop_height": cut[0], "crop_width": cut[1],
+        "pad": pad.padding[0] if pad is not None else 0, "grey": Grayscale in steps,
+        "mean": listed(preparation.mean), "std": listed(preparation.std),
+    }  # fmt: skip
+    return values if from_plain(values, preparation).steps == preparation.steps else None
 
 
-def from_plain(values: Plain, base: Preprocessing) -> Preprocessing:
+def from_plain(values: Mapping[str, Any], base: Preprocessing) -> Preprocessing:
     """Return the preparation that a form states. Raises InputError naming every value that is wrong."""
     from core.data.preprocessing import Preprocessing
 
-    stated: dict[str, Any] = {"mean": list(values.mean), "std": list(values.std)}
-    if values.resize == "cover":
-        stated |= {"size": list(values.side), "interpolation": values.interpolation}
+    mean, std = numbers(values["mean"], "Mean"), numbers(values["std"], "Std")
+    size = [values["height"]] if values["resize"] == "short" else [values["height"], values["width"]]
+    resize = {"size": size, "interpolation": values["interpolation"]}
+    stated: dict[str, Any] = {"mean": list(mean), "std": list(std)}
+    if values["resize"] == "cover":
+        stated |= resize
     else:
-        resize = {"size": list(values.side), "interpolation": values.interpolation}
-        steps: list[dict[str, Any]] = [] if values.resize == "none" else [{"Resize": resize}]
-        steps += [{"CenterCrop": list(values.crop)}] if values.crop is not None else []
-        steps += [{"Pad": values.pad}] if values.pad else []
-        steps += [{"Grayscale": len(values.mean)}] if values.grey else []
-        stated["steps"] = steps
+        stated["steps"] = [
+            *([] if values["resize"] == "none" else [{"Resize": resize}]),
+            *([{"CenterCrop": [values["crop_height"], values["crop_width"]]}] if values["cropped"] else []),
+            *([{"Pad": values["pad"]}] if values["pad"] else []),
+            *([{"Grayscale": len(mean)}] if values["grey"] else []),
+        ]
     return Preprocessing.from_dict(stated, base=base, source="file", where="The form")
+
+
+def listed(values: Sequence[float]) -> str:
+    """Write numbers so that reading them gives the same ones."""
+    return ", ".join(repr(value).removesuffix(".0") for value in values)
 
 
 def numbers(text: str, what: str) -> tuple[float, ...]:
@@ -92,12 +89,12 @@ def numbers(text: str, what: str) -> tuple[float, ...]:
     return found
 
 
-def known_values(now: Preprocessing) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-    """Return mean and std by the name they are known by, for images of as many channels as now."""
+def known_values(now: Preprocessing) -> dict[str, tuple[str, str]]:
+    """Return mean and std, as text, by the name they are known by, for images of as many channels as now."""
     from core.data.candidates import BYTES, COLOUR, GREY, HALF, PLAIN
 
-    channels = now.channels
-    named = {1: GREY, 3: COLOUR}.get(channels, {})
+    named = {1: GREY, 3: COLOUR}.get(now.channels, {})
     ranges = {mark("Values 0 to 1"): PLAIN, mark("Values −1 to 1 (0.5 and 0.5)"): HALF, mark("Values 0 to 255"): BYTES}
-    wide = {name: (mean * channels, std * channels) for name, (mean, std) in ranges.items()}
-    return {mark("As they are now"): (now.mean, now.std), **named, **wide}
+    wide = {name: (mean * now.channels, std * now.channels) for name, (mean, std) in ranges.items()}
+    found = {mark("As they are now"): (now.mean, now.std), **named, **wide}
+    return {name: (listed(mean), listed(std)) for name, (mean, std) in found.items()}

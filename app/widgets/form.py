@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QLayout,
+    QLineEdit,
     QSpinBox,
     QWidget,
 )
@@ -323,6 +324,31 @@ def spin_box(name: str, least: int, most: int, value: int = 0, width: int = 120)
     box.setFixedWidth(theme.px(width))
     pad_spin_box(box)
     return box
+
+
+_CHANGES = {QCheckBox: "toggled", QComboBox: "currentIndexChanged", QSpinBox: "valueChanged", QLineEdit: "textChanged"}
+
+
+def value_of(field: QWidget) -> Any:
+    """Return what a field holds; of a box of choices the value that the chosen text stands for."""
+    if isinstance(field, QComboBox):
+        return field.currentData()
+    return field.metaObject().userProperty().read(field)
+
+
+def show_value(field: QWidget, value: Any) -> None:
+    """Show a value in a field; a box of choices takes one more where it lacks it."""
+    if not isinstance(field, QComboBox):
+        field.metaObject().userProperty().write(field, value)
+        return
+    if field.findData(value) < 0:
+        field.addItem(str(value), value)
+    field.setCurrentIndex(field.findData(value))
+
+
+def on_change(field: QWidget, call: Callable[[], object]) -> None:
+    """Call something whenever a field of Qt holds another value."""
+    getattr(field, _CHANGES[type(field)]).connect(lambda *_: call())
 
 
 def pad_spin_box(box: QAbstractSpinBox) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.engine.control import Control
 from core.events import Emit, Progress
@@ -18,28 +17,19 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
     from core.session.tuning import Try, Tuning
 
-TELL_SECONDS = 0.05  # between two reports of progress: a step may take less than a millisecond
-
 
 class SearchWork:
-    """Called by the run thread; `tries` may be asked from any. `job` and `kept` are there once the work has ended."""
+    """Called by the run thread; `tries` grow as it goes. `job` and `kept` are there once the work has ended."""
 
     def __init__(
         self, make_job: Callable[[], Job], bench: Bench, selection: Selection, count: int, fixed: Collection[str]
     ) -> None:
         self._make_job, self._bench, self._selection = make_job, bench, selection
         self._count, self._fixed = count, frozenset(fixed)
-        self._lock = threading.Lock()
-        self._tries: list[Try] = []
-        self._told = 0.0
+        self.tries: list[Try] = []  # what was tried so far
         self.place = RunFolder("search")  # gives events their id; nothing is written there
         self.job: Job | None = None  # the job with the best try's settings
         self.kept: Path | None = None
-
-    def tries(self) -> list[Try]:
-        """What was tried so far."""
-        with self._lock:
-            return list(self._tries)
 
     def __call__(self, control: Control, emit: Emit) -> Tuning:
         """Search; raises the AppErrors of the job and of the search."""
@@ -49,17 +39,10 @@ class SearchWork:
         kept = tries_file(job, self._fixed)
 
         def tell(what: str, done: int, total: int) -> None:
-            now = time.monotonic()
-            if now - self._told >= TELL_SECONDS or done >= total:
-                self._told = now
-                emit(Progress(run=self.place.id, step=0, time=time.time(), what=what, done=done, total=total))
+            emit(Progress(run=self.place.id, step=0, time=time.time(), what=what, done=done, total=total))
 
         found = tune(job, self._bench.telling(tell), self._selection, self._count, fixed=self._fixed, keep=kept,
-                     control=control, tried=self._put)  # fmt: skip
+                     control=control, tried=self.tries.append)  # fmt: skip
         if found.best is not None:
             self.job, self.kept = tuned(job, found, kept), kept
         return found
-
-    def _put(self, one: Any) -> None:
-        with self._lock:
-            self._tries.append(one)

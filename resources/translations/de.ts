@@ -1669,6 +1669,14 @@
         <translation>Berichtigen Sie zuerst, was falsch ist.</translation>
     </message>
     <message>
+        <source>First say on Project whether this is your network and your preprocessing.</source>
+        <translation>Sagen Sie zuerst auf „Projekt“, ob dies Ihr Netz und Ihre Vorverarbeitung ist.</translation>
+    </message>
+    <message>
+        <source>First say on Project which order the classes are in.</source>
+        <translation>Sagen Sie zuerst auf „Projekt“, in welcher Reihenfolge die Klassen stehen.</translation>
+    </message>
+    <message>
         <source>folded</source>
         <translation>zugeklappt</translation>
     </message>
@@ -2771,6 +2779,10 @@
         <translation>Keine dieser Einstellungen ergab ein brauchbares Modell. Gehen Sie von einer kleineren Schrittweite oder einer anderen Voreinstellung aus.</translation>
     </message>
     <message>
+        <source>None of what was tried is right often enough to be used without asking.</source>
+        <translation>Nichts von dem, was versucht wurde, ist oft genug richtig, um ungefragt verwendet zu werden.</translation>
+    </message>
+    <message>
         <source>None yet</source>
         <translation>Noch keine</translation>
     </message>
@@ -2873,6 +2885,18 @@
     <message>
         <source>Nothing open</source>
         <translation>Nichts geöffnet</translation>
+    </message>
+    <message>
+        <source>Nothing says how images are prepared.</source>
+        <translation>Nichts sagt, wie Bilder vorbereitet werden.</translation>
+    </message>
+    <message>
+        <source>Nothing says which network it is and how images are prepared.</source>
+        <translation>Nichts sagt, welches Netz es ist und wie Bilder vorbereitet werden.</translation>
+    </message>
+    <message>
+        <source>Nothing says which network it is.</source>
+        <translation>Nichts sagt, welches Netz es ist.</translation>
     </message>
     <message>
         <source>Nothing to check</source>
@@ -2989,6 +3013,10 @@
     <message>
         <source>Only this</source>
         <translation>Nur diese</translation>
+    </message>
+    <message>
+        <source>Only {now} correct. The class order probably differs between model and folders. With the order found on half of the images, {found} of the other half are correct.</source>
+        <translation>Nur {now} richtig. Die Reihenfolge der Klassen ist bei Modell und Ordnern wahrscheinlich verschieden. Mit der auf der Hälfte der Bilder gefundenen Reihenfolge sind {found} der anderen Hälfte richtig.</translation>
     </message>
     <message>
         <source>ONNX (.onnx)</source>
@@ -4768,6 +4796,13 @@
     <message>
         <source>The training failed. {why}</source>
         <translation>Das Training schlug fehl. {why}</translation>
+    </message>
+    <message numerus="yes">
+        <source>The training images do not tell %n of those tried apart.</source>
+        <translation>
+            <numerusform>Die Trainingsbilder unterscheiden 1 der versuchten nicht.</numerusform>
+            <numerusform>Die Trainingsbilder unterscheiden %n der versuchten nicht.</numerusform>
+        </translation>
     </message>
     <message>
         <source>The training images to remove. All other training images are the retain set.</source>

@@ -417,6 +417,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>The training images do not tell %n of those tried apart.</source>
+        <translation>
+            <numerusform>The training images do not tell 1 of those tried apart.</numerusform>
+            <numerusform>The training images do not tell %n of those tried apart.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>They name %n images: some are named more than once.</source>
         <translation>
             <numerusform>They name %n image: it is named more than once.</numerusform>

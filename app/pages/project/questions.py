@@ -154,21 +154,12 @@ class Questions(QObject):
 
     def ask_class_order(self) -> None:
         """Open the dialog of the class order."""
-        from core.data.classes import read_class_names
-
         project = self._context.project
         if project.dataset is None:
             return
-        order = project.proof.order if project.proof is not None else None
-        dialog = ClassOrderDialog(
-            project.dataset.classes,
-            model_names=project.opened_model.names if project.opened_model is not None else None,
-            found=order.better if order is not None and order.differs else None,
-            accuracy_of=order.accuracy_of if order is not None else None,
-            images=order.images if order is not None else 0,
-            read_names=read_class_names,
-            parent=self._page.window(),
-        )
+        names = project.opened_model.names if project.opened_model is not None else None
+        measured = project.proof.order if project.proof is not None else None
+        dialog = ClassOrderDialog(project.dataset.classes, names or (), measured, self._page.window())
         dialog.chosen.connect(self._context.opening.set_class_order)
         dialog.open()
 

@@ -168,7 +168,7 @@ class SearchPresenter(QObject):
             self._over("")
             return
         waits = run.state is State.QUEUED
-        dialog.model.set_tries(work.tries())
+        dialog.model.set_tries(work.tries)
         dialog.stop.setEnabled(run.can("stop") or waits)
         progress = run.progress
         done, total = (progress.done, progress.total) if progress is not None and not waits else (0, 0)
@@ -180,7 +180,7 @@ class SearchPresenter(QObject):
         work, asked = self._work, self._asked
         if run is not self._run or work is None or asked is None:
             return
-        self.dialog.model.set_tries(work.tries())
+        self.dialog.model.set_tries(work.tries)
         if run.state is State.FAILED:
             self._over(" ".join(filter(None, (run.error, run.hint))), "danger")
             return

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QModelIndex, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
@@ -263,8 +263,11 @@ def test_classes_are_matched_by_hand(page, context, open_digits, idle, tmp_path)
     assert dialog.reason() == "This is the order in use." and not dialog.accept_button.isEnabled()
     good = dialog.verdict()
     dialog.move_class(1)
+    assert [dialog.list.item(place).text() for place in (0, 1)] == ["Output 0\t1", "Output 1\t0"]
     assert dialog.order()[:3] == (1, 0, 2) and dialog.accept_button.isEnabled()
     assert dialog.verdict() != good and dialog.verdict().startswith("With this order, ")
+    dialog.list.model().moveRow(QModelIndex(), 0, QModelIndex(), 3)  # as a drag does
+    assert dialog.order()[:3] == (0, 2, 1) and dialog.list.item(2).text() == "Output 2\t1"
     names = tmp_path / "names.txt"
     names.write_text("\n".join("9876543210"))
     dialog.load(names)

@@ -89,19 +89,19 @@ def test_what_a_form_cannot_say_is_left_to_the_list(text):
 
 
 def test_form_and_list_follow_each_other(dialog):
-    choose(dialog.resize_kind, "short")
-    dialog.side_height.setValue(18)
-    dialog.cropped.setChecked(True)
-    dialog.crop_height.setValue(16)
-    dialog.crop_width.setValue(16)
+    choose(dialog.fields["resize"], "short")
+    dialog.fields["height"].setValue(18)
+    dialog.fields["cropped"].setChecked(True)
+    dialog.fields["crop_height"].setValue(16)
+    dialog.fields["crop_width"].setValue(16)
     choose(dialog.values, "Values −1 to 1 (0.5 and 0.5)")
     assert dialog.text_field.toPlainText().splitlines() == [
         "Resize(18, bilinear)", "CenterCrop(16)", "ToTensor()", "Normalize(mean=[0.5], std=[0.5])",
     ]  # fmt: skip
     dialog.text_field.setPlainText("Resize((14, 20), bicubic)\nToTensor()\nNormalize(mean=[0.1307], std=[0.3081])")
-    assert dialog.resize_kind.currentData() == "exact" and not dialog.cropped.isChecked()
-    assert (dialog.side_height.value(), dialog.side_width.value()) == (14, 20)
-    assert dialog.interpolation.currentData() == "bicubic" and dialog.values.currentData() == "MNIST"
+    assert dialog.fields["resize"].currentData() == "exact" and not dialog.fields["cropped"].isChecked()
+    assert (dialog.fields["height"].value(), dialog.fields["width"].value()) == (14, 20)
+    assert dialog.fields["interpolation"].currentData() == "bicubic" and dialog.values.currentData() == "MNIST"
     dialog.text_field.setPlainText("Pad([1, 2, 3, 4])\nToTensor()")
     assert not dialog.form.isEnabled() and dialog.accept_button.isEnabled()
     texts = [label.text() for label in dialog.findChildren(QLabel)]
@@ -113,7 +113,7 @@ def test_numbers_stay_what_they_are_when_the_form_is_used(dialog):
     choose(dialog.values, "Values 0 to 255")
     assert dialog.preparation().std == (1 / 255,) and dialog.values.currentData() == "Values 0 to 255"
     dialog.text_field.setPlainText("ToTensor()\nNormalize(mean=[0.48145466], std=[0.26862954258])")
-    dialog.pad.setValue(2)
+    dialog.fields["pad"].setValue(2)
     assert (dialog.preparation().mean, dialog.preparation().std) == ((0.48145466,), (0.26862954258,))
     dialog.reject()
 
@@ -136,8 +136,8 @@ def test_what_is_wrong_is_said_beside_the_list_and_cannot_be_used(dialog, qtbot)
     assert "did you mean Resize?" in dialog.error.text() and not dialog.accept_button.isEnabled()
     dialog.text_field.setPlainText("ToTensor()")
     assert dialog.error.text() == "" and dialog.accept_button.isEnabled()
-    dialog.mean.clear()
-    qtbot.keyClicks(dialog.mean, "half")
+    dialog.fields["mean"].clear()
+    qtbot.keyClicks(dialog.fields["mean"], "half")
     assert dialog.error.text() == "Mean must be one number, or one a channel, separated by commas."
     dialog.reject()
 

@@ -98,10 +98,10 @@ def test_a_question_without_a_list_leaves_room_for_the_classes(page, context, op
 @pytest.mark.parametrize(
     ("networks", "rivals", "said"),
     [
-        (1, ["a"], "how images are prepared, and the training images do not tell 2 of those tried apart"),
-        (3, ["a"], "how images are prepared, and the training"),  # the network is clear
-        (3, ["b"], "which network it is and how images are prepared, and the training"),
-        (3, [], "which network it is and how images are prepared. Of what was tried none"),
+        (1, ["a"], "how images are prepared. The training images do not tell 2 of those tried apart."),
+        (3, ["a"], "how images are prepared. The training"),  # the network is clear
+        (3, ["b"], "which network it is and how images are prepared. The training"),
+        (3, [], "which network it is and how images are prepared. None of what was tried"),
     ],
 )
 def test_it_is_said_what_nothing_tells(networks, rivals, said):
