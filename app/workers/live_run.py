@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.services.translation import tr
 from app.workers.run_history import RunHistory
 from core.engine.control import Control
 from core.errors import AppError, StoppedError
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
-
-FAULT = "This is a fault of the application; the log has the details"
 
 
 @dataclass(eq=False)
@@ -260,8 +259,9 @@ class LiveRun:
         # A reference trained on the way: its steps are the check's progress, its end is not the check's.
         if isinstance(event, StepMetrics):
             self.step = event.step
-            self.progress = Progress(run=self.id, step=self.step, time=event.time,
-                                     what="Training a retrained model", done=self.step, total=self.steps)  # fmt: skip
+            what = tr("Training a retrained model")
+            self.progress = Progress(run=self.id, step=self.step, time=event.time, what=what, done=self.step,
+                                     total=self.steps)  # fmt: skip
         else:
             self._take(event)
 
@@ -286,10 +286,12 @@ class LiveRun:
         if isinstance(error, StoppedError) or (self.control.ending and type(error).__name__ == "Interrupted"):
             self.state = State.DISCARDED if self.control.discarding else State.STOPPED
             return
-        self.state = State.FAILED
-        self.error = error.message if isinstance(error, AppError) else f"{type(error).__name__}: {error}"
-        self.hint = error.hint if isinstance(error, AppError) else FAULT
-        self.details = details
+        self.state, self.details = State.FAILED, details
+        if isinstance(error, AppError):
+            self.error, self.hint = error.message, error.hint
+        else:
+            self.error = f"{type(error).__name__}: {error}"
+            self.hint = tr("This is a fault of the application; the log has the details.")
 
 
 TRANSITIONS: dict[State, frozenset[State]] = dict.fromkeys(State, frozenset()) | {

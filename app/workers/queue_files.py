@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import filelock
 import msgspec
 
+from app.services.translation import tr
 from core import job as jobs
 from core.data.dataset import Dataset
 from core.errors import AppError, InputError, NotFoundError
@@ -117,7 +118,7 @@ class WaitingRoom:
 
 def taken_over() -> NotFoundError:
     """Return the error for a run that waits no longer, because another window has started it."""
-    return NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
+    return NotFoundError(tr("Another window has taken over what waited here"), tr("It is in that window's queue"))
 
 
 def move_waiting(entry: Path, place: float) -> None:
@@ -177,7 +178,8 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
     try:
         listed = (entry / FORGET).read_bytes()
     except OSError as error:
-        raise InputError(f"The forget list of the run that waited is gone: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise InputError(tr("The forget list of the run that waited is gone: {why}", why=why)) from error
     if waiting.tries is not None and waiting.tries.is_file():
         keep_tries(waiting.tries, folder)
     RunFolder.create(folder.path, waiting.job)
@@ -312,4 +314,4 @@ def _written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise InputError(tr("{path} cannot be written: {why}", path=path, why=error.strerror or error)) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.services.translation import tr
 from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
 from app.workers.live_run import LiveRun, Work
@@ -139,7 +140,8 @@ class RunController(Executor):
 
             create_run(place.path, job(), exclude, bench.dataset)
 
-        live = self.start_work(place, "train", f"Training {architecture}", _run_work(place, bench, make))
+        title = tr("Training {network}", network=architecture)
+        live = self.start_work(place, "train", title, _run_work(place, bench, make))
         self._keep(live, job, bench, exclude)
         return live
 
@@ -154,7 +156,7 @@ class RunController(Executor):
                 write_atomic(place.file(FORGET), listed)
 
         work = _run_work(place, self._trust.of(job), make)
-        return self.start_work(place, "train", f"Training {job.model.architecture}", work, job)
+        return self.start_work(place, "train", tr("Training {network}", network=job.model.architecture), work, job)
 
     def start_reference(
         self, folder: RunFolder, seeds: tuple[int, ...] = (), *, bench: Bench | None = None,
@@ -169,7 +171,7 @@ class RunController(Executor):
         job, asked = folder.job(), Check(tuple(seeds), dict(retrained or {}), which)
         trust = self._trust.of(job, asked.retrained.values())
         work = _check_work(folder, trust if bench is None else bench.trusting(trust), asked)
-        live = self.start_work(folder, "check", "Check", work, job)
+        live = self.start_work(folder, "check", "", work, job)
         self._keep(live, lambda: job, check=asked)
         return live
 
@@ -195,7 +197,6 @@ class RunController(Executor):
             begin_waiting(waiting, kept, live.folder)
 
         if asked is not None:
-            live.title = "Check"
             live.work = _check_work(folder, self._trust.of(job, asked.retrained.values()), asked, make)
         else:
             name = job.method if job.kind == "unlearn" else f"train-{job.model.architecture}"

@@ -736,6 +736,10 @@
         <translation>Eine andere Architektur</translation>
     </message>
     <message>
+        <source>Another window has taken over what waited here</source>
+        <translation>Ein anderes Fenster hat übernommen, was hier wartete</translation>
+    </message>
+    <message>
         <source>Another:</source>
         <translation>Eine andere:</translation>
     </message>
@@ -2071,6 +2075,10 @@
     <message>
         <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
         <translation>Sie wird immer mit k, der Zahl der Richtungen, dem Anteil der Behaltensenergie darin und der Angabe genannt, ob die Merkmale zentriert wurden. Nahe am neu trainierten Wert zu liegen ist notwendig, nicht hinreichend.</translation>
+    </message>
+    <message>
+        <source>It is in that window's queue</source>
+        <translation>Es steht in der Warteschlange jenes Fensters</translation>
     </message>
     <message numerus="yes">
         <source>It names %n classes, the model has {outputs} outputs</source>
@@ -4534,6 +4542,10 @@
         <translation>Die Vergessensliste eines dieser Läufe wurde entfernt.</translation>
     </message>
     <message>
+        <source>The forget list of the run that waited is gone: {why}</source>
+        <translation>Die Vergessensliste des wartenden Laufs ist nicht mehr da: {why}</translation>
+    </message>
+    <message>
         <source>The forget list of this run was removed, so it cannot be checked again.</source>
         <translation>Die Vergessensliste dieses Laufs wurde entfernt; er kann nicht noch einmal geprüft werden.</translation>
     </message>
@@ -4943,6 +4955,10 @@
         <translation>Das ist ein Fehler des Programms: {error}</translation>
     </message>
     <message>
+        <source>This is a fault of the application; the log has the details.</source>
+        <translation>Das ist ein Fehler des Programms; Näheres steht im Protokoll.</translation>
+    </message>
+    <message>
         <source>This is the order in use.</source>
         <translation>Diese Reihenfolge gilt schon.</translation>
     </message>
@@ -5088,6 +5104,10 @@
         <translation>Training</translation>
     </message>
     <message>
+        <source>Training a retrained model</source>
+        <translation>Ein Vergleichsmodell wird trainiert</translation>
+    </message>
+    <message>
         <source>Training image {number}</source>
         <translation>Trainingsbild {number}</translation>
     </message>
@@ -5110,6 +5130,10 @@
     <message>
         <source>Training without {forget_set}</source>
         <translation>Training ohne {forget_set}</translation>
+    </message>
+    <message>
+        <source>Training {network}</source>
+        <translation>Training von {network}</translation>
     </message>
     <message>
         <source>Training, all data</source>
@@ -5827,6 +5851,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{part} of {total} ({share})</source>
         <translation>{part} von {total} ({share})</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written: {why}</source>
+        <translation>{path} kann nicht geschrieben werden: {why}</translation>
     </message>
     <message>
         <source>{path} could not be written</source>
