@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 
-from app.services.translation import locale, tr
+from app.services.translation import locale, mark, tr
 from core.verify import numbers
 from core.verify.numbers import DASH as DASH
 from core.verify.numbers import MINUS, whole_percent
-from core.verify.numbers import duration as duration
 
-_ALMOST_ALL = 0.999
+_ROUGH = {"about": mark("about {time}"), "under": mark("under {time}")}
 
 
 def count(value: int | None) -> str:
@@ -32,9 +31,7 @@ def decimal(value: float | None, places: int = 3) -> str:
 
 def alignment(value: float | None) -> str:
     """Dimensional alignment, AUC and other ratios of 0..1: three decimals; "1.000" only when exact."""
-    if value is not None and value < 1.0 and f"{value:.3f}" == "1.000":
-        return f"> {decimal(0.999, 3)}"
-    return decimal(value, 3)
+    return _in_locale(numbers.ratio(value))
 
 
 def closed(share: float) -> str:
@@ -44,16 +41,7 @@ def closed(share: float) -> str:
 
 def percent(share: float | None, unit: bool = True) -> str:
     """Share of 0..1 as a percentage with one decimal; "100 %" only when exact, "> 99.9 %" just below it."""
-    if share is None or not math.isfinite(share):
-        return DASH
-    suffix = " %" if unit else ""
-    if share == 1.0:
-        return ("100" if unit else decimal(100.0, 1)) + suffix
-    if share > _ALMOST_ALL:
-        return "> " + decimal(99.9, 1) + suffix if unit else decimal(99.9, 1)
-    if 0 < share < 0.001 and unit:
-        return decimal(100 * share, 2) + suffix
-    return decimal(100 * share, 1) + suffix
+    return _in_locale(numbers.percent(share, unit=unit))
 
 
 def points(difference: float | None) -> str:
@@ -64,9 +52,14 @@ def points(difference: float | None) -> str:
     return tr("{number} points", number=sign + decimal(100 * difference, 1))
 
 
+def duration(seconds: float | None) -> str:
+    """Time in words: "under 1 s", "8 s", "1 min 40 s", "2 h 5 min"."""
+    return _said(numbers.duration(seconds))
+
+
 def about(seconds: float | None) -> str:
     """Estimate of a time, coarser than `duration`: "about 30 s", "about 14 min"."""
-    return numbers.about(seconds, decimal)
+    return _said(numbers.about(seconds, decimal))
 
 
 def left(seconds: float | None) -> str:
@@ -110,3 +103,12 @@ def of_total(part: int, total: int) -> str:
     """"6,037 of 60,000 (10.1 %)"."""
     share = percent(part / total if total else 0.0)
     return tr("{part} of {total} ({share})", part=count(part), total=count(total), share=share)
+
+
+def _in_locale(text: str) -> str:
+    return text.replace(".", locale().decimalPoint())
+
+
+def _said(time: str) -> str:
+    first, _, rest = time.partition(" ")
+    return tr(_ROUGH[first], time=rest) if first in _ROUGH else time

@@ -9,8 +9,8 @@ from PySide6.QtGui import QAction, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton
 
-from app.services.stylesheet import svg_text, tinted
 from app.services.theme import theme
+from core.files import RESOURCES
 
 _LARGE = 28
 
@@ -30,6 +30,16 @@ def icon(name: str, token: str = "text") -> QIcon:
 def set_icon(target: QAbstractButton | QAction, name: str, token: str = "text") -> None:
     """Set an icon on a button or action. An empty name removes it."""
     target.setIcon(icon(name, token) if name else QIcon())
+
+
+@functools.cache
+def svg_text(name: str) -> str:
+    """Return the SVG of an icon; raises KeyError for a name that has no drawing."""
+    path = RESOURCES / "icons" / f"{name}.svg"
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KeyError(f"there is no icon {name!r}") from error
 
 
 class _Engine(QIconEngine):
@@ -78,7 +88,7 @@ def _drawn(name: str, colour: str, width: int, height: int, scale: float) -> QPi
 
 @functools.lru_cache(maxsize=256)
 def _renderer(name: str, colour: str, large: bool) -> QSvgRenderer:
-    svg = tinted(name, colour)
+    svg = svg_text(name).replace("currentColor", colour)
     if large:  # else lines of 3 px outweigh the text beside
         svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')
     return QSvgRenderer(QByteArray(svg.encode()))

@@ -1,31 +1,20 @@
-"""The generated style sheet: what Fusion draws otherwise, with every state written out; and its images, in memory."""
+"""The generated style sheet: what Fusion draws otherwise, with every state written out; and its images."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-import struct
-from collections.abc import Callable, Mapping
-
-from PySide6.QtCore import qRegisterResourceData
+from collections.abc import Callable
 
 from app.services import tokens as t
 from app.services.tokens import Tokens
 from core.files import RESOURCES
 
-IMAGES = {  # of the sheet, each an icon in a token's colour
-    "tick": ("tick", "on_accent"), "tick_off": ("tick", "disabled"), "dash": ("minus", "on_accent"),
-    "down": ("chevron-down", "text_2"), "down_off": ("chevron-down", "disabled"),
-    "up": ("chevron-up", "text_2"), "up_off": ("chevron-up", "disabled"), "right": ("chevron-right", "text_2"),
-    "dot": ("dot", "on_accent"), "dot_off": ("dot", "disabled"),
-}  # fmt: skip
+SHEET_IMAGES = RESOURCES / "sheet"  # one folder a scheme, written by scripts/sheet_images.py
 
 
-def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: float, images: str) -> str:
+def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: float) -> str:
     """Return the style sheet of one scheme.
 
-    `px` scales logical pixels with the system font, `caption_pt` is the caption size in points and `images` the folder
-    that holds IMAGES.
+    `px` scales logical pixels with the system font and `caption_pt` is the caption size in points.
     """
     values = {name: colours.value(name) for name in t.TOKEN_NAMES}
     values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28, 52)}
@@ -33,7 +22,7 @@ def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: fl
     halves = {"round_chip": px(20), "round_chip_button": px(18) + 2, "round_radio": px(14) + 2}
     values |= {name: f"{height // 2}px" for name, height in halves.items()}
     values["caption"] = f"{caption_pt:.2f}pt"
-    values |= {name: f"{images}/{name}.svg" for name in IMAGES}
+    values["images"] = (SHEET_IMAGES / colours.name.split()[0]).as_posix()  # high contrast: of the scheme it is next to
     sheet = _TEMPLATE
     for name in sorted(values, key=len, reverse=True):
         sheet = sheet.replace(f"@{name}@", values[name])
@@ -90,7 +79,7 @@ QPushButton:hover { background: @sunken@; }
 QPushButton:pressed { background: @line@; }
 QPushButton:checked { background: @accent_tint@; border-color: @accent@; }
 QPushButton:disabled { background: @window@; color: @disabled@; border-color: @line@; }
-QPushButton::menu-indicator { image: url("@down@"); width: @p12@; height: @p12@;
+QPushButton::menu-indicator { image: url("@images@/down.svg"); width: @p12@; height: @p12@;
     subcontrol-origin: padding; subcontrol-position: right center; right: @p8@; }
 QPushButton[menu="true"] { padding-right: @p28@; }
 
@@ -165,14 +154,14 @@ QAbstractSpinBox::up-button { subcontrol-position: top right; height: @p12@; }
 QAbstractSpinBox::down-button { subcontrol-position: bottom right; height: @p12@; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @sunken@; }
 QAbstractSpinBox::up-button:pressed, QAbstractSpinBox::down-button:pressed { background: @line@; }
-QAbstractSpinBox::up-arrow { image: url("@up@"); width: @p10@; height: @p10@; }
-QAbstractSpinBox::down-arrow { image: url("@down@"); width: @p10@; height: @p10@; }
-QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url("@up_off@"); }
-QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled { image: url("@down_off@"); }
+QAbstractSpinBox::up-arrow { image: url("@images@/up.svg"); width: @p10@; height: @p10@; }
+QAbstractSpinBox::down-arrow { image: url("@images@/down.svg"); width: @p10@; height: @p10@; }
+QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url("@images@/up_off.svg"); }
+QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled { image: url("@images@/down_off.svg"); }
 QComboBox { padding: 0 @p4@ 0 @p8@; }
 QComboBox::drop-down { border: none; width: @p24@; subcontrol-origin: padding; subcontrol-position: right; }
-QComboBox::down-arrow { image: url("@down@"); width: @p12@; height: @p12@; }
-QComboBox::down-arrow:disabled { image: url("@down_off@"); }
+QComboBox::down-arrow { image: url("@images@/down.svg"); width: @p12@; height: @p12@; }
+QComboBox::down-arrow:disabled { image: url("@images@/down_off.svg"); }
 QComboBox QAbstractItemView { background: @surface@; border: 1px solid @outline@; padding: @p4@; outline: 0; }
 QComboBox QAbstractItemView::item { min-height: @p26@; padding: 0 @p8@; border-radius: @p4@; }
 QComboBox QAbstractItemView::item:selected { background: @accent_tint@; color: @text@; }
@@ -191,16 +180,18 @@ QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::in
     border-color: @accent@; background: @sunken@; }
 QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @line@; }
 QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QMenu::indicator:checked {
-    background: @accent@; border-color: @accent@; image: url("@tick@"); }
+    background: @accent@; border-color: @accent@; image: url("@images@/tick.svg"); }
 QRadioButton::indicator:checked, QMenu::indicator:exclusive:checked {
-    background: @accent@; border-color: @accent@; image: url("@dot@"); }
+    background: @accent@; border-color: @accent@; image: url("@images@/dot.svg"); }
 QCheckBox::indicator:indeterminate, QAbstractItemView::indicator:indeterminate {
-    background: @accent@; border-color: @accent@; image: url("@dash@"); }
+    background: @accent@; border-color: @accent@; image: url("@images@/dash.svg"); }
 QCheckBox::indicator:checked:hover, QRadioButton::indicator:checked:hover { background: @accent_hover@; }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled, QAbstractItemView::indicator:disabled {
     border-color: @line@; background: @window@; }
-QCheckBox::indicator:checked:disabled { border-color: @line@; background: @sunken@; image: url("@tick_off@"); }
-QRadioButton::indicator:checked:disabled { border-color: @line@; background: @sunken@; image: url("@dot_off@"); }
+QCheckBox::indicator:checked:disabled { border-color: @line@; background: @sunken@;
+    image: url("@images@/tick_off.svg"); }
+QRadioButton::indicator:checked:disabled { border-color: @line@; background: @sunken@;
+    image: url("@images@/dot_off.svg"); }
 
 /* Tables and lists */
 QTableView, QTreeView, QListView { background: @surface@; color: @text@; border: none; outline: 0;
@@ -212,16 +203,18 @@ QTableView::item:selected, QTreeView::item:selected { background: @accent_tint@;
 QListView::item:hover { background: @sunken@; }
 QListView::item:selected { background: @accent_tint@; color: @text@; }
 QTreeView::branch { border-bottom: 1px solid @line@; }
-QTreeView::branch:has-children:closed { image: url("@right@"); }
-QTreeView::branch:has-children:open { image: url("@down@"); }
+QTreeView::branch:has-children:closed { image: url("@images@/right.svg"); }
+QTreeView::branch:has-children:open { image: url("@images@/down.svg"); }
 QListView[ground="sunken"], QTableView[ground="sunken"] { background: @sunken@; }
 QHeaderView { background: @sunken@; border: none; }
 QHeaderView::section { background: @sunken@; color: @text_2@; border: none; border-bottom: 1px solid @line@;
     padding: 0 @p8@; min-height: @p26@; font-size: @caption@; font-weight: 600; }
 QHeaderView::section:hover { color: @text@; }
 QHeaderView::section:pressed { background: @line@; }
-QHeaderView::down-arrow { image: url("@down@"); width: @p12@; height: @p12@; subcontrol-position: center right; }
-QHeaderView::up-arrow { image: url("@up@"); width: @p12@; height: @p12@; subcontrol-position: center right; }
+QHeaderView::down-arrow { image: url("@images@/down.svg"); width: @p12@; height: @p12@;
+    subcontrol-position: center right; }
+QHeaderView::up-arrow { image: url("@images@/up.svg"); width: @p12@; height: @p12@;
+    subcontrol-position: center right; }
 QTableCornerButton::section { background: @sunken@; border: none; }
 
 /* Tabs */
@@ -248,7 +241,7 @@ QMenu::item:disabled { color: @disabled@; }
 QMenu::separator { height: 1px; background: @line@; margin: @p4@ @p8@; }
 QMenu::icon { left: @p6@; }
 QMenu::indicator { left: @p6@; }
-QMenu::right-arrow { image: url("@right@"); width: @p12@; height: @p12@; }
+QMenu::right-arrow { image: url("@images@/right.svg"); width: @p12@; height: @p12@; }
 
 /* Progress, slider, scroll bars, splitter */
 QProgressBar[part="line"] { background: @sunken@; border: none; border-radius: 2px;
@@ -283,58 +276,3 @@ QGroupBox { border: none; margin-top: @p20@; font-weight: 600; }
 QGroupBox::title { subcontrol-origin: margin; subcontrol-position: top left; }
 QGroupBox:disabled { color: @disabled@; }
 """
-
-
-# A filled dot inside a checked radio button; not an icon of the family.
-_DOT = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
-    '<circle cx="8" cy="8" r="3.6" fill="currentColor"/></svg>'
-)
-_numbers = itertools.count(1)
-_registered: list[tuple[bytes, bytes, bytes]] = []  # Qt reads them where they are
-
-
-@functools.cache
-def svg_text(name: str) -> str:
-    """Return the SVG of an icon; raises KeyError for a name that has no drawing."""
-    if name == "dot":
-        return _DOT
-    path = RESOURCES / "icons" / f"{name}.svg"
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise KeyError(f"there is no icon {name!r}") from error
-
-
-def tinted(name: str, colour: str) -> str:
-    """Return an icon's SVG in one colour."""
-    return svg_text(name).replace("currentColor", colour)
-
-
-def files_in_memory(contents: Mapping[str, bytes]) -> str:
-    """Give Qt files to read that are on no disk, which may be full; return the folder they are in, a ":/…".
-
-    They are laid out as Qt's resource compiler does: a tree of entries that are in the order of their names' hashes,
-    the names, and the data, with lengths and places as big-endian numbers.
-    """
-    folder = f"theme-{next(_numbers)}"
-    files = sorted(contents, key=_hash)
-    places, names, data = {}, b"", b""
-    for name in (folder, *files):
-        places[name] = len(names)
-        names += struct.pack(">HI", len(name), _hash(name)) + name.encode("utf-16-be")
-    tree = struct.pack(">IHIIQ", 0, 2, 1, 1, 0) + struct.pack(">IHIIQ", places[folder], 2, len(files), 2, 0)
-    for name in files:
-        tree += struct.pack(">IHHHIQ", places[name], 0, 0, 1, len(data), 0)
-        data += struct.pack(">I", len(contents[name])) + contents[name]
-    _registered.append((tree, names, data))
-    qRegisterResourceData(3, tree, names, data)
-    return f":/{folder}"
-
-
-def _hash(name: str) -> int:
-    value = 0
-    for letter in name:
-        value = (value << 4) + ord(letter)
-        value = (value ^ (value & 0xF0000000) >> 23) & 0x0FFFFFFF
-    return value

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints
 from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
-from app.services.stylesheet import IMAGES, build_stylesheet, files_in_memory, tinted
+from app.services.stylesheet import build_stylesheet
 from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens, luminance
 
 Role = Literal["title", "verdict", "section", "body", "number", "table", "caption", "fixed"]
@@ -32,6 +32,18 @@ _ROLES: dict[str, tuple[float, bool, bool]] = {  # size x system, semi-bold, tab
     "table": (1.00, False, True),
     "caption": (0.88, False, True),
     "fixed": (1.00, False, False),
+}
+PALETTE = {  # the roles of Qt's palette, by the token that they show
+    "window": ("Window",),
+    "surface": ("Base", "AlternateBase", "Button", "ToolTipBase", "Light"),
+    "text": ("WindowText", "Text", "ButtonText", "ToolTipText"),
+    "text_3": ("PlaceholderText",),
+    "accent": ("Link", "LinkVisited", "Highlight", "Accent"),
+    "on_accent": ("HighlightedText",),
+    "danger": ("BrightText",),
+    "sunken": ("Midlight",),
+    "line": ("Mid",),
+    "outline": ("Dark", "Shadow"),
 }
 _CAPTION_MIN_PX = 11
 LARGE_FONT_PX = 16  # of the system font; above, not all of a page fits side by side in a small window
@@ -189,7 +201,7 @@ class Theme(QObject):
         self.current, self._applied = tokens, (tokens, self._scale)
         if not self.high_contrast:
             app.setPalette(self.palette())
-        self._sheet = build_stylesheet(tokens, self.px, self.font("caption").pointSizeF(), _image_folder(tokens))
+        self._sheet = build_stylesheet(tokens, self.px, self.font("caption").pointSizeF())
         windows = [widget for widget in app.topLevelWidgets()
                    if widget.isVisible() or (widget.parent() is None and widget.windowTitle())]  # fmt: skip
         if not windows:
@@ -204,24 +216,15 @@ class Theme(QObject):
 
     def palette(self) -> QPalette:
         """Return the palette of the current scheme."""
-        palette, roles = QPalette(), QPalette.ColorRole
-        table = {
-            roles.Window: "window", roles.WindowText: "text", roles.Base: "surface",
-            roles.AlternateBase: "surface", roles.Text: "text", roles.Button: "surface",
-            roles.ButtonText: "text", roles.BrightText: "danger", roles.ToolTipBase: "surface",
-            roles.ToolTipText: "text", roles.PlaceholderText: "text_3", roles.Link: "accent",
-            roles.LinkVisited: "accent", roles.Highlight: "accent", roles.HighlightedText: "on_accent",
-            roles.Light: "surface", roles.Midlight: "sunken", roles.Mid: "line", roles.Dark: "outline",
-            roles.Shadow: "outline",
-        }  # fmt: skip
-        if hasattr(roles, "Accent"):
-            table[roles.Accent] = "accent"
-        for role, token in table.items():
-            palette.setColor(role, self.color(token))
-        for role in (roles.WindowText, roles.Text, roles.ButtonText, roles.PlaceholderText):
-            palette.setColor(QPalette.ColorGroup.Disabled, role, self.color("disabled"))
-        palette.setColor(QPalette.ColorGroup.Disabled, roles.Highlight, self.color("line"))
-        palette.setColor(QPalette.ColorGroup.Disabled, roles.Base, self.color("window"))
+        palette, roles, disabled = QPalette(), QPalette.ColorRole, QPalette.ColorGroup.Disabled
+        for token, names in PALETTE.items():
+            for name in names:
+                if hasattr(roles, name):  # Accent: not in Qt below 6.6
+                    palette.setColor(roles[name], self.color(token))
+        for name in ("WindowText", "Text", "ButtonText", "PlaceholderText"):
+            palette.setColor(disabled, roles[name], self.color("disabled"))
+        palette.setColor(disabled, roles.Highlight, self.color("line"))
+        palette.setColor(disabled, roles.Base, self.color("window"))
         return palette
 
     @functools.cached_property
@@ -236,13 +239,6 @@ class Theme(QObject):
     def _forget_font(self) -> None:
         for name in ("_base", "_scale"):
             self.__dict__.pop(name, None)
-
-
-@functools.cache
-def _image_folder(tokens: Tokens) -> str:
-    return files_in_memory({
-        f"{name}.svg": tinted(icon, tokens.value(token)).encode() for name, (icon, token) in IMAGES.items()
-    })
 
 
 def system_tokens(palette: QPalette) -> Tokens:

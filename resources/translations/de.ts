@@ -556,6 +556,10 @@
         <translation>etwa {size} mehr</translation>
     </message>
     <message>
+        <source>about {time}</source>
+        <translation>etwa {time}</translation>
+    </message>
+    <message>
         <source>Acc. %</source>
         <translation>Gen. %</translation>
     </message>
@@ -5211,6 +5215,10 @@
     <message>
         <source>Type the name of an architecture, or FILE.py:FACTORY.</source>
         <translation>Geben Sie den Namen einer Architektur ein, oder DATEI.py:FUNKTION.</translation>
+    </message>
+    <message>
+        <source>under {time}</source>
+        <translation>unter {time}</translation>
     </message>
     <message>
         <source>Undo</source>

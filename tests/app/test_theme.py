@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QFile, QSize
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFont, QFontInfo, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QPushButton
 
 from app.services import icons
 from app.services import tokens as t
-from app.services.stylesheet import build_stylesheet, files_in_memory
+from app.services.stylesheet import SHEET_IMAGES, build_stylesheet
 from app.services.theme import theme
 from app.widgets.buttons import Chip
 from app.widgets.labels import Label
@@ -21,6 +21,7 @@ from core.files import RESOURCES
 from core.verify.pages import TEMPLATES
 from core.verify.report import render_report
 from core.verify.table import MODELS
+from scripts.sheet_images import images
 from tests.core.verify.sample_report import sample_events, sample_report
 
 SCHEMES = (t.LIGHT, t.DARK)
@@ -93,13 +94,13 @@ def test_dashes_and_underscores_are_the_same():
 
 @pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
 def test_the_style_sheet_leaves_no_placeholder(tokens):
-    sheet = build_stylesheet(tokens, lambda n: round(n), 8.5, ":/images")
+    sheet = build_stylesheet(tokens, lambda n: round(n), 8.5)
     assert "@" not in sheet
     assert sheet.count("{") == sheet.count("}")
 
 
 def test_the_style_sheet_writes_out_the_states_of_buttons():
-    sheet = build_stylesheet(t.LIGHT, lambda n: round(n), 8.5, ":/images")
+    sheet = build_stylesheet(t.LIGHT, lambda n: round(n), 8.5)
     for kind in ("primary", "destructive", "destructive-filled", "text"):
         for state in ("hover", "pressed", "disabled"):
             assert f'QPushButton[kind="{kind}"]:{state}' in sheet
@@ -181,10 +182,17 @@ def test_no_file_is_written_for_the_theme(qapp, tmp_path, monkeypatch):
     """A full disk, or a home that cannot be written, must not keep the window from starting."""
     monkeypatch.setattr(Path, "write_text", lambda *_, **__: pytest.fail("written"))
     monkeypatch.setattr(Path, "mkdir", lambda *_, **__: pytest.fail("made"))
-    tick = QFile(files_in_memory({"tick.svg": b"<svg/>", "dot.svg": b"<svg></svg>"}) + "/tick.svg")
-    assert tick.open(QFile.OpenModeFlag.ReadOnly) and bytes(tick.readAll()) == b"<svg/>"
     theme.apply(qapp, "dark")
     theme.apply(qapp, "light")
+
+
+def test_the_images_of_the_style_sheet_are_there_in_the_colours_of_the_tokens():
+    written = {str(path.relative_to(SHEET_IMAGES).as_posix()): path.read_text("utf-8")
+               for path in SHEET_IMAGES.rglob("*.svg")}  # fmt: skip
+    assert written == images(), "python -m scripts.sheet_images"
+    for scheme in SCHEMES:
+        named = re.findall(r'url\("([^"]+)"\)', build_stylesheet(scheme, lambda n: round(n), 8.5))
+        assert named and all(Path(name).is_file() for name in named)
 
 
 def test_icons_are_drawn_for_the_scale_of_the_screen(qapp):
@@ -229,10 +237,8 @@ def test_every_icon_of_the_design_draws_something(qapp, name):
 
 
 def test_all_icons_are_of_one_family(qapp):
-    from app.services.stylesheet import svg_text
-
     for name in sorted(path.stem for path in (RESOURCES / "icons").glob("*.svg")):
-        text = svg_text(name)
+        text = icons.svg_text(name)
         assert 'viewBox="0 0 16 16"' in text, name
         assert 'stroke-width="1.5"' in text, name
         assert "currentColor" in text, name
