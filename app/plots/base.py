@@ -19,10 +19,11 @@ from app.plots.items import (
     Phase,
     PhaseStrip,
     Reference,
+    Series,
     ValueMargin,
+    Values,
     end_ahead,
 )
-from app.plots.series import Series, Values
 from app.services import format as fmt
 from app.services.accessibility import describe
 from app.services.theme import theme

@@ -14,7 +14,7 @@ from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QLabel
 
 from app.plots.export import Cell, Figure, Table
-from app.plots.map_picture import paint_names
+from app.plots.feature_map import paint_names
 from app.plots.points import (
     PointPictures,
     class_centres,

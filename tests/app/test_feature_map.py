@@ -12,8 +12,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
 from app.plots.export import EnlargedPlot
-from app.plots.feature_map import NO_MAP, FeatureMapPlot, FeaturesPanel
-from app.plots.map_picture import FRAMES_MOST, Look, MapPicture, Placing, paint, write_gif
+from app.plots.feature_map import FRAMES_MOST, FeatureMapPlot, Look, MapPicture, Placing, paint
+from app.plots.features import NO_MAP, FeaturesPanel
+from app.plots.film import write_gif
 from app.services.theme import theme
 from app.workers.run_history import RunHistory
 from core.session.feature_maps import Clouds

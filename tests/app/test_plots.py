@@ -15,13 +15,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QWidget
 
 from app.plots import export
-from app.plots.alignment import AlignmentPlot, HistogramPlot, describe_alignment
 from app.plots.base import ThemedPlot
-from app.plots.curves import AccuracyPlot, LossPlot
+from app.plots.curves import AccuracyPlot, AlignmentPlot, HistogramPlot, LossPlot, describe_alignment
+from app.plots.features import SpectrumPlot
 from app.plots.group import StepGroup
-from app.plots.items import Phase, Reference, log_label, shortened, spread, tick_label
-from app.plots.series import THICK_BELOW, moving_mean
-from app.plots.spectrum import SpectrumPlot
+from app.plots.items import THICK_BELOW, Phase, Reference, log_label, moving_mean, shortened, spread, tick_label
 from app.services.theme import theme
 from app.services.tokens import DARK, LIGHT, MODELS, SETS
 from app.workers.run_history import RunHistory

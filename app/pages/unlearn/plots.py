@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from app.plots.alignment import AlignmentPlot
-from app.plots.curves import AccuracyPlot, LossPlot
-from app.plots.feature_map import FeaturesPanel
+from app.plots.curves import AccuracyPlot, AlignmentPlot, LossPlot
+from app.plots.features import FeaturesPanel
 from app.plots.group import DrawTurns, StepGroup
 from app.plots.items import Phase
 from app.services import tokens as t

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.context import AppContext
-    from app.plots.map_picture import Film
+    from app.plots.feature_map import Film
     from app.services.reference_markers import Marker
     from core.job import Job
     from core.session.bench import Bench
@@ -229,7 +229,7 @@ class RunPresenter(QObject):
 
     def _write_film(self, film: Film, path: Path) -> None:
         """Have a worker write a feature map as a GIF, and say how far it is."""
-        from app.plots.map_picture import write_gif
+        from app.plots.film import write_gif
 
         say = self._view.plots.features.map.say
         handle = self._context.jobs.submit(write_gif, film, path, key=_FILM)

@@ -9,10 +9,10 @@ import pyqtgraph as pg
 
 from app.models.measure_table import SHORT
 from app.pages.verify.tab import CURVES, QUICK_ONLY, SAME_CURVE, Tab
-from app.plots.alignment import FLOOR, describe_alignment
 from app.plots.base import ThemedPlot
+from app.plots.curves import FLOOR, describe_alignment
+from app.plots.features import EigenvaluePlot
 from app.plots.items import MarginLabel
-from app.plots.spectrum import EigenvaluePlot
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTableView, QWid
 
 from app.models.tables import TextTableModel
 from app.pages.verify.tab import CURVES, LooksTab
-from app.plots.alignment import HistogramPlot
+from app.plots.curves import HistogramPlot
 from app.plots.export import Cell, Figure, Table
 from app.plots.scatter import ScatterPlot
 from app.services import format as fmt

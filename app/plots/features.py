@@ -1,6 +1,6 @@
-"""What directions the features use: their energy in each retain direction, and the eigenvalues of their Gram matrices.
+"""What becomes of a run's features: their map, their energy in each retain direction, their Gram matrices' eigenvalues.
 
-Of a run both are shown at one step, with those of its start beside them.
+All of them are shown at one step, with those of the start beside them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from app.plots.curves import HistoryPlot, Line
 from app.plots.export import Table
+from app.plots.feature_map import FeatureMapPlot
+from app.plots.group import Switched
 from app.plots.items import Y_PADDING
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import SETS, SeriesStyle
 from app.services.translation import mark, tr
 from app.workers.run_history import RunHistory, newest_until
-from core.events import FeaturesMoved, SpectrumMeasured
+from core.events import Event, FeaturesMoved, SpectrumMeasured
 
 Values = NDArray[np.float64]
 
@@ -216,3 +218,71 @@ def _positive(eigenvalues: Sequence[float], lowest: float) -> Values:
     if not values.size:
         return values
     return np.where(values > max(lowest * float(np.nanmax(values)), 0.0), values, np.nan)
+
+
+NO_MAP = mark("This run recorded no feature map: an earlier version made it, or its network was trained from scratch.")
+VIEWS = (("map", mark("Map")), ("energy", mark("Energy")), ("ratio", mark("Ratio")), ("values", EIGENVALUES))
+NO_ENERGY = mark("How much energy retain directions hold is recorded where whole classes are forgotten.")
+
+
+class FeaturesPanel(Switched):
+    """What becomes of the features of a run: the map, energies, eigenvalues; one of them at a time."""
+
+    def __init__(self) -> None:
+        self.map, self.energy, self.eigenvalues = FeatureMapPlot(), EnergyPlot(), SpectrumPlot()
+        super().__init__(self.views(), [(key, tr(name)) for key, name in VIEWS], tr("Features"))
+        self.chosen.connect(self.set_view)
+        self._history = RunHistory()
+        self._overlaid: tuple[RunHistory, ...] = ()
+        self._until: int | None = None
+        self._wanted = ""  # the view that the user chose; "" follows what was recorded
+        self._show()
+
+    @property
+    def view(self) -> str:
+        """The view that shows: "map", "energy", "ratio" or "values"."""
+        return self._switches[0].value()
+
+    def views(self) -> tuple[FeatureMapPlot, EnergyPlot, SpectrumPlot]:
+        """All plots."""
+        return self.map, self.energy, self.eigenvalues
+
+    def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
+        """Show a run, in the view that says most of what it recorded; the eigenvalues of other runs dashed."""
+        if history is not self._history:
+            self._history, self._until, self._wanted = history, None, ""
+        self._overlaid = tuple(overlaid)
+        self._show()
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take notice of new events, which the history holds already."""
+        if any(event.type in ("feature_map", "features_moved", "spectrum", "run_started") for event in events):
+            self._show()
+
+    def show_until(self, step: int | None) -> None:
+        """Look back to a step; None is the newest and follows."""
+        self._until = step
+        self._show()
+
+    def set_view(self, view: str) -> None:
+        """Show a view, until another run is shown."""
+        self._wanted = view
+        self._show()
+
+    def _show(self) -> None:
+        """Show the view that was chosen, or the first that there is something for, and say why others are off."""
+        history = self._history
+        newest, off = history.moved[-1] if history.moved else None, dict[str, str]()
+        if history.spectra and history.feature_map is None:
+            off["map"] = tr(NO_MAP)
+        if history.spectra and not (isinstance(newest, FeaturesMoved) and newest.forget_energy):
+            off["energy"] = tr(NO_ENERGY)
+        view = self._wanted if self._wanted not in ("", *off) else next(key for key, _ in VIEWS if key not in off)
+        for switch in self._switches:
+            for key in ("map", "energy"):
+                switch.set_enabled(key, key not in off, off.get(key, ""))
+        self.map.show_history(history, self._until)
+        self.energy.until = self._until
+        self.energy.show_history(history, "")
+        self.eigenvalues.show_spectra(history, self._until, view == "ratio", self._overlaid)
+        self.show_plot(view, {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues))
