@@ -20,8 +20,8 @@ class Card(QFrame):
     Add content to `body`, actions with `add_action`. No card inside a card.
     """
 
-    def __init__(self, title: str = "", parent: QWidget | None = None, padding: int = t.L) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str = "", padding: int = t.L) -> None:
+        super().__init__()
         self.setProperty("part", "card")
         self._title = heading(title)
         self._actions = row(self._title, STRETCH)

@@ -128,8 +128,8 @@ class Room(QScrollArea):
     all wrapped text would like, though pages do with less.
     """
 
-    def __init__(self, inside: QStackedWidget, most: QSize, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, inside: QStackedWidget, most: QSize) -> None:
+        super().__init__()
         self._inside, self._most = inside, most
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

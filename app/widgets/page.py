@@ -24,8 +24,8 @@ class Page(QWidget):
 
     header_widget: QWidget | None = None
 
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
         self.context = context
         self.banner = Banner()
         self.content = column(spacing=t.M)

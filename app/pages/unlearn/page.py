@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class UnlearnView(Page):
     """Three views in one place, by name in `views`: "empty", "setup" and "run"."""
 
-    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(context, parent)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.empty, self.setup, self.run_view, self.lanes = EmptyState("unlearn", ""), SetupView(), RunView(), Lanes()
         self.run_view.below_bar.addWidget(self.lanes)
         self.views: dict[str, QWidget] = {"empty": self.empty, "setup": self.setup, "run": self.run_view}

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class RunPlots(QWidget):
     """Draws a run's history. `show_run` takes another run, `add` says what it gained, `show_until` looks back."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.accuracy = AccuracyPlot()
         self.alignment = AlignmentPlot()
         self.features = FeaturesPanel()

@@ -49,8 +49,8 @@ class TimeSlider(QWidget):
 
     moved = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._steps: list[int] = []
         self._total = 0
         self._at_end = True
@@ -190,8 +190,8 @@ _ASKING = ("pause", "checkpoint", "stop", "discard")  # what goes to the worker,
 class RunBar(Card):
     """Shows one run; each of its `buttons` is what the user may want of it now."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", parent, padding=t.S)
+    def __init__(self) -> None:
+        super().__init__(padding=t.S)
         self.resuming = False  # whether the button that pauses goes on
         self._announced: State | None = None
         self._shown: tuple[object, ...] = ()
@@ -298,8 +298,8 @@ def _may_search(run: LiveRun) -> bool:
 class OutcomeWarning(QWidget):
     """What is to be minded about a result, and the way to other settings."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.label = Label("", "body", "caution", wrap=True)
         self.label.setMaximumWidth(16_777_215)  # Qt's largest: one line where there is room for it
         self.search = TextButton(tr("Search settings…"))
@@ -320,8 +320,8 @@ MOST_BANNERS = 2
 class RunView(QWidget):
     """What needs a decision, where the run stands, its plots, and the step they show."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.banners = [Banner() for _ in range(MOST_BANNERS)]
         self.bar = RunBar()
         self.plots = RunPlots()
