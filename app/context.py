@@ -53,7 +53,7 @@ def create_context(parent: QObject | None = None) -> AppContext:
     )  # fmt: skip
     project = context.project
     for signal in (project.model_changed, project.dataset_changed, project.selection_changed,
-                   project.run_changed, project.runs_changed, controller.turned):  # fmt: skip
+                   project.run_changed, context.run_library.changed, controller.turned):  # fmt: skip
         signal.connect(context.actions.refresh)
-    RunStatus(services, controller)
+    RunStatus(services, controller, context.run_library)
     return context

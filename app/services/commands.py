@@ -106,7 +106,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
         context.project.set_run(context.run_controller.resume_run(run, _fitting(context.project.bench, run.job)))
         context.show_page("unlearn")
 
-    if context.run_library.is_deleting(folder.path):
+    if folder.path in context.run_library.deleting:
         context.notifications.caution(tr("The run cannot be resumed, because it is being deleted."))
         return
     try:

@@ -57,7 +57,7 @@ class History:
     def __init__(self, initial: Selection, limit: int = 200) -> None:
         self._current = initial
         self._past: deque[_Packed] = deque(maxlen=limit)
-        self._future: list[_Packed] = []
+        self._future: deque[_Packed] = deque()
 
     @property
     def current(self) -> Selection:
@@ -84,27 +84,25 @@ class History:
 
     def undo(self) -> Selection:
         """Go one step back, where there is one, and return what is current then."""
-        if self._past:
-            self._future.append(_pack(self._current))
-            self._current = self._unpacked(*self._past.pop())
-        return self._current
+        return self._step(self._past, self._future)
 
     def redo(self) -> Selection:
         """Go one step forward, where there is one, and return what is current then."""
-        if self._future:
-            self._past.append(_pack(self._current))
-            self._current = self._unpacked(*self._future.pop())
-        return self._current
+        return self._step(self._future, self._past)
 
-    def _unpacked(self, packed: bytes, columns: dict[str, Any]) -> Selection:
+    def _step(self, steps: deque[_Packed], back: deque[_Packed]) -> Selection:
         import numpy as np
 
         from core.selection import Selection
 
         current = self._current
-        bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=current.total)
-        selection = Selection(bits.view(bool), current.labels, current.class_names)
-        return selection.with_samples(selection.indices, **columns)
+        if steps:
+            back.append(_pack(current))
+            packed, columns = steps.pop()
+            bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=current.total)
+            selection = Selection(bits.view(bool), current.labels, current.class_names)
+            self._current = selection.with_samples(selection.indices, **columns)
+        return self._current
 
 
 def _pack(selection: Selection) -> _Packed:
@@ -118,7 +116,7 @@ def open_doubts(proof: Proof | None) -> bool:
 
 
 class ProjectState(QObject):
-    """The session: opened model, data set, forget set with its history, evaluation, run in view, known runs.
+    """The session: opened model, data set, forget set with its history, evaluation, run in view.
 
     Setters swap whole, valid objects: a failed load never reaches this class.
     """
@@ -128,7 +126,6 @@ class ProjectState(QObject):
     selection_changed = Signal()
     evaluation_changed = Signal()
     run_changed = Signal()
-    runs_changed = Signal()
     compared_changed = Signal()
     beside_changed = Signal()
 
@@ -143,7 +140,6 @@ class ProjectState(QObject):
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.forgotten_before: NDArray[np.bool_] | None = None  # (n,): images the open model forgot in earlier runs
         self.run: LiveRun | None = None  # the run in view (live or from disk)
-        self.runs: tuple[RunFolder, ...] = ()  # run folders known
         self.beside: RunFolder | None = None  # of a second run, drawn with the one in view
         self._beside_of: Path | None = None
         self.compared: tuple[RunFolder, ...] = ()  # run folders held side by side; empty: one run is looked at
@@ -213,14 +209,6 @@ class ProjectState(QObject):
         if not kept:
             self.selection_changed.emit()
 
-    def set_model(self, model: OpenedModel | None) -> None:
-        """Swap the model alone."""
-        self.set_opened(model, self.dataset, self.data_options)
-
-    def set_dataset(self, dataset: Dataset | None, options: DataOptions | None = None) -> None:
-        """Swap the data alone."""
-        self.set_opened(self.opened_model, dataset, options)
-
     def set_selection(self, selection: Selection) -> None:
         """Make `selection` the forget set; can be undone."""
         if self.history is None:
@@ -230,13 +218,13 @@ class ProjectState(QObject):
 
     def undo_selection(self) -> None:
         """Take the last change of the forget set back."""
-        if self.history is not None and self.history.can_undo:
+        if self.history is not None:
             self.history.undo()
             self.selection_changed.emit()
 
     def redo_selection(self) -> None:
         """Make the change again."""
-        if self.history is not None and self.history.can_redo:
+        if self.history is not None:
             self.history.redo()
             self.selection_changed.emit()
 
@@ -273,11 +261,6 @@ class ProjectState(QObject):
     def side_by_side(self) -> bool:
         """Whether several runs are looked at, in place of one."""
         return bool(self.compared) or self.batch is not None
-
-    def set_runs(self, runs: tuple[RunFolder, ...]) -> None:
-        """Replace the list of known runs."""
-        self.runs = runs
-        self.runs_changed.emit()
 
 
 def _same_content(one: Dataset | None, other: Dataset | None) -> bool:

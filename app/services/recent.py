@@ -30,23 +30,18 @@ class RecentFiles(QObject):
         super().__init__(parent)
         self._state = window_state
         self._jobs = Jobs(1, self, name="a look for recent files")
-        self._looking = self._again = False
+        self.looking = self._again = False  # whether a look is under way, and another one is wanted
         self._names: dict[str, str] = {}
         window_state.recent_changed.connect(self._changed)
         self.look()
 
-    @property
-    def looking(self) -> bool:
-        """Whether a look is under way."""
-        return self._looking
-
     def look(self) -> None:
         """Look which entries are there; a second call while looking looks once more afterwards."""
         places = sorted({place for kind in KINDS for place in self._state.places(kind)})
-        if self._looking:
+        if self.looking:
             self._again = True
         elif places:
-            self._looking, self._again = True, False
+            self.looking, self._again = True, False
             handle = self._jobs.submit(found, places)
             handle.done.connect(self._found)
             handle.finished.connect(self._ended)
@@ -68,7 +63,7 @@ class RecentFiles(QObject):
             self.look()
 
     def _ended(self) -> None:
-        self._looking = False
+        self.looking = False
         if self._again:
             self.look()
         else:

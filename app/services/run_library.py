@@ -80,7 +80,7 @@ class RunLibrary(QObject):
         self._context, self._controller = services, controller
         self.rows: tuple[RunRow, ...] = ()
         self._found: tuple[RunRow, ...] = ()  # the rows as they were read
-        self._deleting: frozenset[Path] = frozenset()
+        self.deleting: frozenset[Path] = frozenset()
         self._was_read = False
         self._again = False
         self._reading = False
@@ -108,7 +108,7 @@ class RunLibrary(QObject):
 
     def set_deleting(self, paths: Collection[Path], on: bool = True) -> None:
         """Note that runs are being deleted, or no longer are: meanwhile nothing can be done with them."""
-        self._deleting = self._deleting | set(paths) if on else self._deleting - set(paths)
+        self.deleting = self.deleting | set(paths) if on else self.deleting - set(paths)
         self._show()
 
     def drop(self, paths: Collection[Path]) -> None:
@@ -116,10 +116,6 @@ class RunLibrary(QObject):
         self._found = tuple(row for row in self._found if row.path not in paths)
         self._show()
         self.refresh()
-
-    def is_deleting(self, path: Path) -> bool:
-        """Tell whether a run is being deleted."""
-        return path in self._deleting
 
     def _going(self, run: LiveRun) -> None:
         # Its worker writes the folder, so there is none yet when a run starts.
@@ -140,11 +136,9 @@ class RunLibrary(QObject):
             self.first_read.emit()
 
     def _show(self) -> None:
-        going = self._deleting
-        rows = tuple(replace(row, state=DELETING) if row.path in going else row for row in self._found)
+        rows = tuple(replace(row, state=DELETING) if row.path in self.deleting else row for row in self._found)
         if rows != self.rows:
             self.rows = rows
-            self._context.project.set_runs(tuple(RunFolder(row.path) for row in rows))
             self.changed.emit()
 
     def _finished(self) -> None:
@@ -155,13 +149,9 @@ class RunLibrary(QObject):
 
 def read_rows(folder: Path, others: list[Path], mine: set[Path], known: dict[Path, RunRow]) -> tuple[RunRow, ...]:
     """Return the runs in `folder` and the `others`, newest first; what is unchanged is not read again."""
-    folders = list_runs(folder) if folder.is_dir() else []
-    paths = {run.path: run for run in folders}
-    for path in others:
-        run = RunFolder(path)
-        if run.exists:
-            paths.setdefault(path, run)
-    rows = [_row_or_none(run, path in mine, known.get(path)) for path, run in paths.items()]
+    found = [*(list_runs(folder) if folder.is_dir() else ()), *map(RunFolder, others)]
+    runs = {run.path: run for run in found if run.exists}
+    rows = [_row_or_none(run, path in mine, known.get(path)) for path, run in runs.items()]
     return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.created, reverse=True))
 
 

@@ -13,6 +13,7 @@ from app.services.translation import mark, tr
 from core.events import State
 
 if TYPE_CHECKING:
+    from app.services.run_library import RunLibrary
     from app.services.shell import Services
     from app.workers.live_run import LiveRun
     from app.workers.run_controller import RunController
@@ -26,9 +27,9 @@ Said = tuple[str, str]  # of a page: its state and its caption
 class RunStatus(QObject):
     """Follows what is open, chosen and run; a caption of the rail is where a page's work stands, in a few words."""
 
-    def __init__(self, services: Services, controller: RunController) -> None:
+    def __init__(self, services: Services, controller: RunController, library: RunLibrary) -> None:
         super().__init__(services.project)
-        self._context, self._controller = services, controller
+        self._context, self._controller, self._library = services, controller, library
         # Verify and Export tell more of the run in view once they are in sight: until then it is said here.
         self._unseen: dict[str, Said] = {"verify": ("", ""), "export": ("", "")}
         self._of: LiveRun | None = None  # the run in view when they were last spoken of
@@ -38,7 +39,7 @@ class RunStatus(QObject):
         controller.run_ended.connect(self._ended)
         controller.queue_changed.connect(self._queue_changed)
         for signal in (project.model_changed, project.dataset_changed, project.selection_changed, project.run_changed,
-                       project.evaluation_changed, project.runs_changed):  # fmt: skip
+                       project.evaluation_changed, library.changed):  # fmt: skip
             signal.connect(self._rest)
         self._rest()
 
@@ -95,7 +96,7 @@ class RunStatus(QObject):
         """Say in the rail what holds while nothing goes on."""
         states, project = self._context.page_states, self._context.project
         current = self._controller.current
-        chosen, runs, run = project.selection, project.runs, project.run
+        chosen, runs, run = project.selection, self._library.rows, project.run
         number = chosen.count if chosen is not None else 0
         states.set("project", *self._opened())
         states.set("forget", *(("ready", fmt.images(number)) if number else ("empty", tr("Nothing chosen"))))

@@ -26,7 +26,7 @@ def test_another_model_has_accuracies_of_its_own_and_the_same_forget_set(project
     heard: list[dict] = []
     project.evaluation_changed.connect(lambda: heard.append(dict(project.evaluation)))
     chosen = project.selection
-    project.set_model(SimpleNamespace(name="second"))
+    project.set_opened(SimpleNamespace(name="second"), project.dataset, project.data_options)
     assert project.evaluation == {} and heard == [{}]
     assert project.selection is chosen
 
@@ -37,7 +37,7 @@ def test_the_same_model_and_data_keep_what_was_measured(project):
 
 
 def test_the_forget_set_stays_where_the_content_is_the_same_and_goes_with_other_data_of_the_same_size(project, digits):
-    project.set_dataset(replace(digits, title="opened again"))
+    project.set_opened(project.opened_model, replace(digits, title="opened again"))
     assert project.selection.count and project.evaluation == {}
-    project.set_dataset(replace(digits, fingerprint="e" * 64))
+    project.set_opened(project.opened_model, replace(digits, fingerprint="e" * 64))
     assert project.selection.count == 0 and len(project.selection.mask) == len(digits.train)

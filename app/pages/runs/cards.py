@@ -112,9 +112,10 @@ class RunsCard(Card):
         table.setSortingEnabled(True)
         table.sortByColumn(columns.STARTED, Qt.SortOrder.DescendingOrder)
         table.setItemDelegateForColumn(columns.CURVE, SparklineDelegate(table))
+        header = table.horizontalHeader()
         for place, width in _WIDTHS.items():
-            table.setColumnWidth(place, theme.px(width))
-        table.horizontalHeader().setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
+            table.setColumnWidth(place, max(theme.px(width), header.sectionSizeHint(place)))  # in any language
+        header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
         table.activated.connect(lambda index: self.activated.emit(self._row_at(index)))
         table.selectionModel().selectionChanged.connect(self.chosen_changed)
         table.selectionModel().currentChanged.connect(self.chosen_changed)

@@ -58,7 +58,8 @@ def test_an_original_has_no_earlier_requests(page, opened, qtbot):
 def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, example, result, qtbot):
     first = result("first", example.bench, example.selection)
     dataset = example.bench.dataset
-    opened.project.set_model(Bench(None, dataset).open_beside(first.path))
+    made = Bench(None, dataset).open_beside(first.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     opened.project.set_selection(opened.project.selection.cleared())
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     gone = example.selection.count
@@ -94,7 +95,8 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
 def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, opened, example, result, qtbot):
     first = result("first", example.bench, example.selection)
     dataset = example.bench.dataset
-    opened.project.set_model(Bench(None, dataset).open_beside(first.path))
+    made = Bench(None, dataset).open_beside(first.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
     bench = opened.project.bench
     opened.project.set_evaluation(baseline=baseline(bench.on("cpu")))
@@ -120,7 +122,8 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
     first = result("first", example.bench, example.selection)
     bench = Bench(Bench(None, dataset).open_beside(first.path), dataset, example.bench.options)
     second = result("second", bench, example.selection.cleared().with_classes([5]), "head-only")
-    opened.project.set_model(Bench(None, dataset).open_beside(second.path))
+    made = Bench(None, dataset).open_beside(second.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     one, two = page.earlier_card.lines.text().splitlines()
     assert one.startswith("1. class 3") and "run first" in one
@@ -137,7 +140,8 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
 def test_a_chain_that_cannot_be_known_is_said(page, opened, example, result, qtbot):
     first = result("first", example.bench, example.selection)
     first.file(FORGET).unlink()
-    opened.project.set_model(Bench(None, example.bench.dataset).open_beside(first.path))
+    made = Bench(None, example.bench.dataset).open_beside(first.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     qtbot.waitUntil(lambda: bool(opened.notifications.history), timeout=10_000)
     assert opened.notifications.history[-1].sentence.startswith("No later request can start from this model.")
     assert page.earlier_card.isHidden()

@@ -87,7 +87,7 @@ def test_the_library_follows_the_controller(context, qtbot, tmp_path):
     write_run(path, job(), Script("r").whole())
     work.end()
     qtbot.waitUntil(lambda: [row.id for row in context.run_library.rows] == ["r"] and run.ended)
-    assert [run.path for run in context.project.runs] == [path]
+    assert [row.path for row in context.run_library.rows] == [path]
 
 
 def test_a_run_is_known_as_soon_as_its_worker_has_written_the_folder(context, qtbot):
@@ -97,6 +97,7 @@ def test_a_run_is_known_as_soon_as_its_worker_has_written_the_folder(context, qt
     qtbot.waitUntil(lambda: not context.run_library._reading)
     assert context.run_library.rows == ()
     write_run(path, job(), [Script("r").started()], "running")
+    work.give(Script("r").started())  # what comes first after it
     qtbot.waitUntil(lambda: [row.id for row in context.run_library.rows] == ["r"])
     assert not run.ended
     work.end()

@@ -23,7 +23,8 @@ def test_the_plan_lists_earlier_requests(opened, example, tmp_path, qtbot):
     assert not page.setup.plan.earlier.isVisibleTo(page)
 
     dataset = example.bench.dataset
-    opened.project.set_model(Bench(None, dataset).open_beside(folder.path))
+    made = Bench(None, dataset).open_beside(folder.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     opened.project.set_selection(opened.project.selection.cleared().with_classes([5]))
     page.presenter.setup.refresh()
     qtbot.waitUntil(lambda: bool(page.setup.plan.earlier.text()), timeout=20_000)
