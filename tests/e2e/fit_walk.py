@@ -165,7 +165,7 @@ def inspector(window: QWidget) -> QDialog:
     made = ImageInspector(window)
     facts = ["Class ankle boot", "Training image 1,234"]
     made.show_image(np.zeros((28, 28, 1), np.uint8), "Image 1,234", facts, "1 of 9")
-    made.show_mark("Forget this image", True)
+    made.mark_button.setText("Forget this image")
     for shown in made.columns.values():
         shown.show_facts(["Says ankle boot, 98.0 % sure", "sandal: 1.2 %", "Loss 0.030"], [(1, "ankle boot", "")] * 9)
     made.columns["retrained"].show_reason("No retrained model is on disk for this run. Check the run on Verify.")
