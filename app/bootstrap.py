@@ -208,7 +208,7 @@ def _make_page(page_id: str, context: AppContext) -> QWidget:
 def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool = True) -> None:
     """Make what shows runs and asks about them; call once. `ask_interrupted`: offer interrupted runs of before."""
     from app.dialogs.batch import BatchQueue
-    from app.dialogs.runs import InterruptedRuns, WaitingRuns
+    from app.dialogs.runs import RunsLeft
     from app.services.commands import RunCommands
 
     context.run_controller.attach_window(window)
@@ -217,9 +217,8 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     BatchQueue(context, window)
     library = context.run_library
     if ask_interrupted:
-        interrupted = InterruptedRuns(context, window)
-        interrupted.answered.connect(WaitingRuns(context, window).look)  # it began before them: it goes on before them
-        library.first_read.connect(lambda: interrupted.offer(library.rows))
+        left = RunsLeft(context, window)
+        library.first_read.connect(lambda: left.offer(library.rows))
     library.refresh()
 
 

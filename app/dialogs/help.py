@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
 from app.widgets.labels import Label
-from app.widgets.layout import column, row
+from app.widgets.layout import column, named, row
 from app.widgets.table import text_table
 from app.widgets.terms import FactTable
 
@@ -45,16 +44,15 @@ class GuideDialog(Dialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Guide"), parent)
-        self.browser = QTextBrowser(self)
-        self.browser.setAccessibleName(tr("Guide"))
-        self.browser.setOpenLinks(False)
+        self.browser = named(QTextBrowser(openLinks=False), tr("Guide"))
         self.browser.anchorClicked.connect(self._follow)
-        self.contents = _list(tr("Contents"), self._go)
-        self.contents.setFixedWidth(theme.px(260))
+        self.contents = named(QListWidget(), tr("Contents"))
         self.contents.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.contents.setFixedWidth(theme.px(260))
+        self.contents.itemActivated.connect(self._go)
         self.contents.itemClicked.connect(self._go)
-        self.field = _field(tr("Search the guide"), tr("Search the guide"))
-        self.field.setClearButtonEnabled(True)
+        search = tr("Search the guide")
+        self.field = named(QLineEdit(placeholderText=search, clearButtonEnabled=True), search)
         self.field.textChanged.connect(self._search)
         self.field.returnPressed.connect(self.find_next)
         self.found = Label("", "caption", "text-2")
@@ -155,8 +153,7 @@ class GlossaryDialog(Dialog):
 
     def __init__(self, key: str = "", parent: QWidget | None = None) -> None:
         super().__init__(tr("Glossary"), parent)
-        self.browser = QTextBrowser(self)
-        self.browser.setAccessibleName(tr("Glossary"))
+        self.browser = named(QTextBrowser(), tr("Glossary"))
         self.browser.setHtml("".join(_entry(term) for term in sorted(TERMS.values(), key=lambda x: tr(x.word))))
         column(self.browser, close_box(self), on=self, margins=t.L)
         self.resize(theme.px(560), theme.px(520))
@@ -208,9 +205,10 @@ class CommandPalette(Dialog):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(tr("Find a command"), parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._context = context
-        self.field = _field(tr("Command"), tr("Type a command"))
-        self.list = _list(tr("Commands found"), self._activated)
+        self.field = named(QLineEdit(placeholderText=tr("Type a command")), tr("Command"))
+        self.list = named(QListWidget(), tr("Commands found"))
         self.list.setUniformItemSizes(True)
+        self.list.itemActivated.connect(self._activated)
         column(self.field, self.list, on=self, margins=t.S)
         self.setFixedSize(theme.px(520), theme.px(360))
         context.actions.refresh()
@@ -272,17 +270,3 @@ class AboutDialog(Dialog):
         facts.set("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})")
         facts.set("system", tr("System"), platform.platform())
         column(Label("Unlearn Studio", "title"), text, facts, close_box(self), on=self, margins=t.XL, spacing=t.M)
-
-
-def _field(name: str, placeholder: str) -> QLineEdit:
-    field = QLineEdit()
-    field.setAccessibleName(name)
-    field.setPlaceholderText(placeholder)
-    return field
-
-
-def _list(name: str, activated: Callable[[QListWidgetItem], object]) -> QListWidget:
-    items = QListWidget()
-    items.setAccessibleName(name)
-    items.itemActivated.connect(activated)
-    return items

@@ -19,7 +19,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.frame import open_log_folder
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, row
+from app.widgets.layout import STRETCH, column, named, row
 from app.widgets.notices import SEVERITIES
 from app.widgets.table import text_table
 from core.version import VERSION
@@ -45,9 +45,7 @@ class MessagesDialog(Dialog):
             icon = icons.icon(*SEVERITIES[message.level])
             self.table.model().setData(self.table.model().index(line, 1), icon, Qt.ItemDataRole.DecorationRole)
         self.table.setVisible(len(self._messages) > 1)
-        self.details = QPlainTextEdit()
-        self.details.setReadOnly(True)
-        self.details.setAccessibleName(tr("The message in full"))
+        self.details = named(QPlainTextEdit(readOnly=True), tr("The message in full"))
         self.details.setFont(theme.font("fixed"))
         self._copy = SecondaryButton(tr("Copy"), self.copy)
         self._copy.setEnabled(bool(self._messages))

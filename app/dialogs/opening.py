@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QLineEdit,
     QListWidget,
@@ -26,7 +25,7 @@ from app.services.theme import set_tone, theme
 from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, Segmented, TextButton
 from app.widgets.labels import Label, caption
-from app.widgets.layout import STRETCH, column, row
+from app.widgets.layout import STRETCH, add_to, column, named, row
 from core.errors import AppError
 
 if TYPE_CHECKING:
@@ -52,12 +51,11 @@ class ClassOrderDialog(Sheet):
                   "Drag the classes to the outputs they belong to.")  # fmt: skip
         super().__init__(tr("Match classes"), tr("Use this order"), parent, text=text)
         self._classes, self._names, self._measured = classes, model_names, measured
-        self.list = QListWidget()
-        self.list.setAccessibleName(tr("Classes in the order of the model's outputs"))
-        self.list.setProperty("framed", True)
-        self.list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.list = named(QListWidget(), tr("Classes in the order of the model's outputs"))
+        self.list.setDragDropMode(QListWidget.DragDropMode.InternalMove)
         self.list.setDefaultDropAction(Qt.DropAction.MoveAction)
-        self.list.setMinimumHeight(theme.px(280))
+        self.list.setMinimumSize(theme.px(320), theme.px(280))
+        self.list.setProperty("framed", True)
         self._verdict = Label("", wrap=True)
         as_it_was = range(len(classes))
         orders: list[tuple[str, Sequence[int]]] = [
@@ -71,8 +69,7 @@ class ClassOrderDialog(Sheet):
             kind = TextButton if order is as_it_was else SecondaryButton
             buttons.addWidget(kind(title, partial(self.set_order, order)))
         buttons.addStretch(1)
-        self.body.addLayout(row((self.list, 1), buttons, spacing=t.M))
-        self.body.addWidget(self._verdict)
+        add_to(self.body, row((self.list, 1), buttons, spacing=t.M), self._verdict)
         self.list.model().rowsMoved.connect(self._show)
         self.set_order(as_it_was)
         self.list.setFocus()
@@ -91,6 +88,7 @@ class ClassOrderDialog(Sheet):
         for position in order:
             item = QListWidgetItem(self.list)
             item.setData(Qt.ItemDataRole.UserRole, position)
+            item.setToolTip(self._classes[position])
             item.setSizeHint(QSize(0, theme.px(t.TABLE_ROW)))
         self.list.setCurrentRow(current)
         self._show()
@@ -201,14 +199,12 @@ class ArchitectureDialog(EntryDialog):
         super().__init__(name, candidates, parent, (tr("Which architecture?"), tr("Open as this"), question))
         self.another = QRadioButton(tr("Another:"))
         self.group.addButton(self.another, len(candidates))
-        self.field = QLineEdit()
+        self.field = named(QLineEdit(), tr("Another architecture"))
         self.field.setPlaceholderText(tr("resnet18:stem=3,pool=max   or   network.py:make_network"))
-        self.field.setAccessibleName(tr("Another architecture"))
         self.field.textEdited.connect(lambda _text: self.another.setChecked(True))
         self.field.textEdited.connect(self._check)
         self.group.idToggled.connect(self._check)
-        self.body.addWidget(self.another)
-        self.body.addWidget(self.field)
+        add_to(self.body, self.another, self.field)
         if not candidates:
             self.another.setChecked(True)
             self.another.hide()
@@ -234,8 +230,8 @@ class NoTestPartDialog(Sheet):
         shares = [(share, fmt.percent(float(share)).replace(".0", "")) for share in FRACTIONS]
         self.share = Segmented(shares, tr("Share of every class"))
         self.share.set_value(USUAL)
-        self.body.addLayout(row(Label(tr("Share of every class"), "body", "text-2"), self.share, STRETCH))
-        self.body.addWidget(caption(tr("They are called “seen before” wherever they appear. No file is moved."), True))
+        seen = caption(tr("They are called “seen before” wherever they appear. No file is moved."), True)
+        add_to(self.body, row(Label(tr("Share of every class"), "body", "text-2"), self.share, STRETCH), seen)
         self.share.changed.connect(self._show)
         self._show()
 

@@ -19,7 +19,7 @@ from app.services.translation import LANGUAGES, mark, tr
 from app.widgets.buttons import SecondaryButton, close_box
 from app.widgets.form import add_field, combo_box, on_change, show_value, spin_box, value_of
 from app.widgets.labels import caption, section
-from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
+from app.widgets.layout import STRETCH, column, form, named, row, scrolling, widget_of
 from core.devices import default_threads, physical_cores
 from core.files import data_home, runs_home
 
@@ -154,9 +154,7 @@ class PreferencesDialog(Dialog):
     def _field(self, field: Field, title: str) -> QWidget:
         default = getattr(DEFAULTS, field.name)
         if isinstance(default, bool):
-            box = QCheckBox(title)
-            box.setAccessibleName(title)
-            return box
+            return named(QCheckBox(title), title)
         if field.choices:
             choices = combo_box(title, [(tr(text), one) for one, text in field.choices])
             choices.setFixedWidth(theme.px(FIELD_WIDTH))
@@ -166,10 +164,8 @@ class PreferencesDialog(Dialog):
             number.setSuffix(field.unit and f" {field.unit}")
             number.setSpecialValueText(field.least and tr(field.least, threads=default_threads()))
             return number
-        line = QLineEdit()
-        line.setAccessibleName(title)
-        line.setPlaceholderText(str(runs_home() if field.name == "runs_folder" else data_home()))
-        line.setClearButtonEnabled(True)
+        usual = str(runs_home() if field.name == "runs_folder" else data_home())
+        line = named(QLineEdit(placeholderText=usual, clearButtonEnabled=True), title)
         line.setMinimumWidth(theme.px(FIELD_WIDTH))
         line.textChanged.connect(line.setToolTip)
         return line

@@ -19,7 +19,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.form import add_field, combo_box, on_change, show_value, spin_box, value_of
 from app.widgets.labels import Label, caption
-from app.widgets.layout import STRETCH, column, form, row, widget_of
+from app.widgets.layout import STRETCH, add_to, column, form, named, row, widget_of
 from app.workers.thumbnails import thumbnail
 from core.data.steps import MAX_SIDE
 from core.errors import AppError
@@ -55,16 +55,13 @@ class PreprocessingDialog(Sheet):
         self._taken_back = False
         self._image = 0
         self.form = self._make_form()
-        self.text_field = QPlainTextEdit()
-        self.text_field.setAccessibleName(tr("List of transforms"))
-        self.text_field.setTabChangesFocus(True)
+        self.text_field = named(QPlainTextEdit(tabChangesFocus=True), tr("List of transforms"))
         self.text_field.setFixedHeight(theme.px(104))
         self._listed = Label("", "body", "text-2")
         self._listed.setBuddy(self.text_field)
         self.error = Label("", "caption", "danger", wide=True)
-        self.body.addLayout(row((column(self.form, STRETCH), 1), self._preview(), spacing=t.XL))
-        for widget in (self._listed, self.text_field, self.error):
-            self.body.addWidget(widget)
+        add_to(self.body, row((column(self.form, STRETCH), 1), self._preview(), spacing=t.XL), self._listed,
+               self.text_field, self.error)  # fmt: skip
         if by_hand:
             self.add_foot(SecondaryButton(tr("Reset"), self._take_back))
         self.finished.connect(lambda: jobs.cancel("preview"))
@@ -93,9 +90,8 @@ class PreprocessingDialog(Sheet):
         cropped, grey = QCheckBox(tr("Crop at the centre to")), QCheckBox(tr("Make grey"))
         crop_height, crop_width = pixels(tr("Height of the crop")), pixels(tr("Width of the crop"))
         pad = pixels(tr("Pixels on every side"), least=0)
-        mean, std = QLineEdit(), QLineEdit()
-        mean.setAccessibleName(tr("Mean of every channel"))
-        std.setAccessibleName(tr("Standard deviation of every channel"))
+        mean = named(QLineEdit(), tr("Mean of every channel"))
+        std = named(QLineEdit(), tr("Standard deviation of every channel"))
         self.fields: dict[str, QWidget] = {  # as `preparing.plain` names them
             "resize": resize, "height": height, "width": width, "interpolation": interpolation, "cropped": cropped,
             "crop_height": crop_height, "crop_width": crop_width, "pad": pad, "grey": grey, "mean": mean, "std": std,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -166,35 +166,40 @@ class StoppingDialog(Dialog):
 
 KEPT = "kept interrupted run"
 MOST_ASKED = 5  # more than that is a list to look at, not a series of questions
+_NAMED = 3
 
 
-class InterruptedRuns(QObject):
-    """Asks about each interrupted run of the folder of runs, newest first, one question at a time."""
-
-    answered = Signal()  # all of them, or there were none
+class RunsLeft(QObject):
+    """Asks at the start about each run that was interrupted, newest first, and then once about those that waited."""
 
     def __init__(self, context: AppContext, window: QWidget) -> None:
         super().__init__(window)
         self._context, self._window = context, window
-        self._waiting: deque[RunRow] = deque()
+        self._interrupted: deque[RunRow] = deque()
         self.dialog: ConfirmDialog | None = None
 
     def offer(self, rows: tuple[RunRow, ...]) -> None:
         """Ask about those among these runs that were interrupted and not asked about before."""
         kept = set(self._context.window_state.recent(KEPT))
         found = [r for r in rows if r.state == State.INTERRUPTED.value and str(r.path) not in kept]
-        self._waiting.extend(found[:MOST_ASKED])
+        self._interrupted.extend(found[:MOST_ASKED])
         if self.dialog is None:
             self._next()
 
+    def look(self) -> None:
+        """Ask where runs that waited were left; it is looked for in a worker."""
+        from app.workers.queue_files import left_waiting
+
+        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_waiting)
+
     def _next(self) -> None:
         self.dialog = None
-        if not self._waiting:
-            self.answered.emit()
+        if not self._interrupted:
+            self.look()
             return
         from app.pages.runs.run_actions import delete
 
-        run = self._waiting.popleft()
+        run = self._interrupted.popleft()
         folder = RunFolder(run.path)
         what = tr("Training, {name}", name=run.id)
         if run.kind == "unlearn":
@@ -208,37 +213,18 @@ class InterruptedRuns(QObject):
         self.dialog = ask(self._window, words.interrupted(run.step), choices, details=f"{what}\n{run.path}")
         self.dialog.finished.connect(self._next)
 
-
-_NAMED = 3
-
-
-class WaitingRuns(QObject):
-    """Reads what was left in a worker and asks once."""
-
-    def __init__(self, context: AppContext, window: QWidget) -> None:
-        super().__init__(window)
-        self._context, self._window = context, window
-        self.dialog: ConfirmDialog | None = None
-
-    def look(self) -> None:
-        """Ask where runs were left."""
-        from app.workers.queue_files import left_waiting
-
-        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask)
-
-    def _ask(self, found: tuple[Waiting, ...]) -> None:
+    def _ask_waiting(self, found: tuple[Waiting, ...]) -> None:
         if not found:
             return
         lines = [words_of(one) for one in found[:_NAMED]]
         if len(found) > _NAMED:
             lines.append(tr("and %n more", n=len(found) - _NAMED))
-        self.dialog = ask(
-            self._window, tr("Start what was waiting when the program ended?"),
-            [Choice("later", tr("Ask again next time")),
-             Choice("start", tr("Start"), act=partial(self._start, found)),
-             Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found))],
-            details="\n".join(lines),
-        )  # fmt: skip
+        choices = [
+            Choice("later", tr("Ask again next time")), Choice("start", tr("Start"), act=partial(self._start, found)),
+            Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found)),
+        ]  # fmt: skip
+        question = tr("Start what was waiting when the program ended?")
+        self.dialog = ask(self._window, question, choices, details="\n".join(lines))
 
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""

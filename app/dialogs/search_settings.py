@@ -17,7 +17,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.form import add_field, spin_box
 from app.widgets.labels import Label
-from app.widgets.layout import column, form, widget_of
+from app.widgets.layout import add_to, column, form, named, widget_of
 from app.widgets.notices import ProgressLine
 from app.widgets.table import set_up_table
 
@@ -60,11 +60,10 @@ class SearchDialog(Sheet):
         add_field(lines, tr("Vary"), self._vary)
         self.progress = ProgressLine(tr("Progress of the search"))
         self.model = TryTableModel(self)
-        self.table = QTableView()
-        self.table.setModel(self.model)
-        self.table.setAccessibleName(tr("Settings that were tried, best first"))
-        set_up_table(self.table)
+        self.table = named(QTableView(), tr("Settings that were tried, best first"))
         self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.table.setModel(self.model)
+        set_up_table(self.table)
         self.table.setMinimumHeight(theme.px(t.TABLE_HEADER + ROWS_SHOWN * t.TABLE_ROW))
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setStretchLastSection(True)
@@ -74,10 +73,7 @@ class SearchDialog(Sheet):
         self.outcome = Label("", wrap=True)
         self.outcome.setMinimumHeight(2 * self.outcome.fontMetrics().lineSpacing())  # whatever it will say
         self.outcome.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.body.addLayout(lines)
-        self.body.addWidget(self.progress)
-        self.body.addWidget(self.table, 1)
-        self.body.addWidget(self.outcome)
+        add_to(self.body, lines, self.progress, (self.table, 1), self.outcome)
         self.stop = SecondaryButton(tr("Stop"), self.stop_wanted.emit)
         self.stop.setToolTip(tr("What was tried is kept: the same search goes on from there."))
         self.use = SecondaryButton(tr("Use these settings"), self._use)

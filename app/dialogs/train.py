@@ -15,7 +15,7 @@ from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.form import ParameterForm, add_field, combo_box, spin_box
 from app.widgets.labels import caption
-from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
+from app.widgets.layout import STRETCH, add_to, column, form, named, row, scrolling, widget_of
 from core.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -61,16 +61,15 @@ class TrainDialog(Sheet):
     """`chosen` carries a Training."""
 
     def __init__(self, choices: Choices, runs_folder: Path, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Train a model"), tr("Start training"), parent)
+        super().__init__(tr("Train a model"), tr("Start training"), parent, width=480,
+                         text=tr("A run like any other, with live curves, pause and a folder of its own."))  # fmt: skip
         self._choices = choices
         data = [(f"{one.title} ({one.note})" if one.note else one.title, one.spec) for one in choices.data]
         self.data = _box(tr("Data"), data)
         self.network = _box(tr("Network"), [(network.title, network.id) for network in choices.networks])
         self.preset = _box(tr("Recipe"), [(preset.title, preset.name) for preset in choices.presets])
         self.seed = spin_box(tr("Seed"), 0, LARGEST_SEED)
-        self.folder = QLineEdit()
-        self.folder.setAccessibleName(tr("Folder"))
-        self.folder.setPlaceholderText(tr("A new one in {folder}", folder=runs_folder))
+        self.folder = named(QLineEdit(placeholderText=tr("A new one in {folder}", folder=runs_folder)), tr("Folder"))
         self.folder.setToolTip(tr("Without a name here it is a new folder in {folder}.", folder=runs_folder))
         lines = form()
         add_field(lines, tr("&Data"), self.data)
@@ -83,10 +82,7 @@ class TrainDialog(Sheet):
         self.recipe = ParameterForm(choices.recipe, open_groups=("", "Training"))
         area = scrolling(widget_of(column(self.recipe, STRETCH)), "none")
         area.setMinimumSize(theme.px(480), theme.px(240))
-        self.body.addWidget(caption(tr("A run like any other, with live curves, pause and a folder of its own."), True))
-        self.body.addLayout(lines)
-        self.body.addWidget(self._note)
-        self.body.addWidget(area, 1)
+        add_to(self.body, lines, self._note, (area, 1))
         for box in (self.data, self.network):
             box.currentIndexChanged.connect(self._check)
         self.preset.currentIndexChanged.connect(self._preset_chosen)

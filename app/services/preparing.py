@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.services.translation import mark
+from app.services.translation import mark, tr
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def from_plain(values: Mapping[str, Any], base: Preprocessing) -> Preprocessing:
     """Return the preparation that a form states. Raises InputError naming every value that is wrong."""
     from core.data.preprocessing import Preprocessing
 
-    mean, std = numbers(values["mean"], "Mean"), numbers(values["std"], "Std")
+    mean, std = numbers(values["mean"], tr("Mean")), numbers(values["std"], tr("Std"))
     size = [values["height"]] if values["resize"] == "short" else [values["height"], values["width"]]
     resize = {"size": size, "interpolation": values["interpolation"]}
     stated: dict[str, Any] = {"mean": list(mean), "std": list(std)}
@@ -85,7 +85,7 @@ def numbers(text: str, what: str) -> tuple[float, ...]:
     except ValueError:
         found = ()
     if not found:
-        raise InputError(f"{what} must be one number, or one a channel, separated by commas")
+        raise InputError(tr("{what} must be one number, or one for each channel, separated by commas", what=what))
     return found
 
 

@@ -26,7 +26,7 @@ from app.services.translation import tr
 from app.widgets.buttons import TextButton
 from app.widgets.cards import CollapsibleSection
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, form, row, widget_of
+from app.widgets.layout import STRETCH, column, form, named, row, widget_of
 from core.parameters import Parameter, Value
 
 LABEL_WIDTH = 136
@@ -308,8 +308,7 @@ def add_field(lines: QFormLayout, title: str, content: QWidget | QLayout, buddy:
 
 def combo_box(name: str, entries: Iterable[tuple[str, Any]]) -> QComboBox:
     """Return a box of choices: the text of each, and the value it stands for."""
-    box = QComboBox()
-    box.setAccessibleName(name)
+    box = named(QComboBox(), name)
     for text, value in entries:
         box.addItem(text, value)
     return box
@@ -317,10 +316,7 @@ def combo_box(name: str, entries: Iterable[tuple[str, Any]]) -> QComboBox:
 
 def spin_box(name: str, least: int, most: int, value: int = 0, width: int = 120) -> QSpinBox:
     """Return a field for a whole number."""
-    box = QSpinBox()
-    box.setRange(least, most)
-    box.setValue(value)
-    box.setAccessibleName(name)
+    box = named(QSpinBox(minimum=least, maximum=most, value=value), name)
     box.setFixedWidth(theme.px(width))
     pad_spin_box(box)
     return box

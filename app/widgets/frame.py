@@ -25,7 +25,7 @@ from app.services.theme import set_property, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import STATE_ICONS, Chip, IconButton, TextButton
 from app.widgets.labels import ElidedLabel, Icon, Label, caption, separator
-from app.widgets.layout import STRETCH, column, row
+from app.widgets.layout import STRETCH, column, named, row
 from app.widgets.notices import ProgressLine
 from core.files import home
 
@@ -164,12 +164,8 @@ class LogPanel(QFrame):
         self.setProperty("part", "panel")
         theme.set_height(self, 180)
         self._lines = lines
-        self.view = QPlainTextEdit()
-        self.view.setReadOnly(True)
-        self.view.setTabChangesFocus(True)
+        self.view = named(QPlainTextEdit(readOnly=True, tabChangesFocus=True, maximumBlockCount=LINES), tr("Log lines"))
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.view.setMaximumBlockCount(LINES)
-        self.view.setAccessibleName(tr("Log lines"))
         theme.set_font(self.view, "caption")
         head = row(Label(tr("Log"), "section"), STRETCH, TextButton(tr("Copy all"), self.copy),
                    TextButton(tr("Open log folder"), open_log_folder))  # fmt: skip

@@ -24,6 +24,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 
 Box = TypeVar("Box", bound=QBoxLayout)
+Widget = TypeVar("Widget", bound=QWidget)
 STRETCH = None  # in `row` and `column`: what takes the room that is left
 Margins = int | tuple[int, int, int, int]  # all around, or left, top, right, bottom; in pixels of the design
 Part = QWidget | QLayout | int | tuple[QWidget | QLayout, int] | tuple[QWidget, int, Qt.AlignmentFlag] | None
@@ -62,6 +63,12 @@ def widget_of(layout: QLayout) -> QWidget:
     return widget
 
 
+def named(widget: Widget, name: str) -> Widget:
+    """Return the widget with the name that a screen reader says."""
+    widget.setAccessibleName(name)
+    return widget
+
+
 def stacked(*widgets: QWidget) -> QStackedWidget:
     """Return these widgets in one place; the first shows."""
     stack = QStackedWidget()
@@ -70,9 +77,8 @@ def stacked(*widgets: QWidget) -> QStackedWidget:
     return stack
 
 
-def _filled(box: Box, parts: Iterable[Part], spacing: int, margins: Margins) -> Box:
-    box.setContentsMargins(*_sides(margins))
-    box.setSpacing(theme.px(spacing))
+def add_to(box: QBoxLayout, *parts: Part) -> None:
+    """Put further parts into a row or a column."""
     for part in parts:
         if part is STRETCH:
             box.addStretch(1)
@@ -82,6 +88,12 @@ def _filled(box: Box, parts: Iterable[Part], spacing: int, margins: Margins) -> 
             what, *where = part if isinstance(part, tuple) else (part,)
             add: Callable[..., None] = box.addLayout if isinstance(what, QLayout) else box.addWidget
             add(what, *where)
+
+
+def _filled(box: Box, parts: Iterable[Part], spacing: int, margins: Margins) -> Box:
+    box.setContentsMargins(*_sides(margins))
+    box.setSpacing(theme.px(spacing))
+    add_to(box, *parts)
     return box
 
 

@@ -2378,6 +2378,10 @@
         <translation>Klassen zuordnen…</translation>
     </message>
     <message>
+        <source>Mean</source>
+        <translation>Mittelwert</translation>
+    </message>
+    <message>
         <source>Mean and std</source>
         <translation>Mittelwert und Streuung</translation>
     </message>
@@ -4305,6 +4309,10 @@
         <translation>Bleibt.</translation>
     </message>
     <message>
+        <source>Std</source>
+        <translation>Streuung</translation>
+    </message>
+    <message>
         <source>Step</source>
         <translation>Schritt</translation>
     </message>
@@ -5982,6 +5990,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{value}, to</source>
         <translation>{value}, bis</translation>
+    </message>
+    <message>
+        <source>{what} must be one number, or one for each channel, separated by commas</source>
+        <translation>{what} muss eine Zahl sein oder eine für jeden Kanal, durch Kommas getrennt</translation>
     </message>
     <message>
         <source>{what} · axis from {floor}</source>

@@ -138,7 +138,7 @@ def test_what_is_wrong_is_said_beside_the_list_and_cannot_be_used(dialog, qtbot)
     assert dialog.error.text() == "" and dialog.accept_button.isEnabled()
     dialog.fields["mean"].clear()
     qtbot.keyClicks(dialog.fields["mean"], "half")
-    assert dialog.error.text() == "Mean must be one number, or one a channel, separated by commas."
+    assert dialog.error.text() == "Mean must be one number, or one for each channel, separated by commas."
     dialog.reject()
 
 

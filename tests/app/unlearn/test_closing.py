@@ -216,10 +216,10 @@ def test_an_interrupted_run_is_offered(asked):
 
 
 def test_kept_it_is_not_asked_about_again(asked, context, qtbot):
-    from app.dialogs.runs import InterruptedRuns
+    from app.dialogs.runs import RunsLeft
 
     question().buttons["keep"].click()
-    again = InterruptedRuns(context, QApplication.activeWindow())
+    again = RunsLeft(context, QApplication.activeWindow())
     again.offer(context.run_library.rows)
     assert again.dialog is None and asked.exists
 
@@ -228,7 +228,7 @@ def test_what_waited_is_asked_about_after_the_interrupted_runs(home, context, ne
     from app.dialogs import runs as waiting
 
     looked: list[bool] = []
-    monkeypatch.setattr(waiting.WaitingRuns, "look", lambda self: looked.append(True))
+    monkeypatch.setattr(waiting.RunsLeft, "look", lambda self: looked.append(True))
     interrupted(home)
     new_window(ask_interrupted=True)
     qtbot.waitUntil(lambda: question() is not None)

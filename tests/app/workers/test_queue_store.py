@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.dialogs.runs import WaitingRuns, words_of
+from app.dialogs.runs import RunsLeft, words_of
 from app.workers.queue_files import keep_tries, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
@@ -133,7 +133,7 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
 
     window = QWidget()
     qtbot.addWidget(window)
-    asking = WaitingRuns(context, window)
+    asking = RunsLeft(context, window)
     asking.look()
     qtbot.waitUntil(lambda: asking.dialog is not None, timeout=5_000)
     asking.dialog.reject()  # later
