@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QMenu, QSlider
 from app.plots.base import ThemedPlot
 from app.plots.export import Table
 from app.plots.group import Switched
-from app.plots.items import Y_PADDING, MarginLabel, Reference
+from app.plots.items import MarginLabel, Reference
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, OVERLAY_DASHES, RUN_SYMBOLS, SETS, TERM_STYLES, SeriesStyle
@@ -33,12 +33,12 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Line(NamedTuple):
-    """A curve of a history as a plot draws it."""
+    """A curve of a history as a plot draws it; without a title it has that of its style."""
 
     key: str
     style: SeriesStyle
-    title: str
     points: Points
+    title: str = ""
     thin: bool = False
     jagged: bool = False
     dot: bool = True  # at its end
@@ -47,10 +47,12 @@ class Line(NamedTuple):
 class HistoryPlot(ThemedPlot):
     """Draws what `lines_of` finds in a run's history, and in those of other runs dashed over it."""
 
+    switch = ""  # in the menu: another way to draw, which `switched` turns on
+    switched = False
+    smooth = 0.0  # 1: a mean of the most steps over a faint line of all
     _history: RunHistory | None = None
     _mode = ""
     _overlaid: tuple[RunHistory, ...] = ()
-    smooth = 0.0  # 1: a mean of the most steps over a faint line of all
 
     def show_history(self, history: RunHistory, mode: str, overlaid: Sequence[RunHistory] = ()) -> None:
         """Show this history from now on, as it grows; `mark_dirty` says that it has grown."""
@@ -60,6 +62,19 @@ class HistoryPlot(ThemedPlot):
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Return the curves of one run."""
         raise NotImplementedError
+
+    def set_switched(self, on: bool) -> None:
+        """Draw the other way, or as at first."""
+        self.switched = on
+        self.mark_dirty()
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        super().add_menu_entries(menu)
+        if self.switch:
+            action = menu.addAction(tr(self.switch))
+            action.setCheckable(True)
+            action.setChecked(self.switched)
+            action.toggled.connect(self.set_switched)
 
     def _read(self) -> None:
         if self._history is None:
@@ -71,41 +86,37 @@ class HistoryPlot(ThemedPlot):
                     line.style, dash=OVERLAY_DASHES[number % len(OVERLAY_DASHES)], filled=False,
                     symbol=RUN_SYMBOLS[(number + 1) % len(RUN_SYMBOLS)],
                 )  # fmt: skip
-                title = tr("{curve} ({number})", curve=line.title, number=number + 2)
+                title = tr("{curve} ({number})", curve=line.title or style.title, number=number + 2)
                 wanted[f"{line.key}/{number}"] = line._replace(style=style, title=title, thin=True)
         for key in [series.key for series in self.all_series() if series.key not in wanted]:
             self.remove_series(key)
         for key, line in wanted.items():
-            series = self.add_series(key, line.style, line.title, line.thin)
-            series.title, series.jagged, series.show_dot = line.title, line.jagged, line.dot
+            series = self.add_series(key, line.style, thin=line.thin)
+            series.title, series.jagged, series.show_dot = line.title or line.style.title, line.jagged, line.dot
             series.set(*line.points, self.smooth)
 
 
 class AccuracyPlot(HistoryPlot):
     """Retain and forget accuracy, in per cent; the monitored training subset is thin and off until asked for."""
 
+    switch = mark("Show accuracy on the training images")
+
     def __init__(self) -> None:
         super().__init__(tr("Accuracy"), tr(UNSEEN), y_range=(0.0, 100.0))
-        self._training = False
-        self._only, self._samples = tr("Accuracy"), tr("Forget images")  # titles, for a training and for single images
-        self._y_titles = {"sample": tr("Accuracy, %"), "part": tr(SAMPLED), "all": tr(UNSEEN)}
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets on images the model was not trained on; for single images the forget images themselves."""
         sample, alone = self._mode == "sample", self._mode == "none"
         retain, forget, retain_train, forget_train = ACCURACIES
-        found = [Line("retain", SETS["retain"], self._only if alone else SETS["retain"].title,
-                      _with_truth(history, retain))]  # fmt: skip
+        found = [Line("retain", SETS["retain"], _with_truth(history, retain), tr("Accuracy") if alone else "")]
         if not alone:
-            title = self._samples if sample else SETS["forget"].title
             points = _with_truth(history, forget_train if sample else forget)
-            found.append(Line("forget", SETS["forget"], title, points))
-        if self._training:
-            for key, name in (("retain", retain_train), ("forget", forget_train)):
-                if key == "retain" or not (sample or alone):
-                    style = dataclasses.replace(SETS[key], dash=(2, 2))
-                    title = tr("{curve} (trained on)", curve=style.title)
-                    found.append(Line(f"{key}_train", style, title, _per_cent(history, name), thin=True))
+            found.append(Line("forget", SETS["forget"], points, tr("Forget images") if sample else ""))
+        trained = {"retain": retain_train} if sample or alone else {"retain": retain_train, "forget": forget_train}
+        for key, name in trained.items() if self.switched else ():
+            style = dataclasses.replace(SETS[key], dash=(2, 2))
+            title = tr("{curve} (trained on)", curve=style.title)
+            found.append(Line(f"{key}_train", style, _per_cent(history, name), title, thin=True))
         return found
 
     def set_reference_values(self, values: Mapping[str, tuple[float | None, float | None]]) -> None:
@@ -113,64 +124,40 @@ class AccuracyPlot(HistoryPlot):
         self.set_references([
             Reference(model, 100 * value, name)
             for model, pair in values.items()
-            for name, value in zip(("retain", "forget"), pair, strict=True)
+            for name, value in zip(SETS, pair, strict=True)
             if value is not None
         ])  # fmt: skip
-
-    def show_training(self, shown: bool) -> None:
-        """Show the monitored training subset."""
-        self._training = shown
-        self.mark_dirty()
-
-    def add_menu_entries(self, menu: QMenu) -> None:
-        super().add_menu_entries(menu)
-        action = menu.addAction(tr("Show accuracy on the training images"))
-        action.setCheckable(True)
-        action.setChecked(self._training)
-        action.toggled.connect(self.show_training)
 
     def _read(self) -> None:
         super()._read()
         if self._history is not None:
-            part = "retain_test"
-            everything = self._history.full[0].counts.get(part, 0) if self._history.full else 0
-            newest = self._history.evaluations[-1:]
-            sampled = any(e.counts.get(part, everything) < everything for e in newest)
-            self.set_y_title(self._y_titles["sample" if self._mode == "sample" else "part" if sampled else "all"])
+            full, newest = (events[-1:] for events in (self._history.full, self._history.evaluations))
+            of_all, of_some = (sum(e.counts.get("retain_test", 0) for e in events) for events in (full, newest))
+            unseen = tr(SAMPLED) if 0 < of_some < of_all else tr(UNSEEN)
+            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else unseen)
 
 
 class ValuePlot(HistoryPlot):
     """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
 
+    switch = mark("Whole scale, 0 to 1")
+
     def __init__(self) -> None:
-        self._closer, self._floor, self._now = True, 0.0, tr("Now")
         super().__init__(tr(ALIGNMENT), tr(SHARE), y_range=(0.0, 1.0), value_format=fmt.alignment)
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """The one curve there is."""
-        return [Line("unlearned", MODELS["unlearned"], self._now, (history.alignment.steps, history.alignment.values))]
-
-    def add_menu_entries(self, menu: QMenu) -> None:
-        super().add_menu_entries(menu)
-        action = menu.addAction(tr("Whole scale, 0 to 1"))
-        action.setCheckable(True)
-        action.setChecked(not self._closer)
-        action.toggled.connect(self._whole_wanted)
-
-    def _whole_wanted(self, whole: bool) -> None:
-        self._closer = not whole
-        self.mark_dirty()
+        return [Line("unlearned", MODELS["unlearned"], (history.alignment.steps, history.alignment.values), tr("Now"))]
 
     def _fit_values(self) -> None:
         known = [reference.value for reference in self._references]
         known += [float(np.nanmin(series.y)) for series in self._shown() if np.isfinite(series.y).any()]
-        lowest = min(known, default=0.0)
-        floor = next((floor for floor in _FLOORS if floor <= lowest), 0.0) if self._closer else 0.0
-        if floor != self._floor:
-            self._floor = floor
+        lowest = 0.0 if self.switched else min(known, default=0.0)
+        floor = next((floor for floor in _FLOORS if floor <= lowest), 0.0)
+        if self.y_range != (floor, 1.0):
             self.y_range = (floor, 1.0)
             if self.follow:
-                self.view.setYRange(floor, 1.0, padding=Y_PADDING)
+                self._fit_y()
             closer = tr("{what} · axis from {floor}", what=tr(SHARE), floor=f"{floor:g}")
             self.set_y_title(closer if floor else tr(SHARE))
 
@@ -193,23 +180,17 @@ class LossPlot(HistoryPlot):
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """A curve a term, in the order in which they came."""
-        return [
-            Line(f"term/{name}", self._style(name, number), name.replace("_", " ").capitalize(),
-                 (curve.steps, curve.values), jagged=True)
-            for number, (name, curve) in enumerate(history.losses.items())
-        ]  # fmt: skip
+        lines = []
+        for number, (name, curve) in enumerate(history.losses.items()):
+            style = TERM_STYLES[number % len(TERM_STYLES)]
+            of_set = next((SETS[key] for key in SETS if key in name.lower()), style)
+            style, title = dataclasses.replace(of_set, dash=style.dash), name.replace("_", " ").capitalize()
+            lines.append(Line(f"term/{name}", style, (curve.steps, curve.values), title, jagged=True))
+        return lines
 
     def _smoothing_moved(self, value: int) -> None:
         self.smooth = value / 100
         self.mark_dirty()
-
-    @staticmethod
-    def _style(name: str, number: int) -> SeriesStyle:
-        of_set = next((SETS[key] for key in SETS if key in name.lower()), None)
-        other = TERM_STYLES[number % len(TERM_STYLES)]
-        if of_set is not None:
-            return dataclasses.replace(of_set, dash=other.dash)
-        return dataclasses.replace(other, key=name, name=name)
 
 
 def _per_cent(history: RunHistory, name: str) -> Points:

@@ -175,9 +175,9 @@ def _line(key: str, points: tuple[Values, Values]) -> Line:
     """Return the curve of a set, "retain", or of its start, "retain/start", which is dashed."""
     style = SETS[key.partition("/")[0]]
     if key == style.key:
-        return Line(key, style, style.title, points, dot=False)
+        return Line(key, style, points, dot=False)
     title = tr("{curve}, start", curve=style.title)
-    return Line(key, dataclasses.replace(style, dash=(8, 4), filled=False), title, points, dot=False)
+    return Line(key, dataclasses.replace(style, dash=(8, 4), filled=False), points, title, dot=False)
 
 
 def _k(history: RunHistory | None) -> int:

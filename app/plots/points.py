@@ -102,61 +102,42 @@ class PointPictures:
         self.all, self.lit, self.forget = (pg.ImageItem(axisOrder="row-major") for _ in range(3))
         self.marks = pg.ScatterPlotItem(pxMode=True, symbol="t1", size=theme.px(_MARK))
         self.items = (self.all, self.lit, self.forget, self.marks)
-        self._stale: set[pg.ImageItem] = set()
-        self._frame: Frame | None = None  # what the pictures show
-        self._points: NDArray[np.floating] = np.empty((0, 2))
+        self.frame: Frame | None = None  # what the pictures show; None: nothing of today
         self._cells: NDArray[np.int32] = np.empty(0, np.int32)  # the pixel of each point
-        self._tones: NDArray[np.integer] | int = 0
-        self._lit = self._forget = np.empty(0, bool)
+        self._painted: dict[pg.ImageItem, NDArray[np.bool_] | None] = {}  # by layer: of which points
 
-    def set_points(self, points: NDArray[np.floating], tones: NDArray[np.integer] | None) -> None:
-        """Show points (n, 2) in the class colours `tones` (n,), else in one grey; none is lit or forgotten."""
-        self._points, self._tones, self._frame = points, 0 if tones is None else tones, None
-        self._lit = self._forget = np.zeros(len(points), bool)
+    def paint(
+        self, view: pg.ViewBox, ratio: float, points: NDArray[np.floating], tones: NDArray[np.integer] | None,
+        lit: NDArray[np.bool_], forget: NDArray[np.bool_],
+    ) -> None:
+        """Paint what changed of what is in view, on a screen of this pixel ratio.
 
-    def set_lit(self, mask: NDArray[np.bool_]) -> None:
-        """Light up some points, (n,) bool, and dim the others; none where all are False."""
-        self._lit = mask
-        self._stale.add(self.lit)
-
-    def set_forget(self, mask: NDArray[np.bool_]) -> None:
-        """Mark the forget set, (n,) bool."""
-        self._forget = mask
-        self._stale.add(self.forget)
-
-    def restyle(self) -> None:
-        """Take on the theme's colours again."""
-        self._frame = None
-
-    def paint(self, view: pg.ViewBox, ratio: float) -> None:
-        """Paint what changed of what is in view, on a screen of this pixel ratio."""
+        `points` (n, 2) have the class colours `tones` (n,), else one grey; where some are `lit` (n,) others are dimmed.
+        """
         (left, right), (low, high) = view.viewRange()
         wide, tall = (max(1, round(side * ratio)) for side in (view.width(), view.height()))
         scale = 1.0 if wide * tall <= MOST_PIXELS else 0.5
         frame = Frame(left, right, low, high, max(1, int(wide * scale)), max(1, int(tall * scale)))
-        if frame != self._frame:
-            self._frame, self._cells = frame, frame.cells(self._points)
-            self._stale = {self.all, self.lit, self.forget}
-        dot = max(2, round(theme.px(_DOT) * ratio * scale))
-        grey = isinstance(self._tones, int)
+        if frame != self.frame:
+            self.frame, self._cells, self._painted = frame, frame.cells(points), {}
+        grey, dot = tones is None, max(2, round(theme.px(_DOT) * ratio * scale))
         ramp = [theme.color("text_3")] if grey else [theme.class_color(n) for n in range(theme.class_tones)]
-        lit = self._cells[self._lit]
-        gone = self._forget & (self._cells >= 0)
+        gone = forget & (self._cells >= 0)
         few = np.count_nonzero(gone) <= MARKS_UP_TO
-        layers = (
-            (self.all, self._cells, self._tones, ramp, dot, _LOW),
-            (self.lit, lit, 0, [theme.color("retain")], dot, 0.45),
-            (self.forget, self._cells[gone & (not few)], 0, [theme.color("forget")], dot + 1, 0.5),
-        )
-        for item, cells, tones, colours, diameter, faintest in layers:
+        for item, of, shown, colours, diameter, faintest in (
+            (self.all, None, slice(None), ramp, dot, _LOW),
+            (self.lit, lit, lit, [theme.color("retain")], dot, 0.45),
+            (self.forget, forget, gone & (not few), [theme.color("forget")], dot + 1, 0.5),
+        ):
+            cells = self._cells[shown]
             item.setVisible(bool(len(cells)))
-            if item in self._stale and len(cells):
-                item.setImage(paint_dots(frame, cells, tones, colours, diameter, faintest), levels=(0, 255))
+            if len(cells) and (item not in self._painted or self._painted[item] is not of):
+                tone = tones if item is self.all and tones is not None else 0
+                item.setImage(paint_dots(frame, cells, tone, colours, diameter, faintest), levels=(0, 255))
                 item.setRect(QRectF(left, low, right - left, high - low))
-        self.all.setOpacity(_DIMMED if len(lit) else 1.0)
-        if self.forget in self._stale:
-            self.marks.setData(pos=self._points[gone & few], brush=theme.brush("forget"), pen=theme.pen("surface", 1))
-        self._stale.clear()
+            self._painted[item] = of
+        self.all.setOpacity(_DIMMED if lit.any() else 1.0)
+        self.marks.setData(pos=points[gone & few], brush=theme.brush("forget"), pen=theme.pen("surface", 1))
 
 
 def corners(points: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

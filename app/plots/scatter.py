@@ -127,13 +127,6 @@ class ScatterPlot(Figure):
     def __init__(self, name: str = "", legend: bool = False) -> None:
         """`legend` counts, under the map, how many points are to be forgotten."""
         super().__init__(title=name or tr("Map of images"))
-        self._points: NDArray[np.float32] = np.empty((0, 2), np.float32)
-        self._labels: NDArray[np.int64] = np.empty(0, np.int64)
-        self._names: tuple[str, ...] = ()
-        self._counts = self._chosen = np.zeros(0, np.int64)  # points of each class, and those of them to be forgotten
-        self._forget: NDArray[np.bool_] = np.empty(0, bool)
-        self._centres: NDArray[np.float64] = np.empty((0, 2))
-        self._highlight: int | None = None
         self._thumbnail: Thumbnail | None = None
         self._hover = -1
         self._mouse: QPointF | None = None  # in the scene
@@ -150,6 +143,7 @@ class ScatterPlot(Figure):
         self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
         self.canvas.viewport().installEventFilter(self)
         self.canvas.installEventFilter(self)
+        self.set_points(np.empty((0, 2)), np.empty(0, np.int64), ())
 
     def _build(self, legend: bool) -> None:
         self.canvas.setAccessibleName(self.title)
@@ -180,17 +174,18 @@ class ScatterPlot(Figure):
         """Show points (n, 2) with a class (n,) each; the forget set starts empty."""
         if len(points) != len(labels):
             raise ValueError(f"{len(points)} points for {len(labels)} labels")
-        self._points = np.asarray(points, np.float32).reshape(-1, 2)
+        self._points = np.asarray(points, np.float32)
         self._labels = np.asarray(labels, np.int64)
         self._counts = np.bincount(self._labels, minlength=len(class_names))
         self._names = (*class_names, *(str(extra) for extra in range(len(class_names), len(self._counts))))
-        self._highlight = None
+        self._highlight: int | None = None
+        self._lit = np.zeros(len(points), bool)
         many = len(self._counts) > MOST_TONED or not len(self._points)
         self._centres = np.empty((0, 2)) if many else class_centres(self._points, self._labels, len(self._counts))
-        tones = None if many else spread_tones(self._centres, theme.class_tones)[self._labels]
-        self._pictures.set_points(self._points, tones)
+        self._tones = None if many else spread_tones(self._centres, theme.class_tones)[self._labels]
+        self._pictures.frame = None
         self._set_hover(-1)
-        self.set_forget(np.zeros(len(self._points), bool))
+        self.set_forget(np.zeros(len(points), bool))
         self.fit()
 
     def set_forget(self, mask: NDArray[np.bool_]) -> None:
@@ -201,7 +196,6 @@ class ScatterPlot(Figure):
         self._chosen = np.bincount(self._labels[self._forget], minlength=len(self._counts))
         number = fmt.of_total(int(self._forget.sum()), len(self._points))
         describe(self.canvas, tr("{number} images marked to forget", number=number))
-        self._pictures.set_forget(self._forget)
         self._show_legend()
         self.mark_dirty()
 
@@ -209,7 +203,7 @@ class ScatterPlot(Figure):
         """Light up one class, such as the one hovered in a table; None for none."""
         if label != self._highlight:
             self._highlight = label
-            self._pictures.set_lit(self._labels == (-1 if label is None else label))
+            self._lit = self._labels == (-1 if label is None else label)
             self._show_legend()
             self.mark_dirty()
 
@@ -266,12 +260,13 @@ class ScatterPlot(Figure):
         self._ring.setPen(theme.pen("text", 2))
         self._outline.setPen(theme.pen("accent", 1.5, (4, 3)))
         self._show_legend()
-        self._pictures.restyle()
+        self._pictures.frame = None
         super().restyle()
 
     def _draw(self) -> None:
         """Paint what changed of what is in view; the lit class and then the larger ones have their names first."""
-        self._pictures.paint(self.view, self.canvas.devicePixelRatioF())
+        ratio = self.canvas.devicePixelRatioF()
+        self._pictures.paint(self.view, ratio, self._points, self._tones, self._lit, self._forget)
         larger = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
         whole = self._chosen == self._counts
         self.canvas.names = [
@@ -302,11 +297,9 @@ class ScatterPlot(Figure):
             self._set_hover(-1)
         if event.type() == QEvent.Type.FocusOut and self._mouse is None:
             self._popup.hide()  # of the image that the keyboard went to
-        if event.type() == QEvent.Type.KeyPress and watched is self.canvas and isinstance(event, QKeyEvent):
-            return self._key_pressed(event)
         return False
 
-    def _key_pressed(self, event: QKeyEvent) -> bool:
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrows go from point to point, Space marks and Return opens one; + and - zoom, 0 shows everything."""
         key, control = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if key == Qt.Key.Key_Escape and self.view.drawing:
@@ -326,16 +319,11 @@ class ScatterPlot(Figure):
         elif key in (Qt.Key.Key_0, Qt.Key.Key_Home):
             self.fit()
         elif key == Qt.Key.Key_A and control:
-            self.take_view("remove" if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else "add")
+            inside = points_in_rectangle(self._points, *np.transpose(self.view.viewRange()))
+            shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            self.selection_drawn.emit(np.flatnonzero(inside), "remove" if shift else "add")
         else:
-            return False
-        return True
-
-    def take_view(self, mode: Mode) -> None:
-        """Choose all points in view: what an outline does, by keyboard."""
-        (left, right), (low, high) = self.view.viewRange()
-        inside = points_in_rectangle(self._points, np.array([left, low]), np.array([right, high]))
-        self.selection_drawn.emit(np.flatnonzero(inside), mode)
+            super().keyPressEvent(event)
 
     def _go(self, x: int, y: int) -> None:
         """Ring the point nearest in a direction, at first the one nearest to the middle of what is in view."""

@@ -62,10 +62,10 @@ class TestAccuracy:
 
     def test_the_training_subset_is_off_until_asked_for(self, accuracy):
         assert "retain_train" not in {series.key for series in accuracy.all_series()}
-        accuracy.show_training(True)
+        accuracy.set_switched(True)
         accuracy.flush()
         assert accuracy.series("retain_train").last() == (90, pytest.approx(99.0))
-        accuracy.show_training(False)
+        accuracy.set_switched(False)
         accuracy.flush()
         assert "retain_train" not in {series.key for series in accuracy.all_series()}
 
