@@ -216,8 +216,7 @@ class ThemedPlot(Figure):
         self._update_lines()
         self.view.rbScaleBox.setPen(theme.pen("accent"))
         self.view.rbScaleBox.setBrush(theme.brush("accent", 0.12))
-        for part in (self.strip, self.margin):
-            part.update()
+        self._update_sides()
         super().restyle()
 
     def _draw(self) -> None:
@@ -331,6 +330,8 @@ class ThemedPlot(Figure):
         half = QFontMetrics(theme.font("caption")).height() // 2
         self.item.layout.setContentsMargins(0, 0 if self.y_range is not None else half, 0, 0)
         self.view.sigRangeChangedManually.connect(self._user_moved)
+        self.view.sigRangeChanged.connect(self._update_sides)
+        self.view.sigResized.connect(self._update_sides)
 
     def _fit_y(self) -> None:
         if self.y_range is None:
@@ -386,6 +387,10 @@ class ThemedPlot(Figure):
             now = self._crosshair.value() if self._crosshair.isVisible() else xs[-1]
             position = int(min(max(xs.searchsorted(now) + by, 0), len(xs) - 1))
             self._hover(float(xs[position]))
+
+    def _update_sides(self, *_: object) -> None:
+        self.strip.update()
+        self.margin.update()
 
     def _reference_hovered(self, key: str) -> None:
         self._hovered_reference = key

@@ -235,9 +235,7 @@ class AlignmentPlot(Switched):
         self.losses = HistogramPlot()
         self.addWidget(self.losses)
         self.chosen.connect(self.set_view)
-        self._sample = False
-        self._view = "at_k"
-        self._history = RunHistory()
+        self._sample, self._view, self._history = False, "at_k", RunHistory()
 
     def views(self) -> tuple[ThemedPlot, ThemedPlot, ThemedPlot]:
         """All three."""
@@ -269,9 +267,8 @@ class AlignmentPlot(Switched):
             floor = f"{text} · {tr('random directions: {share}', share=fmt.alignment(measured.floor))}"
         self.at_k.set_caption(meaning)
         self.profile.set_caption(floor)
-        if self._sample:
-            measured = newest_until(self._history.evaluations, step)
-            self.losses.set_losses(*((measured.forget_losses, measured.unseen_losses) if measured else ((), ())))
+        measured = newest_until(self._history.evaluations, step) if self._sample else None
+        self.losses.set_losses(*((measured.forget_losses, measured.unseen_losses) if measured else ((), ())))
 
     def set_profile(self, model: str, profile: Sequence[float]) -> None:
         """Show a model's profile: the value at k = 1, 2, ..."""
@@ -304,7 +301,8 @@ class HistogramPlot(ThemedPlot):
 
     def set_losses(self, forget: Sequence[float], unseen: Sequence[float]) -> None:
         """Show the losses of single images."""
-        self._values = {"forget": _finite(forget), "unseen": _finite(unseen)}
+        given = {"forget": np.array(forget, float), "unseen": np.array(unseen, float)}
+        self._values = {name: values[np.isfinite(values)] for name, values in given.items()}
         self.mark_dirty()
 
     def overlap(self) -> float | None:
@@ -332,13 +330,9 @@ class HistogramPlot(ThemedPlot):
 
     def _update_labels(self) -> None:
         self.margin.set_labels([
-            MarginLabel(name, tr(_SETS[name].title), 100 * float(shares.max()), _SETS[name])
+            MarginLabel(name, _SETS[name].title, 100 * float(shares.max()), _SETS[name])
             for name, shares in self._histograms()[1].items()
         ])  # fmt: skip
-
-    def clear(self) -> None:
-        self.set_losses([], [])
-        super().clear()
 
     def _description(self) -> str:
         common = self.overlap()
@@ -346,7 +340,7 @@ class HistogramPlot(ThemedPlot):
             return ""
         medians = [
             tr("{median} on {name} ({number})", median=fmt.decimal(float(np.median(values)), 2),
-               name=tr(_SETS[name].title).lower(), number=fmt.count(values.size))
+               name=_SETS[name].title.lower(), number=fmt.count(values.size))
             for name, values in self._values.items()
         ]  # fmt: skip
         return tr("median loss {medians}; overlap {share}", medians=", ".join(medians), share=fmt.percent(common))
@@ -362,8 +356,3 @@ class HistogramPlot(ThemedPlot):
         edges = np.geomspace(low, high if high > low else 10 * low, BINS + 1)
         edges[0] = low  # where it was rounded, the least loss would be outside
         return edges, {name: np.histogram(values, edges)[0] / values.size for name, values in known.items()}
-
-
-def _finite(values: Sequence[float]) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
-    return array[np.isfinite(array)]

@@ -97,16 +97,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of steps: `last` is exclusive, None while it goes on. `kind` "forget" is drawn stronger."""
+    """One stretch of steps; `last` is exclusive. A phase that forgets is drawn `strong`."""
 
     name: str
     first: float
-    last: float | None = None
-
-    @property
-    def strong(self) -> bool:
-        """Whether it is a phase that forgets."""
-        return self.name.lower().startswith("forget")
+    last: float = math.inf
+    strong: bool = False
 
 
 class PhaseStrip(pg.GraphicsWidget):
@@ -118,7 +114,6 @@ class PhaseStrip(pg.GraphicsWidget):
         self.phases: tuple[Phase, ...] = ()
         self._metrics = QFontMetrics(theme.font("caption"))
         self.set_phases(())
-        view.sigXRangeChanged.connect(self._changed)
 
     def set_phases(self, phases: Sequence[Phase], named: bool = True) -> None:
         """Show these phases, with their names or as bands alone; the strip takes no room without."""
@@ -128,15 +123,11 @@ class PhaseStrip(pg.GraphicsWidget):
         self.room = (theme.px(STRIP_HEIGHT) + named * self._metrics.height()) * shown
         self.update()
 
-    def at(self, x: float) -> Phase | None:
-        """The phase of a step."""
-        return next((p for p in self.phases if p.first <= x and (p.last is None or x < p.last)), None)
-
     def hoverEvent(self, event: Any) -> None:
         if not event.isExit():
             low, high = self._view.viewRange()[0]
-            phase = self.at(low + event.pos().x() / max(self.rect().width(), 1.0) * (high - low))
-            self.setToolTip(phase.name if phase else "")
+            step = low + event.pos().x() / max(self.rect().width(), 1.0) * (high - low)
+            self.setToolTip(next((phase.name for phase in self.phases if phase.first <= step < phase.last), ""))
 
     def paint(self, painter: QPainter, *_: object) -> None:
         low, high = self._view.viewRange()[0]
@@ -145,7 +136,7 @@ class PhaseStrip(pg.GraphicsWidget):
         painter.setFont(theme.font("caption"))
         for phase in self.phases:
             left = max((phase.first - low) * scale, 0.0)
-            right = width if phase.last is None else min((phase.last - low) * scale, width)
+            right = min((phase.last - low) * scale, width)
             if right <= left:
                 continue
             band = QRectF(left, 0, max(right - left - 1, 1), bar)
@@ -154,9 +145,6 @@ class PhaseStrip(pg.GraphicsWidget):
             if self._named and len(name) > 2:  # more than a dot
                 painter.setPen(theme.color("text_2"))
                 painter.drawText(QPointF(left, bar + self._metrics.ascent()), name)
-
-    def _changed(self, *_: object) -> None:
-        self.update()
 
 
 @dataclass(frozen=True)
@@ -176,19 +164,16 @@ class MarginLabel:
 class ValueMargin(pg.GraphicsWidget):
     """The legend: names at the ends of lines and of references, pushed apart so that they never overlap."""
 
-    hovered = Signal(str)  # key of the reference under the mouse, "" for none
-    clicked = Signal(str)  # key of the label
+    hovered = Signal(str)  # key of the label under the mouse, "" for none
+    clicked = Signal(str)
 
     def __init__(self, view: pg.ViewBox) -> None:
         super().__init__()
         self._view = view
         self._labels: tuple[MarginLabel, ...] = ()
-        self._hover = ""
         self.foot = ""  # title of the x axis, beside its ticks
         self._metrics = QFontMetrics(theme.font("caption"))
         self.setFixedWidth(theme.px(MARGIN_WIDTH))
-        view.sigRangeChanged.connect(self._changed)
-        view.sigResized.connect(self._changed)
 
     def set_labels(self, labels: Sequence[MarginLabel]) -> None:
         """Show these labels; the margin is as wide as they need, within bounds, and seldom becomes narrower."""
@@ -218,10 +203,7 @@ class ValueMargin(pg.GraphicsWidget):
         label = None if event.isExit() else self._at(event.pos().y())
         self.setToolTip("" if label is None else label.tip or label.text)
         self.setCursor(Qt.CursorShape.PointingHandCursor if label else Qt.CursorShape.ArrowCursor)
-        key = label.key if label is not None and label.reference else ""
-        if key != self._hover:
-            self._hover = key
-            self.hovered.emit(key)
+        self.hovered.emit(label.key if label is not None else "")
 
     def mouseClickEvent(self, event: Any) -> None:
         label = self._at(event.pos().y())
@@ -259,9 +241,6 @@ class ValueMargin(pg.GraphicsWidget):
     def _at(self, y: float) -> MarginLabel | None:
         half = self._metrics.height() / 2
         return next((label for label, at in self.positions() if abs(y - at) <= half), None)
-
-    def _changed(self, *_: object) -> None:
-        self.update()
 
 
 def shortened(text: str, room: int, metrics: QFontMetrics) -> str:

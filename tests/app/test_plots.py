@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -304,14 +305,16 @@ class TestMargin:
 
 
 class TestPhases:
-    def test_the_strip_knows_the_phase_of_a_step(self, accuracy):
+    def test_the_strip_says_the_phase_under_the_mouse(self, accuracy):
         accuracy.set_phases([Phase("Forget", 0, 40), Phase("Recover", 40)])
-        assert accuracy.strip.at(10).name == "Forget"
-        assert accuracy.strip.at(40).name == "Recover"
-        assert accuracy.strip.at(-1) is None
+        accuracy.canvas.grab()
+        for step, name in ((10, "Forget"), (40.5, "Recover"), (-1, "")):
+            place = accuracy.strip.mapFromScene(accuracy.view.mapViewToScene(QPointF(step, 0)))
+            accuracy.strip.hoverEvent(SimpleNamespace(isExit=lambda: False, pos=lambda at=place: at))
+            assert accuracy.strip.toolTip() == name
 
     def test_it_is_drawn_over_the_plot(self, accuracy):
-        accuracy.set_phases([Phase("Forget", 0, 90)])
+        accuracy.set_phases([Phase("Vergessen", 0, 90, strong=True)])
         accuracy.flush()
         image, strip = accuracy.canvas.grab().toImage(), accuracy.strip.sceneBoundingRect()
         middle = image.pixelColor(QPoint(int(strip.center().x()), int(strip.top()) + 1)).name().upper()

@@ -147,7 +147,9 @@ class RunPlots(QWidget):
         for plot in self._by_step:
             plot.x_most = float(started.steps) if started else None
         stages = started.stages if started else []
-        self.group.set_phases([Phase(phase_of(s), float(s["first"]), float(s["last"])) for s in stages])
+        self.group.set_phases([
+            Phase(phase_of(s), float(s["first"]), float(s["last"]), s.get("phase") == "forget") for s in stages
+        ])  # fmt: skip
 
     def _show_markers(self) -> None:
         by_model: dict[str, tuple[float | None, float | None]] = {}

@@ -91,7 +91,7 @@ def test_a_smoothed_curve_is_cut_as_well(qtbot):
     history = RunHistory()
     history.add([Script("r").losses(100, 100)])
     plot.show_history(history, "class")
-    plot.set_smooth(0.5)
+    plot.smoothing.setValue(50)
     plot.flush()
     plot.set_cut(40.0)
     plot.flush()

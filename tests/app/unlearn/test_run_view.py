@@ -275,6 +275,7 @@ def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_pat
     assert not view.plots.features.eigenvalues.all_series()
     view.plots.accuracy.flush()
     assert view.plots.accuracy.margin.labels() == ()
+    assert view.plots.alignment.at_k.caption() == view.plots.alignment.profile.caption() == ""
 
 
 def test_a_dismissed_banner_does_not_come_back(view):
