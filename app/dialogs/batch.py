@@ -11,22 +11,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
-from app.services import format as fmt
+from app.services.translation import tr
 from app.workers.live_run import LiveRun
-from core.errors import AppError, MismatchError, StoppedError, UnprovenError, UnsafeFileError
+from core.errors import AppError, MismatchError, UnprovenError, UnsafeFileError
 from core.models.trust import Trust
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.queue_files import BatchRecord, RecordedRun
+    from core.events import Tell
     from core.job import Job
     from core.selection import Selection
     from core.session.bench import Bench
@@ -73,71 +74,62 @@ class BatchQueue(QObject):
     def read(self, path: Path, trusted: bool = False) -> None:
         """Read a batch file, and open its model and data, in a worker. `trusted`: its model may run program code."""
         controller = self._context.run_controller
-        current = [controller.current] if controller.current is not None else []
-        taken = frozenset(run.path for run in (*controller.queue, *current) if run.makes_model)
+        known = [*controller.queue, controller.current]
+        taken = frozenset(run.path for run in known if run is not None and run.makes_model)
         handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch")
         handle.done.connect(partial(self._ask, trusted))
         handle.failed.connect(partial(self._failed, path))
         self._context.shell.follow(handle, "batch")
 
     def _ask(self, trusted: bool, ready: Ready) -> None:
+        name, wanted, say = ready.path.name, ready.wanted, self._context.notifications
         if trusted:
             self._context.trust.allow_model(ready.bench.model)
         if ready.problems:
-            more = f" And {fmt.count(len(ready.problems) - _NAMED)} more." if len(ready.problems) > _NAMED else ""
-            self._context.notifications.caution(
-                f"{fmt.plural(len(ready.problems), 'run')} of {ready.path.name} cannot be started.",
-                " ".join(ready.problems[:_NAMED]) + more,
-            )
-        wanted, skipped = ready.wanted, len(ready.runs) - len(ready.wanted)
+            reasons, left = list(ready.problems[:_NAMED]), len(ready.problems) - _NAMED
+            if left > 0:
+                reasons.append(tr("And %n more.", n=left))
+            say.caution(tr("%n runs of {name} cannot be started.", n=len(ready.problems), name=name), " ".join(reasons))
         if not wanted:
             if ready.runs:
                 self._record(ready, {})
-                self._context.notifications.info(f"All runs of {ready.path.name} are finished or wait already.")
+                say.info(tr("All runs of {name} are finished or wait already.", name=name))
             return
-        named = ", ".join(run.run.run for run in wanted[:_NAMED])
-        rest = f" and {fmt.count(len(wanted) - _NAMED)} more" if len(wanted) > _NAMED else ""
-        resumed = sum(run.act == "resume" for run in wanted)
-        again = f" {fmt.plural(resumed, 'run')} that was cut off goes on." if resumed == 1 else ""
-        again = f" {fmt.plural(resumed, 'run')} that were cut off go on." if resumed > 1 else again
-        done = f" {fmt.plural(skipped, 'run')} finished or waiting already: skipped." if skipped else ""
-        self.dialog = ask(
-            self._window, f"Queue {fmt.plural(len(wanted), 'run')} of {ready.path.name}?",
-            [Choice("no", "Cancel"), Choice("yes", "Queue runs")], lambda answer: self._answered(ready, answer),
-            f"{named}{rest}, on {ready.bench.dataset.title}.{again}{done}",
-        )  # fmt: skip
+        runs, left = ", ".join(run.run.run for run in wanted[:_NAMED]), len(wanted) - _NAMED
+        if left > 0:
+            runs = tr("{runs} and %n more", n=left, runs=runs)
+        details = [tr("{runs}, on {data}.", runs=runs, data=ready.bench.dataset.title)]
+        if resumed := sum(run.act == "resume" for run in wanted):
+            details.append(tr("%n runs that were cut off go on.", n=resumed))
+        if skipped := len(ready.runs) - len(wanted):
+            details.append(tr("%n runs finished or waiting already: skipped.", n=skipped))
+        choices = [Choice("no", tr("Cancel")), Choice("yes", tr("Queue runs"), act=partial(self._queue, ready))]
+        question = tr("Queue %n runs of {name}?", n=len(wanted), name=name)
+        self.dialog = ask(self._window, question, choices, details=" ".join(details))
 
-    def _answered(self, ready: Ready, answer: str) -> None:
-        self.dialog = None
-        if answer != "yes":
-            return
+    def _queue(self, ready: Ready) -> None:
         controller = self._context.run_controller
-        busy = controller.busy
-        started = {}
+        self.dialog, busy, started = None, controller.busy, {}
         for one in ready.wanted:
             if one.before is not None:
                 started[one.run.run] = controller.resume_run(one.before, ready.bench)
-                continue
-            place = one.run.path if one.own_folder else None
-            started[one.run.run] = controller.start(one.job, ready.bench, one.selection, place)
+            else:
+                place = one.run.path if one.own_folder else None
+                started[one.run.run] = controller.start(one.job, ready.bench, one.selection, place)
         if started and not busy:
             self._context.project.set_run(next(iter(started.values())))
             self._context.show_page("unlearn")
         self._record(ready, {name: run.path for name, run in started.items()})
-        self._context.notifications.info(
-            f"{fmt.plural(len(started), 'run')} of {ready.path.name} queued. Their results: Batch results on Runs."
-        )
+        self._context.notifications.info(tr(
+            "%n runs of {name} queued. Their results: Batch results on Runs.", n=len(started), name=ready.path.name
+        ))  # fmt: skip
 
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
         from app.workers.queue_files import BatchRecord
 
-        runs = tuple(
-            replace(one.run, folder=str(folders[one.run.run])) if one.run.run in folders else one.run
-            for one in ready.runs
-        )
-        record = BatchRecord(ready.path.absolute(), time.time(), runs)
-        handle = self._context.jobs.submit(_write, record)
+        runs = tuple(replace(one.run, folder=str(folders.get(one.run.run, one.run.folder))) for one in ready.runs)
+        handle = self._context.jobs.submit(_write, BatchRecord(ready.path.absolute(), time.time(), runs))
         handle.done.connect(self._written)
         handle.failed.connect(self._not_written)
 
@@ -145,34 +137,28 @@ class BatchQueue(QObject):
         self._context.opening.batch_recorded.emit()
 
     def _not_written(self, error: BaseException) -> None:
-        self._context.notifications.error(error, "The batch's results will not be listed together")
+        self._context.notifications.error(error, tr("The batch's results will not be listed together"))
 
     def _failed(self, path: Path, error: BaseException) -> None:
+        say = self._context.notifications
         if isinstance(error, UnsafeFileError):
             self.dialog = ask_trust(self._window, path.name, partial(self.read, path, True))
-            return
-        if isinstance(error, UnprovenError):
-            self._context.notifications.caution(f"{path.name} was not queued. {error.message}", error.hint)
-            return
-        self._context.notifications.error(error, "The batch file was not opened")
+        elif isinstance(error, UnprovenError):
+            why = tr("{name} was not queued. {reason}", name=path.name, reason=error.message)
+            say.caution(why, error.hint)
+        else:
+            say.error(error, tr("The batch file was not opened"))
 
 
-def read(
-    path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Any, cancelled: Any
-) -> Ready:
+def read(path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Tell) -> Ready:
     """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
     from app.workers.queue_files import RecordedRun, read_record
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
     from core.session.bench import Bench
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled():
-            raise StoppedError("The batch file is not wanted any more")
-        progress(what, done, total)
-
     batch = read_batch(path)
-    bench = open_batch(batch, Bench(trust=Trust(trusted, trusted), tell=tell, cancelled=cancelled))
+    bench = open_batch(batch, Bench(trust=Trust(trusted, trusted), tell=progress))
     known = read_record(path)
     runs, problems = [], []
     for item in batch.items():

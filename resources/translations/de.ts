@@ -190,6 +190,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs finished or waiting already: skipped.</source>
+        <translation>
+            <numerusform>%n Lauf ist beendet oder wartet schon: übersprungen.</numerusform>
+            <numerusform>%n Läufe sind beendet oder warten schon: übersprungen.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs moved to the trash.</source>
         <translation>
             <numerusform>1 Lauf in den Papierkorb verschoben.</numerusform>
@@ -204,10 +211,31 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs of {name} cannot be started.</source>
+        <translation>
+            <numerusform>%n Lauf von {name} kann nicht gestartet werden.</numerusform>
+            <numerusform>%n Läufe von {name} können nicht gestartet werden.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs of {name} queued. Their results: Batch results on Runs.</source>
+        <translation>
+            <numerusform>%n Lauf von {name} ist eingereiht. Sein Ergebnis: Ergebnisse der Stapel auf Läufe.</numerusform>
+            <numerusform>%n Läufe von {name} sind eingereiht. Ihre Ergebnisse: Ergebnisse der Stapel auf Läufe.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
             <numerusform>%n Lauf nebeneinander</numerusform>
             <numerusform>%n Läufe nebeneinander</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs that were cut off go on.</source>
+        <translation>
+            <numerusform>%n Lauf, der abgebrochen wurde, geht weiter.</numerusform>
+            <numerusform>%n Läufe, die abgebrochen wurden, gehen weiter.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -705,6 +733,10 @@
         <translation>Alle Läufe dieses Stapels haben ein Ergebnis oder warten.</translation>
     </message>
     <message>
+        <source>All runs of {name} are finished or wait already.</source>
+        <translation>Alle Läufe von {name} sind beendet oder warten schon.</translation>
+    </message>
+    <message>
         <source>All training images that stay. What the model knows about them should not suffer.</source>
         <translation>Alle Trainingsbilder, die bleiben. Was das Modell über sie weiß, soll nicht leiden.</translation>
     </message>
@@ -733,6 +765,13 @@
         <translation>
             <numerusform>und %n weiterer</numerusform>
             <numerusform>und %n weitere</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>And %n more.</source>
+        <translation>
+            <numerusform>Und %n weiterer.</numerusform>
+            <numerusform>Und %n weitere.</numerusform>
         </translation>
     </message>
     <message>
@@ -3510,13 +3549,20 @@
         <source>PyTorch state dict (.pt)</source>
         <translation>PyTorch-State-Dict (.pt)</translation>
     </message>
+    <message numerus="yes">
+        <source>Queue %n runs of {name}?</source>
+        <translation>
+            <numerusform>%n Lauf von {name} einreihen?</numerusform>
+            <numerusform>%n Läufe von {name} einreihen?</numerusform>
+        </translation>
+    </message>
     <message>
         <source>Queue run</source>
         <translation>Lauf einreihen</translation>
     </message>
     <message>
         <source>Queue runs</source>
-        <translation>Läufe einreihen</translation>
+        <translation>Einreihen</translation>
     </message>
     <message>
         <source>Queue the runs of a batch file (TOML)</source>
@@ -3652,10 +3698,6 @@
     <message>
         <source>Replay two…</source>
         <translation>Zwei abspielen …</translation>
-    </message>
-    <message>
-        <source>Report saved as {name}.</source>
-        <translation>Bericht gespeichert als {name}.</translation>
     </message>
     <message>
         <source>Report…</source>
@@ -3928,6 +3970,10 @@
     <message>
         <source>Save {title}</source>
         <translation>{title} speichern</translation>
+    </message>
+    <message>
+        <source>Saved as {name}.</source>
+        <translation>Gespeichert als {name}.</translation>
     </message>
     <message>
         <source>Saved {name}</source>
@@ -4423,10 +4469,6 @@
         <translation>t-SNE von {some}; die anderen neben ihren Nachbarn</translation>
     </message>
     <message>
-        <source>Table saved as {name}.</source>
-        <translation>Tabelle als {name} gespeichert.</translation>
-    </message>
-    <message>
         <source>Take out</source>
         <translation>Herausnehmen</translation>
     </message>
@@ -4468,6 +4510,14 @@
     <message>
         <source>the architecture FILE.py:FACTORY</source>
         <translation>die Architektur FILE.py:FACTORY</translation>
+    </message>
+    <message>
+        <source>The batch file was not opened</source>
+        <translation>Die Stapeldatei wurde nicht geöffnet</translation>
+    </message>
+    <message>
+        <source>The batch's results will not be listed together</source>
+        <translation>Die Ergebnisse des Stapels werden nicht gemeinsam aufgelistet</translation>
     </message>
     <message>
         <source>The box chooses all classes shown, or none.</source>
@@ -5741,6 +5791,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name} wurde nicht geöffnet. {why}</translation>
     </message>
     <message>
+        <source>{name} was not queued. {reason}</source>
+        <translation>{name} wurde nicht eingereiht. {reason}</translation>
+    </message>
+    <message>
         <source>{name} was not used. {why}</source>
         <translation>{name} wurde nicht verwendet. {why}</translation>
     </message>
@@ -5883,6 +5937,17 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{place} of {count}</source>
         <translation>{place} von {count}</translation>
+    </message>
+    <message numerus="yes">
+        <source>{runs} and %n more</source>
+        <translation>
+            <numerusform>{runs} und %n weiterer</numerusform>
+            <numerusform>{runs} und %n weitere</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{runs}, on {data}.</source>
+        <translation>{runs}, auf {data}.</translation>
     </message>
     <message>
         <source>{run} failed. {why}</source>

@@ -186,6 +186,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs finished or waiting already: skipped.</source>
+        <translation>
+            <numerusform>%n run finished or waiting already: skipped.</numerusform>
+            <numerusform>%n runs finished or waiting already: skipped.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs moved to the trash.</source>
         <translation>
             <numerusform>1 run moved to the trash.</numerusform>
@@ -200,10 +207,31 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs of {name} cannot be started.</source>
+        <translation>
+            <numerusform>%n run of {name} cannot be started.</numerusform>
+            <numerusform>%n runs of {name} cannot be started.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs of {name} queued. Their results: Batch results on Runs.</source>
+        <translation>
+            <numerusform>%n run of {name} queued. Its result: Batch results on Runs.</numerusform>
+            <numerusform>%n runs of {name} queued. Their results: Batch results on Runs.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
             <numerusform>%n run side by side</numerusform>
             <numerusform>%n runs side by side</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs that were cut off go on.</source>
+        <translation>
+            <numerusform>%n run that was cut off goes on.</numerusform>
+            <numerusform>%n runs that were cut off go on.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -260,6 +288,13 @@
         <translation>
             <numerusform>and %n more</numerusform>
             <numerusform>and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>And %n more.</source>
+        <translation>
+            <numerusform>And %n more.</numerusform>
+            <numerusform>And %n more.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -382,6 +417,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>Queue %n runs of {name}?</source>
+        <translation>
+            <numerusform>Queue %n run of {name}?</numerusform>
+            <numerusform>Queue %n runs of {name}?</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>Removed %n files, {size}.</source>
         <translation>
             <numerusform>Removed 1 file, {size}.</numerusform>
@@ -498,6 +540,13 @@
         <translation>
             <numerusform>{names} and %n more</numerusform>
             <numerusform>{names} and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{runs} and %n more</source>
+        <translation>
+            <numerusform>{runs} and %n more</numerusform>
+            <numerusform>{runs} and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">

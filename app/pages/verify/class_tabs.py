@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
-from app.pages.verify.tab import CURVES, Tab
+from app.pages.verify.plots_panel import CURVES, Tab
 from app.plots.export import Cell, Figure, Table, Text, whole_size
 from app.services import format as fmt
 from app.services import tokens as t

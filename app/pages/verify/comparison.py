@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,27 +121,35 @@ class ComparisonPresenter(QObject):
             save_tables(self._context, self._view, compared.tables, name, csv)
 
 
-def save_tables(
-    context: AppContext, widget: QWidget, tables: Sequence[ShownTable], name: str, csv: str = ""
-) -> None:
+def save_tables(context: AppContext, widget: QWidget, tables: Sequence[ShownTable], name: str, csv: str = "") -> None:
     """Ask for a file and write tables to it, as its ending says; `csv`: what a CSV file holds in their place."""
 
-    def save(chosen: str) -> None:
+    def write(path: Path) -> None:
         from core.files import write_atomic
         from core.verify.shown import write_tables
 
-        path = Path(chosen)
+        if csv and path.suffix.lower() == ".csv":
+            write_atomic(path, csv.encode())
+        else:
+            write_tables(path, tables)
+
+    save_as(context, widget, tr("Save table"), TABLES, name, write)
+
+
+def save_as(
+    context: AppContext, widget: QWidget, title: str, kinds: Sequence[str], name: str, write: Callable[[Path], object]
+) -> None:
+    """Ask for a file, have it written, and say what became of it."""
+
+    def save(chosen: str) -> None:
         try:
-            if csv and path.suffix.lower() == ".csv":
-                write_atomic(path, csv.encode())
-            else:
-                write_tables(path, tables)
+            write(Path(chosen))
         except AppError as error:
             context.notifications.error(error)
         except OSError as error:
-            reason = tr("{file} could not be written: {reason}.", file=chosen, reason=error.strerror or error)
-            context.notifications.error(reason)
+            reason = error.strerror or error
+            context.notifications.error(tr("{file} could not be written: {reason}.", file=chosen, reason=reason))
         else:
-            context.notifications.info(tr("Table saved as {name}.", name=path.name))
+            context.notifications.info(tr("Saved as {name}.", name=Path(chosen).name))
 
-    ask_save(widget.window(), tr("Save table"), save, [tr(kind) for kind in TABLES], name)
+    ask_save(widget.window(), title, save, kinds, name)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHeaderView,
     QMenu,
-    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QTableView,
@@ -33,7 +32,7 @@ from app.models.comparison_table import (
     method_words,
 )
 from app.models.tables import TextTableModel, TwoLevels
-from app.pages.verify.tab import Tab
+from app.pages.verify.plots_panel import Tab
 from app.pages.verify.verdict_card import check_words
 from app.plots.run_scatter import Dot, RunScatter
 from app.services import tokens as t
@@ -69,28 +68,6 @@ _WIDEST_TEXT = 160  # of a column of texts that are scrolled
 _HEADER = 48
 
 
-class Part(QTreeView):
-    """One of the two views of the table."""
-
-    def __init__(self, name: str, model: TwoLevels) -> None:
-        super().__init__()
-        self.setModel(model)
-        self.setAccessibleName(name)
-        set_up_tree(self, _HEADER)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        # Lines as a title needs them; the flag is none of the alignment's, but Qt reads it from there.
-        wrapped = Qt.AlignmentFlag(int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap))
-        self.header().setDefaultAlignment(wrapped)
-
-    def updateGeometries(self) -> None:
-        super().updateGeometries()
-        if self.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff:
-            bar = self.horizontalScrollBar().sizeHint().height()
-            self.setViewportMargins(0, self.header().height(), 0, bar)
-
-
 class ComparisonTree(QFrame):
     """Two views of one model beside each other. `chosen` carries the names of the runs in the chosen rows."""
 
@@ -100,17 +77,23 @@ class ComparisonTree(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.table = TwoLevels(self)
-        self.names = Part(tr("Compared runs"), self.table)
-        self.numbers = Part(tr("Measures of compared runs"), self.table)
+        self.names, self.numbers = QTreeView(), QTreeView()
+        # Lines as a title needs them; the flag is none of the alignment's, but Qt reads it from there.
+        wrapped = Qt.AlignmentFlag(int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap))
+        for part, name in ((self.names, tr("Compared runs")), (self.numbers, tr("Measures of compared runs"))):
+            part.setModel(self.table)
+            part.setAccessibleName(name)
+            set_up_tree(part, _HEADER)
+            part.setFrameShape(QFrame.Shape.NoFrame)
+            part.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+            part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # of both, so that rows stay level
+            part.header().setDefaultAlignment(wrapped)
         self.numbers.setSelectionModel(self.names.selectionModel())
         self.numbers.setRootIsDecorated(False)
         self.numbers.setIndentation(0)
         self.names.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the seed stands at a name's end
         self.names.setFixedWidth(theme.px(_NAME_WIDTH))
-        self.names.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.names.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # Both keep room for the bar, so that rows stay level.
-        self.numbers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         row(self.names, (self.numbers, 1), on=self, spacing=0)
         for part, other in ((self.names, self.numbers), (self.numbers, self.names)):
             part.expanded.connect(other.expand)
@@ -197,25 +180,25 @@ class ScatterTab(Tab):
 
     def dots(self) -> list[Dot]:
         """The points between the two measures chosen."""
-        x, y = self.across.currentData(), self.up.currentData()
-        units = {measure["key"]: 100 if measure["unit"] == "percent" else 1 for measure in self._found["measures"]}
-        runs = self._found["runs"]
-        methods = Counter(short(title) for title, _ in {(run["title"], run["preset"]) for run in runs})
-        ranks = {name: str(place["rank"] or "") for place in self._found["ranking"] for name in place["runs"]}
-        named: list[tuple[str, str, SeriesStyle, Mapping[str, Any], str]] = []
-        for key, values in self._found["anchors"].items():
+        found, x, y = self._found, self.across.currentData(), self.up.currentData()
+        scale = {measure["key"]: 100 if measure["unit"] == "percent" else 1 for measure in found["measures"]}
+        methods = Counter(short(title) for title, _ in {(run["title"], run["preset"]) for run in found["runs"]})
+        ranks = {name: str(place["rank"] or "") for place in found["ranking"] for name in place["runs"]}
+        styles: dict[str, SeriesStyle] = {}
+        named: list[tuple[str, str, Mapping[str, Any], str]] = []
+        for key, values in found["anchors"].items():
             title = tr(ANCHORS[key]).partition(" (")[0]
-            named.append((title, title, MODELS[key], values, ""))
-        groups: dict[str, SeriesStyle] = {}
-        for run in runs:
+            styles[title] = MODELS[key]
+            named.append((title, title, values, ""))
+        for run in found["runs"]:
             rank, title = ranks.get(run["run"], ""), short(run["title"])
             group = f"{rank} {title if methods[title] == 1 else short(method_words(run))}".strip()
-            symbol = RUN_SYMBOLS[len(groups) % len(RUN_SYMBOLS)]
-            groups.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
-            named.append((str(run["run"]), group, groups[group], run["measures"], rank))
+            symbol = RUN_SYMBOLS[(len(styles) - len(found["anchors"])) % len(RUN_SYMBOLS)]
+            styles.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
+            named.append((str(run["run"]), group, run["measures"], rank))
         return [
-            Dot(name, group, style, units[x] * values[x], units[y] * values[y], rank)
-            for name, group, style, values, rank in named
+            Dot(name, group, styles[group], scale[x] * values[x], scale[y] * values[y], rank)
+            for name, group, values, rank in named
             if values.get(x) is not None and values.get(y) is not None
         ]
 

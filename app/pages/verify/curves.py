@@ -8,7 +8,7 @@ from typing import Any
 import pyqtgraph as pg
 
 from app.models.measure_table import SHORT
-from app.pages.verify.tab import CURVES, QUICK_ONLY, SAME_CURVE, Tab
+from app.pages.verify.plots_panel import CURVES, QUICK_ONLY, SAME_CURVE, Tab
 from app.plots.base import ThemedPlot
 from app.plots.curves import FLOOR, describe_alignment
 from app.plots.features import EigenvaluePlot

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTableView, QWidget
 
 from app.models.tables import TextTableModel
-from app.pages.verify.tab import CURVES, LooksTab
+from app.pages.verify.plots_panel import CURVES, LooksTab
 from app.plots.curves import HistogramPlot
 from app.plots.export import Cell, Figure, Table
 from app.plots.scatter import ScatterPlot

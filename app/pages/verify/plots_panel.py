@@ -6,14 +6,17 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QTabWidget
 
-from app.pages.verify.tab import LooksTab
 from app.plots.export import Figure
+from app.services import tokens as t
 from app.services.translation import mark, tr
-from core.errors import AppError, StoppedError
+from app.widgets.labels import Label, caption
+from app.widgets.layout import STRETCH, Part, column, widget_of
+from app.widgets.notices import EmptyState, ProgressLine
+from core.errors import AppError
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -24,6 +27,80 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
     from core.session.feature_maps import Embeddings
     from core.session.single_images import SingleImages
+
+
+QUICK_ONLY = mark("Needs full checks.")
+SAME_CURVE = mark("A head-only edit has the original's features, so it has the original's curve.")
+CURVES = ("original", "unlearned", "retrained")  # a head-only edit has the original's features, bit for bit
+CONTENT, MISSING, WAITING = range(3)
+
+
+class Tab(QStackedWidget):
+    """Shows CONTENT with its words, or what is MISSING."""
+
+    full_asked = Signal()  # the full checks would get it
+
+    def __init__(self, *parts: Part, words: str = "", missing: str = "") -> None:
+        super().__init__()
+        self.words, self.empty = caption(words, wide=True), EmptyState("verify", missing)
+        self.addWidget(widget_of(column(*parts, self.words, margins=(0, t.S, 0, 0), spacing=t.XS)))
+        self.addWidget(self.empty)
+
+    def show_content(self, words: str) -> None:
+        """Show what there is, and what must be said of it."""
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+        self.setCurrentIndex(CONTENT)
+
+    def show_missing(self, sentence: str, button: str = "", act: Callable[[], object] | None = None) -> None:
+        """Say why there is nothing, with a button for what can be done about it."""
+        self.empty.set(sentence, button, act)
+        self.setCurrentIndex(MISSING)
+
+
+class LooksTab(Tab):
+    """What the run's models make of its images: asked for when it is looked at, as a worker takes a while for it."""
+
+    wanted = Signal()
+
+    def __init__(self, *parts: Part, words: str, waiting: str, name: str) -> None:
+        super().__init__(*parts, words=words)
+        self.progress, text = ProgressLine(name), Label(waiting, "body", "text-2")
+        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.addWidget(widget_of(column(STRETCH, text, self.progress, STRETCH)))
+        self.setCurrentIndex(WAITING)
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether they are there."""
+        return self.currentIndex() == CONTENT
+
+    def set_looks(self, embeddings: Embeddings | None, images: SingleImages | None) -> None:
+        """Show them; None: they are not there yet. `images` are of single ones that were forgotten."""
+        if embeddings is not None:
+            self.show_looks(embeddings, images)
+            self.setCurrentIndex(CONTENT)
+            return
+        self.show_progress("", 0, 0)
+        if self.isVisible():
+            self.wanted.emit()
+
+    def show_looks(self, embeddings: Embeddings, images: SingleImages | None) -> None:
+        """Show what is there now; for subclasses."""
+        raise NotImplementedError
+
+    def show_progress(self, what: str, done: int, total: int) -> None:
+        """Show how far they are."""
+        self.progress.set(done, total, what)
+        self.setCurrentIndex(WAITING)
+
+    def show_problem(self, sentence: str) -> None:
+        """Say why there are none."""
+        self.show_missing(sentence, tr("Try again"), self.wanted.emit)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if self.currentIndex() == WAITING:
+            self.wanted.emit()
 
 
 class TabSpec(NamedTuple):
@@ -69,23 +146,30 @@ class PlotsPanel(QTabWidget):
         self._holders = {title: QStackedWidget() for title in TABS}
         for title, holder in self._holders.items():
             self.setTabToolTip(self.addTab(holder, tr(title)), tr(TABS[title].tip))
+        self._stale = set(TABS)  # those that do not show the report yet
         self._report: dict[str, Any] = {}
         self._run, self._about = "", ""
         self._looks: Looks = (None, None)
         self.currentChanged.connect(self._make_current)
 
     def tab(self, title: str) -> Any:
-        """The tab of a title, made where it was not looked at yet."""
-        if title not in self._made:
+        """The tab of a title with the report, made where it was not looked at yet."""
+        made = self._made.get(title)
+        if made is None:
             made = getattr(import_module(f"app.pages.verify.{TABS[title].module}"), TABS[title].kind)()
             self._made[title] = made
             made.full_asked.connect(self.full_asked)
             if isinstance(made, LooksTab):
                 made.wanted.connect(self.looks_wanted)
                 made.set_looks(*self._looks)
-            self._show(made)
             self._holders[title].addWidget(made)
-        return self._made[title]
+        if title in self._stale and self._report:
+            self._stale.discard(title)
+            if not isinstance(made, LooksTab):
+                made.set_report(self._report)
+            for figure in made.findChildren(Figure):
+                figure.provenance = self._run
+        return made
 
     def choose(self, title: str) -> None:
         """Bring a tab to the front."""
@@ -93,9 +177,7 @@ class PlotsPanel(QTabWidget):
 
     def set_report(self, report: dict[str, Any], run: str, single_images: bool) -> None:
         """Show what can be drawn from a report alone; of single images only what says something of them."""
-        self._report, self._run = report, run
-        for tab in self._made.values():
-            self._show(tab)
+        self._report, self._run, self._stale = report, run, set(TABS)
         about = "images" if single_images else "classes"
         if about != self._about:
             self._about = about
@@ -104,6 +186,7 @@ class PlotsPanel(QTabWidget):
             place = 0 if single_images else list(TABS).index("Attack")
             self.tabBar().moveTab(self.indexOf(self._holders["Attack"]), place)
             self.choose(FIRST[about])
+        self._make_current()
 
     def looks_tabs(self) -> list[LooksTab]:
         """The tabs there are that show what the run's models make of the images."""
@@ -123,12 +206,6 @@ class PlotsPanel(QTabWidget):
         current = next((title for title, holder in self._holders.items() if holder is self.currentWidget()), None)
         if current is not None and self.isVisible():
             self.tab(current)
-
-    def _show(self, tab: Any) -> None:
-        if self._report and not isinstance(tab, LooksTab):
-            tab.set_report(self._report)
-        for figure in tab.findChildren(Figure):
-            figure.provenance = self._run
 
 
 class Pictures(QObject):
@@ -176,22 +253,16 @@ class Pictures(QObject):
 
 
 def _looks(
-    folder: RunFolder, bench: Bench | None, seed: int | None, trust: Trust, single: bool, progress: Tell,
-    cancelled: Callable[[], bool],
-) -> Looks:  # fmt: skip
+    folder: RunFolder, bench: Bench | None, seed: int | None, trust: Trust, single: bool, progress: Tell
+) -> Looks:
     from core.runs.folder import MODEL
     from core.session.bench import Bench
     from core.session.feature_maps import embeddings
     from core.session.references import trained_references
     from core.session.single_images import single_images
 
-    def tell(what: str, done: int, total: int) -> None:
-        if cancelled():
-            raise StoppedError("The picture was not finished")
-        progress(what, done, total)
-
     reference = trained_references(folder.job()).get(seed) if seed is not None else None
     retrained = reference.file(MODEL) if reference is not None else None
-    own = (bench or Bench()).trusting(trust).telling(tell)
+    own = (bench or Bench()).trusting(trust).telling(progress)
     maps = embeddings(folder, own, retrained=retrained)
     return maps, single_images(folder, own, retrained=retrained) if single else None

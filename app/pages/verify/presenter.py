@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
-from app.dialogs.sheet import ALL_FILES, ask_file, ask_save
+from app.dialogs.sheet import ALL_FILES, ask_file
 from app.pages.verify.checks import FULL, QUICK, UNCHECKED, Checks, ResultFacts, read_result
 from app.pages.verify.plots_panel import Pictures
 from app.pages.verify.verdict_card import CODES, NOTHING, offer
@@ -302,19 +302,12 @@ class VerifyPresenter(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.facts.folder.file(REPORT_HTML))))
 
     def _save_report(self) -> None:
-        if self.facts is not None:
-            folder = self.facts.folder
-            ask_save(self._page.window(), tr("Save report"), partial(self._copy_report, folder),
-                     (tr("Web page (*.html)"),), f"{folder.id}-report.html")  # fmt: skip
+        from app.pages.verify.comparison import save_as
 
-    def _copy_report(self, folder: RunFolder, name: str) -> None:
-        try:
-            shutil.copyfile(folder.file(REPORT_HTML), name)
-        except OSError as error:
-            reason = tr("{file} could not be written: {reason}.", file=name, reason=error.strerror or error)
-            self._page.banner.show_message(reason, "error")
-        else:
-            self._context.notifications.info(tr("Report saved as {name}.", name=Path(name).name))
+        if self.facts is not None:
+            kinds, name = (mark("Web page (*.html)"),), f"{self.facts.folder.id}-report.html"
+            copy = partial(shutil.copyfile, self.facts.folder.file(REPORT_HTML))
+            save_as(self._context, self._page, tr("Save report"), kinds, name, copy)
 
     def _save_table(self) -> None:
         from app.pages.verify.comparison import save_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.pages.verify.curves import NO_ATTACK, NOT_YET, RelearningTab, RocTab
-from app.pages.verify.tab import QUICK_ONLY
+from app.pages.verify.plots_panel import QUICK_ONLY
 from core.verify.measure_log import partial_report
 from tests.app.verify.reports import attacked_report, full_report, measures
 

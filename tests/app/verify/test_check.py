@@ -125,7 +125,7 @@ def test_a_run_of_user_code_is_checked_once_its_code_may_run(qtbot, context, tmp
     before = folder.file("report.json").read_bytes()
     page.presenter.checks.run()
     dialog = asked()
-    assert "runs nets.py" in dialog.findChildren(QLabel)[0].text() and dialog.buttons["keep"].isDefault()
+    assert "code: nets.py" in dialog.findChildren(QLabel)[0].text() and dialog.buttons["keep"].isDefault()
     dialog.reject()
     assert not page.presenter.checks.runs and not context.run_controller.busy
 

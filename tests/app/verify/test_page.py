@@ -304,11 +304,12 @@ def test_the_report_is_saved_elsewhere(checked, tmp_path):
     assert target.read_text() == "<html>report</html>"
 
 
-def test_a_report_that_cannot_be_saved_is_said(checked, tmp_path):
+def test_a_report_that_cannot_be_saved_is_said(checked, context, tmp_path):
     target = tmp_path / "missing" / "saved.html"
     checked.verdict.save_asked.emit()
     choose_file(target)
-    assert checked.banner.text() == f"{target} could not be written: No such file or directory."
+    said = context.notifications.history[-1].text
+    assert said == f"{target} could not be written: No such file or directory."
 
 
 def test_the_next_step_is_export(checked, context):
