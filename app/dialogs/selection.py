@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHeaderView,
-    QPlainTextEdit,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QComboBox, QHeaderView, QPlainTextEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
 from app.dialogs.sheet import Sheet
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.translation import mark, tr
-from app.widgets.labels import Label
+from app.widgets.labels import Label, caption
 from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
@@ -127,91 +120,75 @@ class SimilarSheet(Sheet):
         why = tr("While kept images show the same picture as forget images, the model can go on knowing what you "
                  "remove. Take out the tick of what is to stay.")  # fmt: skip
         super().__init__(tr("Similar images kept"), tr("Add"), parent, text=why, cancel=tr("Keep them"), width=520)
-        self._found, self._images, self._thumbnails = found, images, thumbnails
-        rows, side = min(len(found), MOST_ROWS), thumbnails.side
+        self._found, self._thumbnails = found, thumbnails
+        rows, same, side = min(len(found), MOST_ROWS), len(found.at(SAME)), thumbnails.side
         if not found.complete:
-            self._note(tr("Only the likeliest pairs were compared, so there may be more."))
+            self.body.addWidget(caption(tr("Only the likeliest pairs were compared, so there may be more.")))
         if len(found) > rows:
-            self._note(tr("The %n most alike pairs are shown. Once they are added, the others are found again.",
-                          n=rows))  # fmt: skip
+            more = tr("The %n most alike pairs are shown. Once they are added, the others are found again.", n=rows)
+            self.body.addWidget(caption(more))
         self.level = QComboBox()
         self.level.setAccessibleName(tr("Which images are shown"))
         for word, least in LEVELS.items():
             count = fmt.count(len(found.at(least)))
             self.level.addItem(tr("{which} (agreement from {least}): {count}", which=tr(SHOWN[word]),
                                   least=f"{least:g}", count=count), least)  # fmt: skip
-        self.level.setCurrentIndex(self.level.findData(SAME if len(found.at(SAME)) else LEVELS["near"]))
-        self.body.addWidget(self.level)
-        self.table = QTableWidget(rows, 3)
-        self.table.setHorizontalHeaderLabels([tr("Kept"), tr("Forget image it looks like"), tr("Agreement")])
-        self.table.setAccessibleName(tr("Kept images and the forget images they look like"))
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setTabKeyNavigation(False)  # Tab leads to the buttons
-        self.table.verticalHeader().hide()
-        self.table.setIconSize(QSize(side, side))
-        self.table.verticalHeader().setDefaultSectionSize(side + theme.px(8))
-        for column in (KEPT, FORGOTTEN):
-            self.table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self.table.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
-        self._items = self._filled(rows)
-        self.body.addWidget(self.table, 1)
-        self.table.itemChanged.connect(self._count)
+        self.level.setCurrentIndex(self.level.findData(SAME if same else LEVELS["near"]))
         self.level.currentIndexChanged.connect(self._show_level)
+        self.pairs = QTreeWidget()
+        self.pairs.setHeaderLabels([tr("Kept"), tr("Forget image it looks like"), tr("Agreement")])
+        self.pairs.setAccessibleName(tr("Kept images and the forget images they look like"))
+        self.pairs.setRootIsDecorated(False)
+        self.pairs.setIconSize(QSize(side, side))
+        self.pairs.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
+        self.pairs.header().setStretchLastSection(False)
+        for column in (KEPT, FORGOTTEN):
+            self.pairs.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self._items = [QTreeWidgetItem(self.pairs) for _ in range(rows)]
+        for row, item in enumerate(self._items):  # the best agreement stands first
+            alike = fmt.decimal(float(found.agreement[row]))
+            item.setSizeHint(KEPT, QSize(side, side + theme.px(8)))
+            item.setText(ALIKE, tr("same pixels") if found.exact[row] else alike)
+            for column, image in self._images_of(row):
+                item.setText(column, images.name("train", image))
+                item.setToolTip(column, images.describe("train", image))
+            # What is only near may be of other people, until somebody has looked.
+            item.setCheckState(KEPT, Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
+        self.body.addWidget(self.level)
+        self.body.addWidget(self.pairs, 1)
+        self.pairs.itemChanged.connect(self._count)
         thumbnails.ready.connect(self._draw)
         self._draw()
         self._show_level()
 
     def answer(self) -> np.ndarray:
         """Positions of the kept images that are shown and ticked."""
-        ticked = [kept.checkState() == Qt.CheckState.Checked for kept, _ in self._items[: self._shown()]]
+        ticked = [not item.isHidden() and item.checkState(KEPT) == Qt.CheckState.Checked for item in self._items]
         answer: np.ndarray = self._found.kept[: len(ticked)][ticked]
         return answer
 
-    def _note(self, sentence: str) -> None:
-        self.body.addWidget(Label(sentence, "caption", "text-2"))
-
-    def _shown(self) -> int:
-        """How many rows agree as much as the level asks for: the best agreement stands first."""
-        return len(self._found.at(self.level.currentData()))
+    def _images_of(self, row: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Columns and positions of the two images of a row."""
+        return (KEPT, int(self._found.kept[row])), (FORGOTTEN, int(self._found.forgotten[row]))
 
     def _show_level(self, *_: object) -> None:
-        shown = self._shown()
-        for row in range(self.table.rowCount()):
-            self.table.setRowHidden(row, row >= shown)
+        shown = len(self._found.at(self.level.currentData()))
+        for row, item in enumerate(self._items):
+            item.setHidden(row >= shown)
         self._count()
 
-    def _filled(self, rows: int) -> list[tuple[QTableWidgetItem, QTableWidgetItem]]:
-        """Fill the rows: kept image with its box, forget image, agreement. Returns the items of the images.
-
-        What shows the same picture is ticked; what is only near may be of other people, until somebody has looked.
-        """
-        found, same = self._found, len(self._found.at(SAME))  # they stand first
-        items = []
-        for row in range(rows):
-            kept, forgotten = (self._item(int(images[row])) for images in (found.kept, found.forgotten))
-            kept.setCheckState(Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
-            alike = tr("same pixels") if found.exact[row] else fmt.decimal(float(found.agreement[row]))
-            for column, item in ((KEPT, kept), (FORGOTTEN, forgotten), (ALIKE, QTableWidgetItem(alike))):
-                self.table.setItem(row, column, item)
-            items.append((kept, forgotten))
-        return items
-
-    def _item(self, image: int) -> QTableWidgetItem:
-        item = QTableWidgetItem(self._images.name("train", image))
-        item.setToolTip(self._images.describe("train", image))
-        item.setData(Qt.ItemDataRole.UserRole, image)
-        return item
-
-    def _draw(self, _keys: object = None) -> None:
+    def _draw(self, *_: object) -> None:
         """Show the thumbnails that are there, and ask for the others."""
-        self.table.blockSignals(True)
-        for item in (item for pair in self._items for item in pair):
-            self._thumbnails.show_in(item, ("train", item.data(Qt.ItemDataRole.UserRole)))
-        self.table.blockSignals(False)
-        self.table.viewport().update()
+        self.pairs.blockSignals(True)
+        for row, item in enumerate(self._items):
+            for column, image in self._images_of(row):
+                pixmap = self._thumbnails.get(("train", image)) if item.icon(column).isNull() else None
+                if pixmap is not None:
+                    item.setIcon(column, QIcon(pixmap))
+        self.pairs.blockSignals(False)
+        self.pairs.viewport().update()
 
-    def _count(self, _item: object = None) -> None:
+    def _count(self, *_: object) -> None:
         number = len(self.answer())
         self.accept_button.setText(tr("Add %n images", n=number))
         self.set_reason("" if number else tr("Tick what is to be forgotten as well."))

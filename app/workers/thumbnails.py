@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QListWidgetItem, QTableWidgetItem
+from PySide6.QtGui import QImage, QPixmap
 
 from app.workers.jobs import Executor
 
@@ -64,12 +63,6 @@ class Thumbnails(Executor):
         if self._pixels is not None:
             self._request(key)
         return None
-
-    def show_in(self, item: QListWidgetItem | QTableWidgetItem, key: Key) -> None:
-        """Give an item its thumbnail as its icon, where it has none and the thumbnail is there."""
-        pixmap = self.get(key) if item.icon().isNull() else None
-        if pixmap is not None:
-            item.setIcon(QIcon(pixmap))
 
     def waiting(self) -> int:
         """How many requests no worker has taken yet."""

@@ -198,9 +198,8 @@ class EarlierCard(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("Earlier requests"), padding=t.S)
-        self.words, self.lines = Label("", wrap=True), Label("", "body", "text-2", wrap=True)
+        self.words, self.lines = Label(wide=True), Label("", "body", "text-2", wide=True)
         for label in (self.words, self.lines):
-            label.setMaximumWidth(16_777_215)
             self.body.addWidget(label)
         self.body.setSpacing(theme.px(t.XS))
         self.hide()
@@ -287,7 +286,8 @@ def write_list(path: Path, selection: Selection, paths: Any) -> None:
     try:
         write_forget_list(path, selection, paths)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise InputError(tr("{file} cannot be written: {reason}", file=path, reason=why)) from error
 
 
 def find_similar(dataset: Any, mask: np.ndarray, progress: Tell) -> Duplicates:

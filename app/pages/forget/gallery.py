@@ -1,12 +1,11 @@
-"""The images: thumbnails in a grid whose clicks, ranges, rubber band and keys choose what is to be forgotten."""
+"""The images: thumbnails in a grid whose clicks, ranges, rectangles and keys choose what is to be forgotten."""
 
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
-    QCursor,
     QHideEvent,
     QKeyEvent,
     QKeySequence,
@@ -16,8 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
-    QRubberBand,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -38,7 +36,6 @@ HINT = mark(
     "Click marks or unmarks an image, a double click opens it. Shift reaches from the last one, dragging takes all in "
     "a rectangle, with Ctrl it takes them out."
 )
-SCROLL_MS = 30  # while the rubber band reaches over an edge
 BADGE, FRAME, GAP = 16, 3, 4
 Move = QAbstractItemView.CursorAction
 
@@ -78,10 +75,6 @@ class GalleryView(QTableView):
         self.side = theme.px(96)
         self.lit = -1
         self._anchor = 0
-        self._pressed: QPoint | None = None  # in the content, so that it stays while it scrolls
-        self.band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
-        self._scroller = QTimer(self, interval=SCROLL_MS)
-        self._scroller.timeout.connect(self._scroll_on)
         self.setModel(model)
         self.setAccessibleName(tr("Images"))
         self.setProperty("ground", "sunken")
@@ -118,36 +111,21 @@ class GalleryView(QTableView):
     # -- mouse -----------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:
-            super().mousePressEvent(event)
-            return
-        here = event.position().toPoint()
-        self._pressed = self._in_content(here)
-        index = self.indexAt(here)
-        if self._model.place(index) >= 0 and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.setCurrentIndex(index)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._pressed is None:
-            super().mouseMoveEvent(event)
-            return
-        here = event.position().toPoint()
-        far = (self._in_content(here) - self._pressed).manhattanLength() >= QApplication.startDragDistance()
-        if far or self.band.isVisible():
-            self._draw_band(here)
-            outside = not 0 <= here.y() < self.viewport().height()
-            self._scroller.start() if outside else self._scroller.stop()
+        if event.button() == Qt.MouseButton.LeftButton:  # until it is let go, Qt draws and scrolls the rectangle
+            self.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
+            event.setModifiers(Qt.KeyboardModifier.NoModifier)  # with any it begins here
+        super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
-            super().mouseReleaseEvent(event)
+        super().mouseReleaseEvent(event)
+        if event.button() != Qt.MouseButton.LeftButton or not self.selectionModel().hasSelection():
             return
-        drawn, modifiers = self.band.isVisible(), event.modifiers()
-        self._end_band()
+        drawn, modifiers = self._drawn(), event.modifiers()
         cell = self._model.place(self.indexAt(event.position().toPoint()))
-        if drawn:
+        self._give_up()
+        if len(drawn) > 1 and not modifiers & Qt.KeyboardModifier.ShiftModifier:
             takes_out = modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-            self._mark(self._in_band(), "remove" if takes_out else "add")
+            self._mark(drawn, "remove" if takes_out else "add")
         elif cell >= 0:
             self._mark_cell(cell, modifiers)
 
@@ -167,37 +145,29 @@ class GalleryView(QTableView):
             self.menu_wanted.emit(int(self._model.order[cell]), place)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        self._end_band()
+        self._give_up()
         super().hideEvent(event)
 
-    def _in_content(self, position: QPoint) -> QPoint:
-        return position + QPoint(0, self.verticalOffset())
+    def _give_up(self) -> None:
+        """Drop the rectangle that is being drawn. Else nothing is ever selected: what is marked is the forget set."""
+        self.clearSelection()
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
 
-    def _draw_band(self, to: QPoint) -> None:
-        assert self._pressed is not None
-        self.band.setGeometry(QRect(self._pressed - QPoint(0, self.verticalOffset()), to).normalized())
-        self.band.show()
-        self.redraw()
-
-    def _end_band(self) -> None:
-        self._scroller.stop()
-        self._pressed = None
-        self.band.hide()
-        self.redraw()
-
-    def _scroll_on(self) -> None:
-        here = self.viewport().mapFromGlobal(QCursor.pos())
-        bar, height = self.verticalScrollBar(), self.viewport().height()
-        bar.setValue(bar.value() + (here.y() if here.y() < 0 else max(0, here.y() - height)))
-        if self._pressed is not None:
-            self._draw_band(here)
+    def _drawn(self) -> np.ndarray:
+        """Positions of the images in the rectangle."""
+        selection, model = self.selectionModel().selection(), self._model
+        area = selection.front()
+        rows = np.arange(area.top(), area.bottom() + 1)[:, None] * model.columns
+        cells = (rows + np.arange(area.left(), area.right() + 1)).ravel()
+        found: np.ndarray = model.order[cells[cells < model.count]]
+        return found
 
     # -- keyboard --------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, cell = event.key(), self._model.place(self.currentIndex())
-        if key == Qt.Key.Key_Escape and self.band.isVisible():
-            self._end_band()
+        if key == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
+            self._give_up()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and cell >= 0:
             self._open(cell)
         elif key == Qt.Key.Key_Space and cell >= 0:
@@ -251,16 +221,6 @@ class GalleryView(QTableView):
     def _between(self, one: int, other: int) -> np.ndarray:
         return self._model.ids(min(one, other), max(one, other))
 
-    def _in_band(self) -> np.ndarray:
-        """Positions of the images that the rubber band touches."""
-        band, model = self.band.geometry().translated(0, self.verticalOffset()), self._model
-        height, width = self.verticalHeader().defaultSectionSize(), self.columnWidth(0)
-        rows = np.arange(max(0, band.top() // height), band.bottom() // height + 1)
-        columns = np.arange(max(0, band.left() // width), min(model.columns - 1, band.right() // width) + 1)
-        cells = (rows[:, None] * model.columns + columns).ravel()
-        found: np.ndarray = model.order[cells[cells < model.count]]
-        return found
-
     # -- laying out ------------------------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -279,7 +239,7 @@ class GalleryView(QTableView):
 
 
 class GalleryDelegate(QStyledItemDelegate):
-    """Draws an image with what is to be seen of it: forget badge, wrong answer, class lit, rubber band, focus."""
+    """Draws an image with what is to be seen of it: forget badge, wrong answer, class lit, rectangle, focus."""
 
     def __init__(self, view: GalleryView, thumbnails: Thumbnails) -> None:
         super().__init__(view)
@@ -313,7 +273,7 @@ class GalleryDelegate(QStyledItemDelegate):
             _badge(painter, square, square.top(), "▲", "surface", "forget")
         if index.data(WRONG):  # the model names another class
             _badge(painter, square, square.bottom() + 1 - theme.px(BADGE), "≠", "text", "surface")
-        if view.band.isVisible() and view.band.geometry().intersects(option.rect):
+        if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(square, theme.color("accent", 0.25))
         if view.hasFocus() and index == view.currentIndex():
             _frame(painter, square.adjusted(-2, -2, 2, 2), "accent", 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPixmap
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QWidget
 
 from app.dialogs.sheet import Dialog
@@ -93,7 +93,9 @@ class ModelColumn(Card):
     def draw(self, thumbnails: Thumbnails) -> None:
         """Show the thumbnails of the neighbours that are there."""
         for item in map(self.neighbours.item, range(self.neighbours.count())):
-            thumbnails.show_in(item, ("train", item.data(IMAGE)))
+            pixmap = thumbnails.get(("train", item.data(IMAGE))) if item.icon().isNull() else None
+            if pixmap is not None:
+                item.setIcon(QIcon(pixmap))
 
     def _open(self, item: QListWidgetItem) -> None:
         self.opened.emit(item.data(IMAGE))

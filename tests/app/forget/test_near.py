@@ -55,17 +55,17 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
-    assert sheet.table.rowCount() == len(found)
+    assert sheet.pairs.topLevelItemCount() == len(found)
     assert sheet.level.currentData() == SAME and sheet.answer().tolist() == same.kept.tolist()  # only what is shown
     sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["near"]))
     assert sheet.answer().tolist() == same.kept.tolist()  # what is only near is shown, and left to whoever looks
     sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["exact"]))
     assert sheet.answer().tolist() == found.kept[:3].tolist()
-    last = sheet.table.item(0, 0)
-    last.setCheckState(Qt.CheckState.Unchecked)
+    last = sheet.pairs.topLevelItem(0)
+    last.setCheckState(0, Qt.CheckState.Unchecked)
     assert sheet.accept_button.text() == "Add 2 images"
-    last.setCheckState(Qt.CheckState.Checked)
-    qtbot.waitUntil(lambda: not sheet.table.item(0, 1).icon().isNull(), timeout=10_000)  # both are to be seen
+    last.setCheckState(0, Qt.CheckState.Checked)
+    qtbot.waitUntil(lambda: not sheet.pairs.topLevelItem(0).icon(1).isNull(), timeout=10_000)  # both are to be seen
     sheet.accept_button.click()
     assert context.project.selection.count == 6 and "3 added" in page.confirmed.text()
     assert (context.project.selection.similar_count, context.project.selection.similar_from) == (3, 1.0)
@@ -81,9 +81,9 @@ def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, con
     assert page.similar_card.text.text() == "No similar images kept; nearly the same: 2"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
-    assert sheet.table.rowCount() == 2 and sheet.answer().tolist() == []
+    assert sheet.pairs.topLevelItemCount() == 2 and sheet.answer().tolist() == []
     assert sheet.reason() == "Tick what is to be forgotten as well."
-    sheet.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
+    sheet.pairs.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
     sheet.accept_button.click()
     assert context.project.selection.indices.tolist() == [0, 9]
 
