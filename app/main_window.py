@@ -212,7 +212,8 @@ class MainWindow(QMainWindow):
             self._show_state(spec.id)
 
     def _register_commands(self) -> None:
-        from app.menus import Menus, register_commands
+        from app.menus import Menus
+        from app.services.commands import register_commands
 
         register_commands(self.context, self)
         self._register_view()

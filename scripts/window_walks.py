@@ -1,7 +1,8 @@
 """Through how many files of app a walk of the window leads: four acts of a user, done in a window without a screen.
 
 python -m scripts.window_walks prints one JSON document, which `scripts.structure` shows. Only the window's own thread
-counts, and not what paints: a widget's `paintEvent`, a delegate's or an item's `paint`, with all they call.
+counts, and not what paints: a widget's `paintEvent` and `grab`, a delegate's or an item's `paint`, an icon's drawing,
+with all they call.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Any
 from core.runs.folder import MODEL, RunFolder
 from scripts.structure import APP, Walk
 
-PAINTING = frozenset({"paintEvent", "paint", "drawBackground", "paintSection", "paintCell"})
+# What Qt asks for as it paints, and the picture of a page that fades.
+PAINTING = frozenset({"paintEvent", "paint", "drawBackground", "paintSection", "paintCell", "scaledPixmap", "isNull"})
 PATIENCE = 300.0  # seconds until an act that does not end fails
 QUIET = 0.4  # seconds a window is watched after an act, for what was put off to the next turn
 Figures = dict[str, dict[str, int]]
@@ -33,10 +35,12 @@ def in_the_window(walk: Walk) -> Iterator[None]:
     """Note into `walk` what this thread enters, painting left out."""
     painting: FrameType | None = None
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
+    def note(frame: FrameType, event: str, told: Any) -> None:
         nonlocal painting
-        if event == "return" and frame is painting:
+        if painting is frame and (event == "return" or (event == "c_return" and _is_grab(told))):
             painting = None
+        elif painting is None and event == "c_call" and _is_grab(told):
+            painting = frame
         if event != "call" or painting is not None:
             return
         if frame.f_code.co_name in PAINTING:
@@ -49,6 +53,10 @@ def in_the_window(walk: Walk) -> Iterator[None]:
         yield
     finally:
         sys.setprofile(None)
+
+
+def _is_grab(function: Any) -> bool:
+    return bool(getattr(function, "__name__", "") == "grab")
 
 
 class Window:

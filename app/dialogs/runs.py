@@ -18,13 +18,12 @@ from app.dialogs.trust import with_trusted_code
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services import tokens as t
-from app.services.accessibility import announce
 from app.services.commands import resume
 from app.services.faults import EXIT_STOPPED
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import DestructiveButton
-from app.widgets.labels import Label
+from app.widgets.labels import Label, announce
 from app.widgets.layout import column, row
 from app.widgets.notices import ProgressLine
 from core.events import State

@@ -11,11 +11,10 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import announce
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.cards import Card
-from app.widgets.labels import Label, caption
+from app.widgets.labels import Label, announce, caption
 from app.widgets.layout import STRETCH, row
 from core.events import Evaluation, Event
 from core.verify.lanes import Lane, contradicted, lanes_of_report, lanes_so_far, merged

@@ -25,11 +25,11 @@ from app.plots.items import (
     end_ahead,
 )
 from app.services import format as fmt
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import MODELS, SETS, SeriesStyle
 from app.services.translation import mark, tr
 from app.widgets.buttons import TextButton
+from app.widgets.labels import describe
 from app.widgets.layout import column
 
 _BELOW = -12.0  # where a value that has no logarithm stands

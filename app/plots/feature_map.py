@@ -32,11 +32,10 @@ from app.plots.export import Figure, Table, Text, choose_file
 from app.plots.items import draw_symbol
 from app.plots.points import corners, nearest
 from app.services import format as fmt
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import CLASS_RAMPS, Tokens
 from app.services.translation import mark, tr
-from app.widgets.labels import ElidedLabel, caption
+from app.widgets.labels import ElidedLabel, caption, describe
 from app.widgets.layout import STRETCH, column, row
 from app.workers.run_history import RunHistory, newest_until
 from core.events import FeatureMap, FeaturesMoved

@@ -26,10 +26,9 @@ from app.plots.points import (
 )
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.translation import tr
-from app.widgets.labels import Label
+from app.widgets.labels import Label, describe
 from app.widgets.layout import column
 
 Tool = Literal["pan", "lasso", "rectangle"]

@@ -1,26 +1,31 @@
-"""The commands of runs in the one registry: start, pause, checkpoint, stop, discard; and how a run is resumed."""
+"""The commands of the window in the one registry: of files, of help, of runs; and how a run is resumed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
-from app.dialogs.sheet import Choice, ask
+from app.dialogs import sheet
 from app.dialogs.trust import with_trusted_code
 from app.services import run_words as words
 from app.services.translation import tr
 from app.workers.live_run import LiveRun
 from core.errors import AppError
 from core.events import State
+from core.version import VERSION
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from core.job import Job
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
+
+Role, Std = QAction.MenuRole, QKeySequence.StandardKey
 
 
 class RunCommands(QObject):
@@ -84,8 +89,8 @@ def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> No
     if not context.settings.values.confirm_discard:
         discard()
         return
-    choices = [Choice("keep", tr("Keep run")), Choice("discard", tr("Discard"), True, discard)]
-    ask(parent, words.discard_question(run), choices)
+    choices = [sheet.Choice("keep", tr("Keep run")), sheet.Choice("discard", tr("Discard"), True, discard)]
+    sheet.ask(parent, words.discard_question(run), choices)
 
 
 def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None) -> None:
@@ -123,3 +128,102 @@ def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:
         return None
     same = bench.model.weights_id == job.model.weights_id and bench.dataset.fingerprint == job.data.fingerprint
     return bench if same else None
+
+
+def register_commands(context: AppContext, window: QWidget) -> None:
+    """Register the commands of files, of the forget set's history and of help."""
+    register_file_commands(context, window)
+    add, project = context.actions.add, context.project
+
+    def why_no_undo() -> str:
+        return "" if project.history and project.history.can_undo else tr("There is nothing to undo.")
+
+    def why_no_redo() -> str:
+        return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
+
+    add("edit.undo", tr("&Undo selection"), project.undo_selection, icon="undo",
+        shortcut=("Ctrl+Z", Std.Undo), why_disabled=why_no_undo)  # fmt: skip
+    add("edit.redo", tr("&Redo selection"), project.redo_selection, icon="redo",
+        shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
+    add("edit.preferences", tr("&Preferences…"), partial(open_preferences, context, window),
+        icon="settings", shortcut=("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
+    _register_help(context, window)
+
+
+def register_file_commands(context: AppContext, window: QWidget) -> None:
+    """Register what opens something: what was chosen is opened whatever page is in view, and its page shows."""
+    project, add = context.project, context.actions.add
+
+    def why_no_list() -> str:
+        return "" if project.dataset is not None else tr("Open the data first: a forget list names its images.")
+
+    def why_not_closed() -> str:
+        if context.run_controller.current is not None:
+            return tr("A run is going.")
+        return "" if project.opened_model is not None or project.dataset is not None else tr("Nothing is open.")
+
+    def why_no_export() -> str:
+        return "" if project.run is not None else tr("There is no run to export.")
+
+    def ask(what: str, page: str = "") -> Callable[[], None]:
+        def show() -> None:
+            if page:
+                context.show_page(page)
+            sheet.ask_to_open(context, window, what)
+
+        return show
+
+    def open_example() -> None:
+        context.show_page("project")
+        context.opening.open_example()
+
+    def close_project() -> None:
+        project.set_run(None)
+        project.set_opened(None, None)
+        context.show_page("project")
+
+    add("file.model", tr("Open a &model…"), ask("model", "project"), icon="model",
+        shortcut=("Ctrl+O", Std.Open))  # fmt: skip
+    add("file.data", tr("Open a &data folder…"), ask("data", "project"), icon="data",
+        shortcut="Ctrl+Shift+O")  # fmt: skip
+    add("file.data_file", tr("Open a data &file…"), ask("data_file", "project"), icon="file")
+    add("file.example", tr("Open the e&xample"), open_example, icon="unlearn",
+        tip=tr("A small network and the images it was trained on"))  # fmt: skip
+    add("file.run", tr("Open a r&un folder…"), ask("run"), icon="runs")
+    add("file.batch", tr("Open a &batch file…"), ask("batch"), icon="runs",
+        tip=tr("Queue the runs of a batch file (TOML)"))  # fmt: skip
+    add("file.list", tr("Import a forget &list…"), ask("list", "forget"), icon="forget",
+        why_disabled=why_no_list)  # fmt: skip
+    add("file.close", tr("&Close project"), close_project, icon="close", shortcut=("Ctrl+W", Std.Close),
+        why_disabled=why_not_closed)  # fmt: skip
+    add("file.export", tr("&Export…"), lambda: context.show_page("export"), icon="export",
+        shortcut="Ctrl+E", why_disabled=why_no_export)  # fmt: skip
+    add("file.quit", tr("&Quit"), window.close, shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
+
+
+def open_preferences(context: AppContext, window: QWidget) -> QDialog:
+    """Show the preferences; what is changed there is kept and used at once."""
+    from app.dialogs.preferences import PreferencesDialog, device_titles
+
+    dialog = PreferencesDialog(context.settings.values, window)
+    dialog.changed.connect(lambda name, value: context.settings.change(**{name: value}))
+    context.jobs.submit(device_titles).done.connect(dialog.set_devices)
+    dialog.open()
+    return dialog
+
+
+def _register_help(context: AppContext, window: QWidget) -> None:
+    from app.dialogs import help as helping
+    from app.widgets.frame import open_log_folder
+
+    add = context.actions.add
+    add("help.guide", tr("&Guide"), partial(helping.open_guide, window), icon="help",
+        shortcut=("F1", Std.HelpContents))  # fmt: skip
+    add("help.glossary", tr("Gl&ossary"), lambda: helping.GlossaryDialog(parent=window).open())
+    add("help.shortcuts", tr("&Keyboard shortcuts"),
+        lambda: helping.ShortcutTable(context.actions, window).open(), shortcut="Ctrl+/")  # fmt: skip
+    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(),
+        icon="search", shortcut="Ctrl+Shift+P")  # fmt: skip
+    add("help.log_folder", tr("Open log &folder"), open_log_folder, icon="open")
+    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(),
+        icon="info", role=Role.AboutRole)  # fmt: skip

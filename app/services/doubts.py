@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.services import format as fmt
-from app.services.project import open_doubts
-from app.services.translation import mark, tr
+from app.services.project import is_order
+from app.services.translation import tr
 from app.workers.jobs import JobHandle
 
 if TYPE_CHECKING:
@@ -19,21 +19,6 @@ if TYPE_CHECKING:
     from core.session.baseline import Baseline
     from core.session.bench import Bench
     from core.session.proof import Proof
-
-UNANSWERED = mark("First say on Project whether this is your network and your preprocessing.")
-UNORDERED = mark("First say on Project which order the classes are in.")
-
-
-def is_order(proof: Proof) -> bool:
-    """Whether what is doubtful is the order of the classes."""
-    return bool(proof.doubts) and proof.order is not None and proof.order.offered
-
-
-def what_first(proof: Proof | None) -> str:
-    """Say what has to be answered before a run can start; "" for nothing."""
-    if proof is None or not open_doubts(proof):
-        return ""
-    return tr(UNORDERED if is_order(proof) else UNANSWERED)
 
 
 def doubt_words(proof: Proof) -> str:

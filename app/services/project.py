@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from app.services.translation import mark, tr
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from core.session.bench import Bench, DataOptions
     from core.session.proof import Proof
 
+UNANSWERED = mark("First say on Project whether this is your network and your preprocessing.")
+UNORDERED = mark("First say on Project which order the classes are in.")
 PAGE_STATES = ("", "empty", "ready", "running", "done", "problem")
 
 
@@ -113,6 +117,18 @@ def _pack(selection: Selection) -> _Packed:
 def open_doubts(proof: Proof | None) -> bool:
     """Whether something speaks against the model being used as it was trained, and nobody took it as it is."""
     return proof is not None and bool(proof.doubts) and not proof.accepted
+
+
+def is_order(proof: Proof) -> bool:
+    """Whether what is doubtful is the order of the classes."""
+    return bool(proof.doubts) and proof.order is not None and proof.order.offered
+
+
+def what_first(proof: Proof | None) -> str:
+    """Say what has to be answered before a run can start; "" for nothing."""
+    if proof is None or not open_doubts(proof):
+        return ""
+    return tr(UNORDERED if is_order(proof) else UNANSWERED)
 
 
 class ProjectState(QObject):

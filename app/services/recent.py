@@ -10,13 +10,10 @@ from PySide6.QtCore import QDate, QLocale, QObject, Signal
 
 from app.services.run_words import describe_forget
 from app.services.translation import locale, tr
-from app.services.window_state import WindowState
+from app.services.window_state import PLACES, WindowState
 from app.workers.jobs import Jobs
 from core.errors import AppError
 from core.runs.folder import JOB, MODEL, MODEL_PT, RunFolder
-
-KINDS = ("model", "data", "export")
-"""The kinds of recent entries that are places on a disk; runs are looked at when the list of runs is read."""
 
 
 class RecentFiles(QObject):
@@ -32,12 +29,12 @@ class RecentFiles(QObject):
         self._jobs = Jobs(1, self, name="a look for recent files")
         self.looking = self._again = False  # whether a look is under way, and another one is wanted
         self._names: dict[str, str] = {}
-        window_state.recent_changed.connect(self._changed)
+        window_state.recent_changed.connect(self.look)
         self.look()
 
     def look(self) -> None:
         """Look which entries are there; a second call while looking looks once more afterwards."""
-        places = sorted({place for kind in KINDS for place in self._state.places(kind)})
+        places = sorted({place for kind in PLACES for place in self._state.places(kind)})
         if self.looking:
             self._again = True
         elif places:
@@ -57,10 +54,6 @@ class RecentFiles(QObject):
     def _found(self, found: dict[str, str | None]) -> None:
         self._names = {place: name for place, name in found.items() if name}
         self._state.set_found({place: name is not None for place, name in found.items()})
-
-    def _changed(self, kind: str) -> None:
-        if kind in KINDS:
-            self.look()
 
     def _ended(self) -> None:
         self.looking = False

@@ -13,13 +13,14 @@ from core.files import home
 
 VERSION = 1
 MOST_RECENT = 10
+PLACES = ("model", "data", "export")  # kinds of recent entries that are places on a disk
 _VISIBLE_PART = 64  # a window with less of it on a screen cannot be reached
 
 
 class WindowState(QObject):
     """Geometry, splitter positions, recent files and commands."""
 
-    recent_changed = Signal(str)
+    recent_changed = Signal()  # of places
 
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -83,7 +84,8 @@ class WindowState(QObject):
         self._found.pop(entry, None)  # it was just opened
         entries = [entry, *(old for old in self._list(f"recent/{kind}") if old != entry)]
         self._settings.setValue(f"recent/{kind}", entries[:MOST_RECENT])
-        self.recent_changed.emit(kind)
+        if kind in PLACES:
+            self.recent_changed.emit()
 
     def sync(self) -> None:
         self._settings.sync()

@@ -1,9 +1,9 @@
-"""Text and icons on a page: by role, wrapping at 80 characters, or elided with the whole in a tool tip."""
+"""Text and icons on a page: by role, wrapping at 80 characters, or elided; and what a screen reader is told."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from app.services import icons
@@ -129,3 +129,17 @@ class ElidedLabel(QLabel):
         self.setToolTip(self.text() if elided else self._hint)
 
 
+def announce(widget: QWidget, text: str, assertive: bool = False) -> None:
+    """Have a screen reader say `text`; `assertive` interrupts what it is saying."""
+    if not QAccessible.isActive():
+        return
+    event = QAccessibleAnnouncementEvent(widget, text)
+    if assertive:
+        event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+    QAccessible.updateAccessibility(event)
+
+
+def describe(widget: QWidget, description: str) -> None:
+    """Change a widget's accessible description where it differs."""
+    if widget.accessibleDescription() != description:
+        widget.setAccessibleDescription(description)

@@ -16,13 +16,12 @@ from PySide6.QtWidgets import (
 
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import announce, describe
 from app.services.glossary import open_help
 from app.services.notifications import Notification, Notifications
 from app.services.theme import set_property, theme
 from app.services.translation import tr
 from app.widgets.buttons import Button, IconButton, SecondaryButton
-from app.widgets.labels import Icon, Label, caption
+from app.widgets.labels import Icon, Label, announce, caption, describe
 from app.widgets.layout import STRETCH, column, row
 
 Severity = Literal["info", "caution", "error", "accent"]

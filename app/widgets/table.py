@@ -26,10 +26,10 @@ from PySide6.QtWidgets import (
 from app.services import format as fmt
 from app.services import icons
 from app.services import tokens as t
-from app.services.accessibility import announce
 from app.services.theme import theme
 from app.services.translation import tr
 from app.services.window_state import WindowState
+from app.widgets.labels import announce
 
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 

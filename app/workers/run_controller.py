@@ -324,7 +324,7 @@ class RunController(Executor):
             return
         run = self._queue.pop(0)
         assert run.work is not None
-        if run.makes_model and not run.adopted:  # that drops itself once it has begun
+        if run.kept_in is not None and run.makes_model and not run.adopted:  # that drops itself once it has begun
             self._store.drop(run)
         self._mailbox = Mailbox("" if run.kind == "check" else run.id)  # a check also carries its references' events
         thread = RunThread(run.work, run.control, self._mailbox)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from app.context import create_context
-from app.menus import register_file_commands
+from app.services.commands import register_file_commands
 
 
 class Opened(QObject):

@@ -21,7 +21,6 @@ from app.dialogs.messages import MessagesDialog, report_text
 from app.models.tables import TextTableModel
 from app.services import faults, notifications, platform
 from app.services import format as fmt
-from app.services.accessibility import announce, describe
 from app.services.faults import SignalBridge
 from app.services.notifications import Notification, Notifications, describe_error
 from app.services.project import PageStates
@@ -29,6 +28,7 @@ from app.services.recent import RecentFiles
 from app.services.settings import SCHEMA_VERSION, Settings
 from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
 from app.widgets.frame import LogPanel
+from app.widgets.labels import announce, describe
 from app.widgets.notices import NoticeStrip
 from core.errors import InputError, MismatchError
 from core.files import RESOURCES, cache_home, data_home, home

@@ -17,9 +17,9 @@ from app.pages.project.questions import Questions
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.doubts import doubt_words, is_order
+from app.services.doubts import doubt_words
 from app.services.opening import Failure, example_seconds, explain
-from app.services.project import open_doubts
+from app.services.project import is_order, open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, TextButton

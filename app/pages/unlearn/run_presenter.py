@@ -19,8 +19,8 @@ from app.services.notifications import Notification
 from app.services.translation import mark, tr
 from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
+from app.workers.mailbox import RunFollower
 from app.workers.opening_job import trained
-from app.workers.run_follower import RunFollower
 from core.events import Event, FeatureMap, Log, State
 from core.runs.folder import RunFolder
 

@@ -16,7 +16,6 @@ from app.services import format as fmt
 from app.services import icons
 from app.services import run_words as words
 from app.services import tokens as t
-from app.services.accessibility import announce
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import (
@@ -31,7 +30,7 @@ from app.widgets.buttons import (
     TextButton,
 )
 from app.widgets.cards import Card
-from app.widgets.labels import ElidedLabel, Icon, Label
+from app.widgets.labels import ElidedLabel, Icon, Label, announce
 from app.widgets.layout import column, row
 from app.widgets.notices import Banner, ProgressLine, Severity
 from core.events import State

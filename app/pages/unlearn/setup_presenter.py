@@ -12,8 +12,9 @@ from app.pages.unlearn.search_presenter import Asked, SearchPresenter
 from app.pages.unlearn.setup_view import START, SetupView
 from app.services import format as fmt
 from app.services import run_words as words
-from app.services.doubts import settled, what_first
+from app.services.doubts import settled
 from app.services.opening import explain
+from app.services.project import what_first
 from app.services.translation import tr
 from core.errors import AppError
 from core.selection import CLASS, SAMPLE

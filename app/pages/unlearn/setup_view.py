@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.pages.unlearn.methods import MethodList
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.doubts import UNANSWERED, UNORDERED
+from app.services.project import UNANSWERED, UNORDERED
 from app.services.theme import set_property, set_tone, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton

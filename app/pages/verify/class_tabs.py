@@ -15,11 +15,10 @@ from app.pages.verify.plots_panel import CURVES, Tab
 from app.plots.export import Cell, Figure, Table, Text, whole_size
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
 from app.services.translation import mark, tr
-from app.widgets.labels import caption
+from app.widgets.labels import caption, describe
 from app.widgets.layout import column, scrolling
 from core.verify.table import model_measures
 

@@ -18,12 +18,11 @@ from app.plots.export import Cell, Figure, Table
 from app.plots.scatter import ScatterPlot
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import describe
 from app.services.theme import theme
 from app.services.tokens import model_style
 from app.services.translation import mark, tr
 from app.widgets.buttons import Segmented
-from app.widgets.labels import caption
+from app.widgets.labels import caption, describe
 from app.widgets.layout import column, row, widget_of
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import thumbnail

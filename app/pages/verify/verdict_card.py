@@ -11,13 +11,12 @@ from PySide6.QtWidgets import QGridLayout, QMenu, QWidget
 from app.models.measure_table import GLYPHS
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.accessibility import announce
 from app.services.theme import Role, theme
 from app.services.tokens import MODELS
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import Label, caption
+from app.widgets.labels import Label, announce, caption
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
 from core.events import State

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from app.dialogs.opening import ArchitectureDialog
 from app.pages.project.proof_card import listed
-from app.services.doubts import UNANSWERED, UNORDERED, doubt_words
+from app.services.doubts import doubt_words
+from app.services.project import UNANSWERED, UNORDERED
 from app.services.settings import Pairings
 from app.services.theme import theme
 from app.workers.opening_job import Request
@@ -209,7 +210,7 @@ def test_a_wrong_class_order_waits_for_an_answer_as_well(page, context, open_dig
     open_digits()
     context.opening.set_class_order(tuple("1234567890"))
     idle()
-    from app.services.doubts import what_first
+    from app.services.project import what_first
 
     assert what_first(context.project.proof) == UNORDERED != UNANSWERED
     assert page.proof_card.isHidden() and context.project.bench.proof is None

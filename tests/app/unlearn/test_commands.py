@@ -133,7 +133,7 @@ def test_nothing_heavy_is_imported_with_these_modules():
     """Pages may bring pyqtgraph, what the window has at its start must not; none of them torch."""
     light = ("app.dialogs.runs", "app.services.run_library",
              "app.services.commands", "app.services.run_status", "app.workers.run_controller",
-             "app.workers.run_follower", "app.pages.runs.run_actions")  # fmt: skip
+             "app.workers.mailbox", "app.pages.runs.run_actions")  # fmt: skip
     heavy = (*light, "app.pages.unlearn", "app.pages.runs", "app.models.run_table")
     never = {"torch", "scipy", "sklearn"}
     for modules, banned in ((light, never | {"pyqtgraph"}), (heavy, never)):

@@ -6,7 +6,7 @@ import pytest
 
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun
-from app.workers.run_follower import RunFollower
+from app.workers.mailbox import RunFollower
 from core.events import State
 from core.runs.folder import Status
 from tests.app.scripted import Script, append_events, job, write_run
