@@ -141,17 +141,12 @@ class TryTableModel(ColumnTable):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._tries: list[Try] = []
-        self._labels: dict[str, str] = {}  # of the searched parameters, by name
-        self._measures: list[str] = []
-        self._used: int | None = None
+        self.set_searched({})
 
-    def set_searched(self, labels: dict[str, str]) -> None:
+    def set_searched(self, labels: Mapping[str, str]) -> None:
         """Begin anew, with a column for each of these parameters."""
-        self.beginResetModel()
-        self._labels, self._tries, self._used = dict(labels), [], None
+        self._labels, self._used = labels, -1
         self._set_measures(["retain", "forget", "score"])
-        self.endResetModel()
 
     def set_tries(self, tries: Sequence[Try]) -> None:
         """Show these tries; those known keep their rows, with what is chosen among them."""
@@ -159,13 +154,10 @@ class TryTableModel(ColumnTable):
         known = [name for name in ("retain", "forget", "samples") if any(getattr(t, name) is not None for t in tries)]
         measures = [*(known or ["retain", "forget"]), "score"]
         if measures != self._measures:
-            self.beginResetModel()
-            self._tries = []
             self._set_measures(measures)
-            self.endResetModel()
         self.replace_rows(self._tries, ordered, lambda one: one.number)
 
-    def set_used(self, number: int | None) -> None:
+    def set_used(self, number: int) -> None:
         """Mark the try whose settings are used."""
         self._used = number
         self.tell_changed()
@@ -181,7 +173,7 @@ class TryTableModel(ColumnTable):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._cells(one)[column]
         if role == Qt.ItemDataRole.ToolTipRole and last:
-            return self._mark(one) or None
+            return self._mark(one)
         if role == Qt.ItemDataRole.FontRole and one.number == self._used:
             font = theme.font("table")
             font.setWeight(font.Weight.DemiBold)
@@ -189,11 +181,14 @@ class TryTableModel(ColumnTable):
         return None
 
     def _set_measures(self, measures: list[str]) -> None:
+        self.beginResetModel()
+        self._tries: list[Try] = []
         self._measures = measures
-        searched = [Column(label, number=True) for label in self._labels.values()]
+        titles = [mark("Try"), *self._labels.values()]
         named = [MEASURES[name] for name in measures]
-        first, time = Column(mark("Try"), number=True), Column(mark("Time"), number=True)
-        self.columns = [first, *searched, *named, time, Column("")]
+        self.columns = [*(Column(title, number=True) for title in titles), *named, Column(mark("Time"), number=True),
+                        Column("")]  # fmt: skip
+        self.endResetModel()
 
     def _cells(self, one: Try) -> list[str]:
         measures = [
@@ -210,4 +205,4 @@ class TryTableModel(ColumnTable):
             return one.reason
         if not one.allowed:
             return tr("retain too low")
-        return tr("best") if one is self._tries[0] and self._used is not None else ""
+        return tr("best") if one is self._tries[0] and self._used >= 0 else ""

@@ -17,7 +17,7 @@ from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import Button, ConfirmButton, PrimaryButton, SecondaryButton
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, row
+from app.widgets.layout import STRETCH, add_to, column, row
 from core.files import SUFFIXES
 
 if TYPE_CHECKING:
@@ -99,11 +99,21 @@ class Choice:
 
 
 class ConfirmDialog(Dialog):
-    """Asks; what is done then follows from the choice, which is the first (harmless) one on Esc."""
+    """Asks a question as soon as it is made; the first choice is the harmless default and what Esc means.
 
-    def __init__(self, parent: QWidget | None, question: str, choices: Sequence[Choice], details: str = "") -> None:
+    The `act` of what was chosen is called, and `answer` with its key.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        question: str,
+        choices: Sequence[Choice],
+        answer: Callable[[str], object] | None = None,
+        details: str = "",
+    ) -> None:
         super().__init__(QGuiApplication.applicationDisplayName(), parent)
-        self.chosen = choices[0]
+        self._chosen, self._answer = choices[0], answer
         text = Label(question, "section", wrap=True)
         text.setMinimumWidth(theme.px(400))
         more = [Label(details, wrap=True)] if details else []
@@ -112,41 +122,25 @@ class ConfirmDialog(Dialog):
         for choice in reversed(choices):
             kind = ConfirmButton if choice.destructive else SecondaryButton
             self.buttons[choice.key] = button = kind(choice.text, functools.partial(self._choose, choice))
-            foot.addWidget(button)
-            if choice.destructive:  # apart from the harmless ones
-                foot.addSpacing(theme.px(t.L))
+            add_to(foot, button, t.L if choice.destructive else 0)  # that one apart from the harmless ones
         column(text, *more, t.S, foot, on=self, margins=t.XL, spacing=t.M)
-        self.buttons[self.chosen.key].setDefault(True)
-        self.buttons[self.chosen.key].setFocus()
+        self.buttons[choices[0].key].setDefault(True)
+        self.buttons[choices[0].key].setFocus()
+        self.finished.connect(self._answered)
+        self.open()
 
     def _choose(self, choice: Choice) -> None:
-        self.chosen = choice
+        self._chosen = choice
         self.accept()
 
+    def _answered(self) -> None:
+        if self._answer is not None:
+            self._answer(self._chosen.key)
+        if self._chosen.act is not None:
+            self._chosen.act()
 
-def ask(
-    parent: QWidget | None,
-    question: str,
-    choices: Sequence[Choice],
-    answer: Callable[[str], object] | None = None,
-    details: str = "",
-) -> ConfirmDialog:
-    """Ask a question without blocking; the first choice is the harmless default and what Esc means.
 
-    The `act` of what was chosen is called, and `answer` with its key.
-    """
-    dialog = ConfirmDialog(parent, question, choices, details)
-
-    def answered() -> None:
-        if answer is not None:
-            answer(dialog.chosen.key)
-        if dialog.chosen.act is not None:
-            dialog.chosen.act()
-
-    dialog.finished.connect(answered)
-    dialog.open()
-    return dialog
-
+ask = ConfirmDialog
 
 _OF_SCREEN = 0.9  # that a dialog takes at most
 ALL_FILES = mark("All files (*)")
