@@ -123,6 +123,11 @@ class PhaseStrip(pg.GraphicsWidget):
         self.room = (theme.px(STRIP_HEIGHT) + named * self._metrics.height()) * shown
         self.update()
 
+    def shown_name(self, phase: Phase, width: float) -> str:
+        """The name of a phase as far as it fits whole: with its round, without, or not at all."""
+        names = (phase.name, phase.name.partition(", ")[0], "")
+        return next(name for name in names if self._metrics.horizontalAdvance(name) <= max(width, 0))
+
     def hoverEvent(self, event: Any) -> None:
         if not event.isExit():
             low, high = self._view.viewRange()[0]
@@ -141,10 +146,9 @@ class PhaseStrip(pg.GraphicsWidget):
                 continue
             band = QRectF(left, 0, max(right - left - 1, 1), bar)
             painter.fillRect(band, theme.color("text_2" if phase.strong else "line"))
-            name = self._metrics.elidedText(phase.name, Qt.TextElideMode.ElideRight, int(band.width()))
-            if self._named and len(name) > 2:  # more than a dot
+            if self._named:
                 painter.setPen(theme.color("text_2"))
-                painter.drawText(QPointF(left, bar + self._metrics.ascent()), name)
+                painter.drawText(QPointF(left, bar + self._metrics.ascent()), self.shown_name(phase, band.width()))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 
+ROW_HEIGHTS = (5, 4)  # the first row has the most names beside its curves
+
+
 class RunPlots(QWidget):
     """Draws a run's history. `show_run` takes another run, `add` says what it gained, `show_until` looks back."""
 
@@ -45,9 +48,9 @@ class RunPlots(QWidget):
             self._cards[plot] = card = Card(padding=t.M)
             card.body.addWidget(plot, 1)
             self._grid.addWidget(card, number // 2, number % 2)
-        for place in (0, 1):
+        for place, height in enumerate(ROW_HEIGHTS):
             self._grid.setColumnStretch(place, 1)
-            self._grid.setRowStretch(place, 1)
+            self._grid.setRowStretch(place, height)
         self.history = RunHistory()
         self._overlaid: tuple[RunHistory, ...] = ()
         self._mode = "class"

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from app.pages.unlearn.run_view import RunBar, RunView
+from app.plots.items import Phase
 from app.services.reference_markers import Marker
 from app.widgets.buttons import PrimaryButton
 from app.workers.live_run import LiveRun
@@ -130,6 +131,18 @@ def test_curves_grow_with_events(view, run, script):
     assert [phase.name for phase in view.plots.accuracy.strip.phases] == [
         "Forget, round 1 of 2", "Recover, round 1 of 2",
     ]  # fmt: skip
+
+
+def test_the_name_of_a_phase_is_there_whole_or_not_at_all(view):
+    """It read "Forg…" over short phases."""
+    strip, phase = view.plots.accuracy.strip, Phase("Forget, round 1 of 2", 0, 10)
+    shown = [strip.shown_name(phase, width) for width in range(400)]
+    assert set(shown) == {"", "Forget", phase.name} and shown[0] == "" and shown[-1] == phase.name
+
+
+def test_the_plot_with_most_names_beside_it_is_the_highest(view):
+    """At 1280 x 720 the names beside the accuracies were cut."""
+    assert view.plots.accuracy.height() > view.plots.losses.height() + 10
 
 
 def test_history_and_live_events_come_to_the_same(view, run, script, qtbot):
