@@ -76,9 +76,9 @@ class BatchQueue(QObject):
         controller = self._context.run_controller
         known = [*controller.queue, controller.current]
         taken = frozenset(run.path for run in known if run is not None and run.makes_model)
-        handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch")
-        handle.done.connect(partial(self._ask, trusted))
-        handle.failed.connect(partial(self._failed, path))
+        handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch").then(
+            partial(self._ask, trusted), partial(self._failed, path)
+        )
         self._context.shell.follow(handle, "batch")
 
     def _ask(self, trusted: bool, ready: Ready) -> None:
@@ -129,9 +129,9 @@ class BatchQueue(QObject):
         from app.workers.queue_files import BatchRecord
 
         runs = tuple(replace(one.run, folder=str(folders.get(one.run.run, one.run.folder))) for one in ready.runs)
-        handle = self._context.jobs.submit(_write, BatchRecord(ready.path.absolute(), time.time(), runs))
-        handle.done.connect(self._written)
-        handle.failed.connect(self._not_written)
+        self._context.jobs.submit(_write, BatchRecord(ready.path.absolute(), time.time(), runs)).then(
+            self._written, self._not_written
+        )
 
     def _written(self, _result: object) -> None:
         self._context.opening.batch_recorded.emit()

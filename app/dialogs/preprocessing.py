@@ -198,9 +198,7 @@ class PreprocessingDialog(Sheet):
         self.set_reason("")
         number = len(self._dataset.train)
         self.place.setText(tr("{place} of {all}", place=fmt.count(self._image + 1), all=fmt.count(number)))
-        handle = self._jobs.submit(self._dataset.preview, self._image, prepared, key="preview")
-        handle.done.connect(self._seen)
-        handle.failed.connect(self._wrong)
+        self._jobs.submit(self._dataset.preview, self._image, prepared, key="preview").then(self._seen, self._wrong)
 
     def _seen(self, found: tuple[Any, Any]) -> None:
         ratio = self.devicePixelRatioF()

@@ -103,9 +103,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
         context.notifications.error(error, tr("The run cannot be resumed"))
 
     def read() -> None:
-        handle = context.jobs.submit(LiveRun.from_folder, folder, key=f"resume {folder.path}")
-        handle.done.connect(go_on)
-        handle.failed.connect(failed)
+        context.jobs.submit(LiveRun.from_folder, folder, key=f"resume {folder.path}").then(go_on, failed)
 
     def go_on(run: LiveRun) -> None:
         context.project.set_run(context.run_controller.resume_run(run, _fitting(context.project.bench, run.job)))

@@ -222,9 +222,9 @@ class Opening(QObject):
     def open_run(self, path: Path) -> None:
         """Bring a run folder into view."""
         folder = path.parent if path.name == JOB else path
-        handle = self._context.jobs.submit(_read_run, folder, key="open-run")
-        handle.done.connect(self._run_read)
-        handle.failed.connect(partial(self._context.notifications.error, what=tr("The run was not opened")))
+        self._context.jobs.submit(_read_run, folder, key="open-run").then(
+            self._run_read, partial(self._context.notifications.error, what=tr("The run was not opened"))
+        )
 
     def put(self, request: Request) -> None:
         """Work on a request once those before it are done."""
@@ -257,11 +257,9 @@ class Opening(QObject):
         request = self._current = self._waiting.popleft()
         project, settings = self._context.project, self._context.settings.values
         present = (project.opened_model, project.dataset, project.data_options, *self._answers)
-        handle = self._context.jobs.submit(work, request, present, settings)
-        handle.progress.connect(self._progressed)
-        handle.done.connect(self._done)
-        handle.failed.connect(self._failed)
-        handle.finished.connect(self._finished)
+        handle = self._context.jobs.submit(work, request, present, settings).then(
+            self._done, self._failed, progress=self._progressed, finished=self._finished
+        )
         self._handle = handle
         self.started.emit(request)
         self._say(tr("Opening · {name}", name=request.name))

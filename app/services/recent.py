@@ -39,9 +39,7 @@ class RecentFiles(QObject):
             self._again = True
         elif places:
             self.looking, self._again = True, False
-            handle = self._jobs.submit(found, places)
-            handle.done.connect(self._found)
-            handle.finished.connect(self._ended)
+            self._jobs.submit(found, places).then(self._found, finished=self._ended)
 
     def name(self, entry: str) -> str:
         """Name an entry as a person would: what a run here made by data, network and day, else by file and folder."""

@@ -101,10 +101,9 @@ class RunLibrary(QObject):
         mine = {run.path for run in known_here if run.makes_model}  # a check leaves its run what it is
         others = [Path(path).absolute() for path in self._context.window_state.recent("run")]
         known = {row.path: row for row in self._found}
-        handle = self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known)
-        handle.done.connect(self._read)
-        handle.failed.connect(self._context.notifications.error)
-        handle.finished.connect(self._finished)
+        self._context.jobs.submit(read_rows, self._context.runs_folder(), others, mine, known).then(
+            self._read, self._context.notifications.error, finished=self._finished
+        )
 
     def set_deleting(self, paths: Collection[Path], on: bool = True) -> None:
         """Note that runs are being deleted, or no longer are: meanwhile nothing can be done with them."""

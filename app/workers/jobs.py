@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, SignalInstance
 
 from core.errors import AppError, StoppedError
 
 log = logging.getLogger(__name__)
 
+Slot = Callable[..., object] | SignalInstance
 PATIENCE_MS = 3000  # of who closes the window
 
 
@@ -81,6 +82,20 @@ class JobHandle(QObject):
         self._result: Any = None
         self._error: BaseException | None = None
         self._over = self._ended = False  # for the worker; and delivered
+
+    def then(
+        self,
+        done: Slot | None = None,
+        failed: Slot | None = None,
+        progress: Slot | None = None,
+        finished: Slot | None = None,
+    ) -> JobHandle:
+        """Connect to its signals, and return it: `jobs.submit(read, path).then(self._read, self._not_read)`."""
+        pairs = ((self.done, done), (self.failed, failed), (self.progress, progress), (self.finished, finished))
+        for signal, slot in pairs:
+            if slot is not None:
+                signal.connect(slot)
+        return self
 
     def cancel(self) -> None:
         """Ask the job to stop and drop whatever it still delivers."""

@@ -114,9 +114,7 @@ class RunFollower(QObject):
         if self._run is None or self._asked is not None:
             return
         self._asked = self._run
-        handle = self._jobs.submit(read_new, self._run.folder, self._run.offset)
-        handle.done.connect(self._read)
-        handle.failed.connect(self._failed)
+        self._jobs.submit(read_new, self._run.folder, self._run.offset).then(self._read, self._failed)
 
     def _read(self, look: Look) -> None:
         run, self._asked = self._asked, None

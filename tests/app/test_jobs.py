@@ -32,6 +32,16 @@ class TestJobs:
         assert came == [32, "finished"]
         assert jobs.active() == 0
 
+    def test_what_listens_can_be_named_with_the_job(self, qtbot, jobs):
+        came = []
+        good = jobs.submit(pow, 2, 5).then(came.append, finished=lambda: came.append("finished"))
+        with qtbot.waitSignal(good.finished):
+            pass
+        bad = jobs.submit(int, "x").then(came.append, lambda error: came.append(type(error)))
+        with qtbot.waitSignal(bad.finished):
+            pass
+        assert came == [32, "finished", ValueError]
+
     def test_signals_come_in_the_window_thread_even_to_a_lambda(self, qtbot, jobs, qapp):
         seen = []
         handle = jobs.submit(threading.get_ident)

@@ -178,9 +178,7 @@ class ExportPresenter(QObject):
             self._shown = None
             self._nothing(gone(run) or tr(NOTHING))
             return
-        job = self._context.jobs.submit(read_facts, run.folder, key=_FACTS)
-        job.done.connect(self._read)
-        job.failed.connect(self._not_read)
+        self._context.jobs.submit(read_facts, run.folder, key=_FACTS).then(self._read, self._not_read)
 
     def _run_changed(self, *_: object) -> None:
         if self._page.isVisible():
@@ -292,10 +290,11 @@ class ExportPresenter(QObject):
 
     def _remove(self, ids: tuple[str, ...]) -> None:
         if self.facts is not None:
-            job = self._context.jobs.submit(_remove, self.facts.folder, ids, key="export-remove")
-            job.done.connect(self._removed)
-            job.failed.connect(partial(self._context.notifications.error, what=tr("Nothing was removed")))
-            job.finished.connect(self.refresh)
+            self._context.jobs.submit(_remove, self.facts.folder, ids, key="export-remove").then(
+                self._removed,
+                partial(self._context.notifications.error, what=tr("Nothing was removed")),
+                finished=self.refresh,
+            )
 
     def _removed(self, removed: Removed) -> None:
         self._said = tr("Removed %n files, {size}.", n=removed.files, size=fmt.size(removed.bytes))

@@ -66,9 +66,9 @@ class ForgetLists(QObject):
     def read(self, path: Path) -> None:
         """Read a list and show what it matches; nothing is applied yet."""
         if (dataset := self._context.project.dataset) is not None:
-            handle = self._context.jobs.submit(match_list, path, dataset, key="forget-list")
-            handle.done.connect(partial(self._show, path.name))
-            handle.failed.connect(partial(self._fail, tr("{file} was not imported.", file=path.name)))
+            self._context.jobs.submit(match_list, path, dataset, key="forget-list").then(
+                partial(self._show, path.name), partial(self._fail, tr("{file} was not imported.", file=path.name))
+            )
 
     def ask_export(self) -> None:
         """Ask where to write the forget set to."""
@@ -167,10 +167,9 @@ class SimilarPresenter(QObject):
         if selection is None or dataset is None:
             return
         mask = selection.mask if gone is None else selection.mask | gone
-        handle = self._context.jobs.submit(find_similar, dataset, mask, key=SIMILAR)
-        handle.progress.connect(self._progressed)
-        handle.done.connect(partial(self._looked, selection))
-        handle.failed.connect(self._failed)
+        self._context.jobs.submit(find_similar, dataset, mask, key=SIMILAR).then(
+            partial(self._looked, selection), self._failed, progress=self._progressed
+        )
 
     def _progressed(self, _what: str, done: int, total: int) -> None:
         said = tr("Looking for similar images ({done} of {total}) …", done=fmt.count(done), total=fmt.count(total))
@@ -256,9 +255,7 @@ class EarlierPresenter(QObject):
         self._take(None)
         jobs.cancel(EARLIER)
         if project.opened_model is not None and project.dataset is not None:
-            handle = jobs.submit(read_earlier, project.opened_model, project.dataset, key=EARLIER)
-            handle.done.connect(self._take)
-            handle.failed.connect(self._failed)
+            jobs.submit(read_earlier, project.opened_model, project.dataset, key=EARLIER).then(self._take, self._failed)
 
     def _take(self, found: Earlier | None) -> None:
         before, self.found = self.mask, found

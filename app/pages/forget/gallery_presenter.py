@@ -80,9 +80,9 @@ class GalleryPresenter(QObject):
             self._show(images, wanted, images.arrange(wanted, selection.mask))
         else:
             self._panel.count.setText(tr(ARRANGING))
-            handle = self._jobs.submit(images.arrange, wanted, selection.mask, key=ORDER)
-            handle.done.connect(partial(self._show, images, wanted))
-            handle.failed.connect(self._not_arranged)
+            self._jobs.submit(images.arrange, wanted, selection.mask, key=ORDER).then(
+                partial(self._show, images, wanted), self._not_arranged
+            )
 
     def say_limits(self) -> None:
         """Say in the filters how far the values reach."""
@@ -139,9 +139,9 @@ class GalleryPresenter(QObject):
         project, self._near_asked = self._context.project, self._near_key()
         if project.bench is not None and self._near_asked is not None:
             selection, gone = self._near_asked[0], project.forgotten_before
-            handle = self._context.jobs.submit(measure_near, project.bench, selection, gone, key=NEAR)
-            handle.done.connect(partial(self._near_came, self._near_asked))
-            handle.failed.connect(self._near_failed)
+            self._context.jobs.submit(measure_near, project.bench, selection, gone, key=NEAR).then(
+                partial(self._near_came, self._near_asked), self._near_failed
+            )
 
     def _near_came(self, asked: NearKey, near: Near) -> None:
         self._near, self._near_asked = (asked, near), None
@@ -168,10 +168,9 @@ class GalleryPresenter(QObject):
             self._context.jobs.cancel(TWINS)
         elif self.twins is None and self._twins_asked != dataset.fingerprint:
             self._twins_asked = dataset.fingerprint
-            handle = self._context.jobs.submit(find_twins, dataset, key=TWINS)
-            handle.progress.connect(self._say_looking)
-            handle.done.connect(partial(self._twins_came, dataset.fingerprint))
-            handle.failed.connect(self._twins_failed)
+            self._context.jobs.submit(find_twins, dataset, key=TWINS).then(
+                partial(self._twins_came, dataset.fingerprint), self._twins_failed, progress=self._say_looking
+            )
 
     def _say_looking(self, _what: str = "", done: int = 0, total: int = 0) -> None:
         self._jobs.cancel(ORDER)

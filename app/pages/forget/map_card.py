@@ -161,10 +161,9 @@ class MapPresenter(QObject):
                 said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
         else:
             self._card.show_progress(tr("Arranging the map"), 0, 1)
-            handle = self._context.jobs.submit(arrange, found.compact, labels, key=KEY)
-            handle.progress.connect(self._card.show_progress)
-            handle.done.connect(partial(self._arranged, found))
-            handle.failed.connect(self._not_arranged)
+            self._context.jobs.submit(arrange, found.compact, labels, key=KEY).then(
+                partial(self._arranged, found), self._not_arranged, progress=self._card.show_progress
+            )
             return
         self.shown = which
         self._card.scatter.set_points(places, labels, dataset.classes)

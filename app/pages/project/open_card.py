@@ -253,9 +253,9 @@ class DataMenu(QMenu):
         if self._asked:
             return
         self._asked = True
-        handle = self._context.jobs.submit(known_data, self._context.settings.values.data_root, key="catalogue")
-        handle.done.connect(self._fill)
-        handle.failed.connect(self._not_found)
+        self._context.jobs.submit(known_data, self._context.settings.values.data_root, key="catalogue").then(
+            self._fill, self._not_found
+        )
 
     def _fill(self, known: list[tuple[str, str, bool]]) -> None:
         self.removeAction(self._loading)

@@ -39,9 +39,9 @@ class TrainingStarter(QObject):
             self._show(self._choices)
             return
         self._button.set_busy(True)
-        handle = self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training")
-        handle.done.connect(self._listed)
-        handle.failed.connect(self._not_listed)
+        self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training").then(
+            self._listed, self._not_listed
+        )
 
     def _listed(self, choices: Choices) -> None:
         self._button.set_busy(False)

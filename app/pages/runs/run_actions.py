@@ -91,9 +91,10 @@ class Reopening(QObject):
 
     def _choose(self, folder: RunFolder, then: Then) -> None:
         dataset, notifications = self._context.project.dataset, self._context.notifications
-        handle = self._context.jobs.submit(_selection, folder, dataset, key="reopen")
-        handle.done.connect(partial(self._chosen, then))
-        handle.failed.connect(lambda error: notifications.error(error, tr("The forget set could not be read")))
+        self._context.jobs.submit(_selection, folder, dataset, key="reopen").then(
+            partial(self._chosen, then),
+            lambda error: notifications.error(error, tr("The forget set could not be read")),
+        )
 
     def _chosen(self, then: Then, selection: Any) -> None:
         self._context.project.set_selection(selection)
@@ -160,11 +161,12 @@ class Deletion(QObject):
         )
         self._context.run_library.set_deleting([folder.path for folder in folders])
         self._progressed("", 0, 0)
-        handle = self._context.jobs.submit(remove, folders, to_trash)
-        handle.done.connect(partial(self._removed, to_trash is None))
-        handle.failed.connect(self._context.notifications.error)
-        handle.progress.connect(self._progressed)
-        handle.finished.connect(self._ended)
+        self._context.jobs.submit(remove, folders, to_trash).then(
+            partial(self._removed, to_trash is None),
+            self._context.notifications.error,
+            progress=self._progressed,
+            finished=self._ended,
+        )
 
     def _progressed(self, _what: str, done: int, total: int) -> None:
         self._context.shell.set_activity(self._key, self._words, done, total if total > 1 else 0)

@@ -232,10 +232,11 @@ class RunPresenter(QObject):
         from app.plots.film import write_gif
 
         say = self._view.plots.features.map.say
-        handle = self._context.jobs.submit(write_gif, film, path, key=_FILM)
-        handle.progress.connect(lambda what, done, total: say(f"{what} · {fmt.of_total(done, total)}"))
-        handle.done.connect(lambda name: say(tr("Saved {name}", name=name)))
-        handle.failed.connect(lambda error: say(tr("Not saved: {error}", error=str(error))))
+        self._context.jobs.submit(write_gif, film, path, key=_FILM).then(
+            lambda name: say(tr("Saved {name}", name=name)),
+            lambda error: say(tr("Not saved: {error}", error=str(error))),
+            progress=lambda what, done, total: say(f"{what} · {fmt.of_total(done, total)}"),
+        )
 
 
 def _known(folder: RunFolder, job: Job, runs_folder: Path) -> tuple[tuple[Marker, ...], bool]:
@@ -304,9 +305,9 @@ class OverlaidRuns(QObject):
         """Read what is to be drawn and not read yet; the rest is drawn at once."""
         for path in self.wanted():
             if path not in self._read:
-                job = self._context.jobs.submit(LiveRun.from_folder, RunFolder(path), key=f"overlaid {path}")
-                job.done.connect(self._was_read)
-                job.failed.connect(partial(self._not_read, path))
+                self._context.jobs.submit(LiveRun.from_folder, RunFolder(path), key=f"overlaid {path}").then(
+                    self._was_read, partial(self._not_read, path)
+                )
         runs = [self._read[path] for path in self.wanted() if path in self._read]
         self._view.plots.set_overlaid(runs)
         shown = self._context.project.run

@@ -69,9 +69,7 @@ class ComparisonPresenter(QObject):
 
     def check_all(self, folders: Sequence[RunFolder]) -> None:
         """Check those of the runs that were not compared yet."""
-        job = self._context.jobs.submit(read_comparison, folders, key="check-all")
-        job.done.connect(self._check)
-        job.failed.connect(self.failed)
+        self._context.jobs.submit(read_comparison, folders, key="check-all").then(self._check, self.failed)
 
     def _start_rest(self) -> None:
         """Queue the runs of the batch that have no result and do not wait."""

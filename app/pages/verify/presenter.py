@@ -97,9 +97,7 @@ class VerifyPresenter(QObject):
             self._context.jobs.cancel("verify-facts")
             self.take(None)
             return
-        job = self._context.jobs.submit(read_result, folder, key="verify-facts")
-        job.done.connect(self.take)
-        job.failed.connect(self._not_read)
+        self._context.jobs.submit(read_result, folder, key="verify-facts").then(self.take, self._not_read)
 
     def take(self, facts: ResultFacts | None) -> None:
         """Show a run's result; None: there is nothing to check."""
