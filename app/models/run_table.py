@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QObject, Qt
 
 from app.models.tables import Column, ColumnTable
 from app.plots.sparkline import SPARK_ROLE, Spark
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 STATE, METHOD, PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(12)
 HIDEABLE = tuple(range(PRESET, CURVE + 1))
-SEARCHED = (STATE, METHOD, PRESET, FORGET, MODEL, DATA, VERDICT)
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
@@ -198,24 +196,3 @@ def _when(created: float) -> str:
     if then.date() == now.date():
         return tr("today {time}", time=f"{then:%H:%M}")
     return f"{then:%Y-%m-%d %H:%M}"
-
-
-class RunFilter(QSortFilterProxyModel):
-    """Rows whose state, method, preset, forget set, model, data or verdict holds the text."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._text = ""
-        self.setSortRole(SORT_ROLE)
-        self.setDynamicSortFilter(True)
-
-    def set_text(self, text: str) -> None:
-        """Filter by another text."""
-        self._text = text.strip().lower()
-        self.invalidate()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]
-        if not self._text:
-            return True
-        model = self.sourceModel()
-        return any(self._text in str(model.index(row, column, parent).data()).lower() for column in SEARCHED)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHeaderView, QTableView
 
-from app.models.tables import Column, ColumnTable, Index
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
@@ -16,7 +16,7 @@ from app.widgets.buttons import DestructiveButton
 from app.widgets.cards import Card
 from app.widgets.labels import caption
 from app.widgets.layout import row
-from app.widgets.table import set_up_table
+from app.widgets.table import NUMBER, set_up_table
 
 if TYPE_CHECKING:
     from core.session.kept import Kept, Traces
@@ -53,8 +53,7 @@ class KeptCard(Card):
         self.body.addWidget(self.view, 1)
         self.body.addLayout(row((self.summary, 1), self.remove, spacing=t.M))
         self._unticked = ""  # the summary while nothing is ticked
-        self.table.modelReset.connect(self._show_summary)
-        self.table.dataChanged.connect(self._show_summary)
+        self.table.itemChanged.connect(self._show_summary)
 
     def set_traces(self, traces: Traces, done: str = "") -> None:
         """Show what there is; `done` is what was just removed, in words."""
@@ -67,6 +66,7 @@ class KeptCard(Card):
                            names=names))  # fmt: skip
         self._unticked = " ".join(said)
         self.table.set_kinds(traces.kinds)
+        self._show_summary()
 
     def _show_summary(self) -> None:
         ticked = self.table.ticked()
@@ -81,69 +81,44 @@ def files_words(kinds: tuple[Kept, ...]) -> str:
     return tr("%n files, {size}", n=files, size=fmt.size(size))
 
 
-class KeptTable(ColumnTable):
+class KeptTable(QStandardItemModel):
     """Rows of `core.session.kept.Kept`. Ticked kinds are those to remove."""
 
-    columns = (
-        Column(mark("Kind")), Column(mark("What it is")), Column(mark("Files"), number=True),
-        Column(mark("Size"), number=True), Column(mark("If removed")),
-    )  # fmt: skip
-
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._kinds: tuple[Kept, ...] = ()
-        self._ticked: set[str] = set()
-        theme.changed.connect(self.tell_changed)
+        self.setHorizontalHeaderLabels(
+            [tr("Kind"), tr("What it is"), tr("Files"), tr("Size"), tr("If removed")]
+        )
+        for column in (FILES, SIZE):
+            self.horizontalHeaderItem(column).setTextAlignment(NUMBER)
+        theme.changed.connect(lambda: self.set_kinds(self._kinds))
 
     def set_kinds(self, kinds: tuple[Kept, ...]) -> None:
-        """Show other kinds; what is gone is no longer ticked."""
-        self.beginResetModel()
+        """Show other kinds; those that were ticked stay so as long as they can be removed."""
+        ticked = {kind.id for kind in self.ticked()}
         self._kinds = kinds
-        self._ticked &= {kind.id for kind in kinds if _can_go(kind)}
-        self.endResetModel()
+        self.removeRows(0, self.rowCount())
+        for kind in kinds:
+            files, size, without = fmt.DASH, fmt.DASH, tr("Nothing is kept.")
+            if kind.files:
+                files, size, without = fmt.count(kind.count), fmt.size(kind.bytes), kind.consequence or tr("Stays.")
+            cells = [QStandardItem(text) for text in (kind.title, kind.holds, files, size, without)]
+            for column, cell in enumerate(cells):
+                cell.setToolTip("\n".join(map(str, kind.files[:20])) or without)
+                if column in (FILES, SIZE):
+                    cell.setTextAlignment(NUMBER)
+                if column in (HOLDS, WITHOUT):
+                    cell.setFont(theme.font("caption"))
+                if column in (HOLDS, WITHOUT) or not kind.files:
+                    cell.setForeground(theme.brush("text_2"))
+            cells[KIND].setAccessibleText(f"{kind.title}, {files_words((kind,))}")
+            if kind.removable and kind.files:
+                cells[KIND].setCheckable(True)
+                cells[KIND].setCheckState(Qt.CheckState.Checked if kind.id in ticked else Qt.CheckState.Unchecked)
+            self.appendRow(cells)
 
     def ticked(self) -> tuple[Kept, ...]:
         """The kinds to remove."""
-        return tuple(kind for kind in self._kinds if kind.id in self._ticked)
-
-    def count(self) -> int:
-        return len(self._kinds)
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        can_tick = index.isValid() and index.column() == KIND and _can_go(self._kinds[index.row()])
-        return super().flags(index) | (Qt.ItemFlag.ItemIsUserCheckable if can_tick else Qt.ItemFlag.NoItemFlags)
-
-    def cell(self, row: int, column: int, role: int) -> Any:
-        kind = self._kinds[row]
-        small = column in (HOLDS, WITHOUT)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(kind, column)
-        if role == Qt.ItemDataRole.CheckStateRole and column == KIND and _can_go(kind):
-            return Qt.CheckState.Checked if kind.id in self._ticked else Qt.CheckState.Unchecked
-        if role == Qt.ItemDataRole.FontRole and small:
-            return theme.font("caption")
-        if role == Qt.ItemDataRole.ForegroundRole and (small or not kind.files):
-            return theme.brush("text_2")
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(map(str, kind.files[:20])) or tr("Nothing is kept.")
-        if role == Qt.ItemDataRole.AccessibleTextRole and column == KIND:
-            return f"{kind.title}, {files_words((kind,))}"
-        return None
-
-    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        if role != Qt.ItemDataRole.CheckStateRole or not self.flags(index) & Qt.ItemFlag.ItemIsUserCheckable:
-            return False
-        change = self._ticked.add if Qt.CheckState(value) == Qt.CheckState.Checked else self._ticked.discard
-        change(self._kinds[index.row()].id)
-        self.dataChanged.emit(index, index, [role])
-        return True
-
-    def _text(self, kind: Kept, column: int) -> str:
-        if column == WITHOUT:
-            return (kind.consequence or tr("Stays.")) if kind.files else tr("Nothing is kept.")
-        files, size = (fmt.count(kind.count), fmt.size(kind.bytes)) if kind.files else (fmt.DASH, fmt.DASH)
-        return (kind.title, kind.holds, files, size)[column]
-
-
-def _can_go(kind: Kept) -> bool:
-    return kind.removable and bool(kind.files)
+        return tuple(kind for row, kind in enumerate(self._kinds)
+                     if self.item(row).checkState() == Qt.CheckState.Checked)  # fmt: skip

@@ -18,7 +18,7 @@ from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.doubts import doubt_words
-from app.services.opening import Failure, example_seconds, explain
+from app.services.opening import example_seconds, explain
 from app.services.project import is_order, open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -139,7 +139,7 @@ class ProjectPresenter(QObject):
         opening.looked.connect(self._dragged)
         opening.started.connect(self._started)
         opening.progress.connect(self._progressed)
-        opening.failed.connect(self._failed)
+        opening.failed.connect(self.questions.answer_failure)
         opening.opened.connect(self._opened)
         opening.idle.connect(self._idle)
         opening.measuring.progress.connect(page.fit_card.show_progress)
@@ -188,6 +188,7 @@ class ProjectPresenter(QObject):
 
     def _started(self, request: Request) -> None:
         self._page.banner.dismiss()
+        self._quiet()
         self._page.first_run.button.set_busy(True, tr("Opening…"))
         self._show_progress(request, tr("Opening {name}", name=request.name))
 
@@ -201,24 +202,18 @@ class ProjectPresenter(QObject):
             if request.side not in self._page.cards or request.side == kind:
                 card.show_progress(text, done, total)
 
-    def _opened(self, _request: Request) -> None:
-        self._quiet()
+    def _opened(self) -> None:
         if found := self._context.opening.set_before():
             words = ", ".join(tr(BY_HAND[name]) for name in found)
             self._page.banner.show_message(
                 tr("Set by hand when this model was last used with this data: {what}.", what=words), "info",
-                [(tr("Use again"), partial(self._answer, self._context.opening.set_again)),
-                 (tr("Leave as it is"), partial(self._answer, self._context.opening.forget_what_was_set))],
+                [(tr("Use again"), self._context.opening.set_again), (tr("Leave as it is"), self._leave_as_it_is)],
                 closable=False,
             )  # fmt: skip
 
-    def _answer(self, act: Any) -> None:
+    def _leave_as_it_is(self) -> None:
         self._page.banner.dismiss()
-        act()
-
-    def _failed(self, failure: Failure) -> None:
-        self._quiet()
-        self.questions.answer_failure(failure)
+        self._context.opening.forget_what_was_set()
 
     def _idle(self) -> None:
         self._quiet()

@@ -143,7 +143,6 @@ class Questions(QObject):
         self._put(request, changes={**request.changes, **options})
 
     def _put(self, request: Request, **answer: Any) -> None:
-        self._page.banner.dismiss()
         self._context.opening.put(replace(request, **answer))
 
     def _say_error(self, text: str, *buttons: Button) -> None:

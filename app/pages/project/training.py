@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from app.dialogs.train import OPEN_DATA, Choices, DataChoice, TrainDialog, Training
+from app.pages.project.open_card import known_data
 from app.services.opening import explain
 from app.services.translation import mark, tr
 from app.widgets.buttons import TextButton
 from app.widgets.page import Page
-from app.workers.opening_job import Request, trained
+from app.workers.opening_job import trained
 from core.events import State
 
 if TYPE_CHECKING:
@@ -25,32 +26,21 @@ USUAL = "small-cnn"
 
 
 class TrainingStarter(QObject):
-    """One form at a time; what it lists is read in a worker the first time."""
+    """One form at a time; what it lists is read in a worker."""
 
     def __init__(self, context: AppContext, page: Page, button: TextButton, parent: QObject) -> None:
         super().__init__(parent)
         self._context, self._page, self._button = context, page, button
-        self._choices: Choices | None = None
         context.run_controller.run_ended.connect(self._run_ended)
 
     def ask(self) -> None:
         """Open the form, once its choices are known."""
-        if self._choices is not None:
-            self._show(self._choices)
-            return
         self._button.set_busy(True)
-        self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training").then(
-            self._listed, self._not_listed
-        )
-
-    def _listed(self, choices: Choices) -> None:
-        self._button.set_busy(False)
-        self._choices = choices
-        self._show(choices)
-
-    def _not_listed(self, error: BaseException) -> None:
-        self._button.set_busy(False)
-        self._context.notifications.error(error, tr("The networks could not be listed"))
+        handle = self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training")
+        handle.done.connect(self._show)
+        failed = tr("The networks could not be listed")
+        handle.failed.connect(partial(self._context.notifications.error, what=failed))
+        handle.finished.connect(partial(self._button.set_busy, False))
 
     def _show(self, choices: Choices) -> None:
         dataset = self._context.project.dataset
@@ -98,15 +88,11 @@ class TrainingStarter(QObject):
         if self._context.project.opened_model is None:
             self._context.opening.put(request)
             return
-        open_it = partial(self._open, request)
+        open_it = partial(self._context.opening.put, request)
         ended = mark("The training {name} has finished.")
         if run.state is State.STOPPED:
             ended = mark("The training {name} was stopped; its model is kept as it was then.")
         self._page.banner.show_message(tr(ended, name=run.id), "accent", [(tr("Open its model and data"), open_it)])
-
-    def _open(self, request: Request) -> None:
-        self._page.banner.dismiss()
-        self._context.opening.put(request)
 
 
 def training_choices(data_root: str) -> Choices:
@@ -115,14 +101,13 @@ def training_choices(data_root: str) -> Choices:
     from core.methods import get_method
     from core.models.architectures import architectures
 
-    here = {source.id for source in SOURCES if source.available(data_root or None)}
-    data = [DataChoice(source.id, source.title, "" if source.id in here else tr("download"), min(source.size))
-            for source in SOURCES]  # fmt: skip
+    sides = {source.id: min(source.size) for source in SOURCES}
+    data = [DataChoice(spec, title, "" if here else tr("download"), sides[spec])
+            for spec, title, here in known_data(data_root)]  # fmt: skip
     method = get_method("retrain")
     networks = sorted(architectures(), key=lambda network: network.id != USUAL)
     presets = (replace(one, title=tr("Default")) if one.name == "recipe" else one for one in method.presets)
-    return Choices(tuple(sorted(data, key=lambda one: one.spec not in here)), tuple(networks), method.parameters,
-                   tuple(presets))  # fmt: skip
+    return Choices(tuple(data), tuple(networks), method.parameters, tuple(presets))
 
 
 def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> Bench:

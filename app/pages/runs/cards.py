@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
-from app.models.run_table import PATH_ROLE, RunFilter, RunTableModel
+from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
 from app.plots.sparkline import SparklineDelegate
 from app.services import format as fmt
 from app.services import tokens as t
@@ -101,8 +101,11 @@ class RunsCard(Card):
 
     def __init__(self, state: WindowState) -> None:
         super().__init__(tr("All runs"), padding=t.M)
-        self.model, self.proxy = RunTableModel(self), RunFilter(self)
+        self.model, self.proxy = RunTableModel(self), QSortFilterProxyModel(self)
         self.proxy.setSourceModel(self.model)
+        self.proxy.setSortRole(SORT_ROLE)
+        self.proxy.setFilterKeyColumn(-1)  # all of them
+        self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.table = table = QTableView()
         table.setAccessibleName(tr("Runs"))
         table.setHorizontalHeader(SortHeader(table))
@@ -124,7 +127,7 @@ class RunsCard(Card):
         self.search.setAccessibleName(tr("Search runs"))
         self.search.setClearButtonEnabled(True)
         self.search.setFixedWidth(theme.px(280))
-        self.search.textChanged.connect(self.proxy.set_text)
+        self.search.textChanged.connect(self.proxy.setFilterFixedString)
         self.column_menu = ColumnMenu(table, columns.HIDEABLE, state, "runs")
         shown = ChipButton(tr("Columns"), tr("Columns shown"))
         shown.setMenu(self.column_menu)

@@ -46,7 +46,6 @@ COMMANDS = {  # on the chosen runs: what the button and the menu say, and what i
 }  # fmt: skip
 BUTTONS = ("resume", "compare", "check", "later", "duplicate", "open")  # at the right of the foot
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
-LIVE_MS = 500
 
 
 class RunsPage(Page):
@@ -123,9 +122,8 @@ class RunsPresenter(QObject):
             "later": (self._start_later, why_no_later), "duplicate": (self._duplicate, why_not_one),
             "delete": (self._delete, self._why_no_delete),
         }  # fmt: skip
-        self._watch, self._live = QTimer(self, interval=WATCH_MS), QTimer(self, interval=LIVE_MS)
+        self._watch = QTimer(self, interval=WATCH_MS)
         self._watch.timeout.connect(context.run_library.refresh)
-        self._live.timeout.connect(self._show_live)
         page.asked.connect(self._asked)
         page.runs.activated.connect(self.open_run)
         page.runs.chosen_changed.connect(self._update)
@@ -134,8 +132,8 @@ class RunsPresenter(QObject):
         context.run_library.changed.connect(self._rows_changed)
         controller = context.run_controller
         controller.queue_changed.connect(self._queue_changed)
-        controller.run_started.connect(self._run_changed)
-        controller.run_ended.connect(self._run_changed)
+        controller.state_changed.connect(self._show_live)
+        controller.turned.connect(self._update)
         page.queue.moved.connect(controller.move)
         page.queue.removed.connect(controller.remove)
         context.actions.add("runs.later", tr("Start a &later request"), partial(self._asked, "later"), menu="run",
@@ -228,29 +226,19 @@ class RunsPresenter(QObject):
             self._show_live()
         else:
             self._watch.stop()
-            self._live.stop()
 
     def _rows_changed(self) -> None:
         self._page.runs.set_rows(self._context.run_library.rows)
-        self._show_live()
         self._update()
 
     def _queue_changed(self) -> None:
         self._page.queue.set_runs(self._context.run_controller.queue)
         self._update()
 
-    def _run_changed(self) -> None:
-        self._show_live()
-        self._update()
-
     def _show_live(self) -> None:
-        current = self._context.run_controller.current
-        live = current if current is not None and current.makes_model else None
-        self._page.runs.model.set_live(live)
-        if live is not None and self._page.isVisible():
-            self._live.start()
-        else:
-            self._live.stop()
+        if self._page.isVisible():
+            current = self._context.run_controller.current
+            self._page.runs.model.set_live(current if current is not None and current.makes_model else None)
 
     def _update(self) -> None:
         rows, page = self._page.runs.chosen(), self._page
