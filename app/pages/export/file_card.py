@@ -19,7 +19,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Icon, Label, caption
-from app.widgets.layout import row, widget_of
+from app.widgets.layout import STRETCH, add_to, row, widget_of
 from app.widgets.notices import ProgressLine
 from core.files import SAVED_AS_TAR, ending, without_ending
 
@@ -65,12 +65,8 @@ class FileCard(Card):
         label.setBuddy(self.path_edit)
         self.browse = SecondaryButton(tr("Browse…"), self._browse)
         self.progress = ProgressLine(tr("Export"))
-        self.body.addLayout(grid)
-        self.body.addSpacing(theme.px(t.XS))
-        self.body.addLayout(row(label, (self.path_edit, 1), self.browse))
-        self.body.addWidget(self.progress)
-        self.body.addWidget(self._result())
-        self.body.addStretch(1)
+        place = row(label, (self.path_edit, 1), self.browse)
+        add_to(self.body, grid, t.XS, place, self.progress, self._result(), STRETCH)
         self.show_outcome("")
 
     def set_job(self, job: Job) -> None:

@@ -15,7 +15,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import DestructiveButton
 from app.widgets.cards import Card
 from app.widgets.labels import caption
-from app.widgets.layout import row
+from app.widgets.layout import add_to, row
 from app.widgets.table import NUMBER, set_up_table
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class KeptCard(Card):
         self.summary = caption(wide=True)
         self.remove = DestructiveButton(tr("Remove…"), lambda: self.remove_asked.emit(self.table.ticked()))
         self.remove.setAccessibleName(tr("Remove what is ticked"))
-        self.body.addWidget(self.view, 1)
-        self.body.addLayout(row((self.summary, 1), self.remove, spacing=t.M))
+        add_to(self.body, (self.view, 1), row((self.summary, 1), self.remove, spacing=t.M))
         self._unticked = ""  # the summary while nothing is ticked
         self.table.itemChanged.connect(self._show_summary)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QStackedWidget
+from PySide6.QtWidgets import QCheckBox
 
 from app.dialogs.sheet import Choice, ask
 from app.dialogs.trust import with_trusted_code
@@ -23,7 +23,7 @@ from app.widgets.buttons import PrimaryButton
 from app.widgets.cards import Card
 from app.widgets.frame import RunChips
 from app.widgets.labels import ElidedLabel, caption
-from app.widgets.layout import column, row, scrolling, widget_of
+from app.widgets.layout import STRETCH, add_to, column, row, scrolling, stacked, widget_of
 from app.widgets.notices import Banner, EmptyState
 from app.widgets.page import Page
 from app.widgets.terms import TermRow
@@ -69,9 +69,7 @@ class ExportPage(Page):
         inside = widget_of(column(cards, (self.kept_card, 1), spacing=t.M))
         inside.setProperty("ground", "none")
         self.empty = EmptyState("export", "")
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(scrolling(inside))  # with a large font there is more than fits
+        self.stack = stacked(self.empty, scrolling(inside))  # with a large font there is more than fits
         self.content.addWidget(self.stack, 1)
         self.export_button = PrimaryButton(tr("Export checkpoint"))
         self.add_action(TermRow(WORDS), start=True)
@@ -111,9 +109,7 @@ class AlsoCard(Card):
             self.body.addLayout(row(self.boxes[key], (self._names[key], 1)))
         self.boxes["card"].setChecked(True)
         self.unchecked = Banner()
-        self.body.addWidget(self.unchecked)
-        self.body.addStretch(1)
-        self.body.addWidget(caption(tr(BOTH_MODELS), wide=True))
+        add_to(self.body, self.unchecked, STRETCH, caption(tr(BOTH_MODELS), wide=True))
 
     def show_there(self, report: bool, forget_list: bool) -> None:
         """Say which of the run's files there are; a report is proposed, a list is not."""

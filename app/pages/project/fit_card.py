@@ -7,7 +7,6 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QHeaderView,
     QSizePolicy,
-    QStackedWidget,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -23,7 +22,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, column, row, widget_of
+from app.widgets.layout import STRETCH, add_to, column, row, stacked, widget_of
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import SortHeader, set_up_table
 from app.workers.thumbnails import Thumbnails
@@ -47,11 +46,9 @@ class FitCard(Card):
         self.progress.setMaximumWidth(theme.px(360))
         self.table = _table(model, thumbnails)
         head = row(self.number, (self.said, 1), (self.progress, 1), spacing=t.M)
-        self.stack = QStackedWidget()
-        self.stack.addWidget(EmptyState("verify", tr(NOTHING_OPEN)))
-        self.stack.addWidget(widget_of(column(head, self.found, (self.table, 1))))
-        self.body.addWidget(self.banner)
-        self.body.addWidget(self.stack, 1)
+        full = widget_of(column(head, self.found, (self.table, 1)))
+        self.stack = stacked(EmptyState("verify", tr(NOTHING_OPEN)), full)
+        add_to(self.body, self.banner, (self.stack, 1))
         self.progress.hide()
         self.set_found("")
         self.set_full(False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.dialogs.sheet import ask_to_open
 from app.services import format as fmt
@@ -19,7 +19,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import caption
-from app.widgets.layout import STRETCH, column, row, widget_of
+from app.widgets.layout import STRETCH, add_to, column, row, stacked, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
 from app.widgets.terms import FactTable
 
@@ -77,15 +77,12 @@ class OpenCard(Card):
             self.body.addLayout(row(STRETCH, *buttons, spacing=t.XS))
         self.facts = FactTable()
         self.empty = EmptyState(kind, tr(text))
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(widget_of(column(self.facts, STRETCH, margins=(0, t.XS, 0, 0))))
+        self.stack = stacked(self.empty, widget_of(column(self.facts, STRETCH, margins=(0, t.XS, 0, 0))))
         self._text = caption()
         self._bar = ProgressLine(tr("Progress of opening"), with_text=False)
         cancel = TextButton(tr("Cancel"), self.cancel_wanted.emit)
         self.progress = widget_of(row(self._text, (self._bar, 1), cancel))
-        self.body.addWidget(self.stack, 1)
-        self.body.addWidget(self.progress)
+        add_to(self.body, (self.stack, 1), self.progress)
         self.progress.hide()
 
     def show_drop(self, fits: bool) -> None:

@@ -23,7 +23,7 @@ from app.services.project import is_order, open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, TextButton
-from app.widgets.layout import row
+from app.widgets.layout import add_to, row
 from app.widgets.page import Page
 from app.workers.opening_job import Plan, Request
 from app.workers.thumbnails import Thumbnails
@@ -49,10 +49,8 @@ class ProjectPage(Page):
         self.table_model = FitTableModel(self)
         self.fit_card = FitCard(self.table_model, self.thumbnails)
         self.proof_card = ProofCard()
-        self.content.addWidget(self.first_run)
-        self.content.addLayout(row((self.model_card, 1), (self.data_card, 1), spacing=t.M))
-        self.content.addWidget(self.proof_card)
-        self.content.addWidget(self.fit_card, 1)
+        cards = row((self.model_card, 1), (self.data_card, 1), spacing=t.M)
+        add_to(self.content, self.first_run, cards, self.proof_card, (self.fit_card, 1))
         self.next_button = PrimaryButton("")
         self.add_action(self.next_button)
         self.presenter = ProjectPresenter(context, self)

@@ -16,7 +16,7 @@ from app.services.translation import tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, row, scrolling
+from app.widgets.layout import STRETCH, add_to, row, scrolling
 
 if TYPE_CHECKING:
     from core.session.attempts import Attempt, Trial
@@ -45,10 +45,8 @@ class ProofCard(Card):
         network = SecondaryButton(tr("Choose architecture…"), self.network_wanted.emit)
         accept = SecondaryButton(tr("Go on as it is"), self.accepted.emit)
         accept.setToolTip(tr("Use the network and the preprocessing that are open. Asked once for this pair."))
-        self.body.addWidget(self.text)
-        self.body.addWidget(self.tried)
-        self.body.addWidget(self.area, 1)
-        self.body.addLayout(row(prepare, network, self.match_button, STRETCH, accept))
+        foot = row(prepare, network, self.match_button, STRETCH, accept)
+        add_to(self.body, self.text, self.tried, (self.area, 1), foot)
         self.body.addStretch(0)
         self.hide()
 

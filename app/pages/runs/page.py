@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QStackedWidget
+from PySide6.QtWidgets import QMenu
 
 from app.dialogs.sheet import ask_to_open
 from app.pages.runs.cards import QueueCard, RunsCard
@@ -19,7 +19,7 @@ from app.services.run_library import DELETING, NEWER, RunRow
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import Button, DestructiveButton, PrimaryButton, SecondaryButton
-from app.widgets.layout import column, widget_of
+from app.widgets.layout import column, stacked, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from core.errors import AppError
@@ -62,9 +62,7 @@ class RunsPage(Page):
         super().__init__(context)
         self.queue, self.runs = QueueCard(), RunsCard(context.window_state)
         self.empty = EmptyState("runs", tr(EMPTY), tr("Open a run folder…"), self.folder_asked.emit)
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(widget_of(column(self.queue, (self.runs, 1), spacing=t.M)))
+        self.stack = stacked(self.empty, widget_of(column(self.queue, (self.runs, 1), spacing=t.M)))
         self.content.addWidget(self.stack, 1)
         self.buttons: dict[str, Button] = {}
         self.menu = QMenu(self.runs.table)
