@@ -3800,10 +3800,6 @@
         <translation>neu trainiert mit einer Voreinstellung, das Rezept des Originals ist nicht bekannt</translation>
     </message>
     <message>
-        <source>Retrained: {models}</source>
-        <translation>Neu trainiert: {models}</translation>
-    </message>
-    <message>
         <source>Return opens the menu to sort by one of them</source>
         <translation>Die Eingabetaste öffnet das Menü, um nach einem davon zu sortieren</translation>
     </message>
@@ -5704,6 +5700,10 @@ Cosine of the features {value}</source>
 Kosinus der Merkmale {value}</translation>
     </message>
     <message>
+        <source>{marker} Retrained: {models}</source>
+        <translation>{marker} Neu trainiert: {models}</translation>
+    </message>
+    <message>
         <source>{median} on {name} ({number})</source>
         <translation>{median}: {name} ({number})</translation>
     </message>
@@ -5746,10 +5746,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{model}: map of images</source>
         <translation>{model}: Karte der Bilder</translation>
-    </message>
-    <message>
-        <source>{model}: shown</source>
-        <translation>{model}: gezeigt</translation>
     </message>
     <message numerus="yes">
         <source>{names} and %n more</source>

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QElapsedTimer, QObject, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.trust import ask_trust, with_trusted_code
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from core.verify.table import TableRow
 
 SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
-FIRST_SEED = 1
 QUICK, FULL = "quick", "full"
 UNCHECKED = ("", "no_reference")  # codes of verdicts of runs that were not compared
-SHOW_MS = 400  # between two looks at what a check has measured so far
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,6 @@ class Checks(QObject):
         self.asked_for = 0  # how many were started together; 0: one of the run in view
         self.suite = QUICK
         self._shown_count = 0  # measures of the check that are on screen
-        self._shown = QElapsedTimer()
         controller = context.run_controller
         controller.run_started.connect(self._started)
         controller.state_changed.connect(self._state_changed)
@@ -130,7 +127,7 @@ class Checks(QObject):
 
     def want_number(self, number: int) -> None:
         """Compare with this many retrained models, seeds 1 to `number`."""
-        self._take_seeds(range(FIRST_SEED, FIRST_SEED + number))
+        self._take_seeds(range(1, number + 1))
         self.changed.emit()
 
     def open_retrained(self, path: Path) -> str:
@@ -147,7 +144,7 @@ class Checks(QObject):
 
     def train_one(self) -> None:
         """Train the first retrained model, and check against it."""
-        self.want(FIRST_SEED, True)
+        self.want(1, True)
         self.run()
 
     @property
@@ -165,7 +162,7 @@ class Checks(QObject):
         if self.wanted.seeds or self.wanted.files():
             return self.wanted.seeds
         number = SEEDS_OFFERED if which == FULL else 0 if trained else 1
-        return set(trained) | set(range(FIRST_SEED, FIRST_SEED + number))
+        return set(trained) | set(range(1, number + 1))
 
     def announcement(self) -> str:
         """Say what *Run checks* would compare with: models that are there, and those it trains first."""
@@ -251,13 +248,10 @@ class Checks(QObject):
             self._show_taken(run)
 
     def _show_taken(self, run: LiveRun) -> None:
-        """Show what was measured so far, not more often than it can be read."""
-        early = self._shown.isValid() and self._shown.elapsed() < SHOW_MS
-        if self.facts is None or not self._in_view(run) or run.taken_count == self._shown_count or early:
-            return
-        self._shown_count = run.taken_count
-        self._shown.start()
-        self.measured.emit(so_far(self.facts, run.taken, self.suite))
+        """Show what was measured so far, where that is more than before."""
+        if self.facts is not None and self._in_view(run) and run.taken_count != self._shown_count:
+            self._shown_count = run.taken_count
+            self.measured.emit(so_far(self.facts, run.taken, self.suite))
 
     def _queue_changed(self) -> None:
         dropped = [run for run in self.runs if run.state is State.DISCARDED and run.work is None]

@@ -147,17 +147,15 @@ class ConfusionTab(Tab):
 
     def set_report(self, report: Report) -> None:
         """Show a report."""
-        shares = {key: model_measures(report, key).get("forget_predictions") for key in CURVES[1:]}
-        if not shares["unlearned"]:
+        shares = by_class(report, "forget_predictions", CURVES[1:])
+        if not shares or "unlearned" not in shares[0][1]:
             self.show_missing(tr(NO_IMAGES))
             return
-        shown = [key for key, values in shares.items() if values]
-        names, forgotten = _classes(report)
+        shown, forgotten = list(shares[0][1]), report.get("forget_classes") or ()
         rows = [
-            ClassRow(name, {key: _at(shares[key], number) for key in shown}, name in forgotten)
-            for number, name in enumerate(names)
-        ]
-        rows = [row for row in rows if any(row.values.values()) or row.forgotten]
+            ClassRow(name, values, name in forgotten) for name, values in shares
+            if any(values.values()) or name in forgotten
+        ]  # fmt: skip
         rows.sort(key=lambda row: max(value or 0.0 for value in row.values.values()), reverse=True)
         text = tr("A retrained model shows where such images go when they were never learnt.")
         if "retrained" not in shown:
@@ -175,15 +173,12 @@ class DamageTab(Tab):
 
     def set_report(self, report: Report) -> None:
         """Show a report."""
-        accuracy = {key: model_measures(report, key).get("per_class") for key in CURVES}
-        shown = [key for key in CURVES[1:] if accuracy[key]]
-        names, forgotten = _classes(report)
-        rows = []
-        for number, name in enumerate(names):
-            before = _at(accuracy["original"], number)
+        forgotten, rows = report.get("forget_classes") or (), []
+        for name, values in by_class(report, "per_class", CURVES):
+            before = values.pop("original", None)
             if before is not None and name not in forgotten:
-                after = {key: _at(accuracy[key], number) for key in shown}
-                rows.append(ClassRow(name, {k: None if v is None else v - before for k, v in after.items()}))
+                changes = {key: None if value is None else value - before for key, value in values.items()}
+                rows.append(ClassRow(name, changes))
         if not rows:
             self.show_missing(tr(NO_CLASSES))
             return
@@ -193,13 +188,11 @@ class DamageTab(Tab):
             text = tr("Worst first. Left out, because they were to be forgotten: {classes}.",
                       classes=", ".join(sorted(forgotten)))  # fmt: skip
         subtitle = tr("Against the original, on unseen images, points")
-        self.show_content(self.figure.show_rows(rows, shown, subtitle, text))
+        self.show_content(self.figure.show_rows(rows, list(rows[0].values), subtitle, text))
 
 
-def _classes(report: Report) -> tuple[list[str], set[str]]:
-    names = [str(name) for name in (report.get("dataset") or {}).get("classes") or ()]
-    return names, {str(name) for name in report.get("forget_classes") or ()}
-
-
-def _at(values: Any, number: int) -> float | None:
-    return values[number] if values and number < len(values) else None
+def by_class(report: Report, measure: str, models: Sequence[str]) -> list[tuple[str, dict[str, float | None]]]:
+    """Return each class with its value for those of the models that have the measure."""
+    held = {model: values for model in models if (values := model_measures(report, model).get(measure))}
+    names = (report.get("dataset") or {}).get("classes") or ()
+    return [(str(name), {model: values[n] for model, values in held.items()}) for n, name in enumerate(names)]

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTableView, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QTableView
 
 from app.models.tables import TextTableModel
 from app.pages.verify.plots_panel import CURVES, LooksTab
@@ -40,45 +40,42 @@ _THUMBNAIL = 48
 _NONE = np.empty(0, np.int64)
 
 
-class Panel(QWidget):
+class Panel(ScatterPlot):
     """One model's picture with two overlays of its own: the image pointed at, and those chosen."""
 
     def __init__(self, model: str) -> None:
-        super().__init__()
         style = model_style(model)
-        self.heading = caption(f"{style.glyph} {style.title}")
-        self.plot = ScatterPlot(tr("{model}: map of images", model=style.title))
-        self.plot.canvas.setMinimumSize(theme.px(96), theme.px(96))
-        column(self.heading, (self.plot, 1), on=self, spacing=2)
-        self._chosen = pg.ScatterPlotItem(pxMode=True, size=theme.px(9), symbol="o", brush=None)
-        self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(13), symbol="o", brush=None)
-        for z, item in ((26, self._chosen), (28, self._ring)):
+        super().__init__(tr("{model}: map of images", model=style.title))
+        box = self.layout()
+        assert isinstance(box, QBoxLayout)
+        box.insertWidget(0, caption(f"{style.glyph} {style.title}"))
+        self.canvas.setMinimumSize(theme.px(96), theme.px(96))
+        self.picked = pg.ScatterPlotItem(pxMode=True, size=theme.px(9), symbol="o", brush=None)
+        self.marked = pg.ScatterPlotItem(pxMode=True, size=theme.px(13), symbol="o", brush=None)
+        for z, item in ((26, self.picked), (28, self.marked)):
             item.setZValue(z)
-            self.plot.canvas.addItem(item, ignoreBounds=True)
-        self._points: NDArray[np.float32] = np.empty((0, 2), np.float32)
+            self.canvas.addItem(item, ignoreBounds=True)
 
-    def set_points(self, found: Embeddings, model: str) -> None:
+    def show_model(self, found: Embeddings, model: str) -> None:
         """Show a model's coordinates."""
-        self._points = found.points[model]
-        self.plot.set_points(self._points, found.labels, found.class_names)
-        self.plot.set_forget(found.forget)
-        self.plot.set_caption(tr("{share} of the variance", share=fmt.percent(found.explained[model])))
+        self.set_points(found.points[model], found.labels, found.class_names)
+        self.set_forget(found.forget)
+        self.set_caption(tr("{share} of the variance", share=fmt.percent(found.explained[model])))
         self.mark(-1)
-        self.choose(_NONE)
+        self.pick(_NONE)
 
     def mark(self, index: int) -> None:
         """Ring one image; -1 for none."""
-        self._ring.setData(pos=self._points[[index] if index >= 0 else _NONE].astype(float))
+        self.marked.setData(pos=self._points[[index] if index >= 0 else _NONE].astype(float))
 
-    def choose(self, indices: NDArray[np.int64]) -> None:
+    def pick(self, indices: NDArray[np.int64]) -> None:
         """Ring the images chosen."""
-        self._chosen.setData(pos=self._points[indices].astype(float))
+        self.picked.setData(pos=self._points[indices].astype(float))
 
     def restyle(self) -> None:
-        """Take on the theme's colours again."""
-        self._ring.setPen(theme.pen("text", 2))
-        self._chosen.setPen(theme.pen("accent", 1.5))
-        self.plot.restyle()
+        super().restyle()
+        self.marked.setPen(theme.pen("text", 2))
+        self.picked.setPen(theme.pen("accent", 1.5))
 
 
 class Maps(Figure):
@@ -100,9 +97,9 @@ class Maps(Figure):
         self._grid = QGridLayout()
         self._grid.setSpacing(theme.px(t.S))
         for place, panel in enumerate(self.panels.values()):
-            panel.plot.hovered.connect(self._hovered)
-            panel.plot.clicked.connect(self._clicked)
-            panel.plot.selection_drawn.connect(self._drawn)
+            panel.hovered.connect(self._hovered)
+            panel.clicked.connect(self._clicked)
+            panel.selection_drawn.connect(self._drawn)
             self._grid.addWidget(panel, place // 2, place % 2)
             self._grid.setColumnStretch(place % 2, 1)
         column(self.make_head(self.said, self.tool), (self._grid, 1), on=self, spacing=t.XS)
@@ -113,7 +110,7 @@ class Maps(Figure):
         for key, panel in self.panels.items():
             panel.setVisible(key in found.points)
             if key in found.points:
-                panel.set_points(found, key)
+                panel.show_model(found, key)
         both_columns = len(found.points) % 2 == 0
         self._grid.addWidget(self._detail, 1, 0 if both_columns else 1, 1, 2 if both_columns else 1)
         self._grid.setRowStretch(0, 1)
@@ -150,7 +147,7 @@ class Maps(Figure):
 
     def _draw(self) -> None:
         for panel in self.panels.values():
-            panel.plot.flush()
+            panel.flush()
 
     def _shown(self) -> dict[str, Panel]:
         return {key: panel for key, panel in self.panels.items() if not panel.isHidden()}
@@ -159,7 +156,7 @@ class Maps(Figure):
 
     def _set_tool(self, tool: str) -> None:
         for panel in self.panels.values():
-            panel.plot.set_tool("rectangle" if tool == "rectangle" else "pan")
+            panel.set_tool("rectangle" if tool == "rectangle" else "pan")
 
     def _hovered(self, index: int) -> None:
         self._mark(index if index >= 0 else self._pinned, self.sender())
@@ -172,8 +169,8 @@ class Maps(Figure):
         label = int(self._found.labels[index]) if self._found is not None and index >= 0 else None
         for panel in self.panels.values():
             # The picture under the mouse draws its own ring.
-            panel.mark(-1 if panel.plot is source and index != self._pinned else index)
-            panel.plot.highlight_class(label)
+            panel.mark(-1 if panel is source and index != self._pinned else index)
+            panel.highlight_class(label)
         self._tell(index)
 
     def _drawn(self, indices: NDArray[np.int64], mode: str) -> None:
@@ -184,7 +181,7 @@ class Maps(Figure):
             chosen = np.setdiff1d(self._chosen, chosen)
         self._chosen = chosen
         for panel in self.panels.values():
-            panel.choose(chosen)
+            panel.pick(chosen)
         self._tell(self._pinned)
 
     def _tell(self, index: int) -> None:

@@ -1,26 +1,24 @@
-"""Which models a result is compared with, a chip each, and the table of their measures."""
+"""Which models a result is compared with, and the table of their measures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHeaderView, QLabel, QMenu, QSizePolicy, QTreeView, QWidget
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHeaderView, QMenu, QTreeView, QWidget
 
 from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines
 from app.models.tables import TwoLevels
 from app.pages.verify.checks import SEEDS_OFFERED
-from app.plots.items import draw_symbol
 from app.services import format as fmt
-from app.services import tokens as t
 from app.services.theme import theme
-from app.services.tokens import MODELS, SeriesStyle
+from app.services.tokens import MODELS
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton
-from app.widgets.labels import caption
-from app.widgets.layout import first_and_last_row, row
+from app.widgets.labels import Label, caption
+from app.widgets.layout import first_and_last_row
 from app.widgets.table import GapBarDelegate, set_up_tree
 from core.verify.table import COLUMNS, TableRow
 
@@ -32,7 +30,7 @@ MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
 
 
 class ModelsRow(QWidget):
-    """Chips of original, head-only edit and unlearned model; a menu chooses the retrained ones."""
+    """Original, head-only edit and unlearned model with their markers in every plot; a menu chooses retrained ones."""
 
     wanted = Signal(object, bool)  # a seed, or the name of a model that was opened; whether to compare with it
     open_asked = Signal()
@@ -41,13 +39,12 @@ class ModelsRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         first, last = first_and_last_row(self)
-        self.chips = {key: ModelChip(MODELS[key]) for key in ("original", "head_only", "unlearned")}
+        self.legend = Label("", "caption")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.retrained = ChipButton(tr("Retrained"), tr("Retrained models"))
-        self.retrained.setIconSize(_sample_size())
         self.others = ChipButton(tr("Compare"), tr("Compare with another run"))
         self.menu, self.others_menu, self.hint = QMenu(self), QMenu(self), caption()
-        for chip in self.chips.values():
-            first.addWidget(chip)
+        first.addWidget(self.legend)
         if first is not last:
             first.addStretch(1)
         for widget in (self.retrained, self.others, self.hint):
@@ -59,21 +56,29 @@ class ModelsRow(QWidget):
         self.others.setMenu(self.others_menu)
         self.menu.aboutToShow.connect(self._fill)  # one that is open stays as it is
         self.others_menu.aboutToShow.connect(self._offer)
-        theme.changed.connect(self._draw_icon)
-        self._draw_icon()
+        theme.changed.connect(self._show_legend)
 
     def show_facts(self, facts: ResultFacts, wanted: Wanted, rows: Sequence[RunRow], outdated: bool) -> None:
         """Show which models there are and which of them are ticked; `rows` are runs to compare with this one."""
         self._shown, self._rows = (facts, wanted), rows
-        self.chips["head_only"].setVisible("head_only" in (facts.report.get("models") or {}))
         names = [tr("seed {number}", number=seed) for seed in sorted(wanted.seeds)] + list(wanted.files())
         shown = ", ".join(names) if len(names) <= 2 else tr("%n models", n=len(names))
         none = tr("{number} on disk", number=fmt.count(len(facts.trained))) if facts.trained else tr("none yet")
         tip = tr("Retrained models to compare the result with")
-        self.retrained.set(tr("Retrained: {models}", models=shown or none), tip)
-        self.retrained.setText(f" {self.retrained.text()}")  # a tool button leaves no room between icon and text
+        marker = MODELS["retrained"].glyph
+        self.retrained.set(tr("{marker} Retrained: {models}", marker=marker, models=shown or none), tip)
         self.hint.setText(tr("Run checks to take this in.") if outdated else "")
         self.others.setVisible(bool(rows))
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        models = (self._shown[0].report.get("models") or {}) if self._shown is not None else {}
+        shown = [MODELS[key] for key in ("original", "head_only", "unlearned") if key in models]
+        self.legend.setText(" &nbsp; ".join(
+            f'<span style="color: {theme.color(style.token).name()}">{style.glyph}</span> {style.title}'
+            for style in shown
+        ))  # fmt: skip
+        self.legend.setAccessibleName(", ".join(style.title for style in shown))
 
     def _fill(self) -> None:
         if self._shown is None:
@@ -106,47 +111,6 @@ class ModelsRow(QWidget):
             action = self.others_menu.addAction(title)
             action.setToolTip(str(run.path))
             action.triggered.connect(lambda _on=False, path=run.path: self.compare_asked.emit(path))
-
-    def _draw_icon(self) -> None:
-        self.retrained.setIcon(QIcon(sample(MODELS["retrained"], self.devicePixelRatioF())))
-
-
-class ModelChip(QFrame):
-    """A model's name beside a sample of its line and marker; the legend of every plot on the page."""
-
-    def __init__(self, style: SeriesStyle) -> None:
-        super().__init__()
-        self.setProperty("part", "chip")
-        theme.set_height(self, t.CHIP_HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._style, self._sample = style, QLabel()
-        row(self._sample, caption(f"✓ {style.title}"), on=self, spacing=t.XS, margins=(t.S, 0, t.S, 0))
-        self.setAccessibleName(tr("{model}: shown", model=style.title))
-        theme.changed.connect(self._draw)
-        self._draw()
-
-    def _draw(self) -> None:
-        self._sample.setPixmap(sample(self._style, self.devicePixelRatioF()))
-
-
-def _sample_size() -> QSize:
-    return QSize(theme.px(22), theme.px(14))
-
-
-def sample(style: SeriesStyle, ratio: float) -> QPixmap:
-    """Draw a piece of a model's line with its marker."""
-    size = _sample_size()
-    pixmap = QPixmap(size * ratio)
-    pixmap.setDevicePixelRatio(ratio)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(theme.pen(style.token, 2, style.dash))
-    middle = QPointF(size.width() / 2, size.height() / 2)
-    painter.drawLine(QPointF(0, middle.y()), QPointF(size.width(), middle.y()))
-    draw_symbol(painter, middle, style.symbol, style.token, style.filled)
-    painter.end()
-    return pixmap
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")

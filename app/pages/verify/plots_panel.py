@@ -70,11 +70,6 @@ class LooksTab(Tab):
         self.addWidget(widget_of(column(STRETCH, text, self.progress, STRETCH)))
         self.setCurrentIndex(WAITING)
 
-    @property
-    def has_looks(self) -> bool:
-        """Whether they are there."""
-        return self.currentIndex() == CONTENT
-
     def set_looks(self, embeddings: Embeddings | None, images: SingleImages | None) -> None:
         """Show them; None: they are not there yet. `images` are of single ones that were forgotten."""
         if embeddings is not None:

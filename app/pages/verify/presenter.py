@@ -35,7 +35,6 @@ class VerifyPresenter(QObject):
     """Shows the run in view, or leaves the page to the comparison; all signals come in the window's thread."""
 
     facts_changed = Signal(object)  # ResultFacts, or None where there is nothing to check
-    unreadable = Signal(object)  # the exception of a run that cannot be read
 
     def __init__(self, context: AppContext, page: VerifyView) -> None:
         super().__init__(page)
@@ -113,7 +112,6 @@ class VerifyPresenter(QObject):
         self._show_part()
         self._show_empty(error.text if isinstance(error, AppError) else str(error))
         self._context.page_states.set("verify", "problem", tr("Cannot be read"))
-        self.unreadable.emit(error)
 
     def comparable(self) -> list[RunRow]:
         """Other finished runs that forget the same images of the same data, newest first."""

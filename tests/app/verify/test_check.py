@@ -79,7 +79,7 @@ def test_training_one_gives_a_verdict_a_table_and_pictures(qtbot, context, folde
     assert len(retrained) > 10
 
     page.plots.choose("Map")
-    qtbot.waitUntil(lambda: page.plots.tab("Map").has_looks, timeout=20_000)
+    qtbot.waitUntil(lambda: page.plots.tab("Map").currentIndex() == 0, timeout=20_000)
     shown = [key for key, panel in page.plots.tab("Map").maps.panels.items() if not panel.isHidden()]
     assert shown == ["original", "unlearned", "retrained"]
 

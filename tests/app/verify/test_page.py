@@ -72,9 +72,8 @@ def test_a_run_whose_folder_was_deleted_says_so(checked, page, context):
 def test_a_damaged_run_is_said_and_nothing_breaks(qtbot, page, checked, context):
     folder = context.project.run.folder
     folder.file("report.json").write_text("{")
-    with qtbot.waitSignal(page.presenter.unreadable):
-        page.entered()
-    assert "is not valid JSON" in page.empty.text()
+    page.entered()
+    qtbot.waitUntil(lambda: "is not valid JSON" in page.empty.text())
     assert context.page_states.get("verify")[0] == "problem"
 
 
@@ -128,7 +127,7 @@ def test_single_images_have_no_head_only_edit(show, make_folder):
     for found in report["models"].values():
         found["dimensional_alignment"] = found["forget_predictions"] = None
     page = show(make_folder(report))
-    assert not page.models.chips["head_only"].isVisible()
+    assert page.models.legend.accessibleName() == "Original, Unlearned"
     assert page.plots.tab("Alignment").currentIndex() == 1
 
 
@@ -356,8 +355,11 @@ def test_it_fits_the_smallest_window(qtbot, context, make_folder):
 
 
 def test_models_keep_their_colours(checked):
-    assert set(checked.models.chips) <= set(tokens.MODELS)
+    assert checked.models.legend.accessibleName() == "Original, Head-only edit (control), Unlearned"
     for key in ("original", "unlearned", "retrained"):
+        style = tokens.MODELS[key]
+        marker = f'<span style="color: {theme.color(style.token).name()}">{style.glyph}</span>'
+        assert marker in checked.models.legend.text() or style.glyph in checked.models.retrained.text()
         assert checked.plots.tab("Alignment").plot.series(key).style is tokens.MODELS[key]
 
 

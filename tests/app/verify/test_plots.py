@@ -128,7 +128,7 @@ def tab(qtbot, found) -> EmbeddingTab:
 
 
 def ring(tab: EmbeddingTab, model: str) -> list[tuple[float, float]]:
-    data = tab.maps.panels[model]._ring.data
+    data = tab.maps.panels[model].marked.data
     return list(zip(data["x"].tolist(), data["y"].tolist(), strict=True))
 
 
@@ -140,19 +140,19 @@ def test_pictures_are_asked_for_when_they_are_looked_at(qtbot):
 
 
 def test_what_is_hovered_in_one_picture_is_ringed_in_the_others(tab, found):
-    tab.maps.panels["original"].plot.hovered.emit(10)
+    tab.maps.panels["original"].hovered.emit(10)
     assert ring(tab, "original") == []  # draws its own
     assert ring(tab, "unlearned") == [pytest.approx(found.points["unlearned"][10].tolist())]
     assert ring(tab, "retrained") == [pytest.approx(found.points["retrained"][10].tolist())]
     assert "3 · unseen image 10 · to forget" in tab.maps.words.text()
     assert "Original 3, Unlearned 8, Retrained 3" in tab.maps.words.text()
     assert tab.maps.thumbnail.isVisible()
-    tab.maps.panels["original"].plot.hovered.emit(-1)
+    tab.maps.panels["original"].hovered.emit(-1)
     assert ring(tab, "unlearned") == [] and tab.maps.words.text() == HOVER
 
 
 def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
-    plot = tab.maps.panels["unlearned"].plot
+    plot = tab.maps.panels["unlearned"]
     plot.clicked.emit(4, "replace")
     plot.hovered.emit(-1)
     assert all(len(ring(tab, model)) == 1 for model in tab.maps.panels)
@@ -161,12 +161,12 @@ def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
 
 
 def test_what_is_chosen_in_one_picture_is_chosen_in_all(tab):
-    plot = tab.maps.panels["retrained"].plot
+    plot = tab.maps.panels["retrained"]
     plot.selection_drawn.emit(np.array([9, 10, 1]), "replace")
     plot.selection_drawn.emit(np.array([2, 1]), "add")
     plot.selection_drawn.emit(np.array([9]), "remove")
     for panel in tab.maps.panels.values():
-        assert len(panel._chosen.data) == 3
+        assert len(panel.picked.data) == 3
     assert tab.maps.words.text() == "3 images chosen, 1 of them to forget"
 
 
