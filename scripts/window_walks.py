@@ -98,8 +98,9 @@ class Window:
 
     def at_rest(self) -> bool:
         """Whether nothing is opened, measured or run."""
-        opening = self.context.opening
-        return not opening.busy and not opening.measuring.active and not self.context.run_controller.busy
+        context = self.context
+        jobs = context.jobs.active() + context.device_jobs.active()
+        return not (context.opening.busy or context.opening.measuring.active or context.run_controller.busy or jobs)
 
     def close(self) -> None:
         """End as the program does."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.session.bench import DataOptions
     from core.session.example import Example
 
-TOPIC = "opening"  # of notifications
+TOPIC = "opening"  # of notifications, and of the activity
 LOOK = "look at files"  # key of a job
 EXAMPLE = "example"  # what the window's state calls the runs of the example
 
@@ -257,34 +257,30 @@ class Opening(QObject):
         request = self._current = self._waiting.popleft()
         project, settings = self._context.project, self._context.settings.values
         present = (project.opened_model, project.dataset, project.data_options, *self._answers)
-        handle = self._context.jobs.submit(work, request, present, settings).then(
-            self._done, self._failed, progress=self._progressed, finished=self._finished
-        )
+        handle = self._context.jobs.submit(work, request, present, settings)
+        # Followed first: what comes next has the same place in the status line.
+        self._context.shell.follow(handle, TOPIC, tr("Opening · {name}", name=request.name), self.cancel)
+        handle.then(self._done, self._failed, progress=partial(self.progress.emit, request), finished=self._finished)
         self._handle = handle
         self.started.emit(request)
-        self._say(tr("Opening · {name}", name=request.name))
-
-    def _progressed(self, what: str, done: int, total: int) -> None:
-        if self._current is not None:
-            self._say(what, done, total)
-            self.progress.emit(self._current, what, done, total)
 
     def _done(self, result: Result) -> None:
-        project, opened = self._context.project, result.bench
+        request, project, opened = result.request, self._context.project, result.bench
         self._answers = (opened.trust, opened.arch)
-        if result.request.model:
-            self.key = result.request.key
+        if request.model:
+            self.key = request.key
         if opened.opened_model is not None:
             self._context.trust.allow_model(opened.opened_model)
         project.set_opened(opened.opened_model, opened.opened_data, opened.options, opened.trial)
-        self._remember(result.request)
-        request = result.request
+        for kind, entry in (("model", request.model), ("data", request.data)):
+            if entry:
+                self._context.window_state.add_recent(kind, entry)
         if _set_by_hand(opened.options) or request.order or request.prepares or (request.arch and not request.model):
             self._remember_pairing()
         if result.example is not None:
             project.set_selection(result.example.selection)
         self._context.notifications.settle(TOPIC)
-        self.opened.emit(result.request)
+        self.opened.emit(request)
         if result.job is not None and result.example is not None:
             self._start_example(result.example, result.job)
 
@@ -315,17 +311,7 @@ class Opening(QObject):
         self._current = self._handle = None
         if not self._waiting:
             self._open_kept_list()
-        self._context.shell.end_activity("opening")
         self._next()
-
-    def _say(self, text: str, done: int = 0, total: int = 0) -> None:
-        self._context.shell.set_activity("opening", text, done, total, on_cancel=self.cancel)
-
-    def _remember(self, request: Request) -> None:
-        if request.model:
-            self._context.window_state.add_recent("model", request.model)
-        if request.data:
-            self._context.window_state.add_recent("data", request.data)
 
     def _remember_pairing(self) -> None:
         bench = self._context.project.bench

@@ -38,18 +38,6 @@ class Shell(QObject):
     activity_changed = Signal(str, object)  # key; an Activity, or None where it has ended
     current_page = ""  # the page in view, as the window says
 
-    def show_page(self, page_id: str) -> None:
-        """Bring a page into view."""
-        self.page_wanted.emit(page_id)
-
-    def say(self, text: str) -> None:
-        """Say something in the status line for a few seconds; it is kept nowhere."""
-        self.said.emit(text)
-
-    def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
-        """Name what runs compute on."""
-        self.device_named.emit(text, tip, caution)
-
     def set_activity(
         self, key: str, text: str, done: float = 0, total: float = 0, left: float | None = None,
         on_cancel: Callable[[], object] | None = None,
@@ -61,11 +49,13 @@ class Shell(QObject):
         """Something has ended; keys that nothing is shown of are fine."""
         self.activity_changed.emit(key, None)
 
-    def follow(self, handle: JobHandle, key: str, text: str = "") -> None:
+    def follow(
+        self, handle: JobHandle, key: str, text: str = "", on_cancel: Callable[[], object] | None = None
+    ) -> None:
         """Show a job's progress in the status line until it ends; `text` stands there before it tells anything."""
         if text:
-            self.set_activity(key, text)
-        handle.progress.connect(partial(self.set_activity, key))
+            self.set_activity(key, text, on_cancel=on_cancel)
+        handle.progress.connect(partial(self.set_activity, key, on_cancel=on_cancel))
         handle.finished.connect(partial(self.end_activity, key))
 
 
@@ -90,12 +80,12 @@ class Services:
 
     def show_page(self, page_id: str) -> None:
         """Bring a page into view."""
-        self.shell.show_page(page_id)
+        self.shell.page_wanted.emit(page_id)
 
     def say(self, text: str) -> None:
         """Say something in the status line for a few seconds; what is to be kept is a notification."""
-        self.shell.say(text)
+        self.shell.said.emit(text)
 
     def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
         """Name what runs compute on."""
-        self.shell.set_device(text, tip, caution)
+        self.shell.device_named.emit(text, tip, caution)

@@ -267,11 +267,6 @@ def rows_of(record: BatchRecord, waiting: Sequence[Path] = ()) -> list[Row]:
     return [_row(run, run.path in waiting) for run in record.runs]
 
 
-def unfinished(record: BatchRecord) -> tuple[RecordedRun, ...]:
-    """Return the runs without a result."""
-    return tuple(run for run in record.runs if not _done(RunFolder(run.path)))
-
-
 def _row(run: RecordedRun, waits: bool) -> Row:
     folder = RunFolder(run.path)
     blank = Row(run.run, run.forget, run.method, run.seed, "waiting" if waits else "missing")

@@ -33,7 +33,7 @@ from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.services.earlier_requests import Earlier, EarlierRequest
+    from app.pages.forget.earlier import Earlier, EarlierRequest
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.events import Tell
@@ -296,7 +296,7 @@ def find_similar(dataset: Any, mask: np.ndarray, progress: Tell) -> Duplicates:
 
 def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     """Return what a model has forgotten before; runs in a worker."""
-    from app.services.earlier_requests import earlier_requests
+    from app.pages.forget.earlier import earlier_requests
 
     return earlier_requests(model, dataset)
 
