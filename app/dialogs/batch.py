@@ -105,7 +105,7 @@ class BatchQueue(QObject):
             details.append(tr("%n runs finished or waiting already: skipped.", n=skipped))
         choices = [Choice("no", tr("Cancel")), Choice("yes", tr("Queue runs"), act=partial(self._queue, ready))]
         question = tr("Queue %n runs of {name}?", n=len(wanted), name=name)
-        self.dialog = ask(self._window, question, choices, details=" ".join(details))
+        self.dialog = ask(self._window, question, choices, " ".join(details))
 
     def _queue(self, ready: Ready) -> None:
         controller = self._context.run_controller

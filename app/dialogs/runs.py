@@ -74,20 +74,23 @@ class RunCloseGuard(QObject):
         choices = [
             Choice("keep", tr("Keep running")),
             Choice("stop", stop, act=partial(self._end, run, self._controller.stop)),
-            Choice("discard", tr("Discard and quit"), True, partial(self._end, run, self._controller.discard)),
-        ]  # fmt: skip
-        details = [words.on_disk(run)] if run.makes_model else []
+        ]
+        details = []
+        if run.makes_model:
+            discard = partial(self._end, run, self._controller.discard)
+            choices.append(Choice("discard", tr("Discard and quit"), True, discard))
+            details.append(words.on_disk(run))
         waiting = len(self._controller.queue)
         if waiting:
             details.append(tr("%n runs wait behind it and will be offered at the next start.", n=waiting))
-        self._asking = ask(self._window, words.close_question(run), choices[: 3 if run.makes_model else 2],
-                           self._answered, " ".join(details))  # fmt: skip
+        self._asking = ask(self._window, words.close_question(run), choices, " ".join(details))
+        self._asking.finished.connect(self._answered)
 
-    def _answered(self, _answer: str) -> None:
+    def _answered(self) -> None:
         self._asking = None
 
     def _end(self, run: LiveRun, how: Callable[[], object]) -> None:
-        self._closing = True
+        self._closing, self._asking = True, None
         if run is not self._controller.current:  # it ended while the question stood there
             self._window.close()
             return
@@ -209,7 +212,7 @@ class RunsLeft(QObject):
             Choice("resume", tr("Resume"), act=partial(resume, self._context, folder, self._window)),
             Choice("delete", tr("Delete"), True, partial(delete, self._context, [folder], self._window)),
         ]
-        self.dialog = ask(self._window, words.interrupted(run.step), choices, details=f"{what}\n{run.path}")
+        self.dialog = ask(self._window, words.interrupted(run.step), choices, f"{what}\n{run.path}")
         self.dialog.finished.connect(self._next)
 
     def _ask_waiting(self, found: tuple[Waiting, ...]) -> None:
@@ -223,7 +226,7 @@ class RunsLeft(QObject):
             Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found)),
         ]  # fmt: skip
         question = tr("Start what was waiting when the program ended?")
-        self.dialog = ask(self._window, question, choices, details="\n".join(lines))
+        self.dialog = ask(self._window, question, choices, "\n".join(lines))
 
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""

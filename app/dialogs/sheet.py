@@ -99,21 +99,11 @@ class Choice:
 
 
 class ConfirmDialog(Dialog):
-    """Asks a question as soon as it is made; the first choice is the harmless default and what Esc means.
+    """Asks a question as soon as it is made; the first choice is the harmless default and what Esc means."""
 
-    The `act` of what was chosen is called, and `answer` with its key.
-    """
-
-    def __init__(
-        self,
-        parent: QWidget | None,
-        question: str,
-        choices: Sequence[Choice],
-        answer: Callable[[str], object] | None = None,
-        details: str = "",
-    ) -> None:
+    def __init__(self, parent: QWidget | None, question: str, choices: Sequence[Choice], details: str = "") -> None:
         super().__init__(QGuiApplication.applicationDisplayName(), parent)
-        self._chosen, self._answer = choices[0], answer
+        self._chosen = choices[0]
         text = Label(question, "section", wrap=True)
         text.setMinimumWidth(theme.px(400))
         more = [Label(details, wrap=True)] if details else []
@@ -134,8 +124,6 @@ class ConfirmDialog(Dialog):
         self.accept()
 
     def _answered(self) -> None:
-        if self._answer is not None:
-            self._answer(self._chosen.key)
         if self._chosen.act is not None:
             self._chosen.act()
 

@@ -23,7 +23,7 @@ def ask_trust(parent: QWidget | None, name: str, on_trust: Callable[[], object])
     choices = [Choice("keep", tr("Do not open")), Choice("open", tr("Open anyway"), True, on_trust)]
     advice = tr("Save its state dict, or open it anyway if you trust who made it.")
     harmless = tr("A state dict or a .safetensors file of the same model cannot do that.")
-    return ask(parent, f"{tr(REFUSED)} {advice}", choices, details=f"{tr(DANGER, files=name)} {harmless}")
+    return ask(parent, f"{tr(REFUSED)} {advice}", choices, f"{tr(DANGER, files=name)} {harmless}")
 
 
 def ask_code(parent: QWidget | None, files: Sequence[Path], on_trust: Callable[[], object]) -> ConfirmDialog:
@@ -32,7 +32,7 @@ def ask_code(parent: QWidget | None, files: Sequence[Path], on_trust: Callable[[
     question = tr("The network of this model is program code: {files}. Run it only if you trust who wrote it.",
                   files=names)  # fmt: skip
     choices = [Choice("keep", tr("Do not run")), Choice("run", tr("Run the code"), True, on_trust)]
-    return ask(parent, question, choices, details=tr(DANGER, files=", ".join(map(str, files))))
+    return ask(parent, question, choices, tr(DANGER, files=", ".join(map(str, files))))
 
 
 def with_trusted_code(

@@ -517,11 +517,14 @@ class TestTerms:
 
 
 class TestConfirm:
+    def choices(self, answers: list[str]) -> list[Choice]:
+        return [Choice("keep", "Keep run", act=lambda: answers.append("keep")),
+                Choice("discard", "Discard", True, lambda: answers.append("discard"))]  # fmt: skip
+
     def test_escape_is_the_harmless_answer(self, qtbot):
         parent = shown(qtbot, QWidget())
         answers = []
-        dialog = ask(parent, "Discard this run?", [Choice("keep", "Keep run"), Choice("discard", "Discard", True)],
-                     answers.append)  # fmt: skip
+        dialog = ask(parent, "Discard this run?", self.choices(answers))
         assert dialog.buttons["keep"].isDefault()
         QTest.keyClick(dialog, Qt.Key.Key_Escape)
         assert answers == ["keep"]
@@ -529,8 +532,7 @@ class TestConfirm:
     def test_the_chosen_answer_comes_once(self, qtbot):
         parent = shown(qtbot, QWidget())
         answers = []
-        dialog = ask(parent, "Discard?", [Choice("keep", "Keep run"), Choice("discard", "Discard", True)],
-                     answers.append)  # fmt: skip
+        dialog = ask(parent, "Discard?", self.choices(answers))
         dialog.buttons["discard"].click()
         assert answers == ["discard"]
 

@@ -157,7 +157,7 @@ def dialogs(window: QWidget, context: object) -> Iterator[QDialog]:
         yield dialog
     choices = [Choice("keep", "Keep running"), Choice("stop", "Stop, save and quit"),
                Choice("discard", "Discard and quit", destructive=True)]  # fmt: skip
-    yield ask(window, SENTENCE, choices, lambda _: None, SENTENCE)
+    yield ask(window, SENTENCE, choices, SENTENCE)
 
 
 def inspector(window: QWidget) -> QDialog:

@@ -265,7 +265,7 @@ class ExportPresenter(QObject):
         if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it
             replace = Choice("replace", tr("Replace"), True, partial(self.export, True))
             question = tr("{name} already exists.", name=error.path.name)
-            ask(self._page, question, [Choice("keep", tr("Keep it")), replace], details=str(error.path))
+            ask(self._page, question, [Choice("keep", tr("Keep it")), replace], str(error.path))
         elif isinstance(error, AppError):
             self._page.banner.show_message(explain(error), "error")
         else:
@@ -282,7 +282,7 @@ class ExportPresenter(QObject):
         question = tr("Remove {what}? The model, its report and the hashes stay.", what=files_words(kinds))
         details = "\n".join(f"{kind.title}: {kind.consequence}" for kind in kinds)
         remove = Choice("remove", tr("Remove"), True, partial(self._remove, tuple(kind.id for kind in kinds)))
-        ask(self._page, question, [Choice("keep", tr("Keep them")), remove], details=details)
+        ask(self._page, question, [Choice("keep", tr("Keep them")), remove], details)
 
     def _remove(self, ids: tuple[str, ...]) -> None:
         if self.facts is not None:

@@ -126,7 +126,7 @@ def ask_delete(context: AppContext, folders: Sequence[RunFolder], parent: QWidge
     ask(
         parent, tr("Move {runs} to the trash?", runs=_named(folders)),
         [Choice("keep", tr("Keep")), Choice("delete", tr("Move to trash"), True, go_on)],
-        details=tr("Its model, report and checkpoints go with it. The original model is not touched."),
+        tr("Its model, report and checkpoints go with it. The original model is not touched."),
     )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ class Deletion(QObject):
             for_good = Choice("delete", tr("Delete for good"), True, partial(self.start, outcome.refused, None))
             question = tr("The trash does not take {runs}. Delete for good?", runs=_named(outcome.refused))
             details = str(outcome.refused[0].path)
-            ask(self._window, question, [Choice("keep", tr("Keep")), for_good], details=details)
+            ask(self._window, question, [Choice("keep", tr("Keep")), for_good], details)
 
 
 def remove(
