@@ -34,7 +34,7 @@ from core.runs.folder import (
     SIGNATURE,
     VERIFY,
     RunFolder,
-)  # fmt: skip
+)
 from core.session.bench import original_of
 from core.session.caveats import caveats, is_unchanged, unchanged_since_start
 from core.session.measuring import Candidate, Measurements, Measuring, measure_log
