@@ -179,18 +179,24 @@ def test_a_check_writes_neither_card_nor_events_and_its_hashes_hold(bench):
 
 
 def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_again(bench):
+    """Nor does the first one take again what the run took: its result's own measures and outputs."""
     folder = bench.run("stopped", "finetune", settings={"lr": 0.01, "epochs": 0.3})
+    own = {step.title for step in steps_of("quick")}
+    assert {(model, name) for model in ("original", "unlearned") for name in own} <= set(_records(folder))
     control, told = Control(), []
 
     def stop(event):
+        told.append(getattr(event, "what", ""))
         if isinstance(event, Progress) and event.what == "Measuring published measures, unlearned":
             control.stop()
 
     before = folder.file("report.json").read_bytes()
     with pytest.raises(Interrupted):
         bench.check(folder, control, stop)
+    assert "Measuring distances, unlearned" in told and "Measuring the unlearned model" not in told
+    assert not {f"Measuring {name}, unlearned" for name in own} & set(told)
     assert folder.file("report.json").read_bytes() == before
-    kept = _records(folder)
+    kept, told = _records(folder), []
     assert ("unlearned", "distances") in kept and ("unlearned", "published") not in kept
     with folder.file("verify.jsonl").open("ab") as file:
         file.write(b'{"measure": "clust')  # as a killed process leaves it
@@ -201,17 +207,6 @@ def test_a_stopped_check_keeps_what_it_finished_and_a_second_one_takes_nothing_a
     assert folder.file("verify.jsonl").read_bytes() == lines
     assert {k: v for k, v in first.items() if k != "created"} == {k: v for k, v in second.items() if k != "created"}
     assert "Writing the report" in told and not any(what.startswith("Measuring distances") for what in told)
-
-
-def test_a_check_takes_nothing_again_that_its_run_took(bench):
-    """The result's own measures and its outputs are the run's; of the original, an earlier run's are found."""
-    own = {step.title for step in steps_of("quick")}
-    folder, told = bench.run("once", "finetune", settings={"lr": 0.02, "epochs": 0.1}), []
-    assert {(model, name) for model in ("original", "unlearned") for name in own} <= set(_records(folder))
-    bench.check(folder, emit=lambda event: told.append(getattr(event, "what", "")))
-    assert "Measuring distances, unlearned" in told and "Measuring the unlearned model" not in told
-    assert not [what for what in told if what in {f"Measuring {name}, unlearned" for name in own}]
-    assert len(set(_records(folder))) == len(_records(folder))
 
 
 def _records(folder: RunFolder) -> list[tuple[str, str]]:
