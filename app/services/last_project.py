@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -43,7 +44,6 @@ class LastProject(QObject):
         super().__init__(parent)
         self.path = home("config") / "last-project.json"
         self._project, self._opening = project, opening
-        self._wanted: Kept | None = None  # is being opened
         self._had = False  # whether something was opened in this session
         opening.opened.connect(self._opened)
 
@@ -77,25 +77,23 @@ class LastProject(QObject):
             return False
         if not kept.model and not kept.data:
             return False
-        self._wanted = kept
         self._opening.put(Request(
             "both" if kept.model and kept.data else "model" if kept.model else "data", tr(NAME), model=kept.model,
-            data=kept.data, changes=kept.options or {}, arch=kept.arch, key=kept.key, wanted_by=self,
+            data=kept.data, changes=kept.options or {}, arch=kept.arch, key=kept.key,
+            then=partial(self._choose_again, kept),
         ))  # fmt: skip
         return True
 
-    def _opened(self, request: Request) -> None:
+    def _opened(self) -> None:
         self._had = True
-        if request.wanted_by is self:
-            self._choose_again()
         self.keep()
 
-    def _choose_again(self) -> None:
-        kept, self._wanted = self._wanted, None
+    def _choose_again(self, kept: Kept) -> None:
         data, chosen = self._project.dataset, self._project.selection
-        if kept is None or not kept.forget or data is None or chosen is None or data.fingerprint != kept.fingerprint:
+        if not kept.forget or data is None or chosen is None or data.fingerprint != kept.fingerprint:
             return
         import numpy as np
 
         bits = np.unpackbits(np.frombuffer(base64.b64decode(kept.forget), dtype=np.uint8), count=chosen.total)
         self._project.set_selection(chosen.with_samples(np.flatnonzero(bits)))
+        self.keep()

@@ -281,6 +281,8 @@ class Opening(QObject):
             project.set_selection(result.example.selection)
         self._context.notifications.settle(TOPIC)
         self.opened.emit(request)
+        if request.then is not None:
+            request.then()
         if result.job is not None and result.example is not None:
             self._start_example(result.example, result.job)
 

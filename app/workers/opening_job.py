@@ -116,7 +116,7 @@ class Request:
     key: str = ""  # the entry of its file that is the network, where it holds several
     alone: bool = False  # close the other side, which it does not fit
     start_run: bool = False  # of the example
-    wanted_by: object = field(default=None, compare=False)  # who goes on once it is open, also after a question
+    then: Callable[[], object] | None = field(default=None, compare=False)  # once it is open, also after a question
 
 
 @dataclass(frozen=True)

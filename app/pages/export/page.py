@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 NOTHING = mark("Nothing to export yet. Finish or open a run.")
 _FACTS = "export-facts"
-_LAST_FOLDER = "export"  # of recent entries: where the last file went
 UNCHECKED = mark("This run was not checked. The model card will say so.")
 BOTH_MODELS = mark(
     "Anyone who has both the original and this model can compare them and may learn what was removed. Withdraw the "
@@ -152,7 +151,6 @@ class ExportPresenter(QObject):
         self._said = ""  # what was just removed, in words
         context.project.run_changed.connect(self._run_changed)
         context.run_controller.run_ended.connect(self._run_changed)
-        context.recent.checked.connect(self._use_last_folder)
         context.actions.add("export.write", tr("&Export checkpoint"), self.export, menu="run", icon="export",
                             why_disabled=self._why_not)  # fmt: skip
         page.runs_wanted.connect(lambda: context.show_page("runs"))
@@ -161,7 +159,6 @@ class ExportPresenter(QObject):
         page.file_card.changed.connect(page.banner.dismiss)  # what it says is of another file or format
         page.file_card.changed.connect(self._update)
         page.kept_card.remove_asked.connect(self._ask_removal)
-        self._use_last_folder()
         self.refresh()
 
     # ---- what there is
@@ -185,6 +182,8 @@ class ExportPresenter(QObject):
         page.show_empty("")
         if not self.busy and facts.folder.path != self._shown:
             self._shown, self._said = facts.folder.path, ""
+            if folder := self._context.window_state.recent_folder("export"):  # of the last file that is still there
+                page.file_card.folder = Path(folder)
             page.file_card.set_job(facts.job)
         page.also_card.show_there(facts.has_report, facts.has_list)
         page.show_checked(facts.checked)
@@ -201,13 +200,6 @@ class ExportPresenter(QObject):
         self.facts = None
         self._page.show_empty(why)
         self._update()
-
-    def _use_last_folder(self) -> None:
-        """Propose the folder of the last file, once that is known to be there still."""
-        state = self._context.window_state
-        last = next(iter(state.places(_LAST_FOLDER)), "")
-        if last and state.is_there(last):
-            self._page.file_card.folder = Path(last)
 
     def _update(self) -> None:
         path, missing = self._page.file_card.path(), ""
@@ -242,24 +234,18 @@ class ExportPresenter(QObject):
         page.file_card.show_progress(tr("Opening the model"))
         context.page_states.set("export", "running", tr("Writing"))
         also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
-        job = context.device_jobs.submit(
+        context.device_jobs.submit(
             _export, facts.folder.path, page.file_card.format().id, path, context.project.dataset,
             context.trust.of(facts.job), {**also, "overwrite": overwrite}, key="export",
-        )  # fmt: skip
-        job.progress.connect(page.file_card.show_progress)
-        job.done.connect(self._exported)
-        job.failed.connect(partial(self._failed, path))
-        job.finished.connect(self._ended)
+        ).then(self._exported, self._failed, page.file_card.show_progress, self._ended)  # fmt: skip
 
     def _exported(self, result: ExportResult) -> None:
-        card, folder = self._page.file_card, result.path.parent
-        card.show_outcome(result.sentence, result.path, result.notes)
-        card.folder = folder
-        self._context.window_state.add_recent(_LAST_FOLDER, str(folder))
+        self._page.file_card.show_outcome(result.sentence, result.path, result.notes)
+        self._context.window_state.add_recent("export", str(result.path))
         self._context.page_states.set("export", "done", result.path.name)
         self._context.notifications.info(f"{result.path.name}: {result.sentence}")
 
-    def _failed(self, path: Path, error: BaseException) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._page.file_card.show_outcome("")
         self._context.page_states.set("export", "problem", tr("Not written"))
         if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it

@@ -35,8 +35,7 @@ class Reopening(QObject):
     def __init__(self, context: AppContext, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
-        self._then: Then | None = None  # who waits; a request carries it, also after a question
-        context.opening.opened.connect(self._opened)
+        self._then: Then | None = None  # of what was asked for last
         context.opening.failed.connect(self._failed)
 
     def open(self, folder: RunFolder, job: Job, then: Then) -> None:
@@ -72,22 +71,16 @@ class Reopening(QObject):
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
                     arch=job.model.builder, key=key, prepared=job.model.preprocessing,
-                    trust=Trust(code=self._context.trust.code(job)), wanted_by=then)
+                    trust=Trust(code=self._context.trust.code(job)), then=then)
         )  # fmt: skip
 
-    def _opened(self, request: Request) -> None:
-        if self._then is not None and request.wanted_by is self._then:
-            then, self._then = self._then, None
-            then()
-
     def _failed(self, failure: Any) -> None:
-        if self._then is None or failure.request.wanted_by is not self._then:
+        if self._then is None or failure.request.then is not self._then:
             return
         if isinstance(failure.error, _QUESTIONS):
             self._context.show_page("project")
-            return
-        self._then = None
-        self._context.notifications.error(failure.sentence)
+        else:
+            self._context.notifications.error(failure.sentence)
 
     def _choose(self, folder: RunFolder, then: Then) -> None:
         dataset, notifications = self._context.project.dataset, self._context.notifications
