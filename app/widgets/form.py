@@ -33,9 +33,6 @@ LABEL_WIDTH = 136
 FIELD_WIDTH = 148
 
 
-_HOLDS = {"bool": "checked", "choice": "currentText"}  # Qt's name of what a field of this kind holds; else "value"
-
-
 class ParameterRow(QWidget):
     """One parameter's field with its dot, *Reset* and caption (help, or what is wrong)."""
 
@@ -46,7 +43,9 @@ class ParameterRow(QWidget):
         self.parameter = parameter
         self.baseline: Value = parameter.default  # what *Reset* goes back to and the dot compares with
         self.problem = ""
-        self.field = self._make_field()
+        self.field = _field(parameter)
+        show_value(self.field, parameter.default)
+        on_change(self.field, self._edited)
         self.field.setAccessibleName(parameter.label)
         self.field.setAccessibleDescription(parameter.help)
         self.field.setToolTip(_help(parameter))
@@ -62,14 +61,14 @@ class ParameterRow(QWidget):
     def value(self) -> Value | None:
         """The value as typed, or None where it is wrong."""
         field = self.field
-        typed = field.cleanText().replace(",", ".") if isinstance(field, NumberField) else field.property(self._holds)
+        typed = field.cleanText().replace(",", ".") if isinstance(field, NumberField) else value_of(field)
         try:
             return self.parameter.parse(typed)
         except ValueError:
             return None
 
     def set_value(self, value: Any) -> None:
-        self.field.setProperty(self._holds, value)
+        show_value(self.field, value)
         self.update_state()
 
     def is_changed(self) -> bool:
@@ -96,31 +95,6 @@ class ParameterRow(QWidget):
             event.ignore()  # scrolling the form must not change values under the mouse
             return True
         return False
-
-    @property
-    def _holds(self) -> str:
-        return _HOLDS.get(self.parameter.kind, "value")
-
-    def _make_field(self) -> QCheckBox | QComboBox | NumberField:
-        one = self.parameter
-        if one.kind == "bool":
-            check = QCheckBox()
-            check.setChecked(bool(one.default))
-            check.toggled.connect(self._edited)
-            return check
-        if one.kind == "choice":
-            combo = QComboBox()
-            combo.addItems(list(one.choices))
-            combo.setCurrentText(str(one.default))
-            combo.setFixedWidth(theme.px(FIELD_WIDTH))
-            combo.currentTextChanged.connect(self._edited)
-            return combo
-        number = NumberField(one.kind == "int", one.log, one.low, one.high, one.unit)
-        number.setValue(float(one.default))
-        number.setFixedWidth(theme.px(FIELD_WIDTH))
-        number.lineEdit().textChanged.connect(self._edited)  # while typing, also what is not a value yet
-        number.valueChanged.connect(self._edited)  # stepping and setting do not say that the text changed
-        return number
 
     def _edited(self) -> None:
         self.update_state()
@@ -201,12 +175,10 @@ class ParameterForm(QWidget):
         for parameter in members:
             line = self._rows[parameter.name] = ParameterRow(parameter)
             line.changed.connect(self._edited)
-            label = Label(parameter.label, "body", "text-2", wrap=True)
+            label = add_field(lines, parameter.label, line, line.field)
+            label.setWordWrap(True)
             label.setFixedWidth(theme.px(LABEL_WIDTH))
-            label.setFixedHeight(max(theme.px(t.CONTROL_HEIGHT), label.heightForWidth(theme.px(LABEL_WIDTH))))
-            label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            label.setBuddy(line.field)
-            lines.addRow(label, line)
+            label.setFixedHeight(max(label.height(), label.heightForWidth(label.width())))
         return lines
 
     def _edited(self) -> None:
@@ -221,6 +193,17 @@ class ParameterForm(QWidget):
             section.set_summary(" · ".join(parts))
             if any(line.problem for line in lines):
                 section.set_open(True)
+
+
+def _field(one: Parameter) -> QCheckBox | QComboBox | NumberField:
+    if one.kind == "bool":
+        return QCheckBox()
+    if one.kind == "choice":
+        field: QComboBox | NumberField = combo_box(one.label, ((choice, choice) for choice in one.choices))
+    else:
+        field = NumberField(one.kind == "int", one.log, one.low, one.high, one.unit)
+    field.setFixedWidth(theme.px(FIELD_WIDTH))
+    return field
 
 
 def _rule(parameter: Parameter) -> str:
@@ -242,6 +225,8 @@ _LADDER = (1.0, 2.0, 5.0)  # steps of a logarithmic scale within a decade
 class NumberField(QDoubleSpinBox):
     """Keeps what was typed, also outside the range, so that the form can say what is wrong with it."""
 
+    edited = Signal()  # its value, or while typing what is not a value yet
+
     def __init__(
         self,
         whole: bool = False,
@@ -258,6 +243,8 @@ class NumberField(QDoubleSpinBox):
         if unit:
             self.setSuffix(f" {unit}")
         pad_spin_box(self)
+        self.lineEdit().textChanged.connect(self.edited)
+        self.valueChanged.connect(self.edited)  # stepping and setting do not say that the text changed
 
     def textFromValue(self, value: float) -> str:
         return str(round(value)) if self._whole else f"{value:.6g}"
@@ -322,7 +309,8 @@ def spin_box(name: str, least: int, most: int, value: int = 0, width: int = 120)
     return box
 
 
-_CHANGES = {QCheckBox: "toggled", QComboBox: "currentIndexChanged", QSpinBox: "valueChanged", QLineEdit: "textChanged"}
+_CHANGES = {QCheckBox: "toggled", QComboBox: "currentIndexChanged", QSpinBox: "valueChanged", QLineEdit: "textChanged",
+            NumberField: "edited"}  # fmt: skip
 
 
 def value_of(field: QWidget) -> Any:
