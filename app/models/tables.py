@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -216,16 +216,6 @@ def _keys(lines: Sequence[Line]) -> list[tuple[Hashable, list[Hashable]]]:
     return [(line.key, [inner.key for inner in line.below]) for line in lines]
 
 
-class Arrangeable(Protocol):
-    """What is asked of the table whose rows are arranged."""
-
-    def sort_keys(self, column: int) -> np.ndarray:
-        """Return what rows are sorted by: (rows,) numbers."""
-
-    def row_names(self) -> Sequence[str]:
-        """Return the text of each row that a filter looks into."""
-
-
 class ArrangedRows(QAbstractTableModel):
     """The rows of `source` whose name holds a text, in the order of a column; rows of equal value stay in theirs.
 
@@ -233,7 +223,10 @@ class ArrangedRows(QAbstractTableModel):
     """
 
     def __init__(self, source: QAbstractTableModel, parent: QObject | None = None) -> None:
-        """`source` is Arrangeable as well; how many columns it has never changes."""
+        """How many columns `source` has never changes.
+
+        It has `sort_keys(column)`, (rows,) numbers, and `row_names()`, the text of each row that a filter looks into.
+        """
         super().__init__(parent)
         self._source = source
         self._rows = np.arange(source.rowCount())

@@ -12,13 +12,14 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.trust import ask_trust, with_trusted_code
+from app.pages.lanes import read_lanes
 from app.services import format as fmt
 from app.services.translation import tr
 from app.services.trust import HARMLESS, files_of
 from core.errors import UnsafeFileError
 from core.events import State
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
-from core.verify.lanes import Lane, lanes_of_report, lanes_so_far, merged
+from core.verify.lanes import Lane, lanes_so_far, merged
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -296,11 +297,10 @@ class Checks(QObject):
 
 def read_result(folder: RunFolder) -> ResultFacts:
     """Read a finished run's report and what else there is on disk for it; runs in a worker."""
-    from core.session.checking import known_lanes
     from core.session.references import seconds_to_retrain, trained_references
 
     job, report = folder.job(), folder.report() or {}
-    lanes = merged(lanes_of_report(report), known_lanes(job)) if report.get("forget_classes") else ()
+    lanes = read_lanes(folder, job)[0] if report.get("forget_classes") else ()
     return ResultFacts(
         folder, job, report, rows_of(report), tuple(trained_references(job)), seconds_to_retrain(job),
         folder.file(FORGET).is_file(), folder.file(REPORT_HTML).is_file(), lanes,

@@ -232,13 +232,11 @@ class TextTab(Tab):
         self.model.set_table(header, rows)
         self.show_content(words)
         self.setCurrentIndex(0 if rows else 1)
-        modes, few = QHeaderView.ResizeMode, len(header) <= MOST_STRETCHED
-        for place in range(len(header)):
-            mode = modes.ResizeToContents if not place else modes.Stretch if few else modes.Interactive
-            self.view.horizontalHeader().setSectionResizeMode(place, mode)
-            if mode is modes.Interactive:
-                self.view.resizeColumnToContents(place)
-                self.view.setColumnWidth(place, min(self.view.columnWidth(place), theme.px(_WIDEST_TEXT)))
+        modes, head = QHeaderView.ResizeMode, self.view.horizontalHeader()
+        few = len(header) <= MOST_STRETCHED
+        head.setMaximumSectionSize(-1 if few else theme.px(_WIDEST_TEXT))
+        head.setSectionResizeMode(modes.Stretch if few else modes.ResizeToContents)
+        head.setSectionResizeMode(0, modes.ResizeToContents)
 
 
 class ComparisonPlots(QTabWidget):

@@ -108,8 +108,7 @@ class VerifyPresenter(QObject):
         self.facts_changed.emit(facts)
 
     def _not_read(self, error: BaseException) -> None:
-        self.checks.set_facts(None)
-        self._show_part()
+        self.take(None)
         self._show_empty(error.text if isinstance(error, AppError) else str(error))
         self._context.page_states.set("verify", "problem", tr("Cannot be read"))
 
