@@ -48,14 +48,14 @@ class Actions(QObject):
         action_id: str,
         text: str,
         callback: Callable[[], object],
-        *,
-        menu: str = "",
         icon: str = "",
         shortcut: Key | tuple[Key, ...] = (),
+        why_disabled: WhyDisabled | None = None,
+        *,
+        menu: str = "",
         tip: str = "",
         checkable: bool = False,
         role: QAction.MenuRole = QAction.MenuRole.NoRole,
-        why_disabled: WhyDisabled | None = None,
     ) -> QAction:
         """Register a command; raises ValueError for an id or a shortcut that is taken.
 
@@ -163,3 +163,8 @@ def match(letters: str, text: str) -> int | None:
         cost += 0 if word_start else following - position - 1
         position = following
     return cost
+
+
+def unless(holds: Callable[[], object], reason: str) -> WhyDisabled:
+    """Return the rule that a command is available while something holds, and for what reason it is not otherwise."""
+    return lambda: "" if holds() else reason

@@ -229,10 +229,10 @@ class MainWindow(QMainWindow):
     def _register_view(self) -> None:
         add = self.context.actions.add
         log_action = add("view.log", tr("Show &log"), lambda: self.log_panel.setVisible(log_action.isChecked()),
-                         icon="log", shortcut="Ctrl+L", checkable=True)  # fmt: skip
+                         "log", "Ctrl+L", checkable=True)  # fmt: skip
         log_action.setChecked(self.context.window_state.flag("log"))
         self.log_panel.setVisible(log_action.isChecked())
-        add("view.messages", tr("&Messages…"), self.show_messages, icon="info", shortcut="Ctrl+Shift+M",
+        add("view.messages", tr("&Messages…"), self.show_messages, "info", "Ctrl+Shift+M",
             tip=tr("Everything the program had to say in this session"))  # fmt: skip
         add("view.full_screen", tr("&Full screen"), self._toggle_full_screen,
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip

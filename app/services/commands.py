@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
+from app.actions import unless
 from app.dialogs import sheet
 from app.dialogs.trust import with_trusted_code
 from app.services import run_words as words
@@ -35,16 +35,15 @@ class RunCommands(QObject):
         super().__init__(context.project)
         self._context = context
         controller = context.run_controller
-        context.actions.add("run.start", tr("&Start unlearning"), self._start, menu="run", icon="play",
-                            shortcut="Ctrl+Return", why_disabled=self._why_no_start)  # fmt: skip
+        context.actions.add("run.start", tr("&Start unlearning"), self._start, "play", "Ctrl+Return",
+                            self._why_no_start)  # fmt: skip
         for name, text, act, icon, shortcut, tip, allowed in (
             ("pause", tr("&Pause or resume"), self._pause, "pause", "Ctrl+Shift+Return", "", ("pause", "resume")),
             ("checkpoint", tr("&Checkpoint now"), controller.checkpoint, "checkpoint", (), "", ("checkpoint",)),
             ("stop", tr("Stop and &keep"), controller.stop, "stop", (), tr(words.STOP_TIP), ("stop",)),
             ("discard", tr("&Discard run…"), self.ask_discard, "discard", (), "", ("discard",)),
         ):
-            context.actions.add(f"run.{name}", text, act, menu="run", icon=icon, shortcut=shortcut, tip=tip,
-                                why_disabled=partial(self._why_not, allowed))  # fmt: skip
+            context.actions.add(f"run.{name}", text, act, icon, shortcut, partial(self._why_not, allowed), tip=tip)
 
     def ask_discard(self) -> None:
         """Ask, then discard; the default is to keep."""
@@ -132,70 +131,52 @@ def register_commands(context: AppContext, window: QWidget) -> None:
     """Register the commands of files, of the forget set's history and of help."""
     register_file_commands(context, window)
     add, project = context.actions.add, context.project
-
-    def why_no_undo() -> str:
-        return "" if project.history and project.history.can_undo else tr("There is nothing to undo.")
-
-    def why_no_redo() -> str:
-        return "" if project.history and project.history.can_redo else tr("There is nothing to redo.")
-
-    add("edit.undo", tr("&Undo selection"), project.undo_selection, icon="undo",
-        shortcut=("Ctrl+Z", Std.Undo), why_disabled=why_no_undo)  # fmt: skip
-    add("edit.redo", tr("&Redo selection"), project.redo_selection, icon="redo",
-        shortcut=("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo), why_disabled=why_no_redo)  # fmt: skip
-    add("edit.preferences", tr("&Preferences…"), partial(open_preferences, context, window),
-        icon="settings", shortcut=("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
+    add("edit.undo", tr("&Undo selection"), project.undo_selection, "undo", ("Ctrl+Z", Std.Undo),
+        unless(lambda: project.history and project.history.can_undo, tr("There is nothing to undo.")))  # fmt: skip
+    add("edit.redo", tr("&Redo selection"), project.redo_selection, "redo", ("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo),
+        unless(lambda: project.history and project.history.can_redo, tr("There is nothing to redo.")))  # fmt: skip
+    add("edit.preferences", tr("&Preferences…"), partial(open_preferences, context, window), "settings",
+        ("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
     _register_help(context, window)
 
 
 def register_file_commands(context: AppContext, window: QWidget) -> None:
     """Register what opens something: what was chosen is opened whatever page is in view, and its page shows."""
-    project, add = context.project, context.actions.add
+    project, add, show = context.project, context.actions.add, context.show_page
 
-    def why_no_list() -> str:
-        return "" if project.dataset is not None else tr("Open the data first: a forget list names its images.")
+    def ask(what: str, page: str = "") -> None:
+        if page:
+            show(page)
+        sheet.ask_to_open(context, window, what)
+
+    def open_example() -> None:
+        show("project")
+        context.opening.open_example()
+
+    def close_project() -> None:
+        project.set_run(None)
+        project.set_opened(None, None)
+        show("project")
 
     def why_not_closed() -> str:
         if context.run_controller.current is not None:
             return tr("A run is going.")
         return "" if project.opened_model is not None or project.dataset is not None else tr("Nothing is open.")
 
-    def why_no_export() -> str:
-        return "" if project.run is not None else tr("There is no run to export.")
-
-    def ask(what: str, page: str = "") -> Callable[[], None]:
-        def show() -> None:
-            if page:
-                context.show_page(page)
-            sheet.ask_to_open(context, window, what)
-
-        return show
-
-    def open_example() -> None:
-        context.show_page("project")
-        context.opening.open_example()
-
-    def close_project() -> None:
-        project.set_run(None)
-        project.set_opened(None, None)
-        context.show_page("project")
-
-    add("file.model", tr("Open a &model…"), ask("model", "project"), icon="model",
-        shortcut=("Ctrl+O", Std.Open))  # fmt: skip
-    add("file.data", tr("Open a &data folder…"), ask("data", "project"), icon="data",
-        shortcut="Ctrl+Shift+O")  # fmt: skip
-    add("file.data_file", tr("Open a data &file…"), ask("data_file", "project"), icon="file")
-    add("file.example", tr("Open the e&xample"), open_example, icon="unlearn",
+    add("file.model", tr("Open a &model…"), partial(ask, "model", "project"), "model", ("Ctrl+O", Std.Open))
+    add("file.data", tr("Open a &data folder…"), partial(ask, "data", "project"), "data", "Ctrl+Shift+O")
+    add("file.data_file", tr("Open a data &file…"), partial(ask, "data_file", "project"), "file")
+    add("file.example", tr("Open the e&xample"), open_example, "unlearn",
         tip=tr("A small network and the images it was trained on"))  # fmt: skip
-    add("file.run", tr("Open a r&un folder…"), ask("run"), icon="runs")
-    add("file.batch", tr("Open a &batch file…"), ask("batch"), icon="runs",
+    add("file.run", tr("Open a r&un folder…"), partial(ask, "run"), "runs")
+    add("file.batch", tr("Open a &batch file…"), partial(ask, "batch"), "runs",
         tip=tr("Queue the runs of a batch file (TOML)"))  # fmt: skip
-    add("file.list", tr("Import a forget &list…"), ask("list", "forget"), icon="forget",
-        why_disabled=why_no_list)  # fmt: skip
-    add("file.close", tr("&Close project"), close_project, icon="close", shortcut=("Ctrl+W", Std.Close),
-        why_disabled=why_not_closed)  # fmt: skip
-    add("file.export", tr("&Export…"), lambda: context.show_page("export"), icon="export",
-        shortcut="Ctrl+E", why_disabled=why_no_export)  # fmt: skip
+    needs_data = tr("Open the data first: a forget list names its images.")
+    add("file.list", tr("Import a forget &list…"), partial(ask, "list", "forget"), "forget",
+        why_disabled=unless(lambda: project.dataset is not None, needs_data))  # fmt: skip
+    add("file.close", tr("&Close project"), close_project, "close", ("Ctrl+W", Std.Close), why_not_closed)
+    add("file.export", tr("&Export…"), partial(show, "export"), "export", "Ctrl+E",
+        unless(lambda: project.run is not None, tr("There is no run to export.")))  # fmt: skip
     add("file.quit", tr("&Quit"), window.close, shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
 
 
@@ -215,13 +196,12 @@ def _register_help(context: AppContext, window: QWidget) -> None:
     from app.widgets.frame import open_log_folder
 
     add = context.actions.add
-    add("help.guide", tr("&Guide"), partial(helping.open_guide, window), icon="help",
-        shortcut=("F1", Std.HelpContents))  # fmt: skip
+    add("help.guide", tr("&Guide"), partial(helping.open_guide, window), "help", ("F1", Std.HelpContents))
     add("help.glossary", tr("Gl&ossary"), lambda: helping.GlossaryDialog(parent=window).open())
     add("help.shortcuts", tr("&Keyboard shortcuts"),
-        lambda: helping.ShortcutTable(context.actions, window).open(), shortcut="Ctrl+/")  # fmt: skip
-    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(),
-        icon="search", shortcut="Ctrl+Shift+P")  # fmt: skip
-    add("help.log_folder", tr("Open log &folder"), open_log_folder, icon="open")
-    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(),
-        icon="info", role=Role.AboutRole)  # fmt: skip
+        lambda: helping.ShortcutTable(context.actions, window).open(), "", "Ctrl+/")  # fmt: skip
+    add("help.palette", tr("Find a &command…"), lambda: helping.CommandPalette(context, window).open(), "search",
+        "Ctrl+Shift+P")  # fmt: skip
+    add("help.log_folder", tr("Open log &folder"), open_log_folder, "open")
+    add("help.about", tr("&About Unlearn Studio"), lambda: helping.AboutDialog(VERSION, window).open(), "info",
+        role=Role.AboutRole)  # fmt: skip
