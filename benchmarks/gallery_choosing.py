@@ -252,7 +252,7 @@ class Choosing:
         began = time.perf_counter()
         with self.window.watched() as lateness:
             self.page.tools.filters.panel.twins.setChecked(True)
-            self.window.wait(lambda: self.page.presenter.gallery.twins is not None and self._arranged())
+            self.window.wait(lambda: self.page.presenter.gallery.images.twins is not None and self._arranged())
         seconds = time.perf_counter() - began
         self.window.took(lambda: self.page.tools.filters.panel.twins.setChecked(False), self._arranged)
         return round(seconds, 1), lateness.at(0.99)

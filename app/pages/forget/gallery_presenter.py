@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from core.data.duplicates import Twins
     from core.events import Tell
     from core.selection import Selection
+    from core.session.baseline import Baseline
     from core.session.bench import Bench
     from core.session.near import Near
 
-    NearKey = tuple[Selection, str, int]  # forget set, model, and how many images were forgotten before
+    NearKey = tuple[Selection, np.ndarray | None, Baseline]  # forget set, what was forgotten before, model measured
 
 ARRANGING = mark("Arranging…")
 PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, an order around it stays
@@ -35,8 +36,7 @@ ORDER, NEAR, TWINS = "arrange", "near", "twins"  # keys of jobs
 class GalleryPresenter(QObject):
     """Holds the images of the data with what is known of them.
 
-    `near` is what lies around the forget set, `twins` which images have a duplicate; both are looked for where an order
-    or a filter needs them.
+    What lies around the forget set and which images have a duplicate is looked for where an order or a filter needs it.
     """
 
     def __init__(self, context: Services, tools: ToolRow, panel: GalleryPanel, model: GalleryModel) -> None:
@@ -45,16 +45,25 @@ class GalleryPresenter(QObject):
         self.images: Images | None = None
         # A worker of its own: the gallery answers also while data is opened and similar images are looked for.
         self._jobs = Jobs(1, self, name="order of the gallery")
-        self._near: tuple[NearKey, Near] | None = None
-        self._near_asked: NearKey | None = None
-        self._twins: tuple[str, Twins] | None = None  # of the data with which fingerprint
-        self._twins_asked = ""
+        self._near_of: NearKey | None = None  # of what the nearness is that is known or being measured
+        self._twins_asked = False
         self._typed = QTimer(self, singleShot=True, interval=0)  # typing searches once it pauses
         self._typed.timeout.connect(self.arrange)
         self._changed = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._changed.timeout.connect(self._measure_near)
         self._tools.changed.connect(self._typed.start)
         self._tools.filters.opening.connect(self.say_limits)
+
+    def show(self, dataset: Dataset | None) -> None:
+        """Hold the images of other data; `set_baseline` fills the gallery."""
+        self.images = Images(dataset) if dataset is not None else None
+        self._near_of, self._twins_asked = None, False
+
+    def set_baseline(self, found: Baseline | None) -> None:
+        """What was measured of the model on the images."""
+        if self.images is not None and found is not self.images.baseline:
+            self.images.baseline, self.images.near, self._near_of = found, None, None
+        self.arrange()
 
     @property
     def busy(self) -> bool:
@@ -69,9 +78,8 @@ class GalleryPresenter(QObject):
             self._model.show(None, "train", np.zeros(0, np.int64), None)
             return
         wanted = tools.wanted()
-        images.near, images.twins = self.near, self.twins
         self.refresh_near()
-        self._want_twins(images.dataset, wanted.needs_twins)
+        self._want_twins(images, wanted.needs_twins)
         tools.set_names(images.has_names(wanted.part), tuple(images.dataset.train.columns))
         tools.filters.panel.twins.setEnabled(wanted.part == "train")  # of test images they are not known
         if wanted.needs_twins and images.twins is None:
@@ -110,66 +118,51 @@ class GalleryPresenter(QObject):
 
     # -- what lies around the forget set ---------------------------------------------------------------------------
 
-    @property
-    def near(self) -> Near | None:
-        """What is near the forget set; while another one is measured, of the one before."""
-        project, held = self._context.project, self._near
-        if held is None or project.selection is None or project.opened_model is None:
-            return None
-        (selection, model, _), near = held
-        same = len(selection.mask) == project.selection.total and model == project.opened_model.weights_id
-        return near if same else None
-
     def refresh_near(self) -> None:
         """The forget set, the model or the order changed: measure, a moment later, where the order needs it."""
-        now = self._near_key() if self._tools.wanted().sort in NEEDS_FORGET else None
-        if now is None:
+        now = self._near_now()
+        if now is None or self._tools.wanted().sort not in NEEDS_FORGET:
             self._changed.stop()
-        elif 0 < now[0].count < now[0].total and now not in (self._near_asked, self._near and self._near[0]):
+        elif self._near_of is None or any(one is not other for one, other in zip(now, self._near_of, strict=True)):
             self._changed.start()
 
-    def _near_key(self) -> NearKey | None:
-        project = self._context.project
-        bench, selection, gone = project.bench, project.selection, project.forgotten_before
-        if bench is None or selection is None or "baseline" not in project.evaluation:
+    def _near_now(self) -> NearKey | None:
+        project, images = self._context.project, self.images
+        selection, baseline = project.selection, images.baseline if images is not None else None
+        if selection is None or baseline is None or not 0 < selection.count < selection.total:
             return None
-        return selection, bench.model.weights_id, 0 if gone is None else int(gone.sum())
+        return selection, project.forgotten_before, baseline
 
     def _measure_near(self) -> None:
-        project, self._near_asked = self._context.project, self._near_key()
-        if project.bench is not None and self._near_asked is not None:
-            selection, gone = self._near_asked[0], project.forgotten_before
-            self._context.jobs.submit(measure_near, project.bench, selection, gone, key=NEAR).then(
-                partial(self._near_came, self._near_asked), self._near_failed
+        bench, now = self._context.project.bench, self._near_now()
+        if bench is not None and now is not None:
+            self._near_of = now
+            self._context.jobs.submit(measure_near, bench, now[0], now[1], key=NEAR).then(
+                partial(self._near_came, now), self._near_failed
             )
 
-    def _near_came(self, asked: NearKey, near: Near) -> None:
-        self._near, self._near_asked = (asked, near), None
-        if self._tools.wanted().sort in NEEDS_FORGET:
-            self.arrange()
+    def _near_came(self, of: NearKey, near: Near) -> None:
+        if self.images is not None and of is self._near_of:
+            self.images.near = near
+            if self._tools.wanted().sort in NEEDS_FORGET:
+                self.arrange()
 
     def _near_failed(self, error: BaseException) -> None:
-        self._near_asked = None
+        self._near_of = None
         said = tr("What lies near the forget set is not known. {reason}", reason=explain(error))
         self._context.notifications.caution(said)
 
     # -- duplicates ------------------------------------------------------------------------------------------------
 
-    @property
-    def twins(self) -> Twins | None:
-        """Which training images have a duplicate; None where it is not known."""
-        dataset = self._context.project.dataset
-        return self._twins[1] if self._twins and dataset and self._twins[0] == dataset.fingerprint else None
-
-    def _want_twins(self, dataset: Dataset, wanted: bool) -> None:
+    def _want_twins(self, images: Images, wanted: bool) -> None:
         """Look for them where that is wanted and was not done yet; else stop looking."""
         if not wanted:
-            self._twins_asked = ""
+            self._twins_asked = False
             self._context.jobs.cancel(TWINS)
-        elif self.twins is None and self._twins_asked != dataset.fingerprint:
-            self._twins_asked = dataset.fingerprint
-            self._context.jobs.submit(find_twins, dataset, key=TWINS).then(
-                partial(self._twins_came, dataset.fingerprint), self._twins_failed, progress=self._say_looking
+        elif images.twins is None and not self._twins_asked:
+            self._twins_asked = True
+            self._context.jobs.submit(find_twins, images.dataset, key=TWINS).then(
+                partial(self._twins_came, images), self._twins_failed, progress=self._say_looking
             )
 
     def _say_looking(self, _what: str = "", done: int = 0, total: int = 0) -> None:
@@ -177,12 +170,12 @@ class GalleryPresenter(QObject):
         said = tr("Looking for duplicates ({done} of {total}) …", done=fmt.count(done), total=fmt.count(total))
         self._panel.count.setText(said if total else tr("Looking for duplicates …"))
 
-    def _twins_came(self, fingerprint: str, twins: Twins) -> None:
-        self._twins, self._twins_asked = (fingerprint, twins), ""
+    def _twins_came(self, images: Images, twins: Twins) -> None:
+        images.twins, self._twins_asked = twins, False
         self.arrange()
 
     def _twins_failed(self, error: BaseException) -> None:
-        self._twins_asked = ""
+        self._twins_asked = False
         self._panel.count.setText(tr("Duplicates are not known."))
         said = tr("Duplicates could not be looked for. {reason}", reason=explain(error))
         self._context.notifications.caution(said)

@@ -80,14 +80,19 @@ class ModelColumn(Card):
         self.show_reason("")
         self.progress.set(done, total, what)
 
-    def show_facts(self, sentences: list[str], neighbours: list[tuple[int, str, str]]) -> None:
-        """Show what the model says, and neighbours: position, class and tip of each."""
-        self.facts.setText("\n".join(sentences))
+    def show_seen(self, seen: SeenImage, images: Images, label: str, forget: np.ndarray) -> None:
+        """Show what the model says of an image of class `label`; `forget` (n,) bool marks neighbours."""
+        says = images.dataset.classes[seen.predicted]
+        facts = [tr("Says {name}, {share} sure", name=says, share=fmt.percent(seen.confidence))]
+        if says != label:
+            facts.append(tr("{name}: {share}", name=label, share=fmt.percent(seen.own)))
+        self.facts.setText("\n".join([*facts, tr("Loss {value}", value=fmt.decimal(seen.loss))]))
         self.neighbours.clear()
-        for image, words, told in neighbours:
-            item = QListWidgetItem(words, self.neighbours)
+        for image, likeness in zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True):
+            name, told, cosine = images.class_of("train", image), images.describe("train", image), fmt.decimal(likeness)
+            item = QListWidgetItem(f"▲ {name}" if forget[image] else name, self.neighbours)
+            item.setToolTip(tr("{image}\nCosine of the features {value}", image=told, value=cosine))
             item.setData(IMAGE, image)
-            item.setToolTip(told)
         self.stack.setCurrentIndex(1)
 
     def draw(self, thumbnails: Thumbnails) -> None:
@@ -135,9 +140,13 @@ class ImageInspector(Dialog):
         following.setFocus()  # a list would take the arrow keys
         self.resize(min(theme.px(WIDE), parent.width()), self.sizeHint().height())
 
-    def show_image(self, pixels: np.ndarray, name: str, facts: list[str], place: str) -> None:
-        """Show an image (H, W, C) uint8 with what is known of it, and where it stands among those stepped through."""
-        shown = thumbnail(pixels, round(self._side * self.devicePixelRatioF()))
+    def show_image(self, images: Images, part: str, image: int, place: str) -> None:
+        """Show an image with what is known of it, and where it stands among those stepped through."""
+        train, number, name = part == "train", fmt.count(image), images.name(part, image)
+        where = tr("Training image {number}", number=number)
+        facts = [tr("Class {name}", name=images.class_of(part, image)),
+                 where if train else tr("Test image {number}: never trained on", number=number)]  # fmt: skip
+        shown = thumbnail(pixels_of(images.dataset)((part, image)), round(self._side * self.devicePixelRatioF()))
         shown.setDevicePixelRatio(self.devicePixelRatioF())
         self.picture.setPixmap(QPixmap.fromImage(shown))
         self.picture.setAccessibleName(", ".join([name, *facts]))
@@ -146,6 +155,26 @@ class ImageInspector(Dialog):
         self.facts.setText("\n".join(facts))
         self.place.setText(place)
         self.change.setText("")
+        for button in (self.map_button, self.mark_button):
+            button.setVisible(train)
+
+    def show_mark(self, forget: bool) -> None:
+        """Say whether the image is to be forgotten, and offer the other."""
+        self.mark_button.setText(tr("Keep this image") if forget else tr("Forget this image"))
+        self.badge.setText(tr("▲ To be forgotten") if forget else "")
+
+    def show_change(self, label: str, seen: dict[Which, SeenImage]) -> None:
+        """Say what became of an image of class `label`: before and after unlearning, beside retraining."""
+        before, after, retrained = seen["original"], seen["unlearned"], seen.get("retrained")
+        said = tr(
+            "Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.",
+            name=label, before=fmt.percent(before.own), after=fmt.percent(after.own),
+            first=fmt.decimal(before.loss), last=fmt.decimal(after.loss),
+        )  # fmt: skip
+        if retrained is not None:
+            share, loss = fmt.percent(retrained.own), fmt.decimal(retrained.loss)
+            said += "\n" + tr("A model retrained without the forget set: {share}, loss {loss}.", share=share, loss=loss)
+        self.change.setText(said)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
@@ -191,7 +220,9 @@ class Inspector(QObject):
         self._images = Images(project.dataset, project.evaluation.get("baseline"))
         self._part, self._image, self._seen = cast("Part", part), image, {}
         window = self.window = self.window or self._make()
-        self._show(window)
+        at, count = self._place(), fmt.count(len(self._order[1]))
+        place = tr("{place} of {count}", place=fmt.count(at + 1), count=count) if at >= 0 else ""
+        window.show_image(self._images, part, image, place)
         self._show_mark()
         window.show()
         window.raise_()
@@ -217,35 +248,20 @@ class Inspector(QObject):
         return made
 
     def _closed(self) -> None:
-        self.window, self._seen = None, {}
+        self.window = None
         self._thumbnails.close()
         for model in MODELS:
             self._context.jobs.cancel(KEY + model)
             self._context.device_jobs.cancel(KEY + model)
 
-    # -- the image itself ------------------------------------------------------------------------------------------
-
-    def _show(self, window: ImageInspector) -> None:
-        images, part, image = self._images, self._part, self._image
-        where = tr("Training image {number}", number=fmt.count(image))
-        if part == "test":
-            where = tr("Test image {number}: never trained on", number=fmt.count(image))
-        at, count = self._place(), fmt.count(len(self._order[1]))
-        place = tr("{place} of {count}", place=fmt.count(at + 1), count=count) if at >= 0 else ""
-        facts = [tr("Class {name}", name=images.class_of(part, image)), where]
-        window.show_image(pixels_of(images.dataset)((part, image)), images.name(part, image), facts, place)
-        for button in (window.map_button, window.mark_button):
-            button.setVisible(part == "train")
-
     def _show_mark(self) -> None:
         if self.window is not None:
-            forget = self._part == "train" and self._is_forgotten(self._image)
-            self.window.mark_button.setText(tr("Keep this image") if forget else tr("Forget this image"))
-            self.window.badge.setText(tr("▲ To be forgotten") if forget else "")
+            self.window.show_mark(self._part == "train" and bool(self._forget()[self._image]))
 
-    def _is_forgotten(self, image: int) -> bool:
+    def _forget(self) -> np.ndarray:
         selection = self._context.project.selection
-        return selection is not None and image < selection.total and bool(selection.mask[image])
+        assert selection is not None  # with data there is one
+        return selection.mask
 
     def _place(self) -> int:
         """Where the image stands in the order that is led through; -1: not in it."""
@@ -257,8 +273,6 @@ class Inspector(QObject):
         at, order = self._place(), self._order[1]
         if at >= 0 and 0 <= at + by < len(order):
             self.open(self._part, int(order[at + by]))
-
-    # -- what models say -------------------------------------------------------------------------------------------
 
     def _ask(self, window: ImageInspector) -> None:
         """Have each model asked in a worker: the original's outputs are kept, others' may have to be taken first."""
@@ -278,41 +292,15 @@ class Inspector(QObject):
 
     def _came(self, window: ImageInspector, model: Which, seen: SeenImage) -> None:
         self._seen[model] = seen
-        name, classes = self._images.class_of(self._part, self._image), self._images.dataset.classes
-        said = [tr("Says {name}, {share} sure", name=classes[seen.predicted], share=fmt.percent(seen.confidence)),
-                tr("{name}: {share}", name=name, share=fmt.percent(seen.own)),
-                tr("Loss {value}", value=fmt.decimal(seen.loss))]  # fmt: skip
-        if classes[seen.predicted] == name:
-            del said[1]
-        known = zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True)
-        window.columns[model].show_facts(said, [self._named(image, likeness) for image, likeness in known])
-        self._draw_neighbours()
+        label = self._images.class_of(self._part, self._image)
+        window.columns[model].show_seen(seen, self._images, label, self._forget())
+        window.columns[model].draw(self._thumbnails)
         if "original" in self._seen and "unlearned" in self._seen:
-            window.change.setText(self._change(name))
+            window.show_change(label, self._seen)
 
-    def _draw_neighbours(self, _keys: object = None) -> None:
-        if self.window is not None:
-            for model in self._seen:
-                self.window.columns[model].draw(self._thumbnails)
-
-    def _named(self, image: int, likeness: float) -> tuple[int, str, str]:
-        """A neighbour's position, class and tip."""
-        name, told = self._images.class_of("train", image), self._images.describe("train", image)
-        told = tr("{image}\nCosine of the features {value}", image=told, value=fmt.decimal(likeness))
-        return image, f"▲ {name}" if self._is_forgotten(image) else name, told
-
-    def _change(self, name: str) -> str:
-        """What became of the image: before and after unlearning, beside retraining."""
-        before, after, retrained = self._seen["original"], self._seen["unlearned"], self._seen.get("retrained")
-        said = tr(
-            "Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.",
-            name=name, before=fmt.percent(before.own), after=fmt.percent(after.own),
-            first=fmt.decimal(before.loss), last=fmt.decimal(after.loss),
-        )  # fmt: skip
-        if retrained is not None:
-            share, loss = fmt.percent(retrained.own), fmt.decimal(retrained.loss)
-            said += "\n" + tr("A model retrained without the forget set: {share}, loss {loss}.", share=share, loss=loss)
-        return said
+    def _draw_neighbours(self, _keys: object) -> None:
+        for one in self.window.columns.values() if self.window is not None else ():
+            one.draw(self._thumbnails)
 
 
 def look(

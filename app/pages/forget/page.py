@@ -15,7 +15,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from app.models.class_table import ClassTableModel
-from app.models.gallery import GalleryModel, Images
+from app.models.gallery import GalleryModel
 from app.pages.forget.additions import EarlierCard, EarlierPresenter, ForgetLists, SimilarCard, SimilarPresenter
 from app.pages.forget.class_panel import ClassPanel
 from app.pages.forget.gallery import GalleryPanel
@@ -298,7 +298,7 @@ class ForgetPresenter(QObject):
 
     def _dataset_changed(self) -> None:
         page, dataset = self._page, self._context.project.dataset
-        self.gallery.images = Images(dataset) if dataset is not None else None
+        self.gallery.show(dataset)
         page.stack.setCurrentIndex(0 if dataset is None else 1)
         page.class_model.set_data(dataset)
         page.tools.set_classes(dataset.classes if dataset is not None else ())
@@ -320,14 +320,12 @@ class ForgetPresenter(QObject):
 
     def _evaluated(self) -> None:
         page, found = self._page, self._context.project.evaluation.get("baseline")
-        if self.gallery.images is not None:
-            self.gallery.images.baseline = found
         page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
         page.tools.set_measured(found is not None)
         self._stale_map = True
         if page.isVisible():
             self._draw_map()
-        self.gallery.arrange()
+        self.gallery.set_baseline(found)
 
     def _draw_map(self) -> None:
         if self._stale_map:

@@ -104,7 +104,8 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
     gone, chosen = example.selection.mask, opened.project.selection.mask
     kept = int((~(gone | chosen)).sum())
-    qtbot.waitUntil(lambda: page.presenter.gallery.near is not None and page.presenter.gallery.near.gone is not None)
+    images = page.presenter.gallery.images
+    qtbot.waitUntil(lambda: images.near is not None and images.near.gone is not None)
     model = page.gallery_model
 
     def arranged() -> bool:
@@ -112,7 +113,7 @@ def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, 
         return not (gone | chosen)[first].any() and gone[last].all()
 
     qtbot.waitUntil(arranged)
-    near = page.presenter.gallery.near
+    near = images.near
     assert not np.isin(near.order(), np.flatnonzero(gone | chosen)).any() and len(near.order()) == kept
     assert {row["class"] for row in near_dict(near, dataset, most=1)["classes"]} == set(dataset.classes) - {"3", "5"}
 

@@ -83,7 +83,7 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
         (insects / "train" / "bee" / name).write_bytes(held)
     context.opening.open_data(str(insects))
     idle()
-    assert page.presenter.gallery.twins is None
+    assert page.presenter.gallery.images.twins is None
     page.tools.filters.panel.twins.setChecked(True)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("twins"))
     qtbot.waitUntil(lambda: page.gallery_model.count == 4, timeout=10000)

@@ -102,8 +102,8 @@ def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):
     qtbot.waitUntil(lambda: "baseline" in context.project.evaluation, timeout=20_000)
     context.project.set_selection(context.project.selection.with_classes([3]))
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("near"))
-    qtbot.waitUntil(lambda: page.presenter.gallery.near is not None, timeout=20_000)
-    near = page.presenter.gallery.near
+    qtbot.waitUntil(lambda: page.presenter.gallery.images.near is not None, timeout=20_000)
+    near = page.presenter.gallery.images.near
     mask = context.project.selection.mask
     order = page.gallery_model.ids(0, page.gallery_model.count - 1)
     kept = int((~mask).sum())
