@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
@@ -85,16 +85,14 @@ class ClassTable(QTableView):
     def menu(self) -> QMenu:
         """The context menu for the rows selected."""
         menu, selected, shown = QMenu(self), self.selected_labels(), self.filter.labels()
-        entries: list[tuple[str, Callable[[], object]] | None] = [
-            (tr("Select all"), lambda: self.toggle_wanted.emit(shown, True)),
-            (tr("Select none"), lambda: self.toggle_wanted.emit(shown, False)),
-            (tr("Invert"), lambda: self.invert_wanted.emit(shown)),
-        ]
         if len(selected) == 1:
-            entries.insert(0, (tr("Only this"), lambda: self.only_wanted.emit(selected[0])))
-            entries += [None, (tr("Show its images"), lambda: self.opened.emit(selected[0]))]
-        for entry in entries:
-            menu.addAction(*entry) if entry else menu.addSeparator()
+            menu.addAction(tr("Only this"), partial(self.only_wanted.emit, *selected))
+        menu.addAction(tr("Select all"), partial(self.toggle_wanted.emit, shown, True))
+        menu.addAction(tr("Select none"), partial(self.toggle_wanted.emit, shown, False))
+        menu.addAction(tr("Invert"), partial(self.invert_wanted.emit, shown))
+        if len(selected) == 1:
+            menu.addSeparator()
+            menu.addAction(tr("Show its images"), partial(self.opened.emit, *selected))
         return menu
 
     def filter_by(self, text: str) -> None:
