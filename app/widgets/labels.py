@@ -28,6 +28,11 @@ class Label(QLabel):
         if wrap:
             self.setMaximumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
 
+    def say(self, text: str) -> None:
+        """Show a text; where there is none, nothing."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
     def heightForWidth(self, width: int) -> int:
         # A layout asks for the width it has, which may be more than the label takes.
         return super().heightForWidth(min(width, self.maximumWidth()))

@@ -128,8 +128,8 @@ def scrolling(inside: QWidget, ground: str = "") -> QScrollArea:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it takes the focus and scrolls it
     area.setWidget(inside)
     if ground:
-        area.setProperty("ground", ground)
-        area.viewport().setProperty("ground", ground)
+        for part in (area, area.viewport(), inside):
+            part.setProperty("ground", ground)
     return area
 
 

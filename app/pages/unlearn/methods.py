@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QShortcut
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLineEdit
 
 from app.services import format as fmt
 from app.services import icons
@@ -18,7 +18,7 @@ from app.services.theme import set_tone, theme
 from app.services.translation import tr
 from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.labels import Label, caption
-from app.widgets.layout import STRETCH, column, scrolling
+from app.widgets.layout import STRETCH, column, scrolling, widget_of
 
 if TYPE_CHECKING:
     from core.session.planning import Choice
@@ -65,8 +65,7 @@ class MethodCard(QAbstractButton):
         texts = (method.title, self.choice.reason, method.summary, "\n".join(filter(None, facts)), method.citation)
         tones = ("text", "text-2", "text-2", "text-2", "text-3")
         for label, text, tone in zip(self._labels, texts, tones, strict=True):
-            label.setText(text)
-            label.setVisible(bool(text))
+            label.say(text)
             set_tone(label, tone if suits or text is self.choice.reason else "disabled")
         self.setAccessibleName(method.title)
         ended = (text if text.endswith((".", "?", "!")) else f"{text}." for text in self.lines()[1:])
@@ -145,10 +144,8 @@ class MethodList(Card):
         for key, act in ((Qt.Key.Key_Down, self.focus_card), (Qt.Key.Key_Escape, self.search.clear)):
             QShortcut(key, self.search, act).setContext(Qt.ShortcutContext.WidgetShortcut)
         self._none = Label("", "body", "text-2", wrap=True)
-        inside = QWidget()
-        inside.setProperty("ground", "surface")
-        self._column = column(STRETCH, on=inside, margins=(2, 2, t.S, 2))
-        self._area = scrolling(inside, "surface")
+        self._column = column(STRETCH, margins=(2, 2, t.S, 2))
+        self._area = scrolling(widget_of(self._column), "surface")
         for widget in (self.search, self._none):
             self.body.addWidget(widget)
         self.body.addWidget(self._area, 1)
@@ -262,8 +259,8 @@ class MethodList(Card):
         for section, cards in self._sections.items():
             section.setVisible(not all(card.isHidden() for card in cards))
             section.set_held_open(bool(wanted))  # what was found must show, also in a folded group
-        self._none.setText(tr("No method matches “{text}”.", text=text.strip()))
-        self._none.setVisible(bool(self._cards) and all(card.isHidden() for card in self._cards.values()))
+        nothing = bool(self._cards) and all(card.isHidden() for card in self._cards.values())
+        self._none.say(tr("No method matches “{text}”.", text=text.strip()) if nothing else "")
         self._area.verticalScrollBar().setValue(0)
         self._count()
         self._place_stop()

@@ -55,18 +55,13 @@ class RunPlots(QWidget):
         self._overlaid: tuple[RunHistory, ...] = ()
         self._mode = "class"
         self._later = False  # a later request: it starts from another model than the original
-        self._until: int | None = None
+        self.until: int | None = None  # the step looked back to; None shows the newest and follows
         self._markers: tuple[Marker, ...] = ()
-
-    @property
-    def until(self) -> int | None:
-        """The step looked back to; None shows the newest and follows."""
-        return self._until
 
     def show_run(self, run: LiveRun) -> None:
         """Show a run from its first event on."""
         self.history, self._mode = run.history, run.forget_mode
-        self._until, self._markers = None, ()
+        self.until, self._markers = None, ()
         job = run.job
         self._later = job is not None and bool(job.requests)
         about = f"run {run.id}" + (f", {job.method}, seed {job.seed}, {job.parameters}" if job else "")
@@ -85,7 +80,7 @@ class RunPlots(QWidget):
             plot.mark_dirty()
         self.features.add(events)
         if any(isinstance(e, Evaluation | AlignmentMeasured) for e in events):
-            self.alignment.show_until(self._until)
+            self.alignment.show_until(self.until)
         if any(isinstance(e, Evaluation | AlignmentMeasured) and e.scope == "full" for e in events):
             self._show_markers()
         if any(isinstance(e, RunStarted) for e in events):
@@ -94,8 +89,8 @@ class RunPlots(QWidget):
 
     def show_until(self, step: int | None) -> None:
         """Look back: all plots point to a step, spectra, profile and losses are those of it; None is the newest."""
-        if step != self._until:
-            self._until = step
+        if step != self.until:
+            self.until = step
             self._show_moment()
 
     def settle(self) -> None:
@@ -135,15 +130,15 @@ class RunPlots(QWidget):
 
     def _show_moment(self) -> None:
         """Show what belongs to one step and not to the whole line."""
-        step = None if self._until is None else float(self._until)
-        self.features.show_until(self._until)
-        self.alignment.show_until(self._until)
+        step = None if self.until is None else float(self.until)
+        self.features.show_until(self.until)
+        self.alignment.show_until(self.until)
         self.group.set_cut(step)
         self.group.show_step(step)
 
     def _hovered(self, step: float | None) -> None:
-        if step is None and self._until is not None:  # the mouse left: back to the step of the slider
-            self.group.show_step(float(self._until))
+        if step is None and self.until is not None:  # the mouse left: back to the step of the slider
+            self.group.show_step(float(self.until))
 
     def _show_phases(self) -> None:
         started = self.history.started

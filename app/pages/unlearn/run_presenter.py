@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMenu
@@ -51,17 +50,16 @@ class RunPresenter(QObject):
         self._verdict = False  # whether the result of the run was held against retrained models
         self._controller = controller = context.run_controller
         self._follower = RunFollower(context.jobs, self)
-        buttons = view.bar.buttons
-        for name, act in (
-            ("pause", self._pause), ("checkpoint", controller.checkpoint), ("stop", controller.stop),
-            ("discard", self._discard),
-        ):  # fmt: skip
-            buttons[name].clicked.connect(partial(self._tell_worker, act))
+        acts: dict[str, Any] = {  # the first four are offered only while the run in view is the one that goes
+            "pause": self._pause, "checkpoint": controller.checkpoint, "stop": controller.stop,
+            "discard": self._discard, "again": self.left, "keep": self.left,
+            "check": lambda: context.show_page("verify"), "details": lambda: context.show_page("verify"),
+            "export": lambda: context.show_page("export"), "restart": self._restart, "delete": self._delete,
+            "forget": self._choose_what_to_forget,
+        }  # fmt: skip
+        for name, act in acts.items():
+            view.bar.buttons[name].clicked.connect(act)
         for signal, slot in (
-            (buttons["again"].clicked, self.left), (buttons["keep"].clicked, self.left),
-            (buttons["check"].clicked, self._show_check), (buttons["details"].clicked, self._show_check),
-            (buttons["export"].clicked, self._export), (buttons["restart"].clicked, self._restart),
-            (buttons["delete"].clicked, self._delete), (buttons["forget"].clicked, self._choose_what_to_forget),
             (view.bar.warning.search.clicked, self._search), (controller.events, self._events),
             (controller.state_changed, self._changed), (controller.run_ended, self._ended),
             (self._follower.events, self._take), (self._follower.changed, self._changed),
@@ -163,23 +161,12 @@ class RunPresenter(QObject):
 
     # ---- buttons
 
-    def _tell_worker(self, act: Callable[[], object], *_: object) -> None:
-        """What a button does to the run that goes, where that is still the one in view."""
-        if self._run is not None and self._run is self._controller.current:
-            act()
-
     def _pause(self) -> None:
         (self._controller.resume if self._view.bar.resuming else self._controller.pause)()
 
     def _discard(self) -> None:
         assert self._run is not None
         ask_discard(self._context, self._run, self._view.window())
-
-    def _show_check(self) -> None:
-        self._context.show_page("verify")
-
-    def _export(self) -> None:
-        self._context.show_page("export")
 
     def _search(self) -> None:
         assert self._run is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
@@ -129,12 +130,12 @@ class SetupPresenter(QObject):
         subject = self._subject()
         if subject is not None and not self.why_not():
             self._starting = True
-            seeds = self._view.parameters.parsed_seeds()
+            seeds = self._view.parameters.seed_values
             handle = self._context.jobs.submit(
                 _make_jobs, *subject, self._ticked_drafts(), seeds, self._common(), key="make jobs"
             )
             handle.done.connect(self._start_jobs)
-            handle.failed.connect(self._not_made)
+            handle.failed.connect(partial(self._failed, tr("The run could not be started")))
         self._update()
 
     # ---- starting
@@ -156,13 +157,10 @@ class SetupPresenter(QObject):
             self._context.project.set_run(runs[0])
         self._update()
 
-    def _not_made(self, error: BaseException) -> None:
+    def _failed(self, what: str, error: BaseException) -> None:
+        """Say beside the start what the user can do something about; anything else is a fault."""
         self._starting = False
-        self._fail(error, tr("The run could not be started"), explain(error))
-
-    def _fail(self, error: BaseException, what: str, problem: str) -> None:
-        """Say `problem` beside the start where the user can do something about it; anything else is a fault."""
-        self._problem = problem if isinstance(error, AppError) else ""
+        self._problem = explain(error) if isinstance(error, AppError) else ""
         if not self._problem:
             self._context.notifications.error(error, what)
         self._update()
@@ -225,7 +223,7 @@ class SetupPresenter(QObject):
     def _keep_draft(self) -> None:
         if self._form_of:
             parameters = self._view.parameters
-            self._drafts[self._form_of] = Draft(parameters.preset_name(), parameters.values())
+            self._drafts[self._form_of] = Draft(parameters.preset_name(), parameters.form.values())
 
     def _ticked_drafts(self) -> dict[str, Draft]:
         self._keep_draft()
@@ -239,8 +237,8 @@ class SetupPresenter(QObject):
             return None
         estimate = self._estimate(shown)
         return Asked(
-            *subject, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.values(),
-            parameters.parsed_seeds()[0], self._common(), estimate.training_seconds if estimate is not None else None,
+            *subject, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.form.values(),
+            parameters.seed_values[0], self._common(), estimate.training_seconds if estimate is not None else None,
         )  # fmt: skip
 
     def _settings_found(self, method_id: str, values: dict[str, Any]) -> None:
@@ -248,7 +246,7 @@ class SetupPresenter(QObject):
         parameters = self._view.parameters
         if method_id == self._form_of:
             baseline = self._preset_values(method_id, parameters.preset_name())
-            parameters.show_values(baseline, {**parameters.values(), **values})
+            parameters.show_values(baseline, {**parameters.form.values(), **values})
         elif method_id in self._drafts:
             self._drafts[method_id].values.update(values)
 
@@ -276,15 +274,12 @@ class SetupPresenter(QObject):
             not self._context.run_controller.busy, key="plan",
         )  # fmt: skip
         handle.done.connect(self._planned)
-        handle.failed.connect(self._not_planned)
+        handle.failed.connect(partial(self._failed, tr("The estimate could not be made")))
 
     def _planned(self, plan: Plan) -> None:
         self.plan, self._problem = plan, ""
         self._view.methods.set_costs(plan.shares)
         self._update()
-
-    def _not_planned(self, error: BaseException) -> None:
-        self._fail(error, tr("The estimate could not be made"), error.text if isinstance(error, AppError) else "")
 
     def _estimate(self, method_id: str) -> Estimate | None:
         return self.plan.estimates.get(method_id) if self.plan is not None else None
@@ -295,7 +290,7 @@ class SetupPresenter(QObject):
         if plan is not None and estimate is not None:  # else what was shown stays until the new estimate is there
             cost = words.cost(plan.shares.get(shown), shown)
             view.plan.show_estimate(estimate, cost, self._lines(shown, estimate), plan.references, plan.requests)
-        view.plan.set_problem(self._problem or self._disk_needed())
+        view.plan.problem.say(self._problem or self._disk_needed())
         view.summary.setText(self._summary())
         queued = tr("Queue runs") if self._number_of_runs() > 1 else tr("Queue run")
         view.set_ready(self.why_not(), queued if self._context.run_controller.busy else tr(START))
@@ -313,17 +308,14 @@ class SetupPresenter(QObject):
         return lines
 
     def _number_of_runs(self) -> int:
-        try:
-            seeds = len(self._view.parameters.parsed_seeds())
-        except AppError:
-            return 0
-        return seeds * len(self._view.methods.ticked())
+        return len(self._view.parameters.seed_values) * len(self._view.methods.ticked())
 
     def _summary(self) -> str:
-        runs, ticked = self._number_of_runs(), self._view.methods.ticked()
+        ticked, seeds = self._view.methods.ticked(), len(self._view.parameters.seed_values)
+        runs = self._number_of_runs()
         if not runs:
             return ""
-        seeds, parts = runs // len(ticked), []
+        parts = []
         if runs > 1:
             methods, each, all_ = tr("%n methods", n=len(ticked)), tr("%n seeds", n=seeds), tr("%n runs", n=runs)
             parts.append(tr("{methods} × {seeds} = {runs}", methods=methods, seeds=each, runs=all_))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QLayout,
     QLineEdit,
     QSizePolicy,
     QTabWidget,
@@ -24,7 +25,7 @@ from app.services.theme import set_property, set_tone, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card, CollapsibleSection
-from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, pad_spin_box
+from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, add_field, pad_spin_box
 from app.widgets.labels import ElidedLabel, Label, caption, section, separator
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from app.widgets.terms import FactTable, heading
@@ -60,6 +61,7 @@ class ParametersCard(Card):
         self.set_devices(())
         _fill(self.precision, PRECISIONS)
         self.seeds = QLineEdit("0")
+        self.seed_values: tuple[int, ...] = ()  # what is typed means; nothing where it is wrong
         self.seeds.setToolTip(tr('One seed or several: "0", "1-3", "1, 4". Each is a run of its own.'))
         self.budget = QDoubleSpinBox(maximum=50.0, decimals=0, suffix=tr(" % of the time"))
         self.budget.setToolTip(
@@ -87,17 +89,9 @@ class ParametersCard(Card):
 
     # ---- what is set
 
-    def parsed_seeds(self) -> tuple[int, ...]:
-        """The seeds typed; raises UsageError for a text that is none."""
-        return parse_seeds(self.seeds.text())
-
     def problems(self) -> list[str]:
         """What is wrong, one sentence each."""
         return [problem for problem in (self.seeds_problem.text(), *self.form.problems()) if problem]
-
-    def values(self) -> dict[str, Any]:
-        """All values of the form that are right."""
-        return dict(self.form.values())
 
     def preset_name(self) -> str:
         """Name of the chosen preset; "" where the method has none."""
@@ -125,8 +119,7 @@ class ParametersCard(Card):
         self.search.setVisible(bool(method.searched))
         notes = "\n".join(f"• {note}" for note in method.notes)
         for label, text in ((self.summary, method.summary), (self.citation, method.citation), (self.notes, notes)):
-            label.setText(text)
-            label.setVisible(bool(text))
+            label.say(text)
         self._about.setVisible(bool(method.citation or notes))
 
     def show_values(self, baseline: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> None:
@@ -155,23 +148,20 @@ class ParametersCard(Card):
     def _changed(self, *_: object) -> None:
         problem = ""
         try:
-            self.parsed_seeds()
+            self.seed_values = parse_seeds(self.seeds.text())
         except AppError as error:
-            problem = error.text
-        self.seeds_problem.setText(problem)
-        self.seeds_problem.setVisible(bool(problem))
+            self.seed_values, problem = (), error.text
+        self.seeds_problem.say(problem)
         set_property(self.seeds, "invalid", bool(problem))
         self._update_fold()
         self.edited.emit()
 
     def _update_fold(self) -> None:
         """Say what the preset is for and how many values differ from it; while they are folded away also which."""
-        reason = next((preset.reason for preset in self._presets if preset.name == self.preset_name()), "")
-        self.reason.setText(reason)
-        self.reason.setVisible(bool(reason))
+        self.reason.say(next((one.reason for one in self._presets if one.name == self.preset_name()), ""))
         changed = self.form.changed_names()
         self.reset.setVisible(bool(changed))
-        if self.form.problems() and not self.fold.is_open():
+        if self.form.problems():
             self.fold.set_open(True)  # what is wrong must be seen
         preset = tr("as the preset sets them") if self._presets else tr("as they are by default")
         self.fold.set_summary(tr("{number} changed", number=fmt.count(len(changed))) if changed else preset)
@@ -180,28 +170,24 @@ class ParametersCard(Card):
         shown = [f"{label} {_written(value)}" for label, value in named]
         if len(changed) > CHANGES_SHOWN:
             shown[CHANGES_SHOWN:] = [tr("%n more", n=len(changed) - CHANGES_SHOWN)]
-        self.changes.setText(tr("Changed: {values}", values=", ".join(shown)))
-        self.changes.setVisible(bool(changed) and not self.fold.is_open())
+        told = tr("Changed: {values}", values=", ".join(shown))
+        self.changes.say(told if changed and not self.fold.is_open() else "")
 
     def _lay_out(self) -> None:
-        inside = QWidget()
-        inside.setProperty("ground", "surface")
         self._about = widget_of(column(separator(), section(tr("About this method")), self.citation, self.notes))
         below = column(self.reason, (self.search, 0, Qt.AlignmentFlag.AlignLeft), spacing=t.XS)
-        column(
+        inside = column(
             self.summary,
-            _form([(tr("&Preset"), self.preset, widget_of(below))]),
-            widget_of(column(self.fold, self.changes, spacing=t.XS)),
+            _form((tr("&Preset"), self.preset, below)),
+            column(self.fold, self.changes, spacing=t.XS),
             separator(),
-            _form([
-                (tr("S&eeds"), self.seeds, self.seeds_problem), (tr("&Device"), self.device, None),
-                (tr("Prec&ision"), self.precision, None), (tr("&Monitoring budget"), self.budget, None),
-            ]),
+            _form((tr("S&eeds"), self.seeds, self.seeds_problem), (tr("&Device"), self.device),
+                  (tr("Prec&ision"), self.precision), (tr("&Monitoring budget"), self.budget)),
             self._about,
             STRETCH,
-            on=inside, spacing=t.M, margins=(0, 0, t.XS, 0),
+            spacing=t.M, margins=(0, 0, t.XS, 0),
         )  # fmt: skip
-        self.body.addWidget(scrolling(inside, "surface"), 1)
+        self.body.addWidget(scrolling(widget_of(inside), "surface"), 1)
 
 
 def _fill(box: QComboBox, choices: Sequence[tuple[str, str]], chosen: str = "") -> None:
@@ -212,23 +198,19 @@ def _fill(box: QComboBox, choices: Sequence[tuple[str, str]], chosen: str = "") 
     box.setCurrentIndex(max(0, box.findData(chosen)))
 
 
-def _form(rows: Sequence[tuple[str, QWidget, QWidget | None]]) -> QFormLayout:
-    made = form()
-    for title, field, below in rows:
-        label = Label(title, "body", "text-2")
-        label.setFixedSize(theme.px(LABEL_WIDTH), theme.px(t.CONTROL_HEIGHT))
-        label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        label.setBuddy(field)
+def _form(*rows: tuple[str, QWidget, *tuple[QWidget | QLayout, ...]]) -> QFormLayout:
+    """Return a form of labels, fields, and what stands below them."""
+    made, width = form(), theme.px(FIELD_WIDTH + 24)
+    for title, field, *below in rows:
         field.setAccessibleName(title.replace("&", ""))
-        width = theme.px(FIELD_WIDTH + 24)
         if isinstance(field, QComboBox):  # a name that is longer gets the room there is
             field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
             field.setMinimumWidth(width)
         else:
             field.setFixedWidth(width)
-        cell = column(row(field, STRETCH), *([below] if below is not None else []), spacing=2)
-        made.addRow(label, widget_of(cell))
+        cell = column(row(field, STRETCH), *below, spacing=2)
+        add_field(made, title, widget_of(cell), field).setFixedWidth(theme.px(LABEL_WIDTH))
     return made
 
 
@@ -247,8 +229,6 @@ class PlanCard(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("Plan"), padding=t.M)
-        inside = QWidget()
-        inside.setProperty("ground", "surface")
         self.facts = FactTable(label_width=72)
         self.problem = Label("", "body", "danger", wrap=True)
         self.earlier, self.lines, self.references = (Label("", "body", "text-2", wrap=True) for _ in range(3))
@@ -257,8 +237,8 @@ class PlanCard(Card):
             self.references: section(tr("Compared with")),
         }  # fmt: skip
         titled = [part for label, title in self._titles.items() for part in (title, label)]
-        column(self.facts, self.problem, *titled, STRETCH, on=inside, spacing=t.M, margins=(0, 0, t.S, 0))
-        self.body.addWidget(scrolling(inside, "surface"), 1)
+        inside = column(self.facts, self.problem, *titled, STRETCH, spacing=t.M, margins=(0, 0, t.S, 0))
+        self.body.addWidget(scrolling(widget_of(inside), "surface"), 1)
         self.show_nothing()
 
     def show_nothing(self) -> None:
@@ -267,7 +247,7 @@ class PlanCard(Card):
             self.facts.set(key, tr(label), fmt.DASH)
         for said in self._titles:
             self._say(said, "")
-        self.set_problem("")
+        self.problem.say("")
 
     def set_forget(self, what: str, whole: str) -> None:
         """How many images are to be forgotten; `whole` says more in the tool tip."""
@@ -295,15 +275,9 @@ class PlanCard(Card):
         self._say(self.earlier, "\n".join(requests))
         self._say(self.references, references)
 
-    def set_problem(self, sentence: str) -> None:
-        """Why there is no estimate, or what stands against the start."""
-        self.problem.setText(sentence)
-        self.problem.setVisible(bool(sentence))
-
     def _say(self, label: Label, text: str) -> None:
-        label.setText(text)
-        for widget in (label, self._titles[label]):
-            widget.setVisible(bool(text))
+        label.say(text)
+        self._titles[label].setVisible(bool(text))
 
 
 class SetupView(QWidget):

@@ -116,8 +116,8 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
     over(page, qtbot)
     assert dialog.model.rowCount() == 2 and dialog.model.data(dialog.model.index(0, 6)) == "✓ used"
     best = dialog.model.try_at(0)
-    assert page.setup.parameters.values()["lr"] == best.values["lr"]
-    assert page.setup.parameters.values()["epochs"] == 0.5  # what the user set stays
+    assert page.setup.parameters.form.values()["lr"] == best.values["lr"]
+    assert page.setup.parameters.form.values()["epochs"] == 0.5  # what the user set stays
     assert dialog.outcome.text().startswith(f"Used: try {best.number}, Step size {best.values['lr']:g}.")
     assert page.view == "setup" and page.context.project.run is None  # a search is no run
 
@@ -151,7 +151,7 @@ def test_another_try_can_be_used(page, dialog, qtbot):
     dialog.table.selectRow(1)
     dialog.use.click()
     second = dialog.model.try_at(1)
-    assert page.setup.parameters.values()["lr"] == second.values["lr"]
+    assert page.setup.parameters.form.values()["lr"] == second.values["lr"]
     assert dialog.model.data(dialog.model.index(1, 6)) == "✓ used"
 
 

@@ -249,7 +249,7 @@ def test_each_method_keeps_what_was_set_for_it(page, qtbot, started):
     assert page.setup.parameters.title() == "Fine-tuning"
     page.setup.parameters.form.set_values({"epochs": 1})
     page.setup.methods.tick("muda")
-    assert page.setup.parameters.values()["rounds"] == 2
+    assert page.setup.parameters.form.values()["rounds"] == 2
     planned(page, qtbot)
     page.presenter.start()
     qtbot.waitUntil(lambda: len(started) == 2)
@@ -264,7 +264,7 @@ def test_a_preset_sets_its_values_and_gives_its_reason(page, qtbot, started):
     planned(page, qtbot)
     page.presenter.start()
     qtbot.waitUntil(lambda: bool(started))
-    assert started[0].preset == "slow-motion" and started[0].parameters["rounds"] == parameters.values()["rounds"]
+    assert started[0].preset == "slow-motion" and started[0].parameters["rounds"] == parameters.form.values()["rounds"]
     qtbot.waitUntil(lambda: not page.context.run_controller.busy)
 
 
@@ -305,7 +305,7 @@ def test_a_job_of_before_can_be_shown_again(page, opened, qtbot):
     opened.run_controller.setup_wanted.emit(before)
     assert page.view == "setup"
     assert page.setup.methods.ticked() == ["finetune"]
-    assert page.setup.parameters.values()["epochs"] == 3
+    assert page.setup.parameters.form.values()["epochs"] == 3
     assert page.setup.parameters.seeds.text() == "7"
     qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
 
