@@ -15,11 +15,6 @@ from core.files import RESOURCES
 _LARGE = 28
 
 
-def pixmap(name: str, size: int = 16, token: str = "text", ratio: float = 1.0) -> QPixmap:
-    """Draw an icon at `size` logical pixels in a token's colour, for a screen of pixel ratio `ratio`."""
-    return _drawn(name, theme.current.value(token), size, size, ratio)
-
-
 @functools.cache
 def icon(name: str, token: str = "text") -> QIcon:
     """Return an icon that is drawn in whatever colours the theme has when it is painted."""

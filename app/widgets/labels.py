@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
@@ -78,10 +78,10 @@ class Icon(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._icon:
-            side = theme.px(self._size)
+            place = QRect(QPoint(), self.sizeHint())
+            place.moveCenter(self.rect().center())
             painter = QPainter(self)
-            place = QPoint((self.width() - side) // 2, (self.height() - side) // 2)
-            painter.drawPixmap(place, icons.pixmap(self._icon, side, self._token, self.devicePixelRatioF()))
+            icons.icon(self._icon, self._token).paint(painter, place)
             painter.end()
 
 

@@ -230,7 +230,7 @@ NEEDED = (
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_every_icon_of_the_design_draws_something(qapp, name):
-    image = icons.pixmap(name, 16, "text", 2.0).toImage()
+    image = icons.icon(name).pixmap(QSize(16, 16), 2.0).toImage()
     assert image.width() == 32
     drawn = sum(image.pixelColor(x, y).alpha() > 0 for x in range(32) for y in range(32))
     assert 20 < drawn < 700
@@ -259,7 +259,7 @@ def test_icons_follow_the_theme(qapp, qtbot):
 
 def test_a_missing_icon_is_an_error(qapp):
     with pytest.raises(KeyError, match="no icon 'nonsense'"):
-        icons.pixmap("nonsense")
+        icons.icon("nonsense")
 
 
 def test_reports_have_the_colours_of_the_window():

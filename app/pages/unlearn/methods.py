@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QLineEdit
 
@@ -99,8 +99,9 @@ class MethodCard(QAbstractButton):
         painter.setBrush(theme.brush("accent" if ticked else "surface"))
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), theme.px(3), theme.px(3))
         if ticked:
-            tick = icons.pixmap("tick", small, "on_accent", self.devicePixelRatioF())
-            painter.drawPixmap(box.center() - QPointF(small, small) / 2, tick)
+            place = QRect(0, 0, small, small)
+            place.moveCenter(box.center().toPoint())
+            icons.icon("tick", "on_accent").paint(painter, place)
         painter.end()
 
     # ---- keyboard and mouse
