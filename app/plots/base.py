@@ -366,7 +366,9 @@ class ThemedPlot(Figure):
 
     def _show_y_title(self) -> None:
         read = self._crosshair.isVisible()
-        self._y_title.setText(self.readout(self._crosshair.value()) if read else self._y_title_text)
+        text = self.readout(self._crosshair.value()) if read else self._y_title_text
+        if text != self._y_title.text():  # else a new layout would be asked for at each drawing
+            self._y_title.setText(text)
 
     def _user_moved(self, *_: object) -> None:
         self.set_follow(False)

@@ -79,7 +79,8 @@ class Figure(QWidget):
         return self.caption_label.text()
 
     def set_caption(self, text: str) -> None:
-        self.caption_label.setText(text)
+        if text != self.caption_label.text():
+            self.caption_label.setText(text)
         self.caption_label.setVisible(bool(text))
 
     # ---- drawing

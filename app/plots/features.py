@@ -47,7 +47,10 @@ class EnergyPlot(HistoryPlot):
         )  # fmt: skip
         self.until: int | None = None
         self._names: list[str] = []
-        self._bars: dict[str, pg.BarGraphItem] = {}
+        keys = ("retain", "forget", "retain/start", "forget/start")
+        self._bars = {key: pg.BarGraphItem(x=[], height=[], width=_WIDTH) for key in keys}
+        for bars in self._bars.values():
+            self.item.addItem(bars)
         self.view.setMouseEnabled(x=False, y=False)
 
     def lines_of(self, history: RunHistory) -> list[Line]:
@@ -68,20 +71,16 @@ class EnergyPlot(HistoryPlot):
         self._names = _group_names(k)
         self.bottom_axis.setTicks([list(enumerate(self._names, 1))])
         known = {series.key: series for series in self.all_series()}
-        for key in [key for key in self._bars if key not in known]:
-            self.item.removeItem(self._bars.pop(key))
-        for key, series in known.items():
-            series.item.setOpacity(0)  # bars in place of the curve
-            if key not in self._bars:
-                self._bars[key] = pg.BarGraphItem(x=[], height=[], width=_WIDTH)
-                self.item.addItem(self._bars[key])
-            solid, token = series.style.filled, series.style.token
-            self._bars[key].setVisible(series.visible)
-            self._bars[key].setOpts(
-                x=series.x + (_WIDTH / 2 if token == "forget" else -_WIDTH / 2), height=series.y,
-                brush=theme.brush(token, 0.75) if solid else None,
-                pen=theme.pen(token, 1) if solid else theme.pen("text", 1, (3, 2)),
-            )  # fmt: skip
+        for key, bars in self._bars.items():
+            series, start, token = known.get(key), "/" in key, key.partition("/")[0]
+            bars.setVisible(series is not None and series.visible)
+            if series is not None:
+                series.item.setOpacity(0)  # bars in place of the curve
+                bars.setOpts(
+                    x=series.x + (_WIDTH / 2 if token == "forget" else -_WIDTH / 2), height=series.y,
+                    brush=None if start else theme.brush(token, 0.75),
+                    pen=theme.pen("text", 1, (3, 2)) if start else theme.pen(token, 1),
+                )  # fmt: skip
         beyond = {key: fmt.decimal(float(series.y[-1]), 1) for key, series in known.items()}
         self.set_caption(tr(
             "Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain "

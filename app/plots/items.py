@@ -468,9 +468,9 @@ def moving_mean(values: NDArray[np.float64], smooth: float) -> NDArray[np.float6
     half = int(len(values) * _WIDEST * smooth**2)
     if half < 1:
         return values
+    from scipy.ndimage import uniform_filter1d
+
     known = np.isfinite(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(known)])
-    places = np.arange(len(values))
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    return np.where(known, (sums[high] - sums[low]) / np.maximum(counts[high] - counts[low], 1), np.nan)
+    values, weights = (np.where(known, of, 0.0) for of in (values, 1.0))
+    sums, counts = (uniform_filter1d(of, 2 * half + 1, mode="constant") for of in (values, weights))
+    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=known)
