@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -30,7 +29,7 @@ from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QWidget
 
 from app.plots.export import Figure, Table, Text, choose_file
 from app.plots.items import draw_symbol
-from app.plots.points import corners, nearest
+from app.plots.points import Floats, Ints, corners, nearest
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import CLASS_RAMPS, Tokens
@@ -43,7 +42,6 @@ from core.events import FeatureMap, FeaturesMoved
 if TYPE_CHECKING:
     from core.session.feature_maps import Clouds
 
-Points = NDArray[np.float32]  # (n, 2), in radii of the cloud at the start
 Moment = FeatureMap | FeaturesMoved  # the map at one step
 
 MOST_COLOURED = 2 * len(CLASS_RAMPS["light"])  # classes that stay: each colour as circles, then as squares
@@ -91,16 +89,16 @@ class MapPicture:
     """What all moments of a map have in common: its images, clouds of them by retrained models, what part is shown."""
 
     laid: FeatureMap
-    clouds: Mapping[str, Points]
-    area: NDArray[np.floating]  # (2, 2): the lowest and the highest corner
+    clouds: Mapping[str, Floats]
+    area: Floats  # (2, 2): the lowest and the highest corner
 
     @classmethod
-    def of(cls, laid: FeatureMap, clouds: Mapping[str, Points]) -> MapPicture:
+    def of(cls, laid: FeatureMap, clouds: Mapping[str, Floats]) -> MapPicture:
         """Return the picture that an event lays out, with clouds of the same points; its area holds both."""
         picture = cls(laid, clouds, np.stack(corners(laid.coordinates())))
         return picture.holding(cloud[laid.forget_from :] for cloud in clouds.values())
 
-    def holding(self, more: Iterable[Points]) -> MapPicture:
+    def holding(self, more: Iterable[Floats]) -> MapPicture:
         """Return the picture with an area that holds these points too, as far as it grows; itself where it does."""
         area, ends = self.area, np.stack(corners(self.start))
         for points in more:
@@ -113,12 +111,12 @@ class MapPicture:
         return self if (area == self.area).all() else replace(self, area=area)
 
     @cached_property
-    def start(self) -> Points:
-        """Where the points are at the start."""
+    def start(self) -> Floats:
+        """Where the points are at the start, (n, 2), in radii of their cloud."""
         return self.laid.coordinates()
 
     @cached_property
-    def members(self) -> dict[str, NDArray[np.intp]]:
+    def members(self) -> dict[str, Ints]:
         """The retain points of each class, by its name."""
         names = np.array(self.laid.labels[: self.laid.forget_from], dtype=object)
         return {name: np.flatnonzero(names == name) for name in sorted(set(names))}
@@ -146,13 +144,13 @@ class MapPicture:
 class Placing:
     """Where points stand in an area of pixels, which what is shown fills; up is up."""
 
-    def __init__(self, shown: NDArray[np.floating], area: QRectF) -> None:
+    def __init__(self, shown: Floats, area: QRectF) -> None:
         """`shown`: the lowest and the highest corner, (2, 2)."""
         self.area, self.centre = area, shown.mean(axis=0)
         sides = np.maximum(shown[1] - shown[0], 1e-6) * (1 + 2 * _ROOM)
         self.scale = np.array([area.width(), -area.height()]) / sides
 
-    def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def pixels(self, points: Floats) -> Floats:
         """Return pixels (n, 2) of those that are numbers; a point outside of the picture stands at its edge."""
         found = (points - self.centre) * self.scale + np.array(self.area.center().toTuple())
         low, high = (self.area.left(), self.area.top()), (self.area.right(), self.area.bottom())
@@ -161,7 +159,7 @@ class Placing:
 
 
 def paint(
-    painter: QPainter, picture: MapPicture, points: Points, placing: Placing, look: Look,
+    painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look,
     ghosts: Iterable[str] = GHOSTS, lit: str = "",
 ) -> None:
     """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many."""
@@ -216,7 +214,7 @@ def legend_of(ghosts: Iterable[str]) -> list[tuple[str, str]]:
 # ---- parts
 
 
-def _shapes(pixels: NDArray[np.float64], shape: str, half: float) -> QPainterPath:
+def _shapes(pixels: Floats, shape: str, half: float) -> QPainterPath:
     """Return one path of the same shape at every point."""
     path = QPainterPath()
     path.setFillRule(Qt.FillRule.WindingFill)
@@ -228,7 +226,7 @@ def _shapes(pixels: NDArray[np.float64], shape: str, half: float) -> QPainterPat
     return path
 
 
-def _names(painter: QPainter, picture: MapPicture, points: Points, placing: Placing, look: Look, lit: str) -> None:
+def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look, lit: str) -> None:
     """Write the classes' names at their middles or beside, the forgotten and the lit one first, while there is room."""
     shown = sorted((name for name in picture.members if len(picture.members) <= MOST_COLOURED or name == lit),
                    key=lambda name: name != lit)  # fmt: skip
@@ -490,5 +488,5 @@ class FeatureMapPlot(Figure):
         choose_file(self, "gif", lambda path: self.film_wanted.emit(self.film(until), path))
 
 
-def _distance(here: NDArray[np.floating], there: NDArray[np.floating]) -> str:
+def _distance(here: Floats, there: Floats) -> str:
     return fmt.decimal(float(np.hypot(*(here - there))), 1)

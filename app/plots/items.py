@@ -31,6 +31,7 @@ _POINTS_A_PIXEL = 1.5  # more than the pixels can show takes time and looks the 
 _FAINT = 0.28  # opacity of a curve after the step looked back to, and of every step under a smoothed curve
 _WIDEST = 0.2  # of all points: half the width of the moving mean at full smoothing
 
+Floats = NDArray[np.float64]
 Values = ArrayLike | Sequence[float | None]
 
 
@@ -339,9 +340,9 @@ class Series:
         self.style = style
         self.title = title or style.title
         self.thin = thin
-        self.x: NDArray[np.float64] = np.empty(0)
-        self.y: NDArray[np.float64] = np.empty(0)  # as told; NaN is a gap
-        self.drawn: NDArray[np.float64] = self.y  # what the line shows: `y`, or its moving mean
+        self.x: Floats = np.empty(0)
+        self.y: Floats = np.empty(0)  # as told; NaN is a gap
+        self.drawn: Floats = self.y  # what the line shows: `y`, or its moving mean
         self.smooth = 0.0
         self.log = (False, False)
         self.visible = True
@@ -448,7 +449,7 @@ class Series:
         return item
 
     def _draw_faint(
-        self, name: str, part: slice, values: NDArray[np.float64], dash: tuple[int, ...], wanted: bool
+        self, name: str, part: slice, values: Floats, dash: tuple[int, ...], wanted: bool
     ) -> None:
         item = self._faint.get(name)
         if item is None and wanted:
@@ -463,7 +464,7 @@ class Series:
         return len(self) if self.cut is None else int(np.searchsorted(self.x, self.cut, side="right"))
 
 
-def moving_mean(values: NDArray[np.float64], smooth: float) -> NDArray[np.float64]:
+def moving_mean(values: Floats, smooth: float) -> Floats:
     """Mean over the neighbours that have a value; `smooth` (0..1) and the number of points give how many."""
     half = int(len(values) * _WIDEST * smooth**2)
     if half < 1:

@@ -13,6 +13,10 @@ from PySide6.QtGui import QColor
 
 from app.services.theme import theme
 
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Mask = NDArray[np.bool_]
+
 MARKS_UP_TO = 3000  # forget points in view drawn as marks; more are dots, so that their density shows
 MOST_PIXELS = 500_000  # of a picture; a larger view is painted in pixels of double size
 _DOT, _MARK = 4, 9  # sizes, in pixels of the design
@@ -41,7 +45,7 @@ class Frame:
         """Rows and columns with the margin."""
         return self.height + 2 * _MARGIN, self.width + 2 * _MARGIN
 
-    def cells(self, points: NDArray[np.floating]) -> NDArray[np.int32]:
+    def cells(self, points: Floats) -> Ints:
         """Return the pixel of each point, (n,) int32, counted row by row; -1 outside."""
         rows, columns = self.shape
         x = (points[:, 0] - self.left) * (self.width / (self.right - self.left)) + _MARGIN
@@ -60,7 +64,7 @@ def disc(diameter: int) -> list[tuple[int, int]]:
 
 
 def paint_dots(
-    frame: Frame, cells: NDArray[np.integer], tones: NDArray[np.integer] | int, palette: Sequence[QColor],
+    frame: Frame, cells: Ints, tones: Ints | int, palette: Sequence[QColor],
     diameter: int, faintest: float = _LOW,
 ) -> NDArray[np.uint8]:
     """Return a picture (height, width, RGBA) of points at `cells` (n,): dots in the colours of `palette` at `tones`.
@@ -103,12 +107,12 @@ class PointPictures:
         self.marks = pg.ScatterPlotItem(pxMode=True, symbol="t1", size=theme.px(_MARK))
         self.items = (self.all, self.lit, self.forget, self.marks)
         self.frame: Frame | None = None  # what the pictures show; None: nothing of today
-        self._cells: NDArray[np.int32] = np.empty(0, np.int32)  # the pixel of each point
-        self._painted: dict[pg.ImageItem, NDArray[np.bool_] | None] = {}  # by layer: of which points
+        self._cells: Ints = np.empty(0, np.int32)  # the pixel of each point
+        self._painted: dict[pg.ImageItem, Mask | None] = {}  # by layer: of which points
 
     def paint(
-        self, view: pg.ViewBox, ratio: float, points: NDArray[np.floating], tones: NDArray[np.integer] | None,
-        lit: NDArray[np.bool_], forget: NDArray[np.bool_],
+        self, view: pg.ViewBox, ratio: float, points: Floats, tones: Ints | None,
+        lit: Mask, forget: Mask,
     ) -> None:
         """Paint what changed of what is in view, on a screen of this pixel ratio.
 
@@ -140,13 +144,13 @@ class PointPictures:
         self.marks.setData(pos=points[gone & few], brush=theme.brush("forget"), pen=theme.pen("surface", 1))
 
 
-def corners(points: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def corners(points: Floats) -> tuple[Floats, Floats]:
     """Return the lowest and the highest coordinates of points (n, 2): (2,) each."""
     columns = points[:, 0], points[:, 1]  # one by one: reducing rows of two is ten times slower
     return np.array([column.min() for column in columns]), np.array([column.max() for column in columns])
 
 
-def class_centres(points: NDArray[np.floating], labels: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
+def class_centres(points: Floats, labels: Ints, classes: int) -> Floats:
     """Return where each class is densest, (classes, 2): the mean of its points in its fullest cell; NaN without any."""
     bins = 12
     low, high = corners(points)
@@ -161,7 +165,7 @@ def class_centres(points: NDArray[np.floating], labels: NDArray[np.integer], cla
         return np.stack([np.bincount(labels[there], points[there, a], classes) / number for a in (0, 1)], axis=1)
 
 
-def spread_tones(centres: NDArray[np.floating], tones: int) -> NDArray[np.int64]:
+def spread_tones(centres: Floats, tones: int) -> Ints:
     """Return a tone for each class (k,), as a map-maker does: two classes of one tone lie as far apart as can be."""
     chosen = np.zeros(len(centres), np.int64)
     for label in range(len(centres)):
@@ -171,7 +175,7 @@ def spread_tones(centres: NDArray[np.floating], tones: int) -> NDArray[np.int64]
     return chosen
 
 
-def nearest(points: NDArray[np.floating], x: float, y: float, within: float) -> int:
+def nearest(points: Floats, x: float, y: float, within: float) -> int:
     """Return the index of the point nearest to (x, y) and at most `within` away; -1 for none."""
     away = np.nan_to_num(np.hypot(points[:, 0] - x, points[:, 1] - y), nan=np.inf)
     best = int(away.argmin()) if len(away) else -1
@@ -179,8 +183,8 @@ def nearest(points: NDArray[np.floating], x: float, y: float, within: float) -> 
 
 
 def points_in_rectangle(
-    points: NDArray[np.floating], corner: NDArray[np.floating], opposite: NDArray[np.floating]
-) -> NDArray[np.bool_]:
+    points: Floats, corner: Floats, opposite: Floats
+) -> Mask:
     """Tell which of `points` (n, 2) lie inside the rectangle of two opposite corners, its edges included."""
     inside = np.ones(len(points), dtype=bool)
     for axis in (0, 1):  # an axis at a time: rows of two are slow to reduce
@@ -190,7 +194,7 @@ def points_in_rectangle(
     return inside
 
 
-def points_in_polygon(points: NDArray[np.floating], polygon: NDArray[np.floating]) -> NDArray[np.bool_]:
+def points_in_polygon(points: Floats, polygon: Floats) -> Mask:
     """Tell which of `points` (n, 2) lie inside `polygon` (m, 2), closed by itself: a ray to the right leads over an odd
     number of edges.
     """  # noqa: D205

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QLabel
@@ -16,6 +15,9 @@ from PySide6.QtWidgets import QLabel
 from app.plots.export import Cell, Figure, Table
 from app.plots.feature_map import paint_names
 from app.plots.points import (
+    Floats,
+    Ints,
+    Mask,
     PointPictures,
     class_centres,
     corners,
@@ -168,7 +170,7 @@ class ScatterPlot(Figure):
     # ---- what is shown
 
     def set_points(
-        self, points: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str]
+        self, points: Floats, labels: Ints, class_names: Sequence[str]
     ) -> None:
         """Show points (n, 2) with a class (n,) each; the forget set starts empty."""
         if len(points) != len(labels):
@@ -187,7 +189,7 @@ class ScatterPlot(Figure):
         self.set_forget(np.zeros(len(points), bool))
         self.fit()
 
-    def set_forget(self, mask: NDArray[np.bool_]) -> None:
+    def set_forget(self, mask: Mask) -> None:
         """Mark the forget set, (n,) bool."""
         if len(mask) != len(self._points):
             raise ValueError(f"a mask of {len(mask)} for {len(self._points)} points")
@@ -336,11 +338,11 @@ class ScatterPlot(Figure):
         if ahead.size:
             self.point_at(int(ahead[(along[ahead] + 2 * aside[ahead]).argmin()]))
 
-    def _show_outline(self, outline: NDArray[np.floating]) -> None:
+    def _show_outline(self, outline: Floats) -> None:
         closed = np.concatenate([outline, outline[:1]])
         self._outline.setData(closed[:, 0], closed[:, 1])
 
-    def _outline_drawn(self, outline: NDArray[np.floating], modifiers: Qt.KeyboardModifier) -> None:
+    def _outline_drawn(self, outline: Floats, modifiers: Qt.KeyboardModifier) -> None:
         self.selection_drawn.emit(np.flatnonzero(points_in_polygon(self._points, outline)), _mode(modifiers))
 
     def _mouse_clicked(self, position: QPointF, modifiers: Qt.KeyboardModifier, double: bool) -> None:
