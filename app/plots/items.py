@@ -197,11 +197,12 @@ class ValueMargin(pg.GraphicsWidget):
         return self._labels
 
     def positions(self) -> list[tuple[MarginLabel, float]]:
-        """Each label with the pixel it is drawn at, from above."""
+        """Each label with the pixel it is drawn at, from above; where there is no room for all, closer together."""
         entries = sorted((self._pixel(label.value), number) for number, label in enumerate(self._labels))
-        half = self._metrics.height() / 2
-        high = max(self._view.height() - half, half)
-        ys = spread([y for y, _ in entries], self._metrics.height(), half, high)
+        line, gaps = self._metrics.height(), max(len(entries) - 1, 1)
+        most = self.rect().height() - 1.5 * line  # above the title of the x axis
+        low, high = line / 2, max(self._view.height() - line / 2, min(line * (gaps + 0.5), most))
+        ys = spread([y for y, _ in entries], min(line, max(high - low, 1.0) / gaps), low, high)
         return [(self._labels[number], y) for (_, number), y in zip(entries, ys, strict=True)]
 
     def hoverEvent(self, event: Any) -> None:

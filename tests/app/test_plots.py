@@ -292,6 +292,17 @@ class TestMargin:
         ys = spread([95, 96, 97], 14, 7, 100)
         assert ys == [72, 86, 100]
 
+    @pytest.mark.parametrize("height", [100, 140, 244])
+    def test_no_label_is_cut_however_low_the_plot_is(self, accuracy, height):
+        accuracy.resize(526, height)
+        accuracy.set_reference_values({"original": (0.87, 0.94), "retrained": (0.865, 0.0)})
+        accuracy.flush()
+        accuracy.grab()
+        margin, half = accuracy.margin, QFontMetrics(theme.font("caption")).height() / 2
+        ys = [y for _, y in margin.positions()]
+        assert len(ys) == 6 and ys[0] >= half - 1 and ys[-1] <= margin.rect().height() - 2 * half
+        assert all(later > sooner for sooner, later in itertools.pairwise(ys))
+
     def test_labels_alone_stay_where_they_are(self):
         assert spread([20, 60], 14, 0, 100) == [20, 60]
 
