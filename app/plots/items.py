@@ -470,9 +470,7 @@ def moving_mean(values: Floats, smooth: float) -> Floats:
     half = int(len(values) * _WIDEST * smooth**2)
     if half < 1:
         return values
-    from scipy.ndimage import uniform_filter1d
-
-    known = np.isfinite(values)
-    values, weights = (np.where(known, of, 0.0) for of in (values, 1.0))
-    sums, counts = (uniform_filter1d(of, 2 * half + 1, mode="constant") for of in (values, weights))
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=known)
+    known, places = np.isfinite(values), np.arange(len(values))
+    sums, counts = (np.cumsum(np.append(0.0, np.where(known, of, 0.0))) for of in (values, 1.0))
+    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+    return np.divide(sums[high] - sums[low], counts[high] - counts[low], out=np.full(len(values), np.nan), where=known)
