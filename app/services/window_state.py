@@ -41,13 +41,13 @@ class WindowState(QObject):
         there = isinstance(data, QByteArray) and window.restoreGeometry(data)
         return there and on_a_screen(window.frameGeometry())
 
-    def save_splitter(self, name: str, splitter: QSplitter) -> None:
-        """Remember a splitter's sizes."""
-        self._settings.setValue(f"splitter/{name}", splitter.saveState())
-
-    def restore_splitter(self, name: str, splitter: QSplitter) -> bool:
-        data = self._settings.value(f"splitter/{name}")
-        return isinstance(data, QByteArray) and splitter.restoreState(data)
+    def keep_splitter(self, name: str, splitter: QSplitter) -> None:
+        """Give a splitter, which has its parts, the sizes it had, and remember what it is moved to."""
+        key = f"splitter/{name}"
+        data = self._settings.value(key)
+        if isinstance(data, QByteArray):
+            splitter.restoreState(data)
+        splitter.splitterMoved.connect(lambda *_: self._settings.setValue(key, splitter.saveState()))
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A remembered switch, such as whether the log panel is shown."""

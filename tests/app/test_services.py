@@ -209,18 +209,22 @@ class TestWindowState:
         assert state.recent("command")[0] == "c14"
 
     def test_splitters_come_back(self, qtbot, state):
-        splitter = QSplitter()
-        qtbot.addWidget(splitter)
-        for _ in range(2):
-            splitter.addWidget(QWidget())
-        splitter.resize(400, 100)
-        splitter.setSizes([100, 300])
-        state.save_splitter("x", splitter)
-        saved = splitter.sizes()
-        splitter.setSizes([300, 100])
-        assert state.restore_splitter("x", splitter)
-        assert splitter.sizes() == saved
-        assert not state.restore_splitter("never", splitter)
+        def new(name: str) -> QSplitter:
+            splitter = QSplitter(childrenCollapsible=False)
+            qtbot.addWidget(splitter)
+            for _ in range(2):
+                splitter.addWidget(QWidget())
+            splitter.resize(400, 100)
+            splitter.setSizes([100, 300])
+            state.keep_splitter(name, splitter)
+            return splitter
+
+        first = new("x")
+        before = first.sizes()
+        first.moveSplitter(250, 1)  # as the mouse does
+        assert first.sizes() != before
+        assert new("x").sizes() == first.sizes()
+        assert new("never").sizes() == before
 
 
 class TestNotifications:

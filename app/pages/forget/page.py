@@ -84,7 +84,6 @@ class ForgetPage(Page):
 
     def left(self) -> None:
         self.presenter.left()
-        self.context.window_state.save_splitter(SPLITTER, self.splitter)
 
     def confirm(self, text: str, undoable: bool = False) -> None:
         """Say what was just done, beside the summary; an empty text takes it away."""
@@ -106,7 +105,7 @@ class ForgetPage(Page):
             self.splitter.addWidget(panel)
             self.splitter.setStretchFactor(place, place and 3 - place)  # a third of the room for the map
         self.splitter.setSizes([theme.px(width) for _, width in panels])
-        self.context.window_state.restore_splitter(SPLITTER, self.splitter)
+        self.context.window_state.keep_splitter(SPLITTER, self.splitter)
         return column(self.earlier_card, self.tools, (self.splitter, 1), spacing=t.M)
 
     def _enlarge_map(self, on: bool) -> None:

@@ -24,5 +24,4 @@ class VerifyPage(VerifyView):
         self.presenter.entered()
 
     def left(self) -> None:
-        self.save_widths()
         self.presenter.left()

@@ -80,11 +80,6 @@ class VerifyView(Page):
         self.check_all_button.setVisible(bool(check_all))
         self.set_missing(says)
 
-    def save_widths(self) -> None:
-        """Remember how wide table and plots are."""
-        if self.splitter.count():
-            self.context.window_state.save_splitter("verify", self.splitter)
-
     def _result(self) -> QWidget:
         self.offer, self.models, self.lanes, self.verdict = Banner(), ModelsRow(), Lanes(), VerdictCard()
         self.measures, self.plots = MeasuresView(), PlotsPanel()
@@ -101,6 +96,6 @@ class VerifyView(Page):
             whole.addWidget(tabs, 1)
         else:
             beside(self.splitter, table, plots)
-            self.context.window_state.restore_splitter("verify", self.splitter)
+            self.context.window_state.keep_splitter("verify", self.splitter)
             whole.addWidget(self.splitter, 1)
         return widget_of(whole)
