@@ -27,19 +27,16 @@ class RecentFiles(QObject):
         super().__init__(parent)
         self._state = window_state
         self._jobs = Jobs(1, self, name="a look for recent files")
-        self.looking = self._again = False  # whether a look is under way, and another one is wanted
+        self.looking = False
         self._names: dict[str, str] = {}
         window_state.recent_changed.connect(self.look)
         self.look()
 
     def look(self) -> None:
-        """Look which entries are there; a second call while looking looks once more afterwards."""
-        places = sorted({place for kind in PLACES for place in self._state.places(kind)})
-        if self.looking:
-            self._again = True
-        elif places:
-            self.looking, self._again = True, False
-            self._jobs.submit(found, places).then(self._found, finished=self._ended)
+        """Look which entries are there; of two looks the later one counts."""
+        if places := sorted({place for kind in PLACES for place in self._state.places(kind)}):
+            self.looking = True
+            self._jobs.submit(found, places, key="look").then(self._found)
 
     def name(self, entry: str) -> str:
         """Name an entry as a person would: what a run here made by data, network and day, else by file and folder."""
@@ -52,13 +49,8 @@ class RecentFiles(QObject):
     def _found(self, found: dict[str, str | None]) -> None:
         self._names = {place: name for place, name in found.items() if name}
         self._state.set_found({place: name is not None for place, name in found.items()})
-
-    def _ended(self) -> None:
         self.looking = False
-        if self._again:
-            self.look()
-        else:
-            self.checked.emit()
+        self.checked.emit()
 
 
 def found(places: Iterable[str]) -> dict[str, str | None]:

@@ -65,9 +65,8 @@ class Questions(QObject):
             self._page.banner.show_message(said, "caution")
             self._ask_entry(request, error.candidates)
         elif isinstance(error, NoTestPartError):
-            dialog = NoTestPartDialog(error.class_counts, window)
-            dialog.chosen.connect(lambda share: self._open_with(request, test_fraction=share))
-            dialog.open()
+            _show(NoTestPartDialog(error.class_counts, window),
+                  lambda share: self._open_with(request, test_fraction=share))  # fmt: skip
         elif isinstance(error, MismatchError):
             self._say_mismatch(failure, error)
         elif request.model and isinstance(error, UnknownNetworkError):
@@ -79,13 +78,11 @@ class Questions(QObject):
         dialog = EntryDialog(request.name, candidates, self._page.window())
         if now in dict(candidates):
             dialog.choose(now)
-        dialog.chosen.connect(lambda key: self._put(request, key=key))
-        dialog.open()
+        _show(dialog, lambda key: self._put(request, key=key))
 
     def _ask_unrecognised(self, request: Request) -> None:
         dialog = ArchitectureDialog(request.name, (), self._page.window())
-        dialog.chosen.connect(lambda arch: self._put(request, arch=arch))
-        dialog.open()
+        _show(dialog, lambda arch: self._put(request, arch=arch))
 
     def _ask_trust(self, request: Request) -> None:
         window, banner = self._page.window(), self._page.banner
@@ -159,8 +156,7 @@ class Questions(QObject):
         names = project.opened_model.names if project.opened_model is not None else None
         measured = project.proof.order if project.proof is not None else None
         dialog = ClassOrderDialog(project.dataset.classes, names or (), measured, self._page.window())
-        dialog.chosen.connect(self._context.opening.set_class_order)
-        dialog.open()
+        _show(dialog, self._context.opening.set_class_order)
 
     def ask_entry(self) -> None:
         """Ask which network of the file is meant, where it holds several."""
@@ -187,18 +183,16 @@ class Questions(QObject):
             said = tr("right on {share} of training images", share=fmt.percent(attempt.accuracy))
             right.setdefault(attempt.network.architecture, said)
         candidates = [(id, " · ".join(filter(None, (right.get(id), apart[id])))) for id in apart]
-        dialog = ArchitectureDialog(model.path.name, candidates, self._page.window())
-        dialog.chosen.connect(self._context.opening.set_architecture)
-        dialog.open()
+        _show(ArchitectureDialog(model.path.name, candidates, self._page.window()),
+              self._context.opening.set_architecture)  # fmt: skip
 
     def ask_preprocessing(self) -> None:
         """Open the dialog of the preprocessing."""
         project = self._context.project
         if project.dataset is not None:
             by_hand = bool(project.data_options and project.data_options.preprocess_file)
-            dialog = PreprocessingDialog(project.dataset, self._context.jobs, by_hand, self._page.window())
-            dialog.chosen.connect(self._context.opening.set_preprocessing)
-            dialog.open()
+            _show(PreprocessingDialog(project.dataset, self._context.jobs, by_hand, self._page.window()),
+                  self._context.opening.set_preprocessing)  # fmt: skip
 
     def show_unreadable(self) -> None:
         """List the files that could not be read, with the reason of each."""
@@ -224,6 +218,11 @@ class Questions(QObject):
         text.setMinimumSize(theme.px(520), theme.px(280))
         sheet.body.addWidget(text)
         sheet.open()
+
+
+def _show(dialog: Sheet, chosen: Callable[[Any], object]) -> None:
+    dialog.chosen.connect(chosen)
+    dialog.open()
 
 
 def _told_apart(model: OpenedModel) -> dict[str, str]:

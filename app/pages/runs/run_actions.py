@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DATA_ANSWERS = ("test_fraction", "classes_file", "preprocess_file")  # what the user said of the data
 _QUESTIONS = (UnsafeFileError, AmbiguousEntryError, NoTestPartError)  # the Project page asks and opens again
 Then = Callable[[], object]
 
@@ -63,10 +64,7 @@ class Reopening(QObject):
         if is_open and bench is not None and not bench.other_data_than(job):
             then()
             return
-        changes = {
-            "data_root": data.data_root, "test_fraction": data.test_fraction, "classes_file": data.classes_file,
-            "preprocess_file": data.preprocess_file,
-        }  # fmt: skip
+        changes = {name: getattr(data, name) for name in ("data_root", *DATA_ANSWERS)}
         self._then = then
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
