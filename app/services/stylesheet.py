@@ -158,7 +158,7 @@ QAbstractSpinBox::up-arrow { image: url("@images@/up.svg"); width: @p10@; height
 QAbstractSpinBox::down-arrow { image: url("@images@/down.svg"); width: @p10@; height: @p10@; }
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url("@images@/up_off.svg"); }
 QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled { image: url("@images@/down_off.svg"); }
-QComboBox { padding: 0 @p4@ 0 @p8@; }
+QComboBox { padding: 0 @p4@ 0 @p8@; combobox-popup: 0; }
 QComboBox::drop-down { border: none; width: @p24@; subcontrol-origin: padding; subcontrol-position: right; }
 QComboBox::down-arrow { image: url("@images@/down.svg"); width: @p12@; height: @p12@; }
 QComboBox::down-arrow:disabled { image: url("@images@/down_off.svg"); }

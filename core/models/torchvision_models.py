@@ -48,11 +48,12 @@ def _torchvision(name: str, aux: bool = True) -> Architecture:
 
     family = models.get_model_builder(name).__module__.rsplit(".", 1)[-1]
     size = {"inception": 299}.get(family, 224)
-    title = f"{_TITLES.get(family, family)} ({name})"
+    id = name if aux else f"{name}-no-aux"
+    title = f"{_TITLES.get(family, family)} ({id})"
     summary = "torchvision's" if aux else "torchvision's, without auxiliary heads"
     vit = family == "vision_transformer"
     return Architecture(
-        name if aux else f"{name}-no-aux", title, summary, family,
+        id, title, summary, family,
         functools.partial(_build, name, family, aux), (size, size), _MIN_SIZE.get(family, _USUAL_MIN_SIZE),
         size_is_structural=vit or family == "maxvit", read_input=_READ_VIT if vit else None,
     )  # fmt: skip

@@ -46,6 +46,16 @@ def test_the_form_offers_what_the_command_offers(choices):
     assert choices.recipe == get_method("retrain").parameters
 
 
+def test_the_networks_are_told_apart_and_their_list_is_no_higher_than_it_can_be_read(dialog, choices):
+    titles = [network.title for network in choices.networks]
+    assert len(set(titles)) == len(titles) > dialog.network.maxVisibleItems()
+    dialog.network.showPopup()
+    view = dialog.network.view()
+    height = view.window().height()
+    dialog.network.hidePopup()
+    assert height < (dialog.network.maxVisibleItems() + 2) * view.sizeHintForRow(0)
+
+
 def test_what_is_typed_is_what_is_asked_for(dialog):
     choose(dialog.data, "digits")
     choose(dialog.network, "mlp")
