@@ -274,17 +274,12 @@ def _row(run: RecordedRun, waits: bool) -> Row:
         return blank
     try:
         status = folder.status()
-        if _done(folder):
+        if folder.is_done:
             return with_result(blank, folder, status.state)
     except AppError as error:
         return replace(blank, outcome="failed", error=error.text)
-    failed = status.state == State.FAILED.value
-    outcome = "failed" if failed else "interrupted" if status.state == State.INTERRUPTED.value else "running"
-    return replace(blank, outcome=outcome, error=status.error or "")
-
-
-def _done(folder: RunFolder) -> bool:
-    return folder.exists and folder.is_done
+    ends = {State.FAILED.value: "failed", State.INTERRUPTED.value: "interrupted"}
+    return replace(blank, outcome=ends.get(status.state, "running"), error=status.error or "")
 
 
 def _place(file: Path) -> Path:
