@@ -134,6 +134,8 @@ def walks() -> Figures:
         path = context.project.run.path
         context.show_page("runs")
         window.rest()
+        window.wait(window.at_rest, "a window at rest")
+        window.rest()
         window.take("open a run", lambda: context.opening.open_run(path), lambda: context.project.run.from_disk)
         _live_batch(window, RunFolder(path))
         files = [Path(home) / "dropped.safetensors", Path(home) / "shapes"]

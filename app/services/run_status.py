@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from app.services import format as fmt
 from app.services import run_words as words
 from app.services.project import open_doubts
+from app.services.shell import Activity
 from app.services.translation import mark, tr
 from core.events import State
 
@@ -54,7 +55,7 @@ class RunStatus(QObject):
             text = f"{run.title}: {text}"
         outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
         done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
-        self._context.shell.set_activity(ACTIVITY, text, done, total, run.remaining)
+        self._context.shell.activity_changed.emit(ACTIVITY, Activity(text, done, total, run.remaining))
 
     def _running(self, run: LiveRun) -> str:
         share = f"{100 * run.step // max(run.steps, 1)} %"

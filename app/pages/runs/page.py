@@ -130,7 +130,6 @@ class RunsPresenter(QObject):
         context.run_library.changed.connect(self._rows_changed)
         controller = context.run_controller
         controller.queue_changed.connect(self._queue_changed)
-        controller.state_changed.connect(self._show_live)
         controller.turned.connect(self._update)
         page.queue.moved.connect(controller.move)
         page.queue.removed.connect(controller.remove)
@@ -217,13 +216,18 @@ class RunsPresenter(QObject):
     # ---- what is shown
 
     def watch(self, seen: bool) -> None:
-        """Look at the folder every now and then, as long as the page is seen."""
+        """Look at the folder every now and then, and at the run under way, as long as the page is seen."""
+        if seen == self._watch.isActive():
+            return
+        told = self._context.run_controller.state_changed
         if seen:
             self._context.run_library.refresh()
             self._watch.start()
+            told.connect(self._show_live)
             self._show_live()
         else:
             self._watch.stop()
+            told.disconnect(self._show_live)
 
     def _rows_changed(self) -> None:
         self._page.runs.set_rows(self._context.run_library.rows)
@@ -234,9 +238,8 @@ class RunsPresenter(QObject):
         self._update()
 
     def _show_live(self) -> None:
-        if self._page.isVisible():
-            current = self._context.run_controller.current
-            self._page.runs.model.set_live(current if current is not None and current.makes_model else None)
+        current = self._context.run_controller.current
+        self._page.runs.model.set_live(current if current is not None and current.makes_model else None)
 
     def _update(self) -> None:
         rows, page = self._page.runs.chosen(), self._page
