@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QBoxLayout, QCheckBox, QLineEdit, QPlainTextEdit, QWidget
 
+from app.dialogs import preparing
 from app.dialogs.sheet import Sheet
 from app.services import format as fmt
-from app.services import preparing
 from app.services import tokens as t
 from app.services.opening import explain
 from app.services.theme import theme

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.services.reference_markers import markers
+from app.pages.unlearn.markers import markers
 from core.engine.control import Control
 from core.files import write_json
 from core.runs.folder import REPORT_JSON

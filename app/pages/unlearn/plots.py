@@ -19,7 +19,7 @@ from app.workers.run_history import RunHistory, newest_until
 from core.events import AlignmentMeasured, Evaluation, Event, RunStarted
 
 if TYPE_CHECKING:
-    from app.services.reference_markers import Marker
+    from app.pages.unlearn.markers import Marker
     from app.workers.live_run import LiveRun
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.context import AppContext
+    from app.pages.unlearn.markers import Marker
     from app.plots.feature_map import Film
-    from app.services.reference_markers import Marker
     from core.job import Job
     from core.session.bench import Bench
     from core.session.feature_maps import Clouds
@@ -228,7 +228,7 @@ class RunPresenter(QObject):
 
 def _known(folder: RunFolder, job: Job, runs_folder: Path) -> tuple[tuple[Marker, ...], bool]:
     """Return what is known of other models, and whether the run was held against retrained ones."""
-    from app.services.reference_markers import markers
+    from app.pages.unlearn.markers import markers
 
     return markers(job, runs_folder), bool((folder.report() or {}).get("retrained"))
 

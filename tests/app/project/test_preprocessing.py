@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel
 
+from app.dialogs import preparing
 from app.dialogs.preprocessing import PreprocessingDialog
-from app.services import preparing
 from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of

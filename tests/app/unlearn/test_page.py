@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication
 
 from app.dialogs.sheet import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
+from app.pages.unlearn.markers import Marker
 from app.services import run_words as words
-from app.services.reference_markers import Marker
 from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
@@ -431,7 +431,7 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
         go.wait(60)
         return (Marker("retrained", 0.5, 0.5, None, None),)
 
-    monkeypatch.setattr("app.services.reference_markers.markers", late)
+    monkeypatch.setattr("app.pages.unlearn.markers.markers", late)
     first = LiveRun.from_folder(write_run(tmp_path / "a", job(), Script("a").whole()))
     training = LiveRun.from_folder(
         write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole())

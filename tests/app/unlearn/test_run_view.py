@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from app.pages.unlearn.markers import Marker
 from app.pages.unlearn.run_view import RunBar, RunView
 from app.plots.items import Phase
-from app.services.reference_markers import Marker
 from app.widgets.buttons import PrimaryButton
 from app.workers.live_run import LiveRun
 from core.events import State
