@@ -203,7 +203,8 @@ class CommandPalette(Dialog):
     """Finds commands by their letters in order; recent ones come first; unavailable ones say why."""
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Find a command"), parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
+        super().__init__(tr("Find a command"), parent)
+        self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
         self._context = context
         self.field = named(QLineEdit(placeholderText=tr("Type a command")), tr("Command"))
         self.list = named(QListWidget(), tr("Commands found"))

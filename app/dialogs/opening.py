@@ -27,6 +27,7 @@ from app.widgets.buttons import SecondaryButton, Segmented, TextButton
 from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, add_to, column, named, row
 from core.errors import AppError
+from core.files import composed
 
 if TYPE_CHECKING:
     from core.session.caveats import ClassOrder
@@ -111,11 +112,15 @@ class ClassOrderDialog(Sheet):
         except AppError as error:
             said.append(error.message)
         else:
-            if sorted(names) == sorted(self._classes):
-                self.set_order([self._classes.index(name) for name in names])
+            position = {composed(name): i for i, name in enumerate(self._classes)}
+            order = [position.get(composed(name), -1) for name in names]
+            if sorted(order) == list(range(len(self._classes))):
+                self.set_order(order)
                 return
-            said += [tr("The class {name} is missing.", name=name) for name in self._classes if name not in names][:1]
-            said += [tr("The data has no class {name}.", name=name) for name in names if name not in self._classes][:1]
+            missing = [name for i, name in enumerate(self._classes) if i not in order]
+            unknown = [name for name, place in zip(names, order, strict=True) if place < 0]
+            said += [tr("The class {name} is missing.", name=name) for name in missing[:1]]
+            said += [tr("The data has no class {name}.", name=name) for name in unknown[:1]]
         self._say(" ".join(said), wrong=True)
 
     def verdict(self) -> str:

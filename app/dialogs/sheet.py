@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 class Dialog(QDialog):
     """Blocks nothing: `open()` or `show()` returns at once. Gone when closed, and as high as its texts need."""
 
-    def __init__(
-        self, title: str, parent: QWidget | None = None, flags: Qt.WindowType = Qt.WindowType.Dialog
-    ) -> None:
-        super().__init__(parent, flags)
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         theme.dress(self)

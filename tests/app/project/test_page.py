@@ -283,6 +283,14 @@ def test_classes_are_matched_by_hand(page, context, open_digits, idle, tmp_path)
     assert context.project.dataset.classes == tuple("9876543210")
 
 
+def test_names_in_either_unicode_form_are_the_same(qtbot, tmp_path):
+    dialog = ClassOrderDialog(["Pullo\u0308ver", "Hose"])
+    qtbot.addWidget(dialog)
+    (tmp_path / "names.txt").write_text("Hose\nPull\u00f6ver", encoding="utf-8")
+    dialog.load(tmp_path / "names.txt")
+    assert dialog.order() == (1, 0) and dialog.answer() == ("Hose", "Pullo\u0308ver")
+
+
 def test_the_card_of_a_model_names_its_order(page, context, insects, tmp_path, idle):
     path = tmp_path / "insects.pt"
     torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), path)
