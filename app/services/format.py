@@ -93,12 +93,6 @@ def images(number: int) -> str:
     return tr("%n images", n=number)
 
 
-def plural(number: int, noun: str, many: str = "") -> str:
-    """Count and noun: "1 class", "2 classes"."""
-    word = noun if number == 1 else many or noun + "s"
-    return f"{count(number)} {word}"
-
-
 def of_total(part: int, total: int) -> str:
     """"6,037 of 60,000 (10.1 %)"."""
     share = percent(part / total if total else 0.0)

@@ -87,8 +87,6 @@ class TestFormat:
         assert fmt.points(-0.124) == "−12.4 points"
         assert fmt.decimal(-215.8389) == "−215.839" and fmt.decimal(-0.0001) == "0.000"  # as reports write them
         assert fmt.of_total(6037, 60000) == "6,037 of 60,000 (10.1 %)"
-        assert fmt.plural(1, "class", "classes") == "1 class"
-        assert fmt.plural(2, "class", "classes") == "2 classes"
         assert fmt.images(1) == "1 image"
 
 
