@@ -15,6 +15,7 @@ from app.services import format as fmt
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.labels import Label, caption
+from app.widgets.layout import named
 from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ class ForgetListSheet(Sheet):
             self.body.addWidget(label)
         left_out = details(match)
         if left_out:
-            listed = QPlainTextEdit("\n".join(left_out), readOnly=True)
-            listed.setAccessibleName(tr("Entries that were not taken"))
+            listed = named(QPlainTextEdit("\n".join(left_out), readOnly=True), tr("Entries that were not taken"))
             listed.setFont(theme.font("caption"))
             listed.setFixedHeight(theme.px(min(220, 24 + 18 * len(left_out))))
             self.body.addWidget(listed)
@@ -127,17 +127,15 @@ class SimilarSheet(Sheet):
         if len(found) > rows:
             more = tr("The %n most alike pairs are shown. Once they are added, the others are found again.", n=rows)
             self.body.addWidget(caption(more))
-        self.level = QComboBox()
-        self.level.setAccessibleName(tr("Which images are shown"))
+        self.level = named(QComboBox(), tr("Which images are shown"))
         for word, least in LEVELS.items():
             count = fmt.count(len(found.at(least)))
             self.level.addItem(tr("{which} (agreement from {least}): {count}", which=tr(SHOWN[word]),
                                   least=f"{least:g}", count=count), least)  # fmt: skip
         self.level.setCurrentIndex(self.level.findData(SAME if same else LEVELS["near"]))
         self.level.currentIndexChanged.connect(self._show_level)
-        self.pairs = QTreeWidget()
+        self.pairs = named(QTreeWidget(), tr("Kept images and the forget images they look like"))
         self.pairs.setHeaderLabels([tr("Kept"), tr("Forget image it looks like"), tr("Agreement")])
-        self.pairs.setAccessibleName(tr("Kept images and the forget images they look like"))
         self.pairs.setRootIsDecorated(False)
         self.pairs.setIconSize(QSize(side, side))
         self.pairs.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))

@@ -6,7 +6,6 @@ like forget images are looked for a moment after a change. What the model forgot
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,7 @@ from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.forget.earlier import Earlier, EarlierRequest
+    from app.pages.forget.earlier import Earlier
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.events import Tell
@@ -208,8 +207,8 @@ class EarlierCard(Card):
         requests, said = (earlier.requests, earlier.warning) if earlier is not None else ((), "")
         if earlier is not None and requests:
             said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
-                      n=earlier.count)  # fmt: skip
-        told = [_in_words(number, one) for number, one in enumerate(requests, start=1)]
+                      n=int(np.count_nonzero(earlier.mask)))  # fmt: skip
+        told = list(requests)
         self.setToolTip("\n".join(told))
         if len(told) > MOST_LINES + 1:
             told[:-MOST_LINES] = [tr("%n requests before these", n=len(told) - MOST_LINES)]
@@ -299,10 +298,3 @@ def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     from app.pages.forget.earlier import earlier_requests
 
     return earlier_requests(model, dataset)
-
-
-def _in_words(number: int, one: EarlierRequest) -> str:
-    if one.when is None:
-        return f"{number}. {one.text}"
-    day = datetime.date.fromtimestamp(one.when)
-    return tr("{number}. {request}, on {day}", number=number, request=one.text, day=day)

@@ -85,6 +85,7 @@ class ClassTable(QTableView):
     def menu(self) -> QMenu:
         """The context menu for the rows selected."""
         menu, selected, shown = QMenu(self), self.selected_labels(), self.filter.labels()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if len(selected) == 1:
             menu.addAction(tr("Only this"), partial(self.only_wanted.emit, *selected))
         menu.addAction(tr("Select all"), partial(self.toggle_wanted.emit, shown, True))
@@ -119,9 +120,7 @@ class ClassTable(QTableView):
         super().resizeEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = self.menu()
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(menu_place(self, event))
+        self.menu().popup(menu_place(self, event))
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:

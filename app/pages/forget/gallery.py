@@ -29,7 +29,7 @@ from app.widgets.cards import Card
 from app.widgets.labels import caption
 from app.widgets.layout import stacked
 from app.widgets.notices import EmptyState
-from app.widgets.table import menu_place
+from app.widgets.table import menu_place, set_up_table
 from app.workers.thumbnails import Thumbnails
 
 HINT = mark(
@@ -70,7 +70,7 @@ class GalleryView(QTableView):
     menu_wanted = Signal(int, QPoint)
 
     def __init__(self, model: GalleryModel, thumbnails: Thumbnails) -> None:
-        super().__init__(showGrid=False)
+        super().__init__()
         self._model = model
         self.side = theme.px(96)
         self.lit = -1
@@ -78,10 +78,9 @@ class GalleryView(QTableView):
         self.setModel(model)
         self.setAccessibleName(tr("Images"))
         self.setProperty("ground", "sunken")
+        set_up_table(self)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         for header in (self.horizontalHeader(), self.verticalHeader()):

@@ -22,7 +22,7 @@ from app.services.translation import tr
 from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, column, row, stacked, widget_of
+from app.widgets.layout import STRETCH, column, named, row, stacked, widget_of
 from app.widgets.notices import ProgressLine
 from app.workers.thumbnails import Thumbnails, pixels_of, thumbnail
 
@@ -52,7 +52,7 @@ class ModelColumn(Card):
         self.reason = Label("", "body", "text-2", wrap=True)
         self.progress = ProgressLine(style.title)
         title, cell = tr("Nearest training images, by features"), theme.px(SMALL + t.XL)
-        self.neighbours = QListWidget()
+        self.neighbours = named(QListWidget(), title)
         self.neighbours.setViewMode(QListWidget.ViewMode.IconMode)
         self.neighbours.setMovement(QListWidget.Movement.Static)
         self.neighbours.setResizeMode(QListWidget.ResizeMode.Adjust)
@@ -60,7 +60,6 @@ class ModelColumn(Card):
         self.neighbours.setIconSize(QSize(theme.px(SMALL), theme.px(SMALL)))
         self.neighbours.setGridSize(QSize(cell, cell))
         self.neighbours.setMinimumSize(cell + theme.px(t.L), 2 * cell)
-        self.neighbours.setAccessibleName(title)
         for signal in (self.neighbours.itemClicked, self.neighbours.itemActivated):
             signal.connect(self._open)
         self.stack = stacked(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QKeyEvent, QPixmap
+from PySide6.QtGui import QKeyEvent
 
 from app.plots.scatter import ScatterPlot, Tool
 from app.services import format as fmt
@@ -102,16 +102,18 @@ class MapPresenter(QObject):
         mark_images: Callable[[np.ndarray, str], None], inspect: Callable[[int], None],
     ) -> None:  # fmt: skip
         super().__init__(card)
-        self._context, self._card, self._thumbnails, self._mark = context, card, thumbnails, mark_images
+        self._context, self._card = context, card
         self._baseline: Baseline | None = None  # what was measured of the model that is drawn
         self._tsne: tuple[int, np.ndarray] | None = None  # how many images it was made of, and places of all (n, 2)
         self.shown = ""  # PCA, TSNE, or nothing
         card.projection.changed.connect(self._show)
-        card.scatter.selection_drawn.connect(self._drawn)
-        card.scatter.clicked.connect(self._clicked)
-        card.scatter.activated.connect(inspect)
-        card.scatter.set_thumbnail(self._thumbnail)
-        thumbnails.ready.connect(self._thumbnails_came)
+        scatter = card.scatter
+        # An outline adds: replacing would throw away what was chosen image by image.
+        scatter.selection_drawn.connect(lambda images, how: mark_images(images, "remove" if how == "remove" else "add"))
+        scatter.clicked.connect(lambda image, how: mark_images(np.array([image]), how if how == "back" else "toggle"))
+        scatter.activated.connect(inspect)
+        scatter.set_thumbnail(lambda image: thumbnails.get(("train", image)))
+        thumbnails.ready.connect(lambda _keys: scatter.refresh_thumbnail())
 
     def refresh(self) -> None:
         """Draw what was measured last, where that is not what is drawn."""
@@ -132,9 +134,9 @@ class MapPresenter(QObject):
             self._show(PCA)
 
     def show_selection(self) -> None:
-        """Mark the forget set."""
-        selection = self._context.project.selection
-        if selection is not None and self.shown:
+        """Mark the forget set; a map that is not drawn yet does so when it is."""
+        project, selection = self._context.project, self._context.project.selection
+        if selection is not None and self.shown and self._baseline is project.evaluation.get("baseline"):
             self._card.scatter.set_forget(selection.mask)
 
     def show_image(self, image: int) -> None:
@@ -186,21 +188,6 @@ class MapPresenter(QObject):
         self._card.projection.set_value(PCA)
         why = tr("The t-SNE map could not be made. {reason}", reason=explain(error))
         self._context.notifications.caution(why)
-
-    # -- what the user does ----------------------------------------------------------------------------------------
-
-    def _drawn(self, images: np.ndarray, how: str) -> None:
-        # An outline adds: replacing would throw away what was chosen image by image.
-        self._mark(images, "remove" if how == "remove" else "add")
-
-    def _clicked(self, image: int, how: str) -> None:
-        self._mark(np.array([image]), how if how == "back" else "toggle")
-
-    def _thumbnail(self, image: int) -> QPixmap | None:
-        return self._thumbnails.get(("train", image))
-
-    def _thumbnails_came(self, _keys: object) -> None:
-        self._card.scatter.refresh_thumbnail()
 
 
 def arrange(compact: np.ndarray, labels: np.ndarray, progress: Tell) -> tuple[int, np.ndarray]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer, QUrl
+from PySide6.QtCore import QObject, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -130,14 +130,13 @@ class ForgetPresenter(QObject):
         self._toggled: int | None = None  # the image that the last change toggled
         self._confirm_timer = QTimer(self, singleShot=True, interval=CONFIRM_MS)
         self._confirm_timer.timeout.connect(self._unconfirm)
-        self._stale_map = True
         self._connect()
         self._dataset_changed()
         self.earlier.refresh()
 
     def entered(self) -> None:
         """The page is shown: draw what was left alone while it was not."""
-        self._draw_map()
+        self.map.refresh()
         self.similar.refresh()
 
     def left(self) -> None:
@@ -154,16 +153,16 @@ class ForgetPresenter(QObject):
         self.earlier.changed.connect(self._earlier_changed)
         context.settings.changed.connect(self._settings_changed)
         context.opening.list_wanted.connect(self.lists.read)
-        classes, view = page.class_panel.table, page.gallery_panel.view
+        classes, view, scatter = page.class_panel.table, page.gallery_panel.view, page.map_panel.scatter
         classes.toggle_wanted.connect(self.toggle_classes)
         classes.only_wanted.connect(self.only_class)
         classes.invert_wanted.connect(self.invert_classes)
         classes.hovered.connect(view.light_class)
-        classes.hovered.connect(self._light_on_map)
+        classes.hovered.connect(lambda label: scatter.highlight_class(label if label >= 0 else None))
         classes.opened.connect(page.tools.choose_class)
         view.mark_wanted.connect(self._gallery_marked)
         view.inspect_wanted.connect(self._inspect_shown)
-        view.menu_wanted.connect(self._open_menu)
+        view.menu_wanted.connect(lambda image, place: self.menu(image).popup(place))
         self.inspector.moved.connect(self._inspected)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
@@ -263,15 +262,11 @@ class ForgetPresenter(QObject):
         if part == self._page.gallery_model.part:
             self._page.gallery_panel.view.show_image(image)
 
-    def _open_menu(self, image: int, place: QPoint) -> None:
-        menu = self.menu(image)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(place)
-
     def menu(self, image: int) -> QMenu:
         """Return the context menu of an image of the gallery."""
         page, selection, images = self._page, self._context.project.selection, self.gallery.images
         menu, part = QMenu(page.gallery_panel), page.gallery_model.part
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if images is None or selection is None:
             return menu
         labels, name, file = [int(images.labels(part)[image])], images.class_of(part, image), images.file(part, image)
@@ -321,16 +316,9 @@ class ForgetPresenter(QObject):
         page, found = self._page, self._context.project.evaluation.get("baseline")
         page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
         page.tools.set_measured(found is not None)
-        self._stale_map = True
         if page.isVisible():
-            self._draw_map()
-        self.gallery.set_baseline(found)
-
-    def _draw_map(self) -> None:
-        if self._stale_map:
-            self._stale_map = False
             self.map.refresh()
-            self.map.show_selection()
+        self.gallery.set_baseline(found)
 
     def _selection_changed(self) -> None:
         page, selection = self._page, self._context.project.selection
@@ -340,8 +328,7 @@ class ForgetPresenter(QObject):
         if selection is not None:
             page.gallery_model.mask = selection.mask
             page.gallery_panel.view.redraw()
-            if not self._stale_map:
-                self.map.show_selection()
+            self.map.show_selection()
         self.gallery.refresh_near()
         if page.isVisible():
             self.similar.refresh()
@@ -385,6 +372,3 @@ class ForgetPresenter(QObject):
         if again:
             return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
         return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))
-
-    def _light_on_map(self, label: int) -> None:
-        self._page.map_panel.scatter.highlight_class(label if label >= 0 else None)

@@ -17,7 +17,7 @@ from app.services.theme import set_property, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import IconButton, SecondaryButton, TextButton
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, first_and_last_row, row
+from app.widgets.layout import STRETCH, column, first_and_last_row, named, row
 from app.widgets.table import search_field
 
 PARTS = (("train", mark("Training images")), ("test", mark("Test images")))
@@ -180,9 +180,9 @@ class FilterPanel(QFrame):
         self.fields: dict[str, tuple[QLineEdit, QLineEdit]] = {}
         for line, (value, title, tip) in enumerate(ROWS):
             name = Label(tr(title), tone="text-2")
-            low, high = self.fields[value] = QLineEdit(), QLineEdit()
-            low.setAccessibleName(tr("{value}, from", value=tr(title)))
-            high.setAccessibleName(tr("{value}, to", value=tr(title)))
+            low = named(QLineEdit(), tr("{value}, from", value=tr(title)))
+            high = named(QLineEdit(), tr("{value}, to", value=tr(title)))
+            self.fields[value] = low, high
             name.setToolTip(tr(tip))
             for field in (low, high):
                 field.setToolTip(tr(tip))
