@@ -209,7 +209,7 @@ class MainWindow(QMainWindow):
                 f"page.{spec.id}", tr("Go to {page}", page=spec.name), functools.partial(self.show_page, spec.id),
                 menu="view", icon=spec.icon, shortcut=shortcut,
             )
-            self._show_state(spec.id)
+            self.rail.set_state(spec.id, *self.context.page_states.get(spec.id))
 
     def _register_commands(self) -> None:
         from app.menus import Menus
@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_page)
         self.notices.details_wanted.connect(self.show_messages)
         QDesktopServices.setUrlHandler(HELP, self, "open_help")  # type: ignore[arg-type]  # a str, whatever its stub says
-        self.context.page_states.changed.connect(self._show_state)
+        self.context.page_states.changed.connect(self.rail.set_state)
         self.context.notifications.posted.connect(self._notified)
         self.context.actions.used.connect(self._used)
         self.context.settings.changed.connect(self._settings_changed)
@@ -258,10 +258,6 @@ class MainWindow(QMainWindow):
         shell.activity_changed.connect(self.status.show_activity)
         self.setAcceptDrops(True)
         self.context.opening.looked.connect(self._looked)
-
-    def _show_state(self, page_id: str) -> None:
-        if page_id in self._specs:
-            self.rail.entry(page_id).set_state(*self.context.page_states.get(page_id))
 
     @Slot(QUrl)
     def open_help(self, url: QUrl) -> None:

@@ -90,21 +90,23 @@ class MapPicture:
 
     laid: FeatureMap
     clouds: Mapping[str, Floats]
-    area: Floats  # (2, 2): the lowest and the highest corner
+    ends: Floats  # (2, 2): the lowest and the highest corner of where its points are at the start
+    area: Floats  # of what is shown
 
     @classmethod
     def of(cls, laid: FeatureMap, clouds: Mapping[str, Floats]) -> MapPicture:
         """Return the picture that an event lays out, with clouds of the same points; its area holds both."""
-        picture = cls(laid, clouds, np.stack(corners(laid.coordinates())))
+        ends = np.stack(corners(laid.coordinates()))
+        picture = cls(laid, clouds, ends, ends)
         return picture.holding(cloud[laid.forget_from :] for cloud in clouds.values())
 
     def holding(self, more: Iterable[Floats]) -> MapPicture:
         """Return the picture with an area that holds these points too, as far as it grows; itself where it does."""
-        area, ends = self.area, np.stack(corners(self.start))
+        area, ends = self.area, self.ends
         for points in more:
             known = points[np.isfinite(points).all(1)]
             if len(known):
-                low, high = corners(known)
+                low, high = known.min(0), known.max(0)
                 area = np.stack([np.minimum(area[0], low), np.maximum(area[1], high)])
         room = _FARTHEST * (ends[1] - ends[0])
         area = area.clip(ends[0] - room, ends[1] + room)

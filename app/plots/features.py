@@ -22,7 +22,7 @@ from app.services.theme import theme
 from app.services.tokens import SETS, SeriesStyle
 from app.services.translation import mark, tr
 from app.workers.run_history import RunHistory, newest_until
-from core.events import Event, FeaturesMoved, SpectrumMeasured
+from core.events import FeaturesMoved, SpectrumMeasured
 
 Values = NDArray[np.float64]
 
@@ -252,11 +252,6 @@ class FeaturesPanel(Switched):
             self._history, self._until, self._wanted = history, None, ""
         self._overlaid = tuple(overlaid)
         self._show()
-
-    def add(self, events: Sequence[Event]) -> None:
-        """Take notice of new events, which the history holds already."""
-        if any(event.type in ("feature_map", "features_moved", "spectrum", "run_started") for event in events):
-            self._show()
 
     def show_until(self, step: int | None) -> None:
         """Look back to a step; None is the newest and follows."""

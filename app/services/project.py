@@ -32,7 +32,7 @@ PAGE_STATES = ("", "empty", "ready", "running", "done", "problem")
 class PageStates(QObject):
     """State and caption by page id; the rail follows `changed`."""
 
-    changed = Signal(str)
+    changed = Signal(str, str, str)  # page id, state and caption
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +44,7 @@ class PageStates(QObject):
             raise ValueError(f"{state!r} is not one of {PAGE_STATES}")
         if self._states.get(page_id) != (state, caption):
             self._states[page_id] = (state, caption)
-            self.changed.emit(page_id)
+            self.changed.emit(page_id, state, caption)
 
     def get(self, page_id: str) -> tuple[str, str]:
         """State and caption of a page."""

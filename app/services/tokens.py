@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal
 
 from app.services.translation import mark, tr
@@ -105,7 +106,7 @@ class SeriesStyle:
     filled: bool = True
     glyph: str = "●"  # the marker in text
 
-    @property
+    @cached_property
     def title(self) -> str:
         """Its name in the language of the window."""
         return tr(self.name)

@@ -94,6 +94,11 @@ class Rail(QFrame):
         for widget in (separator(), entry) if below_line else (entry,):
             self._column.insertWidget(self._column.count() - 1, widget)
 
+    def set_state(self, page_id: str, state: str, caption: str) -> None:
+        """Show where the work of a page stands, where it has an entry."""
+        if page_id in self._entries:
+            self._entries[page_id].set_state(state, caption)
+
     def entry(self, page_id: str) -> RailEntry:
         """The entry of a page."""
         return self._entries[page_id]

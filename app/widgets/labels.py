@@ -94,7 +94,7 @@ class ElidedLabel(QLabel):
     ) -> None:
         super().__init__()
         self._mode = mode
-        self._hint = ""
+        self._text = self._hint = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         theme.set_font(self, role)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -103,9 +103,16 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
-        super().setText(text)
+        """Show another text; what is as wide as its place whatever it says has nothing laid out anew for it."""
+        self._text = text
         self.setAccessibleName(text)
         self._update_tip()
+        self.update()
+        if self.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Maximum:
+            self.updateGeometry()
+
+    def text(self) -> str:
+        return self._text
 
     def set_hint(self, hint: str) -> None:
         """Tool tip to show where the text is not elided."""
@@ -117,7 +124,7 @@ class ElidedLabel(QLabel):
         return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() + 2)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.px(24), self.fontMetrics().height() + 2)
+        return QSize(0, self.fontMetrics().height() + 2)  # its minimum width stands above it
 
     def resizeEvent(self, event: object) -> None:
         self._update_tip()

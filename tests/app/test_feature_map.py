@@ -67,10 +67,10 @@ def test_the_axes_stay_while_the_slider_moves_and_grow_with_what_comes(panel):
     assert (shown(panel).area == area).all()
     panel.show_until(None)
     history.add(Script("r").mapped(25))
-    panel.add(history.moved[-1:])
+    panel.show_until(None)
     assert shown(panel).area.ravel().tolist() == [0.0, 0.0, 5.0, 2.5]
     history.add(Script("r").mapped(900))  # flown away: twice the extent is added at most, and it stands at the edge
-    panel.add(history.moved[-1:])
+    panel.show_until(None)
     assert shown(panel).area.ravel().tolist() == [0.0, 0.0, 5.0, 3.0]
     panel.show_history(recorded(0, 10), "class")
     assert (shown(panel).area == area).all()
@@ -82,7 +82,7 @@ def test_a_resume_takes_back_what_came_later(panel):
     panel.map.flush()
     resumed = Script("r").started(10)
     history.add([resumed])
-    panel.add([resumed])
+    panel.show_until(None)
     panel.map.flush()
     assert panel.map.canvas.moment.step == 10
 

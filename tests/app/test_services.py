@@ -478,7 +478,7 @@ class TestSmall:
         states = PageStates()
         with qtbot.waitSignal(states.changed) as changed:
             states.set("project", "ready", "ResNet-18")
-        assert changed.args == ["project"]
+        assert changed.args == ["project", "ready", "ResNet-18"]
         assert states.get("project") == ("ready", "ResNet-18")
         assert states.get("never") == ("", "")
         with qtbot.assertNotEmitted(states.changed):

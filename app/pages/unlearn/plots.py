@@ -16,7 +16,15 @@ from app.services.run_words import phase_of
 from app.services.theme import theme
 from app.widgets.cards import Card
 from app.workers.run_history import RunHistory, newest_until
-from core.events import AlignmentMeasured, Evaluation, Event, RunStarted
+from core.events import (
+    AlignmentMeasured,
+    Evaluation,
+    Event,
+    FeatureMap,
+    FeaturesMoved,
+    RunStarted,
+    SpectrumMeasured,
+)
 
 if TYPE_CHECKING:
     from app.pages.unlearn.markers import Marker
@@ -78,9 +86,10 @@ class RunPlots(QWidget):
         """The history has gained these; drawn where the newest is shown."""
         for plot in self._all:
             plot.mark_dirty()
-        self.features.add(events)
-        if any(isinstance(e, Evaluation | AlignmentMeasured) for e in events):
-            self.alignment.show_until(self.until)
+        for shown, kinds in ((self.features, FeatureMap | FeaturesMoved | SpectrumMeasured | RunStarted),
+                             (self.alignment, Evaluation | AlignmentMeasured)):  # fmt: skip
+            if any(isinstance(event, kinds) for event in events):
+                shown.show_until(self.until)
         if any(isinstance(e, Evaluation | AlignmentMeasured) and e.scope == "full" for e in events):
             self._show_markers()
         if any(isinstance(e, RunStarted) for e in events):

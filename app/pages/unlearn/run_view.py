@@ -59,7 +59,8 @@ class TimeSlider(QWidget):
         self._slider.setAccessibleName(tr("Step shown in all plots"))
         self._slider.setToolTip(tr("Space plays and holds, arrows go step by step, + and − change the speed"))
         self._slider.valueChanged.connect(self._changed)
-        self._label = Label("", "caption", "text-2")
+        self._label = ElidedLabel("", "caption", "text-2")  # of one width: nothing is laid out anew for it
+        self._label.setFixedWidth(theme.px(176))
         self._speed = ChipButton("", tr("Speed of the replay"))
         menu = QMenu(self._speed)
         self.speed_actions = {speed: menu.addAction(_speed_words(speed)) for speed in SPEEDS}
@@ -196,7 +197,8 @@ class RunBar(Card):
         self._shown: tuple[object, ...] = ()
         self.chip = Chip()
         self.headline = ElidedLabel("", "section")
-        self.facts = Label("", "caption", "text-2")
+        self.facts = ElidedLabel("", "caption", "text-2")
+        self.facts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.change = ElidedLabel("")
         self.warning = OutcomeWarning()
         self.progress = ProgressLine(tr("Progress of the run"), with_text=False)
@@ -209,7 +211,8 @@ class RunBar(Card):
         places = list(self.buttons.values())
         first = list(self.buttons).index("discard")
         foot = row((self.progress, 1), (self.change, 1), *places[:first], self._gap, *places[first:])
-        self.body.addLayout(column(row(self.chip, (self.headline, 1), self.facts), foot, self.warning, spacing=t.XS))
+        head = row(self.chip, (self.headline, 3), (self.facts, 2))
+        self.body.addLayout(column(head, foot, self.warning, spacing=t.XS))
 
     def show_run(self, run: LiveRun, verdict: bool = False) -> None:
         """Show where a run stands now; with a `verdict` on its result the next step is to export it."""
