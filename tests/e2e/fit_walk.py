@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 
-import numpy as np
 from PySide6.QtCore import QEventLoop, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import (
@@ -163,11 +162,14 @@ def dialogs(window: QWidget, context: object) -> Iterator[QDialog]:
 def inspector(window: QWidget) -> QDialog:
     """The inspector with all that it says of an image."""
     made = ImageInspector(window)
-    facts = ["Class ankle boot", "Training image 1,234"]
-    made.show_image(np.zeros((28, 28, 1), np.uint8), "Image 1,234", facts, "1 of 9")
-    made.mark_button.setText("Forget this image")
+    made.name.setText("Image 1,234")
+    made.facts.setText("Class ankle boot\nTraining image 1,234")
+    made.place.setText("1 of 9")
+    made.show_mark(forget=False)
     for shown in made.columns.values():
-        shown.show_facts(["Says ankle boot, 98.0 % sure", "sandal: 1.2 %", "Loss 0.030"], [(1, "ankle boot", "")] * 9)
+        shown.facts.setText("Says ankle boot, 98.0 % sure\nsandal: 1.2 %\nLoss 0.030")
+        shown.neighbours.addItems(["ankle boot"] * 9)
+        shown.stack.setCurrentIndex(1)
     made.columns["retrained"].show_reason("No retrained model is on disk for this run. Check the run on Verify.")
     made.change.setText("Unlearning took the probability of ankle boot from 97.0 % to 52.0 % and the loss from 0.030 "
                         "to 1.400.\nA model retrained without the forget set: 50.0 %, loss 1.300.")  # fmt: skip
