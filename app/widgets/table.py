@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,9 +34,13 @@ from app.widgets.labels import announce
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-def set_up_table(view: QTableView) -> None:
-    """Give a table its look; whole rows are selected."""
-    _set_up(view, view.horizontalHeader(), t.TABLE_HEADER)
+def set_up_table(view: QTableView, widths: Mapping[int, int] | None = None, stretch: Sequence[int] = ()) -> None:
+    """Give a table its look; whole rows are selected.
+
+    `widths`: of columns, in pixels of the design, and at least those of their titles; `stretch` share what is left.
+    """
+    header = view.horizontalHeader()
+    _set_up(view, header, t.TABLE_HEADER)
     view.setShowGrid(False)
     view.setWordWrap(False)
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -44,7 +48,11 @@ def set_up_table(view: QTableView) -> None:
     vertical.setVisible(False)
     vertical.setMinimumSectionSize(theme.px(t.TABLE_ROW))
     vertical.setDefaultSectionSize(theme.px(t.TABLE_ROW))
-    view.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    for column, width in (widths or {}).items():
+        view.setColumnWidth(column, max(theme.px(width), header.sectionSizeHint(column)))
+    for column in stretch:
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
 
 
 def text_table(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> QTableWidget:

@@ -1857,7 +1857,7 @@
     </message>
     <message>
         <source>Forget, %</source>
-        <translation>Vergessen, %</translation>
+        <translation>Verg., %</translation>
     </message>
     <message>
         <source>Forget: {name}</source>
@@ -3777,7 +3777,7 @@
     </message>
     <message>
         <source>Retain, %</source>
-        <translation>Behalten, %</translation>
+        <translation>Bleibt, %</translation>
     </message>
     <message>
         <source>Retrained</source>
@@ -4005,15 +4005,11 @@
     </message>
     <message>
         <source>Search method, forget set, model</source>
-        <translation>Methode, Vergessensmenge, Modell suchen</translation>
+        <translation>Methode, Menge, Modell suchen</translation>
     </message>
     <message>
         <source>Search methods</source>
         <translation>Verfahren suchen</translation>
-    </message>
-    <message>
-        <source>Search runs</source>
-        <translation>Läufe suchen</translation>
     </message>
     <message>
         <source>Search settings</source>

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QHeaderView, QTableView
+from PySide6.QtWidgets import QTableView
 
 from app.services import format as fmt
 from app.services import tokens as t
@@ -25,7 +25,7 @@ TITLE = mark("What this app still keeps of the forget images")
 _SHOWN_RUNS = 2
 _ROWS = 5  # in sight even where the page scrolls
 KIND, HOLDS, FILES, SIZE, WITHOUT = range(5)
-_WIDTHS = {KIND: 216, FILES: 52, SIZE: 76}  # the others share what is left
+_WIDTHS = {KIND: 216, FILES: 52, SIZE: 76}
 
 
 class KeptCard(Card):
@@ -37,14 +37,9 @@ class KeptCard(Card):
         super().__init__(tr(TITLE))
         self.table = KeptTable(self)
         self.view = QTableView(self)
-        set_up_table(self.view)
         self.view.setModel(self.table)
+        set_up_table(self.view, _WIDTHS, (HOLDS, WITHOUT))
         self.view.setAccessibleName(tr(TITLE))
-        header = self.view.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for column, width in _WIDTHS.items():
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, max(theme.px(width), header.sectionSizeHint(column)))
         self.view.setMinimumHeight(theme.px(t.TABLE_HEADER) + _ROWS * theme.px(t.TABLE_ROW))
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.summary = caption(wide=True)
@@ -91,7 +86,7 @@ class KeptTable(QStandardItemModel):
         )
         for column in (FILES, SIZE):
             self.horizontalHeaderItem(column).setTextAlignment(NUMBER)
-        theme.changed.connect(lambda: self.set_kinds(self._kinds))
+        theme.changed.connect(self._restyle)
 
     def set_kinds(self, kinds: tuple[Kept, ...]) -> None:
         """Show other kinds; those that were ticked stay so as long as they can be removed."""
@@ -121,3 +116,6 @@ class KeptTable(QStandardItemModel):
         """The kinds to remove."""
         return tuple(kind for row, kind in enumerate(self._kinds)
                      if self.item(row).checkState() == Qt.CheckState.Checked)  # fmt: skip
+
+    def _restyle(self) -> None:
+        self.set_kinds(self._kinds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
-    QHeaderView,
     QSizePolicy,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -79,26 +78,20 @@ class FitCard(Card):
 
 SIDE = 28  # logical pixels of one sample
 ROW_HEIGHT = 36
+_WIDTHS = {FitTableModel.OUTPUT: 100, FitTableModel.IMAGES: 96, FitTableModel.ACCURACY: 120,
+           FitTableModel.SAMPLES: SAMPLE_COUNT * (SIDE + t.XS) + t.M}  # fmt: skip
 
 
 def _table(model: FitTableModel, thumbnails: Thumbnails) -> QTableView:
     view = QTableView()
     view.setAccessibleName(tr("Classes"))
     view.setHorizontalHeader(SortHeader(view))
-    set_up_table(view)
     view.setModel(ArrangedRows(model, view))
+    set_up_table(view, _WIDTHS, (FitTableModel.MODEL, FitTableModel.FOLDER))
     view.setSortingEnabled(True)
     view.sortByColumn(FitTableModel.OUTPUT, Qt.SortOrder.AscendingOrder)
     view.verticalHeader().setDefaultSectionSize(theme.px(ROW_HEIGHT))
-    strip = SampleStrip(thumbnails, view)
-    view.setItemDelegateForColumn(FitTableModel.SAMPLES, strip)
-    header = view.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    for place in (FitTableModel.MODEL, FitTableModel.FOLDER):
-        header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
-    for place, width in ((FitTableModel.OUTPUT, 100), (FitTableModel.IMAGES, 96), (FitTableModel.ACCURACY, 120)):
-        view.setColumnWidth(place, theme.px(width))
-    view.setColumnWidth(FitTableModel.SAMPLES, strip.width())
+    view.setItemDelegateForColumn(FitTableModel.SAMPLES, SampleStrip(thumbnails, view))
     return view
 
 
@@ -108,14 +101,6 @@ class SampleStrip(QStyledItemDelegate):
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
-
-    @staticmethod
-    def width() -> int:
-        """Width of the column that holds all six."""
-        return SAMPLE_COUNT * theme.px(SIDE + t.XS) + theme.px(t.M)
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(self.width(), theme.px(ROW_HEIGHT))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -36,11 +36,12 @@ class TrainingStarter(QObject):
     def ask(self) -> None:
         """Open the form, once its choices are known."""
         self._button.set_busy(True)
+        failed = partial(self._context.notifications.error, what=tr("The networks could not be listed"))
         handle = self._context.jobs.submit(training_choices, self._context.settings.values.data_root, key="training")
-        handle.done.connect(self._show)
-        failed = tr("The networks could not be listed")
-        handle.failed.connect(partial(self._context.notifications.error, what=failed))
-        handle.finished.connect(partial(self._button.set_busy, False))
+        handle.then(self._show, failed, finished=self._listed)
+
+    def _listed(self) -> None:
+        self._button.set_busy(False)
 
     def _show(self, choices: Choices) -> None:
         dataset = self._context.project.dataset
@@ -62,8 +63,7 @@ class TrainingStarter(QObject):
             return
         handle = self._context.jobs.submit(open_training_data, training.data, settings.data_root, key="training")
         self._context.shell.follow(handle, "training-data")
-        handle.done.connect(partial(self._start, training))
-        handle.failed.connect(self._failed)
+        handle.then(partial(self._start, training), self._failed)
 
     def _start(self, training: Training, bench: Bench) -> None:
         settings = self._context.settings.values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QListWidget, QListWidgetItem, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
 from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
@@ -20,7 +20,7 @@ from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton, IconButton, SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.table import ColumnMenu, SortHeader, set_up_table
+from app.widgets.table import ColumnMenu, SortHeader, search_field, set_up_table
 from app.widgets.terms import TermRow
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
-_WIDTHS = {columns.STATE: 108, columns.METHOD: 128, columns.PRESET: 92, columns.FORGET: 84, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 118,
+_WIDTHS = {columns.STATE: 108, columns.METHOD: 112, columns.PRESET: 92, columns.MODEL: 84,
+           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 108,
            columns.STARTED: 100, columns.CURVE: 64}  # fmt: skip
 MOST_ROWS = 4
 
@@ -110,22 +110,15 @@ class RunsCard(Card):
         table.setAccessibleName(tr("Runs"))
         table.setHorizontalHeader(SortHeader(table))
         table.setModel(self.proxy)
-        set_up_table(table)
+        set_up_table(table, _WIDTHS, (columns.FORGET,))
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setSortingEnabled(True)
         table.sortByColumn(columns.STARTED, Qt.SortOrder.DescendingOrder)
         table.setItemDelegateForColumn(columns.CURVE, SparklineDelegate(table))
-        header = table.horizontalHeader()
-        for place, width in _WIDTHS.items():
-            table.setColumnWidth(place, max(theme.px(width), header.sectionSizeHint(place)))  # in any language
-        header.setSectionResizeMode(columns.FORGET, QHeaderView.ResizeMode.Stretch)
         table.activated.connect(lambda index: self.activated.emit(self._row_at(index)))
         table.selectionModel().selectionChanged.connect(self.chosen_changed)
         table.selectionModel().currentChanged.connect(self.chosen_changed)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(tr("Search method, forget set, model"))
-        self.search.setAccessibleName(tr("Search runs"))
-        self.search.setClearButtonEnabled(True)
+        self.search = search_field(tr("Search method, forget set, model"))
         self.search.setFixedWidth(theme.px(280))
         self.search.textChanged.connect(self.proxy.setFilterFixedString)
         self.column_menu = ColumnMenu(table, columns.HIDEABLE, state, "runs")
