@@ -102,8 +102,6 @@ class ThemedPlot(Figure):
         """Add a curve, empty; a known key returns the curve that is there."""
         if key not in self._series:
             self._series[key] = Series(key, style, self.item, title, thin)
-            self._series[key].set_log(*self.log)
-            self._series[key].cut = self._cut
         return self._series[key]
 
     def series(self, key: str) -> Series:
@@ -123,8 +121,6 @@ class ThemedPlot(Figure):
         """Draw what comes after a step faded; None draws everything as ever."""
         if step != self._cut:
             self._cut = step
-            for series in self._series.values():
-                series.cut = step
             self.mark_dirty()
 
     def clear(self) -> None:
@@ -172,7 +168,7 @@ class ThemedPlot(Figure):
     def toggle(self, key: str) -> None:
         """Switch a curve off or on; of a reference, the line across."""
         if key in self._series:
-            self._series[key].set_visible(not self._series[key].visible)
+            self._series[key].visible = not self._series[key].visible
             self.mark_dirty()
         else:
             self._pinned ^= {key}
@@ -182,10 +178,7 @@ class ThemedPlot(Figure):
         """Draw the values on a logarithmic axis, or on a linear one."""
         self.log = (self.log[0], y)
         self.item.setLogMode(*self.log)
-        for series in self._series.values():
-            series.set_log(*self.log)
         self.restyle()
-        self.mark_dirty()
 
     # ---- as a figure
 
@@ -222,7 +215,7 @@ class ThemedPlot(Figure):
     def _draw(self) -> None:
         self._read()
         for series in self._series.values():
-            series.draw()
+            series.draw(self._cut, self.log)
         if self.follow:
             self._follow_data()
         self._fit_values()

@@ -372,15 +372,11 @@ class Series:
         self.x, self.y, self.smooth = new_x, new_y, smooth
         self.drawn = moving_mean(new_y, smooth)
 
-    def set_log(self, x: bool, y: bool) -> None:
-        """Draw on logarithmic axes."""
-        self.log = (x, y)
-        for item in (self.item, *self._faint.values()):
-            item.setLogMode(x, y)
-
-    def draw(self) -> None:
-        """Show the points: up to the cut as ever, beyond it faded."""
+    def draw(self, cut: float | None = None, log: tuple[bool, bool] = (False, False)) -> None:
+        """Show the points: up to the `cut` as ever, beyond it faded; `log` says which axes are logarithmic."""
+        self.cut, self.log = cut, log
         self.restyle()
+        self.item.setVisible(self.visible)
         end = self._end()
         self.item.setData(self.x[:end], self.drawn[:end], connect="finite")
         first = max(end - 1, 0)  # from the last point before the cut, so that no gap shows
@@ -408,12 +404,6 @@ class Series:
         if position < 0 or not np.isfinite(self.drawn[position]):
             return None
         return float(self.drawn[position])
-
-    def set_visible(self, visible: bool) -> None:
-        """Show or hide the curve."""
-        self.visible = visible
-        self.item.setVisible(visible)
-        self.draw()
 
     def restyle(self) -> None:
         """Give the item the pen of the current theme and number of points."""
@@ -446,7 +436,6 @@ class Series:
         item.setDownsampling(auto=True, method="peak")
         item.setClipToView(True)
         item.opts["autoDownsampleFactor"] = _POINTS_A_PIXEL
-        item.setLogMode(*self.log)
         return item
 
     def _draw_faint(

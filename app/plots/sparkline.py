@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.services import format as fmt
@@ -34,40 +34,29 @@ class Spark:
         return ", ".join(parts) or tr("no values yet")
 
 
-def paint_spark(painter: QPainter, rect: QRectF, spark: Spark) -> None:
-    """Draw the two curves into `rect`, 0 at the bottom and 1 at the top."""
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    area = rect.adjusted(2, 3, -4, -3)
-    for token, values in (("retain", spark.retain), ("forget", spark.forget)):
-        points = [
-            QPointF(
-                area.left() + area.width() * position / max(len(values) - 1, 1),
-                area.bottom() - area.height() * min(max(value, 0.0), 1.0),
-            )
-            for position, value in enumerate(values)
-            if value is not None
-        ]
-        if not points:
-            continue
-        painter.setPen(theme.pen(token, 1.5))
-        painter.drawPolyline(QPolygonF(points))
-        painter.setBrush(theme.brush(token))
-        painter.drawEllipse(points[-1], 1.5, 1.5)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.restore()
-
-
 class SparklineDelegate(QStyledItemDelegate):
-    """Draws the `Spark` an item holds under `SPARK_ROLE`."""
+    """Draws the `Spark` an item holds under `SPARK_ROLE`: 0 at the bottom and 1 at the top."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().paint(painter, option, index)
         spark = index.data(SPARK_ROLE)
-        if isinstance(spark, Spark):
-            paint_spark(painter, QRectF(option.rect), spark)
+        if not isinstance(spark, Spark):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(option.rect).adjusted(2, 3, -4, -3)
+        for token, values in (("retain", spark.retain), ("forget", spark.forget)):
+            apart = area.width() / max(len(values) - 1, 1)
+            points = [QPointF(area.left() + apart * place, area.bottom() - area.height() * value)
+                      for place, value in enumerate(values) if value is not None]  # fmt: skip
+            painter.setPen(theme.pen(token, 1.5))
+            painter.setBrush(theme.brush(token))
+            painter.drawPolyline(points)
+            for end in points[-1:]:
+                painter.drawEllipse(end, 1.5, 1.5)
+        painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(theme.px(WIDTH) + theme.px(8), theme.px(HEIGHT))

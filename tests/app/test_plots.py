@@ -136,7 +136,7 @@ class TestDrawing:
         draws = []
         series = accuracy.series("retain")
         original = type(series).draw
-        monkeypatch.setattr(type(series), "draw", lambda self: (draws.append(self.key), original(self)))
+        monkeypatch.setattr(type(series), "draw", lambda self, *how: (draws.append(self.key), original(self, *how)))
         for step in range(100, 200):
             measure(accuracy, (step, 0.9, 0.1))
         qtbot.waitUntil(lambda: "retain" in draws)
