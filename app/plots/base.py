@@ -204,9 +204,6 @@ class ThemedPlot(Figure):
     def restyle(self) -> None:
         self.canvas.restyle()
         self._crosshair.setPen(theme.pen("text_3"))
-        for series in self._series.values():
-            series.restyle()
-        self._update_lines()
         self.view.rbScaleBox.setPen(theme.pen("accent"))
         self.view.rbScaleBox.setBrush(theme.brush("accent", 0.12))
         self._update_sides()

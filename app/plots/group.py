@@ -17,23 +17,18 @@ SLOWEST_MS = 400
 
 
 class StepGroup(QObject):
-    """Links plots as they are added; the first one leads."""
+    """Links plots; the first one leads."""
 
     hovered_step = Signal(object)
 
-    def __init__(self, plots: Sequence[ThemedPlot] = (), parent: QObject | None = None) -> None:
+    def __init__(self, plots: Sequence[ThemedPlot], parent: QObject) -> None:
         super().__init__(parent)
-        self._plots: list[ThemedPlot] = []
+        self._plots = plots
         for plot in plots:
-            self.add(plot)
-
-    def add(self, plot: ThemedPlot) -> None:
-        """Link another plot."""
-        if self._plots:
-            plot.view.setXLink(self._plots[0].view)
-        self._plots.append(plot)
-        plot.hovered_step.connect(self.show_step)
-        plot.follow_changed.connect(self._follow_changed)
+            if plot is not plots[0]:
+                plot.view.setXLink(plots[0].view)
+            plot.hovered_step.connect(self.show_step)
+            plot.follow_changed.connect(self._follow_changed)
 
     def show_step(self, step: float | None) -> None:
         """Draw the crosshair at a step in all plots."""

@@ -346,9 +346,8 @@ class Series:
         self.drawn: Floats = self.y  # what the line shows: `y`, or its moving mean
         self.smooth = 0.0
         self.log = (False, False)
-        self.visible = True
-        self.show_dot = True
-        self.cut: float | None = None  # what comes after it is drawn faded; None: nothing does
+        self.visible = self.show_dot = True
+        self.end = 0  # so many points are drawn as ever, what comes after them faded
         # A thick line drawn as one path costs thirty times as much where it is jagged; drawn in segments, a smooth
         # one shows its joints.
         self.jagged = False
@@ -369,15 +368,15 @@ class Series:
         new_x, new_y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         if new_x.shape != new_y.shape:
             raise ValueError(f"{new_x.size} x values for {new_y.size} y values")
-        self.x, self.y, self.smooth = new_x, new_y, smooth
+        self.x, self.y, self.smooth, self.end = new_x, new_y, smooth, len(new_x)
         self.drawn = moving_mean(new_y, smooth)
 
     def draw(self, cut: float | None = None, log: tuple[bool, bool] = (False, False)) -> None:
         """Show the points: up to the `cut` as ever, beyond it faded; `log` says which axes are logarithmic."""
-        self.cut, self.log = cut, log
+        self.log = log
+        self.end = end = len(self) if cut is None else int(np.searchsorted(self.x, cut, side="right"))
         self.restyle()
         self.item.setVisible(self.visible)
-        end = self._end()
         self.item.setData(self.x[:end], self.drawn[:end], connect="finite")
         first = max(end - 1, 0)  # from the last point before the cut, so that no gap shows
         self._draw_faint("after", slice(first, None), self.drawn, self.style.dash, end < len(self))
@@ -391,12 +390,11 @@ class Series:
 
     def last(self) -> tuple[float, float] | None:
         """The last point drawn that has a value, at or before the cut."""
-        end = self._end()
-        place = end - 1 - int(np.isfinite(self.drawn[:end])[::-1].argmax()) if end else 0
-        value = self.drawn[place] if end else np.nan
-        if not np.isfinite(value) or (self.log[1] and value <= 0):
+        known = np.isfinite(self.drawn[: self.end])
+        place = len(known) - 1 - int(known[::-1].argmax()) if known.any() else -1
+        if place < 0 or (self.log[1] and self.drawn[place] <= 0):
             return None
-        return float(self.x[place]), float(value)
+        return float(self.x[place]), float(self.drawn[place])
 
     def at(self, x: float) -> float | None:
         """The last value drawn at or before `x`; None before the first one and in a gap."""
@@ -438,9 +436,7 @@ class Series:
         item.opts["autoDownsampleFactor"] = _POINTS_A_PIXEL
         return item
 
-    def _draw_faint(
-        self, name: str, part: slice, values: Floats, dash: tuple[int, ...], wanted: bool
-    ) -> None:
+    def _draw_faint(self, name: str, part: slice, values: Floats, dash: tuple[int, ...], wanted: bool) -> None:
         item = self._faint.get(name)
         if item is None and wanted:
             item = self._faint[name] = self._new_item(-20)
@@ -448,10 +444,6 @@ class Series:
             item.setVisible(wanted and self.visible)
             item.setPen(theme.pen(self.style.token, 1, dash, alpha=_FAINT))
             item.setData(self.x[part], values[part], connect="finite")
-
-    def _end(self) -> int:
-        """How many points lie at or before the cut."""
-        return len(self) if self.cut is None else int(np.searchsorted(self.x, self.cut, side="right"))
 
 
 def moving_mean(values: Floats, smooth: float) -> Floats:

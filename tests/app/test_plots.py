@@ -165,10 +165,12 @@ class TestDrawing:
     def test_the_theme_reaches_the_curves(self, qapp, accuracy):
         theme.apply(qapp, "dark")
         try:
+            accuracy.flush()
             assert accuracy.canvas.backgroundBrush().color().name().upper() == DARK.surface
             assert accuracy.series("retain").item.opts["pen"].color().name().upper() == DARK.retain
         finally:
             theme.apply(qapp, "light")
+        accuracy.flush()
         assert accuracy.series("retain").item.opts["pen"].color().name().upper() == LIGHT.retain
 
 
