@@ -3605,6 +3605,10 @@
         <translation>Verhältnis zum Anfang</translation>
     </message>
     <message>
+        <source>Reading the report of the run</source>
+        <translation>Liest den Bericht des Laufs</translation>
+    </message>
+    <message>
         <source>ready</source>
         <translation>bereit</translation>
     </message>

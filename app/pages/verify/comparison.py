@@ -64,8 +64,7 @@ class ComparisonPresenter(QObject):
         else:
             jobs.cancel("compare")
             return
-        job.done.connect(self._read)
-        job.failed.connect(self._not_read)
+        job.then(self._read, self._not_read)
 
     def check_all(self, folders: Sequence[RunFolder]) -> None:
         """Check those of the runs that were not compared yet."""

@@ -48,8 +48,7 @@ class Tab(QStackedWidget):
 
     def show_content(self, words: str) -> None:
         """Show what there is, and what must be said of it."""
-        self.words.setText(words)
-        self.words.setVisible(bool(words))
+        self.words.say(words)
         self.setCurrentIndex(CONTENT)
 
     def show_missing(self, sentence: str, button: str = "", act: Callable[[], object] | None = None) -> None:
@@ -232,10 +231,8 @@ class Pictures(QObject):
             _looks, facts.folder, self._context.project.bench, next(iter(facts.seeds), None),
             self._context.trust.of(facts.job), facts.single_images, key="verify-pictures",
         )  # fmt: skip
-        job.progress.connect(self._show_progress)
+        job.then(self._panel.set_looks, self._failed, self._show_progress)
         self._show_progress(tr("Opening model and data"), 0, 0)
-        job.done.connect(self._panel.set_looks)
-        job.failed.connect(self._failed)
 
     def _show_progress(self, what: str, done: int, total: int) -> None:
         for tab in self._panel.looks_tabs():

@@ -66,6 +66,7 @@ class VerifyPresenter(QObject):
             ("report", tr("Open &report"), self._open_report, "open", self._why_no_report),
         ):
             context.actions.add(f"verify.{name}", title, act, menu="run", icon=icon, why_disabled=why)
+        self._show_part()
         self.refresh()
         if context.project.side_by_side:
             self._compared_changed()
@@ -96,6 +97,8 @@ class VerifyPresenter(QObject):
             self._context.jobs.cancel("verify-facts")
             self.take(None)
             return
+        if self.facts is None:
+            self._page.empty.set(tr("Reading the report of the run"))
         self._context.jobs.submit(read_result, folder, key="verify-facts").then(self.take, self._not_read)
 
     def take(self, facts: ResultFacts | None) -> None:
@@ -138,6 +141,7 @@ class VerifyPresenter(QObject):
             self.refresh()
         else:
             self.checks.set_facts(None)  # of another run; read when the page is seen again
+            self._show_part()
 
     def _run_ended(self, run: LiveRun) -> None:
         current = self._context.project.run

@@ -412,7 +412,18 @@ def test_a_page_that_is_not_seen_reads_no_run_until_it_is_seen_again(qtbot, chec
     other = make_folder(bare_report(), "run-2")
     context.project.set_run(LiveRun.from_folder(other))
     assert checked.presenter.facts is None  # nothing is checked by mistake
+    assert checked.stack.currentWidget() is checked.empty and not checked.run_button.isVisible()
     assert context.actions.reason("verify.check") == "There is no finished run to check."
     with qtbot.waitSignal(checked.presenter.facts_changed):
         checked.entered()
     assert checked.presenter.facts.folder.path == other.path
+
+
+def test_while_a_run_is_read_no_button_promises_anything(qtbot, context, make_folder):
+    context.project.set_run(LiveRun.from_folder(make_folder(bare_report())))
+    page = VerifyPage(context)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.presenter.facts is None and page.empty.text() == "Reading the report of the run"
+    assert not any(button.isVisible() for button in (page.run_button, page.export_button, page.empty.button))
+    qtbot.waitUntil(lambda: page.run_button.isVisible())
