@@ -167,7 +167,7 @@ class LossPlot(HistoryPlot):
 
     def __init__(self) -> None:
         super().__init__(tr("Loss terms"), tr("Loss"), value_format=lambda value: fmt.decimal(value, 3))
-        self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log"))), tr("Scale of the losses"))
+        self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log", "a scale"))), tr("Scale of the losses"))
         self.scale.changed.connect(lambda scale: self.set_log(y=scale == "log"))
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 100)

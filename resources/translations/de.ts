@@ -248,8 +248,8 @@
     <message numerus="yes">
         <source>%n seeds</source>
         <translation>
-            <numerusform>1 Seed</numerusform>
-            <numerusform>%n Seeds</numerusform>
+            <numerusform>1 Startwert</numerusform>
+            <numerusform>%n Startwerte</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -356,7 +356,7 @@
     </message>
     <message>
         <source>&amp;Pause or resume</source>
-        <translation>&amp;Anhalten oder fortsetzen</translation>
+        <translation>&amp;Pause oder fortsetzen</translation>
     </message>
     <message>
         <source>&amp;Preferences…</source>
@@ -529,7 +529,7 @@
     </message>
     <message>
         <source>A run is going. What you start now waits for it.</source>
-        <translation>Ein Lauf ist im Gang. Was Sie jetzt starten, wartet auf ihn.</translation>
+        <translation>Ein Lauf ist im Gange. Was Sie jetzt starten, wartet auf ihn.</translation>
     </message>
     <message>
         <source>A run is going: {step}.</source>
@@ -896,7 +896,7 @@
     </message>
     <message>
         <source>Batch results</source>
-        <translation>Batchergebnisse</translation>
+        <translation>Ergebnisse der Stapel</translation>
     </message>
     <message numerus="yes">
         <source>before: {height} × {width}, %n channels</source>
@@ -931,7 +931,7 @@
     </message>
     <message>
         <source>Browse…</source>
-        <translation>Durchsuchen…</translation>
+        <translation>Durchsuchen …</translation>
     </message>
     <message>
         <source>By title, id, what they do, citation or group</source>
@@ -975,7 +975,7 @@
     </message>
     <message>
         <source>Change…</source>
-        <translation>Ändern…</translation>
+        <translation>Ändern …</translation>
     </message>
     <message>
         <source>Check &amp;all runs</source>
@@ -1026,7 +1026,7 @@
     </message>
     <message>
         <source>Checkpoint every</source>
-        <translation>Sicherungspunkt alle</translation>
+        <translation>Checkpoint alle</translation>
     </message>
     <message>
         <source>Checkpoint now</source>
@@ -1058,7 +1058,7 @@
     </message>
     <message>
         <source>Choose architecture…</source>
-        <translation>Architektur wählen…</translation>
+        <translation>Architektur wählen …</translation>
     </message>
     <message>
         <source>Choose at least one image.</source>
@@ -1351,7 +1351,7 @@
     </message>
     <message>
         <source>Delete…</source>
-        <translation>Löschen…</translation>
+        <translation>Löschen …</translation>
     </message>
     <message>
         <source>Deleting</source>
@@ -1417,7 +1417,7 @@
     </message>
     <message>
         <source>Discard…</source>
-        <translation>Verwerfen…</translation>
+        <translation>Verwerfen …</translation>
     </message>
     <message>
         <source>Disk</source>
@@ -1501,7 +1501,7 @@
     </message>
     <message>
         <source>E&amp;xport the forget list…</source>
-        <translation>Vergessensliste e&amp;xportieren…</translation>
+        <translation>Vergessensliste e&amp;xportieren …</translation>
     </message>
     <message>
         <source>Each model by its own two principal components, turned by an orthogonal fit of the retain class means: two networks share no axes.</source>
@@ -1617,7 +1617,7 @@
     </message>
     <message>
         <source>Export list…</source>
-        <translation>Liste exportieren…</translation>
+        <translation>Liste exportieren …</translation>
     </message>
     <message>
         <source>Export the forget list</source>
@@ -1625,7 +1625,7 @@
     </message>
     <message>
         <source>Exporting…</source>
-        <translation>Wird exportiert…</translation>
+        <translation>Wird exportiert …</translation>
     </message>
     <message>
         <source>Failed</source>
@@ -1677,7 +1677,7 @@
     </message>
     <message>
         <source>File…</source>
-        <translation>Datei…</translation>
+        <translation>Datei …</translation>
     </message>
     <message>
         <source>Fill, cut off the rest</source>
@@ -1749,7 +1749,7 @@
     </message>
     <message>
         <source>Folder…</source>
-        <translation>Ordner…</translation>
+        <translation>Ordner …</translation>
     </message>
     <message>
         <source>for an earlier selection</source>
@@ -1869,7 +1869,7 @@
     </message>
     <message>
         <source>From a file…</source>
-        <translation>Aus einer Datei…</translation>
+        <translation>Aus einer Datei …</translation>
     </message>
     <message>
         <source>From the next run on.</source>
@@ -1957,7 +1957,7 @@
     </message>
     <message>
         <source>Head-only edit (control)</source>
-        <translation>Nur letzte Schicht geändert (Kontrolle)</translation>
+        <translation>Änderung nur am Kopf (Kontrolle)</translation>
     </message>
     <message>
         <source>Head-only edit (control): the original with only its classifier head edited. Outputs forget, features do not.</source>
@@ -1981,7 +1981,7 @@
     </message>
     <message>
         <source>Hidden, not forgotten</source>
-        <translation>Verborgen, nicht vergessen</translation>
+        <translation>Versteckt, nicht vergessen</translation>
     </message>
     <message>
         <source>Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.</source>
@@ -2089,7 +2089,7 @@
     </message>
     <message>
         <source>Import list…</source>
-        <translation>Liste importieren…</translation>
+        <translation>Liste importieren …</translation>
     </message>
     <message>
         <source>Index</source>
@@ -2300,8 +2300,8 @@
     <message numerus="yes">
         <source>List all %n classes…</source>
         <translation>
-            <numerusform>Die Klasse nennen…</numerusform>
-            <numerusform>Alle %n Klassen nennen…</numerusform>
+            <numerusform>Die Klasse nennen …</numerusform>
+            <numerusform>Alle %n Klassen nennen …</numerusform>
         </translation>
     </message>
     <message>
@@ -2315,6 +2315,11 @@
     <message>
         <source>Log</source>
         <translation>Protokoll</translation>
+    </message>
+    <message>
+        <source>Log</source>
+        <comment>a scale</comment>
+        <translation>Log.</translation>
     </message>
     <message>
         <source>Log lines</source>
@@ -2338,7 +2343,7 @@
     </message>
     <message>
         <source>Looking for known data sets…</source>
-        <translation>Bekannte Datensätze werden gesucht…</translation>
+        <translation>Bekannte Datensätze werden gesucht …</translation>
     </message>
     <message>
         <source>Looking for similar images ({done} of {total}) …</source>
@@ -2350,7 +2355,7 @@
     </message>
     <message>
         <source>Looking whether they are still there…</source>
-        <translation>Es wird nachgesehen, ob sie noch da sind…</translation>
+        <translation>Es wird nachgesehen, ob sie noch da sind …</translation>
     </message>
     <message>
         <source>Loss</source>
@@ -2414,7 +2419,7 @@
     </message>
     <message>
         <source>Match classes…</source>
-        <translation>Klassen zuordnen…</translation>
+        <translation>Klassen zuordnen …</translation>
     </message>
     <message>
         <source>Mean</source>
@@ -2497,7 +2502,7 @@
     </message>
     <message>
         <source>Measures of two or more finished runs side by side, means over seeds</source>
-        <translation>Maße von zwei oder mehr beendeten Läufen nebeneinander, Mittel über Seeds</translation>
+        <translation>Maße von zwei oder mehr beendeten Läufen nebeneinander, Mittel über Startwerte</translation>
     </message>
     <message>
         <source>Measures: all groups</source>
@@ -2512,7 +2517,7 @@
     </message>
     <message>
         <source>Measuring the model on all images…</source>
-        <translation>Das Modell wird auf allen Bildern gemessen…</translation>
+        <translation>Das Modell wird auf allen Bildern gemessen …</translation>
     </message>
     <message>
         <source>median loss {medians}; overlap {share}</source>
@@ -2552,7 +2557,7 @@
     </message>
     <message>
         <source>Method</source>
-        <translation>Methode</translation>
+        <translation>Verfahren</translation>
     </message>
     <message>
         <source>Methods</source>
@@ -2584,7 +2589,7 @@
     </message>
     <message>
         <source>Monitoring budget</source>
-        <translation>Messanteil</translation>
+        <translation>Messaufwand</translation>
     </message>
     <message>
         <source>More filters</source>
@@ -2636,7 +2641,7 @@
     </message>
     <message>
         <source>Name its architecture…</source>
-        <translation>Architektur nennen…</translation>
+        <translation>Architektur nennen …</translation>
     </message>
     <message>
         <source>Name the file to write.</source>
@@ -2644,7 +2649,7 @@
     </message>
     <message>
         <source>Named settings of the method; – for its defaults</source>
-        <translation>Benannte Einstellungen der Methode; – für ihre Vorgaben</translation>
+        <translation>Benannte Einstellungen des Verfahrens; – für ihre Vorgaben</translation>
     </message>
     <message>
         <source>names in the file</source>
@@ -3043,7 +3048,7 @@
     </message>
     <message>
         <source>One seed or several: "0", "1-3", "1, 4". Each is a run of its own.</source>
-        <translation>Ein Seed oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
+        <translation>Ein Startwert oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
     </message>
     <message>
         <source>Only an interrupted run can be resumed.</source>
@@ -3163,7 +3168,7 @@
     </message>
     <message>
         <source>Open a run folder…</source>
-        <translation>Ordner eines Laufs öffnen…</translation>
+        <translation>Ordner eines Laufs öffnen …</translation>
     </message>
     <message>
         <source>Open anyway</source>
@@ -3295,11 +3300,11 @@
     </message>
     <message>
         <source>Opening…</source>
-        <translation>Wird geöffnet…</translation>
+        <translation>Wird geöffnet …</translation>
     </message>
     <message>
         <source>Open…</source>
-        <translation>Öffnen…</translation>
+        <translation>Öffnen …</translation>
     </message>
     <message>
         <source>Order</source>
@@ -3693,7 +3698,7 @@
     </message>
     <message>
         <source>Remove…</source>
-        <translation>Entfernen…</translation>
+        <translation>Entfernen …</translation>
     </message>
     <message>
         <source>Replace</source>
@@ -3885,7 +3890,7 @@
     </message>
     <message>
         <source>Runs of batch files by method and forget set, means over seeds</source>
-        <translation>Läufe aus Batchdateien nach Methode und Vergessensmenge, Mittel über Seeds</translation>
+        <translation>Läufe aus Stapeldateien nach Verfahren und Vergessensmenge, Mittel über Startwerte</translation>
     </message>
     <message>
         <source>Runs that wait, next one first</source>
@@ -3949,7 +3954,7 @@
     </message>
     <message>
         <source>Save SVG…</source>
-        <translation>SVG speichern…</translation>
+        <translation>SVG speichern …</translation>
     </message>
     <message>
         <source>Save table</source>
@@ -3965,7 +3970,7 @@
     </message>
     <message>
         <source>Save values as CSV…</source>
-        <translation>Werte als CSV speichern…</translation>
+        <translation>Werte als CSV speichern …</translation>
     </message>
     <message>
         <source>Save {title}</source>
@@ -4016,6 +4021,10 @@
         <translation>Verfahren suchen</translation>
     </message>
     <message>
+        <source>Search runs</source>
+        <translation>Läufe suchen</translation>
+    </message>
+    <message>
         <source>Search settings</source>
         <translation>Einstellungen suchen</translation>
     </message>
@@ -4025,7 +4034,7 @@
     </message>
     <message>
         <source>Search settings…</source>
-        <translation>Einstellungen suchen…</translation>
+        <translation>Einstellungen suchen …</translation>
     </message>
     <message>
         <source>Search the guide</source>
@@ -4033,7 +4042,7 @@
     </message>
     <message>
         <source>Search under way…</source>
-        <translation>Suche im Gang…</translation>
+        <translation>Suche im Gang …</translation>
     </message>
     <message>
         <source>See the details</source>
@@ -4096,7 +4105,7 @@
     </message>
     <message>
         <source>Set preprocessing…</source>
-        <translation>Vorverarbeitung einstellen…</translation>
+        <translation>Vorverarbeitung einstellen …</translation>
     </message>
     <message>
         <source>Set up a new run with the same model, data, forget set and settings</source>
@@ -4168,7 +4177,7 @@
     </message>
     <message>
         <source>Show &amp;batch results</source>
-        <translation>&amp;Batchergebnisse zeigen</translation>
+        <translation>&amp;Ergebnisse der Stapel zeigen</translation>
     </message>
     <message>
         <source>Show &amp;log</source>
@@ -4212,7 +4221,7 @@
     </message>
     <message>
         <source>Show…</source>
-        <translation>Zeigen…</translation>
+        <translation>Zeigen …</translation>
     </message>
     <message>
         <source>Similar images kept</source>
@@ -4300,7 +4309,7 @@
     </message>
     <message>
         <source>Start again…</source>
-        <translation>Neu beginnen…</translation>
+        <translation>Neu beginnen …</translation>
     </message>
     <message>
         <source>Start earlier</source>
@@ -4336,7 +4345,7 @@
     </message>
     <message>
         <source>Starting…</source>
-        <translation>Wird gestartet…</translation>
+        <translation>Wird gestartet …</translation>
     </message>
     <message>
         <source>State</source>
@@ -4392,7 +4401,7 @@
     </message>
     <message>
         <source>Stop and &amp;keep</source>
-        <translation>Beenden und &amp;behalten</translation>
+        <translation>Anhalten und &amp;behalten</translation>
     </message>
     <message>
         <source>Stop and keep</source>
@@ -5022,7 +5031,7 @@
     </message>
     <message>
         <source>This method counts all forget images alike: the weights of the list change nothing.</source>
-        <translation>Diese Methode zählt alle Vergessensbilder gleich: Die Gewichte der Liste ändern nichts.</translation>
+        <translation>Dieses Verfahren zählt alle Vergessensbilder gleich: Die Gewichte der Liste ändern nichts.</translation>
     </message>
     <message>
         <source>This report has no accuracies by class.</source>
@@ -5139,7 +5148,7 @@
     </message>
     <message>
         <source>Train a model here…</source>
-        <translation>Hier ein Modell trainieren…</translation>
+        <translation>Hier ein Modell trainieren …</translation>
     </message>
     <message>
         <source>Train on along or against the gradient of the usual loss.</source>
@@ -5729,7 +5738,7 @@ Kosinus der Merkmale {value}</translation>
     </message>
     <message>
         <source>{models}; {retrained} (seed {seeds}).</source>
-        <translation>{models}; {retrained} (Seed {seeds}).</translation>
+        <translation>{models}; {retrained} (Startwert {seeds}).</translation>
     </message>
     <message>
         <source>{model} with {data}</source>
@@ -5963,7 +5972,7 @@ Kosinus der Merkmale {value}</translation>
     </message>
     <message>
         <source>{run} · seed {seed}</source>
-        <translation>{run} · Seed {seed}</translation>
+        <translation>{run} · Startwert {seed}</translation>
     </message>
     <message>
         <source>{run}, seed {seed}</source>
