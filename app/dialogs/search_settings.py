@@ -195,7 +195,7 @@ class TryTableModel(ColumnTable):
             fmt.decimal(one.score, 4) if name == "score" else fmt.percent(getattr(one, name), unit=False)
             for name in self._measures
         ]
-        values = [f"{one.values[name]:g}" for name in self._labels]
+        values = [fmt.brief(one.values[name]) for name in self._labels]
         return [fmt.count(one.number), *values, *measures, fmt.duration(one.seconds), self._mark(one)]
 
     def _mark(self, one: Try) -> str:

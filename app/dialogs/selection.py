@@ -131,7 +131,7 @@ class SimilarSheet(Sheet):
         for word, least in LEVELS.items():
             count = fmt.count(len(found.at(least)))
             self.level.addItem(tr("{which} (agreement from {least}): {count}", which=tr(SHOWN[word]),
-                                  least=f"{least:g}", count=count), least)  # fmt: skip
+                                  least=fmt.brief(least), count=count), least)  # fmt: skip
         self.level.setCurrentIndex(self.level.findData(SAME if same else LEVELS["near"]))
         self.level.currentIndexChanged.connect(self._show_level)
         self.pairs = named(QTreeWidget(), tr("Kept images and the forget images they look like"))

@@ -27,7 +27,7 @@ from app.plots.items import (
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, SETS, SeriesStyle
-from app.services.translation import mark, tr
+from app.services.translation import inside, mark, tr
 from app.widgets.buttons import TextButton
 from app.widgets.labels import describe
 from app.widgets.layout import column
@@ -278,12 +278,12 @@ class ThemedPlot(Figure):
         """What a screen reader says of the values shown; "" without any."""
         if not self.labels_say_values:
             return self.caption()
-        known = [(series.title.lower(), last) for series in self._shown() if (last := series.last())]
+        known = [(inside(series.title), last) for series in self._shown() if (last := series.last())]
         values = [f"{title} {self.value_format(last[1])}" for title, last in known]
         return ", ".join([*values, self._at(max(last[0] for _, last in known))]) if known else ""
 
     def _at(self, step: float) -> str:
-        return f"{self.x_title.lower()} {fmt.count(round(step))}"
+        return f"{inside(self.x_title)} {fmt.count(round(step))}"
 
     # ---- making it
 
@@ -298,7 +298,7 @@ class ThemedPlot(Figure):
         self.follow_button.hide()
         self.caption_label.hide()
         self.strip, self.margin = PhaseStrip(self.view), ValueMargin(self.view)
-        self.margin.foot = self.x_title.lower()
+        self.margin.foot = inside(self.x_title)
         self.item.layout.removeItem(self.item.titleLabel)
         self.item.titleLabel.hide()
         self.item.layout.addItem(self.strip, 0, 1)

@@ -19,7 +19,7 @@ from app.plots.items import MarginLabel, Reference
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, OVERLAY_DASHES, RUN_SYMBOLS, SETS, TERM_STYLES, SeriesStyle
-from app.services.translation import mark, tr
+from app.services.translation import inside, mark, tr
 from app.widgets.buttons import Segmented
 from app.workers.run_history import ACCURACIES, RunHistory, newest_until
 from core.verify.numbers import percent
@@ -158,7 +158,7 @@ class ValuePlot(HistoryPlot):
             self.y_range = (floor, 1.0)
             if self.follow:
                 self._fit_y()
-            closer = tr("{what} · axis from {floor}", what=tr(SHARE), floor=f"{floor:g}")
+            closer = tr("{what} · axis from {floor}", what=tr(SHARE), floor=fmt.brief(floor))
             self.set_y_title(closer if floor else tr(SHARE))
 
 
@@ -340,7 +340,7 @@ class HistogramPlot(ThemedPlot):
             return ""
         medians = [
             tr("{median} on {name} ({number})", median=fmt.decimal(float(np.median(values)), 2),
-               name=_SETS[name].title.lower(), number=fmt.count(values.size))
+               name=inside(_SETS[name].title), number=fmt.count(values.size))
             for name, values in self._values.items()
         ]  # fmt: skip
         return tr("median loss {medians}; overlap {share}", medians=", ".join(medians), share=fmt.percent(common))

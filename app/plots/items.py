@@ -18,7 +18,6 @@ from PySide6.QtWidgets import QSizePolicy
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import SeriesStyle
-from core.verify.numbers import MINUS
 
 MARGIN_WIDTH, MARGIN_MOST = 72, 144
 STRIP_HEIGHT = 4
@@ -70,7 +69,7 @@ class ReadableAxis(pg.AxisItem):
 def tick_label(value: float, places: int) -> str:
     """Write a value of a linear axis; one that would not fit beside it, as a power of ten."""
     if value and not 1e-3 <= abs(value) < 1e6:
-        return f"{value:g}".replace("-", MINUS)
+        return fmt.brief(value)
     return fmt.decimal(value, places)
 
 

@@ -29,6 +29,11 @@ def decimal(value: float | None, places: int = 3) -> str:
     return MINUS + text if rounded < 0 else text
 
 
+def brief(value: float) -> str:
+    """Number with no more digits than it needs: "0.5", "1e-05"."""
+    return _in_locale(f"{value:g}").replace("-", MINUS)
+
+
 def alignment(value: float | None) -> str:
     """Dimensional alignment, AUC and other ratios of 0..1: three decimals; "1.000" only when exact."""
     return _in_locale(numbers.ratio(value))

@@ -46,6 +46,11 @@ def mark(text: str, meaning: str = "", /) -> str:
     return text
 
 
+def inside(title: str) -> str:
+    """Return a title as it stands inside a sentence: small, but where the language writes its nouns large."""
+    return title if _current == "de" else title.lower()
+
+
 def locale() -> QLocale:
     """Return the locale numbers and dates are written in."""
     # The C locale separates no thousands, which is meant for programs, not for people.

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
-from app.services.translation import tr
+from app.services.translation import inside, tr
 from app.widgets.buttons import TextButton
 from app.widgets.cards import CollapsibleSection
 from app.widgets.labels import Label
@@ -53,7 +53,7 @@ class ParameterRow(QWidget):
         self.field.installEventFilter(self)
         self._dot = Label("●", "caption", "accent")
         self._reset = TextButton(tr("Reset"), self.reset)
-        self._reset.setAccessibleName(tr("Reset {name}", name=parameter.label.lower()))
+        self._reset.setAccessibleName(tr("Reset {name}", name=inside(parameter.label)))
         self._caption = Label("", "caption", "text-2", wrap=True)
         column(row(self.field, self._dot, self._reset, STRETCH), self._caption, on=self, spacing=2)
         self.update_state()

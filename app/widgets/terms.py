@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from app.services import tokens as t
 from app.services.glossary import HELP, TERMS, open_help, term_of
 from app.services.theme import Role, theme
-from app.services.translation import tr
+from app.services.translation import inside, tr
 from app.widgets.buttons import TextButton
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import form, row
@@ -129,7 +129,7 @@ class FactRow(QWidget):
         self._value.set_hint(hint)
         self._change.on_click = on_change
         self._change.setText(change_text)
-        self._change.setAccessibleName(f"{change_text.removesuffix('…')} {label.lower()}")
+        self._change.setAccessibleName(f"{change_text.removesuffix('…')} {inside(label)}")
         self._change.setVisible(on_change is not None)
 
     def value(self) -> str:

@@ -4021,10 +4021,6 @@
         <translation>Verfahren suchen</translation>
     </message>
     <message>
-        <source>Search runs</source>
-        <translation>Läufe suchen</translation>
-    </message>
-    <message>
         <source>Search settings</source>
         <translation>Einstellungen suchen</translation>
     </message>

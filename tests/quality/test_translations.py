@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QLocale
 from repository import at, python_files, tree
 
+from app.services import format as fmt
 from app.services import translation
 from app.services.translation import LANGUAGES, SOURCE, language_of, mark, tr, use_language
 from scripts import translations
@@ -99,3 +100,10 @@ def test_a_file_that_is_gone_leaves_english(monkeypatch, tmp_path):
     monkeypatch.setattr(translation, "RESOURCES", Path(tmp_path))
     monkeypatch.setattr(translation, "_loaded", {})
     assert tr("There is nothing to undo.") == "There is nothing to undo."
+
+
+def test_titles_inside_a_sentence_and_short_numbers_are_written_as_the_language_does(german):
+    assert translation.inside("Schritt") == "Schritt" and fmt.brief(0.5) == "0,5" and fmt.brief(-1e-5) == "−1e−05"
+    use_language("en")
+    QLocale.setDefault(QLocale.c())
+    assert translation.inside("Step") == "step" and fmt.brief(0.5) == "0.5"

@@ -116,8 +116,11 @@ class SearchPresenter(QObject):
         self._asked = asked
         self.dialog.setWindowTitle(tr("Search settings of {method}", method=asked.method.title))
         self.dialog.set_axes({
-            axis.parameter.name: tr("{parameter}, {low} to {high}", parameter=axis.parameter.label, low=f"{axis.low:g}",
-                                    high=f"{axis.high:g}") for axis in axes(asked.method, Values(asked.values))
+            axis.parameter.name: tr(
+                "{parameter}, {low} to {high}", parameter=axis.parameter.label, low=fmt.brief(axis.low),
+                high=fmt.brief(axis.high),
+            )
+            for axis in axes(asked.method, Values(asked.values))
         })  # fmt: skip
         if not again:  # else what was tried before stays in view
             self.dialog.model.set_searched({})
@@ -218,7 +221,7 @@ def outcome(found: Tuning, labels: dict[str, str]) -> str:
     wanted += [tr("forget {accuracy}", accuracy=fmt.percent(goal.forget))] if goal.forget is not None else []
     wanted += [tr("forget images {accuracy}", accuracy=fmt.percent(goal.samples))] if goal.samples is not None else []
     said = [] if found.complete else [tr("Stopped after %n tries.", n=len(found.tries))]
-    values = ", ".join(f"{labels[name]} {best.values[name]:g}" for name in found.searched)
+    values = ", ".join(f"{labels[name]} {fmt.brief(best.values[name])}" for name in found.searched)
     said.append(tr(
         "Used: try {number}, {values}. Judged by {measure}; wanted: {wanted}.", number=fmt.count(best.number),
         values=values, measure=found.judged_by, wanted=", ".join(wanted),
