@@ -147,7 +147,7 @@ class Choosing:
         return {
             "select_all_ms": self.median("select all", header.box_clicked.emit, presenter.clear),
             "select_all_images_ms": self.median("select all images", every_image, presenter.clear),
-            "invert_ms": self.median("invert", lambda: table.invert_wanted.emit(table.filter.labels()), some),
+            "invert_ms": self.median("invert", lambda: table.invert_wanted.emit(table.filter.rows.tolist()), some),
             "class_toggle_ms": self.median("class", lambda: model.setData(model.index(2, 0), on, box), some),
             "lasso_ms": self.median("lasso", let_go, lambda: (presenter.clear(), draw())),
             "undo_ms": self.median("undo", self.context.actions["edit.undo"].trigger, header.box_clicked.emit),

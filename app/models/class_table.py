@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 
-from app.models.tables import ArrangedRows, Column, ColumnTable, Index
+from app.models.tables import Column, ColumnTable, Index
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -186,23 +186,6 @@ class ClassTableModel(ClassRows):
         if column == ACCURACY and self._value(row) is None:
             return tr(NO_TEST_IMAGES) if self._accuracy else tr("Not measured yet.")
         return self._text(row, column)
-
-
-class ClassFilter(ArrangedRows):
-    """Classes whose name holds a text, sorted; says what is ticked of those shown."""
-
-    def __init__(self, source: ClassTableModel, parent: QObject | None = None) -> None:
-        super().__init__(source, parent)
-        self._classes = source
-
-    def labels(self) -> list[int]:
-        """Indices of the classes shown, from the top."""
-        labels: list[int] = self.rows.tolist()
-        return labels
-
-    def state(self) -> Qt.CheckState:
-        """Whether all, some or none of what is shown is in the forget set."""
-        return self._classes.states(self.rows)
 
 
 class FitTableModel(ClassRows):

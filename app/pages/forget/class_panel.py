@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassFilter, ClassTableModel
+from app.models.class_table import ACCURACY, FORGET, LABEL, NAME, SHARE, TEST, TRAIN, ClassTableModel
+from app.models.tables import ArrangedRows
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
@@ -53,7 +54,7 @@ class ClassTable(QTableView):
     def __init__(self, model: ClassTableModel) -> None:
         super().__init__()
         self._model = model
-        self.filter = ClassFilter(model, self)
+        self.filter = ArrangedRows(model, self)
         self.setModel(self.filter)
         self.header = CheckHeader(self, tr("All classes shown"))
         self.setHorizontalHeader(self.header)
@@ -84,7 +85,7 @@ class ClassTable(QTableView):
 
     def menu(self) -> QMenu:
         """The context menu for the rows selected."""
-        menu, selected, shown = QMenu(self), self.selected_labels(), self.filter.labels()
+        menu, selected, shown = QMenu(self), self.selected_labels(), self.filter.rows.tolist()
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if len(selected) == 1:
             menu.addAction(tr("Only this"), partial(self.only_wanted.emit, *selected))
@@ -135,10 +136,11 @@ class ClassTable(QTableView):
             self.setColumnWidth(column, max(theme.px(least), room))
 
     def _show_state(self, *_: object) -> None:
-        self.header.set_check_state(self.filter.state())
+        self.header.set_check_state(self._model.states(self.filter.rows))
 
     def _toggle_shown(self) -> None:
-        self.toggle_wanted.emit(self.filter.labels(), self.filter.state() != Qt.CheckState.Checked)
+        shown = self.filter.rows
+        self.toggle_wanted.emit(shown.tolist(), self._model.states(shown) != Qt.CheckState.Checked)
 
     def _open(self, index: QModelIndex) -> None:
         self.opened.emit(int(index.data(LABEL)))

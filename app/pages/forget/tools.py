@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import chain
 
 from PySide6.QtCore import QPoint, QStringListModel, Qt, Signal
 from PySide6.QtGui import QStandardItemModel
@@ -203,10 +204,10 @@ class FilterPanel(QFrame):
         """The bounds that hold; confidence as 0..1."""
         found: list[Range] = []
         for value, fields in self.fields.items():
-            low, high = (_number(field) for field in fields)
-            if low is not None or high is not None:
-                scale = _scale(value)
-                found.append((value, None if low is None else low / scale, None if high is None else high / scale))
+            numbers, scale = [_number(field) for field in fields], _scale(value)
+            low, high = (None if number is None else number / scale for number in numbers)
+            if numbers != [None, None]:
+                found.append((value, low, high))
         return tuple(found)
 
     def told(self) -> list[str]:
@@ -230,15 +231,13 @@ class FilterPanel(QFrame):
 
     def clear(self) -> None:
         """Take all bounds away."""
-        for fields in self.fields.values():
-            for field in fields:
-                field.clear()
+        for field in chain(*self.fields.values()):
+            field.clear()
         self.twins.setChecked(False)
 
     def _edited(self) -> None:
-        for fields in self.fields.values():
-            for field in fields:
-                set_property(field, "invalid", bool(field.text().strip()) and _number(field) is None)
+        for field in chain(*self.fields.values()):
+            set_property(field, "invalid", bool(field.text().strip()) and _number(field) is None)
         self.changed.emit()
 
 

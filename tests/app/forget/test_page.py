@@ -184,9 +184,9 @@ def test_a_search_keeps_the_selected_class_selected_and_in_view(page, context):
     panel.table.setFixedHeight(110)  # three rows
     panel.table.selectRow(8)
     panel.search.setText("8")
-    assert panel.table.selected_labels() == [8] and panel.table.filter.labels() == [8]
+    assert panel.table.selected_labels() == [8] and panel.table.filter.rows.tolist() == [8]
     panel.search.clear()
-    assert panel.table.selected_labels() == [8] and len(panel.table.filter.labels()) == 10
+    assert panel.table.selected_labels() == [8] and len(panel.table.filter.rows.tolist()) == 10
     row = panel.table.visualRect(panel.table.currentIndex())
     assert panel.table.viewport().rect().contains(row)
     panel.search.setText("3")  # what is not shown is not selected any more

@@ -15,10 +15,10 @@ from app.models.class_table import (
     SHARE,
     TEST,
     TRAIN,
-    ClassFilter,
     ClassTableModel,
     FitTableModel,
 )
+from app.models.tables import ArrangedRows
 from core.selection import Selection
 
 CHECK = Qt.ItemDataRole.CheckStateRole
@@ -42,7 +42,7 @@ def test_the_class_model_keeps_qts_rules(model, selection, qtmodeltester):
     model.set_selection(selection.with_classes([3]))
     model.set_accuracy((0.5,) * 10)
     qtmodeltester.check(model)
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     proxy.set_text("3")
     qtmodeltester.check(proxy)
 
@@ -78,30 +78,30 @@ def test_a_box_asks_and_a_class_chosen_in_part_becomes_whole(model, selection):
 
 
 def test_the_filter_knows_what_is_ticked_of_what_it_shows(model, selection):
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     model.set_selection(selection.with_classes([3]))
-    assert proxy.state() == PART and proxy.labels() == list(range(10))
+    assert model.states(proxy.rows) == PART and proxy.rows.tolist() == list(range(10))
     proxy.set_text("3")
-    assert proxy.state() == ON and proxy.labels() == [3]
+    assert model.states(proxy.rows) == ON and proxy.rows.tolist() == [3]
     proxy.set_text("4")
-    assert proxy.state() == OFF
+    assert model.states(proxy.rows) == OFF
     proxy.set_text("nothing")
-    assert proxy.state() == OFF and proxy.labels() == []
+    assert model.states(proxy.rows) == OFF and proxy.rows.tolist() == []
 
 
 def test_rows_are_sorted_by_value_not_by_text(model, digits):
     model.set_accuracy(tuple(i / 9 for i in range(10)))
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     proxy.sort(ACCURACY, Qt.SortOrder.DescendingOrder)
-    assert proxy.labels() == list(range(9, -1, -1))
+    assert proxy.rows.tolist() == list(range(9, -1, -1))
     proxy.sort(TRAIN, Qt.SortOrder.AscendingOrder)
-    counts = digits.train.labels.bincount()[proxy.labels()].tolist()
+    counts = digits.train.labels.bincount()[proxy.rows.tolist()].tolist()
     assert counts == sorted(counts)
-    assert proxy.index(0, NAME).data(LABEL) == proxy.labels()[0]
+    assert proxy.index(0, NAME).data(LABEL) == proxy.rows.tolist()[0]
 
 
 def test_sorting_keeps_what_is_selected(model, selection, qtbot):
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     proxy.sort(NAME, Qt.SortOrder.DescendingOrder)
     held = QPersistentModelIndex(proxy.index(2, NAME))
     assert held.data(LABEL) == 7
@@ -110,12 +110,12 @@ def test_sorting_keeps_what_is_selected(model, selection, qtbot):
     proxy.sort(FORGET, Qt.SortOrder.DescendingOrder)
     with qtbot.waitSignal(proxy.layoutChanged):
         model.set_selection(selection.with_classes([7]))  # sorted by what changed: it is sorted again
-    assert (held.row(), proxy.labels()[:2]) == (0, [7, 0])
+    assert (held.row(), proxy.rows.tolist()[:2]) == (0, [7, 0])
 
 
 def test_a_search_keeps_what_is_selected_of_what_it_shows(model, qtmodeltester, qtbot):
     model._names = ("ant", "bee", "beetle", "cat", "cow", "cowbird", "dog", "eel", "elk", "emu")
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     qtmodeltester.check(proxy)  # goes on listening
     resets: list[int] = []
     proxy.modelReset.connect(lambda: resets.append(1))
@@ -128,17 +128,17 @@ def test_a_search_keeps_what_is_selected_of_what_it_shows(model, qtmodeltester, 
     proxy.set_text("nothing")
     assert proxy.rowCount() == 0 and not held["bee"].isValid()
     proxy.set_text("")
-    assert proxy.labels() == list(range(10)) and resets == []
+    assert proxy.rows.tolist() == list(range(10)) and resets == []
 
 
 def test_a_class_chosen_in_part_is_neither_all_nor_nothing(model, selection):
     some = selection.with_samples([int((selection.labels == 5).argmax())])
     model.set_selection(some)
-    proxy = ClassFilter(model)
+    proxy = ArrangedRows(model)
     proxy.set_text("5")
-    assert proxy.state() == PART
+    assert model.states(proxy.rows) == PART
     model.set_earlier(~some.mask)  # the others were forgotten before
-    assert proxy.state() == ON
+    assert model.states(proxy.rows) == ON
 
 
 def test_a_class_without_training_images_cannot_be_ticked(qapp, digits):
