@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QMenu, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from app.pages.unlearn.plots import RunPlots
 from app.services import format as fmt
@@ -61,6 +61,7 @@ class TimeSlider(QWidget):
         self._slider.valueChanged.connect(self._changed)
         self._label = ElidedLabel("", "caption", "text-2")  # of one width: nothing is laid out anew for it
         self._label.setFixedWidth(theme.px(176))
+        self._label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._speed = ChipButton("", tr("Speed of the replay"))
         menu = QMenu(self._speed)
         self.speed_actions = {speed: menu.addAction(_speed_words(speed)) for speed in SPEEDS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -178,6 +180,13 @@ def test_other_runs_are_chosen_from_those_known_by_what_they_are_and_stay_pinned
         assert action.isChecked()
         action.trigger()
     assert second.chip.text() == f"{NONE} ▾" and not view.plots._overlaid
+
+
+def test_what_stands_beside_the_slider_does_not_overlap(qtbot, second):
+    slider = second._view.slider
+    row = [slider._slider, slider._label, slider._newest, second.chip]
+    qtbot.waitUntil(lambda: second.chip.geometry().right() <= slider.width())
+    assert all(one.geometry().right() < other.x() for one, other in itertools.pairwise(row))
 
 
 def test_another_run_in_view_lets_the_second_one_go(qtbot, second, context):
