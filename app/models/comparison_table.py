@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
-from app.models.measure_table import GLYPHS, ROLE, written
+from app.models.measure_table import ALIGN, COLOUR, FONT, GLYPHS, SAID, TEXT, TIP, written
 from app.models.run_table import VERDICTS
 from app.models.tables import Cell, Line
 from app.services import format as fmt
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from core.session.batch import Group, Row
 
 NAME, VERDICT, LAMPS_COLUMN, FIRST = range(4)  # columns; the measures begin at FIRST
-RUN_ROLE = int(ROLE.UserRole) + 60  # the run's name; None where the row is no single run
-GROUP_ROLE = int(ROLE.UserRole) + 61  # of a column's title: the group of its measure
+RUN_ROLE = int(Qt.ItemDataRole.UserRole) + 60  # the run's name; None where the row is no single run
+GROUP_ROLE = int(Qt.ItemDataRole.UserRole) + 61  # of a column's title: the group of its measure
 ANCHORS = {
     "original": mark("Original"), "head_only": mark("Head-only edit (control)"), "retrained": mark("Retrained"),
 }  # fmt: skip
@@ -139,11 +139,11 @@ def comparison_header(measures: Sequence[Mapping[str, Any]]) -> list[Cell]:
     """Return the titles of the columns: name, verdict, lamps, then the measures in the order of the report's table."""
     align = int(NUMBER) | int(Qt.TextFlag.TextWordWrap)
     return [
-        {ROLE.DisplayRole: tr("Method")}, {ROLE.DisplayRole: tr("Verdict")},
-        {ROLE.DisplayRole: ", ".join(LAMPS.values()), ROLE.ToolTipRole: "\n".join(
+        {TEXT: tr("Method")}, {TEXT: tr("Verdict")},
+        {TEXT: ", ".join(LAMPS.values()), TIP: "\n".join(
             f"{GLYPHS[light]} {words}" for light, words in LIGHTS.items())},
-        *({ROLE.DisplayRole: measure["title"], ROLE.ToolTipRole: f"{measure['title']}\n{measure['explanation']}",
-           ROLE.TextAlignmentRole: align, GROUP_ROLE: measure["group"]} for measure in measures),
+        *({TEXT: measure["title"], TIP: f"{measure['title']}\n{measure['explanation']}",
+           ALIGN: align, GROUP_ROLE: measure["group"]} for measure in measures),
     ]  # fmt: skip
 
 
@@ -154,15 +154,15 @@ def comparison_lines(rows: Iterable[Told], measures: Sequence[Mapping[str, Any]]
 
 def _cells(row: Told, measures: Sequence[Mapping[str, Any]]) -> list[Cell]:
     tips = [row.name, *filter(None, (row.run, row.tip))]
-    name: Cell = {ROLE.DisplayRole: row.name, ROLE.ToolTipRole: "\n".join(tips),
-                  ROLE.FontRole: ("table", True) if row.below else None}  # fmt: skip
-    lamps: Cell = {ROLE.DisplayRole: fmt.DASH if row.verdict else ""}
+    name: Cell = {TEXT: row.name, TIP: "\n".join(tips),
+                  FONT: ("table", True) if row.below else None}  # fmt: skip
+    lamps: Cell = {TEXT: fmt.DASH if row.verdict else ""}
     if any(row.lights.values()):
         shapes = ["".join(dict.fromkeys(GLYPHS[light] for light in row.lights[lamp])) or fmt.DASH for lamp in LAMPS]
         words = [f"{LAMPS[lamp]}: {_counted(LIGHTS[light] for light in row.lights[lamp])}" for lamp in LAMPS]
-        lamps = {ROLE.DisplayRole: "  ".join(shapes), ROLE.ToolTipRole: "\n".join(words),
-                 ROLE.AccessibleTextRole: ", ".join(words)}  # fmt: skip
-    verdict: Cell = {ROLE.DisplayRole: row.verdict, ROLE.ToolTipRole: row.verdict or None}
+        lamps = {TEXT: "  ".join(shapes), TIP: "\n".join(words),
+                 SAID: ", ".join(words)}  # fmt: skip
+    verdict: Cell = {TEXT: row.verdict, TIP: row.verdict or None}
     cells = [name, verdict, lamps, *(_value(row, measure) for measure in measures)]
     return [{RUN_ROLE: row.run, **cell} for cell in cells]
 
@@ -170,8 +170,8 @@ def _cells(row: Told, measures: Sequence[Mapping[str, Any]]) -> list[Cell]:
 def _value(row: Told, measure: Mapping[str, Any]) -> Cell:
     values, unit = row.values.get(measure["key"], ()), measure["unit"]
     if not values:
-        return {ROLE.DisplayRole: fmt.DASH, ROLE.ToolTipRole: tr("Not measured in this report."),
-                ROLE.TextAlignmentRole: NUMBER, ROLE.ForegroundRole: "text_3"}  # fmt: skip
+        return {TEXT: fmt.DASH, TIP: tr("Not measured in this report."),
+                ALIGN: NUMBER, COLOUR: "text_3"}  # fmt: skip
     closed, each = row.closed.get(measure["closure_key"]), ", ".join(written(value, unit) for value in values)
     tips = []
     if len(values) == 2:
@@ -180,8 +180,8 @@ def _value(row: Told, measure: Mapping[str, Any]) -> Cell:
         tips.append(tr("Mean over %n seeds ± half of its 95 % interval: {values}", n=len(values), values=each))
     if closed is not None:
         tips.append(tr("{share} % of the gap closed", share=fmt.closed(closed)))
-    return {ROLE.DisplayRole: values_words(values, unit), ROLE.ToolTipRole: "\n".join(tips) or None,
-            ROLE.TextAlignmentRole: NUMBER}  # fmt: skip
+    return {TEXT: values_words(values, unit), TIP: "\n".join(tips) or None,
+            ALIGN: NUMBER}  # fmt: skip
 
 
 def values_words(values: Sequence[float], unit: str) -> str:

@@ -12,7 +12,10 @@ from app.services.translation import mark, tr
 from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
-ROLE = Qt.ItemDataRole
+TEXT, TIP, ALIGN, COLOUR, FONT, SAID = (
+    Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.TextAlignmentRole,
+    Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.FontRole, Qt.ItemDataRole.AccessibleTextRole,
+)  # fmt: skip
 GAP_COLUMN = len(COLUMNS) + 1
 SHORT = {
     "original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
@@ -36,11 +39,11 @@ _GAP_TIP = mark(
 def measure_header() -> list[Cell]:
     """Return the titles of the columns."""
     models: list[Cell] = [
-        {ROLE.DisplayRole: tr(SHORT[model]), ROLE.ToolTipRole: tr(_MODEL_TIPS[model]), ROLE.TextAlignmentRole: NUMBER}
+        {TEXT: tr(SHORT[model]), TIP: tr(_MODEL_TIPS[model]), ALIGN: NUMBER}
         for model in COLUMNS
     ]
-    gap: Cell = {ROLE.DisplayRole: tr("Gap closed"), ROLE.ToolTipRole: tr(_GAP_TIP)}
-    return [{ROLE.DisplayRole: tr("Measure")}, *models, gap]
+    gap: Cell = {TEXT: tr("Gap closed"), TIP: tr(_GAP_TIP)}
+    return [{TEXT: tr("Measure")}, *models, gap]
 
 
 def measure_lines(rows: Sequence[TableRow]) -> list[Line]:
@@ -49,15 +52,15 @@ def measure_lines(rows: Sequence[TableRow]) -> list[Line]:
     judged = any(row.retrained for row in rows)
     for row in rows:
         if not lines or lines[-1].key != row.group:
-            lines.append(Line(row.group, [{ROLE.DisplayRole: row.group, ROLE.FontRole: ("body", True)}]))
+            lines.append(Line(row.group, [{TEXT: row.group, FONT: ("body", True)}]))
         tip = "\n".join(part for part in (row.explanation, row.note) if part)
-        cells: list[Cell] = [{ROLE.DisplayRole: row.title, ROLE.ToolTipRole: tip}]
+        cells: list[Cell] = [{TEXT: row.title, TIP: tip}]
         cells += [_value(row, model) for model in COLUMNS]
         lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.verdict and judged else {}]))
         if row.note:
             lines[-1].below.append(Line((row.key, "note"), [{
-                ROLE.DisplayRole: row.note, ROLE.ToolTipRole: row.note, ROLE.FontRole: ("caption", False),
-                ROLE.ForegroundRole: "text_2",
+                TEXT: row.note, TIP: row.note, FONT: ("caption", False),
+                COLOUR: "text_2",
             }]))  # fmt: skip
     return lines
 
@@ -69,9 +72,9 @@ def _value(row: TableRow, model: str) -> Cell:
         each = ", ".join(written(one, row.unit) for one in row.retrained)
         tip = tr("Mean of %n retrained models: {values}", n=len(row.retrained), values=each)
     return {
-        ROLE.DisplayRole: text, ROLE.TextAlignmentRole: NUMBER, ROLE.ToolTipRole: tip,
-        ROLE.AccessibleDescriptionRole: tip, ROLE.ForegroundRole: "text_3" if value is None else None,
-        ROLE.AccessibleTextRole: f"{tr(SHORT[model])}: {text if value is not None else tip or ''}",
+        TEXT: text, ALIGN: NUMBER, TIP: tip,
+        Qt.ItemDataRole.AccessibleDescriptionRole: tip, COLOUR: "text_3" if value is None else None,
+        SAID: f"{tr(SHORT[model])}: {text if value is not None else tip or ''}",
     }  # fmt: skip
 
 
@@ -87,7 +90,7 @@ def _gap(row: TableRow) -> Cell:
     words = words[:1].upper() + words[1:]
     if row.trained_on:
         words += f"\n{TRAINED_ON[:1].upper()}{TRAINED_ON[1:]}."
-    return {GAP_ROLE: gap, ROLE.ToolTipRole: words, ROLE.AccessibleTextRole: words}
+    return {GAP_ROLE: gap, TIP: words, SAID: words}
 
 
 def written(value: float | None, unit: str) -> str:

@@ -78,28 +78,25 @@ class ProfilePlot(LabelledCurves):
         )  # fmt: skip
         self.add_series("floor", FLOOR, thin=True).show_dot = False
         self._k = 0
-        self._k_line = pg.InfiniteLine(angle=90, pen=theme.pen("text_3", 1, (2, 3)))
+        self._k_line = pg.InfiniteLine(angle=90)
         self.item.addItem(self._k_line, ignoreBounds=True)
         self._k_line.hide()
 
     def set_alignments(self, alignments: Mapping[str, Mapping[str, Any] | None]) -> None:
         """Show the alignment of each model, as in a report."""
-        self.values = {}
-        for key in CURVES:
-            found = alignments.get(key) or {}
-            profile = list(found.get("profile") or ())
+        known = {key: alignments.get(key) or {} for key in CURVES}
+        own = known["unlearned"] or known["original"]
+        for key, found in known.items():
+            profile = found.get("profile") or ()
             self.set_data(key, range(1, len(profile) + 1), profile)
-            if found.get("value") is not None:
-                self.values[key] = float(found["value"])
-        own = alignments.get("unlearned") or alignments.get("original") or {}
-        size = len(own.get("profile") or ())
+        ks = range(1, len(own.get("profile") or ()) + 1)
         # A random subspace of k directions holds sqrt(k / C) of a vector's length.
-        self.set_data("floor", range(1, size + 1), [(k / size) ** 0.5 for k in range(1, size + 1)])
-        if own.get("floor") is not None:
-            self.values["floor"] = float(own["floor"])
-        self._k = int(own.get("k") or 0)
+        self.set_data("floor", ks, [(k / len(ks)) ** 0.5 for k in ks])
+        values = {key: found.get("value") for key, found in known.items()} | {"floor": own.get("floor")}
+        self.values = {key: value for key, value in values.items() if value is not None}
+        self._k = own.get("k") or 0
         self._k_line.setVisible(bool(self._k))
-        self._k_line.setValue(float(self._k))
+        self._k_line.setValue(self._k)
         if self._k:
             self.set_caption(describe_alignment(self._k, own.get("energy"), bool(own.get("centred"))))
 

@@ -112,7 +112,7 @@ def test_headers_name_the_models_and_explain_them(table):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (None, "ratio", "–"), (0.9996, "percent", "99.9"), (1.0, "percent", "100.0"), (14.2, "percent", "1,420.0"),
+        (None, "ratio", "–"), (0.9996, "percent", "> 99.9"), (1.0, "percent", "100.0"), (14.2, "percent", "1,420.0"),
         (12.345, "number", "12.35"),
     ],
 )
