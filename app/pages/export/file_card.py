@@ -107,8 +107,7 @@ class FileCard(Card):
         self.progress.hide()
         self._outcome.setVisible(bool(sentence))
         self._sentence.setText(sentence)
-        self._notes.setText(" ".join(notes))
-        self._notes.setVisible(bool(notes))
+        self._notes.say(" ".join(notes))
         self._written = path
         self.open_folder.setVisible(path is not None)
 

@@ -49,7 +49,7 @@ class FitCard(Card):
         self.stack = stacked(EmptyState("verify", tr(NOTHING_OPEN)), full)
         add_to(self.body, self.banner, (self.stack, 1))
         self.progress.hide()
-        self.set_found("")
+        self.found.hide()
         self.set_full(False)
 
     def set_full(self, full: bool) -> None:
@@ -59,15 +59,9 @@ class FitCard(Card):
 
     def set_number(self, number: str, text: str) -> None:
         """Show the accuracy and what it is of."""
-        self.number.setText(number)
-        self.number.setVisible(bool(number))
+        self.number.say(number)
         self.number.setAccessibleName(f"{number} {text}")
         self.said.setText(text)
-
-    def set_found(self, text: str) -> None:
-        """Say what was found by trying, and against what."""
-        self.found.setText(text)
-        self.found.setVisible(bool(text))
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
         """Say how far the measuring is; None takes it away."""

@@ -258,7 +258,7 @@ class ProjectPresenter(QObject):
         card.show_progress(None)
         self._page.proof_card.ask(None if asked is None or is_order(asked) else asked)
         self._page.arrange()
-        card.set_found("" if proof is None or asked is not None else " ".join(proof.sentences))
+        card.found.say("" if proof is None or asked is not None else " ".join(proof.sentences))
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
         if found is not None and project.dataset is not None:
