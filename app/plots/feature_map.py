@@ -74,7 +74,7 @@ class Look:
     @classmethod
     def now(cls) -> Look:
         """Return the look of the theme in use."""
-        ramp = tuple(theme.class_color(number) for number in range(theme.class_tones))
+        ramp = tuple(theme.class_colors)
         return cls(theme.current, ramp, theme.font("caption"), theme.font("section"), theme.px(100) / 100)
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:

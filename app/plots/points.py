@@ -125,7 +125,7 @@ class PointPictures:
         if frame != self.frame:
             self.frame, self._cells, self._painted = frame, frame.cells(points), {}
         grey, dot = tones is None, max(2, round(theme.px(_DOT) * ratio * scale))
-        ramp = [theme.color("text_3")] if grey else [theme.class_color(n) for n in range(theme.class_tones)]
+        ramp = [theme.color("text_3")] if grey else theme.class_colors
         gone = forget & (self._cells >= 0)
         few = np.count_nonzero(gone) <= MARKS_UP_TO
         for item, of, shown, colours, diameter, faintest in (

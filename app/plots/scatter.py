@@ -183,7 +183,7 @@ class ScatterPlot(Figure):
         self._lit = np.zeros(len(points), bool)
         many = len(self._counts) > MOST_TONED or not len(self._points)
         self._centres = np.empty((0, 2)) if many else class_centres(self._points, self._labels, len(self._counts))
-        self._tones = None if many else spread_tones(self._centres, theme.class_tones)[self._labels]
+        self._tones = None if many else spread_tones(self._centres, len(theme.class_colors))[self._labels]
         self._pictures.frame = None
         self._set_hover(-1)
         self.set_forget(np.zeros(len(points), bool))

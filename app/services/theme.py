@@ -87,13 +87,9 @@ class Theme(QObject):
         return QBrush(self.color(token, alpha))
 
     @property
-    def class_tones(self) -> int:
-        """How many colours `class_color` tells apart."""
-        return len(CLASS_RAMPS["light"])
-
-    def class_color(self, index: int) -> QColor:
-        """Return the colour of the `index`-th retain class in a map of few classes (greys and blues)."""
-        return QColor(CLASS_RAMPS["dark" if self.is_dark else "light"][index % self.class_tones])
+    def class_colors(self) -> list[QColor]:
+        """The colours of the retain classes in a map of few classes (greys and blues)."""
+        return [QColor(tone) for tone in CLASS_RAMPS["dark" if self.is_dark else "light"]]
 
     def px(self, size: float) -> int:
         """Scale a size of the design with the system font; never below one pixel for a size above zero."""

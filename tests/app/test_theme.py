@@ -152,7 +152,7 @@ def test_the_system_s_high_contrast_is_not_painted_over(qapp, qtbot, monkeypatch
         assert theme.color("text") == yellow and theme.color("window") == black and theme.is_dark
         assert theme.color("line") == theme.color("text-2") == yellow
         assert yellow.name() in window.styleSheet()
-        assert [theme.class_color(n).name().upper() for n in range(theme.class_tones)] == [*t.CLASS_RAMPS["dark"]]
+        assert [tone.name().upper() for tone in theme.class_colors] == [*t.CLASS_RAMPS["dark"]]
     finally:
         monkeypatch.undo()
         theme.apply(qapp, "light")
