@@ -153,7 +153,7 @@ class Figure(QWidget):
         self.add_menu_entries(menu)
         if self.enlargeable:
             menu.addSeparator()
-            icons.set_icon(menu.addAction(tr("Enlarge"), lambda: EnlargedPlot(self).show()), "enlarge", "text_2")
+            icons.set_icon(menu.addAction(tr("Enlarge"), self.enlarge), "enlarge", "text_2")
         copy = menu.addAction(tr("Copy image"), lambda: QGuiApplication.clipboard().setImage(as_image(self)))
         icons.set_icon(copy, "copy", "text_2")
         for scale in PNG_SCALES:
@@ -162,6 +162,30 @@ class Figure(QWidget):
             icons.set_icon(entry, "image-export", "text_2")
         menu.addAction(tr("Save SVG…"), lambda: self._choose("svg"))
         menu.addAction(tr("Save values as CSV…"), lambda: self._choose("csv"))
+
+    def enlarge(self) -> QDialog:
+        """Show the figure in a window of its own; closing that puts it back into its place."""
+        window, place, page = QDialog(self.window()), QWidget(), self.parentWidget()
+        layout = page.layout() if page is not None else None
+        assert layout is not None
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        window.setWindowTitle(self.title)
+        window.setProperty("ground", "surface")
+        theme.dress(window)
+        place.setMinimumSize(self.minimumSizeHint())
+        layout.replaceWidget(self, place)
+        column(self, on=window, margins=t.L)
+
+        def put_back() -> None:
+            layout.replaceWidget(place, self)
+            place.deleteLater()
+            self.show()
+
+        window.finished.connect(put_back)
+        window.resize(theme.px(1040), theme.px(640))
+        window.show()
+        self.show()
+        return window
 
     # ---- taking it along
 
@@ -285,37 +309,6 @@ def table_of(x_title: str, curves: Sequence[tuple[str, NDArray[np.float64], NDAr
 def whole_size(width: int, height: int) -> QSize:
     """A size no smaller than what can be read."""
     return QSize(max(width, theme.px(320)), max(height, theme.px(200)))
-
-
-class EnlargedPlot(QDialog):
-    """A window that borrows a plot from its page until it is closed."""
-
-    def __init__(self, plot: Figure) -> None:
-        super().__init__(plot.window())
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(plot.title)
-        self.setProperty("ground", "surface")
-        theme.dress(self)
-        self._plot, self._place = plot, QWidget()
-        self._place.setMinimumSize(plot.minimumSizeHint())
-        _replace(plot, self._place)
-        column(plot, on=self, margins=t.L)
-        plot.show()
-        self.resize(theme.px(1040), theme.px(640))
-        self.finished.connect(self._put_back)
-
-    def _put_back(self, _code: int) -> None:
-        _replace(self._place, self._plot)
-        self._place.deleteLater()
-        self._plot.show()
-
-
-def _replace(old: QWidget, new: QWidget) -> None:
-    parent = old.parentWidget()
-    layout = parent.layout() if parent is not None else None
-    if layout is not None:
-        layout.replaceWidget(old, new)
-        old.setParent(None)
 
 
 def _written(cell: Cell) -> str:

@@ -128,7 +128,7 @@ class ScatterPlot(Figure):
     def __init__(self, name: str = "", legend: bool = False) -> None:
         """`legend` counts, under the map, how many points are to be forgotten."""
         super().__init__(title=name or tr("Map of images"))
-        self._thumbnail: Thumbnail | None = None
+        self.thumbnail: Thumbnail = lambda _: None  # asked for a point's picture; None while it is loading
         self._hover = -1
         self._mouse: QPointF | None = None  # in the scene
         self.canvas = MapCanvas()
@@ -208,13 +208,9 @@ class ScatterPlot(Figure):
             self._show_legend()
             self.mark_dirty()
 
-    def set_thumbnail(self, thumbnail: Thumbnail | None) -> None:
-        """Asked for the picture of the point under the mouse; may return None while it is loading."""
-        self._thumbnail = thumbnail
-
     def refresh_thumbnail(self) -> None:
         """Show the picture that was asked for and has come."""
-        pixmap = self._thumbnail(self._hover) if self._thumbnail is not None and self._hover >= 0 else None
+        pixmap = self.thumbnail(self._hover) if self._hover >= 0 else None
         if pixmap is None:
             self._popup.hide()
             return

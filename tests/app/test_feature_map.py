@@ -11,7 +11,6 @@ from PIL import Image
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
-from app.plots.export import EnlargedPlot
 from app.plots.feature_map import FRAMES_MOST, FeatureMapPlot, Look, MapPicture, Placing, paint
 from app.plots.features import NO_MAP, FeaturesPanel
 from app.plots.film import write_gif
@@ -208,8 +207,7 @@ def test_its_menu_offers_the_film_and_its_picture_is_saved(panel, tmp_path):
     texts = [action.text() for action in plot._menu.actions()]
     assert texts[:2] == ["Save GIF, whole run…", "Save GIF, up to step 0…"]
     assert {"Enlarge", "Save PNG, 2×…", "Save values as CSV…"} <= set(texts)
-    window = EnlargedPlot(plot)
-    window.show()
+    window = plot.enlarge()
     panel.show_until(None)
     window.close()
     assert plot.window() is panel.window() and panel.currentWidget() is plot

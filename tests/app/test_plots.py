@@ -676,8 +676,7 @@ class TestExport:
         row = QHBoxLayout(page)
         row.addWidget(plot)
         page.show()
-        window = export.EnlargedPlot(plot)
-        window.show()
+        window = plot.enlarge()
         assert plot.window() is window
         window.close()
         assert plot.window() is page

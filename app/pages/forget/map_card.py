@@ -112,7 +112,7 @@ class MapPresenter(QObject):
         scatter.selection_drawn.connect(lambda images, how: mark_images(images, "remove" if how == "remove" else "add"))
         scatter.clicked.connect(lambda image, how: mark_images(np.array([image]), how if how == "back" else "toggle"))
         scatter.activated.connect(inspect)
-        scatter.set_thumbnail(lambda image: thumbnails.get(("train", image)))
+        scatter.thumbnail = lambda image: thumbnails.get(("train", image))
         thumbnails.ready.connect(lambda _keys: scatter.refresh_thumbnail())
 
     def refresh(self) -> None:
