@@ -100,6 +100,7 @@ class ForgetPage(Page):
             tabs.addTab(self.gallery_panel, tr("Images"))
             tabs.addTab(right, tr("Map"))
             panels[1:] = [(tabs, IMAGES)]
+        self._beside_map = [panel for panel, _ in panels[:-1]]
         for place, (panel, width) in enumerate(panels):
             panel.setMinimumWidth(theme.px(width) * 3 // 4)
             self.splitter.addWidget(panel)
@@ -110,8 +111,7 @@ class ForgetPage(Page):
 
     def _enlarge_map(self, on: bool) -> None:
         """Give the map the place of classes and images, or give it back."""
-        beside = [self.similar_card, self.class_panel]
-        for panel in beside if theme.large else [*beside, self.gallery_panel]:
+        for panel in (self.similar_card, *self._beside_map):
             panel.setVisible(not on)
 
 
@@ -301,16 +301,13 @@ class ForgetPresenter(QObject):
         self._selection_changed()
 
     def _set_thumbnails(self) -> None:
-        side, page = self._context.settings.values.thumbnail_size, self._page
-        dataset = self._context.project.dataset
+        side, page, dataset = self._context.settings.values.thumbnail_size, self._page, self._context.project.dataset
         page.gallery_panel.view.set_side(side)
-        pixels = pixels_of(dataset) if dataset is not None else None
-        page.thumbnails.set_source(pixels, theme.px(side), page.devicePixelRatioF())
+        page.thumbnails.set_source(pixels_of(dataset), theme.px(side), page.devicePixelRatioF())
 
     def _settings_changed(self, names: list[str]) -> None:
         if "thumbnail_size" in names:
             self._set_thumbnails()
-            self._page.gallery_panel.view.redraw()
 
     def _evaluated(self) -> None:
         page, found = self._page, self._context.project.evaluation.get("baseline")
