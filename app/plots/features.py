@@ -69,7 +69,8 @@ class EnergyPlot(HistoryPlot):
         super()._read()
         k = _k(self._history)
         self._names = _group_names(k)
-        self.bottom_axis.setTicks([list(enumerate(self._names, 1))])
+        ticks = [*self._names[:-1], f"> {k}"] if k else []  # in words there would be no room for the last one
+        self.bottom_axis.setTicks([list(enumerate(ticks, 1))])
         known = {series.key: series for series in self.all_series()}
         for key, bars in self._bars.items():
             series, start, token = known.get(key), "/" in key, key.partition("/")[0]

@@ -159,6 +159,7 @@ def test_energies_are_those_of_the_step_beside_the_start(panel):
     assert panel.energy._bars["forget"].opts["height"].tolist() == shares["forget"].tolist()
     assert "forget 50.0 % at the start (dashed), 50.0 % now" in panel.energy.caption()
     assert panel.energy.table()[1][-1][0] == "beyond" and len(panel.energy.table()[1]) == 10
+    assert panel.energy.bottom_axis._tickLevels[0][-1] == (10, "> 9")
     assert panel.energy.readout(2.0).startswith("direction 2 · Retain ")
     panel.show_until(10)
     assert panel.currentWidget() is panel.energy  # the view stays
