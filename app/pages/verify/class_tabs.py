@@ -56,7 +56,7 @@ class ClassBars(Figure):
         item.hideButtons()
         item.setMouseEnabled(False, False)
         item.invertY()
-        item.showAxes((True, True, True, False))
+        item.showAxes((True, True, True, False), showValues=None)
         item.getAxis("left").setWidth(theme.px(_NAME))
         self.bars = scrolling(self.drawing)
         self.bars.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

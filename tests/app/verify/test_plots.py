@@ -97,6 +97,9 @@ def test_damage_is_worst_first_and_leaves_the_forgotten_class_out(qtbot):
     tab.resize(400, 300)
     tab.show()
     assert not tab.grab().isNull()
+    axes = {side: tab.figure.drawing.getPlotItem().getAxis(side) for side in ("left", "top", "right")}
+    assert all(axis.style["showValues"] for axis in axes.values())  # the names, the scale and the numbers
+    assert axes["right"].width() > 30 and axes["top"].height() > 10
 
 
 # ---- pictures
