@@ -108,7 +108,7 @@ def told_run(run: Mapping[str, Any], report: Mapping[str, Any]) -> Told:
     name = tr("{method}, seed {number}", method=method_words(run), number=run["seed"])
     verdict = VERDICTS.get(run["verdict"].get("code") or "", fmt.DASH)
     lights = _singly(report_lamps(report).get("unlearned") or {})
-    return Told(name, tr(verdict), lights, _known(run["measures"]), run["closure"], run["run"])
+    return Told(name, tr(verdict, "verdict"), lights, _known(run["measures"]), run["closure"], run["run"])
 
 
 def _together(name: str, members: list[Told], tip: str = "", closed: Values | None = None) -> Told:

@@ -42,7 +42,7 @@ def measure_header() -> list[Cell]:
         {TEXT: tr(SHORT[model]), TIP: tr(_MODEL_TIPS[model]), ALIGN: NUMBER}
         for model in COLUMNS
     ]
-    gap: Cell = {TEXT: tr("Gap closed"), TIP: tr(_GAP_TIP)}
+    gap: Cell = {TEXT: tr("Gap closed", "title of a narrow column"), TIP: tr(_GAP_TIP)}
     return [{TEXT: tr("Measure")}, *models, gap]
 
 

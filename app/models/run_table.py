@@ -28,8 +28,9 @@ HIDEABLE = tuple(range(PRESET, CURVE + 1))
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
-    "close": mark("Close"), "partly": mark("Partly forgotten"), "hidden": mark("Hidden"),
-    "not": mark("Not forgotten"), "nothing": mark("Nothing to tell"), "no_reference": mark("Not compared"),
+    "close": mark("Close", "verdict"), "partly": mark("Partly forgotten", "verdict"),
+    "hidden": mark("Hidden", "verdict"), "not": mark("Not forgotten", "verdict"),
+    "nothing": mark("Nothing to tell", "verdict"), "no_reference": mark("Not compared", "verdict"),
 }  # fmt: skip
 _PLAIN = {PRESET: "preset", FORGET: "forget_text", MODEL: "model", DATA: "data"}  # columns that show a field of the row
 _OTHERS = {  # what a row may be besides a run in one of its states: words and shape
@@ -144,7 +145,7 @@ class RunTableModel(ColumnTable):
         if column == SEED:
             return str(row.seed) if row.method else fmt.DASH
         if column == VERDICT:
-            return tr(VERDICTS[row.verdict]) if row.verdict in VERDICTS else fmt.DASH
+            return tr(VERDICTS[row.verdict], "verdict") if row.verdict in VERDICTS else fmt.DASH
         return _when(row.created)
 
 

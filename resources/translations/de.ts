@@ -1172,6 +1172,11 @@
         <translation>Schließen</translation>
     </message>
     <message>
+        <source>Close</source>
+        <comment>verdict</comment>
+        <translation>Nahe dran</translation>
+    </message>
+    <message>
         <source>Close to retrained</source>
         <translation>Nahe am neu trainierten</translation>
     </message>
@@ -1900,6 +1905,11 @@
         <translation>Geschlossener Abstand</translation>
     </message>
     <message>
+        <source>Gap closed</source>
+        <comment>title of a narrow column</comment>
+        <translation>Abstand zu</translation>
+    </message>
+    <message>
         <source>GIF film (*.gif)</source>
         <translation>GIF-Film (*.gif)</translation>
     </message>
@@ -1977,7 +1987,8 @@
     </message>
     <message>
         <source>Hidden</source>
-        <translation>Versteckt</translation>
+        <comment>verdict</comment>
+        <translation>Verborgen</translation>
     </message>
     <message>
         <source>Hidden, not forgotten</source>
@@ -2864,6 +2875,7 @@
     </message>
     <message>
         <source>Not compared</source>
+        <comment>verdict</comment>
         <translation>Nicht verglichen</translation>
     </message>
     <message>
@@ -2876,6 +2888,11 @@
     </message>
     <message>
         <source>Not forgotten</source>
+        <translation>Nicht vergessen</translation>
+    </message>
+    <message>
+        <source>Not forgotten</source>
+        <comment>verdict</comment>
         <translation>Nicht vergessen</translation>
     </message>
     <message>
@@ -2981,6 +2998,11 @@
     <message>
         <source>Nothing to tell</source>
         <translation>Nicht zu beurteilen</translation>
+    </message>
+    <message>
+        <source>Nothing to tell</source>
+        <comment>verdict</comment>
+        <translation>Nichts zu sagen</translation>
     </message>
     <message>
         <source>Nothing was measured here.</source>
@@ -3388,6 +3410,11 @@
     </message>
     <message>
         <source>Partly forgotten</source>
+        <translation>Teilweise vergessen</translation>
+    </message>
+    <message>
+        <source>Partly forgotten</source>
+        <comment>verdict</comment>
         <translation>Teilweise vergessen</translation>
     </message>
     <message>

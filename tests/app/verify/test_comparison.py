@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
-from app.models.comparison_table import FIRST, LAMPS_COLUMN, RUN_ROLE, comparison_header, values_words
+from app.models.comparison_table import FIRST, LAMPS_COLUMN, RUN_ROLE, comparison_header, told_run, values_words
 from app.models.tables import TextTableModel, TwoLevels
 from app.pages.verify.compared import read_comparison
+from app.services import translation
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.verify.table import PUBLISHED
@@ -88,6 +89,12 @@ def test_lamps_are_a_column_with_the_control_s_above(table):
     tip = table.index(3, LAMPS_COLUMN).data(Qt.ItemDataRole.ToolTipRole)
     assert "Features: 1 × like retrained, 1 × between" in tip
     assert table.index(3, LAMPS_COLUMN).data(Qt.ItemDataRole.AccessibleTextRole) == tip.replace("\n", ", ")
+
+
+def test_a_verdict_is_not_translated_as_the_word_on_a_button(monkeypatch):
+    monkeypatch.setattr(translation, "_current", "de")
+    run = {"title": "Muda", "seed": 1, "run": "a", "verdict": {"code": "close"}, "measures": {}, "closure": {}}
+    assert translation.tr("Close") == "Schließen" and told_run(run, {}).verdict == "Nahe dran"
 
 
 def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
