@@ -83,11 +83,9 @@ class EnergyPlot(HistoryPlot):
                     pen=theme.pen("text", 1, (3, 2)) if start else theme.pen(token, 1),
                 )  # fmt: skip
         beyond = {key: fmt.decimal(float(series.y[-1]), 1) for key, series in known.items()}
-        self.set_caption(tr(
-            "Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain "
-            "{retain_start} % and {retain_now} %", k=fmt.count(k), start=beyond["forget/start"], now=beyond["forget"],
-            retain_start=beyond["retain/start"], retain_now=beyond["retain"],
-        ) if len(beyond) == 4 else "")  # fmt: skip
+        self.set_caption(tr("Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now",
+                            k=fmt.count(k), start=beyond["forget/start"], now=beyond["forget"])
+                         if len(beyond) == len(self._bars) else "")  # fmt: skip
 
     def _fit_values(self) -> None:
         highest = max((float(series.y.max()) for series in self.all_series()), default=0.0)

@@ -914,8 +914,8 @@
         <translation>darüber hinaus</translation>
     </message>
     <message>
-        <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain {retain_start} % and {retain_now} %</source>
-        <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
+        <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now</source>
+        <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %</translation>
     </message>
     <message>
         <source>Both have a test side as well: images of the same classes the model was not trained on.</source>
