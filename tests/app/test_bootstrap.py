@@ -116,7 +116,7 @@ class Session(bootstrap.Session):
         pictures.set_source(dead, 8)
         pictures.get(("train", 0))
         self.loaded.connect(print)
-        QTimer.singleShot(500, self.leave)
+        self._first_paint.painted.connect(lambda: QTimer.singleShot(500, self.leave))  # the loading begins with it
 
     def leave(self):
         print("closing", time.time(), flush=True)
