@@ -20,13 +20,13 @@ from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
 from app.services.translation import tr
 from app.workers.live_run import LiveRun
+from app.workers.queue_files import BatchRecord, RecordedRun, read_record, write_record
 from core.errors import AppError, MismatchError, UnprovenError, UnsafeFileError
 from core.models.trust import Trust
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.workers.queue_files import BatchRecord, RecordedRun
     from core.events import Tell
     from core.job import Job
     from core.selection import Selection
@@ -126,10 +126,8 @@ class BatchQueue(QObject):
 
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
-        from app.workers.queue_files import BatchRecord
-
         runs = tuple(replace(one.run, folder=str(folders.get(one.run.run, one.run.folder))) for one in ready.runs)
-        self._context.jobs.submit(_write, BatchRecord(ready.path.absolute(), time.time(), runs)).then(
+        self._context.jobs.submit(write_record, BatchRecord(ready.path.absolute(), time.time(), runs)).then(
             self._written, self._not_written
         )
 
@@ -152,7 +150,6 @@ class BatchQueue(QObject):
 
 def read(path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Tell) -> Ready:
     """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
-    from app.workers.queue_files import RecordedRun, read_record
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
     from core.session.bench import Bench
@@ -191,9 +188,3 @@ def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, b
     if not same:
         return "start", False
     return ("" if held.is_done or held.locked else "resume"), True
-
-
-def _write(record: BatchRecord) -> None:
-    from app.workers.queue_files import write_record
-
-    write_record(record)

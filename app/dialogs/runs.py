@@ -26,6 +26,7 @@ from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label, announce
 from app.widgets.layout import column, row
 from app.widgets.notices import ProgressLine
+from app.workers.queue_files import Waiting, drop_waiting, left_waiting
 from core.events import State
 from core.runs.folder import RunFolder
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
-    from app.workers.queue_files import Waiting
-
 log = logging.getLogger(__name__)
 
 PATIENCE_MS = 3000  # before "Quit anyway" is offered
@@ -190,8 +189,6 @@ class RunsLeft(QObject):
 
     def look(self) -> None:
         """Ask where runs that waited were left; it is looked for in a worker."""
-        from app.workers.queue_files import left_waiting
-
         self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_waiting)
 
     def _next(self) -> None:
@@ -256,7 +253,5 @@ def words_of(one: Waiting) -> str:
 
 def drop(found: tuple[Waiting, ...]) -> None:
     """Remove what was left; runs in a worker."""
-    from app.workers.queue_files import drop_waiting
-
     for one in found:
         drop_waiting(one.entry)

@@ -12,29 +12,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import filelock
 import msgspec
 
-from app.services.translation import tr
 from core import job as jobs
-from core.data.dataset import Dataset
 from core.errors import AppError, InputError, NotFoundError
 from core.events import State
 from core.files import data_home, queue_home, read_json, write_atomic, write_json
 from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
-from core.selection import Selection
-from core.session.batch import Row, with_result
-from core.session.forget_lists import write_forget_list
-from core.session.jobs import all_requests
+
+if TYPE_CHECKING:
+    from app.workers.live_run import LiveRun
+    from core.data.dataset import Dataset
+    from core.selection import Selection
+    from core.session.batch import Row
+
+log = logging.getLogger(__name__)
 
 WAITING = "waiting.json"
 RECORD_FORMAT = 1
@@ -79,6 +83,10 @@ class WaitingRoom:
 
     def put(self, waiting: Waiting, selection: Selection | None = None, dataset: Dataset | None = None) -> None:
         """Write what waits; of a run `selection` is the forget set its job was made with. Raises InputError."""
+        from core.selection import Selection
+        from core.session.forget_lists import write_forget_list
+        from core.session.jobs import all_requests
+
         noted: dict[str, Any] = {"folder": str(waiting.folder), "place": waiting.place}
         with _written(waiting.entry):
             self._lock_folder()
@@ -116,9 +124,67 @@ class WaitingRoom:
             self._lock.acquire()
 
 
+class QueueStore:
+    """Called from the window's thread; what is asked for is done in order. A disk that fails costs the memory of the
+    queue, and nothing else.
+    """  # noqa: D205
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._room = WaitingRoom()
+
+    def put(
+        self, run: LiveRun, job: Callable[[], Job], place: float, dataset: Dataset | None, selection: Selection | None,
+        tries: Path | None, check: Check | None,
+    ) -> None:  # fmt: skip
+        """Keep a run, a training or a check that waits; `job` is called by the store's thread."""
+        entry = run.kept_in = self._room.entry()
+        self._do(lambda: self._room.put(Waiting(entry, job(), run.path, place, tries, check), selection, dataset))
+
+    def adopt(self, run: LiveRun, waiting: Waiting) -> tuple[Future[None], Path]:
+        """Keep a run that an earlier program left as one of ours; returns its entry, and what ends with that."""
+        entry = run.kept_in = self._room.entry()
+        return self._do(self._room.adopt, waiting, entry), entry
+
+    def order(self, runs: Sequence[LiveRun]) -> None:
+        """Note the order of the runs that wait."""
+        for place, run in enumerate(runs):
+            if run.kept_in is not None:
+                self._do(move_waiting, run.kept_in, float(place))
+
+    def drop(self, run: LiveRun) -> None:
+        """Forget a run: it began, or was taken out."""
+        if run.kept_in is not None:
+            self._do(drop_waiting, run.kept_in)
+            run.kept_in = None
+
+    def close(self, seconds: float) -> bool:
+        """Finish what was asked for; what still waits is found at the next start. False where that takes longer."""
+        if self._pool is None:
+            return True
+        last = self._pool.submit(self._room.close)  # after what was asked for, which may still need the room
+        self._pool.shutdown(wait=False)
+        self._pool = None
+        return not wait([last], seconds).not_done
+
+    def _do(self, act: Callable[..., object], *args: Any) -> Future[None]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="queue")
+        return self._pool.submit(_logged, act, *args)
+
+
+def _logged(act: Callable[..., object], *args: Any) -> None:
+    try:
+        act(*args)
+    except NotFoundError as error:
+        log.info("%s", error.text)
+    except Exception:
+        log.warning("the queue is not kept on disk", exc_info=True)
+
+
 def taken_over() -> NotFoundError:
     """Return the error for a run that waits no longer, because another window has started it."""
-    return NotFoundError(tr("Another window has taken over what waited here"), tr("It is in that window's queue"))
+    return NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
 
 
 def move_waiting(entry: Path, place: float) -> None:
@@ -179,7 +245,7 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
         listed = (entry / FORGET).read_bytes()
     except OSError as error:
         why = error.strerror or error
-        raise InputError(tr("The forget list of the run that waited is gone: {why}", why=why)) from error
+        raise InputError(f"The forget list of the run that waited is gone: {why}") from error
     if waiting.tries is not None and waiting.tries.is_file():
         keep_tries(waiting.tries, folder)
     RunFolder.create(folder.path, waiting.job)
@@ -268,6 +334,8 @@ def rows_of(record: BatchRecord, waiting: Sequence[Path] = ()) -> list[Row]:
 
 
 def _row(run: RecordedRun, waits: bool) -> Row:
+    from core.session.batch import Row, with_result
+
     folder = RunFolder(run.path)
     blank = Row(run.run, run.forget, run.method, run.seed, "waiting" if waits else "missing")
     if waits or not folder.exists:
@@ -304,4 +372,4 @@ def _written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(tr("{path} cannot be written: {why}", path=path, why=error.strerror or error)) from error
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -16,7 +16,7 @@ from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
 from app.workers.live_run import LiveRun, Work
 from app.workers.mailbox import Mailbox, RunThread
-from app.workers.queue_store import QueueStore
+from app.workers.queue_files import Check, QueueStore, Waiting, begin_waiting, keep_tries
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Emit, State
@@ -26,7 +26,6 @@ from core.models.trust import Trust
 from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
-    from app.workers.queue_files import Check, Waiting
     from app.workers.search_work import SearchWork
     from core.selection import Selection
     from core.session.bench import Bench
@@ -109,7 +108,6 @@ class RunController(Executor):
         place = RunFolder(folder) if folder is not None else self._unused(f"{job.method}-s{job.seed}")
 
         def make() -> None:
-            from app.workers.queue_files import keep_tries
             from core.session.jobs import create_run
 
             if tries is not None:
@@ -166,8 +164,6 @@ class RunController(Executor):
 
         `which` is the suite, "quick" or "full".
         """
-        from app.workers.queue_files import Check
-
         job, asked = folder.job(), Check(tuple(seeds), dict(retrained or {}), which)
         trust = self._trust.of(job, asked.retrained.values())
         work = _check_work(folder, trust if bench is None else bench.trusting(trust), asked)
@@ -185,8 +181,6 @@ class RunController(Executor):
 
         Where a run begins it leaves the store by itself, once its folder is made.
         """
-        from app.workers.queue_files import begin_waiting
-
         job, asked, folder = waiting.job, waiting.check, RunFolder(waiting.folder)
         live = LiveRun(folder, job.kind if asked is None else "check", job=job)
         live.adopted = True

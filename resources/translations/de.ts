@@ -918,6 +918,10 @@
         <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %</translation>
     </message>
     <message>
+        <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain {retain_start} % and {retain_now} %</source>
+        <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
+    </message>
+    <message>
         <source>Both have a test side as well: images of the same classes the model was not trained on.</source>
         <translation>Zu beiden gibt es auch Testbilder: Bilder derselben Klassen, mit denen das Modell nicht trainiert wurde.</translation>
     </message>
@@ -1987,6 +1991,10 @@
     </message>
     <message>
         <source>Hidden</source>
+        <translation>Versteckt</translation>
+    </message>
+    <message>
+        <source>Hidden</source>
         <comment>verdict</comment>
         <translation>Verborgen</translation>
     </message>
@@ -2872,6 +2880,10 @@
     <message>
         <source>Not checked yet: Verify compares the result with retrained models.</source>
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
+    </message>
+    <message>
+        <source>Not compared</source>
+        <translation>Nicht verglichen</translation>
     </message>
     <message>
         <source>Not compared</source>
@@ -4046,6 +4058,10 @@
     <message>
         <source>Search methods</source>
         <translation>Verfahren suchen</translation>
+    </message>
+    <message>
+        <source>Search runs</source>
+        <translation>Läufe suchen</translation>
     </message>
     <message>
         <source>Search settings</source>

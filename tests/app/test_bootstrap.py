@@ -95,7 +95,6 @@ sys.path.insert(0, {root!r})
 from PySide6.QtCore import QTimer
 import app.bootstrap as bootstrap
 from app.services import recent
-from app.workers import queue_store
 from app.workers.thumbnails import Thumbnails
 
 def dead(*_):

@@ -7,19 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.models.comparison_table import comparison_lines, told_batch, told_run, told_runs
 from app.models.tables import Line
 from app.pages.verify.checks import UNCHECKED
 from app.services import format as fmt
 from app.services.translation import mark, tr
+from app.workers.queue_files import BatchRecord, records, rows_of
 from core.errors import AppError
 from core.runs.folder import RunFolder
 from core.verify.shown import ShownTable
-
-if TYPE_CHECKING:
-    from app.workers.queue_files import BatchRecord
 
 OTHER_RUNS = {  # of a batch: what became of those without a result
     "running": mark("{number} running"), "waiting": mark("{number} waiting"),
@@ -85,7 +83,6 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
 
 def read_batch(file: Path | None, waiting: Sequence[Path]) -> Compared | None:
     """Read a batch's results (`file`; None: the one queued last); None where there is no batch; runs in a worker."""
-    from app.workers.queue_files import records, rows_of
     from core.methods import METHODS
     from core.session.batch import csv_text, grouped, results_block
     from core.session.library import runs_of
