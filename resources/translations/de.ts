@@ -779,10 +779,6 @@
         <translation>Eine andere Architektur</translation>
     </message>
     <message>
-        <source>Another window has taken over what waited here</source>
-        <translation>Ein anderes Fenster hat übernommen, was hier wartete</translation>
-    </message>
-    <message>
         <source>Another:</source>
         <translation>Eine andere:</translation>
     </message>
@@ -916,10 +912,6 @@
     <message>
         <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now</source>
         <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %</translation>
-    </message>
-    <message>
-        <source>Beyond the {k} retain directions: forget {start} % at the start (dashed), {now} % now; retain {retain_start} % and {retain_now} %</source>
-        <translation>Jenseits der {k} Behaltensrichtungen: Vergessen {start} % am Anfang (gestrichelt), jetzt {now} %; Behalten {retain_start} % und {retain_now} %</translation>
     </message>
     <message>
         <source>Both have a test side as well: images of the same classes the model was not trained on.</source>
@@ -1991,10 +1983,6 @@
     </message>
     <message>
         <source>Hidden</source>
-        <translation>Versteckt</translation>
-    </message>
-    <message>
-        <source>Hidden</source>
         <comment>verdict</comment>
         <translation>Verborgen</translation>
     </message>
@@ -2137,10 +2125,6 @@
     <message>
         <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
         <translation>Sie wird immer mit k, der Zahl der Richtungen, dem Anteil der Behaltensenergie darin und der Angabe genannt, ob die Merkmale zentriert wurden. Nahe am neu trainierten Wert zu liegen ist notwendig, nicht hinreichend.</translation>
-    </message>
-    <message>
-        <source>It is in that window's queue</source>
-        <translation>Es steht in der Warteschlange jenes Fensters</translation>
     </message>
     <message numerus="yes">
         <source>It names %n classes, the model has {outputs} outputs</source>
@@ -2880,10 +2864,6 @@
     <message>
         <source>Not checked yet: Verify compares the result with retrained models.</source>
         <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
-    </message>
-    <message>
-        <source>Not compared</source>
-        <translation>Nicht verglichen</translation>
     </message>
     <message>
         <source>Not compared</source>
@@ -4060,10 +4040,6 @@
         <translation>Verfahren suchen</translation>
     </message>
     <message>
-        <source>Search runs</source>
-        <translation>Läufe suchen</translation>
-    </message>
-    <message>
         <source>Search settings</source>
         <translation>Einstellungen suchen</translation>
     </message>
@@ -4646,10 +4622,6 @@
     <message>
         <source>The forget list of one of these runs was removed.</source>
         <translation>Die Vergessensliste eines dieser Läufe wurde entfernt.</translation>
-    </message>
-    <message>
-        <source>The forget list of the run that waited is gone: {why}</source>
-        <translation>Die Vergessensliste des wartenden Laufs ist nicht mehr da: {why}</translation>
     </message>
     <message>
         <source>The forget list of this run was removed, so it cannot be checked again.</source>
@@ -5969,10 +5941,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{part} of {total} ({share})</source>
         <translation>{part} von {total} ({share})</translation>
-    </message>
-    <message>
-        <source>{path} cannot be written: {why}</source>
-        <translation>{path} kann nicht geschrieben werden: {why}</translation>
     </message>
     <message>
         <source>{path} could not be written</source>

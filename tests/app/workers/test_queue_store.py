@@ -125,12 +125,15 @@ def asked_again(asking, qtbot):
 
 
 def test_the_window_asks_and_starts_or_removes(context, opened, example, new, home, qtbot):
-    controller = new()
-    controller.hold()
-    controller.start(job_of(example, 1), example.bench, example.selection)
-    controller.shutdown()
+    def leave(seed):
+        controller = new()
+        controller.hold()
+        controller.start(job_of(example, seed), example.bench, example.selection)
+        controller.shutdown()
+
     from PySide6.QtWidgets import QWidget
 
+    leave(1)
     window = QWidget()
     qtbot.addWidget(window)
     asking = RunsLeft(context, window)
@@ -142,6 +145,7 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
     asked_again(asking, qtbot).buttons["start"].click()
     assert [run.job.seed for run in context.run_controller.queue] == [1]
     context.run_controller.remove(context.run_controller.queue[0])
+    leave(2)
     asked_again(asking, qtbot).buttons["drop"].click()
     qtbot.waitUntil(lambda: left_waiting() == (), timeout=5_000)
 
