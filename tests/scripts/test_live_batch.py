@@ -29,4 +29,4 @@ def test_a_live_batch_enters_few_files_of_the_window(tmp_path):
     command = [sys.executable, "-c", CODE, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     figures = json.loads(done.stdout.strip().splitlines()[-1])
-    assert figures["a live batch"]["files"] <= 22  # 43 when it was first counted
+    assert figures["a live batch"]["files"] <= 24  # 22, and what a timer more enters; 43 when it was first counted

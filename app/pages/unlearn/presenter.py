@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from app.actions import unless
 from app.pages.lanes import LanesPresenter
 from app.pages.unlearn.run_presenter import OverlaidRuns, RunPresenter
 from app.pages.unlearn.setup_presenter import SetupPresenter
@@ -43,8 +44,9 @@ class UnlearnPresenter(QObject):
             (self.run.search_wanted, self._search_for),
         ):  # fmt: skip
             signal.connect(slot)
+        why = unless(lambda: project.run is not None, tr("There is no run in view."))
         context.actions.add("run.replay", tr("Play the run a&gain"), self.replay, menu="run",
-                            icon="play", shortcut="Ctrl+R", why_disabled=self._why_no_replay)  # fmt: skip
+                            icon="play", shortcut="Ctrl+R", why_disabled=why)  # fmt: skip
         self._run_changed()
 
     def entered(self) -> None:
@@ -83,9 +85,6 @@ class UnlearnPresenter(QObject):
         self._page.run_view.slider.toggle_play()
 
     # ---- parts
-
-    def _why_no_replay(self) -> str:
-        return "" if self._context.project.run is not None else tr("There is no run in view.")
 
     def _search_for(self, job: Job) -> None:
         self.load_job(job)

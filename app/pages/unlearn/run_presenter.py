@@ -43,7 +43,7 @@ class RunPresenter(QObject):
     left = Signal()
     search_wanted = Signal(object)  # Job: settings are to be searched for it
 
-    def __init__(self, context: AppContext, view: RunView, parent: QObject | None = None) -> None:
+    def __init__(self, context: AppContext, view: RunView, parent: QObject) -> None:
         super().__init__(parent)
         self._context, self._view = context, view
         self._run: LiveRun | None = None
@@ -252,7 +252,7 @@ MOST_OFFERED, MOST_PINNED = 30, 4
 class OverlaidRuns(QObject):
     """Runs drawn dashed over the one in view: those pinned in the menu of the chip, and `project.beside`."""
 
-    def __init__(self, context: AppContext, view: RunView, parent: QObject | None = None) -> None:
+    def __init__(self, context: AppContext, view: RunView, parent: QObject) -> None:
         super().__init__(parent)
         self._context, self._view = context, view
         self._pinned: list[Path] = []

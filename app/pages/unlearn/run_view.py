@@ -332,24 +332,20 @@ class RunView(QWidget):
         self.slider.moved.connect(self.plots.show_until)
         self.below_bar = QVBoxLayout()  # for what belongs to the run and is no plot of it
         column(*self.banners, self.bar, self.below_bar, (self.plots, 1), self.slider, on=self, spacing=t.M)
-        self._texts: list[str] = []
+        self.banner_texts: list[str] = []  # what they say
 
     def set_banners(self, texts: Sequence[BannerText]) -> None:
         """Show at most two, the first ones; what is shown already stays as it is, dismissed or not."""
         wanted = [text for text, *_ in texts[:MOST_BANNERS]]
-        if wanted == self._texts:
+        if wanted == self.banner_texts:
             return
-        self._texts = wanted
+        self.banner_texts = wanted
         for number, banner in enumerate(self.banners):
             if number < len(wanted):
                 text, severity, buttons = texts[number]
                 banner.show_message(text, severity, buttons)
             else:
                 banner.hide()
-
-    def banner_texts(self) -> list[str]:
-        """The sentences shown."""
-        return list(self._texts)
 
     def update_slider(self, total: int) -> None:
         """Offer the steps recorded so far."""

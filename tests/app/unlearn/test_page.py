@@ -117,7 +117,7 @@ def test_warnings_of_a_run_are_banners(page, scripted, qtbot):
     _, work, script = scripted
     unchanged = "The model is unchanged: forget accuracy 98.1 % before, 98.0 % after."
     work.give(script.started(), script.log(unchanged, "unchanged"))
-    qtbot.waitUntil(lambda: page.run_view.banner_texts() == [unchanged])
+    qtbot.waitUntil(lambda: page.run_view.banner_texts == [unchanged])
 
 
 UNCHANGED = (
@@ -134,7 +134,7 @@ def test_what_is_to_be_minded_about_a_result_stands_with_its_outcome(page, scrip
     qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
     warning = page.run_view.bar.warning
     assert warning.isVisible() and warning.label.text() == f"{UNCHANGED}\n{DAMAGE}"
-    assert page.run_view.banner_texts() == ["Another warning."]
+    assert page.run_view.banner_texts == ["Another warning."]
     assert words.outcome(run).endswith(f"{UNCHANGED} {DAMAGE}")
     page.resize(WIDTH, HEIGHT)
     qtbot.waitUntil(lambda: not cut_off(page))  # it is laid out in the next turn
@@ -161,7 +161,7 @@ def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtb
     work.give(script.started(), script.failed())
     work.fail(RuntimeError("x"))
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
-    assert page.run_view.banner_texts() == ["The loss became infinite at step 5. Choose a smaller step size."]
+    assert page.run_view.banner_texts == ["The loss became infinite at step 5. Choose a smaller step size."]
     assert page.run_view.bar.shown_buttons() == {"again"}
     details = page.run_view.banners[0]._buttons[0]
     details.click()
@@ -178,7 +178,7 @@ def test_out_of_memory_offers_half_the_batch_as_a_new_job(page, opened, example,
     opened.project.set_run(run)
     work.fail(OutOfMemoryError("Out of memory at batch 64", "Try again with 32"))
     qtbot.waitUntil(lambda: not controller.busy)
-    assert page.run_view.banner_texts() == [
+    assert page.run_view.banner_texts == [
         "Out of memory at batch 64. Start again with 32? Results differ slightly: batch statistics then come from "
         "32 images."
     ]
@@ -334,7 +334,7 @@ def test_everything_has_a_name(page, scripted):
 def test_it_fits_the_smallest_window(page, scripted, qtbot):
     _, work, script = scripted
     work.give(script.started(), *script.measured(0), *(script.log(f"Warning {n}.") for n in range(3)))
-    qtbot.waitUntil(lambda: len(page.run_view.banner_texts()) == 2)
+    qtbot.waitUntil(lambda: len(page.run_view.banner_texts) == 2)
     for _view in ("run", "setup"):
         least = page.minimumSizeHint()
         assert least.width() <= WIDTH and least.height() <= HEIGHT

@@ -154,7 +154,7 @@ def second(shown, context, home) -> OverlaidRuns:
     for name, seed in (("a", 0), ("b", 1)):
         write_run(folder / name, job(seed=seed), Script(name).whole())
     context.project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
-    return OverlaidRuns(context, shown)
+    return OverlaidRuns(context, shown, shown)
 
 
 def test_other_runs_are_chosen_from_those_known_by_what_they_are_and_stay_pinned(qtbot, second, context):
