@@ -252,7 +252,7 @@ class RunsPresenter(QObject):
     def _why_no_later_now(self) -> str:
         if not self._page.isVisible():
             return tr("Choose a run on the Runs page.")
-        return why_no_later(self._page.runs.chosen())
+        return self._page.buttons["later"].accessibleDescription()  # as the button says it
 
     def _why_no_delete(self, rows: Sequence[RunRow]) -> str:
         controller = self._context.run_controller
