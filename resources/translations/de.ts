@@ -1786,11 +1786,11 @@
     </message>
     <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy from {retain_before} to {retain_after} %.</source>
-        <translation>Die Vergessensgenauigkeit auf {where} ging von {forget_before} auf {forget_after} %, die Behaltensgenauigkeit von {retain_before} auf {retain_after} %.</translation>
+        <translation>Genauigkeit auf {where} beim Vergessen: {forget_before} → {forget_after} %, beim Behalten: {retain_before} → {retain_after} %.</translation>
     </message>
     <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy on {images} from {retain_before} to {retain_after} %.</source>
-        <translation>Die Vergessensgenauigkeit auf {where} ging von {forget_before} auf {forget_after} %, die Behaltensgenauigkeit auf {images} Bildern von {retain_before} auf {retain_after} %.</translation>
+        <translation>Genauigkeit beim Vergessen auf {where}: {forget_before} → {forget_after} %, beim Behalten auf {images}: {retain_before} → {retain_after} %.</translation>
     </message>
     <message>
         <source>Forget all of class {name}</source>
