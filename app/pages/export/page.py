@@ -151,8 +151,8 @@ class ExportPresenter(QObject):
         self._said = ""  # what was just removed, in words
         context.project.run_changed.connect(self._run_changed)
         context.run_controller.run_ended.connect(self._run_changed)
-        context.actions.add("export.write", tr("&Export checkpoint"), self.export, menu="run", icon="export",
-                            why_disabled=self._why_not)  # fmt: skip
+        context.actions.add("export.write", tr("&Export checkpoint"), self._write, menu="run", icon="export",
+                            why_disabled=self._why_not_from_anywhere)  # fmt: skip
         page.runs_wanted.connect(lambda: context.show_page("runs"))
         page.check_wanted.connect(lambda: context.show_page("verify"))
         page.export_button.clicked.connect(self.export)
@@ -171,11 +171,22 @@ class ExportPresenter(QObject):
             self._shown = None
             self._nothing(gone(run) or tr(NOTHING))
             return
+        self._forget_other()
         self._context.jobs.submit(read_facts, run.folder, key=_FACTS).then(self._read, self._not_read)
 
     def _run_changed(self, *_: object) -> None:
         if self._page.isVisible():
             self.refresh()
+        else:
+            self._forget_other()
+
+    def _forget_other(self) -> None:
+        """What was read of another run than the one in view is not exported by mistake."""
+        run = self._context.project.run
+        if self.facts is not None and (run is None or run.path != self.facts.folder.path):
+            self._context.jobs.cancel(_FACTS)
+            self.facts = None
+            self._update()
 
     def _read(self, facts: ExportFacts) -> None:
         self.facts, page = facts, self._page
@@ -216,7 +227,19 @@ class ExportPresenter(QObject):
             return tr("There is no result to export.")
         return tr("An export is under way.") if self.busy else self._page.missing()
 
+    def _why_not_from_anywhere(self) -> str:
+        run = self._context.project.run
+        there = not self._page.isVisible() and run is not None and run.folder.has_result
+        return "" if there else self._why_not()
+
     # ---- exporting
+
+    def _write(self) -> None:
+        """From another page the first press leads to what would be written."""
+        if self._page.isVisible():
+            self.export()
+        else:
+            self._context.show_page("export")
 
     def export(self, overwrite: bool = False) -> None:
         """Write, read back and compare, in a worker."""

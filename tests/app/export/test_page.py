@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,8 +16,9 @@ from app.dialogs.sheet import ConfirmDialog
 from app.pages.export import ExportPage
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED, read_facts
 from app.widgets.labels import Label
+from app.workers.live_run import LiveRun
 from core.files import read_json, write_json
-from core.runs.folder import CARD, CHECKPOINTS, FORGET
+from core.runs.folder import CARD, CHECKPOINTS, FORGET, RunFolder
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
 
 
@@ -88,6 +90,22 @@ def test_a_run_that_comes_into_view_is_read_when_the_page_is_seen(qtbot, page, c
     page.entered()
     qtbot.waitUntil(lambda: page.presenter.facts is not None)
     assert len(read) == 1 and page.export_button.isVisible()
+
+
+def test_no_other_run_than_the_one_in_view_is_written_from_another_page(qtbot, ready, context, folder, tmp_path):
+    shown: list[str] = []
+    context.show_page = shown.append
+    shutil.copytree(folder.path, tmp_path / "runs" / "two")
+    ready.file_card.set_path(tmp_path / "one.safetensors")
+    ready.hide()
+    context.project.set_run(LiveRun.from_folder(RunFolder(tmp_path / "runs" / "two")))
+    assert context.actions.reason("export.write") == ""
+    context.actions.trigger("export.write")  # leads to the page, where it can be seen what is written
+    assert shown == ["export"] and not ready.presenter.busy
+    assert ready.presenter.facts is None and not ready.export_button.isEnabled()
+    ready.show()
+    read_again(qtbot, ready)
+    assert ready.presenter.facts.folder.id == "two" and ready.export_button.isEnabled()
 
 
 def test_what_is_read_of_the_run_before_does_not_arrive_late(qtbot, page, context, live, monkeypatch):
