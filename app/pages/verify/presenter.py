@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,8 @@ class VerifyPresenter(QObject):
             ("check_all", tr("Check &all runs"), self.check_all, "verify", self._why_not_all),
             ("report", tr("Open &report"), self._open_report, "open", self._why_no_report),
         ):
-            context.actions.add(f"verify.{name}", title, act, menu="run", icon=icon, why_disabled=why)
+            context.actions.add(f"verify.{name}", title, partial(self._from_anywhere, act), menu="run", icon=icon,
+                                why_disabled=partial(self._why_not_from_anywhere, why))  # fmt: skip
         self._show_part()
         self.refresh()
         if context.project.side_by_side:
@@ -142,11 +143,29 @@ class VerifyPresenter(QObject):
         else:
             self.checks.set_facts(None)  # of another run; read when the page is seen again
             self._show_part()
+            self._context.actions.refresh()
 
     def _run_ended(self, run: LiveRun) -> None:
         current = self._context.project.run
         if self._seen and run.kind != "check" and current is not None and run.path == current.path:
             self.refresh()
+
+    @property
+    def _to_be_read(self) -> bool:
+        """Whether the run in view has a result that is read once the page is seen."""
+        run = self._context.project.run
+        there = run is not None and run.kind == "unlearn" and run.folder.has_result
+        return there and not self._seen and self.facts is None
+
+    def _from_anywhere(self, act: Callable[[], object]) -> None:
+        """Do a command; where the run in view is not read yet, the first press leads to it."""
+        if self._to_be_read:
+            self._context.show_page("verify")
+        else:
+            act()
+
+    def _why_not_from_anywhere(self, why_not: Callable[[], str]) -> str:
+        return "" if self._to_be_read else why_not()
 
     # ---- what is shown
 

@@ -413,10 +413,23 @@ def test_a_page_that_is_not_seen_reads_no_run_until_it_is_seen_again(qtbot, chec
     context.project.set_run(LiveRun.from_folder(other))
     assert checked.presenter.facts is None  # nothing is checked by mistake
     assert checked.stack.currentWidget() is checked.empty and not checked.run_button.isVisible()
-    assert context.actions.reason("verify.check") == "There is no finished run to check."
+    shown: list[str] = []
+    context.show_page = shown.append
+    for command in ("verify.check", "verify.report"):
+        assert context.actions.reason(command) == "" and context.actions[command].isEnabled()
+        context.actions.trigger(command)  # leads to what would be checked, or opened
+    assert shown == ["verify", "verify"] and checked.presenter.checks.runs == []
     with qtbot.waitSignal(checked.presenter.facts_changed):
         checked.entered()
     assert checked.presenter.facts.folder.path == other.path
+
+
+def test_a_run_without_a_result_has_nothing_to_check_from_another_page_either(checked, context, make_folder):
+    checked.left()
+    going = make_folder(bare_report(), "run-2")
+    going.file(MODEL).unlink()
+    context.project.set_run(LiveRun.from_folder(going))
+    assert context.actions.reason("verify.check") == "There is no finished run to check."
 
 
 def test_while_a_run_is_read_no_button_promises_anything(qtbot, context, make_folder):
