@@ -24,7 +24,12 @@ from app.widgets.buttons import Segmented
 from app.workers.run_history import ACCURACIES, RunHistory, newest_until
 from core.verify.numbers import percent
 
-UNSEEN, SAMPLED = mark("Accuracy on unseen images, %"), mark("Accuracy on a sample of unseen images, %")
+ON = {  # whether the original has seen them, and whether they are some of all
+    (False, False): mark("Accuracy on unseen images, %"),
+    (False, True): mark("Accuracy on a sample of unseen images, %"),
+    (True, False): mark("Accuracy on images seen before, %"),
+    (True, True): mark("Accuracy on a sample of images seen before, %"),
+}
 ALIGNMENT, SHARE = mark("Dimensional alignment"), mark("Share of forget features inside the retain space")
 
 _FLOORS = (0.98, 0.95, 0.9, 0.8, 0.5)  # where a scale up to 1 may begin
@@ -100,9 +105,10 @@ class AccuracyPlot(HistoryPlot):
     """Retain and forget accuracy, in per cent; the monitored training subset is thin and off until asked for."""
 
     switch = mark("Show accuracy on the training images")
+    seen_before = False  # the test images were set aside from those that the original was trained on
 
     def __init__(self) -> None:
-        super().__init__(tr("Accuracy"), tr(UNSEEN), y_range=(0.0, 100.0))
+        super().__init__(tr("Accuracy"), tr(ON[False, False]), y_range=(0.0, 100.0))
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets on images the model was not trained on; for single images the forget images themselves."""
@@ -133,8 +139,8 @@ class AccuracyPlot(HistoryPlot):
         if self._history is not None:
             full, newest = (events[-1:] for events in (self._history.full, self._history.evaluations))
             of_all, of_some = (sum(e.counts.get("retain_test", 0) for e in events) for events in (full, newest))
-            unseen = tr(SAMPLED) if 0 < of_some < of_all else tr(UNSEEN)
-            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else unseen)
+            title = ON[self.seen_before, 0 < of_some < of_all]
+            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(title))
 
 
 class ValuePlot(HistoryPlot):

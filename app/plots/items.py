@@ -19,11 +19,12 @@ from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import SeriesStyle
 
-MARGIN_WIDTH, MARGIN_MOST = 72, 144
+MARGIN_WIDTH, MARGIN_MOST = 72, 160
 STRIP_HEIGHT = 4
 _GRID = 153  # opacity of 255
 PHASES_MOST = 15  # of more, bands and names say nothing
 _FEW_DECADES = 0.6
+_PLAIN = (-3, 4)  # from 0.001 to below 10,000 a logarithmic axis writes numbers out
 THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
 JAGGED_THICK_BELOW = 300  # a jagged curve of a few hundred points already takes most of a live plot's time
 _POINTS_A_PIXEL = 1.5  # more than the pixels can show takes time and looks the same
@@ -44,7 +45,8 @@ class ReadableAxis(pg.AxisItem):
         if not self.logMode:
             return list(super().tickValues(low, high, size))
         decades = max(high - low, 1e-9)
-        room = size / theme.px(40 if self.orientation == "bottom" else 22)
+        wide = 56 if low < _PLAIN[0] or high >= _PLAIN[1] else 40  # "5·10⁻⁵" takes more room than "0.05"
+        room = size / theme.px(wide if self.orientation == "bottom" else 22)
         if decades < _FEW_DECADES:  # nearly linear: plain numbers
             bottom, top = 10**low, 10**high
             least = (top - bottom) / max(min(room, 5.0), 1.0)
@@ -74,11 +76,13 @@ def tick_label(value: float, places: int) -> str:
 
 
 def log_label(exponent: float) -> str:
-    """Write 10**exponent: "0.01", "5", "200", beyond that as a power of ten."""
-    if -3 <= exponent < 4:
+    """Write 10**exponent: "0.01", "5", "200", beyond that with a power of ten: "10⁵", "2·10⁻⁵"."""
+    if _PLAIN[0] <= exponent < _PLAIN[1]:
         return f"{10.0**exponent:.3g}" if exponent < 3 else f"{10.0**exponent:,.0f}"
-    power = str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{power}"
+    whole = math.floor(exponent + 1e-6)
+    times = f"{10 ** (exponent - whole):.2g}"
+    power = f"10{str(whole).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return power if times == "1" else f"{times}·{power}"
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,10 @@ class PhaseStrip(pg.GraphicsWidget):
         self.update()
 
     def shown_name(self, phase: Phase, width: float) -> str:
-        """The name of a phase as far as it fits whole: with its round, without, or not at all."""
+        """The name of a phase as far as it fits whole, apart from the next: with its round, without, or not at all."""
         names = (phase.name, phase.name.partition(", ")[0], "")
-        return next(name for name in names if self._metrics.horizontalAdvance(name) <= max(width, 0))
+        room = width - theme.px(4)
+        return next(name for name in names if not name or self._metrics.horizontalAdvance(name) <= room)
 
     def hoverEvent(self, event: Any) -> None:
         if not event.isExit():

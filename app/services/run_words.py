@@ -185,6 +185,8 @@ def change(run: LiveRun) -> str:
         where, forget = tr("the forget images"), (before.forget_accuracy, after.forget_accuracy)
     else:
         where = tr("%n unseen images", n=unseen) if unseen else tr("unseen images")
+        if seen_before(run):
+            where = tr("%n images seen before", n=unseen) if unseen else tr("images seen before")
         forget = (before.forget_test_accuracy, after.forget_test_accuracy)
     if run.job is not None and run.job.requests:
         where = tr("{images} of all requests", images=where)
@@ -197,6 +199,11 @@ def change(run: LiveRun) -> str:
     return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "
               "retain accuracy on {images} from {retain_before} to {retain_after} %.",
               where=where, images=fmt.count(retained), **said)  # fmt: skip
+
+
+def seen_before(run: LiveRun) -> bool:
+    """Whether the test images were set aside from the training images, so that the original has seen them."""
+    return run.kind != "train" and run.job is not None and run.job.data.test_origin == "set aside"
 
 
 def outcome_warnings(run: LiveRun) -> list[str]:

@@ -92,6 +92,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images seen before</source>
+        <translation>
+            <numerusform>1 schon gesehenem Bild</numerusform>
+            <numerusform>%n schon gesehenen Bildern</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
         <translation>
             <numerusform>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</numerusform>
@@ -612,8 +619,16 @@
         <translation>Die Genauigkeit konnte nicht gemessen werden. {why}</translation>
     </message>
     <message>
+        <source>Accuracy on a sample of images seen before, %</source>
+        <translation>Genauigkeit auf einer Stichprobe schon gesehener Bilder, %</translation>
+    </message>
+    <message>
         <source>Accuracy on a sample of unseen images, %</source>
         <translation>Genauigkeit auf einer Stichprobe ungesehener Bilder, %</translation>
+    </message>
+    <message>
+        <source>Accuracy on images seen before, %</source>
+        <translation>Genauigkeit auf schon gesehenen Bildern, %</translation>
     </message>
     <message>
         <source>Accuracy on the classes to forget, on test images used for nothing else</source>
@@ -2069,6 +2084,10 @@
     <message>
         <source>Images</source>
         <translation>Bilder</translation>
+    </message>
+    <message>
+        <source>images seen before</source>
+        <translation>schon gesehenen Bildern</translation>
     </message>
     <message>
         <source>Images that were forgotten</source>
@@ -4937,6 +4956,10 @@
     <message>
         <source>There are no images in this part.</source>
         <translation>In diesem Teil gibt es keine Bilder.</translation>
+    </message>
+    <message>
+        <source>There are no other runs yet.</source>
+        <translation>Es gibt noch keine anderen Läufe.</translation>
     </message>
     <message>
         <source>There are no several runs to check.</source>

@@ -88,6 +88,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images seen before</source>
+        <translation>
+            <numerusform>1 image seen before</numerusform>
+            <numerusform>%n images seen before</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
         <translation>
             <numerusform>%n image was forgotten already by this model. It stays forgotten and cannot be chosen again.</numerusform>

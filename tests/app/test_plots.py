@@ -461,10 +461,18 @@ class TestSpectrum:
         assert not plot.dirty and not plot._drawing.isActive()
 
     @pytest.mark.parametrize(
-        "exponent, text", [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷")]
+        "exponent, text",
+        [(0, "1"), (-2, "0.01"), (np.log10(5), "5"), (3, "1,000"), (5, "10⁵"), (-7, "10⁻⁷"),
+         (np.log10(2e-5), "2·10⁻⁵"), (np.log10(5e4), "5·10⁴")],
     )
     def test_ticks_are_readable(self, exponent, text):
         assert log_label(exponent) == text
+
+    def test_small_losses_have_ticks_that_differ(self, plot):
+        """2 and 5 times a power of ten read as the power itself: 10⁻⁵ stood there three times."""
+        values = plot.bottom_axis.tickValues(-6.2, 0.0, 1000)[0][1]
+        labels = plot.bottom_axis.tickStrings(values, 1.0, 1.0)
+        assert len(set(labels)) == len(labels) and "10⁻⁵" in labels
 
     def test_ratios_near_one_have_ticks_of_their_own(self, plot):
         def ticks(low, high, size):

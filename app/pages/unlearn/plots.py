@@ -12,7 +12,7 @@ from app.plots.features import FeaturesPanel
 from app.plots.group import DrawTurns, StepGroup
 from app.plots.items import Phase
 from app.services import tokens as t
-from app.services.run_words import phase_of
+from app.services.run_words import phase_of, seen_before
 from app.services.theme import theme
 from app.widgets.cards import Card
 from app.workers.run_history import RunHistory, newest_until
@@ -70,6 +70,7 @@ class RunPlots(QWidget):
         """Show a run from its first event on."""
         self.history, self._mode = run.history, run.forget_mode
         self.until, self._markers = None, ()
+        self.accuracy.seen_before = seen_before(run)
         job = run.job
         self._later = job is not None and bool(job.requests)
         about = f"run {run.id}" + (f", {job.method}, seed {job.seed}, {job.parameters}" if job else "")

@@ -287,6 +287,8 @@ class OverlaidRuns(QObject):
             action.setEnabled(row.path in wanted or len(wanted) < MOST_PINNED)
             action.setData(row.path)
             action.toggled.connect(partial(self._toggle, row.path))
+        if self.menu.isEmpty():  # an empty menu would not open, as if the button did nothing
+            self.menu.addAction(tr("There are no other runs yet.")).setEnabled(False)
 
     def refresh(self) -> None:
         """Read what is to be drawn and not read yet; the rest is drawn at once."""

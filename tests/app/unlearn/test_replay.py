@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import pytest
 from PySide6.QtCore import Qt
@@ -180,6 +181,15 @@ def test_other_runs_are_chosen_from_those_known_by_what_they_are_and_stay_pinned
         assert action.isChecked()
         action.trigger()
     assert second.chip.text() == f"{NONE} ▾" and not view.plots._overlaid
+
+
+def test_without_other_runs_the_menu_says_so(qtbot, second, context):
+    shutil.rmtree(context.runs_folder() / "b")
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: [row.path.name for row in context.run_library.rows] == ["a"])
+    second.fill()
+    (entry,) = second.menu.actions()
+    assert entry.text() == "There are no other runs yet." and not entry.isEnabled()
 
 
 def test_what_stands_beside_the_slider_does_not_overlap(qtbot, second):

@@ -105,6 +105,14 @@ def view(qtbot) -> RunView:
     return made
 
 
+def test_test_images_the_original_has_seen_are_not_called_unseen(view, run, script):
+    run.job = dataclasses.replace(job(), data=dataclasses.replace(job().data, test_origin="set aside"))
+    run.apply(script.whole())
+    view.plots.show_run(run)
+    view.plots.accuracy.flush()
+    assert view.plots.accuracy._y_title_text == "Accuracy on images seen before, %"
+
+
 def points(view: RunView, key: str) -> list[tuple[float, float]]:
     view.plots.accuracy.flush()
     series = {series.key: series for series in view.plots.accuracy.all_series()}.get(key)
@@ -138,6 +146,8 @@ def test_the_name_of_a_phase_is_there_whole_or_not_at_all(view):
     strip, phase = view.plots.accuracy.strip, Phase("Forget, round 1 of 2", 0, 10)
     shown = [strip.shown_name(phase, width) for width in range(400)]
     assert set(shown) == {"", "Forget", phase.name} and shown[0] == "" and shown[-1] == phase.name
+    whole = strip._metrics.horizontalAdvance(phase.name)
+    assert shown[whole] == "Forget"  # else it ran into the name of the next phase
 
 
 def test_the_plot_with_most_names_beside_it_is_the_highest(view):

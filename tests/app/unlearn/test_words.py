@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from app.services import run_words as words
@@ -69,6 +71,14 @@ def test_the_outcome_gives_both_numbers_with_the_originals(run, script):
         "Finished in 12 s. Forget accuracy on unseen images went from 98.1 to 0.0 %, "
         "retain accuracy from 97.0 to 97.0 %."
     )
+
+
+def test_test_images_that_were_set_aside_are_called_seen_before(tmp_path):
+    made = job()
+    seen = dataclasses.replace(made, data=dataclasses.replace(made.data, test_origin="set aside"))
+    run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=seen)
+    run.apply(Script("r").whole())
+    assert "Forget accuracy on images seen before went from 98.0 to 0.0 %" in words.outcome(run)
 
 
 def test_sample_forgetting_speaks_of_the_forget_images(tmp_path):
