@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
@@ -32,6 +32,8 @@ WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of
 _WIDTHS = {columns.STATE: 108, columns.METHOD: 112, columns.PRESET: 92, columns.MODEL: 84,
            columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 108,
            columns.STARTED: 100, columns.CURVE: 64}  # fmt: skip
+_WORDY = (columns.METHOD, columns.VERDICT, columns.MODEL, columns.DATA)  # wider where there is room, in this order
+_FORGET_MOST = 320  # what the forget sets keep of it at the most
 MOST_ROWS = 4
 
 
@@ -93,6 +95,34 @@ def words_of(run: LiveRun) -> str:
     return tr("Check of {run}", run=about) if run.kind == "check" else about
 
 
+class RunsView(QTableView):
+    """Gives columns of words what they need to be read whole, out of what the forget sets leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._given: dict[int, int] = {}  # widths by column; another one is the user's, and stays
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Widen the columns again to what is in sight, or make them narrower where there is less room."""
+        header = self.horizontalHeader()
+        least = {column: max(theme.px(width), header.sectionSizeHint(column)) for column, width in _WIDTHS.items()}
+        taken = sum(width if column in _WORDY else header.sectionSize(column) for column, width in least.items()
+                    if not header.isSectionHidden(column))  # fmt: skip
+        forget = min(self.sizeHintForColumn(columns.FORGET), theme.px(_FORGET_MOST))
+        room = self.viewport().width() - taken - max(forget, header.sectionSizeHint(columns.FORGET))
+        for column in _WORDY:
+            if header.isSectionHidden(column) or self.columnWidth(column) != self._given.get(column, least[column]):
+                continue
+            more = max(min(self.sizeHintForColumn(column) - least[column], room), 0)
+            self._given[column] = least[column] + more
+            self.setColumnWidth(column, self._given[column])
+            room -= more
+
+
 class RunsCard(Card):
     """A table of all runs, of which several can be chosen."""
 
@@ -106,9 +136,10 @@ class RunsCard(Card):
         self.proxy.setSortRole(SORT_ROLE)
         self.proxy.setFilterKeyColumn(-1)  # all of them
         self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.table = table = QTableView()
+        self.table = table = RunsView()
         table.setAccessibleName(tr("Runs"))
         table.setHorizontalHeader(SortHeader(table))
+        table.horizontalHeader().setResizeContentsPrecision(0)  # only what is in sight
         table.setModel(self.proxy)
         set_up_table(table, _WIDTHS, (columns.FORGET,))
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -146,6 +177,12 @@ class RunsCard(Card):
                 selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
         if not selection.hasSelection() and self.proxy.rowCount():
             self.table.setCurrentIndex(self.proxy.index(0, 0))
+        self.table.fit()
+
+    def set_titles(self, titles: dict[str, str]) -> None:
+        """Titles of methods by id."""
+        self.model.set_titles(titles)
+        self.table.fit()
 
     def _row_at(self, index: QModelIndex) -> RunRow:
         return self.model.row_at(self.proxy.mapToSource(index).row())

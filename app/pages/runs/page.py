@@ -139,7 +139,7 @@ class RunsPresenter(QObject):
         context.actions.add("runs.batches", tr("Show &batch results"), self._show_batches, menu="view", icon="runs")
         self._rows_changed()
         self._queue_changed()
-        context.jobs.submit(_titles).done.connect(page.runs.model.set_titles)
+        context.jobs.submit(_titles).done.connect(page.runs.set_titles)
 
     def _asked(self, key: str) -> None:
         act, why_not = self._commands[key]

@@ -52,6 +52,21 @@ def runs(context, page, qtbot) -> Path:
     return folder
 
 
+def test_words_are_read_whole_where_there_is_room(qtbot, page, runs):
+    """At 1920 pixels a method read "MUDA (reco…" beside a forget set with 800 pixels of nothing."""
+    table, wordy = page.runs.table, (columns.METHOD, columns.MODEL, columns.DATA, columns.VERDICT)
+    page.runs.set_titles({"muda": "MUDA (reconstruction)"})
+    page.resize(1736, 900)
+    qtbot.waitUntil(lambda: table.width() > 1600)
+    cut = [column for column in wordy if table.columnWidth(column) < table.sizeHintForColumn(column)]
+    assert cut == []
+    table.setColumnWidth(columns.MODEL, 60)  # by hand
+    page.resize(1000, 644)
+    qtbot.waitUntil(lambda: table.width() < 1000)
+    assert table.columnWidth(columns.FORGET) >= table.sizeHintForColumn(columns.FORGET)
+    assert table.columnWidth(columns.MODEL) == 60
+
+
 def choose(page: RunsPage, *names: str) -> None:
     selection = page.runs.table.selectionModel()
     selection.clearSelection()
