@@ -195,6 +195,9 @@ class LanesPresenter(QObject):
     def _run_changed(self) -> None:
         self._known = ()
         self._widget.clear()
+        run = self._run
+        measured = run.history.evaluations[-1:] if run is not None else []
+        self._widget.set_accuracy(measured[0].forget_test_accuracy if measured else None)  # not that of the run before
         self._read()
 
     def _read(self) -> None:

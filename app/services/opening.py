@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from core.session.example import Example
 
 TOPIC = "opening"  # of notifications, and of the activity
-LOOK = "look at files"  # key of a job
+LOOK = "look at files"  # key of the job for what is dragged
 EXAMPLE = "example"  # what the window's state calls the runs of the example
 
 
@@ -74,7 +74,7 @@ class Opening(QObject):
         self._context, self._controller = services, controller
         self.example_folder: Path | None = None  # where the command line wants the example's next run
         self.key = ""  # the entry of its file that the open model is, where the user said it
-        self._looking = False
+        self._looking = 0  # how many drops are looked at
         self._list: Path | None = None  # a forget list to show once the data is open that it came with
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
@@ -150,7 +150,7 @@ class Opening(QObject):
 
     def look_at(self, paths: Sequence[Path]) -> None:
         """Say what dropping these files would do, as soon as that is known."""
-        self._look(paths, self._tell)
+        self._look(paths, self._tell, LOOK)
 
     def look_away(self) -> None:
         """The files are not over the window any more."""
@@ -159,15 +159,15 @@ class Opening(QObject):
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open files and folders as what they are: models, data, runs, forget lists and batch files."""
-        self.looked.emit(None)
-        self._looking = True
-        handle = self._look(paths, self._open_plan)
+        self.look_away()
+        self._looking += 1
+        handle = self._look(paths, self._open_plan)  # without a key: what is dragged next does not take it back
         handle.failed.connect(partial(self._context.notifications.error, what=tr("The files were not opened")))
         handle.failed.connect(self._looked_in_vain)
 
-    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object]) -> JobHandle:
+    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object], key: str = "") -> JobHandle:
         whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
-        handle = self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=LOOK)
+        handle = self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=key)
         handle.done.connect(then)
         return handle
 
@@ -176,7 +176,7 @@ class Opening(QObject):
         self.looked.emit(plan)
 
     def _open_plan(self, plan: Plan) -> None:
-        self._looking = False
+        self._looking -= 1
         if plan.whole:
             self._context.say(plan.sentence)
         else:
@@ -201,7 +201,7 @@ class Opening(QObject):
             self.open_run(plan.opens["run"])
 
     def _looked_in_vain(self) -> None:
-        self._looking = False
+        self._looking -= 1
 
     def _open_kept_list(self) -> None:
         path, self._list = self._list, None
@@ -246,7 +246,7 @@ class Opening(QObject):
     @property
     def busy(self) -> bool:
         """Whether something is looked at, waits to be opened or is being opened."""
-        return self._looking or self._current is not None or bool(self._waiting)
+        return bool(self._looking or self._current or self._waiting)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

@@ -177,6 +177,14 @@ def test_a_drag_and_a_drop_say_what_opens_and_what_is_left_in_the_same_words(
     assert context.project.opened_model.path == digits_file
 
 
+def test_what_was_dropped_opens_although_the_next_file_is_dragged_already(context, window, tmp_path, insects, idle):
+    context.opening.open_paths([insects])
+    context.opening.look_at([tmp_path / "a.pt"])
+    context.opening.look_away()
+    idle()
+    assert context.project.dataset.title == "insects"
+
+
 def test_a_list_dropped_with_its_data_is_shown_once_the_data_is_open(context, window, tmp_path, insects, idle):
     path = tmp_path / "forget.csv"
     path.write_text("index\n1\n2\n")

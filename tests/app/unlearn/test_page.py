@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from app.dialogs.sheet import ConfirmDialog
 from app.pages.unlearn import UnlearnPage
 from app.pages.unlearn.markers import Marker
+from app.services import format as fmt
 from app.services import run_words as words
 from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
@@ -226,6 +227,15 @@ def test_a_run_opened_from_runs_is_shown_whatever_is_chosen_on_forget(page, open
     opened.actions["run.replay"].trigger()
     assert page.view == "run" and page.run_view.slider.playing
     page.run_view.slider.toggle_play()
+
+
+def test_the_lanes_show_the_accuracy_of_the_run_in_view_and_not_of_the_one_before(page, opened, tmp_path):
+    run = LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole()))
+    shown = page.lanes.accuracies["unlearned"]
+    opened.project.set_run(run)
+    assert shown.text() == fmt.percent(run.history.evaluations[-1].forget_test_accuracy)
+    opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "q", job(), [])))
+    assert shown.text() == fmt.DASH
 
 
 def test_a_start_after_a_run_that_has_ended_sets_up_another(page, opened, tmp_path):
