@@ -238,8 +238,7 @@ class MainWindow(QMainWindow):
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
         group = QActionGroup(self)
         for scheme, text in SCHEMES:
-            choose = functools.partial(self.context.settings.change, scheme=scheme)
-            action = add(f"view.{scheme}", tr(text), choose, checkable=True)
+            action = add(f"view.{scheme}", tr(text), functools.partial(self._choose_scheme, scheme), checkable=True)
             action.setChecked(theme.scheme == scheme)
             group.addAction(action)
 
@@ -288,6 +287,11 @@ class MainWindow(QMainWindow):
 
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def _choose_scheme(self, scheme: Scheme) -> None:
+        self.context.settings.change(scheme=scheme)
+        if theme.scheme != scheme:  # the command line had named another one than the preferences
+            self._settings_changed(["scheme"])
 
     def _settings_changed(self, names: list[str]) -> None:
         app, scheme = QApplication.instance(), self.context.settings.values.scheme

@@ -168,6 +168,14 @@ class TestCommands:
             context.actions.trigger("view.light")
         assert not theme.is_dark
 
+    def test_colours_of_the_command_line_can_be_changed_to_those_of_the_preferences(self, window, context, qapp):
+        theme.apply(qapp, "dark")
+        try:
+            context.actions.trigger("view.system")  # what the preferences say already
+            assert theme.scheme == context.settings.values.scheme == "system"
+        finally:
+            context.actions.trigger("view.light")
+
     def test_a_page_out_of_sight_and_a_new_dialog_take_the_colours_when_they_are_shown(self, window, context):
         window.show_page("forget")
         window.show_page("project")

@@ -107,6 +107,7 @@ class SetupPresenter(QObject):
         self._form_of = ""
         self._view.parameters.set_common(job.device, job.monitoring_budget, job.precision, str(job.seed))
         self._view.methods.tick(job.method, only=True)
+        self._method_changed()  # also where the method does not suit and another one stays in view
 
     def why_not(self) -> str:
         """Say in one sentence what stands against a start; "" where nothing does."""

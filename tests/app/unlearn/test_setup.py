@@ -89,6 +89,17 @@ def test_settings_of_a_job_stay_when_the_devices_become_known(opened, qtbot, mon
     qtbot.waitUntil(lambda: opened.device_jobs.active() == 0, timeout=20_000)
 
 
+def test_what_is_typed_counts_after_settings_were_loaded_of_a_method_that_does_not_suit(page, opened, qtbot, started):
+    opened.project.set_selection(opened.project.selection.cleared().with_samples([1, 2, 3]))
+    page.presenter.load_job(job("class", "delete"))
+    assert page.setup.methods.shown == "muda"
+    page.setup.parameters.form.row("lr").field.setValue(0.0123)
+    planned(page, qtbot)
+    page.setup.start.click()
+    qtbot.waitUntil(lambda: bool(started), timeout=20_000)
+    assert started[0].parameters["lr"] == 0.0123
+
+
 def test_without_a_forget_set_it_leads_to_where_one_is_chosen(page, opened):
     opened.project.set_selection(opened.project.selection.cleared())
     assert page.view == "empty"
