@@ -36,7 +36,8 @@ def film_frame(film: Film, moment: Moment) -> QImage:
         painter.drawText(place, text)
         place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(f"{text}   "))
     painter.setPen(look.color("text_3"))
-    words = f"{picture.caption(moment)}\n{film.about}"
+    about = film.about.partition(", {")[0]  # there is no room for all settings
+    words = f"{picture.caption(moment)}\n{about}"
     painter.drawText(QRectF(whole.left(), bottom, whole.width(), 2 * line), 0, words)
     area = QRectF(whole.left(), top, whole.width(), bottom - top - 4)
     paint(painter, picture, moment.coordinates(), Placing(picture.area, area), look, film.ghosts)

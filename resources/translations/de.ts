@@ -3048,6 +3048,10 @@
         <translation>aller {test} Testbilder sind richtig · {share} der {train} Trainingsbilder</translation>
     </message>
     <message>
+        <source>Of the retrained models the first is drawn.</source>
+        <translation>Von den neu trainierten Modellen ist das erste gezeichnet.</translation>
+    </message>
+    <message>
         <source>off</source>
         <translation>aus</translation>
     </message>

@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
 from app.plots.feature_map import FRAMES_MOST, FeatureMapPlot, Look, MapPicture, Placing, paint
 from app.plots.features import NO_MAP, FeaturesPanel
-from app.plots.film import write_gif
+from app.plots.film import film_frame, write_gif
 from app.services.theme import theme
 from app.workers.run_history import RunHistory
 from core.session.feature_maps import Clouds
@@ -185,6 +185,10 @@ def test_a_film_has_a_frame_for_every_recorded_step(panel, tmp_path):
     with Image.open(tmp_path / name) as film:
         assert film.n_frames == 4 and film.info["loop"] == 0
     assert [done for _, done, _ in told] == [0, 1, 2, 3]
+    film = panel.map.film()
+    about = replace(film, about="run a, muda, seed 0, {'rounds': 2, 'forget_epochs': 0.15}")
+    short = replace(film, about="run a, muda, seed 0")  # the settings ran out of the picture
+    assert film_frame(about, film.moments[0]) == film_frame(short, film.moments[0])
     with Image.open(tmp_path / write_gif(panel.map.film(10), tmp_path / "part.gif")) as film:
         assert film.n_frames == 2
     panel.show_history(recorded(0, mapped=False), "class")

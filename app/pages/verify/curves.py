@@ -26,6 +26,7 @@ ATTACKS = {"rmia": mark("Reference"), "population": mark("Membership"), "populat
 ATTACKED = ("original", "head_only", "unlearned", "retrained")
 RELEARNED = (*ATTACKED, "fresh")
 CHANCE = SeriesStyle("chance", "Chance", "text_3", (1, 3), "o", False, "○")
+OF_SEVERAL = mark("Of the retrained models the first is drawn.")
 GOAL = mark("Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.")
 NO_ATTACK = mark(
     "This report holds no attack. Run checks to see how many forget images can be told apart from unseen ones."
@@ -110,6 +111,12 @@ class ProfilePlot(LabelledCurves):
         self.view.setXRange(1.0, float(max(min(size, _TIMES_K * self._k or size), 2)), padding=0.02)
 
 
+def same_curve(report: Report) -> str:
+    """Say which models have no curve of their own: a head-only edit, and all retrained ones but the first."""
+    several = len(report.get("retrained") or ()) > 1  # the table has their mean
+    return f"{tr(SAME_CURVE)} {tr(OF_SEVERAL)}" if several else tr(SAME_CURVE)
+
+
 class AlignmentTab(Tab):
     """The profile, or the reason why there is none."""
 
@@ -121,7 +128,7 @@ class AlignmentTab(Tab):
         """Show a report."""
         found = {key: model_measures(report, key).get("dimensional_alignment") for key in CURVES}
         self.plot.set_alignments(found)
-        self.show_content(f"{tr(GOAL)} {tr(SAME_CURVE)}")
+        self.show_content(f"{tr(GOAL)} {same_curve(report)}")
         if not found["unlearned"]:
             self.show_missing(NO_ALIGNMENT)
 
@@ -133,10 +140,11 @@ class SpectraTab(Tab):
         styles = {key: (MODELS[key], tr(SHORT[key])) for key in CURVES}
         titles = {"retain": tr("Retain features"), "forget": tr("Forget features")}
         self.panels = {key: EigenvaluePlot(title, styles) for key, title in titles.items()}
-        super().__init__(*((panel, 1) for panel in self.panels.values()), words=tr(SAME_CURVE))
+        super().__init__(*((panel, 1) for panel in self.panels.values()))
 
     def set_report(self, report: Report) -> None:
         """Show the spectra of a report's models."""
+        self.show_content(same_curve(report))
         for name, panel in self.panels.items():
             ranks = []
             for key in CURVES:

@@ -17,6 +17,7 @@ from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, Part, column, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
 from core.errors import AppError
+from core.verify.table import model_measures
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -179,7 +180,9 @@ class PlotsPanel(QTabWidget):
                 self.setTabVisible(self.indexOf(self._holders[title]), tab.only in ("", about))
             place = 0 if single_images else list(TABS).index("Attack")
             self.tabBar().moveTab(self.indexOf(self._holders["Attack"]), place)
-            self.choose(FIRST[about])
+            attacks = model_measures(report, "unlearned").get("membership") or {}
+            too_few = single_images and (attacks.get("population") or {}).get("reason")
+            self.choose("Images" if too_few else FIRST[about])
         self._make_current()
 
     def looks_tabs(self) -> list[LooksTab]:

@@ -188,6 +188,25 @@ def test_single_images_have_their_own_rows_and_the_attack_first(singles):
     assert all(any(value is not None for value in values.values()) for values in rows.values())
 
 
+def test_too_few_single_images_for_an_attack_are_shown_themselves_first(show, make_folder):
+    """The tab in front was empty: "5 forget images are too few for an attack score"."""
+    report = full_report(forget_classes=[], forget_mode="sample")
+    report["models"]["unlearned"]["membership"] = {"population": {"reason": "5 forget images are too few."}}
+    plots = show(make_folder(report)).plots
+    assert plots.tabText(plots.currentIndex()) == "Images"
+
+
+@pytest.mark.parametrize("title", ["Alignment", "Spectra"])
+def test_a_curve_of_one_of_several_retrained_models_says_so(show, make_folder, title):
+    """The table's mean read 0.884 beside a curve named 0.907."""
+    plots = show(make_folder(full_report())).plots
+    assert plots.tab(title).words.text().endswith("Of the retrained models the first is drawn.")
+    report = full_report()
+    report["retrained"].pop("seed 2")
+    plots = show(make_folder(report, "run-2")).plots
+    assert plots.tab(title).words.text().endswith("so it has the original's curve.")
+
+
 def test_classes_have_their_tabs_back(singles, show, make_folder):
     page = show(make_folder(full_report(), "run-2"))
     shown = [page.plots.tabText(place) for place in range(page.plots.count()) if page.plots.isTabVisible(place)]
