@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.actions import TITLES
+from app.services.recent import day
 from app.services.translation import mark, tr
 
 if TYPE_CHECKING:
@@ -75,11 +76,19 @@ class Menus:
             if entries:
                 self.recent.addSection(tr(title))
             for entry in entries:
-                action = self.recent.addAction(self._context.recent.name(entry).replace("&", "&&"))
+                action = self.recent.addAction(self._name(kind, entry).replace("&", "&&"))
                 action.setToolTip(entry)
                 action.triggered.connect(functools.partial(self._open, kind, entry))
         if self.recent.isEmpty():
             self.recent.addAction(tr("Nothing was opened yet")).setEnabled(False)
+
+    def _name(self, kind: str, entry: str) -> str:
+        """Name an entry as a person would: a run by its method, its forget set and the day."""
+        rows = self._context.run_library.rows if kind == "run" else ()
+        row = next((row for row in rows if str(row.path) == entry and row.forget_text), None)
+        if row is None:
+            return self._context.recent.name(entry)
+        return f"{row.method} · {row.forget_text} – {day(row.created)}"
 
     def _open(self, kind: str, entry: str, _checked: bool = False) -> None:
         opening = self._context.opening

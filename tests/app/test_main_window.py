@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from app.context import AppContext, create_context
 from app.dialogs.sheet import Dialog
 from app.main_window import FIRST_SIZE, MainWindow, PageSpec
+from app.services.run_library import RunRow
 from app.services.theme import theme
 from app.widgets.buttons import ChipButton, PrimaryButton
 from app.widgets.notices import EmptyState
@@ -167,6 +169,15 @@ class TestCommands:
         finally:
             context.actions.trigger("view.light")
         assert not theme.is_dark
+
+    def test_a_run_opened_lately_is_named_by_what_it_forgot_and_when(self, window, context):
+        known = RunRow(Path("/runs/known"), "finished", "muda", forget_text="class 3", created=time.time())
+        context.run_library.rows = (known,)
+        for run in ("/runs/unknown", "/runs/known"):
+            context.window_state.add_recent("run", run)
+        window.menus.recent.aboutToShow.emit()
+        texts = [action.text() for action in window.menus.recent.actions() if action.toolTip().startswith("/runs/")]
+        assert texts == ["muda · class 3 – today", "unknown – runs"]
 
     def test_colours_of_the_command_line_can_be_changed_to_those_of_the_preferences(self, window, context, qapp):
         theme.apply(qapp, "dark")
