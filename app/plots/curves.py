@@ -93,8 +93,9 @@ class HistoryPlot(ThemedPlot):
                 )  # fmt: skip
                 title = tr("{curve} ({number})", curve=line.title or style.title, number=number + 2)
                 wanted[f"{line.key}/{number}"] = line._replace(style=style, title=title, thin=True)
-        for key in [series.key for series in self.all_series() if series.key not in wanted]:
-            self.remove_series(key)
+        for series in self.all_series():  # a term of another run may have had another colour
+            if series.key not in wanted or series.style != wanted[series.key].style:
+                self.remove_series(series.key)
         for key, line in wanted.items():
             series = self.add_series(key, line.style, thin=line.thin)
             series.title, series.jagged, series.show_dot = line.title or line.style.title, line.jagged, line.dot

@@ -357,7 +357,7 @@ class Series:
         self.jagged = False
         self._plot = plot
         self._pen_key: tuple[object, ...] = ()
-        self.item = self._new_item(0)
+        self.item = self._new_item(0, fitted=True)
         self._faint: dict[str, pg.PlotDataItem] = {}  # made when first wanted
         self.dot = pg.ScatterPlotItem(size=theme.px(7), pxMode=True)
         self.dot.setZValue(10)
@@ -430,10 +430,11 @@ class Series:
         for item in (self.item, self.dot, *self._faint.values()):
             self._plot.removeItem(item)
 
-    def _new_item(self, z: int) -> pg.PlotDataItem:
+    def _new_item(self, z: int, fitted: bool) -> pg.PlotDataItem:
+        """Return a new curve at this height; the axis fits itself to it where it is `fitted`."""
         item = pg.PlotDataItem()
         item.setZValue(z)
-        self._plot.addItem(item, ignoreBounds=z < 0)
+        self._plot.addItem(item, ignoreBounds=not fitted)
         # After addItem, which overwrites them: only points in view, thinned to the pixels there are.
         item.setDownsampling(auto=True, method="peak")
         item.setClipToView(True)
@@ -443,7 +444,7 @@ class Series:
     def _draw_faint(self, name: str, part: slice, values: Floats, dash: tuple[int, ...], wanted: bool) -> None:
         item = self._faint.get(name)
         if item is None and wanted:
-            item = self._faint[name] = self._new_item(-20)
+            item = self._faint[name] = self._new_item(-20, fitted=name == "after")
         if item is not None:
             item.setVisible(wanted and self.visible)
             item.setPen(theme.pen(self.style.token, 1, dash, alpha=_FAINT))

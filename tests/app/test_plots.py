@@ -512,6 +512,12 @@ class TestLosses:
         plot.show_history(history, "class")
         plot.flush()
 
+    def test_the_terms_of_another_run_differ_too(self, plot):
+        """A term kept the colour it had in the run before, and two stood there in the same one."""
+        self.show(plot, {"classification": [1.0], "alignment": [1.0]})
+        self.show(plot, {"loss_matching": [1.0], "distillation": [1.0], "classification": [1.0]})
+        assert len({series.style for series in plot.all_series()}) == 3
+
     def test_terms_of_sets_have_the_colours_of_sets(self, plot):
         self.show(plot, {"forget": [1.0], "retain_ce": [1.0], "distillation": [1.0]})
         assert plot.series("term/forget").style.token == "forget"

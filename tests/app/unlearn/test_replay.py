@@ -87,6 +87,25 @@ def test_terms_that_begin_later_are_cut_too(shown, run):
     assert drawn(shown.plots.losses.series("term/late")) == []
 
 
+def test_the_axis_of_losses_holds_what_comes_after_the_step_looked_back_to(qtbot):
+    """It fitted itself to the beginning alone: what was faded left the plot below, and the axis jumped."""
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    plot.show()
+    history = RunHistory()
+    history.add([Script("r").losses(100, 100)])
+    plot.show_history(history, "class")
+    plot.flush()
+    (low, high), (lowest, highest) = plot.view.viewRange()[1], _ends(plot, 3.0)
+    assert abs(lowest - low) < 0.02 and abs(highest - high) < 0.02  # the dot at the end takes some room
+
+
+def _ends(plot, cut):
+    plot.set_cut(cut)
+    plot.flush()
+    return plot.view.viewRange()[1]
+
+
 def test_a_smoothed_curve_is_cut_as_well(qtbot):
     plot = LossPlot()
     qtbot.addWidget(plot)
