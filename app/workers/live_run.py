@@ -57,6 +57,7 @@ class LiveRun:
     job: Job | None = field(default=None, kw_only=True)
     title: str = field(default="", kw_only=True)
     work: Work | None = field(default=None, kw_only=True)
+    suite: str = field(default="", kw_only=True)  # of a check: "quick" or "full"
     control: Control = field(default_factory=Control)
     state: State = State.QUEUED
     history: RunHistory = field(default_factory=RunHistory)

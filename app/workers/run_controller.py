@@ -167,7 +167,7 @@ class RunController(Executor):
         job, asked = folder.job(), Check(tuple(seeds), dict(retrained or {}), which)
         trust = self._trust.of(job, asked.retrained.values())
         work = _check_work(folder, trust if bench is None else bench.trusting(trust), asked)
-        live = self.start_work(folder, "check", "", work, job)
+        live = self._add(LiveRun(folder, "check", job=job, work=work, suite=which))
         self._keep(live, lambda: job, check=asked)
         return live
 
@@ -191,6 +191,7 @@ class RunController(Executor):
             begin_waiting(waiting, kept, live.folder)
 
         if asked is not None:
+            live.suite = asked.which
             live.work = _check_work(folder, self._trust.of(job, asked.retrained.values()), asked, make)
         else:
             name = job.method if job.kind == "unlearn" else f"train-{job.model.architecture}"
