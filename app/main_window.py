@@ -204,7 +204,8 @@ class MainWindow(QMainWindow):
     def _register_pages(self, pages: Sequence[PageSpec]) -> None:
         for number, spec in enumerate(pages, 1):
             shortcut = f"Ctrl+{number}"
-            self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({shortcut})", spec.below_line)
+            keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+            self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({keys})", spec.below_line)
             self.context.actions.add(
                 f"page.{spec.id}", tr("Go to {page}", page=spec.name), functools.partial(self.show_page, spec.id),
                 menu="view", icon=spec.icon, shortcut=shortcut,

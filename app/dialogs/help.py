@@ -187,7 +187,9 @@ class ShortcutTable(Dialog):
         rows += [(tr(where), tr(what), keys) for where, what, keys in LOCAL_KEYS]
         self.table = text_table(tr("Keyboard shortcuts"), [tr("Where"), tr("What"), tr("Keys")], rows)
         column(self.table, close_box(self), on=self, margins=t.L)
-        self.resize(theme.px(600), theme.px(520))
+        title = self.table.horizontalHeader().sectionSizeHint
+        wide = sum(max(self.table.sizeHintForColumn(place), title(place)) for place in range(3))  # the longest keys too
+        self.resize(max(theme.px(600), wide + theme.px(2 * t.L + t.XL)), theme.px(520))
 
 
 def keys_of(action: QAction) -> str:

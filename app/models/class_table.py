@@ -87,7 +87,8 @@ class ClassTableModel(ClassRows):
     accuracy_column, train_column = ACCURACY, TRAIN
     columns = (
         Column(mark("Class"), mark("The box chooses all classes shown, or none.")),
-        Column(mark("Train"), mark("Images to train on"), number=True),
+        Column(mark("Train", "title of a narrow column"), mark("Images to train on"), number=True,
+               meaning="title of a narrow column"),
         Column(mark("Test"), mark("Images to test"), number=True),
         Column(mark("Acc. %"), RIGHT_SHARE, number=True),
         Column("", mark("Share of the class's training images in the forget set")),

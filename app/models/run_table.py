@@ -45,7 +45,8 @@ class RunTableModel(ColumnTable):
     columns = (
         Column(mark("State")), Column(mark("Method")),
         Column(mark("Preset"), mark("Named settings of the method; – for its defaults")),
-        Column(mark("Forget set")), Column(mark("Model"), mark("The model the run began with")), Column(mark("Data")),
+        Column(mark("Forget set", "title of a narrow column"), meaning="title of a narrow column"),
+        Column(mark("Model"), mark("The model the run began with")), Column(mark("Data")),
         Column(mark("Seed"), number=True),
         Column(mark("Retain, %"), mark("Accuracy on unseen images of the classes that stay"), number=True),
         Column(mark("Forget, %"), mark("Accuracy on unseen images of the forgotten classes; for single images, on the "

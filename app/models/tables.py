@@ -25,11 +25,13 @@ class Column:
     """A column's title, the tool tip of its title, and whether it holds numbers, which stand at the right.
 
     Both texts are in English, those of a class marked with `mark`: the table says them in the window's language.
+    `meaning` is the title's, where it was marked with one.
     """
 
     title: str
     tip: str = ""
     number: bool = False
+    meaning: str = ""
 
 
 class ColumnTable(QAbstractTableModel):
@@ -56,7 +58,7 @@ class ColumnTable(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return tr(column.title)
+            return tr(column.title, column.meaning)
         if role == Qt.ItemDataRole.ToolTipRole:
             return tr(column.tip) if column.tip else None
         return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and column.number else None

@@ -31,12 +31,12 @@ def decimal(value: float | None, places: int = 3) -> str:
 
 def brief(value: float) -> str:
     """Number with no more digits than it needs: "0.5", "1e-05"."""
-    return _in_locale(f"{value:g}").replace("-", MINUS)
+    return in_locale(f"{value:g}").replace("-", MINUS)
 
 
 def alignment(value: float | None) -> str:
     """Dimensional alignment, AUC and other ratios of 0..1: three decimals; "1.000" only when exact."""
-    return _in_locale(numbers.ratio(value))
+    return in_locale(numbers.ratio(value))
 
 
 def closed(share: float) -> str:
@@ -46,7 +46,7 @@ def closed(share: float) -> str:
 
 def percent(share: float | None, unit: bool = True) -> str:
     """Share of 0..1 as a percentage with one decimal; "100 %" only when exact, "> 99.9 %" just below it."""
-    return _in_locale(numbers.percent(share, unit=unit))
+    return in_locale(numbers.percent(share, unit=unit))
 
 
 def points(difference: float | None) -> str:
@@ -104,7 +104,8 @@ def of_total(part: int, total: int) -> str:
     return tr("{part} of {total} ({share})", part=count(part), total=count(total), share=share)
 
 
-def _in_locale(text: str) -> str:
+def in_locale(text: str) -> str:
+    """A number as `core` writes it, in the locale: "0.60" to "0,60"."""
     return text.replace(".", locale().decimalPoint())
 
 

@@ -403,7 +403,7 @@
     </message>
     <message>
         <source>&amp;Start unlearning</source>
-        <translation>Vergessen &amp;starten</translation>
+        <translation>Verlernen &amp;starten</translation>
     </message>
     <message>
         <source>&amp;Std, 0 to 1</source>
@@ -1449,7 +1449,7 @@
     </message>
     <message>
         <source>Distillation</source>
-        <translation>Distillation</translation>
+        <translation>Destillation</translation>
     </message>
     <message>
         <source>Do not open</source>
@@ -1801,11 +1801,11 @@
     </message>
     <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy from {retain_before} to {retain_after} %.</source>
-        <translation>Genauigkeit auf {where} beim Vergessen: {forget_before} → {forget_after} %, beim Behalten: {retain_before} → {retain_after} %.</translation>
+        <translation>Genauigkeit auf {where}: {forget_before} → {forget_after} %, auf behaltenen: {retain_before} → {retain_after} %.</translation>
     </message>
     <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy on {images} from {retain_before} to {retain_after} %.</source>
-        <translation>Genauigkeit beim Vergessen auf {where}: {forget_before} → {forget_after} %, beim Behalten auf {images}: {retain_before} → {retain_after} %.</translation>
+        <translation>Genauigkeit auf {where}: {forget_before} → {forget_after} %, auf {images} behaltenen: {retain_before} → {retain_after} %.</translation>
     </message>
     <message>
         <source>Forget all of class {name}</source>
@@ -1858,6 +1858,11 @@
     <message>
         <source>Forget set</source>
         <translation>Vergessensmenge</translation>
+    </message>
+    <message>
+        <source>Forget set</source>
+        <comment>title of a narrow column</comment>
+        <translation>Vergessen</translation>
     </message>
     <message>
         <source>Forget set first</source>
@@ -1946,7 +1951,7 @@
     </message>
     <message>
         <source>Go to {page}</source>
-        <translation>Zu {page}</translation>
+        <translation>Zur Seite „{page}“</translation>
     </message>
     <message>
         <source>Gradient</source>
@@ -1999,7 +2004,7 @@
     <message>
         <source>Hidden</source>
         <comment>verdict</comment>
-        <translation>Verborgen</translation>
+        <translation>Versteckt</translation>
     </message>
     <message>
         <source>Hidden, not forgotten</source>
@@ -2115,7 +2120,7 @@
     </message>
     <message>
         <source>Import list…</source>
-        <translation>Liste importieren …</translation>
+        <translation>Liste einlesen …</translation>
     </message>
     <message>
         <source>Index</source>
@@ -2166,7 +2171,7 @@
     </message>
     <message>
         <source>k = {k} · {share} of retain energy</source>
-        <translation>k = {k} · {share} der Energie des Behaltenen</translation>
+        <translation>k = {k} · {share} der Behaltensenergie</translation>
     </message>
     <message>
         <source>Keep</source>
@@ -2759,7 +2764,7 @@
     </message>
     <message>
         <source>No file names</source>
-        <translation>Keine Dateinamen</translation>
+        <translation>Keine Namen</translation>
     </message>
     <message>
         <source>No image matches the search and filters.</source>
@@ -2887,7 +2892,7 @@
     <message>
         <source>Not compared</source>
         <comment>verdict</comment>
-        <translation>Nicht verglichen</translation>
+        <translation>Unverglichen</translation>
     </message>
     <message>
         <source>Not compared with a retrained model yet, so there is no verdict.</source>
@@ -2992,7 +2997,7 @@
     </message>
     <message>
         <source>Nothing to check yet. Finish or open a run.</source>
-        <translation>Noch nichts zu prüfen. Beenden oder öffnen Sie einen Lauf.</translation>
+        <translation>Noch nichts zu prüfen. Führen Sie einen Lauf zu Ende oder öffnen Sie einen.</translation>
     </message>
     <message>
         <source>Nothing to export</source>
@@ -3000,7 +3005,7 @@
     </message>
     <message>
         <source>Nothing to export yet. Finish or open a run.</source>
-        <translation>Noch nichts zu exportieren. Beenden oder öffnen Sie einen Lauf.</translation>
+        <translation>Noch nichts zu exportieren. Führen Sie einen Lauf zu Ende oder öffnen Sie einen.</translation>
     </message>
     <message>
         <source>nothing to keep yet</source>
@@ -3013,7 +3018,7 @@
     <message>
         <source>Nothing to tell</source>
         <comment>verdict</comment>
-        <translation>Nichts zu sagen</translation>
+        <translation>Unklar</translation>
     </message>
     <message>
         <source>Nothing was measured here.</source>
@@ -3201,11 +3206,11 @@
     </message>
     <message>
         <source>Open a run folder</source>
-        <translation>Ordner eines Laufs öffnen</translation>
+        <translation>Laufordner öffnen</translation>
     </message>
     <message>
         <source>Open a run folder…</source>
-        <translation>Ordner eines Laufs öffnen …</translation>
+        <translation>Laufordner öffnen …</translation>
     </message>
     <message>
         <source>Open anyway</source>
@@ -3317,7 +3322,7 @@
     </message>
     <message>
         <source>Opening model and data</source>
-        <translation>Öffnet Modell und Daten</translation>
+        <translation>Modell und Daten werden geöffnet</translation>
     </message>
     <message>
         <source>opening model and data</source>
@@ -3430,7 +3435,7 @@
     <message>
         <source>Partly forgotten</source>
         <comment>verdict</comment>
-        <translation>Teilweise vergessen</translation>
+        <translation>Teils vergessen</translation>
     </message>
     <message>
         <source>Path of the exported file</source>
@@ -3442,19 +3447,19 @@
     </message>
     <message>
         <source>Paused</source>
-        <translation>Angehalten</translation>
+        <translation>Pausiert</translation>
     </message>
     <message>
         <source>Paused at {share}</source>
-        <translation>Angehalten bei {share}</translation>
+        <translation>Pausiert bei {share}</translation>
     </message>
     <message>
         <source>Paused · {step}</source>
-        <translation>Angehalten · {step}</translation>
+        <translation>Pausiert · {step}</translation>
     </message>
     <message>
         <source>Pausing after this step · {step}</source>
-        <translation>Wird nach diesem Schritt angehalten · {step}</translation>
+        <translation>Pausiert nach diesem Schritt · {step}</translation>
     </message>
     <message>
         <source>Phase, round, step</source>
@@ -3510,7 +3515,7 @@
     </message>
     <message>
         <source>Prec&amp;ision</source>
-        <translation>Gena&amp;uigkeit</translation>
+        <translation>Zahlenf&amp;ormat</translation>
     </message>
     <message>
         <source>Preferences</source>
@@ -3653,7 +3658,7 @@
     </message>
     <message>
         <source>Reading the report of the run</source>
-        <translation>Liest den Bericht des Laufs</translation>
+        <translation>Der Bericht des Laufs wird gelesen</translation>
     </message>
     <message>
         <source>ready</source>
@@ -3944,7 +3949,7 @@
     </message>
     <message>
         <source>S&amp;eeds</source>
-        <translation>S&amp;eeds</translation>
+        <translation>Start&amp;werte</translation>
     </message>
     <message>
         <source>safetensors</source>
@@ -4056,7 +4061,7 @@
     </message>
     <message>
         <source>Search method, forget set, model</source>
-        <translation>Methode, Menge, Modell suchen</translation>
+        <translation>Verfahren, Menge, Modell suchen</translation>
     </message>
     <message>
         <source>Search methods</source>
@@ -4367,11 +4372,11 @@
     </message>
     <message>
         <source>Start unlearning</source>
-        <translation>Vergessen starten</translation>
+        <translation>Verlernen starten</translation>
     </message>
     <message>
         <source>Start unlearning (Ctrl+Return)</source>
-        <translation>Vergessen starten (Strg+Eingabe)</translation>
+        <translation>Verlernen starten (Strg+Return)</translation>
     </message>
     <message>
         <source>Start what was waiting when the program ended?</source>
@@ -4463,7 +4468,7 @@
     </message>
     <message>
         <source>Stopped</source>
-        <translation>Beendet</translation>
+        <translation>Angehalten</translation>
     </message>
     <message numerus="yes">
         <source>Stopped after %n tries.</source>
@@ -4474,15 +4479,15 @@
     </message>
     <message>
         <source>Stopped at {step}. The model is kept as it was then.</source>
-        <translation>Beendet bei {step}. Das Modell ist behalten, wie es da war.</translation>
+        <translation>Angehalten bei {step}. Das Modell bleibt, wie es da war.</translation>
     </message>
     <message>
         <source>Stopped early</source>
-        <translation>Früh beendet</translation>
+        <translation>Früh angehalten</translation>
     </message>
     <message>
         <source>Stopping</source>
-        <translation>Wird beendet</translation>
+        <translation>Hält an</translation>
     </message>
     <message>
         <source>Stopping after this step</source>
@@ -4490,7 +4495,7 @@
     </message>
     <message>
         <source>Stopping · {what}</source>
-        <translation>Wird beendet · {what}</translation>
+        <translation>Hält an · {what}</translation>
     </message>
     <message>
         <source>SVG drawing (*.svg)</source>
@@ -4552,7 +4557,7 @@
     </message>
     <message>
         <source>the architecture FILE.py:FACTORY</source>
-        <translation>die Architektur FILE.py:FACTORY</translation>
+        <translation>die Architektur DATEI.py:FUNKTION</translation>
     </message>
     <message>
         <source>The batch file was not opened</source>
@@ -4672,7 +4677,7 @@
     </message>
     <message>
         <source>the goal is the retrained value, not 1</source>
-        <translation>Ziel ist der Wert des neu trainierten Modells, nicht 1</translation>
+        <translation>Ziel: der neu trainierte Wert</translation>
     </message>
     <message>
         <source>The guide was not installed with the program: {file} is missing.</source>
@@ -4756,7 +4761,7 @@
     </message>
     <message>
         <source>The original and a head-only edit of it</source>
-        <translation>Das Original und ein Eingriff nur in dessen letzte Schicht</translation>
+        <translation>Das Original und eine Änderung nur an dessen Kopf</translation>
     </message>
     <message>
         <source>the original as teacher</source>
@@ -4892,7 +4897,7 @@
     </message>
     <message>
         <source>The search was stopped. What was tried is kept.</source>
-        <translation>Die Suche wurde beendet. Was probiert wurde, ist behalten.</translation>
+        <translation>Die Suche wurde angehalten. Was probiert wurde, bleibt.</translation>
     </message>
     <message>
         <source>The sentence that says whether the result is closer to the original or to a retrained model. It follows written rules; the thresholds stand in the report.</source>
@@ -5027,7 +5032,7 @@
     </message>
     <message>
         <source>These images were set aside from the training images, so the model has already seen them. Results on them look better than they are.</source>
-        <translation>Diese Bilder wurden von den Trainingsbildern abgezweigt, das Modell hat sie also schon gesehen. Ergebnisse auf ihnen sehen besser aus, als sie sind.</translation>
+        <translation>Diese Bilder wurden von den Trainingsbildern zurückgelegt, das Modell hat sie also schon gesehen. Ergebnisse auf ihnen sehen besser aus, als sie sind.</translation>
     </message>
     <message>
         <source>These runs have the same settings in everything that decides a result.</source>
@@ -5178,7 +5183,12 @@
     </message>
     <message>
         <source>Train</source>
-        <translation>Train</translation>
+        <translation>Training</translation>
+    </message>
+    <message>
+        <source>Train</source>
+        <comment>title of a narrow column</comment>
+        <translation>Train.</translation>
     </message>
     <message>
         <source>Train a model</source>
@@ -5210,7 +5220,7 @@
     </message>
     <message>
         <source>Training a retrained model</source>
-        <translation>Ein Vergleichsmodell wird trainiert</translation>
+        <translation>Ein Modell wird neu trainiert</translation>
     </message>
     <message>
         <source>Training image {number}</source>
@@ -5699,7 +5709,7 @@
     </message>
     <message>
         <source>{file} was not imported.</source>
-        <translation>{file} wurde nicht importiert.</translation>
+        <translation>{file} wurde nicht eingelesen.</translation>
     </message>
     <message>
         <source>{file} was not used.</source>

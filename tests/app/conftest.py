@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.services.theme import BASE_PX, theme
+from app.services.translation import use_language
 from app.workers.jobs import Jobs
 from app.workers.mailbox import RunThread
 
@@ -31,6 +32,25 @@ def pytest_collection_modifyitems(items):
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             item.add_marker(pytest.mark.qt_log_ignore(*OFFSCREEN))
+
+
+@pytest.fixture
+def german():
+    """The window speaks German and writes numbers so."""
+    usual = QLocale()
+    use_language("de")
+    yield
+    use_language("en")
+    QLocale.setDefault(usual)
+
+
+@pytest.fixture
+def german_numbers():
+    """Numbers as German writes them, in an English window."""
+    usual = QLocale()
+    QLocale.setDefault(QLocale(QLocale.Language.German, QLocale.Country.Germany))
+    yield
+    QLocale.setDefault(usual)
 
 
 @pytest.fixture(scope="session")

@@ -225,6 +225,16 @@ def test_the_shortcut_table_lists_every_shortcut(qtbot, actions):
     assert not any("No keys" in row for row in rows)
 
 
+def test_the_shortcut_table_is_wide_enough_for_the_longest_keys(qtbot, actions):
+    keys = ("Ctrl+Shift+Z", "Ctrl+Y", "Alt+Shift+Backspace")
+    actions.add("redo", "Redo selection", lambda: None, menu="edit", shortcut=keys)
+    dialog = ShortcutTable(actions)
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    assert dialog.table.columnWidth(2) >= dialog.table.sizeHintForColumn(2)
+
+
 def test_close_has_no_icon_also_where_the_desktop_gives_it_one(qtbot, actions):
     icons = QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons
 

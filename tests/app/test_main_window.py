@@ -125,6 +125,11 @@ class TestPages:
         QTest.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
         assert window.current_page == "forget"
 
+    def test_the_rail_names_keys_as_the_menus_do(self, qtbot, context, german):
+        window = MainWindow(context, specs([]))
+        qtbot.addWidget(window)
+        assert window.rail.entry("forget").toolTip().endswith("(Strg+2)")
+
     def test_the_rail_shows_pages_and_follows(self, window):
         QTest.mouseClick(window.rail.entry("runs"), Qt.MouseButton.LeftButton)
         assert window.current_page == "runs"

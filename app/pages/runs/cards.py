@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
 _WIDTHS = {columns.STATE: 108, columns.METHOD: 112, columns.PRESET: 92, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 108,
+           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 116,
            columns.STARTED: 100, columns.CURVE: 64}  # fmt: skip
 _WORDY = (columns.VERDICT, columns.METHOD, columns.MODEL, columns.DATA)  # wider where there is room, in this order
 _FORGET_MOST = 320  # what the forget sets keep of it at the most

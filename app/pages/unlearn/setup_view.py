@@ -217,7 +217,7 @@ def _form(*rows: tuple[str, QWidget, *tuple[QWidget | QLayout, ...]]) -> QFormLa
 def _written(value: object) -> str:
     if isinstance(value, bool):
         return tr("on") if value else tr("off")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return fmt.brief(value) if isinstance(value, float) else str(value)
 
 
 FACTS = (("forget", mark("Forget")), ("steps", mark("Steps")), ("cost", mark("Cost")), ("time", mark("Time")),

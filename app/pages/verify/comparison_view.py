@@ -35,6 +35,7 @@ from app.models.tables import TextTableModel, TwoLevels
 from app.pages.verify.plots_panel import Tab
 from app.pages.verify.verdict_card import check_words
 from app.plots.run_scatter import Dot, RunScatter
+from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.tokens import MODELS, RUN_SYMBOLS, SeriesStyle
@@ -367,7 +368,9 @@ class ComparisonView(QStackedWidget):
         self._show_columns()
         self.plots.scatter.set_comparison(found)
         self.plots.scatter.plot.provenance = ", ".join(compared.folders)
-        self.plots.agreement.set_table(compared.agreement.header, compared.agreement.rows, compared.agreement.note)
+        agreement = compared.agreement
+        taus = [[title, *map(fmt.in_locale, cells)] for title, *cells in agreement.rows]
+        self.plots.agreement.set_table(agreement.header, taus, agreement.note)
         self._chosen(tree.chosen_runs())
 
     def show_check(self, check: LiveRun | None, words: str) -> None:

@@ -14,10 +14,12 @@ from app.plots.curves import FLOOR, describe_alignment
 from app.plots.features import EigenvaluePlot
 from app.plots.items import MarginLabel
 from app.services import format as fmt
+from app.services import tokens as t
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
-from app.services.translation import mark, tr
+from app.services.translation import inside, mark, tr
 from app.widgets.buttons import Segmented
+from app.widgets.layout import column, scrolling, widget_of
 from core.verify.plots import describe_attack, describe_relearning
 from core.verify.table import NO_ALIGNMENT, model_measures
 
@@ -25,6 +27,7 @@ Report = Mapping[str, Any]
 ATTACKS = {"rmia": mark("Reference"), "population": mark("Membership"), "population_retain": mark("On retain")}
 ATTACKED = ("original", "head_only", "unlearned", "retrained")
 RELEARNED = (*ATTACKED, "fresh")
+LEAST_SPECTRUM = 160  # height of a panel of eigenvalues whose words and axis do not lie on each other; less scrolls
 CHANCE = SeriesStyle("chance", "Chance", "text_3", (1, 3), "o", False, "○")
 OF_SEVERAL = mark("Of the retrained models the first is drawn.")
 GOAL = mark("Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.")
@@ -140,7 +143,10 @@ class SpectraTab(Tab):
         styles = {key: (MODELS[key], tr(SHORT[key])) for key in CURVES}
         titles = {"retain": tr("Retain features"), "forget": tr("Forget features")}
         self.panels = {key: EigenvaluePlot(title, styles) for key, title in titles.items()}
-        super().__init__(*((panel, 1) for panel in self.panels.values()))
+        for panel in self.panels.values():
+            panel.setMinimumHeight(theme.px(LEAST_SPECTRUM))
+        both = widget_of(column(*((panel, 1) for panel in self.panels.values()), spacing=t.XS))
+        super().__init__((scrolling(both, "surface"), 1))
 
     def set_report(self, report: Report) -> None:
         """Show the spectra of a report's models."""
@@ -151,7 +157,7 @@ class SpectraTab(Tab):
                 spectra = model_measures(report, key).get("spectra") or {}
                 panel.set_values(key, spectra.get(name) or ())
                 if (rank := spectra.get(f"{name}_rank")) is not None:
-                    ranks.append(f"{tr(SHORT[key]).lower()} {fmt.decimal(rank, 1)}")
+                    ranks.append(f"{inside(tr(SHORT[key]))} {fmt.decimal(rank, 1)}")
             panel.set_caption(tr("effective rank: {ranks}", ranks=", ".join(ranks)) if ranks else "")
 
 

@@ -16,7 +16,9 @@ from app.dialogs.sheet import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
 from app.pages.runs.run_actions import delete
+from app.services import tokens as t
 from app.services.commands import resume
+from app.services.theme import theme
 from app.widgets.frame import StatusLine
 from app.widgets.table import ColumnMenu
 from core.errors import UnsafeFileError
@@ -65,6 +67,21 @@ def test_words_are_read_whole_where_there_is_room(qtbot, page, runs):
     qtbot.waitUntil(lambda: table.width() < 1000)
     assert table.columnWidth(columns.FORGET) >= table.sizeHintForColumn(columns.FORGET)
     assert table.columnWidth(columns.MODEL) == 60
+
+
+def test_german_titles_of_the_columns_are_whole_at_1280(context, home, qtbot, german):
+    made = RunsPage(context)
+    qtbot.addWidget(made)
+    made.resize(1110, 650)
+    with qtbot.waitExposed(made):
+        made.show()
+    header = made.runs.table.horizontalHeader()
+    titles = {place: made.runs.model.headerData(place, Qt.Orientation.Horizontal) for place in range(header.count())}
+    room = theme.px(t.M)
+    cut = [(title, header.sectionSize(place)) for place, title in titles.items()
+           if header.sectionSize(place) < header.fontMetrics().horizontalAdvance(title) + room]
+    made.left()
+    assert titles[columns.FORGET] == "Vergessen" and cut == []
 
 
 def choose(page: RunsPage, *names: str) -> None:

@@ -182,6 +182,11 @@ def test_the_parameters_of_the_preset_are_folded_away(page):
     assert not parameters.form.row("rounds").isVisible() and parameters.reason.text()
 
 
+def test_changed_values_are_written_as_the_language_writes_numbers(page, german_numbers):
+    page.setup.parameters.form.set_values({"lr": 0.007})
+    assert page.setup.parameters.changes.text().endswith(" 0,007")
+
+
 def test_changed_values_are_named_beside_the_fold_and_can_be_reset(page):
     parameters = page.setup.parameters
     parameters.form.set_values({"rounds": 3, "lr": 0.007})

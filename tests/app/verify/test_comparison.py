@@ -213,3 +213,10 @@ def test_published_measures_are_columns_where_asked_for(folders, view, page, con
     with qtbot.waitSignal(page.presenter.comparison.shown):
         page.presenter.comparison.refresh()
     assert not numbers.isColumnHidden(ua)  # what was chosen stays
+
+
+def test_rank_agreement_is_written_as_the_language_writes_numbers(german_numbers, view):
+    model = view.plots.agreement.model
+    taus = [text for line in range(model.rowCount()) for place in range(1, model.columnCount())
+            if any(map(str.isdigit, text := str(model.index(line, place).data() or "")))]
+    assert taus and all("," in text and "." not in text for text in taus)

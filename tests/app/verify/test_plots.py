@@ -53,6 +53,18 @@ def test_spectra_have_a_panel_a_set_and_gaps_where_eigenvalues_are_rounding(qtbo
     assert {label.text for label in forget.margin.labels()} == {"Original", "Unlearned", "Retrained"}
 
 
+def test_spectra_scroll_in_a_low_window_and_nothing_lies_on_the_axis(qtbot):
+    tab = SpectraTab()
+    qtbot.addWidget(tab)
+    tab.set_report(full_report())
+    tab.resize(335, 230)  # beside the table at 1280 × 720, beneath the lanes
+    tab.grab()  # lays it out
+    for panel in tab.panels.values():
+        assert panel.caption_label.isVisibleTo(panel)
+        assert not panel.caption_label.geometry().intersects(panel.canvas.geometry())
+        assert panel.canvas.height() >= 70
+
+
 def test_confusion_shows_where_forget_images_go_beside_retrained(qtbot):
     tab = ConfusionTab()
     qtbot.addWidget(tab)
