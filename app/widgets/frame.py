@@ -54,7 +54,7 @@ class RailEntry(QPushButton):
         self._caption = ElidedLabel("", "caption", "text-2", Qt.TextElideMode.ElideRight)
         self._caption.hide()
         lines = column(STRETCH, row((self._title, 1), self._state), self._caption, STRETCH, spacing=0)
-        row(self._icon, (lines, 1), on=self, margins=(t.L, 0, t.S, 0), spacing=t.M)
+        row(self._icon, (lines, 1), on=self, margins=(t.M, 0, t.S, 0), spacing=t.S)
         self.toggled.connect(self._toggled)
 
     def set_state(self, state: str, caption: str) -> None:

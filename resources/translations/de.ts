@@ -2795,8 +2795,8 @@
         <translation>Kein hier bekanntes Netz passt zu den Gewichten von {name}. Nennen Sie eines, das passt, oder den Code, der es erzeugt.</translation>
     </message>
     <message>
-        <source>No retrained model yet</source>
-        <translation>Noch kein neu trainiertes Modell</translation>
+        <source>No retrained model</source>
+        <translation>Kein neu trainiertes Modell</translation>
     </message>
     <message>
         <source>No retrained model yet, so nothing says where such images would go by themselves.</source>

@@ -198,6 +198,14 @@ class TestRail:
         rail.entry("project").setChecked(True)
         return rail
 
+    @pytest.mark.parametrize("caption", ["small-cnn · 10 classes", "No retrained model"])
+    def test_what_most_projects_are_called_is_there_whole(self, rail, caption):
+        rail.setFixedWidth(170)  # as on a screen whose font is a little smaller
+        rail.set_state("project", "ready", caption)
+        label = rail.entry("project")._caption
+        QApplication.sendPostedEvents()
+        assert label.fontMetrics().horizontalAdvance(caption) <= label.contentsRect().width()
+
     def test_a_click_chooses(self, qtbot, rail):
         with qtbot.waitSignal(rail.chosen) as chosen:
             QTest.mouseClick(rail.entry("forget"), Qt.MouseButton.LeftButton)

@@ -259,15 +259,17 @@ class ImagesTab(LooksTab):
             self.switch.set_enabled(key, key in shown, "" if key in shown else tr("No retrained model yet."))
         self.switch.set_value("unlearned")
         self._show_losses("unlearned")
-        header = [tr("Image"), tr("Class"), *(model_style(key).title for key in shown)]
+        titles = [tr("Image"), tr("Class"), *(model_style(key).title for key in shown)]
         rows = [
             [found.names[n] or fmt.count(int(found.ids[n])), found.labels[n], *(
                 f"{found.called[key][n]}, {fmt.percent(float(found.confidence[key][n]))}" for key in shown
             )]
             for n in range(len(found.ids))
         ]  # fmt: skip
-        self.model.set_table(header, rows)
-        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.model.set_table(titles, rows)
+        header, modes = self.view.horizontalHeader(), QHeaderView.ResizeMode
+        header.setSectionResizeMode(modes.ResizeToContents)  # equal widths cut each answer beside short classes
+        header.setSectionResizeMode(0, modes.Stretch)
 
     def _show_losses(self, model: str) -> None:
         if self._found is not None and model in self._found.losses:

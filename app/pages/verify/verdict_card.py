@@ -37,7 +37,7 @@ SUFFERED = " The rest suffered:"  # as core.verify.verdict says it
 CODES = {
     "close": mark("Close to retrained"), "partly": mark("Partly forgotten"),
     "hidden": mark("Hidden, not forgotten"), "not": mark("Not forgotten"), "nothing": mark("Nothing to tell"),
-    "no_reference": mark("No retrained model yet"),
+    "no_reference": mark("No retrained model"),
 }  # fmt: skip
 CHECKING = mark("Checking. The numbers below come as they are measured.")
 NOT_COMPARED = mark("Not compared with a retrained model yet, so there is no verdict.")

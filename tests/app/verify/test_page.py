@@ -82,7 +82,7 @@ def test_without_a_retrained_model_the_first_row_offers_to_get_one(unchecked, co
     assert unchecked.offer.text() == "No retrained model yet. How long training one takes is not known."
     assert unchecked.offer.y() < unchecked.models.y() < unchecked.verdict.y() < unchecked.splitter.y()
     assert unchecked.verdict.sentence.text().startswith("No retrained model, so no verdict.")
-    assert context.page_states.get("verify") == ("ready", "No retrained model yet")
+    assert context.page_states.get("verify") == ("ready", "No retrained model")
     assert "none yet" in unchecked.models.retrained.text()
 
 
