@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QHeaderView, QTableView
+from PySide6.QtWidgets import QTableView
 
 from app.services import format as fmt
 from app.services import tokens as t
@@ -25,7 +25,7 @@ TITLE = mark("What this app still keeps of the forget images")
 _SHOWN_RUNS = 2
 _ROWS = 5  # in sight even where the page scrolls
 KIND, HOLDS, FILES, SIZE, WITHOUT = range(5)
-_WIDTHS = {FILES: 52, SIZE: 70}
+_WIDTHS = {KIND: 216, FILES: 52, SIZE: 76}
 
 
 class KeptCard(Card):
@@ -38,9 +38,7 @@ class KeptCard(Card):
         self.table = KeptTable(self)
         self.view = QTableView(self)
         self.view.setModel(self.table)
-        set_up_table(self.view, _WIDTHS, (WITHOUT,))
-        for column in (KIND, HOLDS):
-            self.view.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        set_up_table(self.view, _WIDTHS, (HOLDS, WITHOUT))
         self.view.setAccessibleName(tr(TITLE))
         self.view.setMinimumHeight(theme.px(t.TABLE_HEADER) + _ROWS * theme.px(t.TABLE_ROW))
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

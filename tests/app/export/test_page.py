@@ -48,13 +48,6 @@ def read_again(qtbot, page: ExportPage) -> None:
     qtbot.waitUntil(lambda: page.context.jobs.active() == 0)
 
 
-def test_what_is_kept_is_told_whole(qtbot, ready):
-    """At 1280 pixels two sentences were cut beside a column with room to spare."""
-    view = ready.kept_card.view
-    qtbot.waitUntil(lambda: view.model().rowCount() > 5)
-    assert all(view.columnWidth(column) >= view.sizeHintForColumn(column) for column in range(5))
-
-
 def question() -> ConfirmDialog | None:
     return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
 
