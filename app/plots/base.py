@@ -78,6 +78,8 @@ class ThemedPlot(Figure):
         self.log = (log, log)  # of the x and the y axis
         self.y_range = y_range  # None: what fits the values
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
+        self.together: Sequence[ThemedPlot] = (self,)  # those with the same x axis; the first one leads
+        self.asked: tuple[float, float] | None = None  # the range of x that was asked for last while following
         self.canvas = Canvas(log)
         self.canvas.setAccessibleName(title)
         self.item: pg.PlotItem = self.canvas.getPlotItem()
@@ -147,6 +149,7 @@ class ThemedPlot(Figure):
         self.follow = follow
         self.follow_button.setVisible(not follow)
         if follow:
+            self.asked = None
             self._fit_y()
             self.mark_dirty()
         self.follow_changed.emit(follow)
@@ -237,9 +240,13 @@ class ThemedPlot(Figure):
         return [series for series in self._series.values() if series.visible and len(series)]
 
     def _follow_data(self) -> None:
-        ends = [(s.x[0], s.x[-1]) for s in self._shown()]
+        """Show all steps of the plots with this x axis. Each change of it draws all of them anew."""
+        ends = [(s.x[0], s.x[-1]) for plot in self.together for s in plot._shown()]
         low, high = (min(end[0] for end in ends), max(end[1] for end in ends)) if ends else (0.0, 10.0)
-        self.view.setXRange(min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most), padding=0.02)
+        leader, wanted = self.together[0], (min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most))
+        if wanted != leader.asked:
+            leader.asked = wanted
+            leader.view.setXRange(*wanted, padding=0.02)
 
     def _update_labels(self) -> None:
         labels: list[MarginLabel] = []

@@ -25,6 +25,7 @@ class StepGroup(QObject):
         super().__init__(parent)
         self._plots = plots
         for plot in plots:
+            plot.together = plots
             if plot is not plots[0]:
                 plot.view.setXLink(plots[0].view)
             plot.hovered_step.connect(self.show_step)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QWidget
 
 from app.plots.base import ThemedPlot
-from app.plots.group import SLOWEST_MS, TURN_MS, DrawTurns
+from app.plots.group import SLOWEST_MS, TURN_MS, DrawTurns, StepGroup
 from app.services.tokens import SETS
+from app.widgets.layout import column
 
 
 @pytest.fixture
@@ -71,3 +74,48 @@ def test_an_axis_that_grows_leaves_room_and_ends_where_the_run_ends(plots):
             ends.append(plot.view.viewRange()[0][1])
     assert len(set(ends)) < 25 and len(ends) == 90
     assert ends[-1] == pytest.approx(1800, rel=0.05)
+
+
+def test_plots_with_one_axis_agree_where_it_ends_and_none_is_drawn_for_another(qtbot):
+    """Each asked for an end of its own before: the axis went to and fro, and every turn drew all of them."""
+    window = QWidget()
+    plots = [ThemedPlot("a", value_format=str), ThemedPlot("b", y_range=(0, 1e6))]
+    for plot in plots:
+        plot.add_series("retain", SETS["retain"])
+        plot.x_most = 200.0
+    column(*plots, on=window)
+    StepGroup(plots, window)
+    qtbot.addWidget(window)
+    window.resize(500, 500)
+    window.show()
+    qtbot.waitExposed(window)
+    painted = []
+    for plot, last in zip(plots, (9, 12), strict=True):
+        watch = Painted(plot, painted)
+        watch.setParent(window)
+        plot.canvas.viewport().installEventFilter(watch)
+        plot.set_data("retain", range(last), [1.0] * last)
+        plot.flush()
+    qtbot.waitUntil(lambda: not any(plot.dirty for plot in plots))
+    qtbot.wait(100)
+    ends = [plot.view.viewRange()[0][1] for plot in plots]
+    assert 12 < min(ends) and max(ends) < 25
+    painted.clear()
+    plots[0].set_data("retain", range(10), [1.0] * 10)
+    plots[0].flush()
+    qtbot.waitUntil(lambda: plots[0] in painted)
+    qtbot.wait(100)
+    assert plots[1] not in painted and [plot.view.viewRange()[0][1] for plot in plots] == ends
+
+
+class Painted(QObject):
+    """Notes the plots whose canvases are painted."""
+
+    def __init__(self, plot: ThemedPlot, painted: list[ThemedPlot]) -> None:
+        super().__init__()
+        self._plot, self._painted = plot, painted
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self._painted.append(self._plot)
+        return False
