@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QFontMetricsF,
     QIcon,
     QMouseEvent,
+    QPaintEngine,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -162,9 +163,12 @@ class Placing:
 
 def paint(
     painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look,
-    ghosts: Iterable[str] = GHOSTS, lit: str = "",
+    ghosts: Iterable[str] = GHOSTS, lit: str = "", clouds: QPixmap | None = None,
 ) -> None:
-    """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many."""
+    """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many.
+
+    `clouds`: those of retrained models, painted before.
+    """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setClipRect(placing.area)
     first, coloured, px = picture.laid.forget_from, len(picture.members) <= MOST_COLOURED, look.px
@@ -181,9 +185,10 @@ def paint(
         if len(start) and len(now):
             painter.setPen(QPen(look.color("forget", 0.8), 1.5 * px, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(*start.mean(0)), QPointF(*now.mean(0)))
-    for cloud in picture.clouds.values() if "retrained" in ghosts else ():
-        there = placing.pixels(cloud[first:])
-        painter.fillPath(_shapes(there, "diamond", 3.6 * px), look.color("retrained", 0.35))
+    if "retrained" in ghosts and clouds is not None:
+        painter.drawPixmap(0, 0, clouds)
+    elif "retrained" in ghosts:
+        _clouds(painter, picture, placing, look)
     painter.fillPath(_shapes(now, "triangle", 4.2 * px), look.color("forget"))
     if "head_only" in ghosts:  # it changes no feature: its points are where they were at the start
         painter.strokePath(_shapes(start, "cross", 3.0 * px), QPen(look.color("head_only"), 1.2 * px))
@@ -226,6 +231,14 @@ def _shapes(pixels: Floats, shape: str, half: float) -> QPainterPath:
             for to_x, to_y in further:
                 path.lineTo(x + to_x * half, y + to_y * half)
     return path
+
+
+def _clouds(painter: QPainter, picture: MapPicture, placing: Placing, look: Look) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setClipRect(placing.area)
+    for cloud in picture.clouds.values():
+        there = placing.pixels(cloud[picture.laid.forget_from :])
+        painter.fillPath(_shapes(there, "diamond", 3.6 * look.px), look.color("retrained", 0.35))
 
 
 def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look, lit: str) -> None:
@@ -283,6 +296,7 @@ class MapCanvas(QWidget):
         self.ghosts: tuple[str, ...] = ()
         self._lit = ""
         self.look = Look.now()
+        self._clouds: tuple[tuple[object, ...], QPixmap | None] = ((), None)  # painted once: half of all painting
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -306,9 +320,27 @@ class MapCanvas(QWidget):
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), tr(NOT_BEGUN))
         else:
             points, placing = self.moment.coordinates(), self.placing(self.picture)
-            paint(painter, self.picture, points, placing, look, self.ghosts, self._lit)
+            # A picture of it is sharp at every size: there, all is drawn.
+            on_screen = painter.paintEngine().type() == QPaintEngine.Type.Raster and (
+                painter.deviceTransform().m11() == self.devicePixelRatioF()
+            )
+            clouds = self._painted_clouds(self.picture, placing) if on_screen else None
+            paint(painter, self.picture, points, placing, look, self.ghosts, self._lit, clouds)
         painter.end()
         self.painted_ms = clock.nsecsElapsed() / 1e6
+
+    def _painted_clouds(self, picture: MapPicture, placing: Placing) -> QPixmap:
+        key = (picture, self.look, self.size(), self.devicePixelRatioF())
+        known, clouds = self._clouds
+        if clouds is None or known != key:
+            clouds = QPixmap(self.size() * self.devicePixelRatioF())
+            clouds.setDevicePixelRatio(self.devicePixelRatioF())
+            clouds.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(clouds)
+            _clouds(painter, picture, placing, self.look)
+            painter.end()
+            self._clouds = key, clouds
+        return clouds
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._light(self._class_at(event.position()))

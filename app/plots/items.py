@@ -326,7 +326,7 @@ class Canvas(pg.PlotWidget):
 
 
 Y_PADDING = 0.05  # of the y axis: room for half of the highest label
-_STRIDES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # of a decade: where a growing axis ends
+_STRIDES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)  # of a decade: where a growing axis ends
 
 
 def end_ahead(high: float, most: float | None) -> float:

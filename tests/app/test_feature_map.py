@@ -112,6 +112,29 @@ def test_retrained_models_are_a_ghost_or_said_to_be_missing(panel):
     assert not box.isEnabled()
 
 
+def test_clouds_that_are_painted_once_look_as_if_painted_each_time(panel, tmp_path):
+    panel.show_history(recorded(0, 10), "class")
+    cloud = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [4, 3], [5, 3]], np.float32)
+    panel.map.set_clouds(Clouds({"seed 1": cloud, "seed 2": cloud + 0.3}))
+    panel.show()
+    for width in (520, 700):
+        panel.resize(width, 240)
+        panel.map.flush()
+        canvas, picture = panel.map.canvas, shown(panel)
+        grabbed = canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        assert (canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)) == grabbed
+        whole = QImage(canvas.size(), QImage.Format.Format_RGB32)
+        whole.fill(canvas.look.color("surface"))
+        painter = QPainter(whole)
+        paint(painter, picture, canvas.moment.coordinates(), canvas.placing(picture), canvas.look, canvas.ghosts)
+        painter.end()
+        inside = canvas.rect().adjusted(2, 2, -2, -2)  # without the frame
+        one, other = (np.frombuffer(image.copy(inside).constBits(), np.uint8).astype(int) for image in (grabbed, whole))
+        assert np.abs(one - other).max() <= 3
+    panel.map.save_to(tmp_path / "map.svg")
+    assert b"<image" not in (tmp_path / "map.svg").read_bytes()
+
+
 def painted(picture: MapPicture, points, *ghosts: str) -> set[str]:
     """What of a map is seen: the colours that come near to those of the look."""
     look, image = Look.now(), QImage(300, 200, QImage.Format.Format_RGB32)
