@@ -5,7 +5,7 @@ The painting asks no theme and no widget, so that the window and a worker paint 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, Qt, S
 from PySide6.QtGui import (
     QColor,
     QFont,
-    QFontMetricsF,
     QIcon,
     QMouseEvent,
     QPaintEngine,
@@ -30,7 +29,7 @@ from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QWidget
 
 from app.plots.export import Figure, Table, Text, choose_file
 from app.plots.items import draw_symbol
-from app.plots.points import Floats, Ints, corners, nearest
+from app.plots.points import Floats, Ints, corners, nearest, paint_names
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import CLASS_RAMPS, Tokens
@@ -261,30 +260,6 @@ _SYMBOLS = {"start": "t1", "retrained": "d", "head_only": "x"}
 _NEAR_PX = 8
 
 
-def paint_names(
-    painter: QPainter, font: QFont, color: Callable[[str, float], QColor], names: Iterable[tuple[str, QPointF, str]],
-    beside: Sequence[tuple[float, float]] = ((0, 0),), most: int = 1000,
-) -> list[str]:
-    """Write names (text, its middle, colour token) where none covers another, in this order; return those written.
-
-    `beside`: where else a name may stand, in sizes of its own.
-    """
-    painter.setFont(font)
-    metrics, taken, written = QFontMetricsF(font), list[QRectF](), list[str]()
-    for name, middle, token in names:
-        size = QRectF(0, 0, metrics.horizontalAdvance(name) + 4, metrics.height())
-        size.moveCenter(middle)
-        boxes = (size.translated(x * size.width(), y * size.height()) for x, y in beside)
-        box = next((box for box in boxes if not any(box.intersects(other) for other in taken)), None)
-        if box is not None and len(taken) < most:
-            taken.append(box)
-            written.append(name)
-            painter.fillRect(box, color("surface", 0.75))
-            painter.setPen(color(token, 1.0))
-            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), name)
-    return written
-
-
 class MapCanvas(QWidget):
     """Paints a picture at one moment; the class of the point under the mouse is lit and named."""
 
@@ -321,9 +296,8 @@ class MapCanvas(QWidget):
         else:
             points, placing = self.moment.coordinates(), self.placing(self.picture)
             # A picture of it is sharp at every size: there, all is drawn.
-            on_screen = painter.paintEngine().type() == QPaintEngine.Type.Raster and (
-                painter.deviceTransform().m11() == self.devicePixelRatioF()
-            )
+            as_large = painter.deviceTransform().m11() == self.devicePixelRatioF()
+            on_screen = as_large and painter.paintEngine().type() == QPaintEngine.Type.Raster
             clouds = self._painted_clouds(self.picture, placing) if on_screen else None
             paint(painter, self.picture, points, placing, look, self.ghosts, self._lit, clouds)
         painter.end()

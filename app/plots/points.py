@@ -1,15 +1,15 @@
-"""Pictures of very many points, and which of them lie inside an outline: arithmetic on arrays."""
+"""Pictures of very many points, names on them, and which of them lie inside an outline: arithmetic on arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from app.services.theme import theme
 
@@ -217,3 +217,27 @@ def points_in_polygon(points: Floats, polygon: Floats) -> Mask:
             odd[part] ^= x[part] < (x2 - x1) * (y[part] - y1) / (y2 - y1) + x1
     inside[order] = odd
     return inside
+
+
+def paint_names(
+    painter: QPainter, font: QFont, color: Callable[[str, float], QColor], names: Iterable[tuple[str, QPointF, str]],
+    beside: Sequence[tuple[float, float]] = ((0, 0),), most: int = 1000,
+) -> list[str]:
+    """Write names (text, its middle, colour token) where none covers another, in this order; return those written.
+
+    `beside`: where else a name may stand, in sizes of its own.
+    """
+    painter.setFont(font)
+    metrics, taken, written = QFontMetricsF(font), list[QRectF](), list[str]()
+    for name, middle, token in names:
+        size = QRectF(0, 0, metrics.horizontalAdvance(name) + 4, metrics.height())
+        size.moveCenter(middle)
+        boxes = (size.translated(x * size.width(), y * size.height()) for x, y in beside)
+        box = next((box for box in boxes if not any(box.intersects(other) for other in taken)), None)
+        if box is not None and len(taken) < most:
+            taken.append(box)
+            written.append(name)
+            painter.fillRect(box, color("surface", 0.75))
+            painter.setPen(color(token, 1.0))
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), name)
+    return written

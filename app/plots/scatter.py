@@ -13,7 +13,6 @@ from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QLabel
 
 from app.plots.export import Cell, Figure, Table
-from app.plots.feature_map import paint_names
 from app.plots.points import (
     Floats,
     Ints,
@@ -22,6 +21,7 @@ from app.plots.points import (
     class_centres,
     corners,
     nearest,
+    paint_names,
     points_in_polygon,
     points_in_rectangle,
     spread_tones,
