@@ -125,7 +125,8 @@ class SimilarPresenter(QObject):
     ) -> None:
         super().__init__(card)
         self._context, self._card, self._thumbnails, self._add = context, card, thumbnails, add
-        self._found: tuple[Selection, Duplicates] | None = None
+        # For which forget set, and beside what had been forgotten before.
+        self._found: tuple[Selection, np.ndarray | None, Duplicates] | None = None
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._look)
         card.review.clicked.connect(self._review)
@@ -133,14 +134,17 @@ class SimilarPresenter(QObject):
     @property
     def found(self) -> Duplicates | None:
         """What was found for the forget set as it stands, from the lowest level on; None while it is not known."""
-        held = self._found
-        return held[1] if held is not None and held[0] == self._context.project.selection else None
+        held, project = self._found, self._context.project
+        if held is None or held[0] != project.selection or held[1] is not project.forgotten_before:
+            return None
+        return held[2]
 
     def refresh(self) -> None:
         """The forget set, model or data changed, or the page is shown."""
+        self.stop()  # what is looked for is of the forget set before
         if self.found is not None:
+            self._say(self.found)
             return
-        self.stop()
         selection = self._context.project.selection
         chosen = selection is not None and 0 < selection.count < selection.total
         self._card.say(tr("Looking for similar images …") if chosen else tr(NOTHING_CHOSEN))
@@ -167,15 +171,18 @@ class SimilarPresenter(QObject):
             return
         mask = selection.mask if gone is None else selection.mask | gone
         self._context.jobs.submit(find_similar, dataset, mask, key=SIMILAR).then(
-            partial(self._looked, selection), self._failed, progress=self._progressed
+            partial(self._looked, selection, gone), self._failed, progress=self._progressed
         )
 
     def _progressed(self, _what: str, done: int, total: int) -> None:
         said = tr("Looking for similar images ({done} of {total}) …", done=fmt.count(done), total=fmt.count(total))
         self._card.say(said)
 
-    def _looked(self, selection: Selection, found: Duplicates) -> None:
-        self._found = (selection, found)
+    def _looked(self, selection: Selection, gone: np.ndarray | None, found: Duplicates) -> None:
+        self._found = (selection, gone, found)
+        self._say(found)
+
+    def _say(self, found: Duplicates) -> None:
         same, near = fmt.count(len(found.at(SAME))), fmt.count(len(found))
         if not len(found):
             said = tr("No similar images kept.")

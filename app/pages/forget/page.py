@@ -358,6 +358,8 @@ class ForgetPresenter(QObject):
         page.gallery_model.earlier = mask
         page.gallery_panel.view.redraw()
         self.gallery.refresh_near()
+        if page.isVisible():
+            self.similar.refresh()
         self._show_summary()
 
     def _words(self, selection: Selection) -> str:

@@ -10,6 +10,7 @@ import torch
 from PySide6.QtCore import Qt
 
 from app.dialogs.selection import SimilarSheet
+from app.pages.forget.earlier import Earlier
 from core.data.dataset import ImageSet
 from core.data.duplicates import Duplicates
 from core.likeness import LEVELS, SAME
@@ -77,7 +78,7 @@ def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, con
     context.project.set_selection(context.project.selection.with_samples([0]))
     presenter = page.presenter.similar
     found = Duplicates(np.array([7, 9]), np.array([0, 0]), np.array([0.8, 0.7], np.float32))
-    presenter._looked(context.project.selection, found)
+    presenter._looked(context.project.selection, None, found)
     assert page.similar_card.text.text() == "No similar images kept; nearly the same: 2"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
@@ -96,6 +97,34 @@ def test_another_forget_set_is_looked_at_anew(page, context, twins, qtbot):
     assert twins + 1 in looked(page, qtbot).kept
     context.project.set_selection(context.project.selection.cleared())
     assert "Choose images to look" in page.similar_card.text.text()
+
+
+def found_for(page, context, kept):
+    """Similar images as a worker found them for the forget set as it stands."""
+    found = Duplicates(np.array(kept), np.zeros(len(kept), int), np.ones(len(kept), np.float32))
+    page.presenter.similar._looked(context.project.selection, context.project.forgotten_before, found)
+
+
+def test_after_an_undo_the_number_is_that_of_the_forget_set_in_view(page, context, qtbot):
+    similar, looks = page.presenter.similar, []
+    context.project.set_selection(context.project.selection.with_samples([0]))
+    found_for(page, context, [7, 9])
+    said = page.similar_card.text.text()
+    similar._timer.timeout.connect(lambda: looks.append("began"))
+    context.project.set_selection(context.project.selection.with_samples([1]))
+    assert "Looking" in page.similar_card.text.text() and similar._timer.isActive()
+    context.project.undo_selection()
+    assert page.similar_card.text.text() == said and page.similar_card.review.isEnabled()
+    assert not similar._timer.isActive() and not looks
+
+
+def test_what_the_model_forgot_before_is_not_counted_among_the_similar_kept(page, context, digits):
+    context.project.set_selection(context.project.selection.with_samples([0]))
+    found_for(page, context, [7, 9])
+    gone = np.zeros(len(digits.train), bool)
+    gone[7] = True
+    page.presenter.earlier._take(Earlier(("1. Image 7",), gone))
+    assert page.presenter.similar.found is None and "Looking" in page.similar_card.text.text()
 
 
 def test_the_gallery_is_ordered_by_nearness(page, context, qtbot):
