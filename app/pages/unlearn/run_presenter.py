@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.widgets.buttons import ChipButton
 from app.workers.live_run import LiveRun
 from app.workers.mailbox import RunFollower
 from app.workers.opening_job import trained
+from core.errors import AppError
 from core.events import Event, FeatureMap, Log, State
 from core.runs.folder import RunFolder
 
@@ -80,7 +82,6 @@ class RunPresenter(QObject):
         self._run, self._verdict = run, False
         self._follower.follow(run)
         if run is not None:
-            self._view.slider.reset()
             self._renewed(run)
             self._show_state(run)
 
@@ -101,6 +102,7 @@ class RunPresenter(QObject):
             self._ask_clouds(run)
 
     def _renewed(self, run: LiveRun) -> None:
+        self._view.slider.reset()
         self._view.plots.show_run(run)
         self._view.update_slider(run.steps)
         self._ask_others(run)
@@ -230,7 +232,10 @@ def _known(folder: RunFolder, job: Job, runs_folder: Path) -> tuple[tuple[Marker
     """Return what is known of other models, and whether the run was held against retrained ones."""
     from app.pages.unlearn.markers import markers
 
-    return markers(job, runs_folder), bool((folder.report() or {}).get("retrained"))
+    report = None
+    with contextlib.suppress(AppError):  # of a damaged one Verify says more
+        report = folder.report()
+    return markers(job, runs_folder), bool((report or {}).get("retrained"))
 
 
 def _clouds(job: Job, laid: FeatureMap, bench: Bench | None) -> Clouds:

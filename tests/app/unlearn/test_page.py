@@ -18,7 +18,7 @@ from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
 from core.events import State
 from core.files import write_json
-from core.runs.folder import REPORT_JSON, RunFolder
+from core.runs.folder import EVENTS, REPORT_JSON, RunFolder
 from core.session.jobs import make_unlearn_job
 from tests.app.helpers import cut_off
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
@@ -283,6 +283,22 @@ def test_a_run_of_another_process_is_followed_live(page, opened, qtbot, tmp_path
     opened.project.set_run(None)
 
 
+def test_a_run_that_is_read_again_from_its_start_is_shown_at_its_newest_step(page, opened, qtbot, tmp_path):
+    script, view = Script("r"), page.run_view
+    events = [script.started(), *(event for step in (0, 10, 20) for event in script.measured(step))]
+    folder = write_run(tmp_path / "r", job(), events, "running")
+    with folder.lock():
+        opened.project.set_run(LiveRun.from_folder(folder))
+        view.slider._slider.setValue(1)
+        assert view.plots.until == view.slider.step == 10
+        folder.file(EVENTS).write_bytes(b"")
+        append_events(folder, [script.started(), *script.measured(0), *script.measured(10)])
+        page.presenter.run._follower.look()
+        qtbot.waitUntil(lambda: len(view.plots.history.evaluations) == 2)
+        assert view.plots.until is None and view.slider.step is None
+    opened.project.set_run(None)
+
+
 def test_an_interrupted_run_can_be_resumed_kept_or_deleted(page, opened, tmp_path):
     folder = write_run(tmp_path / "r", job(), [Script("r").started()], "running", step=31)
     opened.project.set_run(LiveRun.from_folder(folder))
@@ -452,6 +468,17 @@ def test_markers_of_the_run_before_do_not_arrive_at_a_training(page, opened, qtb
     go.set()
     qtbot.waitUntil(lambda: opened.jobs.active() == 0)
     assert page.run_view.plots._markers == ()
+
+
+def test_markers_stand_beside_a_run_whose_own_report_is_damaged(page, opened, qtbot, tmp_path, monkeypatch):
+    known = (Marker("retrained", 0.5, 0.5, None, None),)
+    monkeypatch.setattr("app.pages.unlearn.markers.markers", lambda *_: known)
+    folder = write_run(tmp_path / "r", job(), Script("r").whole())
+    folder.file(REPORT_JSON).write_text("{")
+    opened.project.set_run(LiveRun.from_folder(folder))
+    qtbot.waitUntil(lambda: opened.jobs.active() == 0)
+    assert page.run_view.plots._markers == known
+    assert "check" in page.run_view.bar.shown_buttons()
 
 
 def test_the_map_of_a_run_gets_its_retrained_models_and_is_written_as_a_film(page, opened, qtbot, tmp_path):
