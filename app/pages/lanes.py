@@ -210,6 +210,7 @@ class LanesPresenter(QObject):
 
     def _show(self, found: Found) -> None:
         self._known, verdict = found
+        self._taken = 0  # what a check under way has measured is shown once it is heard of again
         self._set(self._known)
         run = self._run
         if verdict:

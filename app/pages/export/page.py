@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -241,26 +242,30 @@ class ExportPresenter(QObject):
         else:
             self._context.show_page("export")
 
-    def export(self, overwrite: bool = False) -> None:
+    def export(self) -> None:
         """Write, read back and compare, in a worker."""
-        path = self._page.file_card.path()
+        page, path = self._page, self._page.file_card.path()
         if self.facts is None or path is None or self.busy:
             return
-        self._page.banner.dismiss()
-        with_trusted_code(self._context.trust, self.facts.job, self._page.window(),
-                          partial(self._start, self.facts, path, overwrite))  # fmt: skip
+        page.banner.dismiss()
+        also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
+        start = partial(self._start, self.facts, page.file_card.format().id, path, also)
+        with_trusted_code(self._context.trust, self.facts.job, page.window(), start)
 
-    def _start(self, facts: ExportFacts, path: Path, overwrite: bool) -> None:
+    def _start(
+        self, facts: ExportFacts, form: str, path: Path, also: dict[str, bool], overwrite: bool = False
+    ) -> None:
         page, context = self._page, self._context
         self.busy = True
         page.export_button.set_busy(True, tr("Exporting…"))
         page.file_card.show_progress(tr("Opening the model"))
         context.page_states.set("export", "running", tr("Writing"))
-        also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
+        # Another run may be in view, or another file named, once somebody is asked whether to replace this one.
+        replace = partial(self._start, facts, form, path, also, True)
         context.device_jobs.submit(
-            _export, facts.folder.path, page.file_card.format().id, path, context.project.dataset,
+            _export, facts.folder.path, form, path, context.project.dataset,
             context.trust.of(facts.job), {**also, "overwrite": overwrite}, key="export",
-        ).then(self._exported, self._failed, page.file_card.show_progress, self._ended)  # fmt: skip
+        ).then(self._exported, partial(self._failed, replace), page.file_card.show_progress, self._ended)  # fmt: skip
 
     def _exported(self, result: ExportResult) -> None:
         self._page.file_card.show_outcome(result.sentence, result.path, result.notes)
@@ -268,11 +273,11 @@ class ExportPresenter(QObject):
         self._context.page_states.set("export", "done", result.path.name)
         self._context.notifications.info(f"{result.path.name}: {result.sentence}")
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, again: Callable[[], object], error: BaseException) -> None:
         self._page.file_card.show_outcome("")
         self._context.page_states.set("export", "problem", tr("Not written"))
         if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it
-            replace = Choice("replace", tr("Replace"), True, partial(self.export, True))
+            replace = Choice("replace", tr("Replace"), True, again)
             question = tr("{name} already exists.", name=error.path.name)
             ask(self._page, question, [Choice("keep", tr("Keep it")), replace], str(error.path))
         elif isinstance(error, AppError):
@@ -283,29 +288,35 @@ class ExportPresenter(QObject):
     def _ended(self) -> None:
         self.busy = False
         self._page.export_button.set_busy(False)
+        if self.facts is not None and self.facts.folder.path != self._shown:  # another run came into view meanwhile
+            self._read(self.facts)
         self._update()
 
     # ---- removing
 
     def _ask_removal(self, kinds: tuple[Kept, ...]) -> None:
+        if self.facts is None:
+            return
         question = tr("Remove {what}? The model, its report and the hashes stay.", what=files_words(kinds))
         details = "\n".join(f"{kind.title}: {kind.consequence}" for kind in kinds)
-        remove = Choice("remove", tr("Remove"), True, partial(self._remove, tuple(kind.id for kind in kinds)))
+        remove = Choice("remove", tr("Remove"), True,
+                        partial(self._remove, self.facts.folder, tuple(kind.id for kind in kinds)))  # fmt: skip
         ask(self._page, question, [Choice("keep", tr("Keep them")), remove], details)
 
-    def _remove(self, ids: tuple[str, ...]) -> None:
-        if self.facts is not None:
-            self._context.jobs.submit(_remove, self.facts.folder, ids, key="export-remove").then(
-                self._removed,
-                partial(self._context.notifications.error, what=tr("Nothing was removed")),
-                finished=self.refresh,
-            )
+    def _remove(self, folder: RunFolder, ids: tuple[str, ...]) -> None:
+        self._context.jobs.submit(_remove, folder, ids, key="export-remove").then(
+            partial(self._removed, folder),
+            partial(self._context.notifications.error, what=tr("Nothing was removed")),
+            finished=self.refresh,
+        )
 
-    def _removed(self, removed: Removed) -> None:
-        self._said = tr("Removed %n files, {size}.", n=removed.files, size=fmt.size(removed.bytes))
+    def _removed(self, folder: RunFolder, removed: Removed) -> None:
+        said = tr("Removed %n files, {size}.", n=removed.files, size=fmt.size(removed.bytes))
         if failed := removed.failed:
-            self._said += " " + tr("%n files could not be removed: {which}.", n=len(failed), which=failed[0])
-        self._context.notifications.info(self._said)
+            said += " " + tr("%n files could not be removed: {which}.", n=len(failed), which=failed[0])
+        if folder.path == self._shown:
+            self._said = said
+        self._context.notifications.info(said)
 
 
 def read_facts(folder: RunFolder) -> ExportFacts:

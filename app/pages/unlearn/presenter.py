@@ -106,7 +106,7 @@ class UnlearnPresenter(QObject):
         project = self._context.project
         shown = project.run
         over = shown is not None and shown.ended and shown.inputs is not None
-        if run.kind == "unlearn" and over and not self._setting_up and not project.compared:
+        if run.kind == "unlearn" and over and not self._setting_up and not project.side_by_side:
             project.set_run(run)
         self._show_banner()
 

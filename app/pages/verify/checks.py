@@ -112,6 +112,7 @@ class Checks(QObject):
         old, self.facts = self.facts, facts
         if facts is None:
             return
+        self._shown_count = 0  # the run's own report is on screen until the check is heard of again
         if old is None or facts.folder.path != old.folder.path:
             self.wanted = Wanted(set(facts.seeds))
             if (current := self._context.run_controller.current) is not None:

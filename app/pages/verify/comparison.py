@@ -43,7 +43,7 @@ class ComparisonPresenter(QObject):
         view.batch_chosen.connect(project.show_batch)
         view.open_asked.connect(self._ask_batch)
         view.rest_button.clicked.connect(self._start_rest)
-        view.check_button.clicked.connect(self._check_unchecked)
+        view.check_button.clicked.connect(self.check_unchecked)
         view.stop_button.clicked.connect(checks.stop)
         view.save_button.clicked.connect(self._ask_save)
         checks.changed.connect(self._show_check)
@@ -75,7 +75,8 @@ class ComparisonPresenter(QObject):
         if (compared := self._view.compared) is not None and compared.batch is not None:
             self._context.opening.batch_wanted.emit(compared.batch.file)
 
-    def _check_unchecked(self) -> None:
+    def check_unchecked(self) -> None:
+        """Check those of the runs in view that were not compared yet."""
         if self._view.compared is not None:
             self._check(self._view.compared)
 

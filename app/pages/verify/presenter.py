@@ -84,6 +84,7 @@ class VerifyPresenter(QObject):
 
         made = ComparisonPresenter(self._context, self._page.comparison, self.checks, self)
         made.shown.connect(self._show_part)
+        made.shown.connect(self._context.actions.refresh)
         made.failed.connect(self._context.notifications.error)
         made.refresh()
         return made
@@ -100,6 +101,9 @@ class VerifyPresenter(QObject):
             return
         if self.facts is None:
             self._page.empty.set(tr("Reading the report of the run"))
+        elif self.facts.folder.path != folder.path:
+            self.checks.set_facts(None)  # nothing is checked or saved of another run by mistake
+            self._show_check()
         self._context.jobs.submit(read_result, folder, key="verify-facts").then(self.take, self._not_read)
 
     def take(self, facts: ResultFacts | None) -> None:
@@ -141,6 +145,7 @@ class VerifyPresenter(QObject):
         if self._seen:
             self.refresh()
         else:
+            self._context.jobs.cancel("verify-facts")
             self.checks.set_facts(None)  # of another run; read when the page is seen again
             self._show_part()
             self._context.actions.refresh()
@@ -287,7 +292,11 @@ class VerifyPresenter(QObject):
     def _why_not_all(self) -> str:
         if self.checks.runs:
             return tr("A check is under way.")
-        several = self._context.project.compared or self._together()
+        project = self._context.project
+        if project.batch is not None:
+            several = bool((shown := self._page.comparison.compared) is not None and shown.unchecked)
+        else:
+            several = bool(project.compared or self._together())
         return "" if several else tr("There are no several runs to check.")
 
     def check_all(self) -> None:
@@ -296,6 +305,9 @@ class VerifyPresenter(QObject):
         They share retrained models and end in one ranked table, which is shown from the start.
         """
         if self._why_not_all():
+            return
+        if self._context.project.batch is not None:
+            self.comparison.check_unchecked()
             return
         folders: Sequence[RunFolder] = self._context.project.compared
         if not folders and self.facts is not None:

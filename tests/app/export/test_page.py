@@ -17,6 +17,7 @@ from app.pages.export import ExportPage
 from app.pages.export.page import BOTH_MODELS, NOTHING, UNCHECKED, read_facts
 from app.widgets.labels import Label
 from app.workers.live_run import LiveRun
+from core.errors import InputError, TargetExistsError
 from core.files import read_json, write_json
 from core.runs.folder import CARD, CHECKPOINTS, FORGET, RunFolder
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
@@ -185,6 +186,67 @@ def test_a_file_that_exists_is_replaced_only_when_told_to(qtbot, ready, tmp_path
     answer(qtbot, "replace")
     assert "same 8 keys" in written(qtbot, ready)
     assert target.read_bytes() != b"old"
+
+
+def another_in_view(qtbot, page: ExportPage, folder: RunFolder, tmp_path: Path) -> RunFolder:
+    """Bring a copy of a run into view, as the next run of a queue comes by itself."""
+    two = RunFolder(shutil.copytree(folder.path, tmp_path / "runs" / "two"))
+    page.context.project.set_run(LiveRun.from_folder(two))
+    qtbot.waitUntil(lambda: page.presenter.facts is not None and page.presenter.facts.folder.path == two.path)
+    return two
+
+
+def test_a_file_is_replaced_by_the_run_it_was_asked_for(qtbot, ready, folder, tmp_path, monkeypatch):
+    written_of: list[tuple[Path, Path]] = []
+    target = tmp_path / "there.safetensors"
+
+    def there(run, form, path, data, trust, options):
+        if not options["overwrite"]:
+            raise TargetExistsError(path)
+        written_of.append((run, path))
+        raise InputError("The disk is full", "Free some space")
+
+    monkeypatch.setattr("app.pages.export.page._export", there)
+    ready.file_card.set_path(target)
+    ready.export_button.click()
+    qtbot.waitUntil(lambda: question() is not None)
+    another_in_view(qtbot, ready, folder, tmp_path)
+    ready.file_card.set_path(tmp_path / "precious.safetensors")
+    answer(qtbot, "replace")
+    qtbot.waitUntil(lambda: not ready.presenter.busy and bool(written_of))
+    assert written_of == [(folder.path, target)]
+
+
+def test_a_run_that_comes_into_view_during_an_export_is_named_after_it(qtbot, ready, folder, tmp_path, monkeypatch):
+    go = threading.Event()
+
+    def slow(*_args):
+        go.wait(60)
+        raise InputError("The disk is full", "Free some space")
+
+    monkeypatch.setattr("app.pages.export.page._export", slow)
+    told: list[object] = []
+    ready.export_button.click()
+    qtbot.waitUntil(lambda: ready.presenter.busy)
+    monkeypatch.setattr(ready.file_card, "set_job", told.append)
+    another_in_view(qtbot, ready, folder, tmp_path)
+    assert told == []  # the card still speaks of what is written
+    go.set()
+    qtbot.waitUntil(lambda: not ready.presenter.busy)
+    assert told == [ready.presenter.facts.job]
+
+
+def test_only_of_the_run_that_was_asked_about_is_anything_removed(qtbot, ready, folder, tmp_path):
+    table = ready.kept_card.table
+    row = next(row for row in range(table.rowCount()) if table.index(row, 0).data() == "Early checkpoints")
+    table.setData(table.index(row, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    ready.kept_card.remove.click()
+    qtbot.waitUntil(lambda: question() is not None)
+    two = another_in_view(qtbot, ready, folder, tmp_path)
+    answer(qtbot, "remove")
+    qtbot.waitUntil(lambda: not folder.file(CHECKPOINTS).exists())
+    qtbot.waitUntil(lambda: ready.context.jobs.active() == 0)
+    assert two.file(CHECKPOINTS).exists() and "Removed" not in ready.kept_card.summary.text()
 
 
 def test_a_second_format_goes_beside_the_first_and_what_differs_is_asked_for(qtbot, ready, tmp_path):

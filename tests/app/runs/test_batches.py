@@ -114,6 +114,15 @@ def test_a_run_that_waits_or_was_cut_off_is_told(view, context, batch, qtbot):
     qtbot.waitUntil(lambda: "2 not started" in view.state.text())
 
 
+def test_the_menu_checks_the_runs_of_the_batch_in_view(view, page, context, batch, monkeypatch):
+    asked: list = []
+    monkeypatch.setattr(page.presenter.checks, "run_several", lambda folders, trained: asked.append(folders))
+    assert context.actions.reason("verify.check_all") == ""
+    context.actions.trigger("verify.check_all")
+    assert [[folder.path for folder in folders] for folders in asked] == [[batch.runs[0].path]]
+    assert context.project.batch is not None
+
+
 def test_the_rest_is_started_from_the_batch_file(view, page, context, batch, qtbot):
     asked: list = []
     context.opening.batch_wanted.connect(asked.append)

@@ -433,7 +433,8 @@ def test_a_waiting_run_that_is_taken_out_does_not_go_on_waiting_in_view(page, sc
     assert page.run_view.bar.shown_buttons() == {"again"}
 
 
-def test_the_next_run_of_a_queue_leaves_runs_side_by_side_where_they_are(page, opened, example, qtbot, tmp_path):
+@pytest.mark.parametrize("batch", [False, True])
+def test_the_next_run_of_a_queue_leaves_runs_side_by_side_where_they_are(page, opened, example, qtbot, tmp_path, batch):
     controller, works = opened.run_controller, [Stepped(), Stepped()]
     runs = [controller.start_work(RunFolder(tmp_path / str(n)), "unlearn", "", work, job())
             for n, work in enumerate(works)]  # fmt: skip
@@ -441,10 +442,13 @@ def test_the_next_run_of_a_queue_leaves_runs_side_by_side_where_they_are(page, o
         run.inputs = (example.bench, example.selection)
     opened.project.set_run(runs[0])
     folders = (RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b"))
-    opened.project.set_compared(folders)
+    if batch:
+        opened.project.show_batch()
+    else:
+        opened.project.set_compared(folders)
     works[0].end()
     qtbot.waitUntil(lambda: controller.current is runs[1])
-    assert opened.project.compared == folders
+    assert opened.project.side_by_side and opened.project.compared == (() if batch else folders)
     works[1].end()
     qtbot.waitUntil(lambda: not controller.busy)
 

@@ -6,6 +6,7 @@ import itertools
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QTabWidget, QWidget
 
 from app.pages.verify import VerifyPage
-from app.pages.verify.verdict_card import NOTHING, limits, offer, split_verdict
+from app.pages.verify.checks import read_result
+from app.pages.verify.verdict_card import CHECKING, NOTHING, limits, offer, split_verdict
 from app.services import tokens
 from app.services.run_library import RunRow
 from app.services.theme import theme
@@ -440,3 +442,44 @@ def test_while_a_run_is_read_no_button_promises_anything(qtbot, context, make_fo
     assert page.presenter.facts is None and page.empty.text() == "Reading the report of the run"
     assert not any(button.isVisible() for button in (page.run_button, page.export_button, page.empty.button))
     qtbot.waitUntil(lambda: page.run_button.isVisible())
+
+
+def test_what_is_read_of_the_run_before_does_not_arrive_on_a_page_left(qtbot, page, context, make_folder, monkeypatch):
+    asked, go = threading.Event(), threading.Event()
+
+    def late(folder):
+        asked.set()
+        go.wait(60)
+        return read_result(folder)
+
+    monkeypatch.setattr("app.pages.verify.presenter.read_result", late)
+    context.project.set_run(LiveRun.from_folder(make_folder(full_report())))
+    assert asked.wait(60)
+    page.left()
+    context.project.set_run(LiveRun.from_folder(make_folder(bare_report(), "run-2")))
+    go.set()
+    qtbot.waitUntil(lambda: context.jobs.active() == 0)
+    assert page.presenter.facts is None
+
+
+def test_while_another_run_is_read_nothing_is_done_with_the_one_before(
+    qtbot, checked, context, make_folder, controller
+):
+    with qtbot.waitSignal(checked.presenter.facts_changed):
+        context.project.set_run(LiveRun.from_folder(make_folder(bare_report(), "run-2")))
+        context.actions.trigger("verify.check")
+        assert controller.asked == [] and not checked.verdict.check_button.isEnabled()
+    assert checked.verdict.check_button.isEnabled() and checked.run_button.isVisible()
+
+
+def test_numbers_of_a_check_come_again_after_its_page_was_left(qtbot, unchecked, controller, context):
+    unchecked.presenter.checks.train_one()
+    check = controller.current
+    check.apply([MeasureTaken(run=check.id, step=0, time=0.0, model="unlearned", values={"retain_test_accuracy": 0.5})])
+    controller.state_changed.emit(check)
+    assert unchecked.verdict.sentence.text() == CHECKING
+    unchecked.left()
+    with qtbot.waitSignal(unchecked.presenter.facts_changed):
+        unchecked.entered()
+    controller.state_changed.emit(check)
+    assert unchecked.verdict.sentence.text() == CHECKING
