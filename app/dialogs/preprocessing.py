@@ -52,6 +52,7 @@ class PreprocessingDialog(Sheet):
         self._now = self._prepared = dataset.preprocessing
         self._known = preparing.known_values(self._now)
         self._setting = False  # whether the fields are being filled in
+        self._right = True  # whether what is written is what is prepared
         self._taken_back = False
         self._image = 0
         self.form = self._make_form()
@@ -133,7 +134,7 @@ class PreprocessingDialog(Sheet):
             self._fill(preparing.plain(prepared))
         values = preparing.listed(prepared.mean), preparing.listed(prepared.std)
         show_value(self.values, next((name for name, known in self._known.items() if known == values), OTHERS))
-        self._setting = False
+        self._setting, self._right = False, True
         self._show_fields()
         self._try(prepared)
 
@@ -170,7 +171,7 @@ class PreprocessingDialog(Sheet):
         try:
             prepared = preparing.from_plain({name: value_of(field) for name, field in self.fields.items()}, self._now)
         except AppError as error:
-            self._wrong(error)
+            self._misstated(error)
         else:
             self._show(prepared, self.form)
 
@@ -180,9 +181,13 @@ class PreprocessingDialog(Sheet):
         try:
             prepared = preparing.read(self.text_field.toPlainText(), self._now)
         except AppError as error:
-            self._wrong(error)
+            self._misstated(error)
         else:
             self._show(prepared, self.text_field)
+
+    def _misstated(self, error: BaseException) -> None:
+        self._right = False
+        self._wrong(error)
 
     def _wrong(self, error: BaseException) -> None:
         """Say beside the list what is wrong."""
@@ -194,8 +199,9 @@ class PreprocessingDialog(Sheet):
     def _try(self, prepared: Preprocessing) -> None:
         """Try a preparation on the image in view."""
         self._prepared = prepared
-        self.error.setText("")
-        self.set_reason("")
+        if self._right:  # turning to another image mends nothing that is wrong
+            self.error.setText("")
+            self.set_reason("")
         number = len(self._dataset.train)
         self.place.setText(tr("{place} of {all}", place=fmt.count(self._image + 1), all=fmt.count(number)))
         self._jobs.submit(self._dataset.preview, self._image, prepared, key="preview").then(self._seen, self._wrong)

@@ -76,6 +76,7 @@ class Opening(QObject):
         self.key = ""  # the entry of its file that the open model is, where the user said it
         self._looking = 0  # how many drops are looked at
         self._list: Path | None = None  # a forget list to show once the data is open that it came with
+        self._list_fits = False  # whether that is open
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
@@ -94,6 +95,7 @@ class Opening(QObject):
     def open_data(self, spec: str, **changes: Any) -> None:
         """Open data by name or path; `changes` are fields of DataOptions."""
         # Another data set begins with its own class order and preprocessing, not with those of the former.
+        self._list = None  # it came with other data
         fresh = {"classes_file": "", "preprocess_file": "", "test_fraction": None, **changes}
         self.put(Request("data", Path(spec).name or spec, data=spec, changes=fresh))
 
@@ -192,7 +194,7 @@ class Opening(QObject):
         if model or data:
             self._context.show_page("project")
         if "forget list" in plan.opens:
-            self._list = plan.opens["forget list"]  # once the data is open that came with it
+            self._list, self._list_fits = plan.opens["forget list"], False
             if not data:
                 self._open_kept_list()
         if "batch" in plan.opens:
@@ -204,7 +206,7 @@ class Opening(QObject):
         self._looking -= 1
 
     def _open_kept_list(self) -> None:
-        path, self._list = self._list, None
+        path, self._list, self._list_fits = self._list, None, False
         if path is not None:
             self.open_list(path)
 
@@ -235,6 +237,7 @@ class Opening(QObject):
     def cancel(self) -> None:
         """Drop all requests; what is open stays."""
         self._waiting.clear()
+        self._list = None  # it came with what is not opened now
         if self._handle is not None:
             self._handle.cancel()
 
@@ -255,6 +258,7 @@ class Opening(QObject):
             self.idle.emit()
             return
         request = self._current = self._waiting.popleft()
+        self._list_fits = self._list_fits and not request.data
         project, settings = self._context.project, self._context.settings.values
         present = (project.opened_model, project.dataset, project.data_options, *self._answers)
         handle = self._context.jobs.submit(work, request, present, settings)
@@ -281,6 +285,7 @@ class Opening(QObject):
             project.set_selection(result.example.selection)
         self._context.notifications.settle(TOPIC)
         self.opened.emit(request)
+        self._list_fits = self._list_fits or bool(request.data)
         if request.then is not None:
             request.then()
         if result.job is not None and result.example is not None:
@@ -311,7 +316,7 @@ class Opening(QObject):
 
     def _finished(self) -> None:
         self._current = self._handle = None
-        if not self._waiting:
+        if not self._waiting and self._list_fits:
             self._open_kept_list()
         self._next()
 

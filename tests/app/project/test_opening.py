@@ -195,6 +195,32 @@ def test_a_list_dropped_with_its_data_is_shown_once_the_data_is_open(context, wi
     assert wanted == [path] and context.project.dataset.title == "insects" and window.current_page == "forget"
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_list_is_not_held_against_other_data_than_it_came_with(
+    context, window, tmp_path, insects, idle, monkeypatch, cancelled
+):
+    from app.services import opening
+
+    context.opening.open_data("digits")
+    idle()
+    path = tmp_path / "forget.csv"
+    path.write_text("index\n1\n2\n")
+    wanted = []
+    context.opening.list_wanted.connect(wanted.append)
+    if cancelled:
+        context.opening.started.connect(lambda request: context.opening.cancel())
+    else:
+
+        def broken(*_args, progress=None, cancelled=None):
+            raise InputError("The folder cannot be read")
+
+        monkeypatch.setattr(opening, "work", broken)
+    context.opening.open_paths([insects, path])
+    idle()
+    assert wanted == [] and context.project.dataset.title != "insects"
+    assert not any("Open the data first" in said.text for said in context.notifications.history)
+
+
 def test_what_is_dragged_is_not_looked_at_in_the_window_s_thread(context, window, tmp_path, monkeypatch, qtbot):
     import threading
 

@@ -139,6 +139,8 @@ def test_what_is_wrong_is_said_beside_the_list_and_cannot_be_used(dialog, qtbot)
     dialog.fields["mean"].clear()
     qtbot.keyClicks(dialog.fields["mean"], "half")
     assert dialog.error.text() == "Mean must be one number, or one for each channel, separated by commas."
+    press(dialog, "Next image")  # mends nothing
+    assert "Mean must be" in dialog.error.text() and not dialog.accept_button.isEnabled()
     dialog.reject()
 
 
