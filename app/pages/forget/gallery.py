@@ -74,7 +74,7 @@ class GalleryView(QTableView):
         self._model = model
         self.side = theme.px(96)
         self.lit = -1
-        self._anchor = 0
+        self._anchor = 0  # the image that was toggled last
         self.setModel(model)
         self.setAccessibleName(tr("Images"))
         self.setProperty("ground", "sunken")
@@ -205,12 +205,13 @@ class GalleryView(QTableView):
     def _mark_cell(self, cell: int, modifiers: Qt.KeyboardModifier) -> None:
         """Toggle an image; with Shift give all from the last toggled one to this one the state of the former."""
         if modifiers & Qt.KeyboardModifier.ShiftModifier:
-            anchor = min(self._anchor, self._model.count - 1)
+            anchor = self._model.cell_of(self._anchor)
+            anchor = cell if anchor < 0 else anchor  # it is not shown any more
             on = self._model.index_of(anchor).data(FORGET)
             self._mark(self._between(anchor, cell), "add" if on else "remove")
             self._go(cell)
         else:
-            self._anchor = cell
+            self._anchor = int(self._model.order[cell])
             self._mark(self._between(cell, cell), "toggle")
 
     def _mark(self, images: np.ndarray, how: str) -> None:

@@ -222,12 +222,15 @@ class FilterPanel(QFrame):
 
     def set_limits(self, limits: dict[str, tuple[float, float] | None]) -> None:
         """Say how far each value reaches in the images; one that is not known cannot be bounded."""
+        before = self.ranges()
         for value, fields in self.fields.items():
             known = limits.get(value)
             for field, limit in zip(fields, known or (None, None), strict=True):
                 field.setEnabled(known is not None)
                 field.setPlaceholderText("" if limit is None else fmt.decimal(limit * _scale(value)))
         self.why.setVisible(not any(limits.values()))
+        if self.ranges() != before:  # a bound holds while its field is enabled
+            self.changed.emit()
 
     def clear(self) -> None:
         """Take all bounds away."""

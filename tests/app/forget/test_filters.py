@@ -56,6 +56,18 @@ def test_what_was_not_measured_cannot_be_bounded(filters):
     assert not filters.panel.fields["loss"][0].isEnabled() and not filters.panel.why.isHidden()
 
 
+def test_a_filter_that_begins_or_ceases_to_hold_is_told(filters, qtbot):
+    filters.panel.fields["loss"][0].setText("1")
+    with qtbot.waitSignal(filters.changed, timeout=1000):
+        filters.panel.set_limits({})
+    assert not filters.isChecked() and filters.toolTip() == "More filters"
+    with qtbot.waitSignal(filters.changed, timeout=1000):
+        filters.panel.set_limits({"loss": (0.0, 9.5)})
+    assert filters.isChecked() and filters.panel.ranges() == (("loss", 1.0, None),)
+    with qtbot.assertNotEmitted(filters.changed):
+        filters.panel.set_limits({"loss": (0.0, 9.0)})
+
+
 def test_the_panel_opens_below_its_button_and_takes_keys(page, qtbot):
     page.tools.filters.click()
     panel = page.tools.filters.panel

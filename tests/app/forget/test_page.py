@@ -556,3 +556,12 @@ def test_the_largest_count_is_not_cut(qtbot):
     assert panel.table.columnWidth(TRAIN) > panel.table.fontMetrics().horizontalAdvance("1,234,567") > narrow - 20
     model.set_data(None)
     assert panel.table.columnWidth(TRAIN) == narrow
+
+
+def test_shift_reaches_from_the_image_that_was_clicked_last_also_in_another_order(page, context, qtbot):
+    view, model = page.gallery_panel.view, page.gallery_model
+    view._mark_cell(3, NONE)
+    page.tools.reverse.click()
+    qtbot.waitUntil(lambda: model.order[-1] == 0)
+    view._mark_cell(model.cell_of(5), SHIFT)
+    assert context.project.selection.indices.tolist() == [3, 4, 5]
