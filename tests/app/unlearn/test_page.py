@@ -16,7 +16,7 @@ from app.services import run_words as words
 from app.widgets.terms import TermLabel
 from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
-from core.events import State
+from core.events import MeasureTaken, State
 from core.files import write_json
 from core.runs.folder import EVENTS, REPORT_JSON, RunFolder
 from core.session.jobs import make_unlearn_job
@@ -227,6 +227,25 @@ def test_a_run_opened_from_runs_is_shown_whatever_is_chosen_on_forget(page, open
     opened.actions["run.replay"].trigger()
     assert page.view == "run" and page.run_view.slider.playing
     page.run_view.slider.toggle_play()
+
+
+def test_what_a_check_has_measured_comes_into_the_lanes_again_when_its_run_is_back_in_view(
+    page, opened, qtbot, tmp_path, monkeypatch
+):
+    told: list[object] = []
+    monkeypatch.setattr(page.presenter.lanes, "_set", told.append)
+    folders = [write_run(tmp_path / name, job(), Script(name).whole()) for name in ("a", "b")]
+    check = LiveRun(folders[0], "check", job=job(), work=lambda control, emit: None)
+    check.begin()
+    for folder in (*folders, folders[0]):
+        with qtbot.waitSignal(opened.project.run_changed):
+            opened.project.set_run(LiveRun.from_folder(folder))
+        qtbot.waitUntil(lambda: opened.jobs.active() == 0)
+        check.apply([MeasureTaken(run=check.id, step=0, time=0.0, model="unlearned", values={"probe": 0.5})]
+                    if not check.taken_count else [])  # fmt: skip
+        told.clear()
+        opened.run_controller.state_changed.emit(check)
+        assert bool(told) == (folder is folders[0])
 
 
 def test_the_lanes_show_the_accuracy_of_the_run_in_view_and_not_of_the_one_before(page, opened, tmp_path):
