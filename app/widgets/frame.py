@@ -229,6 +229,9 @@ class StatusLine(QFrame):
             self._activities[key] = activity
         if not self._message_timer.isActive():
             self._show()
+        elif not self._activities:  # the message stays; nothing is left to wait for or to cancel
+            for widget in (self._bar, self._left, self._cancel):
+                widget.hide()
 
     def text(self) -> str:
         return self._label.text()

@@ -239,6 +239,13 @@ class TestStatusLine:
         line.show_activity("never", None)
         assert line.text() == ""
 
+    def test_what_has_ended_cannot_be_cancelled_while_a_message_shows(self, qtbot):
+        line = shown(qtbot, StatusLine(), 800)
+        line.show_activity("a", Activity("Opening", on_cancel=lambda: None))
+        line.show_message("Saved")
+        line.show_activity("a", None)
+        assert line.text() == "Saved" and not line._cancel.isVisible() and not line._bar.isVisible()
+
     def test_cancel_is_there_only_where_it_is_offered(self, qtbot):
         line = shown(qtbot, StatusLine(), 800)
         calls = []
