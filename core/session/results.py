@@ -165,7 +165,7 @@ class Result:
         }
 
     def report_of_run(
-        self, original: Candidate, start: FullOutputs, unlearned: FullOutputs, tell: Tell
+        self, original: Candidate, start: FullOutputs, unlearned: Candidate, tell: Tell
     ) -> dict[str, Any]:
         """Measure the result of a run against its original; returns what `report` does.
 
@@ -173,12 +173,11 @@ class Result:
         before each measure of each model and may raise to interrupt. Measures that another run took of the original
         are found again, and a check finds those of this run's result.
         """
-        result = Candidate("unlearned", file_sha256(self.folder.file(MODEL)), unlearned)
         log = measure_log(self.folder.file(VERIFY), self.job)
-        measured = Measuring(original, result, (), self.splits, log=log, tell=tell).run()
+        measured = Measuring(original, unlearned, (), self.splits, log=log, tell=tell).run()
         report = self.report(measured, tell=tell)
         if start is not original.outputs:  # "unchanged" means since the start: earlier requests changed the original
-            moved = relations.distances(unlearned, relations.Others(start, []), self.splits).values["distances"]
+            moved = relations.distances(unlearned.outputs, relations.Others(start, []), self.splits).values["distances"]
             caveat = unchanged_since_start(moved)
             report["unchanged"] = caveat is not None
             if caveat is not None:

@@ -261,7 +261,7 @@ class _Runner:
             result.write_card(measures)
             self._report(self._finished(engine.outcome, measures))
             return engine.outcome
-        report = result.report_of_run(original, start, final, self._tick)
+        report = result.report_of_run(original, start, Candidate("unlearned", sha256, final), self._tick)
         for caveat in report.pop("log"):
             self._log(caveat.level, caveat.message, caveat.code)
         measures = report["models"]["unlearned"]
