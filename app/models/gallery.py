@@ -5,8 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
-
-KEY = int(Qt.ItemDataRole.UserRole) + 1  # thumbnail key: ("train" or "test", position)
-FORGET = int(Qt.ItemDataRole.UserRole) + 2  # in the forget set
-WRONG = int(Qt.ItemDataRole.UserRole) + 3  # the model names another class
-LABEL = int(Qt.ItemDataRole.UserRole) + 4  # the class's index
-EARLIER = int(Qt.ItemDataRole.UserRole) + 5  # forgotten in an earlier request
 
 SORTS = (
     ("data", mark("As in the data")), ("name", mark("File name")), ("loss", mark("Highest loss")),
@@ -82,7 +75,8 @@ class Images:
     def __init__(self, dataset: Dataset, baseline: Baseline | None = None) -> None:
         self.dataset = dataset
         self.baseline = baseline
-        self.near: Near | None = None  # around the forget set as it stands; None: not known
+        self.near: Near | None = None  # around a forget set; None: not known
+        self.near_of: tuple[Any, ...] = (None, None, None)  # which forget set, what was forgotten before, the model
         self.twins: Twins | None = None  # among the training images; None: not known
         self._lower: dict[str, list[str]] = {}
         self._orders: dict[tuple[str, str], tuple[Any, np.ndarray]] = {}  # what they are of, and the order
@@ -166,20 +160,9 @@ class Images:
         paths = self._part(part).paths
         return paths[index] if paths is not None else tr("Image {number}", number=fmt.count(index))
 
-    def file(self, part: str, index: int) -> Path | None:
-        """The file an image was read from; None where it has none of its own, or is gone."""
-        paths, root = self._part(part).paths, self.dataset.root
-        file = root / paths[index] if root is not None and paths is not None else None
-        return file if file is not None and file.is_file() else None
-
     def has_names(self, part: str) -> bool:
         """Whether the images of a part have file names."""
         return self._part(part).paths is not None
-
-    def wrong(self, part: str, index: int) -> bool:
-        """Whether the model names another class."""
-        known = self._known(part)
-        return known is not None and not known.correct[index]
 
     def describe(self, part: str, index: int) -> str:
         """Return some lines on one image: name, class, what the model says of it."""
@@ -237,6 +220,16 @@ def _by_name(paths: list[str]) -> np.ndarray:
     return np.fromiter(heapq.merge(*slices(), key=key), np.int64, len(paths))
 
 
+class Cell(NamedTuple):
+    """An image of the grid: its thumbnail's key, ("train" or "test", position), its class, and what is seen of it."""
+
+    key: tuple[str, int]
+    label: int
+    forget: bool = False
+    earlier: bool = False  # forgotten in an earlier request
+    wrong: bool = False  # the model names another class
+
+
 class GalleryModel(QAbstractTableModel):
     """The arranged images as cells of a grid, filled row by row.
 
@@ -254,10 +247,10 @@ class GalleryModel(QAbstractTableModel):
         self.mask: np.ndarray | None = None
         self.earlier: np.ndarray | None = None
 
-    def show(self, images: Images | None, part: str, order: np.ndarray, mask: np.ndarray | None) -> None:
-        """Show images in an order; `mask` is the forget set's, over the training images."""
+    def show(self, images: Images | None, part: str, order: np.ndarray) -> None:
+        """Show images in an order."""
         self.beginResetModel()
-        self._images, self.part, self.order, self.mask = images, part, order, mask
+        self._images, self.part, self.order = images, part, order
         self.endResetModel()
 
     def set_columns(self, columns: int) -> None:
@@ -301,27 +294,23 @@ class GalleryModel(QAbstractTableModel):
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        cell, images, part = self.place(index), self._images, self.part
-        if cell < 0 or images is None:
+    def cell(self, index: Index) -> Cell | None:
+        """What is shown of an image; None where a cell holds none."""
+        place, images, part = self.place(index), self._images, self.part
+        if place < 0 or images is None:
             return None
-        image = int(self.order[cell])
-        if role == KEY:
-            return part, image
-        if role in (FORGET, EARLIER):
-            return self._is_in(self.mask if role == FORGET else self.earlier, image)
-        if role == WRONG:
-            return images.wrong(part, image)
-        if role == LABEL:
-            return int(images.labels(part)[image])
-        if role not in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return None
-        lines = images.describe(part, image).split("\n")
-        gone = [tr("Already forgotten")] if self._is_in(self.earlier, image) else []
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(lines + gone)
-        marks = [tr("to forget")] if self._is_in(self.mask, image) else gone
-        return ", ".join(marks + lines)
+        image, known = int(self.order[place]), getattr(images.baseline, part, None)
+        forget, earlier = (
+            part == "train" and mask is not None and image < len(mask) and bool(mask[image])
+            for mask in (self.mask, self.earlier)
+        )
+        wrong = known is not None and not known.correct[image]
+        return Cell((part, image), int(images.labels(part)[image]), forget, earlier, wrong)
 
-    def _is_in(self, mask: np.ndarray | None, image: int) -> bool:
-        return self.part == "train" and mask is not None and image < len(mask) and bool(mask[image])
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+        images, told = self._images, role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
+        cell = self.cell(index) if told else None
+        if cell is None or images is None:
+            return None
+        marks = [tr("To be forgotten")] * cell.forget + [tr("Already forgotten")] * cell.earlier
+        return "\n".join([*marks, images.describe(*cell.key)])

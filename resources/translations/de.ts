@@ -495,10 +495,6 @@
         <translation>Ein Verfahren, das nicht besser ist als diese Kontrolle, hat die Klasse versteckt und nicht vergessen.</translation>
     </message>
     <message>
-        <source>A model retrained without the forget set: {share}, loss {loss}.</source>
-        <translation>Ein ohne die Vergessensmenge neu trainiertes Modell: {share}, Verlust {loss}.</translation>
-    </message>
-    <message>
         <source>A model trained from scratch without the forget set. It shows what forgetting would look like.</source>
         <translation>Ein Modell, das ohne die Vergessensmenge von Grund auf trainiert wurde. Es zeigt, wie Vergessen aussähe.</translation>
     </message>
@@ -824,6 +820,10 @@
     <message>
         <source>Arranging…</source>
         <translation>Wird angeordnet …</translation>
+    </message>
+    <message>
+        <source>Arranging… ({done} of {total})</source>
+        <translation>Wird angeordnet … ({done} von {total})</translation>
     </message>
     <message>
         <source>Arrow keys go from image to image, Space marks one, Return opens it. + and - zoom, Ctrl and an arrow key move the map, 0 shows all of it. Ctrl+A takes the images in view, Ctrl+Shift+A takes them out.</source>
@@ -1502,14 +1502,6 @@
     <message>
         <source>Drop the folder the model was trained on. Each class is a sub-folder.</source>
         <translation>Legen Sie den Ordner ab, mit dem das Modell trainiert wurde. Jede Klasse ist ein Unterordner.</translation>
-    </message>
-    <message>
-        <source>Duplicates are not known.</source>
-        <translation>Dubletten sind nicht bekannt.</translation>
-    </message>
-    <message>
-        <source>Duplicates could not be looked for. {reason}</source>
-        <translation>Nach Dubletten konnte nicht gesucht werden. {reason}</translation>
     </message>
     <message>
         <source>Duplicates together</source>
@@ -2361,12 +2353,8 @@
         <translation>Das Bild wird betrachtet</translation>
     </message>
     <message>
-        <source>Looking for duplicates ({done} of {total}) …</source>
-        <translation>Dubletten werden gesucht ({done} von {total}) …</translation>
-    </message>
-    <message>
-        <source>Looking for duplicates …</source>
-        <translation>Dubletten werden gesucht …</translation>
+        <source>Looking at the image ({done} of {total})</source>
+        <translation>Das Bild wird betrachtet ({done} von {total})</translation>
     </message>
     <message>
         <source>Looking for known data sets…</source>
@@ -3283,10 +3271,6 @@
     <message>
         <source>Open the example: a small network and the images it was trained on</source>
         <translation>Das Beispiel öffnen: ein kleines Netz und die Bilder, auf denen es trainiert wurde</translation>
-    </message>
-    <message>
-        <source>Open the file's folder</source>
-        <translation>Ordner der Datei öffnen</translation>
     </message>
     <message>
         <source>Open the first in rank</source>
@@ -5150,6 +5134,10 @@
         <translation>bis</translation>
     </message>
     <message>
+        <source>To be forgotten</source>
+        <translation>Zu vergessen</translation>
+    </message>
+    <message>
         <source>To exactly</source>
         <translation>Genau auf</translation>
     </message>
@@ -5344,10 +5332,6 @@
         <translation>Verlernt</translation>
     </message>
     <message>
-        <source>Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.</source>
-        <translation>Das Verlernen hat die Wahrscheinlichkeit von {name} von {before} auf {after} gebracht und den Verlust von {first} auf {last}.</translation>
-    </message>
-    <message>
         <source>unseen image {number}</source>
         <translation>ungesehenes Bild {number}</translation>
     </message>
@@ -5486,10 +5470,6 @@
     <message>
         <source>what it tries now is not kept</source>
         <translation>was jetzt probiert wird, wird nicht behalten</translation>
-    </message>
-    <message>
-        <source>What lies near the forget set is not known. {reason}</source>
-        <translation>Was nahe an der Vergessensmenge liegt, ist nicht bekannt. {reason}</translation>
     </message>
     <message>
         <source>What results are compared with: not ways to forget.</source>
@@ -5986,10 +5966,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{place} of {all}</source>
         <translation>{place} von {all}</translation>
-    </message>
-    <message>
-        <source>{place} of {count}</source>
-        <translation>{place} von {count}</translation>
     </message>
     <message numerus="yes">
         <source>{runs} and %n more</source>

@@ -164,15 +164,11 @@ def inspector(window: QWidget) -> QDialog:
     made = ImageInspector(window)
     made.name.setText("Image 1,234")
     made.facts.setText("Class ankle boot\nTraining image 1,234")
-    made.place.setText("1 of 9")
     made.show_mark(forget=False)
     for shown in made.columns.values():
-        shown.facts.setText("Says ankle boot, 98.0 % sure\nsandal: 1.2 %\nLoss 0.030")
+        shown.say("Says ankle boot, 98.0 % sure\nsandal: 1.2 %\nLoss 0.030")
         shown.neighbours.addItems(["ankle boot"] * 9)
-        shown.stack.setCurrentIndex(1)
-    made.columns["retrained"].show_reason("No retrained model is on disk for this run. Check the run on Verify.")
-    made.change.setText("Unlearning took the probability of ankle boot from 97.0 % to 52.0 % and the loss from 0.030 "
-                        "to 1.400.\nA model retrained without the forget set: 50.0 %, loss 1.300.")  # fmt: skip
+    made.columns["retrained"].say("No retrained model is on disk for this run. Check the run on Verify.")
     return made
 
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from app.models.gallery import EARLIER, FORGET, KEY, LABEL, WRONG, GalleryModel
+from app.models.gallery import GalleryModel
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -61,8 +61,8 @@ class GalleryView(QTableView):
     place on the screen)`. Images of the class `lit` are framed, -1 for none.
 
     A click toggles one image, Shift reaches from the last one to here, dragging takes all in a rectangle (with Ctrl
-    or Alt it takes them out). Space toggles the current one, a double click or Return opens it; with Shift the keys
-    that move take what they pass.
+    it takes them out). Space toggles the current one, a double click or Return opens it; with Shift the keys that move
+    take what they pass.
     """  # noqa: D205
 
     mark_wanted = Signal(object, str)
@@ -86,7 +86,7 @@ class GalleryView(QTableView):
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()
             header.setMinimumSectionSize(1)
-        self.setItemDelegate(GalleryDelegate(self, thumbnails))
+        self.setItemDelegate(GalleryDelegate(self, model, thumbnails))
         thumbnails.ready.connect(self.redraw)
 
     def redraw(self, *_: object) -> None:
@@ -107,6 +107,12 @@ class GalleryView(QTableView):
         """Make an image the current one and move it into view, where it is shown."""
         self._go(self._model.cell_of(image))
 
+    def step(self, by: int) -> None:
+        """Open the image so many places after the current one."""
+        if 0 <= (cell := self._model.place(self.currentIndex()) + by) < self._model.count:
+            self._go(cell)
+            self._open(cell)
+
     # -- mouse -----------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -123,8 +129,7 @@ class GalleryView(QTableView):
         cell = self._model.place(self.indexAt(event.position().toPoint()))
         self._give_up()
         if len(drawn) > 1 and not modifiers & Qt.KeyboardModifier.ShiftModifier:
-            takes_out = modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-            self._mark(drawn, "remove" if takes_out else "add")
+            self._mark(drawn, "remove" if modifiers & Qt.KeyboardModifier.ControlModifier else "add")
         elif cell >= 0:
             self._mark_cell(cell, modifiers)
 
@@ -180,18 +185,12 @@ class GalleryView(QTableView):
                 self._mark(self._between(cell, to), "add")
 
     def moveCursor(self, action: Move, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Left and right lead over the ends of rows, Home and End to the first and the last image."""
-        model, cell = self._model, self._model.place(self.currentIndex())
-        steps = {
-            Move.MoveLeft: -1, Move.MoveRight: 1, Move.MoveUp: -model.columns, Move.MoveDown: model.columns,
-            Move.MoveHome: -cell, Move.MoveEnd: model.count - 1 - cell,
-        }  # fmt: skip
-        if action not in steps or cell < 0:
+        """Left and Right lead over the ends of rows, Home and End to the first and the last image."""
+        cell, last = self._model.place(self.currentIndex()), self._model.count - 1
+        to = {Move.MoveLeft: cell - 1, Move.MoveRight: cell + 1, Move.MoveHome: 0, Move.MoveEnd: last}
+        if action not in to or cell < 0:
             return super().moveCursor(action, modifiers)
-        to = cell + steps[action]
-        if modifiers & Qt.KeyboardModifier.ShiftModifier:  # it takes what is left in that direction
-            to = min(max(0, to), model.count - 1)
-        return model.index_of(to if 0 <= to < model.count else cell)
+        return self._model.index_of(min(max(0, to[action]), last))
 
     def _go(self, cell: int) -> None:
         if cell >= 0:
@@ -207,8 +206,8 @@ class GalleryView(QTableView):
         if modifiers & Qt.KeyboardModifier.ShiftModifier:
             anchor = self._model.cell_of(self._anchor)
             anchor = cell if anchor < 0 else anchor  # it is not shown any more
-            on = self._model.index_of(anchor).data(FORGET)
-            self._mark(self._between(anchor, cell), "add" if on else "remove")
+            first = self._model.cell(self._model.index_of(anchor))
+            self._mark(self._between(anchor, cell), "add" if first is not None and first.forget else "remove")
             self._go(cell)
         else:
             self._anchor = int(self._model.order[cell])
@@ -241,9 +240,9 @@ class GalleryView(QTableView):
 class GalleryDelegate(QStyledItemDelegate):
     """Draws an image with what is to be seen of it: forget badge, wrong answer, class lit, rectangle, focus."""
 
-    def __init__(self, view: GalleryView, thumbnails: Thumbnails) -> None:
+    def __init__(self, view: GalleryView, model: GalleryModel, thumbnails: Thumbnails) -> None:
         super().__init__(view)
-        self._view, self._thumbnails = view, thumbnails
+        self._view, self._model, self._thumbnails = view, model, thumbnails
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(self._view.side, self._view.side)
@@ -251,27 +250,27 @@ class GalleryDelegate(QStyledItemDelegate):
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        key, view = index.data(KEY), self._view
-        if key is None:
+        view, cell = self._view, self._model.cell(index)
+        if cell is None:
             return
         square = QRect(QPoint(0, 0), self.sizeHint(option, index))
         square.moveCenter(option.rect.center())
-        pixmap = self._thumbnails.get(key)
+        pixmap = self._thumbnails.get(cell.key)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if pixmap is None:
             painter.fillRect(square, theme.color("line"))
         else:
             view.style().drawItemPixmap(painter, square, int(Qt.AlignmentFlag.AlignCenter), pixmap)
-        if view.lit >= 0 and index.data(LABEL) == view.lit:
+        if cell.label == view.lit:
             _frame(painter, square, "retain", 2)
-        if index.data(EARLIER):  # under a veil
+        if cell.earlier:  # under a veil
             painter.fillRect(square, theme.color("surface", 0.6))
             _frame(painter, square, "forget", 2, Qt.PenStyle.DashLine)
-        if index.data(FORGET):
+        if cell.forget:
             _frame(painter, square, "forget", FRAME)
             _badge(painter, square, square.top(), "▲", "surface", "forget")
-        if index.data(WRONG):  # the model names another class
+        if cell.wrong:  # the model names another class
             _badge(painter, square, square.bottom() + 1 - theme.px(BADGE), "≠", "text", "surface")
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(square, theme.color("accent", 0.25))

@@ -22,8 +22,7 @@ from app.services.translation import tr
 from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, column, named, row, stacked, widget_of
-from app.widgets.notices import ProgressLine
+from app.widgets.layout import STRETCH, column, named, row
 from app.workers.thumbnails import Thumbnails, pixels_of, thumbnail
 
 if TYPE_CHECKING:
@@ -41,16 +40,14 @@ IMAGE = Qt.ItemDataRole.UserRole  # of a neighbour: its position
 
 
 class ModelColumn(Card):
-    """What one model says of the image: a sentence or progress until it is known, then figures and neighbours."""
+    """What one model says of the image, or why that is not known, and the image's neighbours in its features."""
 
     opened = Signal(int)
 
     def __init__(self, model: str) -> None:
         style = model_style(model)
         super().__init__(f"{style.glyph} {style.title}", padding=t.M)
-        self.facts = Label("", wrap=True)
-        self.reason = Label("", "body", "text-2", wrap=True)
-        self.progress = ProgressLine(style.title)
+        self.says = Label("", wrap=True)
         title, cell = tr("Nearest training images, by features"), theme.px(SMALL + t.XL)
         self.neighbours = named(QListWidget(), title)
         self.neighbours.setViewMode(QListWidget.ViewMode.IconMode)
@@ -61,23 +58,18 @@ class ModelColumn(Card):
         self.neighbours.setGridSize(QSize(cell, cell))
         self.neighbours.setMinimumSize(cell + theme.px(t.L), 2 * cell)
         for signal in (self.neighbours.itemClicked, self.neighbours.itemActivated):
-            signal.connect(self._open)
-        self.stack = stacked(
-            widget_of(column(self.reason, self.progress, STRETCH)),
-            widget_of(column(self.facts, caption(title, wrap=True), (self.neighbours, 1))),
-        )
-        self.body.addWidget(self.stack)
+            signal.connect(lambda item: self.opened.emit(item.data(IMAGE)))
+        self.body.addLayout(column(self.says, caption(title, wrap=True), (self.neighbours, 1)))
 
-    def show_reason(self, sentence: str) -> None:
-        """Say why nothing is known of this model."""
-        self.reason.setText(sentence)
-        self.progress.setVisible(not sentence)
-        self.stack.setCurrentIndex(0)
+    def say(self, text: str) -> None:
+        """Say what is known, without any neighbours."""
+        self.says.setText(text)
+        self.neighbours.clear()
 
-    def show_progress(self, what: str, done: int, total: int) -> None:
+    def say_how_far(self, _what: str, done: int, total: int) -> None:
         """Say how far the model is."""
-        self.show_reason("")
-        self.progress.set(done, total, what)
+        far = tr("Looking at the image ({done} of {total})", done=fmt.count(done), total=fmt.count(total))
+        self.say(far if total else tr("Looking at the image"))
 
     def show_seen(self, seen: SeenImage, images: Images, label: str, forget: np.ndarray) -> None:
         """Show what the model says of an image of class `label`; `forget` (n,) bool marks neighbours."""
@@ -85,14 +77,12 @@ class ModelColumn(Card):
         facts = [tr("Says {name}, {share} sure", name=says, share=fmt.percent(seen.confidence))]
         if says != label:
             facts.append(tr("{name}: {share}", name=label, share=fmt.percent(seen.own)))
-        self.facts.setText("\n".join([*facts, tr("Loss {value}", value=fmt.decimal(seen.loss))]))
-        self.neighbours.clear()
+        self.say("\n".join([*facts, tr("Loss {value}", value=fmt.decimal(seen.loss))]))
         for image, likeness in zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True):
             name, told, cosine = images.class_of("train", image), images.describe("train", image), fmt.decimal(likeness)
             item = QListWidgetItem(f"▲ {name}" if forget[image] else name, self.neighbours)
             item.setToolTip(tr("{image}\nCosine of the features {value}", image=told, value=cosine))
             item.setData(IMAGE, image)
-        self.stack.setCurrentIndex(1)
 
     def draw(self, thumbnails: Thumbnails) -> None:
         """Show the thumbnails of the neighbours that are there."""
@@ -100,9 +90,6 @@ class ModelColumn(Card):
             pixmap = thumbnails.get(("train", item.data(IMAGE))) if item.icon().isNull() else None
             if pixmap is not None:
                 item.setIcon(QIcon(pixmap))
-
-    def _open(self, item: QListWidgetItem) -> None:
-        self.opened.emit(item.data(IMAGE))
 
 
 class ImageInspector(Dialog):
@@ -117,30 +104,24 @@ class ImageInspector(Dialog):
         self.picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.picture.setFixedSize(self._side, self._side)
         self.name = ElidedLabel("", "section")
-        self.name.setFixedWidth(self._side)
-        self.facts, self.change = Label("", wrap=True), Label("", wrap=True)
-        line = self.facts.fontMetrics().lineSpacing()
-        for label, lines in ((self.facts, 2), (self.change, 9)):  # the window keeps its size from image to image
+        self.facts, self.badge = Label("", wrap=True), Label("", "body", "forget")
+        for label in (self.name, self.facts):
             label.setFixedWidth(self._side)
-            label.setMinimumHeight(lines * line)
-            label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.badge = Label("", "body", "forget")
         self.columns = {model: ModelColumn(model) for model in MODELS}
         previous = IconButton("chevron-left", tr("Previous image"), partial(self.stepped.emit, -1))
         following = IconButton("chevron-right", tr("Next image"), partial(self.stepped.emit, 1))
-        self.place = caption()
         self.mark_button = SecondaryButton("")
         self.map_button = SecondaryButton(tr("Show on the map"))
-        left = column(self.picture, self.name, self.facts, self.badge, self.change, STRETCH)
+        left = column(self.picture, self.name, self.facts, self.badge, STRETCH)
         middle = row((left, 0), *((one, 1) for one in self.columns.values()), spacing=t.M)
-        foot = row(previous, following, self.place, STRETCH, self.mark_button, self.map_button,
+        foot = row(previous, following, STRETCH, self.mark_button, self.map_button,
                    SecondaryButton(tr("Close"), self.close))  # fmt: skip
         column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
         following.setFocus()  # a list would take the arrow keys
         self.resize(min(theme.px(WIDE), parent.width()), self.sizeHint().height())
 
-    def show_image(self, images: Images, part: str, image: int, place: str) -> None:
-        """Show an image with what is known of it, and where it stands among those stepped through."""
+    def show_image(self, images: Images, part: str, image: int) -> None:
+        """Show an image with what is known of it."""
         train, number, name = part == "train", fmt.count(image), images.name(part, image)
         where = tr("Training image {number}", number=number)
         facts = [tr("Class {name}", name=images.class_of(part, image)),
@@ -152,8 +133,6 @@ class ImageInspector(Dialog):
         self.name.setText(name)
         self.setWindowTitle(name)
         self.facts.setText("\n".join(facts))
-        self.place.setText(place)
-        self.change.setText("")
         for button in (self.map_button, self.mark_button):
             button.setVisible(train)
 
@@ -161,19 +140,6 @@ class ImageInspector(Dialog):
         """Say whether the image is to be forgotten, and offer the other."""
         self.mark_button.setText(tr("Keep this image") if forget else tr("Forget this image"))
         self.badge.setText(tr("▲ To be forgotten") if forget else "")
-
-    def show_change(self, label: str, seen: dict[Which, SeenImage]) -> None:
-        """Say what became of an image of class `label`: before and after unlearning, beside retraining."""
-        before, after, retrained = seen["original"], seen["unlearned"], seen.get("retrained")
-        said = tr(
-            "Unlearning took the probability of {name} from {before} to {after} and the loss from {first} to {last}.",
-            name=label, before=fmt.percent(before.own), after=fmt.percent(after.own),
-            first=fmt.decimal(before.loss), last=fmt.decimal(after.loss),
-        )  # fmt: skip
-        if retrained is not None:
-            share, loss = fmt.percent(retrained.own), fmt.decimal(retrained.loss)
-            said += "\n" + tr("A model retrained without the forget set: {share}, loss {loss}.", share=share, loss=loss)
-        self.change.setText(said)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
@@ -185,49 +151,42 @@ class ImageInspector(Dialog):
 
 
 class Inspector(QObject):
-    """Opens the window and fills it. `moved(part, image)` says which image is shown now.
+    """Opens the window and fills it. `stepped(by)` asks for an image further on.
 
     `mark(images, how)` and `show_on_map(image)` are what its buttons do with training images.
     """
 
-    moved = Signal(str, int)
+    stepped = Signal(int)
 
     def __init__(
-        self, context: Services, widget: QWidget, mark: Callable[[np.ndarray, str], None],
+        self, context: Services, widget: QWidget, thumbnails: Thumbnails, mark: Callable[[np.ndarray, str], None],
         show_on_map: Callable[[int], None],
     ) -> None:  # fmt: skip
         super().__init__(widget)
-        self._context, self._widget, self._mark, self._show_on_map = context, widget, mark, show_on_map
+        self._context, self._widget, self._thumbnails = context, widget, thumbnails
+        self._mark, self._show_on_map = mark, show_on_map
         self.window: ImageInspector | None = None  # while it is open
-        self._order: tuple[str, np.ndarray] = ("", np.empty(0, np.int64))  # a part, and its images led through
         self._part: Part = "train"
         self._image = -1
-        self._seen: dict[Which, SeenImage] = {}
-        self._thumbnails = Thumbnails(self)
-        self._thumbnails.ready.connect(self._draw_neighbours)
+        thumbnails.ready.connect(self._draw_neighbours)
         context.project.dataset_changed.connect(self.close)
         context.project.model_changed.connect(self.close)
         context.project.selection_changed.connect(self._show_mark)
 
-    def open(self, part: str, image: int, order: np.ndarray | None = None) -> None:
-        """Show an image of a part of the data, by its position; arrow keys lead through `order`, (m,) int64."""
+    def open(self, part: str, image: int) -> None:
+        """Show an image of a part of the data, by its position."""
         project = self._context.project
         if project.dataset is None:
             return
-        if order is not None:
-            self._order = (part, order)
-        self._images = Images(project.dataset, project.evaluation.get("baseline"))
-        self._part, self._image, self._seen = cast("Part", part), image, {}
+        images = Images(project.dataset, project.evaluation.get("baseline"))
+        self._part, self._image = cast("Part", part), image
         window = self.window = self.window or self._make()
-        at, count = self._place(), fmt.count(len(self._order[1]))
-        place = tr("{place} of {count}", place=fmt.count(at + 1), count=count) if at >= 0 else ""
-        window.show_image(self._images, part, image, place)
+        window.show_image(images, part, image)
         self._show_mark()
         window.show()
         window.raise_()
         window.activateWindow()
-        self.moved.emit(part, image)
-        self._ask(window)
+        self._ask(window, images)
 
     def close(self) -> None:
         """Close the window: what it shows is of other data or another model."""
@@ -236,19 +195,16 @@ class Inspector(QObject):
 
     def _make(self) -> ImageInspector:
         made = ImageInspector(self._widget.window())
-        made.stepped.connect(self._step)
+        made.stepped.connect(self.stepped)
         made.mark_button.clicked.connect(lambda: self._mark(np.array([self._image]), "toggle"))
         made.map_button.clicked.connect(lambda: self._show_on_map(self._image))
         made.finished.connect(self._closed)
         for one in made.columns.values():
             one.opened.connect(partial(self.open, "train"))
-        pixels = pixels_of(self._context.project.dataset)
-        self._thumbnails.set_source(pixels, theme.px(SMALL), made.devicePixelRatioF())
         return made
 
     def _closed(self) -> None:
         self.window = None
-        self._thumbnails.close()
         for model in MODELS:
             self._context.jobs.cancel(KEY + model)
             self._context.device_jobs.cancel(KEY + model)
@@ -262,42 +218,27 @@ class Inspector(QObject):
         assert selection is not None  # with data there is one
         return selection.mask
 
-    def _place(self) -> int:
-        """Where the image stands in the order that is led through; -1: not in it."""
-        part, order = self._order
-        found = np.flatnonzero(order == self._image) if part == self._part else order[:0]
-        return int(found[0]) if len(found) else -1
-
-    def _step(self, by: int) -> None:
-        at, order = self._place(), self._order[1]
-        if at >= 0 and 0 <= at + by < len(order):
-            self.open(self._part, int(order[at + by]))
-
-    def _ask(self, window: ImageInspector) -> None:
+    def _ask(self, window: ImageInspector, images: Images) -> None:
         """Have each model asked in a worker: the original's outputs are kept, others' may have to be taken first."""
         context, project = self._context, self._context.project
         run = project.run.folder if project.run is not None else None
         for model, view in window.columns.items():
             if project.bench is None:
-                view.show_reason(tr("Open a model first."))
+                view.say(tr("Open a model first."))
                 continue
+            view.say(tr("Looking at the image"))
             jobs = context.jobs if model == "original" else context.device_jobs
             bench = project.bench.on(context.settings.values.device, threads=context.settings.values.threads)
-            handle = jobs.submit(look, bench, self._part, self._image, model, run, context.trust, key=KEY + model)
-            view.show_progress(tr("Looking at the image"), 0, 0)
-            handle.progress.connect(view.show_progress)
-            handle.done.connect(partial(self._came, window, model))
-            handle.failed.connect(lambda error, view=view: view.show_reason(explain(error)))
+            jobs.submit(look, bench, self._part, self._image, model, run, context.trust, key=KEY + model).then(
+                partial(self._came, view, images), lambda error, view=view: view.say(explain(error)),
+                progress=view.say_how_far,
+            )  # fmt: skip
 
-    def _came(self, window: ImageInspector, model: Which, seen: SeenImage) -> None:
-        self._seen[model] = seen
-        label = self._images.class_of(self._part, self._image)
-        window.columns[model].show_seen(seen, self._images, label, self._forget())
-        window.columns[model].draw(self._thumbnails)
-        if "original" in self._seen and "unlearned" in self._seen:
-            window.show_change(label, self._seen)
+    def _came(self, view: ModelColumn, images: Images, seen: SeenImage) -> None:
+        view.show_seen(seen, images, images.class_of(self._part, self._image), self._forget())
+        view.draw(self._thumbnails)
 
-    def _draw_neighbours(self, _keys: object) -> None:
+    def _draw_neighbours(self) -> None:
         for one in self.window.columns.values() if self.window is not None else ():
             one.draw(self._thumbnails)
 

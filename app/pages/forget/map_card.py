@@ -94,12 +94,12 @@ class MapPresenter(QObject):
     """Keeps the map on the measured features.
 
     `mark_images(images, how)` takes positions of training images, and "toggle", "add", "remove" or "back", which undoes
-    the click before; `inspect(image)` opens one.
+    the click before.
     """
 
     def __init__(
         self, context: AppContext, card: MapCard, thumbnails: Thumbnails,
-        mark_images: Callable[[np.ndarray, str], None], inspect: Callable[[int], None],
+        mark_images: Callable[[np.ndarray, str], None],
     ) -> None:  # fmt: skip
         super().__init__(card)
         self._context, self._card = context, card
@@ -111,7 +111,6 @@ class MapPresenter(QObject):
         # An outline adds: replacing would throw away what was chosen image by image.
         scatter.selection_drawn.connect(lambda images, how: mark_images(images, "remove" if how == "remove" else "add"))
         scatter.clicked.connect(lambda image, how: mark_images(np.array([image]), how if how == "back" else "toggle"))
-        scatter.activated.connect(inspect)
         scatter.thumbnail = lambda image: thumbnails.get(("train", image))
         thumbnails.ready.connect(lambda _keys: scatter.refresh_thumbnail())
 

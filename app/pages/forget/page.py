@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from app.models.class_table import ClassTableModel
@@ -123,10 +123,10 @@ class ForgetPresenter(QObject):
         self._context, self._page = context, page
         self.earlier = EarlierPresenter(context, page.earlier_card)
         self.lists = ForgetLists(context, page, self.add_list)
-        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self.mark, self._inspect_on_map)
+        self.map = MapPresenter(context, page.map_panel, page.thumbnails, self.mark)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self.add_similar)
         self.gallery = GalleryPresenter(context, page.tools, page.gallery_panel, page.gallery_model)
-        self.inspector = Inspector(context, page, self.mark, self.map.show_image)
+        self.inspector = Inspector(context, page, page.thumbnails, self.mark, self.map.show_image)
         self._toggled: int | None = None  # the image that the last change toggled
         self._confirm_timer = QTimer(self, singleShot=True, interval=CONFIRM_MS)
         self._confirm_timer.timeout.connect(self._unconfirm)
@@ -161,9 +161,10 @@ class ForgetPresenter(QObject):
         classes.hovered.connect(lambda label: scatter.highlight_class(label if label >= 0 else None))
         classes.opened.connect(page.tools.choose_class)
         view.mark_wanted.connect(self._gallery_marked)
-        view.inspect_wanted.connect(self._inspect_shown)
+        view.inspect_wanted.connect(self._inspect)
         view.menu_wanted.connect(lambda image, place: self.menu(image).popup(place))
-        self.inspector.moved.connect(self._inspected)
+        self.inspector.stepped.connect(view.step)
+        scatter.activated.connect(self._inspect_on_map)
         page.tools.import_button.clicked.connect(self.lists.ask_import)
         page.tools.export_button.clicked.connect(self.lists.ask_export)
         page.clear_button.clicked.connect(self.clear)
@@ -248,19 +249,13 @@ class ForgetPresenter(QObject):
 
     # -- one image -------------------------------------------------------------------------------------------------
 
-    def _inspect_shown(self, image: int) -> None:
-        """Inspect an image of the gallery; arrow keys lead through what it shows."""
-        model = self._page.gallery_model
-        self.inspector.open(model.part, image, model.order)
+    def _inspect(self, image: int) -> None:
+        self.inspector.open(self._page.gallery_model.part, image)
 
     def _inspect_on_map(self, image: int) -> None:
-        model = self._page.gallery_model
-        among = model.part == "train" and model.cell_of(image) >= 0
-        self.inspector.open("train", image, model.order if among else np.array([image]))
-
-    def _inspected(self, part: str, image: int) -> None:
-        if part == self._page.gallery_model.part:
+        if self._page.gallery_model.part == "train":
             self._page.gallery_panel.view.show_image(image)
+        self.inspector.open("train", image)
 
     def menu(self, image: int) -> QMenu:
         """Return the context menu of an image of the gallery."""
@@ -269,8 +264,8 @@ class ForgetPresenter(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if images is None or selection is None:
             return menu
-        labels, name, file = [int(images.labels(part)[image])], images.class_of(part, image), images.file(part, image)
-        menu.addAction(tr("Open the image"), partial(self._inspect_shown, image))
+        labels, name = [int(images.labels(part)[image])], images.class_of(part, image)
+        menu.addAction(tr("Open the image"), partial(self._inspect, image))
         menu.addSeparator()
         if part == "train":
             mark = tr("Keep this image") if selection.mask[image] else tr("Forget this image")
@@ -283,16 +278,12 @@ class ForgetPresenter(QObject):
             menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
         menu.addSeparator()
         menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
-        if file is not None:
-            folder = QUrl.fromLocalFile(str(file.parent))
-            menu.addAction(tr("Open the file's folder"), partial(QDesktopServices.openUrl, folder))
         return menu
 
     # -- showing it ------------------------------------------------------------------------------------------------
 
     def _dataset_changed(self) -> None:
         page, dataset = self._page, self._context.project.dataset
-        self.gallery.show(dataset)
         page.stack.setCurrentIndex(0 if dataset is None else 1)
         page.class_model.set_data(dataset)
         page.tools.set_classes(dataset.classes if dataset is not None else ())
@@ -315,18 +306,15 @@ class ForgetPresenter(QObject):
         page.tools.set_measured(found is not None)
         if page.isVisible():
             self.map.refresh()
-        self.gallery.set_baseline(found)
+        self.gallery.arrange()
 
     def _selection_changed(self) -> None:
         page, selection = self._page, self._context.project.selection
         self._show_summary()  # first: the count changes at once
         self._unconfirm()  # what was said is of the change before; its Undo would take this one back
         page.class_model.set_selection(selection)
-        if selection is not None:
-            page.gallery_model.mask = selection.mask
-            page.gallery_panel.view.redraw()
-            self.map.show_selection()
-        self.gallery.refresh_near()
+        self.gallery.show_forget_set()
+        self.map.show_selection()
         if page.isVisible():
             self.similar.refresh()
 
@@ -355,9 +343,7 @@ class ForgetPresenter(QObject):
     def _earlier_changed(self) -> None:
         page, mask = self._page, self.earlier.mask
         page.class_model.set_earlier(mask)
-        page.gallery_model.earlier = mask
-        page.gallery_panel.view.redraw()
-        self.gallery.refresh_near()
+        self.gallery.show_forget_set()
         if page.isVisible():
             self.similar.refresh()
         self._show_summary()

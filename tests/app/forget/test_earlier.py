@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.models.class_table import NAME
-from app.models.gallery import EARLIER
 from app.pages.forget import ForgetPage
 from app.widgets.frame import matches
 from core.runs.folder import CARD, FORGET, MODEL, RunFolder
@@ -81,7 +80,7 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     assert "already forgotten" in box.data(Qt.ItemDataRole.ToolTipRole)
     image = int(np.flatnonzero(example.selection.mask)[0])
     cell = page.gallery_model.index_of(page.gallery_model.cell_of(image))
-    assert cell.data(EARLIER) and "Already forgotten" in cell.data(Qt.ItemDataRole.ToolTipRole)
+    assert page.gallery_model.cell(cell).earlier and "Already forgotten" in cell.data(Qt.ItemDataRole.ToolTipRole)
 
     page.presenter.toggle_classes([3, 5], True)
     assert opened.project.selection.complete_classes == (5,)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.pages.forget import inspector as module
 from app.pages.forget.inspector import Inspector
+from app.workers.thumbnails import Thumbnails, pixels_of
 from core.errors import InputError
 from core.events import State
 from core.session.one_image import SeenImage
@@ -32,9 +33,12 @@ def inspector(context, digits, qtbot):
     widget = QWidget()
     qtbot.addWidget(widget)
     context.project.set_opened(SimpleNamespace(spec=SimpleNamespace(architecture="mlp"), weights_id=""), digits)
-    made = Inspector(context, widget, lambda images, how: None, lambda image: None)
+    thumbnails = Thumbnails(widget)
+    thumbnails.set_source(pixels_of(digits), 96)
+    made = Inspector(context, widget, thumbnails, lambda images, how: None, lambda image: None)
     yield made
     made.close()
+    thumbnails.shutdown()
 
 
 @pytest.fixture
@@ -72,11 +76,10 @@ def test_an_image_is_opened_and_left_as_it_is_and_arrow_keys_go_on(page, context
     page.tools.choose_class(4)
     qtbot.waitUntil(lambda: page.gallery_model.count < len(digits.train))
     fours = page.gallery_model.ids(0, 2).tolist()
-    page.presenter._inspect_shown(fours[0])
-    assert window.place.text() == f"1 of {page.gallery_model.count}"
+    page.map_panel.scatter.activated.emit(fours[0])
     QTest.keyClick(window, Qt.Key.Key_Right)
     QTest.keyClick(window, Qt.Key.Key_Right)
-    assert window.windowTitle() == f"Image {fours[2]}" and window.place.text().startswith("3 of ")
+    assert window.windowTitle() == f"Image {fours[2]}"
     assert page.gallery_model.place(page.gallery_panel.view.currentIndex()) == 2
     QTest.keyClick(window, Qt.Key.Key_Left)
     assert window.windowTitle() == f"Image {fours[1]}"
@@ -87,13 +90,11 @@ def test_models_stand_side_by_side_with_their_neighbours(inspector, context, see
     context.project.run = SimpleNamespace(folder=folder, state=State.FINISHED)
     inspector.open("train", 7)
     window = inspector.window
-    qtbot.waitUntil(lambda: len(inspector._seen) == 3)
+    qtbot.waitUntil(lambda: all(one.neighbours.count() for one in window.columns.values()))
     name = digits.classes[int(digits.train.labels[7])]
-    assert window.columns["retrained"].facts.text().startswith("Says 2, 90.0 % sure")
-    assert window.change.text() == (
-        f"Unlearning took the probability of {name} from 90.0 % to 50.0 % and the loss from 0.100 to 1.100.\n"
-        "A model retrained without the forget set: 10.0 %, loss 2.100."
-    )
+    said = {model: one.says.text() for model, one in window.columns.items()}
+    assert said["unlearned"] == f"Says 1, 90.0 % sure\n{name}: 50.0 %\nLoss 1.100"
+    assert said["retrained"] == f"Says 2, 90.0 % sure\n{name}: 10.0 %\nLoss 2.100"
     assert_accessible(window)
     shown = window.columns["unlearned"].neighbours
     assert [shown.item(n).data(Qt.ItemDataRole.UserRole) for n in range(shown.count())] == [9, 10, 11]
@@ -107,10 +108,9 @@ def test_models_stand_side_by_side_with_their_neighbours(inspector, context, see
 def test_what_is_missing_is_said_in_place_and_another_model_closes_it(inspector, context, seen, qtbot):
     inspector.open("test", 3)
     window = inspector.window
-    qtbot.waitUntil(lambda: "original" in inspector._seen)
-    qtbot.waitUntil(lambda: window.columns["unlearned"].reason.text() == "No run is in view. Start or open one.")
+    qtbot.waitUntil(lambda: window.columns["unlearned"].says.text() == "No run is in view. Start or open one.")
     assert "Test image 3: never trained on" in window.facts.text()
-    assert not window.mark_button.isVisible() and not window.map_button.isVisible() and not window.place.text()
+    assert not window.mark_button.isVisible() and not window.map_button.isVisible()
     context.project.set_opened(None, context.project.dataset)
     assert inspector.window is None
 

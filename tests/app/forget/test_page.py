@@ -75,7 +75,7 @@ def test_everything_shows_the_one_forget_set(page, context, digits):
     assert page.summary.text().startswith("class 3")
     assert page.class_model.index(3, NAME).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
     assert page.map_panel.scatter._forget.sum() == context.project.selection.count
-    assert page.gallery_model.index_of(0).data(int(Qt.ItemDataRole.UserRole) + 2) is True
+    assert page.gallery_model.cell(page.gallery_model.index_of(0)).forget
     assert f"{extra} single image" in page.summary.text()
 
 

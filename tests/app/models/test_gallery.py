@@ -11,7 +11,7 @@ import torch
 from PySide6.QtCore import Qt
 
 from app.models import gallery
-from app.models.gallery import FORGET, KEY, LABEL, WRONG, GalleryModel, Images, Wanted
+from app.models.gallery import Cell, GalleryModel, Images, Wanted
 from core.data.dataset import Dataset, ImageSet
 from core.data.duplicates import Twins
 from core.data.preprocessing import Preprocessing
@@ -160,7 +160,8 @@ def test_one_image_in_words(images):
 def model(qapp, images) -> GalleryModel:
     made = GalleryModel()
     made.set_columns(2)
-    made.show(images, "train", np.array([4, 3, 2, 1, 0]), np.array([True, False, False, False, False]))
+    made.show(images, "train", np.array([4, 3, 2, 1, 0]))
+    made.mask = np.array([True, False, False, False, False])
     return made
 
 
@@ -168,15 +169,14 @@ def test_the_grid_keeps_qts_rules(model, qtmodeltester, images):
     qtmodeltester.check(model)
     model.set_columns(3)
     qtmodeltester.check(model)
-    model.show(images, "train", np.zeros(0, np.int64), None)
+    model.show(images, "train", np.zeros(0, np.int64))
     qtmodeltester.check(model)
 
 
 def test_cells_are_filled_row_by_row(model):
     assert (model.rowCount(), model.columnCount(), model.count) == (3, 2, 5)
-    assert [model.index(r, c).data(KEY) for r, c in ((0, 0), (0, 1), (2, 0), (2, 1))] == [
-        ("train", 4), ("train", 3), ("train", 0), None,
-    ]
+    cells = [model.cell(model.index(r, c)) for r, c in ((0, 0), (0, 1), (2, 0), (2, 1))]
+    assert [cell and cell.key for cell in cells] == [("train", 4), ("train", 3), ("train", 0), None]
     assert model.place(model.index(2, 0)) == 4 and model.place(model.index(2, 1)) == -1
     assert model.flags(model.index(2, 1)) == Qt.ItemFlag.NoItemFlags
     assert model.index_of(3).row() == 1 and model.cell_of(1) == 3 and model.cell_of(99) == -1
@@ -184,19 +184,17 @@ def test_cells_are_filled_row_by_row(model):
 
 
 def test_cells_tell_what_is_drawn(model, images):
-    assert model.index(2, 0).data(FORGET) is True and model.index(0, 0).data(FORGET) is False
-    assert model.index(0, 0).data(LABEL) == 2
-    assert model.index(0, 0).data(WRONG) is False
-    assert model.index(2, 0).data(Qt.ItemDataRole.AccessibleTextRole).startswith("to forget, Folder/Ant.PNG")
+    assert model.cell(model.index(2, 0)) == Cell(("train", 0), label=0, forget=True)
+    assert model.cell(model.index(0, 0)) == Cell(("train", 4), label=2)
+    assert model.index(2, 0).data(Qt.ItemDataRole.AccessibleTextRole).startswith("To be forgotten\nFolder/Ant.PNG")
     images.baseline = SimpleNamespace(train=known(correct=[False] * 5), test=None)
-    assert model.index(0, 0).data(WRONG) is True
+    assert model.cell(model.index(0, 0)).wrong
 
 
 def test_test_images_are_never_in_the_forget_set(model, images):
-    model.show(images, "test", np.array([0, 1]), np.ones(5, bool))
-    assert model.index(0, 0).data(FORGET) is False
+    model.show(images, "test", np.array([0, 1]))
     model.mask = np.ones(5, bool)
-    assert model.index(0, 0).data(FORGET) is False
+    assert not model.cell(model.index(0, 0)).forget
 
 
 def test_a_million_images_are_a_grid_at_once(qapp):
@@ -205,6 +203,6 @@ def test_a_million_images_are_a_grid_at_once(qapp):
     dataset = SimpleNamespace(train=SimpleNamespace(labels=labels, paths=None), classes=("a",))
     model = GalleryModel()
     model.set_columns(7)
-    model.show(Images(dataset), "train", np.arange(many), np.zeros(many, bool))
+    model.show(Images(dataset), "train", np.arange(many))
     assert model.rowCount() == 142_858
-    assert model.index(142_857, 0).data(KEY) == ("train", 999_999)
+    assert model.cell(model.index(142_857, 0)).key == ("train", 999_999)
