@@ -26,10 +26,10 @@ from core.version import VERSION
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.main_window import MainWindow, PageSpec
+    from app.widgets.page import Page
 
 log = logging.getLogger(__name__)
 
-LOADING = "loading"
 PAGES = (  # id, name, title, icon
     ("project", mark("Project"), mark("Model and data"), "model"),
     ("forget", mark("Forget"), mark("What to forget"), "forget"),
@@ -100,32 +100,31 @@ class Session(QObject):
         from app.widgets.focus_ring import FocusRing
         from app.widgets.frame import open_log_folder
 
-        self._app = app
         self._options = options
         self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
         self.context: AppContext = create_context(self)
-        self.context.opening.example_folder = options.out
-        self._file_log = start_file_log()
-        install_log(self._file_log, self.context.log_lines)
+        context, say = self.context, self.context.notifications
+        context.opening.example_folder = options.out
+        self._handlers = (start_file_log(), context.log_lines)
+        install_log(*self._handlers)
         self.reporter.install()
         log.info("Unlearn Studio %s, Python %s", VERSION, sys.version.split()[0])
-        theme.apply(app, options.scheme or self.context.settings.values.scheme)
+        theme.apply(app, options.scheme or context.settings.values.scheme)
         app.setWindowIcon(icon("unlearn", "accent"))
-        self.window: MainWindow = MainWindow(self.context, page_specs())
-        self.last_project = LastProject(self.context.project, self.context.opening, self)
-        install_runs(self.context, self.window, ask_interrupted=not (options.example or options.paths))
+        self.window: MainWindow = MainWindow(context, page_specs())
+        self.last_project = LastProject(context.project, context.opening, self)
+        install_runs(context, self.window, ask_interrupted=not (options.example or options.paths))
         self._ring = FocusRing(app)
-        self.reporter.reported.connect(self.context.notifications.error)
+        self.reporter.reported.connect(say.error)
         self._signals = SignalBridge(self)
         self._signals.stop_asked.connect(self._stop_asked)
         app.commitDataRequest.connect(self._session_ends)
-        self._first_paint = FirstPaint(self.window)
-        self._first_paint.painted.connect(self._load)
-        if self.context.settings.warning:
-            self.context.notifications.caution(self.context.settings.warning)
+        self.window.installEventFilter(self)
+        if context.settings.warning:
+            say.caution(context.settings.warning)
         if left_over:
-            self.context.notifications.caution(
+            say.caution(
                 tr("The program ended without closing last time."), tr("The log folder holds what is known about it."),
                 [(tr("Open log folder"), open_log_folder)],
             )  # fmt: skip
@@ -133,6 +132,12 @@ class Session(QObject):
     def show(self) -> None:
         """Show the window; loading begins after its first paint."""
         self.window.show_first()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self, self._load)
+        return False
 
     def close(self) -> list[str]:
         """Take everything down: what has threads first, then hooks, last the log. Returns what is still at work."""
@@ -145,19 +150,18 @@ class Session(QObject):
         self._signals.close()
         self._ring.close()
         self.reporter.remove()
-        remove_log(self._file_log, self.context.log_lines)
+        remove_log(*self._handlers)
         return left
 
     def _load(self) -> None:
-        handle = self.context.device_jobs.submit(load_libraries, self.context.settings.values.device)
-        self.context.shell.follow(handle, LOADING, tr("Loading PyTorch…"))
-        handle.done.connect(self._libraries_loaded)
-        notifications = self.context.notifications
-        handle.failed.connect(partial(notifications.error, what=tr("PyTorch could not be loaded")))
-        handle.finished.connect(self.loaded)
+        context = self.context
+        handle = context.device_jobs.submit(load_libraries, context.settings.values.device)
+        context.shell.follow(handle, "loading", tr("Loading PyTorch…"))
+        failed = partial(context.notifications.error, what=tr("PyTorch could not be loaded"))
+        handle.then(self._libraries_loaded, failed, finished=self.loaded)
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
-        self.context.set_device(device[0], device[1], bool(device[1]))
+        self.context.set_device(*device)
         self.context.device_jobs.submit(load_the_rest)
         if self._options.example:
             self.context.opening.open_example(start_run=True)
@@ -174,22 +178,6 @@ class Session(QObject):
         self.window.guard.stop_and_save()
 
 
-class FirstPaint(QObject):
-    """Says once that a window was painted."""
-
-    painted = Signal()
-
-    def __init__(self, window: QWidget) -> None:
-        super().__init__(window)
-        window.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Paint:
-            watched.removeEventFilter(self)
-            QTimer.singleShot(0, self, self.painted.emit)
-        return False
-
-
 def page_specs() -> list[PageSpec]:
     """Return the pages in their order; each is imported when it is first shown."""
     from app.main_window import PageSpec
@@ -200,8 +188,8 @@ def page_specs() -> list[PageSpec]:
     ]
 
 
-def _make_page(page_id: str, context: AppContext) -> QWidget:
-    page: QWidget = getattr(importlib.import_module(f"app.pages.{page_id}"), f"{page_id.title()}Page")(context)
+def _make_page(page_id: str, context: AppContext) -> Page:
+    page: Page = getattr(importlib.import_module(f"app.pages.{page_id}"), f"{page_id.title()}Page")(context)
     return page
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QUrl, Slot
 from PySide6.QtGui import (
-    QActionGroup,
     QCloseEvent,
     QDesktopServices,
     QDragEnterEvent,
@@ -18,16 +17,11 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
     QKeySequence,
+    QPixmap,
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import (
-    QApplication,
-    QLabel,
-    QMainWindow,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QStackedWidget, QWidget
 
 from app.context import AppContext
 from app.dialogs.runs import RunCloseGuard
@@ -35,8 +29,7 @@ from app.services import tokens as t
 from app.services.glossary import HELP
 from app.services.notifications import Notification
 from app.services.theme import theme
-from app.services.tokens import Scheme
-from app.services.translation import mark, tr
+from app.services.translation import tr
 from app.widgets.frame import LogPanel, PageHeader, Rail, StatusLine
 from app.widgets.layout import Room, column, row, widget_of
 from app.widgets.notices import EmptyState, NoticeStrip, fade
@@ -47,11 +40,8 @@ log = logging.getLogger(__name__)
 
 MINIMUM = QSize(800, 500)
 WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
-SCHEMES: tuple[tuple[Scheme, str], ...] = (
-    ("system", mark("Colours: as the system")), ("light", mark("Colours: light")), ("dark", mark("Colours: dark")),
-)  # fmt: skip
 FIRST_SIZE = QSize(1360, 800)
-Factory = Callable[[AppContext], QWidget]
+Factory = Callable[[AppContext], Page]
 
 
 @dataclass(frozen=True)
@@ -69,14 +59,11 @@ class PageSpec:
 class MainWindow(QMainWindow):
     """Navigation and close logic; everything else is in pages and services."""
 
-    page_changed = Signal(str)
-
     def __init__(self, context: AppContext, pages: Sequence[PageSpec]) -> None:
         super().__init__()
         self.context = context
         self._specs = {spec.id: spec for spec in pages}
-        self._pages: dict[str, QWidget] = {}
-        self._current = ""
+        self._pages: dict[str, Page] = {}
         self._refused = False  # what is dragged over the window opens nothing
         self.setWindowTitle("Unlearn Studio")
         self.setObjectName("main-window")
@@ -97,56 +84,48 @@ class MainWindow(QMainWindow):
         self._register_pages(pages)
         self._register_commands()
         self._connect()
-        self._small_screen: QSize | None = None  # the size given where the screen holds no more
         if not context.window_state.restore_window(self):
-            self._take_first_size(self.screen().availableSize())
-        if pages:
-            self.show_page(pages[0].id)
+            self.resize(FIRST_SIZE.boundedTo(self.screen().availableSize()))
+        self.show_page(pages[0].id)
 
     def show_first(self) -> None:
         """Show the window where it was; the first time on all of a screen that is too small for it and its frame."""
-        if self.size() == self._small_screen:
+        if self.size() == FIRST_SIZE.boundedTo(self.screen().availableSize()) != FIRST_SIZE:
             self.showMaximized()
         else:
             self.show()
-
-    def _take_first_size(self, room: QSize) -> None:
-        self.resize(FIRST_SIZE.boundedTo(room))
-        if self.size() != FIRST_SIZE:
-            self._small_screen = self.size()
 
     # ---- pages
 
     def show_page(self, page_id: str) -> None:
         """Show a page, making it where it is new."""
-        if page_id == self._current:
+        if page_id == self.current_page:
             return
-        old = self._pages.get(self._current)
-        picture = old.grab() if old is not None and self.isVisible() and theme.motion_ms(t.FADE_MS) else None
-        if isinstance(old, Page):
+        picture = None
+        if old := self.page(self.current_page):
+            if self.isVisible() and theme.motion_ms(t.FADE_MS):
+                picture = old.grab()
             old.left()
         page = self._page(page_id)
         theme.dress(page)
-        self._current = self.context.shell.current_page = page_id
+        self.context.shell.current_page = page_id
         self.stack.setCurrentWidget(page)
         self.rail.entry(page_id).setChecked(True)
-        self.header.show_page(self._specs[page_id].title, page.header_widget if isinstance(page, Page) else None)
-        if isinstance(page, Page):
-            page.entered()
+        self.header.show_page(self._specs[page_id].title, page.header_widget)
+        page.entered()
         if picture is not None:
             self._fade_out(picture)
-        self.page_changed.emit(page_id)
 
     @property
     def current_page(self) -> str:
         """Id of the page in view."""
-        return self._current
+        return self.context.shell.current_page
 
-    def page(self, page_id: str) -> QWidget | None:
+    def page(self, page_id: str) -> Page | None:
         """A page, where it was made already."""
         return self._pages.get(page_id)
 
-    def _page(self, page_id: str) -> QWidget:
+    def _page(self, page_id: str) -> Page:
         if page_id not in self._pages:
             spec = self._specs[page_id]
             try:
@@ -155,17 +134,18 @@ class MainWindow(QMainWindow):
                 log.exception("the page %s could not be made", page_id)
                 self.context.notifications.error(error, tr("{page} could not be opened", page=spec.name))
                 sentence = tr("{page} could not be opened. The other pages still work.", page=spec.name)
-                page = EmptyState("error", sentence)
+                page = Page(self.context)
+                page.content.addWidget(EmptyState("error", sentence))
             page.setObjectName(f"page-{page_id}")
             self._pages[page_id] = page
             self.stack.addWidget(page)
             self.context.actions.install(self)
         return self._pages[page_id]
 
-    def _fade_out(self, picture: object) -> None:
+    def _fade_out(self, picture: QPixmap) -> None:
         # The old page fades as a picture over the new one, so that no live plot is drawn through an effect.
         cover = QLabel(self.stack)
-        cover.setPixmap(picture)  # type: ignore[arg-type]
+        cover.setPixmap(picture)
         cover.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         cover.setGeometry(self.stack.rect())
         cover.show()
@@ -179,16 +159,16 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         QDesktopServices.unsetUrlHandler(HELP)
-        self.context.window_state.save_window(self)
-        self.context.window_state.set_flag("log", self.log_panel.isVisible())
-        self.context.window_state.sync()
+        state = self.context.window_state
+        state.save_window(self)
+        state.set_flag("log", self.log_panel.isVisible())
+        state.sync()
         event.accept()
 
     def themed_parts(self) -> list[QWidget]:
         """What is in sight; pages that are not are dressed when they are shown."""
-        bars = (self.room.verticalScrollBar(), self.room.horizontalScrollBar())
-        parts = (self.rail, self.header, self.notices, self.log_panel, self.status, self.stack.currentWidget())
-        return [*bars, *(part for part in parts if part is not None)]
+        return [self.room.verticalScrollBar(), self.room.horizontalScrollBar(), self.rail, self.header, self.notices,
+                self.log_panel, self.status, self._pages[self.current_page]]  # fmt: skip
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -207,7 +187,7 @@ class MainWindow(QMainWindow):
             keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText)
             self.rail.add_entry(spec.id, spec.name, spec.icon, f"{spec.title} ({keys})", spec.below_line)
             self.context.actions.add(
-                f"page.{spec.id}", tr("Go to {page}", page=spec.name), functools.partial(self.show_page, spec.id),
+                f"page.{spec.id}", tr("Go to {page}", page=spec.name), partial(self.show_page, spec.id),
                 menu="view", icon=spec.icon, shortcut=shortcut,
             )
             self.rail.set_state(spec.id, *self.context.page_states.get(spec.id))
@@ -237,27 +217,20 @@ class MainWindow(QMainWindow):
             tip=tr("Everything the program had to say in this session"))  # fmt: skip
         add("view.full_screen", tr("&Full screen"), self._toggle_full_screen,
             shortcut=("F11", QKeySequence.StandardKey.FullScreen))  # fmt: skip
-        group = QActionGroup(self)
-        for scheme, text in SCHEMES:
-            action = add(f"view.{scheme}", tr(text), functools.partial(self._choose_scheme, scheme), checkable=True)
-            action.setChecked(theme.scheme == scheme)
-            group.addAction(action)
 
     def _connect(self) -> None:
-        self.rail.chosen.connect(self.show_page)
-        self.notices.details_wanted.connect(self.show_messages)
+        context, shell = self.context, self.context.shell
+        for signal, slot in (
+            (self.rail.chosen, self.show_page), (self.notices.details_wanted, self.show_messages),
+            (context.page_states.changed, self.rail.set_state), (context.notifications.posted, self._notified),
+            (context.actions.used, self._used), (context.settings.changed, self._settings_changed),
+            (shell.page_wanted, self.show_page), (shell.said, self.status.show_message),
+            (shell.device_named, self.header.set_device), (shell.activity_changed, self.status.show_activity),
+            (context.opening.looked, self._looked),
+        ):  # fmt: skip
+            signal.connect(slot)
         QDesktopServices.setUrlHandler(HELP, self, "open_help")  # type: ignore[arg-type]  # a str, whatever its stub says
-        self.context.page_states.changed.connect(self.rail.set_state)
-        self.context.notifications.posted.connect(self._notified)
-        self.context.actions.used.connect(self._used)
-        self.context.settings.changed.connect(self._settings_changed)
-        shell = self.context.shell
-        shell.page_wanted.connect(self.show_page)
-        shell.said.connect(self.status.show_message)
-        shell.device_named.connect(self.header.set_device)
-        shell.activity_changed.connect(self.status.show_activity)
         self.setAcceptDrops(True)
-        self.context.opening.looked.connect(self._looked)
 
     @Slot(QUrl)
     def open_help(self, url: QUrl) -> None:
@@ -289,18 +262,12 @@ class MainWindow(QMainWindow):
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
-    def _choose_scheme(self, scheme: Scheme) -> None:
-        self.context.settings.change(scheme=scheme)
-        if theme.scheme != scheme:  # the command line had named another one than the preferences
-            self._settings_changed(["scheme"])
-
     def _settings_changed(self, names: list[str]) -> None:
-        app, scheme = QApplication.instance(), self.context.settings.values.scheme
+        app = QApplication.instance()
         if "runs_folder" in names:
             self.context.run_library.refresh()
         if "scheme" in names and isinstance(app, QApplication):
-            theme.apply(app, scheme)
-            self.context.actions[f"view.{scheme}"].setChecked(True)
+            theme.apply(app, self.context.settings.values.scheme)
 
     # ---- files dropped on the window: what they are is found out elsewhere, for a disk may be slow
 

@@ -34,7 +34,7 @@ class Shell(QObject):
 
     page_wanted = Signal(str)
     said = Signal(str)
-    device_named = Signal(str, str, bool)  # its name, a tip, whether that is a caution
+    device_named = Signal(str, str)  # its name, and what is to be minded about it
     activity_changed = Signal(str, object)  # key; an Activity, or None where it has ended
     current_page = ""  # the page in view, as the window says
 
@@ -86,6 +86,6 @@ class Services:
         """Say something in the status line for a few seconds; what is to be kept is a notification."""
         self.shell.said.emit(text)
 
-    def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
-        """Name what runs compute on."""
-        self.shell.device_named.emit(text, tip, caution)
+    def set_device(self, text: str, caution: str = "") -> None:
+        """Name what runs compute on, and what is to be minded about it."""
+        self.shell.device_named.emit(text, caution)

@@ -142,9 +142,9 @@ class PageHeader(QFrame):
             self._slot.addWidget(widget)
             widget.show()
 
-    def set_device(self, text: str, tip: str = "", caution: bool = False) -> None:
-        """Name the device runs use."""
-        self.device.set(text, "device", "caution" if caution else "", tip)
+    def set_device(self, text: str, caution: str = "") -> None:
+        """Name the device runs use, and what is to be minded about it."""
+        self.device.set(text, "device", "caution" if caution else "", caution)
         self.device.setVisible(bool(text))
 
     def set_menu_bar(self, bar: QMenuBar) -> None:

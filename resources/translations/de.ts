@@ -1204,18 +1204,6 @@
         <translation>Farben</translation>
     </message>
     <message>
-        <source>Colours: as the system</source>
-        <translation>Farben: wie das System</translation>
-    </message>
-    <message>
-        <source>Colours: dark</source>
-        <translation>Farben: dunkel</translation>
-    </message>
-    <message>
-        <source>Colours: light</source>
-        <translation>Farben: hell</translation>
-    </message>
-    <message>
         <source>Columns</source>
         <translation>Spalten</translation>
     </message>

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QDialog
 
 from app.bootstrap import page_specs
 from app.context import AppContext, create_context
 from app.main_window import MainWindow, PageSpec
+from app.widgets.page import Page
 from app.workers.live_run import LiveRun
 from app.workers.run_controller import RunController
 from core.events import State
@@ -63,7 +64,7 @@ def context(qapp) -> AppContext:
 def window(context, qtbot) -> MainWindow:
     """A window with the two pages about what is open, and an empty one in place of the others."""
     own = [spec for spec in page_specs() if spec.id in ("project", "forget")]
-    other = PageSpec("unlearn", "Unlearn", "Unlearn", "unlearn", lambda context: QWidget())
+    other = PageSpec("unlearn", "Unlearn", "Unlearn", "unlearn", Page)
     made = MainWindow(context, [*own, other])
     made.resize(1280, 720)
     qtbot.addWidget(made)
