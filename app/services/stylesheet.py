@@ -193,6 +193,16 @@ QCheckBox::indicator:checked:disabled { border-color: @line@; background: @sunke
 QRadioButton::indicator:checked:disabled { border-color: @line@; background: @sunken@;
     image: url("@images@/dot_off.svg"); }
 
+QCheckBox[part="method"] { background: @surface@; border: 1px solid @line@; border-radius: @p6@; }
+QCheckBox[part="method"]:hover { background: @sunken@; }
+QCheckBox[part="method"]:checked { background: @surface@; border: 2px solid @accent@; }
+QCheckBox[part="method"][shown="true"]:checked { background: @accent_tint@; }
+QCheckBox[part="method"]:disabled { background: @surface@; }
+QCheckBox[part="method"]::indicator { subcontrol-origin: border; subcontrol-position: top left;
+    margin: @p10@ @p12@; }
+QCheckBox[part="method"] > QLabel:disabled { color: @disabled@; }
+QCheckBox[part="method"] > QLabel[part="reason"]:disabled { color: @text_2@; }
+
 /* Tables and lists */
 QTableView, QTreeView, QListView { background: @surface@; color: @text@; border: none; outline: 0;
     gridline-color: @line@; selection-background-color: @accent_tint@; selection-color: @text@; }

@@ -54,7 +54,7 @@ class CollapsibleSection(QWidget):
 
     def __init__(self, title: str, open_: bool = False, strong: bool = False) -> None:
         super().__init__()
-        self._open, self._held = open_, False
+        self._open = open_
         self._head = QToolButton()
         self._head.setProperty("kind", "link")
         self._head.setProperty("strong", strong)
@@ -79,11 +79,6 @@ class CollapsibleSection(QWidget):
         self._open = open_
         self._show()
 
-    def set_held_open(self, held: bool) -> None:
-        """Show the content whether folded or not, as while a search has found something in it."""
-        self._held = held
-        self._show()
-
     def title(self) -> str:
         return self._head.text()
 
@@ -102,15 +97,10 @@ class CollapsibleSection(QWidget):
         """Put a button at the right of the head."""
         self._row.addWidget(widget)
 
-    def set_tip(self, text: str) -> None:
-        """Say in a tool tip what the section is about."""
-        self._head.setToolTip(text)
-
     def _show(self) -> None:
-        open_ = self._open or self._held
-        self.content.setVisible(open_)
-        icons.set_icon(self._head, "chevron-down" if open_ else "chevron-right", "text_2")
-        self._head.setAccessibleDescription(tr("open") if open_ else tr("folded"))
+        self.content.setVisible(self._open)
+        icons.set_icon(self._head, "chevron-down" if self._open else "chevron-right", "text_2")
+        self._head.setAccessibleDescription(tr("open") if self._open else tr("folded"))
 
     def _clicked(self) -> None:
         self.set_open(not self.is_open())

@@ -5603,10 +5603,6 @@
         <translation>{classes} und Bilder</translation>
     </message>
     <message>
-        <source>{counted}, {unseen} of them not shown</source>
-        <translation>{counted}, davon {unseen} nicht gezeigt</translation>
-    </message>
-    <message>
         <source>{count} added</source>
         <translation>{count} hinzugefügt</translation>
     </message>
@@ -5697,10 +5693,6 @@
             <numerusform>{found} von %n Namen gefunden.</numerusform>
             <numerusform>{found} von %n Namen gefunden.</numerusform>
         </translation>
-    </message>
-    <message>
-        <source>{found} of {methods}</source>
-        <translation>{found} von {methods}</translation>
     </message>
     <message>
         <source>{images} in the forget set</source>
@@ -5910,10 +5902,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} running</source>
         <translation>{number} laufend</translation>
-    </message>
-    <message>
-        <source>{number} ticked</source>
-        <translation>{number} gewählt</translation>
     </message>
     <message>
         <source>{number} to train</source>

@@ -600,15 +600,6 @@ def test_a_section_folds_by_keyboard(qtbot):
     assert section._head.accessibleDescription() == "open"
 
 
-def test_a_section_held_open_keeps_its_fold(qtbot):
-    section = CollapsibleSection("9 parameters")
-    shown(qtbot, section)
-    section.set_held_open(True)
-    assert section.is_open()
-    section.set_held_open(False)
-    assert not section.is_open()
-
-
 def test_a_label_narrower_than_its_column_gets_all_its_lines(qtbot):
     label = Label("word " * 60, wrap=True)
     wide = label.maximumWidth() * 3

@@ -73,8 +73,8 @@ class SetupPresenter(QObject):
         self.search = SearchPresenter(context, self._search_asked, view, self)
         parameters, controller = view.parameters, context.run_controller
         for signal, slot in (
-            (view.methods.changed, self._method_changed), (view.methods.opened, self.start),
-            (view.start.clicked, self.start), (parameters.edited, self._edited),
+            (view.methods.changed, self._method_changed), (view.start.clicked, self.start),
+            (parameters.edited, self._edited),
             (parameters.preset.activated, self._preset_chosen), (parameters.search.clicked, self.search.open),
             (self.search.found, self._settings_found), (self.search.changed, self._search_changed),
             (controller.queue_changed, self._update),
