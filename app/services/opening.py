@@ -35,12 +35,10 @@ if TYPE_CHECKING:
     from app.workers.run_controller import RunController
     from core.job import Job
     from core.session.attempts import Attempt
-    from core.session.bench import DataOptions
     from core.session.example import Example
 
 TOPIC = "opening"  # of notifications, and of the activity
 LOOK = "look at files"  # key of the job for what is dragged
-EXAMPLE = "example"  # what the window's state calls the runs of the example
 
 
 @dataclass(frozen=True)
@@ -127,24 +125,6 @@ class Opening(QObject):
         if bench is not None and proof is not None:
             self._pairings.accept(bench.model.weights_id, bench.dataset.spec, proof.doubts)
             project.set_evaluation(proof=dataclasses.replace(proof, accepted=True))
-
-    def set_before(self) -> dict[str, str]:
-        """Return what was set by hand when this model was last used with this data, and is not set now."""
-        bench = self._context.project.bench
-        if bench is None or _set_by_hand(bench.options) or self._answers[1]:
-            return {}
-        return self._pairings.recall(bench.model.weights_id, bench.dataset.spec)
-
-    def set_again(self) -> None:
-        """Open the data again with what was set by hand before."""
-        dataset, changes = self._context.project.dataset, self.set_before()
-        if dataset is not None and changes:
-            arch = changes.pop("arch", "")
-            self.put(Request("data", self._data_name(), data=dataset.spec, changes=changes, arch=arch))
-
-    def forget_what_was_set(self) -> None:
-        """Do not offer it again."""
-        self._remember_pairing()
 
     def open_example(self, start_run: bool = False) -> None:
         """Open the example; with `start_run` also start its run."""
@@ -279,8 +259,6 @@ class Opening(QObject):
         for kind, entry in (("model", request.model), ("data", request.data)):
             if entry:
                 self._context.window_state.add_recent(kind, entry)
-        if _set_by_hand(opened.options) or request.order or request.prepares or (request.arch and not request.model):
-            self._remember_pairing()
         if result.example is not None:
             project.set_selection(result.example.selection)
         self._context.notifications.settle(TOPIC)
@@ -295,7 +273,6 @@ class Opening(QObject):
         folder, self.example_folder = self.example_folder, None  # named for one run only
         run = self._controller.start(job, example.bench, example.selection, folder)
         self._example = (run, example)
-        self._context.window_state.add_recent(EXAMPLE, str(run.path))
         self._context.project.set_run(run)
         self._context.show_page("unlearn")
 
@@ -320,11 +297,6 @@ class Opening(QObject):
             self._open_kept_list()
         self._next()
 
-    def _remember_pairing(self) -> None:
-        bench = self._context.project.bench
-        if bench is not None:
-            self._pairings.remember(bench.model.weights_id, bench.dataset.spec, bench.options, self._answers[1] or "")
-
     def _data_name(self) -> str:
         dataset = self._context.project.dataset
         return dataset.title if dataset is not None else tr("The data")
@@ -343,21 +315,5 @@ def explain(error: BaseException) -> str:
     return " ".join(part for part in (error.message, hint if "--" not in hint else "") if part)
 
 
-def _set_by_hand(options: DataOptions) -> bool:
-    return bool(options.classes_file or options.preprocess_file)
-
-
 def _read_run(path: Path) -> LiveRun:
     return LiveRun.from_folder(RunFolder.open(path))
-
-
-def example_seconds(services: Services) -> float | None:
-    """Return how long the example's last run took on this machine; None where none has finished here."""
-    for path in services.window_state.recent(EXAMPLE):
-        try:
-            cost = (RunFolder(path).card() or {}).get("cost") or {}
-        except AppError:
-            continue
-        if isinstance(cost.get("seconds"), int | float):
-            return float(cost["seconds"])
-    return None

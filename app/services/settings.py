@@ -1,4 +1,4 @@
-"""What the user prefers, in a file with a schema version; and what was said of a model and its data, offered again."""
+"""What the user prefers, in a file with a schema version; and which doubtful pairs of model and data were accepted."""
 
 from __future__ import annotations
 
@@ -92,54 +92,35 @@ class Settings(QObject):
 
 
 MOST_PAIRS = 100
-FILES = ("classes_file", "preprocess_file")  # of DataOptions
-ARCH, ACCEPTED = "arch", "accepted"
+ACCEPTED = "accepted"
 
 
 class Pairings:
-    """Remembers by the weights and the data's name; a file that cannot be read or written is none."""
+    """What the user takes as it is, by the weights and the data's name; a file that cannot be read is none."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or home("config") / "pairings.json"
 
-    def remember(self, weights: str, data: str, options: Any, arch: str = "") -> None:
-        """Note what `options` (of DataOptions) says beside the names, and the architecture that the user named."""
-        self._note(weights, data, {**{name: getattr(options, name) for name in FILES}, ARCH: arch})
-
     def accept(self, weights: str, data: str, doubts: Sequence[str]) -> None:
         """Note that the user takes a pair as it is, though these sentences speak against it."""
-        self._note(weights, data, {ACCEPTED: list(doubts)})
+        known, key = self._read(), f"{weights} {data}"
+        known.pop(key, None)  # it becomes the newest
+        newest = [*known.items(), (key, {ACCEPTED: list(doubts)})][-MOST_PAIRS:]
+        try:
+            write_json(self.path, dict(newest))
+        except OSError as error:
+            log.warning("what was taken as it is could not be remembered: %s", error)
 
     def accepted(self, weights: str, data: str) -> tuple[str, ...]:
         """Return the doubts of a pair that the user took as it is."""
-        said = self._read().get(f"{weights} {data}", {}).get(ACCEPTED)
-        return tuple(map(str, said)) if isinstance(said, list) else ()
+        said = self._read().get(f"{weights} {data}")
+        doubts = said.get(ACCEPTED) if isinstance(said, dict) else None
+        return tuple(map(str, doubts)) if isinstance(doubts, list) else ()
 
-    def recall(self, weights: str, data: str) -> dict[str, str]:
-        """Return what was set by hand: fields of DataOptions whose files are still there, and "arch"."""
-        found = {name: str(value) for name, value in self._read().get(f"{weights} {data}", {}).items()}
-        return {name: found[name] for name in (*FILES, ARCH)
-                if name in found and (name == ARCH or Path(found[name]).is_file())}  # fmt: skip
-
-    def _note(self, weights: str, data: str, news: dict[str, Any]) -> None:
-        """Keep what is said of a pair, as the newest; nothing said is forgotten."""
-        known, key = self._read(), f"{weights} {data}"
-        before = known.pop(key, {})
-        said = {name: value for name, value in (before | news).items() if value}
-        if said == before:
-            return
-        if said:
-            known[key] = said
-        try:
-            write_json(self.path, dict(list(known.items())[-MOST_PAIRS:]))
-        except OSError as error:
-            log.warning("class order and preprocessing could not be remembered: %s", error)
-
-    def _read(self) -> dict[str, dict[str, Any]]:
+    def _read(self) -> dict[str, Any]:
         try:
             found = read_json(self.path) if self.path.exists() else {}
         except AppError as error:
-            log.warning("what was set by hand before is not known: %s", error)
+            log.warning("what was taken as it is before is not known: %s", error)
             return {}
-        entries = found.items() if isinstance(found, dict) else ()
-        return {str(key): said for key, said in entries if isinstance(said, dict)}
+        return found if isinstance(found, dict) else {}

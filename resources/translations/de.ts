@@ -2258,10 +2258,6 @@
         <translation>Am unsichersten</translation>
     </message>
     <message>
-        <source>Leave as it is</source>
-        <translation>So lassen</translation>
-    </message>
-    <message>
         <source>Left mark: the original's value. Right mark: the retrained value. The bar ends at the unlearned model; the whisker is its 95 % interval.</source>
         <translation>Linke Marke: der Wert des Originals. Rechte Marke: der neu trainierte Wert. Der Balken endet beim verlernten Modell; der Fehlerstrich ist sein 95-%-Intervall.</translation>
     </message>
@@ -2705,10 +2701,6 @@
     <message>
         <source>New here? Watch a small network forget the class {name}.</source>
         <translation>Neu hier? Sehen Sie zu, wie ein kleines Netz die Klasse {name} vergisst.</translation>
-    </message>
-    <message>
-        <source>New here? Watch a small network forget the class {name}. Takes {time}.</source>
-        <translation>Neu hier? Sehen Sie zu, wie ein kleines Netz die Klasse {name} vergisst. Dauert {time}.</translation>
     </message>
     <message>
         <source>New run</source>
@@ -4115,10 +4107,6 @@
         <translation>von Hand eingestellt</translation>
     </message>
     <message>
-        <source>Set by hand when this model was last used with this data: {what}.</source>
-        <translation>Als dieses Modell zuletzt mit diesen Daten benutzt wurde, war von Hand eingestellt: {what}.</translation>
-    </message>
-    <message>
         <source>Set preprocessing…</source>
         <translation>Vorverarbeitung einstellen …</translation>
     </message>
@@ -4524,10 +4512,6 @@
         </translation>
     </message>
     <message>
-        <source>the architecture</source>
-        <translation>die Architektur</translation>
-    </message>
-    <message>
         <source>the architecture FILE.py:FACTORY</source>
         <translation>die Architektur DATEI.py:FUNKTION</translation>
     </message>
@@ -4562,10 +4546,6 @@
     <message>
         <source>The checkpoint was not exported</source>
         <translation>Der Checkpoint wurde nicht exportiert</translation>
-    </message>
-    <message>
-        <source>the class order</source>
-        <translation>die Klassenreihenfolge</translation>
     </message>
     <message>
         <source>The class {name} is missing.</source>
@@ -4758,10 +4738,6 @@
     <message>
         <source>The pictures need what each model says of the images.</source>
         <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
-    </message>
-    <message>
-        <source>the preprocessing</source>
-        <translation>die Vorverarbeitung</translation>
     </message>
     <message>
         <source>The program ended without closing last time.</source>
@@ -5342,10 +5318,6 @@
     <message>
         <source>Use</source>
         <translation>Verwenden</translation>
-    </message>
-    <message>
-        <source>Use again</source>
-        <translation>Wieder verwenden</translation>
     </message>
     <message>
         <source>Use the card's order</source>

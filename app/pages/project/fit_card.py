@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
 
 from app.models.class_table import SAMPLE_COUNT, SAMPLE_KEYS, FitTableModel
 from app.models.tables import ArrangedRows
-from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -134,13 +133,6 @@ class FirstRunRow(Card):
     def sizeHint(self) -> QSize:
         return QSize(super().sizeHint().width(), theme.px(HEIGHT))
 
-    def set_words(self, forgotten: str, seconds: float | None) -> None:
-        """Name the class, and how long it took here the last time where that is known."""
-        if seconds is None:
-            text = tr("New here? Watch a small network forget the class {name}.", name=forgotten)
-        else:
-            text = tr(
-                "New here? Watch a small network forget the class {name}. Takes {time}.",
-                name=forgotten, time=fmt.about(seconds),
-            )  # fmt: skip
-        self.text.setText(text)
+    def set_words(self, forgotten: str) -> None:
+        """Name the class that the example forgets."""
+        self.text.setText(tr("New here? Watch a small network forget the class {name}.", name=forgotten))

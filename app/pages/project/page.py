@@ -18,7 +18,7 @@ from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.doubts import doubt_words
-from app.services.opening import example_seconds, explain
+from app.services.opening import explain
 from app.services.project import is_order, open_doubts
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -83,11 +83,6 @@ NEXT = {  # what the purple button says and does, by whether there are a model a
     (True, False): ("data", mark("Open its data…"), mark("The data it was trained on, or a part of it.")),
     (True, True): ("forget", mark("Choose what to forget"), ""),
 }
-BY_HAND = {
-    "classes_file": mark("the class order"), "preprocess_file": mark("the preprocessing"),
-    "arch": mark("the architecture"),
-}  # fmt: skip
-
 
 class ProjectPresenter(QObject):
     """Keeps the page on what is open and being opened."""
@@ -109,8 +104,7 @@ class ProjectPresenter(QObject):
         nothing = project.opened_model is None and project.dataset is None
         self._page.first_run.setVisible(nothing)
         if nothing:
-            recipe = read_json(RESOURCES / "example" / "recipe.json")
-            self._page.first_run.set_words(str(recipe["forget_class"]), example_seconds(self._context))
+            self._page.first_run.set_words(str(read_json(RESOURCES / "example" / "recipe.json")["forget_class"]))
 
     def _connect(self) -> None:
         page, opening, project, ask = self._page, self._context.opening, self._context.project, self.questions
@@ -138,7 +132,6 @@ class ProjectPresenter(QObject):
         opening.started.connect(self._started)
         opening.progress.connect(self._progressed)
         opening.failed.connect(self.questions.answer_failure)
-        opening.opened.connect(self._opened)
         opening.idle.connect(self._idle)
         opening.measuring.progress.connect(page.fit_card.show_progress)
         project.model_changed.connect(self._model_changed)
@@ -199,19 +192,6 @@ class ProjectPresenter(QObject):
         for kind, card in self._page.cards.items():
             if request.side not in self._page.cards or request.side == kind:
                 card.show_progress(text, done, total)
-
-    def _opened(self) -> None:
-        if found := self._context.opening.set_before():
-            words = ", ".join(tr(BY_HAND[name]) for name in found)
-            self._page.banner.show_message(
-                tr("Set by hand when this model was last used with this data: {what}.", what=words), "info",
-                [(tr("Use again"), self._context.opening.set_again), (tr("Leave as it is"), self._leave_as_it_is)],
-                closable=False,
-            )  # fmt: skip
-
-    def _leave_as_it_is(self) -> None:
-        self._page.banner.dismiss()
-        self._context.opening.forget_what_was_set()
 
     def _idle(self) -> None:
         self._quiet()

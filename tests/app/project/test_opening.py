@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.services.opening import example_seconds, explain
+from app.services.opening import explain
 from app.workers.live_run import LiveRun
 from core.errors import InputError, MismatchError
 from core.events import State
-from core.files import write_json
-from core.runs.folder import CARD
 
 
 def test_model_and_data_are_opened_one_after_the_other_and_measured(context, digits_file, idle, qtbot):
@@ -64,45 +62,6 @@ def test_other_data_begins_without_the_order_of_the_former(context, digits_file,
     idle()
     assert context.project.dataset.classes == ("ant", "bee", "cat")
     assert not context.project.data_options.classes_file
-
-
-def test_what_was_set_by_hand_is_offered_again_and_never_taken_unasked(context, window, digits_file, idle):
-    opening, banner = context.opening, window.page("project").banner
-    opening.open_model(digits_file)
-    opening.open_data("digits")
-    idle()
-    assert not opening.set_before() and banner.isHidden()
-    opening.set_class_order(tuple("1234567890"))
-    opening.set_preprocessing({"size": [8, 8], "mean": [0.4], "std": [0.2]})
-    idle()
-    opening.open_data("digits")
-    idle()
-    assert context.project.dataset.classes[0] == "0"
-    assert banner.text().endswith("with this data: the class order, the preprocessing.")
-    banner._buttons[0].click()
-    idle()
-    assert context.project.dataset.classes[0] == "1" and context.project.dataset.preprocessing.mean == (0.4,)
-    assert banner.isHidden()
-    opening.open_data("digits")
-    idle()
-    banner._buttons[1].click()
-    opening.open_data("digits")
-    idle()
-    assert banner.isHidden() and not opening.set_before()
-
-
-def test_a_file_of_pairings_that_cannot_be_read_is_none(context, digits_file, idle):
-    context.opening._pairings.path.parent.mkdir(parents=True, exist_ok=True)
-    context.opening._pairings.path.write_text("{")
-    context.opening.open_model(digits_file)
-    context.opening.open_data("digits")
-    idle()
-    assert not context.opening.set_before()
-    context.opening.set_class_order(tuple("1234567890"))
-    idle()
-    context.opening.open_data("digits")
-    idle()
-    assert list(context.opening.set_before()) == ["classes_file"]
 
 
 def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file, tmp_path, idle, qtbot):
@@ -264,7 +223,6 @@ def test_running_the_example_starts_its_run_and_shows_it(context, window, quick_
     assert bench.model is context.project.opened_model
     assert folder == tmp_path / "named" and context.opening.example_folder is None
     assert window.current_page == "unlearn"
-    assert context.window_state.recent("example") == ["somewhere"]
 
 
 @pytest.mark.parametrize("state", [State.FINISHED, State.STOPPED])
@@ -281,14 +239,6 @@ def test_the_example_is_held_against_its_retrained_models_by_itself(context, win
     bench = controller.started[0][1]
     wanted = [(own.folder, (1, 2, 3), bench, "full")] if state is State.FINISHED else []  # who stops it goes on alone
     assert controller.checks == wanted
-
-
-def test_how_long_the_example_takes_is_measured_or_left_out(context, tmp_path):
-    assert example_seconds(context) is None
-    context.window_state.add_recent("example", str(tmp_path))
-    assert example_seconds(context) is None
-    write_json(tmp_path / CARD, {"cost": {"seconds": 31.5}})
-    assert example_seconds(context) == 31.5
 
 
 def test_a_run_folder_comes_into_view(context, window, tmp_path, digits_file, qtbot):

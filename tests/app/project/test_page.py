@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit,
 from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
 from app.dialogs.sheet import ConfirmDialog, Sheet
 from app.services.theme import theme
-from core.files import write_json
 from core.models.architectures import ModelSpec, build_model
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of
@@ -31,16 +30,12 @@ def press(widget, text: str) -> None:
     buttons[0].click()
 
 
-def test_nothing_open_yet(page, context, tmp_path):
+def test_nothing_open_yet(page):
     assert page.first_run.text.text() == "New here? Watch a small network forget the class bag."
     assert page.model_card.empty.text() == "Drop a checkpoint here, or open one. It is only read, never changed."
     assert page.data_card.empty.text() == "Drop the folder the model was trained on. Each class is a sub-folder."
     assert page.next_button.text() == "Open a model…" and page.missing() == "Then its data."
     assert not page.model_card.recent_button.isEnabled()
-    write_json(tmp_path / "model.json", {"cost": {"seconds": 28.0}})
-    context.window_state.add_recent("example", str(tmp_path))
-    page.entered()
-    assert page.first_run.text.text() == "New here? Watch a small network forget the class bag. Takes about 30 s."
 
 
 def test_what_was_recognised_is_shown(page, window, open_digits, digits, digits_file):

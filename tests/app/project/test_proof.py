@@ -193,17 +193,13 @@ def test_no_run_starts_while_it_is_in_doubt(unproven, context):
         _make_jobs(context.project.bench, context.project.selection, {}, [0], common)
 
 
-def test_what_the_user_takes_as_it_is_is_kept_beside_what_was_set(tmp_path):
+def test_what_the_user_takes_as_it_is_is_kept(tmp_path):
     pairings = Pairings(tmp_path / "pairings.json")
     pairings.accept("a", "data", ["This is odd."])
-
-    class Options:
-        classes_file, preprocess_file = str(tmp_path / "pairings.json"), ""
-
-    pairings.remember("a", "data", Options(), "resnet18")
     assert pairings.accepted("a", "data") == ("This is odd.",)
-    assert pairings.recall("a", "data") == {"classes_file": str(tmp_path / "pairings.json"), "arch": "resnet18"}
     assert pairings.accepted("b", "data") == ()
+    pairings.path.write_text("{")
+    assert pairings.accepted("a", "data") == ()
 
 
 def test_a_wrong_class_order_waits_for_an_answer_as_well(page, context, open_digits, idle):
