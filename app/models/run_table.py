@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from app.plots.sparkline import SPARK_ROLE, Spark
 from app.services import format as fmt
 from app.services import icons
 from app.services import run_words as words
-from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, thinned
+from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, last_of, thinned
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import STATE_ICONS
@@ -32,7 +33,11 @@ VERDICTS = {
     "hidden": mark("Hidden", "verdict"), "not": mark("Not forgotten", "verdict"),
     "nothing": mark("Nothing to tell", "verdict"), "no_reference": mark("Not compared", "verdict"),
 }  # fmt: skip
-_PLAIN = {PRESET: "preset", FORGET: "forget_text", MODEL: "model", DATA: "data"}  # columns that show a field of the row
+_FIELDS = {  # of a row, which a column says or is sorted by
+    FORGET: "forget_text", MODEL: "model", DATA: "data", SEED: "seed", RETAIN: "retain_accuracy",
+    FORGET_ACCURACY: "forget_accuracy", STARTED: "created", CURVE: "created",
+}  # fmt: skip
+_ACCURACIES = (RETAIN, FORGET_ACCURACY)
 _OTHERS = {  # what a row may be besides a run in one of its states: words and shape
     DAMAGED: (mark("Damaged"), "problem"), NEWER: (mark("Newer version"), "problem"),
     DELETING: (mark("Deleting"), "running"), "": (mark("Preparing"), "running"),
@@ -58,10 +63,10 @@ class RunTableModel(ColumnTable):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: list[RunRow] = []
-        self._live: LiveRun | None = None
-        self._live_shown: tuple[Any, ...] = ()
-        self._live_spark = Spark()
-        self._titles: dict[str, str] = {}
+        self._titles: Mapping[tuple[str, str], str] = {}
+        self._live: Path | None = None  # the run under way here
+        self._told: dict[str, Any] = {}  # fields of its row as it reports them
+        self._seen: tuple[Any, ...] = ()  # what it reported at the last look
         theme.changed.connect(self.tell_changed)
 
     # ---- content
@@ -70,31 +75,25 @@ class RunTableModel(ColumnTable):
         """Show these runs; those known keep their rows."""
         self.replace_rows(self._rows, rows, lambda row: row.path)
 
-    def set_titles(self, titles: dict[str, str]) -> None:
-        """Titles of methods by id."""
+    def set_titles(self, titles: Mapping[tuple[str, str], str]) -> None:
+        """Titles of methods and of their presets, by the ids of both; that of a method is the one of preset ""."""
         self._titles = titles
-        self.tell_changed(METHOD, METHOD)
+        self.tell_changed(METHOD, PRESET)
 
     def set_live(self, run: LiveRun | None) -> None:
         """Overlay the run under way; cheap where nothing visible changed."""
-        old, self._live = self._live, run
-        shown = _visible(run)
-        if shown == self._live_shown and old is run:
+        seen = _visible(run)
+        if seen == self._seen:
             return
-        self._live_shown = shown
-        self._live_spark = _spark_of(run) if run is not None else Spark()
-        for one in {one.path for one in (old, run) if one is not None}:
-            row = self.row_of(one)
-            if row is not None:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, CURVE))
+        changed = (self._live, run.path if run is not None else None)
+        self._live, self._seen, self._told = changed[1], seen, _told_by(run) if run is not None else {}
+        for number, row in enumerate(self._rows):
+            if row.path in changed:
+                self.dataChanged.emit(self.index(number, 0), self.index(number, CURVE))
 
     def row_at(self, row: int) -> RunRow:
-        """The run of a row."""
+        """The run of a row, as it was read."""
         return self._rows[row]
-
-    def row_of(self, path: Path) -> int | None:
-        """The row of a run."""
-        return next((number for number, row in enumerate(self._rows) if row.path == path), None)
 
     # ---- what Qt asks
 
@@ -103,82 +102,61 @@ class RunTableModel(ColumnTable):
 
     def cell(self, number: int, column: int, role: int) -> Any:
         row = self._rows[number]
-        live = self._live if self._live is not None and self._live.path == row.path else None
-        spark = self._live_spark if live is not None else Spark(row.spark_retain, row.spark_forget)
-        if role == SPARK_ROLE and column == CURVE:
-            return spark
+        if row.path == self._live:
+            row = replace(row, **self._told)
         if role == PATH_ROLE:
             return row.path
-        state = live.state.value if live is not None else row.state
+        if role == SPARK_ROLE:
+            return _spark(row) if column == CURVE else None
         if role == Qt.ItemDataRole.DecorationRole and column == STATE:
-            shape = _OTHERS[state][1] if state in _OTHERS else words.state_shape(State(state))
+            shape = _OTHERS[row.state][1] if row.state in _OTHERS else words.state_shape(State(row.state))
             return icons.icon(STATE_ICONS[shape], "text_2")
-        value: float | None = None  # an accuracy
-        if column == RETAIN:
-            value = row.retain_accuracy if live is None else _last(spark.retain)
-        elif column == FORGET_ACCURACY:
-            value = row.forget_accuracy if live is None else _last(spark.forget)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _tip(row, column, value, spark)
-        if role == SORT_ROLE and column in (RETAIN, FORGET_ACCURACY):
+            said = {STATE: row.error, MODEL: row.model_tip, CURVE: _spark(row).text}
+            return said.get(column) or str(row.path)
+        if role == SORT_ROLE and column in (*_ACCURACIES, SEED, STARTED, CURVE):
+            value = getattr(row, _FIELDS[column])
             return -1.0 if value is None else value
-        if role == SORT_ROLE and column in (SEED, STARTED, CURVE):
-            return row.seed if column == SEED else row.created
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, SORT_ROLE):
-            return None
-        if column == CURVE:
-            return spark.text if role == Qt.ItemDataRole.AccessibleTextRole else ""
-        if column == STATE:
-            text = _state_words(state, row if live is None else live)
-        elif column in (RETAIN, FORGET_ACCURACY):
-            text = fmt.percent(value, unit=False)
-        else:
-            text = self._text(row, column)
-        return text.lower() if role == SORT_ROLE else text
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == CURVE:
+            return _spark(row).text
+        if role == SORT_ROLE:
+            return self._text(row, column).lower()
+        shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole)
+        return self._text(row, column) if shown else None
 
     # ---- parts
 
     def _text(self, row: RunRow, column: int) -> str:
+        if column == STATE:
+            return _state_words(row)
         if column == METHOD:
-            return tr("Training") if row.kind == "train" else self._titles.get(row.method, row.method)
-        if column in _PLAIN:
-            return str(getattr(row, _PLAIN[column])) or fmt.DASH
-        if column == SEED:
-            return str(row.seed) if row.method else fmt.DASH
+            return tr("Training") if row.kind == "train" else self._titles.get((row.method, ""), row.method)
+        if column == PRESET:
+            return self._titles.get((row.method, row.preset), row.preset) if row.preset else fmt.DASH
         if column == VERDICT:
             return tr(VERDICTS[row.verdict], "verdict") if row.verdict in VERDICTS else fmt.DASH
-        return _when(row.created)
+        if column == CURVE:
+            return ""
+        value = getattr(row, _FIELDS[column])
+        if column in _ACCURACIES:
+            return fmt.percent(value, unit=False)
+        if column == STARTED:
+            return _when(value)
+        return fmt.DASH if value in (None, "") else str(value)
 
 
-def _state_words(state: str, run: RunRow | LiveRun) -> str:
+def _state_words(row: RunRow) -> str:
     """Name a state, with how far the run is where it has an end in sight."""
-    if state in _OTHERS:
-        return tr(_OTHERS[state][0])
-    word = words.state_word(State(state))
-    if state in (State.RUNNING, State.PAUSED, State.INTERRUPTED) and run.steps:
-        return f"{word}, {100 * run.step // run.steps} %"
+    if row.state in _OTHERS:
+        return tr(_OTHERS[row.state][0])
+    word = words.state_word(State(row.state))
+    if row.state in (State.RUNNING.value, State.PAUSED.value, State.INTERRUPTED.value) and row.steps:
+        return f"{word}, {100 * row.step // row.steps} %"
     return word
 
 
-def _tip(row: RunRow, column: int, accuracy: float | None, spark: Spark) -> str | None:
-    if row.error and column == STATE:
-        return row.error
-    if column == VERDICT and not row.verdict:
-        return tr("This run was not checked against a retrained model.")
-    if column in (RETAIN, FORGET_ACCURACY) and accuracy is None:
-        return tr("Nothing was measured here.")
-    if column in (CURVE, MODEL):
-        return spark.text if column == CURVE else row.model_tip or None
-    return str(row.path) if column in (METHOD, FORGET, STARTED) else None
-
-
-def _spark_of(run: LiveRun) -> Spark:
-    found = thinned(run.history.evaluations)
-    sample = run.forget_mode == "sample"
-    return Spark(
-        tuple(e.retain_test_accuracy for e in found),
-        tuple(e.forget_accuracy if sample else e.forget_test_accuracy for e in found),
-    )
+def _spark(row: RunRow) -> Spark:
+    return Spark(row.spark_retain, row.spark_forget)
 
 
 def _visible(run: LiveRun | None) -> tuple[Any, ...]:
@@ -187,14 +165,17 @@ def _visible(run: LiveRun | None) -> tuple[Any, ...]:
     return run.path, run.state, 100 * run.step // max(run.steps, 1), len(run.history.evaluations)
 
 
-def _last(values: tuple[float | None, ...]) -> float | None:
-    return next((value for value in reversed(values) if value is not None), None)
+def _told_by(run: LiveRun) -> dict[str, Any]:
+    found = thinned(run.history.evaluations)
+    sample = run.forget_mode == "sample"
+    retain = tuple(e.retain_test_accuracy for e in found)
+    forget = tuple(e.forget_accuracy if sample else e.forget_test_accuracy for e in found)
+    return {"state": run.state.value, "step": run.step, "steps": run.steps, "spark_retain": retain,
+            "spark_forget": forget, "retain_accuracy": last_of(retain), "forget_accuracy": last_of(forget)}  # fmt: skip
 
 
 def _when(created: float) -> str:
     if not created:
         return fmt.DASH
-    then, now = datetime.datetime.fromtimestamp(created), datetime.datetime.now()
-    if then.date() == now.date():
-        return tr("today {time}", time=f"{then:%H:%M}")
-    return f"{then:%Y-%m-%d %H:%M}"
+    then = datetime.datetime.fromtimestamp(created)
+    return tr("today {time}", time=f"{then:%H:%M}") if then.date() == datetime.date.today() else f"{then:%Y-%m-%d}"

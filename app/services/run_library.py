@@ -11,17 +11,18 @@ from PySide6.QtCore import QObject, Signal
 
 from core.errors import AppError
 from core.events import ACTIVE, State
+from core.files import without_ending
 from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
 
 if TYPE_CHECKING:
     from app.services.shell import Services
-    from app.workers.live_run import LiveRun
     from app.workers.run_controller import RunController
     from core.job import Job
 
 DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
 _MOST_POINTS = 80  # of a sparkline, one a pixel
 Point = TypeVar("Point")
+Spark = tuple[float | None, ...]  # accuracies over the evaluations of a run; None: not measured
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,16 @@ class RunRow:
     state: str
     method: str = ""
     kind: str = "unlearn"
-    seed: int = 0
+    seed: int | None = None
     forget_text: str = ""
-    forget_mode: str = ""
     retain_accuracy: float | None = None
     forget_accuracy: float | None = None
     verdict: str = ""
     created: float = 0.0  # seconds since the epoch
     step: int = 0
     steps: int = 0
-    spark_retain: tuple[float | None, ...] = ()
-    spark_forget: tuple[float | None, ...] = ()
+    spark_retain: Spark = ()
+    spark_forget: Spark = ()
     has_model: bool = False
     has_list: bool = False  # the list of its forget images
     preset: str = ""
@@ -84,11 +84,9 @@ class RunLibrary(QObject):
         self._was_read = False
         self._again = False
         self._reading = False
-        self._met: Path | None = None  # the run whose folder was there when it was last told of
-        controller.run_started.connect(self.refresh)
-        controller.run_ended.connect(self.refresh)
-        controller.turned.connect(self._going)
-        services.project.run_changed.connect(self._opened)
+        # A run's worker writes its folder, so there may be none yet when it starts; once it goes there is.
+        for told in (controller.turned, controller.run_ended, services.project.run_changed):
+            told.connect(self.refresh)
 
     def refresh(self, *_: object) -> None:
         """Read what changed on disk; a second call while reading reads once more afterwards."""
@@ -115,17 +113,6 @@ class RunLibrary(QObject):
         self._found = tuple(row for row in self._found if row.path not in paths)
         self._show()
         self.refresh()
-
-    def _going(self, run: LiveRun) -> None:
-        # Its worker writes the folder, so there is none yet when a run starts.
-        if run.makes_model and run.path != self._met and run.folder.exists:
-            self._met = run.path
-            self.refresh()
-
-    def _opened(self) -> None:
-        run = self._context.project.run
-        if run is not None and run.path not in {row.path for row in self.rows}:
-            self.refresh()
 
     def _read(self, rows: tuple[RunRow, ...]) -> None:
         self._found = rows
@@ -184,8 +171,8 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
     retain, forget = _sparks(run, sample)
     return RunRow(
         run.path, about["state"], **_of_job(job),
-        retain_accuracy=_or_last(about["retain_test_accuracy"], retain),
-        forget_accuracy=_or_last(about["forget_accuracy" if sample else "forget_test_accuracy"], forget),
+        retain_accuracy=last_of(retain, about["retain_test_accuracy"]),
+        forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
         verdict=about["verdict"] or "", created=about["created"], step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
         error=about["error"] or "", stamp=stamp,
@@ -197,10 +184,10 @@ def _of_job(job: Job) -> dict[str, Any]:
     from app.services.run_words import describe_forget
 
     file = Path(job.model.path)
-    name = file.parent.name if file.name == MODEL else file.name  # every trained model's file has the same name
+    name = file.parent.name if file.name == MODEL else without_ending(file)  # all trained models' files have one name
     return {
         "method": job.method if job.kind == "unlearn" else "train", "kind": job.kind, "seed": job.seed,
-        "forget_text": describe_forget(job), "forget_mode": job.forget.mode, "preset": job.preset,
+        "forget_text": describe_forget(job), "preset": job.preset,
         "model": name or job.model.architecture, "data": Path(job.data.spec).name,
         "forget_set": (job.data.fingerprint, job.forget.sha256),
         "model_tip": " · ".join(part for part in (job.model.architecture, job.model.path) if part),
@@ -225,7 +212,7 @@ def _created(run: RunFolder) -> float:
         return 0.0
 
 
-def _sparks(run: RunFolder, sample: bool) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+def _sparks(run: RunFolder, sample: bool) -> tuple[Spark, Spark]:
     forget_key = "forget_accuracy" if sample else "forget_test_accuracy"
     points = [
         (_number(event.get("retain_test_accuracy")), _number(event.get(forget_key)))
@@ -248,5 +235,6 @@ def thinned(points: list[Point]) -> list[Point]:
     return [points[round(i * step)] for i in range(_MOST_POINTS)]
 
 
-def _or_last(value: float | None, spark: tuple[float | None, ...]) -> float | None:
+def last_of(spark: Spark, value: float | None = None) -> float | None:
+    """Return `value` where it is known, else the last one of a sparkline."""
     return value if value is not None else next((v for v in reversed(spark) if v is not None), None)

@@ -104,6 +104,7 @@ def menu_place(view: QAbstractItemView, event: QContextMenuEvent) -> QPoint:
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title
+_ARROW = 20  # pixels of the design that Qt keeps for it beside every title
 _BOX_ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
 _OPENS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_Down, Qt.Key.Key_Menu)
 
@@ -154,6 +155,13 @@ class SortHeader(QHeaderView):
         else:
             event.ignore()
 
+    def sectionSizeFromContents(self, section: int) -> QSize:
+        """Return the size of a title; the arrow needs room only where it is."""
+        size = super().sectionSizeFromContents(section)
+        if self.isSortIndicatorShown() and section != self.sortIndicatorSection():
+            size.setWidth(size.width() - theme.px(_ARROW))
+        return size
+
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
         right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)
@@ -202,8 +210,10 @@ class CheckHeader(SortHeader):
 class ColumnMenu(QMenu):
     """Opens from a button or by a right click on the table's titles; which columns show is remembered by `name`."""
 
-    def __init__(self, table: QTableView, columns: Iterable[int], state: WindowState, name: str) -> None:
-        """`columns` are those that can be hidden."""
+    def __init__(
+        self, table: QTableView, columns: Iterable[int], state: WindowState, name: str, hidden: Sequence[int] = ()
+    ) -> None:
+        """`columns` are those that can be hidden, `hidden` those that are so at first."""
         super().__init__(tr("Columns"), table)
 
         def show(column: int, flag: str, shown: bool) -> None:
@@ -214,7 +224,7 @@ class ColumnMenu(QMenu):
         for column in columns:
             title = str(table.model().headerData(column, Qt.Orientation.Horizontal))
             flag = f"column/{name}/{title}"
-            shown = state.flag(flag, True)
+            shown = state.flag(flag, column not in hidden)
             action = self.columns[column] = self.addAction(title)
             action.setCheckable(True)
             action.setChecked(shown)

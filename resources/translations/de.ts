@@ -2989,10 +2989,6 @@
         <translation>Unklar</translation>
     </message>
     <message>
-        <source>Nothing was measured here.</source>
-        <translation>Hier wurde nichts gemessen.</translation>
-    </message>
-    <message>
         <source>Nothing was opened yet</source>
         <translation>Noch wurde nichts geöffnet</translation>
     </message>
@@ -5051,10 +5047,6 @@
     <message>
         <source>This run trained a model and forgot nothing. Open its model on Project.</source>
         <translation>Dieser Lauf hat ein Modell trainiert und nichts vergessen. Öffnen Sie sein Modell unter „Projekt“.</translation>
-    </message>
-    <message>
-        <source>This run was not checked against a retrained model.</source>
-        <translation>Dieser Lauf wurde nicht mit einem neu trainierten Modell verglichen.</translation>
     </message>
     <message>
         <source>This run was not checked. The model card will say so.</source>

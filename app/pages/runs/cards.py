@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QTableView
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
 from app.models.run_table import PATH_ROLE, SORT_ROLE, RunTableModel
@@ -20,6 +20,7 @@ from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton, IconButton, SecondaryButton
 from app.widgets.cards import Card
+from app.widgets.layout import named
 from app.widgets.table import ColumnMenu, SortHeader, search_field, set_up_table
 from app.widgets.terms import TermRow
 
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
-_WIDTHS = {columns.STATE: 108, columns.METHOD: 112, columns.PRESET: 92, columns.MODEL: 84,
-           columns.DATA: 68, columns.SEED: 48, columns.RETAIN: 78, columns.FORGET_ACCURACY: 78, columns.VERDICT: 116,
-           columns.STARTED: 100, columns.CURVE: 64}  # fmt: skip
-_WORDY = (columns.VERDICT, columns.METHOD, columns.MODEL, columns.DATA)  # wider where there is room, in this order
-_FORGET_MOST = 320  # what the forget sets keep of it at the most
-MOST_ROWS = 4
+MOST_ROWS = 4  # of the queue
+MOST_WIDTH = 184  # of a column, in pixels of the design
+LEAST_CURVES = 58  # the last column takes the room that is left
 
 
 class QueueCard(Card):
@@ -95,34 +93,6 @@ def words_of(run: LiveRun) -> str:
     return tr("Check of {run}", run=about) if run.kind == "check" else about
 
 
-class RunsView(QTableView):
-    """Gives columns of words what they need to be read whole, out of what the forget sets leave."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._given: dict[int, int] = {}  # widths by column; another one is the user's, and stays
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.fit()
-
-    def fit(self) -> None:
-        """Widen the columns again to what is in sight, or make them narrower where there is less room."""
-        header = self.horizontalHeader()
-        least = {column: max(theme.px(width), header.sectionSizeHint(column)) for column, width in _WIDTHS.items()}
-        taken = sum(width if column in _WORDY else header.sectionSize(column) for column, width in least.items()
-                    if not header.isSectionHidden(column))  # fmt: skip
-        forget = min(self.sizeHintForColumn(columns.FORGET), theme.px(_FORGET_MOST))
-        room = self.viewport().width() - taken - max(forget, header.sectionSizeHint(columns.FORGET))
-        for column in _WORDY:
-            if header.isSectionHidden(column) or self.columnWidth(column) != self._given.get(column, least[column]):
-                continue
-            more = max(min(self.sizeHintForColumn(column) - least[column], room), 0)
-            self._given[column] = least[column] + more
-            self.setColumnWidth(column, self._given[column])
-            room -= more
-
-
 class RunsCard(Card):
     """A table of all runs, of which several can be chosen."""
 
@@ -136,12 +106,16 @@ class RunsCard(Card):
         self.proxy.setSortRole(SORT_ROLE)
         self.proxy.setFilterKeyColumn(-1)  # all of them
         self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.table = table = RunsView()
-        table.setAccessibleName(tr("Runs"))
-        table.setHorizontalHeader(SortHeader(table))
-        table.horizontalHeader().setResizeContentsPrecision(0)  # only what is in sight
+        self.table = table = named(QTableView(), tr("Runs"))
+        header = SortHeader(table)
+        table.setHorizontalHeader(header)
         table.setModel(self.proxy)
-        set_up_table(table, _WIDTHS, (columns.FORGET,))
+        set_up_table(table)
+        header.setResizeContentsPrecision(0)  # only what is in sight
+        header.setMaximumSectionSize(theme.px(MOST_WIDTH))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setDefaultSectionSize(theme.px(LEAST_CURVES))
+        header.setStretchLastSection(True)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setSortingEnabled(True)
         table.sortByColumn(columns.STARTED, Qt.SortOrder.DescendingOrder)
@@ -152,7 +126,7 @@ class RunsCard(Card):
         self.search = search_field(tr("Search method, forget set, model"))
         self.search.setFixedWidth(theme.px(280))
         self.search.textChanged.connect(self.proxy.setFilterFixedString)
-        self.column_menu = ColumnMenu(table, columns.HIDEABLE, state, "runs")
+        self.column_menu = ColumnMenu(table, columns.HIDEABLE, state, "runs", (columns.SEED,))
         shown = ChipButton(tr("Columns"), tr("Columns shown"))
         shown.setMenu(self.column_menu)
         for widget in (TermRow(WORDS), shown, self.search):
@@ -177,12 +151,6 @@ class RunsCard(Card):
                 selection.select(index, selection.SelectionFlag.Select | selection.SelectionFlag.Rows)
         if not selection.hasSelection() and self.proxy.rowCount():
             self.table.setCurrentIndex(self.proxy.index(0, 0))
-        self.table.fit()
-
-    def set_titles(self, titles: dict[str, str]) -> None:
-        """Titles of methods by id."""
-        self.model.set_titles(titles)
-        self.table.fit()
 
     def _row_at(self, index: QModelIndex) -> RunRow:
         return self.model.row_at(self.proxy.mapToSource(index).row())

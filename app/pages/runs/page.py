@@ -139,7 +139,7 @@ class RunsPresenter(QObject):
         context.actions.add("runs.batches", tr("Show &batch results"), self._show_batches, menu="view", icon="runs")
         self._rows_changed()
         self._queue_changed()
-        context.jobs.submit(_titles).done.connect(page.runs.set_titles)
+        context.jobs.submit(_titles).done.connect(page.runs.model.set_titles)
 
     def _asked(self, key: str) -> None:
         act, why_not = self._commands[key]
@@ -169,7 +169,7 @@ class RunsPresenter(QObject):
 
     def _compare(self, rows: list[RunRow]) -> None:
         """Hold runs side by side on the Verify page."""
-        rows = sorted(rows, key=lambda row: (row.method, row.seed))
+        rows = sorted(rows, key=lambda row: (row.method, row.seed or 0))
         self._context.project.set_compared(tuple(RunFolder(row.path) for row in rows))
         self._context.show_page("verify")
 
@@ -265,10 +265,11 @@ class RunsPresenter(QObject):
         return tr("Stop the run first.") if busy else ""
 
 
-def _titles() -> dict[str, str]:
+def _titles() -> dict[tuple[str, str], str]:
     from core.methods import METHODS
 
-    return {method.id: method.title for method in METHODS.values()}
+    presets = {(method.id, preset.name): preset.title for method in METHODS.values() for preset in method.presets}
+    return presets | {(method.id, ""): method.title for method in METHODS.values()}
 
 
 # ---- why a command cannot be used on the chosen runs; "" where it can ------------------------------------------------

@@ -127,76 +127,60 @@ def delete(
     parent: QWidget,
     then: Then | None = None,
     to_trash: Callable[[Path], bool] | None = None,
+    for_good: bool = False,
 ) -> None:
-    """Move runs to the trash; for those the system's trash does not take, ask whether to delete them for good."""
-    Deletion(context, parent, then).start(folders, to_trash or _to_trash)
+    """Move runs to the trash; for those the system's trash does not take, ask whether to delete them for good.
+
+    Meanwhile the runs say so in the list, and the status line how far it is: a folder of checkpoints on a network takes
+    its time.
+    """
+    runs, paths = _named(folders), [folder.path for folder in folders]
+    words = tr("Deleting {runs}", runs=runs) if for_good else tr("Moving {runs} to the trash", runs=runs)
+    context.run_library.set_deleting(paths)
+    handle = context.jobs.submit(remove, folders, None if for_good else to_trash or _to_trash, words)
+    context.shell.follow(handle, f"delete {id(handle)}", words)
+    handle.then(
+        partial(_removed, context, parent, then, for_good),
+        context.notifications.error,
+        finished=partial(context.run_library.set_deleting, paths, on=False),
+    )
 
 
-class Deletion(QObject):
-    """One order to delete runs. While it is carried out the runs say so in the list, and the status line how far it is:
-    a folder of checkpoints on a network takes its time.
-    """  # noqa: D205
-
-    def __init__(self, context: AppContext, window: QWidget, then: Then | None) -> None:
-        super().__init__(window)
-        self._context, self._window, self._then = context, window, then
-        self._folders: Sequence[RunFolder] = ()
-        self._words = ""
-        self._key = f"delete {id(self)}"
-
-    def start(self, folders: Sequence[RunFolder], to_trash: Callable[[Path], bool] | None) -> None:
-        """Move runs to the trash; without one, delete them for good."""
-        self._folders, runs = folders, _named(folders)
-        self._words = (
-            tr("Moving {runs} to the trash", runs=runs) if to_trash is not None else tr("Deleting {runs}", runs=runs)
+def _removed(context: AppContext, window: QWidget, then: Then | None, for_good: bool, outcome: Outcome) -> None:
+    notifications, project = context.notifications, context.project
+    for folder, error in outcome.failed:
+        notifications.error(error, tr("{run} was not deleted", run=folder.id))
+    if outcome.busy:
+        notifications.caution(tr("{run} is in use.", run=outcome.busy[0].id), tr("Stop the run first."))
+    if gone := {folder.path for folder in outcome.gone}:
+        number = len(gone)
+        notifications.info(
+            tr("%n runs deleted.", n=number) if for_good else tr("%n runs moved to the trash.", n=number)
         )
-        self._context.run_library.set_deleting([folder.path for folder in folders])
-        self._progressed("", 0, 0)
-        self._context.jobs.submit(remove, folders, to_trash).then(
-            partial(self._removed, to_trash is None),
-            self._context.notifications.error,
-            progress=self._progressed,
-            finished=self._ended,
-        )
-
-    def _progressed(self, _what: str, done: int, total: int) -> None:
-        self._context.shell.set_activity(self._key, self._words, done, total if total > 1 else 0)
-
-    def _ended(self) -> None:
-        self._context.shell.end_activity(self._key)
-        self._context.run_library.set_deleting([folder.path for folder in self._folders], on=False)
-
-    def _removed(self, deleted: bool, outcome: Outcome) -> None:
-        notifications, project = self._context.notifications, self._context.project
-        for folder, error in outcome.failed:
-            notifications.error(error, tr("{run} was not deleted", run=folder.id))
-        if outcome.busy:
-            notifications.caution(tr("{run} is in use.", run=outcome.busy[0].id), tr("Stop the run first."))
-        if gone := {folder.path for folder in outcome.gone}:
-            number = len(gone)
-            said = tr("%n runs deleted.", n=number) if deleted else tr("%n runs moved to the trash.", n=number)
-            notifications.info(said)
-            if project.run is not None and project.run.path in gone:
-                project.set_run(None)
-            self._context.run_library.drop(gone)
-            if self._then is not None:
-                self._then()
-        if outcome.refused:
-            for_good = Choice("delete", tr("Delete for good"), True, partial(self.start, outcome.refused, None))
-            question = tr("The trash does not take {runs}. Delete for good?", runs=_named(outcome.refused))
-            details = str(outcome.refused[0].path)
-            ask(self._window, question, [Choice("keep", tr("Keep")), for_good], details)
+        if project.run is not None and project.run.path in gone:
+            project.set_run(None)
+        context.run_library.drop(gone)
+        if then is not None:
+            then()
+    if refused := outcome.refused:
+        go_on = partial(delete, context, refused, window, then, for_good=True)
+        question = tr("The trash does not take {runs}. Delete for good?", runs=_named(refused))
+        choices = [Choice("keep", tr("Keep")), Choice("delete", tr("Delete for good"), True, go_on)]
+        ask(window, question, choices, str(refused[0].path))
 
 
 def remove(
-    folders: Sequence[RunFolder], to_trash: Callable[[Path], bool] | None, progress: Any, cancelled: Any
+    folders: Sequence[RunFolder], to_trash: Callable[[Path], bool] | None, words: str, progress: Any, cancelled: Any
 ) -> Outcome:
-    """Move runs to the trash one after the other, without one delete them for good; runs in a worker."""
+    """Move runs to the trash one after the other, without one delete them for good; runs in a worker.
+
+    `words` say what goes on.
+    """
     outcome = Outcome()
     for number, folder in enumerate(folders):
         if cancelled():
             break
-        progress(folder.id, number, len(folders))
+        progress(words, number, len(folders) if len(folders) > 1 else 0)
         try:
             if to_trash is None:
                 folder.delete()

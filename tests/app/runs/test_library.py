@@ -30,7 +30,7 @@ def test_rows(folder):
     a, b, c = rows["a"], rows["b"], rows["c"]
     assert (a.state, a.method, a.seed, a.forget_text) == ("finished", "muda", 3, "class 3")
     assert len(a.spark_forget) == 11 and a.forget_accuracy == pytest.approx(0.0)
-    assert (b.state, b.step, b.forget_mode, b.forget_text) == ("interrupted", 31, "sample", "100 images")
+    assert (b.state, b.step, b.forget_text) == ("interrupted", 31, "100 images")
     assert c.state == "damaged" and "schema_version" in c.error
 
 

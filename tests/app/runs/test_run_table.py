@@ -18,12 +18,12 @@ from core.runs.folder import RunFolder
 from tests.app.scripted import Script, job
 
 ROWS = (
-    RunRow(Path("/runs/a"), "finished", "muda", "unlearn", 0, "class 3", "class", 0.976, 0.0, "hidden", 1000.0, 80, 80,
+    RunRow(Path("/runs/a"), "finished", "muda", "unlearn", 0, "class 3", 0.976, 0.0, "hidden", 1000.0, 80, 80,
            (0.9, 0.97), (0.9, 0.0), preset="samples", model="net.pt", model_tip="mlp · /models/net.pt", data="digits"),
-    RunRow(Path("/runs/b"), "interrupted", "finetune", "unlearn", 2, "37 images", "sample", None, None, "", 2000.0, 40,
+    RunRow(Path("/runs/b"), "interrupted", "finetune", "unlearn", 2, "37 images", None, None, "", 2000.0, 40,
            80),
     RunRow(Path("/runs/c"), "damaged", error="The job file is damaged."),
-    RunRow(Path("/runs/d"), "failed", "train", "train", 1, "none", "none", created=500.0,
+    RunRow(Path("/runs/d"), "failed", "train", "train", 1, "none", created=500.0,
            error="Out of memory."),
 )  # fmt: skip
 
@@ -31,7 +31,8 @@ ROWS = (
 @pytest.fixture
 def model(qapp) -> RunTableModel:
     made = RunTableModel()
-    made.set_titles({"muda": "MUDA (reconstruction)", "finetune": "Fine-tuning"})
+    made.set_titles({("muda", ""): "MUDA (reconstruction)", ("muda", "samples"): "Single images",
+                     ("finetune", ""): "Fine-tuning"})  # fmt: skip
     made.set_rows(ROWS)
     return made
 
@@ -49,7 +50,8 @@ def test_words(model):
     assert titles == ["State", "Method", "Preset", "Forget set", "Model", "Data", "Seed", "Retain, %", "Forget, %",
                       "Verdict"]  # fmt: skip
     assert texts(model, 0)[: columns.STARTED] == [
-        "Finished", "MUDA (reconstruction)", "samples", "class 3", "net.pt", "digits", "0", "97.6", "0.0", "Hidden"
+        "Finished", "MUDA (reconstruction)", "Single images", "class 3", "net.pt", "digits", "0", "97.6", "0.0",
+        "Hidden",
     ]  # fmt: skip
     assert texts(model, 1)[: columns.STARTED] == [
         "Interrupted, 50 %", "Fine-tuning", "–", "37 images", "–", "–", "2", "–", "–", "–"
@@ -62,11 +64,10 @@ def test_a_model_is_told_in_full_by_its_tool_tip(model):
     assert model.index(0, columns.MODEL).data(Qt.ItemDataRole.ToolTipRole) == "mlp · /models/net.pt"
 
 
-def test_why_something_is_missing_is_the_tool_tip(model):
+def test_why_a_run_failed_and_where_it_lies_are_tool_tips(model):
     tip = Qt.ItemDataRole.ToolTipRole
-    assert model.index(1, columns.RETAIN).data(tip) == "Nothing was measured here."
-    assert model.index(1, columns.VERDICT).data(tip) == "This run was not checked against a retrained model."
     assert model.index(2, columns.STATE).data(tip) == "The job file is damaged."
+    assert model.index(1, columns.STARTED).data(tip) == str(Path("/runs/b"))
 
 
 def test_numbers_stand_right_and_sort_as_numbers(model):
