@@ -224,7 +224,7 @@ GOAL = mark("the goal is the retrained value, not 1")
 BINS = 40
 _LEAST = 1e-6  # of the losses on the axis: below, a model is certain
 _SETS = {"forget": SeriesStyle("forget", mark("Forget images"), "forget", (), "t1"),
-         "unseen": SeriesStyle("unseen", mark("Unseen images"), "text_2")}  # fmt: skip
+         "unseen": SeriesStyle("unseen", mark("Test images"), "text_2")}  # fmt: skip
 NO_ALIGNMENT = mark("Alignment compares whole classes. For single images it says nothing, so losses are shown instead.")
 
 
@@ -296,7 +296,7 @@ class HistogramPlot(ThemedPlot):
     """Two outlined histograms of losses on a logarithmic axis; where they coincide, losses tell no set apart."""
 
     def __init__(self) -> None:
-        super().__init__(tr("Loss on forget and on unseen images"), tr("Share of images, %"), x_title=tr("Loss"))
+        super().__init__(tr("Loss on forget and on test images"), tr("Share of images, %"), x_title=tr("Loss"))
         self.log = (True, False)
         self.item.setLogMode(*self.log)
         self._values = {name: np.empty(0) for name in _SETS}

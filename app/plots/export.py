@@ -225,17 +225,18 @@ class Figure(QWidget):
         self.said.show()
         self._quiet.stop() if stays else self._quiet.start()
 
-    def save_to(self, path: Path, scale: int = 2) -> None:
-        """Write the figure as .png, .svg or .csv, and say what became of it."""
+    def save_to(self, path: Path, made: bytes = b"") -> None:
+        """Write the figure as .png, .svg or .csv, or what was made of it before, and say what became of it."""
         try:
-            save(self, path, scale)
+            path.write_bytes(made or contents(self, path.suffix.lower().lstrip(".")))
         except (OSError, ValueError) as error:  # the latter of an ending nobody offered
             self.say(tr("Not saved: {error}", error=str(error)), stays=True)
         else:
             self.say(tr("Saved {name}", name=path.name))
 
     def _choose(self, kind: str, scale: int = 2, *_: object) -> None:
-        choose_file(self, kind, lambda path: self.save_to(path, scale))
+        made = contents(self, kind, scale)  # of the run that is in view now, whatever is when its file is chosen
+        choose_file(self, kind, lambda path: self.save_to(path, made if path.suffix.lower() == f".{kind}" else b""))
 
 
 def one_line(text: str = "") -> ElidedLabel:
@@ -257,18 +258,17 @@ def choose_file(plot: Figure, kind: str, then: Callable[[Path], object]) -> None
     dialog.open()
 
 
-def save(plot: Figure, path: Path, scale: int = 2) -> None:
-    """Write a plot as what the file's name ends with: .png, .svg or .csv."""
-    kind = path.suffix.lower().lstrip(".")
+def contents(plot: Figure, kind: str, scale: int = 2) -> bytes:
+    """Return a plot as the file that is saved: "png", "svg" or "csv"."""
     if kind == "csv":
-        path.write_text(as_csv(plot), encoding="utf-8")
-    elif kind == "svg":
-        path.write_bytes(_as_svg(plot))
-    elif kind == "png":
-        if not as_image(plot, scale).save(str(path)):  # as PNG, by the file's name
-            raise OSError(tr("{path} could not be written", path=path))
-    else:
-        raise ValueError(tr("a plot is saved as .png, .svg or .csv, not {ending}", ending=repr(path.suffix)))
+        return as_csv(plot).encode()
+    if kind == "svg":
+        return _as_svg(plot)
+    if kind == "png":
+        drawing = QBuffer()
+        as_image(plot, scale).save(drawing, "png")  # type: ignore[call-overload]  # bytes, say the stubs; Qt gets none
+        return bytes(drawing.data().data())
+    raise ValueError(tr("a plot is saved as .png, .svg or .csv, not {ending}", ending=repr(f".{kind}")))
 
 
 def as_image(plot: Figure, scale: int = 2) -> QImage:

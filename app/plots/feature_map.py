@@ -135,12 +135,9 @@ class MapPicture:
 
     def caption(self, moment: Moment) -> str:
         """Say what the axes are and how much they show."""
-        start, now = fmt.percent(self.laid.share), fmt.percent(moment.share)
-        if self.unseen:
-            return tr("Main plane of the start: {start} of the variance, {now} now · turned · unseen images",
-                      start=start, now=now)  # fmt: skip
-        return tr("Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images",
-                  start=start, now=now)  # fmt: skip
+        images = tr("test images") if self.unseen else tr("forget and test images")
+        return tr("Main plane of the start: {start} of the variance, {now} now · turned · {images}",
+                  start=fmt.percent(self.laid.share), now=fmt.percent(moment.share), images=images)  # fmt: skip
 
 
 class Placing:
@@ -493,7 +490,8 @@ class FeatureMapPlot(Figure):
                 action.setEnabled(bool(self._history.moved))
 
     def _choose_film(self, until: int | None) -> None:
-        choose_file(self, "gif", lambda path: self.film_wanted.emit(self.film(until), path))
+        film = self.film(until)  # of the run that is in view now, whatever is when its file is chosen
+        choose_file(self, "gif", lambda path: self.film_wanted.emit(film, path))
 
 
 def _distance(here: Floats, there: Floats) -> str:

@@ -1796,6 +1796,10 @@
         <translation>Vergessen und erholen</translation>
     </message>
     <message>
+        <source>forget and test images</source>
+        <translation>Vergessens- und Testbilder</translation>
+    </message>
+    <message>
         <source>Forget features</source>
         <translation>Merkmale der Vergessensbilder</translation>
     </message>
@@ -2361,8 +2365,8 @@
         <translation>Verlust</translation>
     </message>
     <message>
-        <source>Loss on forget and on unseen images</source>
-        <translation>Verlust auf zu vergessenden und auf ungesehenen Bildern</translation>
+        <source>Loss on forget and on test images</source>
+        <translation>Verlust auf Vergessens- und auf Testbildern</translation>
     </message>
     <message>
         <source>Loss terms</source>
@@ -2377,12 +2381,8 @@
         <translation>Verluste und Zugehörigkeitsangriffe sagen hier mehr als die Genauigkeit, und die Ausrichtung sagt nichts.</translation>
     </message>
     <message>
-        <source>Main plane of the start: {start} of the variance, {now} now · turned · forget and unseen images</source>
-        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · Vergessensbilder und ungesehene</translation>
-    </message>
-    <message>
-        <source>Main plane of the start: {start} of the variance, {now} now · turned · unseen images</source>
-        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · ungesehene Bilder</translation>
+        <source>Main plane of the start: {start} of the variance, {now} now · turned · {images}</source>
+        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · {images}</translation>
     </message>
     <message>
         <source>Make grey</source>
@@ -4497,6 +4497,10 @@
         <translation>Testbilder</translation>
     </message>
     <message>
+        <source>test images</source>
+        <translation>Testbilder</translation>
+    </message>
+    <message>
         <source>Test images were never trained on, so there is nothing to remove.</source>
         <translation>Mit Testbildern wurde nie trainiert, also gibt es nichts zu entfernen.</translation>
     </message>
@@ -5292,10 +5296,6 @@
         <translation>ungesehenes Bild {number}</translation>
     </message>
     <message>
-        <source>Unseen images</source>
-        <translation>Ungesehene Bilder</translation>
-    </message>
-    <message>
         <source>unseen images</source>
         <translation>ungesehenen Bildern</translation>
     </message>
@@ -5898,10 +5898,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{part} of {total} ({share})</source>
         <translation>{part} von {total} ({share})</translation>
-    </message>
-    <message>
-        <source>{path} could not be written</source>
-        <translation>{path} ließ sich nicht schreiben</translation>
     </message>
     <message>
         <source>{place} of {all}</source>

@@ -51,7 +51,7 @@ def test_points_stand_where_they_were_at_the_step_of_the_slider(panel):
     assert panel.map.canvas.moment.step == 10
     assert panel.map.canvas.moment.coordinates()[4:].tolist() == [[4, 1], [5, 1]]
     assert panel.map.canvas.moment.coordinates()[:4].tolist() == shown(panel).start[:4].tolist()
-    words = "Main plane of the start: 50.0 % of the variance, 40.0 % now · turned · unseen images"
+    words = "Main plane of the start: 50.0 % of the variance, 40.0 % now · turned · test images"
     assert panel.map.caption_label.text() == words
     assert panel.map.caption().startswith(f"{words}. All networks are turned")
     assert "middle is 1.0 radii from where it was" in panel.map.canvas.accessibleDescription()
@@ -243,6 +243,19 @@ def test_its_menu_offers_the_film_and_its_picture_is_saved(panel, tmp_path):
     assert plot.window() is panel.window() and panel.currentWidget() is plot
     plot.save_to(tmp_path / "map.png")
     assert not QImage(str(tmp_path / "map.png")).isNull()
+
+
+def test_the_film_is_of_the_run_in_view_when_it_was_asked_for(panel, tmp_path, monkeypatch):
+    plot, chosen, films = panel.map, [], []
+    monkeypatch.setattr("app.plots.feature_map.choose_file", lambda plot, kind, then: chosen.append(then))
+    plot.film_wanted.connect(lambda film, path: films.append(film))
+    panel.show_history(recorded(0, 10), "class")
+    plot.provenance = "run a"
+    plot._choose_film(None)
+    panel.show_history(recorded(0, 10, 20), "class")
+    plot.provenance = "run b"
+    chosen[0](tmp_path / "map.gif")
+    assert films[0].about == "run a" and len(films[0].moments) == 2
 
 
 def test_it_is_drawn_once_and_not_while_hidden(qtbot):

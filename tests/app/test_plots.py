@@ -604,7 +604,7 @@ class TestHistogram:
         plot.set_losses([1.0, 1.0, 1.0], [2.0])
         plot.flush()
         words = plot.canvas.accessibleDescription()
-        assert words == "median loss 1.00 on forget images (3), 2.00 on unseen images (1); overlap 0.0 %"
+        assert words == "median loss 1.00 on forget images (3), 2.00 on test images (1); overlap 0.0 %"
 
 
 class TestExport:
@@ -612,7 +612,7 @@ class TestExport:
         accuracy.provenance = "run abc, seed 0"
         theme.apply(qapp, "dark")
         try:
-            export.save(accuracy, tmp_path / "a.png", 2)
+            accuracy.save_to(tmp_path / "a.png")
             assert theme.is_dark
         finally:
             theme.apply(qapp, "light")
@@ -632,9 +632,8 @@ class TestExport:
         assert LIGHT.retain in colours
         assert LIGHT.forget in colours
 
-    def test_svg_is_a_drawing_with_words(self, accuracy, tmp_path):
-        export.save(accuracy, tmp_path / "a.svg")
-        text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    def test_svg_is_a_drawing_with_words(self, accuracy):
+        text = export.contents(accuracy, "svg").decode()
         assert "<title>Accuracy</title>" in text
         assert "<polyline" in text or "<path" in text
 
@@ -660,7 +659,7 @@ class TestExport:
         plot.set_losses([0.1, 0.2, 4.0], [1.0])
         lines = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         rows = list(csv.reader(lines))
-        assert rows[0] == ["loss from", "loss to", "Forget images, %", "Unseen images, %"]
+        assert rows[0] == ["loss from", "loss to", "Forget images, %", "Test images, %"]
         assert sum(float(row[2]) for row in rows[1:]) == pytest.approx(100)
         assert [float(row[3]) for row in rows[1:] if float(row[0]) <= 1.0 < float(row[1])] == [100]
 
@@ -671,9 +670,18 @@ class TestExport:
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         assert rows == ['index,Retain,Forget,"Retain, start","Forget, start"', "1,14,2,4,2", "2,1,0.5,1,0.5"]
 
-    def test_another_ending_is_refused(self, accuracy, tmp_path):
+    def test_what_was_in_view_is_saved_whatever_is_when_its_file_is_chosen(self, accuracy, tmp_path, monkeypatch):
+        chosen = []
+        monkeypatch.setattr(export, "choose_file", lambda plot, kind, then: chosen.append(then))
+        accuracy.provenance = "run a"
+        accuracy._choose("csv")
+        accuracy.provenance = "run b"
+        chosen[0](tmp_path / "a.csv")
+        assert "# Run: run a" in (tmp_path / "a.csv").read_text(encoding="utf-8")
+
+    def test_another_ending_is_refused(self, accuracy):
         with pytest.raises(ValueError, match=r"not '\.bmp'"):
-            export.save(accuracy, tmp_path / "a.bmp")
+            export.contents(accuracy, "bmp")
 
     @pytest.mark.parametrize("name", ["a.csv", "a.svg", "a.png"])
     def test_a_file_that_cannot_be_written_is_said_under_the_plot(self, accuracy, tmp_path, name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.pages.unlearn.markers import markers
 from core.engine.control import Control
 from core.files import write_json
@@ -32,6 +34,21 @@ def test_an_earlier_report_and_a_reference_are_found(new_run, bench, three, tmp_
     assert found["retrained"].forget_accuracy == 0 and found["retrained"].retain_accuracy > 0.5
     assert found["original"].alignment == found["head_only"].alignment != found["retrained"].alignment
     assert found["retrained"].k == found["original"].k == 9
+
+
+def test_retrained_models_are_marked_by_their_mean_as_on_verify(new_run, tmp_path):
+    """It was the value of one of them, while the table on Verify had the mean."""
+    folder = new_run()
+
+    def measured(accuracy: float, alignment: float) -> dict:
+        return {"retain_test_accuracy": accuracy, "dimensional_alignment": {"value": alignment, "k": 9}}
+
+    report = {"models": {"retrained": measured(0.9, 0.907)},
+              "retrained": {"seed 1": measured(0.9, 0.907), "seed 2": measured(0.8, 0.861)}}  # fmt: skip
+    write_json(folder.file(REPORT_JSON), report)
+    for own, folders in ((report, None), (None, tmp_path)):
+        (marker,) = markers(folder.job(), folders, own)
+        assert (marker.alignment, marker.retain_accuracy, marker.k) == (pytest.approx(0.884), pytest.approx(0.85), 9)
 
 
 def test_another_forget_set_is_another_matter(new_run, bench, three, tmp_path):

@@ -235,7 +235,7 @@ def _known(folder: RunFolder, job: Job, runs_folder: Path) -> tuple[tuple[Marker
     report = None
     with contextlib.suppress(AppError):  # of a damaged one Verify says more
         report = folder.report()
-    return markers(job, runs_folder), bool((report or {}).get("retrained"))
+    return markers(job, runs_folder, report), bool((report or {}).get("retrained"))
 
 
 def _clouds(job: Job, laid: FeatureMap, bench: Bench | None) -> Clouds:

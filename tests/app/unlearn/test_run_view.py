@@ -269,7 +269,7 @@ def test_for_single_images_losses_take_the_place_of_alignment(view, tmp_path):
     assert shown.caption() == (
         "Alignment compares whole classes. For single images it says nothing, so losses are shown instead."
     )
-    assert shown.title == "Loss on forget and on unseen images"
+    assert shown.title == "Loss on forget and on test images"
     assert points(view, "forget") == [(0, 50.0), (10, 50.0)]  # of the forget images themselves
     view.update_slider(100)
     view.slider._slider.setValue(0)
