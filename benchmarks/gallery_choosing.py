@@ -93,7 +93,7 @@ class Choosing:
         found["filter_ms"], found["sort_ms"] = self._filters(), self._sorts()
         found["save_list_seconds"], found["save_list_lateness_p99_ms"] = self._saving()
         found["duplicates_seconds"], found["duplicates_lateness_p99_ms"] = self._duplicates()
-        twins = self.page.tools.filters.panel.twins
+        twins = self.page.tools.filters.twins
         found["filter_ms"]["duplicate"] = self.shown("duplicate", twins.setChecked, True, False)
         found["longest_block_ms"] = dict(sorted(self.blocked.items(), key=lambda item: -item[1])[:6])
         return found
@@ -210,7 +210,7 @@ class Choosing:
             "test": self.shown("test images", tools.part.setCurrentIndex, 1, 0),
             "wrong": self.shown("wrong answers", tools.answer.setCurrentIndex, 2, 0),
         }
-        panel = tools.filters.panel
+        panel = tools.filters
         self.page.presenter.gallery.say_limits()
         for value, (low, _) in panel.fields.items():
             found[value] = self.shown(value, low.setText, "1.5", "")
@@ -251,8 +251,8 @@ class Choosing:
         """Ask for images that have a duplicate; return seconds until they are known, and the lateness meanwhile."""
         began = time.perf_counter()
         with self.window.watched() as lateness:
-            self.page.tools.filters.panel.twins.setChecked(True)
+            self.page.tools.filters.twins.setChecked(True)
             self.window.wait(lambda: self.page.presenter.gallery.images.twins is not None and self._arranged())
         seconds = time.perf_counter() - began
-        self.window.took(lambda: self.page.tools.filters.panel.twins.setChecked(False), self._arranged)
+        self.window.took(lambda: self.page.tools.filters.twins.setChecked(False), self._arranged)
         return round(seconds, 1), lateness.at(0.99)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 200  # lines written out; more would not be read
-_NAMED = 3  # entries named in a sentence
 
 
 class ForgetListSheet(Sheet):
@@ -39,8 +37,7 @@ class ForgetListSheet(Sheet):
             label = Label(sentence, wrap=True)
             label.setMinimumWidth(theme.px(460))
             self.body.addWidget(label)
-        left_out = details(match)
-        if left_out:
+        if left_out := details(match):
             listed = named(QPlainTextEdit("\n".join(left_out), readOnly=True), tr("Entries that were not taken"))
             listed.setFont(theme.font("caption"))
             listed.setFixedHeight(theme.px(min(220, 24 + 18 * len(left_out))))
@@ -49,19 +46,17 @@ class ForgetListSheet(Sheet):
 
 
 def sentences(match: ListMatch, already: int = 0) -> list[str]:
-    """Return what a list came to: found, not found with the nearest names, in several folders, in the test part."""
-    missing, several, test, taken = len(match.unmatched), len(match.several), len(match.in_test), len(match.matched)
+    """Return what a list came to: found, not found, in several folders, in the test part."""
+    missing, several, test = len(match.unmatched), len(match.several), len(match.in_test)
     found = match.entries - missing - several - test
     result = [tr("{found} of %n names found.", n=match.entries, found=fmt.count(found))]
+    if found != len(match.matched):
+        result.append(tr("They name %n images.", n=len(match.matched)))
     if missing:
-        result[0] += " " + tr("%n not found: {names}.", n=missing, names=_not_found(match.unmatched))
-    if found > taken:
-        result.append(tr("They name %n images: some are named more than once.", n=taken))
-    elif found < taken:
-        result.append(tr("They name %n images: some name many.", n=taken))
+        result.append(tr("%n names were not found.", n=missing))
     if several:
-        result.append(tr("%n names are in several folders, so they were not taken: {names}. Write the folder before "
-                         "the name.", n=several, names=_some(match.several)))  # fmt: skip
+        result.append(tr("%n names are in several folders, so they were not taken. Write the folder before the name.",
+                         n=several))  # fmt: skip
     if test:
         result.append(tr("%n names mean images of the test part. The model was not trained on them, so there is "
                          "nothing to remove.", n=test))  # fmt: skip
@@ -71,9 +66,7 @@ def sentences(match: ListMatch, already: int = 0) -> list[str]:
 
 
 def details(match: ListMatch) -> list[str]:
-    """Return the entries that were not taken, one a line, where a sentence could not name them all."""
-    if len(match.unmatched) <= 1 and len(match.several) <= _NAMED and not match.in_test:
-        return []
+    """Return the entries that were not taken, one a line, with the names nearest to those that were not found."""
     lines = [_unmatched(entry) for entry in match.unmatched]
     lines += [tr("{name}: in several folders", name=name) for name in match.several]
     lines += [tr("{name}: in the test part", name=name) for name in match.in_test]
@@ -87,20 +80,6 @@ def _unmatched(entry: Unmatched) -> str:
         return tr("Line {line}: {entry}: {reason}", line=line, entry=entry.text, reason=entry.reason)
     return tr("Line {line}: {entry}: {reason}; nearest names: {names}", n=len(entry.nearest), line=line,
               entry=entry.text, reason=entry.reason, names=names)  # fmt: skip
-
-
-def _not_found(unmatched: Sequence[Unmatched]) -> str:
-    one = unmatched[0]
-    if len(unmatched) > 1:
-        return _some([entry.text for entry in unmatched])
-    if one.nearest:
-        return tr("{entry}; nearest name: {name}", entry=one.text, name=one.nearest[0])
-    return one.text if one.reason == "not found" else f"{one.text} ({one.reason})"
-
-
-def _some(names: Sequence[str]) -> str:
-    more, listed = len(names) - _NAMED, ", ".join(names[:_NAMED])
-    return tr("{names} and %n more", names=listed, n=more) if more > 0 else listed
 
 
 MOST_ROWS = 500  # pairs to look at one by one; what is beyond is found again once these were added

@@ -36,17 +36,16 @@ class ClassRows(ColumnTable):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._names: tuple[str, ...] = ()
-        self._labels = self._train = self._test = np.zeros(0, np.int64)
-        self._accuracy: tuple[float | None, ...] | None = None
+        self._hold(None)
 
     def _hold(self, dataset: Dataset | None) -> None:
-        self._names, self._accuracy = (dataset.classes if dataset is not None else ()), None
+        """Take in another data set, where nothing is chosen and nothing measured."""
         none = np.zeros(0, np.int64)
-        self._labels, test = (
-            (dataset.train.labels.numpy(), dataset.test.labels.numpy()) if dataset is not None else (none, none)
-        )
-        self._train, self._test = (np.bincount(labels, minlength=len(self._names)) for labels in (self._labels, test))
+        parts = (dataset.train.labels.numpy(), dataset.test.labels.numpy()) if dataset is not None else (none, none)
+        self._names: tuple[str, ...] = dataset.classes if dataset is not None else ()
+        self._labels = parts[0]
+        self._train, self._test = (np.bincount(labels, minlength=len(self._names)) for labels in parts)
+        self._accuracy: tuple[float | None, ...] | None = None
 
     def set_accuracy(self, accuracy: tuple[float | None, ...] | None) -> None:
         """Show each class's accuracy on test images, 0..1."""
@@ -67,14 +66,24 @@ class ClassRows(ColumnTable):
             return np.array([-1.0 if value is None else value for value in values])
         return self._train if column == self.train_column else np.arange(self.count())
 
+    def cell(self, row: int, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        told = role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
+        return self._told(row, column) if told else None
+
     def _text(self, row: int, column: int) -> str | None:
         if column == self.train_column:
             return fmt.count(int(self._train[row]))
         return fmt.percent(self._value(row), unit=False) if column == self.accuracy_column else None
 
-    def _images(self, row: int) -> str:
-        train, test = int(self._train[row]), int(self._test[row])
-        return tr("{images} to train on, {test} to test", images=fmt.images(train), test=fmt.count(test))
+    def _told(self, row: int, column: int) -> str | None:
+        if column == self.train_column:
+            images, test = fmt.images(int(self._train[row])), fmt.count(int(self._test[row]))
+            return tr("{images} to train on, {test} to test", images=images, test=test)
+        if column == self.accuracy_column and self._value(row) is None:
+            return tr(NO_TEST_IMAGES) if self._accuracy else tr("Measured once model and data are both open.")
+        return self._text(row, column)
 
     def _value(self, row: int) -> float | None:
         return self._accuracy[row] if self._accuracy is not None and row < len(self._accuracy) else None
@@ -94,16 +103,15 @@ class ClassTableModel(ClassRows):
         Column("", mark("Share of the class's training images in the forget set")),
     )
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._chosen = self._earlier = self._train
-
     def set_data(self, dataset: Dataset | None) -> None:
         """Show another data set; nothing is chosen and nothing measured."""
         self.beginResetModel()
         self._hold(dataset)
-        self._chosen = self._earlier = np.zeros(len(self._names), np.int64)
         self.endResetModel()
+
+    def _hold(self, dataset: Dataset | None) -> None:
+        super()._hold(dataset)
+        self._chosen = self._earlier = np.zeros(len(self._names), np.int64)
 
     def set_selection(self, selection: Selection | None) -> None:
         """Show what is in the forget set."""
@@ -144,17 +152,13 @@ class ClassTableModel(ClassRows):
         return flags
 
     def cell(self, row: int, column: int, role: int) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(row, column)
         if role == Qt.ItemDataRole.CheckStateRole:
             return self.states(np.array([row])) if column == NAME and self._free(row) else None
         if role == Qt.ItemDataRole.ForegroundRole:
             return None if self._free(row) else theme.brush("text_3")
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self._told(row, column)
         if role == SHARE:
             return float(self._chosen[row] / max(1, self._train[row]))
-        return row if role == LABEL else None
+        return row if role == LABEL else super().cell(row, column, role)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or index.column() != NAME:
@@ -182,11 +186,7 @@ class ClassTableModel(ClassRows):
             return tr("{name}: an output without training images", name=name)
         if column == FORGET:
             return tr("{images} in the forget set", images=fmt.of_total(int(self._chosen[row]), train))
-        if column in (TRAIN, TEST):
-            return self._images(row)
-        if column == ACCURACY and self._value(row) is None:
-            return tr(NO_TEST_IMAGES) if self._accuracy else tr("Not measured yet.")
-        return self._text(row, column)
+        return super()._told(row, column)
 
 
 class FitTableModel(ClassRows):
@@ -201,17 +201,17 @@ class FitTableModel(ClassRows):
         Column(mark("Samples")),
     )  # fmt: skip
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._model_names: tuple[str, ...] = ()
-        self._samples: dict[int, tuple[tuple[str, int], ...]] = {}  # of the rows that were drawn
-
     def set_data(self, dataset: Dataset | None, model_names: tuple[str, ...] | None) -> None:
         """Show another data set, without accuracies."""
         self.beginResetModel()
         self._hold(dataset)
-        self._model_names, self._samples = model_names or (), {}
+        self._model_names: tuple[str, ...] = model_names or ()
         self.endResetModel()
+
+    def _hold(self, dataset: Dataset | None) -> None:
+        super()._hold(dataset)
+        self._model_names = ()
+        self._samples: dict[int, tuple[tuple[str, int], ...]] = {}  # of the rows that were drawn
 
     def sort_keys(self, column: int) -> np.ndarray:
         """As of all classes, and by both names."""
@@ -234,11 +234,8 @@ class FitTableModel(ClassRows):
         self.tell_changed(self.SAMPLES, self.SAMPLES)
 
     def cell(self, row: int, column: int, role: int) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(row, column)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row, column)
-        return self.samples(row) if role == SAMPLE_KEYS and column == self.SAMPLES else None
+        is_samples = role == SAMPLE_KEYS and column == self.SAMPLES
+        return self.samples(row) if is_samples else super().cell(row, column, role)
 
     def _text(self, row: int, column: int) -> str | None:
         if column == self.OUTPUT:
@@ -247,13 +244,7 @@ class FitTableModel(ClassRows):
             return self._model_names[row] if row < len(self._model_names) else fmt.DASH
         return self._names[row] if column == self.FOLDER else super()._text(row, column)
 
-    def _tip(self, row: int, column: int) -> str | None:
+    def _told(self, row: int, column: int) -> str | None:
         if column == self.MODEL and not self._model_names:
             return tr("The checkpoint does not hold class names.")
-        if column in (self.MODEL, self.FOLDER):
-            return self._text(row, column)
-        if column == self.IMAGES:
-            return self._images(row)
-        if column == self.ACCURACY and self._value(row) is None:
-            return tr("Measured once model and data are both open.") if self._accuracy is None else tr(NO_TEST_IMAGES)
-        return None
+        return super()._told(row, column)

@@ -134,10 +134,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</source>
+        <source>%n names are in several folders, so they were not taken. Write the folder before the name.</source>
         <translation>
-            <numerusform>%n Name kommt in mehreren Ordnern vor und wurde nicht übernommen: {names}. Schreiben Sie den Ordner vor den Namen.</numerusform>
-            <numerusform>%n Namen kommen in mehreren Ordnern vor und wurden nicht übernommen: {names}. Schreiben Sie den Ordner vor den Namen.</numerusform>
+            <numerusform>%n Name kommt in mehreren Ordnern vor und wurde nicht übernommen. Schreiben Sie den Ordner vor den Namen.</numerusform>
+            <numerusform>%n Namen kommen in mehreren Ordnern vor und wurden nicht übernommen. Schreiben Sie den Ordner vor den Namen.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -148,10 +148,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n not found: {names}.</source>
+        <source>%n names were not found.</source>
         <translation>
-            <numerusform>%n nicht gefunden: {names}.</numerusform>
-            <numerusform>%n nicht gefunden: {names}.</numerusform>
+            <numerusform>%n Name wurde nicht gefunden.</numerusform>
+            <numerusform>%n Namen wurden nicht gefunden.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -166,13 +166,6 @@
         <translation>
             <numerusform>%n Stelle</numerusform>
             <numerusform>%n Stellen</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%n requests before these</source>
-        <translation>
-            <numerusform>%n Anfrage davor</numerusform>
-            <numerusform>%n Anfragen davor</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -1840,6 +1833,10 @@
         <translation>Vergessenslisten (*.csv)</translation>
     </message>
     <message>
+        <source>Forget only these</source>
+        <translation>Nur diese vergessen</translation>
+    </message>
+    <message>
         <source>Forget set</source>
         <translation>Vergessensmenge</translation>
     </message>
@@ -2595,10 +2592,6 @@
         <translation>Weitere Filter</translation>
     </message>
     <message>
-        <source>More filters: {filters}</source>
-        <translation>Weitere Filter: {filters}</translation>
-    </message>
-    <message>
         <source>Move</source>
         <translation>Verschieben</translation>
     </message>
@@ -2896,10 +2889,6 @@
         <translation>In diesem Bericht nicht gemessen.</translation>
     </message>
     <message>
-        <source>Not measured yet.</source>
-        <translation>Noch nicht gemessen.</translation>
-    </message>
-    <message>
         <source>Not possible now. State of the run: {state}.</source>
         <translation>Jetzt nicht möglich. Zustand des Laufs: {state}.</translation>
     </message>
@@ -3075,10 +3064,6 @@
     <message>
         <source>Only the likeliest pairs were compared, so there may be more.</source>
         <translation>Nur die wahrscheinlichsten Paare wurden verglichen; es kann mehr geben.</translation>
-    </message>
-    <message>
-        <source>Only this</source>
-        <translation>Nur diese</translation>
     </message>
     <message>
         <source>Only {now} correct. The class order probably differs between model and folders. With the order found on half of the images, {found} of the other half are correct.</source>
@@ -3377,12 +3362,8 @@
         <translation>Parameter und Plan</translation>
     </message>
     <message>
-        <source>Part of a path, or a pattern such as customers/47*</source>
-        <translation>Teil eines Pfads oder ein Muster wie kunden/47*</translation>
-    </message>
-    <message>
-        <source>Part of a path, or a pattern such as customers/47*, or a column of the table ({columns}): {first}=VALUE</source>
-        <translation>Teil eines Pfads, ein Muster wie kunden/47* oder eine Spalte der Tabelle ({columns}): {first}=WERT</translation>
+        <source>Part of a path, a pattern such as customers/47*, or COLUMN=VALUE of the table that lists the images</source>
+        <translation>Teil eines Pfads, ein Muster wie kunden/47* oder SPALTE=WERT der Tabelle, die die Bilder aufführt</translation>
     </message>
     <message>
         <source>Part of the data</source>
@@ -4070,14 +4051,6 @@
     <message>
         <source>Seen before</source>
         <translation>Schon gesehen</translation>
-    </message>
-    <message>
-        <source>Select all</source>
-        <translation>Alle wählen</translation>
-    </message>
-    <message>
-        <source>Select none</source>
-        <translation>Keine wählen</translation>
     </message>
     <message>
         <source>separate test split</source>
@@ -4991,17 +4964,10 @@
         <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
     </message>
     <message numerus="yes">
-        <source>They name %n images: some are named more than once.</source>
+        <source>They name %n images.</source>
         <translation>
-            <numerusform>Sie nennen %n Bild: Es ist mehrmals genannt.</numerusform>
-            <numerusform>Sie nennen %n Bilder: Manche sind mehrmals genannt.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>They name %n images: some name many.</source>
-        <translation>
-            <numerusform>Sie nennen %n Bild: Manche Namen meinen viele.</numerusform>
-            <numerusform>Sie nennen %n Bilder: Manche Namen meinen viele.</numerusform>
+            <numerusform>Sie nennen ein Bild.</numerusform>
+            <numerusform>Sie nennen %n Bilder.</numerusform>
         </translation>
     </message>
     <message>
@@ -5620,10 +5586,6 @@
         <translation>{entry} · daneben {others}</translation>
     </message>
     <message>
-        <source>{entry}; nearest name: {name}</source>
-        <translation>{entry}; ähnlichster Name: {name}</translation>
-    </message>
-    <message>
         <source>{file} cannot be written: {reason}</source>
         <translation>{file} kann nicht geschrieben werden: {reason}</translation>
     </message>
@@ -5876,10 +5838,6 @@ Kosinus der Merkmale {value}</translation>
         <translation>{number} wartend</translation>
     </message>
     <message>
-        <source>{number}. {request}, on {day}</source>
-        <translation>{number}. {request}, am {day}</translation>
-    </message>
-    <message>
         <source>{own}, prepared to {prepared}</source>
         <translation>{own}, vorbereitet auf {prepared}</translation>
     </message>
@@ -5998,20 +5956,12 @@ Kosinus der Merkmale {value}</translation>
         <translation>{told} · dazu {images} früher vergessen</translation>
     </message>
     <message>
-        <source>{told} · {again} of them already forgotten</source>
-        <translation>{told} · davon {again} schon vergessen</translation>
-    </message>
-    <message>
         <source>{train} to train on · {test} to test</source>
         <translation>{train} zum Trainieren · {test} zum Testen</translation>
     </message>
     <message>
         <source>{value} and {other}</source>
         <translation>{value} und {other}</translation>
-    </message>
-    <message>
-        <source>{value} from {low} to {high}</source>
-        <translation>{value} von {low} bis {high}</translation>
     </message>
     <message>
         <source>{value}, from</source>

@@ -130,10 +130,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</source>
+        <source>%n names are in several folders, so they were not taken. Write the folder before the name.</source>
         <translation>
-            <numerusform>%n name is in several folders, so it was not taken: {names}. Write the folder before the name.</numerusform>
-            <numerusform>%n names are in several folders, so they were not taken: {names}. Write the folder before the name.</numerusform>
+            <numerusform>%n name is in several folders, so it was not taken. Write the folder before the name.</numerusform>
+            <numerusform>%n names are in several folders, so they were not taken. Write the folder before the name.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -144,10 +144,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n not found: {names}.</source>
+        <source>%n names were not found.</source>
         <translation>
-            <numerusform>%n not found: {names}.</numerusform>
-            <numerusform>%n not found: {names}.</numerusform>
+            <numerusform>%n name was not found.</numerusform>
+            <numerusform>%n names were not found.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -162,13 +162,6 @@
         <translation>
             <numerusform>%n place</numerusform>
             <numerusform>%n places</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%n requests before these</source>
-        <translation>
-            <numerusform>%n request before these</numerusform>
-            <numerusform>%n requests before these</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -473,17 +466,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>They name %n images: some are named more than once.</source>
+        <source>They name %n images.</source>
         <translation>
-            <numerusform>They name %n image: it is named more than once.</numerusform>
-            <numerusform>They name %n images: some are named more than once.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>They name %n images: some name many.</source>
-        <translation>
-            <numerusform>They name %n image: some name many.</numerusform>
-            <numerusform>They name %n images: some name many.</numerusform>
+            <numerusform>They name 1 image.</numerusform>
+            <numerusform>They name %n images.</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -7,9 +7,10 @@ like forget images are looked for a moment after a change. What the model forgot
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -32,7 +33,6 @@ from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
     from app.context import AppContext
-    from app.pages.forget.earlier import Earlier
     from core.data.dataset import Dataset
     from core.data.duplicates import Duplicates
     from core.events import Tell
@@ -198,6 +198,17 @@ class SimilarPresenter(QObject):
         self._card.say(tr("Similar images kept: not known. {reason}", reason=explain(error)))
 
 
+class Earlier(NamedTuple):
+    """All requests before the next one in words, oldest first; `mask`: (n,) bool, the training images they forgot.
+
+    `warning` says where images were forgotten that nobody can name.
+    """
+
+    requests: tuple[str, ...] = ()
+    mask: np.ndarray | None = None
+    warning: str = ""
+
+
 class EarlierCard(Card):
     """Earlier requests, one a line, oldest first; hidden where the model has forgotten nothing."""
 
@@ -211,17 +222,13 @@ class EarlierCard(Card):
 
     def show_earlier(self, earlier: Earlier | None) -> None:
         """Show what was forgotten before; None or nothing hides the card."""
-        requests, said = (earlier.requests, earlier.warning) if earlier is not None else ((), "")
-        if earlier is not None and requests:
+        requests, mask, said = earlier or Earlier()
+        if mask is not None:
             said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
-                      n=int(np.count_nonzero(earlier.mask)))  # fmt: skip
-        told = list(requests)
-        self.setToolTip("\n".join(told))
-        if len(told) > MOST_LINES + 1:
-            told[:-MOST_LINES] = [tr("%n requests before these", n=len(told) - MOST_LINES)]
+                      n=int(np.count_nonzero(mask)))  # fmt: skip
+        self.setToolTip("\n".join(requests))
         self.words.setText(said)
-        self.lines.setText("\n".join(told))
-        self.lines.setVisible(bool(told))
+        self.lines.say("\n".join(requests[-MOST_LINES:]))
         self.setVisible(bool(said))
 
 
@@ -265,7 +272,7 @@ class EarlierPresenter(QObject):
 
     def _take(self, found: Earlier | None) -> None:
         before, self.found = self.mask, found
-        self._context.project.forgotten_before = found.mask if found is not None and found.requests else None
+        self._context.project.forgotten_before = found.mask if found is not None else None
         self._card.show_earlier(found)
         if before is not self.mask:
             self.changed.emit()
@@ -301,7 +308,16 @@ def find_similar(dataset: Any, mask: np.ndarray, progress: Tell) -> Duplicates:
 
 
 def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
-    """Return what a model has forgotten before; runs in a worker."""
-    from app.pages.forget.earlier import earlier_requests
+    """Return what a model has forgotten in earlier runs; nothing for an original. Runs in a worker.
 
-    return earlier_requests(model, dataset)
+    Raises the AppErrors of `core.session.jobs.chain_of`: a later request cannot be made from such a model.
+    """
+    from core.session.jobs import chain_of, unknown_requests
+    from core.session.library import request_text
+
+    path = Path(model.path)
+    chain = chain_of(path, dataset)
+    if chain is None:
+        return Earlier(warning=unknown_requests(model.card, path))
+    told = (f"{number}. {request_text(asdict(request))}" for number, request in enumerate(chain.requests, start=1))
+    return Earlier(tuple(told), chain.mask)

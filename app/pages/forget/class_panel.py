@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -22,7 +19,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.cards import Card
-from app.widgets.table import CheckHeader, menu_place, search_field, set_up_table
+from app.widgets.table import CheckHeader, search_field, set_up_table
 
 WIDTHS = ((TRAIN, 58), (TEST, 56), (ACCURACY, 74), (FORGET, 28))
 WIDE = 330  # from this width on the table also shows how many images there are to test
@@ -41,12 +38,12 @@ class ClassPanel(Card):
 
 
 class ClassTable(QTableView):
-    """`toggle_wanted(classes, on)`, `only_wanted(class)`, `invert_wanted(classes)` ask for changes of the forget set;
+    """`toggle_wanted(classes, on)`, `only_wanted(classes)`, `invert_wanted(classes)` ask for changes of the forget set;
     `hovered(class)` is -1 for none, `opened(class)` comes from a double click, Return or the menu.
     """  # noqa: D205
 
     toggle_wanted = Signal(object, bool)
-    only_wanted = Signal(int)
+    only_wanted = Signal(object)
     invert_wanted = Signal(object)
     hovered = Signal(int)
     opened = Signal(int)
@@ -75,39 +72,28 @@ class ClassTable(QTableView):
         for signal in (model.dataChanged, self.filter.modelReset, self.filter.layoutChanged):
             signal.connect(self._show_state)
         self.header.box_clicked.connect(self._toggle_shown)
-        self.activated.connect(self._open)
-        self.entered.connect(self._entered)
+        self.activated.connect(lambda index: self.opened.emit(index.data(LABEL)))
+        self.entered.connect(lambda index: self.hovered.emit(index.data(LABEL)))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        for text, act in (
+            (tr("Forget only these"), lambda: self.only_wanted.emit(self.selected_labels())),
+            (tr("Invert"), lambda: self.invert_wanted.emit(self.filter.rows.tolist())),
+            (tr("Show its images"), lambda: self.activated.emit(self.currentIndex())),
+        ):
+            action = QAction(text, self)
+            action.triggered.connect(act)
+            self.addAction(action)
 
     def selected_labels(self) -> list[int]:
         """Classes whose rows are selected, else the current one."""
         rows = self.selectionModel().selectedRows() or [self.currentIndex()]
         return [int(index.data(LABEL)) for index in rows if index.isValid()]
 
-    def menu(self) -> QMenu:
-        """The context menu for the rows selected."""
-        menu, selected, shown = QMenu(self), self.selected_labels(), self.filter.rows.tolist()
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if len(selected) == 1:
-            menu.addAction(tr("Only this"), partial(self.only_wanted.emit, *selected))
-        menu.addAction(tr("Select all"), partial(self.toggle_wanted.emit, shown, True))
-        menu.addAction(tr("Select none"), partial(self.toggle_wanted.emit, shown, False))
-        menu.addAction(tr("Invert"), partial(self.invert_wanted.emit, shown))
-        if len(selected) == 1:
-            menu.addSeparator()
-            menu.addAction(tr("Show its images"), partial(self.opened.emit, *selected))
-        return menu
-
     def filter_by(self, text: str) -> None:
-        """Show classes whose name holds a text. What is selected stays in view; without any, the class at the top."""
-        top = QPersistentModelIndex(self.indexAt(QPoint(0, 0)))
+        """Show classes whose name holds a text; the current one stays in view."""
         self.filter.set_text(text)
         self.doItemsLayout()  # else it can only scroll as far as before
-        chosen = self.selectionModel().selectedRows()
-        if chosen:
-            current = self.currentIndex()
-            self.scrollTo(current if self.selectionModel().isSelected(current) else chosen[0])
-        elif top.isValid():
-            self.scrollTo(self.filter.index(top.row(), NAME), QAbstractItemView.ScrollHint.PositionAtTop)
+        self.scrollTo(self.currentIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Space or event.modifiers():
@@ -119,9 +105,6 @@ class ClassTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.setColumnHidden(TEST, self.width() < theme.px(WIDE))
         super().resizeEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.menu().popup(menu_place(self, event))
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
@@ -141,12 +124,6 @@ class ClassTable(QTableView):
     def _toggle_shown(self) -> None:
         shown = self.filter.rows
         self.toggle_wanted.emit(shown.tolist(), self._model.states(shown) != Qt.CheckState.Checked)
-
-    def _open(self, index: QModelIndex) -> None:
-        self.opened.emit(int(index.data(LABEL)))
-
-    def _entered(self, index: QModelIndex) -> None:
-        self.hovered.emit(int(index.data(LABEL)))
 
 
 class ForgetBar(QStyledItemDelegate):

@@ -58,8 +58,8 @@ class GalleryPresenter(QObject):
             self.images = Images(dataset)
         images = self.images
         images.baseline = project.evaluation.get("baseline")
-        tools.set_names(images.has_names(wanted.part), tuple(dataset.train.columns))
-        tools.filters.panel.twins.setEnabled(wanted.part == "train")  # of test images they are not known
+        tools.set_names(images.has_names(wanted.part))
+        tools.filters.twins.setEnabled(wanted.part == "train")  # of test images they are not known
         around = wanted.sort in NEEDS_FORGET and images.baseline is not None and 0 < selection.count < selection.total
         bench = project.bench if around else None
         simple = wanted.is_plain or len(images.labels(wanted.part)) <= AT_ONCE
@@ -84,7 +84,7 @@ class GalleryPresenter(QObject):
         """Say in the filters how far the values reach."""
         if self.images is not None:
             part = self._tools.wanted().part
-            self._tools.filters.panel.set_limits({value: self.images.limits(part, value) for value in VALUES})
+            self._tools.filters.set_limits({value: self.images.limits(part, value) for value in VALUES})
 
     def _show(self, images: Images, wanted: Wanted, order: np.ndarray) -> None:
         if images is not self.images:

@@ -87,8 +87,7 @@ class ForgetPage(Page):
 
     def confirm(self, text: str, undoable: bool = False) -> None:
         """Say what was just done, beside the summary; an empty text takes it away."""
-        self.confirmed.setText(text)
-        self.confirmed.setVisible(bool(text))
+        self.confirmed.say(text)
         self.undo_button.setVisible(undoable)
 
     def _panels(self) -> QVBoxLayout:
@@ -155,7 +154,7 @@ class ForgetPresenter(QObject):
         context.opening.list_wanted.connect(self.lists.read)
         classes, view, scatter = page.class_panel.table, page.gallery_panel.view, page.map_panel.scatter
         classes.toggle_wanted.connect(self.toggle_classes)
-        classes.only_wanted.connect(self.only_class)
+        classes.only_wanted.connect(self.only_classes)
         classes.invert_wanted.connect(self.invert_classes)
         classes.hovered.connect(view.light_class)
         classes.hovered.connect(lambda label: scatter.highlight_class(label if label >= 0 else None))
@@ -178,9 +177,9 @@ class ForgetPresenter(QObject):
         """Take whole classes, or take them out."""
         self._edit(lambda selection: selection.with_classes(labels, on))
 
-    def only_class(self, label: int) -> None:
-        """Take one class and nothing else."""
-        self._edit(lambda selection: selection.cleared().with_classes([label]))
+    def only_classes(self, labels: list[int]) -> None:
+        """Take whole classes and nothing else."""
+        self._edit(lambda selection: selection.cleared().with_classes(labels))
 
     def invert_classes(self, labels: list[int]) -> None:
         """Within some classes, take what is not chosen and the other way round."""
@@ -264,19 +263,17 @@ class ForgetPresenter(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if images is None or selection is None:
             return menu
-        labels, name = [int(images.labels(part)[image])], images.class_of(part, image)
+        label, name = int(images.labels(part)[image]), images.class_of(part, image)
         menu.addAction(tr("Open the image"), partial(self._inspect, image))
-        menu.addSeparator()
         if part == "train":
             mark = tr("Keep this image") if selection.mask[image] else tr("Forget this image")
             menu.addAction(mark, partial(self.mark, np.array([image]), "toggle"))
-            menu.addAction(tr("Forget all of class {name}", name=name), partial(self.toggle_classes, labels, True))
-            menu.addAction(tr("Keep all of class {name}", name=name), partial(self.toggle_classes, labels, False))
-            menu.addSeparator()
-        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, *labels))
-        if part == "train" and self.map.shown:
-            menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
-        menu.addSeparator()
+            whole = label in selection.complete_classes
+            keep, forget = tr("Keep all of class {name}", name=name), tr("Forget all of class {name}", name=name)
+            menu.addAction(keep if whole else forget, partial(self.toggle_classes, [label], not whole))
+            if self.map.shown:
+                menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
+        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, label))
         menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
         return menu
 
@@ -349,11 +346,9 @@ class ForgetPresenter(QObject):
         self._show_summary()
 
     def _words(self, selection: Selection) -> str:
-        """The summary; it says how many images were forgotten before, and where chosen ones are among them."""
+        """The summary; it says how many other images were forgotten before."""
         told, mask = described(selection), self.earlier.mask
         if mask is None or not selection.count:
             return told
-        again, before = int(np.count_nonzero(selection.mask & mask)), int(mask.sum())
-        if again:
-            return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
+        before = int(np.count_nonzero(mask & ~selection.mask))
         return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 
 from PySide6.QtCore import QPoint, QStringListModel, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QDoubleValidator, QStandardItemModel
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLineEdit, QListView, QWidget
 
 from app.actions import Actions
 from app.models.gallery import NEEDS_MODEL, SORTS, Range, Wanted
 from app.services import format as fmt
 from app.services import tokens as t
-from app.services.theme import set_property, theme
-from app.services.translation import mark, tr
+from app.services.theme import theme
+from app.services.translation import locale, mark, tr
 from app.widgets.buttons import IconButton, SecondaryButton, TextButton
 from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, first_and_last_row, named, row
@@ -26,9 +25,8 @@ ANSWERS = (("all", mark("Right and wrong")), ("right", mark("Right answers")), (
 ALL_CLASSES = mark("All classes")
 NOT_MEASURED = mark("Known once the model was measured on the images.")
 NO_NAMES = mark("The images of this data have no file names.")
-SEARCH = mark("Part of a path, or a pattern such as customers/47*")
-SEARCH_COLUMNS = mark(
-    "Part of a path, or a pattern such as customers/47*, or a column of the table ({columns}): {first}=VALUE"
+SEARCH = mark(
+    "Part of a path, a pattern such as customers/47*, or COLUMN=VALUE of the table that lists the images"
 )
 ROWS = (
     ("confidence", mark("Confidence (%)"), mark("Probability of the class the model names")),
@@ -41,7 +39,7 @@ TWINS = mark("Only images that have a duplicate")
 TWINS_TIP = mark(
     "The same picture is among the training images again: the same pixels, or resized or recompressed."
 )
-NAME = mark("More filters")
+MORE = mark("More filters")
 
 
 class ToolRow(QWidget):
@@ -53,6 +51,7 @@ class ToolRow(QWidget):
         super().__init__()
         first, last = first_and_last_row(self)
         self.search = search_field(tr("Search file names"))
+        self.search.setToolTip(tr(SEARCH))
         self.search.setMinimumWidth(theme.px(168))
         self.search.setMaximumWidth(theme.px(240))
         self.part = _combo(tr("Part of the data"), PARTS)
@@ -63,7 +62,8 @@ class ToolRow(QWidget):
         if isinstance(drop_down, QListView):
             drop_down.setUniformItemSizes(True)
         self.answer = _combo(tr("Answers"), ANSWERS)
-        self.filters = Filters()
+        self.filters = FilterPanel(self)
+        self.filter_button = IconButton("filter", tr(MORE), self._open_filters, checkable=True)
         self.sort = _combo(tr("Order"), SORTS)
         self.reverse = IconButton("sort", tr("Reverse the order"), checkable=True)
         self.import_button = SecondaryButton(tr("Import list…"))
@@ -72,7 +72,7 @@ class ToolRow(QWidget):
         self.redo = IconButton.from_action(actions["edit.redo"])
         for chooser in (self.search, self.part, self.label, self.answer):
             first.addWidget(chooser, 2)
-        last.addWidget(self.filters)
+        last.addWidget(self.filter_button)
         last.addWidget(self.sort, 2)
         last.addWidget(self.reverse)
         last.addSpacing(theme.px(t.M))
@@ -80,6 +80,7 @@ class ToolRow(QWidget):
             last.addWidget(widget)
         self.set_names(False)
         self.set_measured(False)
+        self.filters.changed.connect(self._mark_filters)
         for signal in (self.search.textChanged, self.reverse.toggled, self.filters.changed):
             signal.connect(self.changed)
         for combo in (self.part, self.label, self.answer, self.sort):
@@ -87,7 +88,7 @@ class ToolRow(QWidget):
 
     def wanted(self) -> Wanted:
         """What the gallery should show."""
-        label, panel = self.label.currentIndex() - 1, self.filters.panel
+        label = self.label.currentIndex() - 1
         return Wanted(
             part=self.part.currentData(),
             label=None if label < 0 else label,
@@ -95,8 +96,8 @@ class ToolRow(QWidget):
             sort=self.sort.currentData(),
             reverse=self.reverse.isChecked(),
             text=self.search.text() if self.search.isEnabled() else "",
-            ranges=panel.ranges(),
-            twins=panel.twins.isChecked(),
+            ranges=self.filters.ranges(),
+            twins=self.filters.twins.isChecked(),
         )
 
     def set_classes(self, names: Sequence[str]) -> None:
@@ -110,12 +111,10 @@ class ToolRow(QWidget):
         """Show one class, -1 for all."""
         self.label.setCurrentIndex(label + 1)
 
-    def set_names(self, known: bool, columns: Sequence[str] = ()) -> None:
-        """Whether the images have file names to search in, and the columns of the table that lists them."""
+    def set_names(self, known: bool) -> None:
+        """Whether the images have file names to search in."""
         self.search.setEnabled(known)
         self.search.setPlaceholderText(tr("Search file names") if known else tr("No file names"))
-        hint = tr(SEARCH_COLUMNS, columns=", ".join(columns), first=columns[0]) if columns else tr(SEARCH)
-        self.search.setToolTip(hint if known else tr(NO_NAMES))
         _enable(self.sort, {"name"}, known, NO_NAMES)
 
     def set_measured(self, measured: bool) -> None:
@@ -125,72 +124,49 @@ class ToolRow(QWidget):
             if not measured and combo.currentData() in needs:
                 combo.setCurrentIndex(0)
         if not measured:
-            self.filters.panel.set_limits({})
+            self.filters.set_limits({})
 
     def reset(self) -> None:
         """Show everything."""
         self.search.clear()
-        self.filters.panel.clear()
+        self.filters.clear()
         for combo in (self.label, self.answer):
             combo.setCurrentIndex(0)
 
+    def _open_filters(self) -> None:
+        self._mark_filters()  # a click is no change
+        self.filters.open_below(self.filter_button)
 
-class Filters(IconButton):
-    """Opens the panel; marked while a filter in it holds. `changed` says that another one does."""
-
-    changed = Signal()
-    opening = Signal()  # time to say how far the values reach
-
-    def __init__(self) -> None:
-        super().__init__("filter", tr(NAME), self.open, checkable=True)
-        self.panel = FilterPanel(self)
-        self.panel.changed.connect(self._changed)
-
-    def open(self) -> None:
-        """Show the panel below the button."""
-        panel, window = self.panel, self.window()
-        self.setChecked(bool(panel.told()))  # a click is no change
-        self.opening.emit()
-        panel.adjustSize()
-        corner = self.mapToGlobal(QPoint(0, self.height() + theme.px(t.XS)))
-        right = window.mapToGlobal(QPoint(window.width(), 0)).x()
-        corner.setX(min(corner.x(), right - panel.width() - theme.px(t.S)))
-        panel.move(corner)
-        panel.show()
-        first = panel.fields["confidence"][0]
-        (first if first.isEnabled() else panel.twins).setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def _changed(self) -> None:
-        told = self.panel.told()
-        self.setChecked(bool(told))
-        self.setToolTip(tr("More filters: {filters}", filters="; ".join(told)) if told else tr(NAME))
-        self.changed.emit()
+    def _mark_filters(self) -> None:
+        self.filter_button.setChecked(bool(self.filters.ranges()) or self.filters.twins.isChecked())
 
 
 class FilterPanel(QFrame):
     """Two fields a value; an empty one bounds nothing, and shows in grey how far the values reach."""
 
     changed = Signal()
+    opening = Signal()  # time to say how far the values reach
 
     def __init__(self, owner: QWidget) -> None:
         super().__init__(owner, Qt.WindowType.Popup)
         self.setProperty("part", "popup")
-        self.setAccessibleName(tr(NAME))
+        self.setAccessibleName(tr(MORE))
         grid = QGridLayout()
         grid.setSpacing(theme.px(t.S))
+        numbers = QDoubleValidator(self)
+        numbers.setLocale(locale())
         self.fields: dict[str, tuple[QLineEdit, QLineEdit]] = {}
         for line, (value, title, tip) in enumerate(ROWS):
-            name = Label(tr(title), tone="text-2")
             low = named(QLineEdit(), tr("{value}, from", value=tr(title)))
             high = named(QLineEdit(), tr("{value}, to", value=tr(title)))
             self.fields[value] = low, high
-            name.setToolTip(tr(tip))
             for field in (low, high):
-                field.setToolTip(tr(tip))
+                field.setValidator(numbers)
                 field.setFixedWidth(theme.px(88))
-                field.textChanged.connect(self._edited)
-            parts: list[QWidget] = [name, low, Label(tr("to", "between two numbers"), tone="text-2"), high]
-            for place, part in enumerate(parts):
+                field.textChanged.connect(self.changed)
+            name, to = Label(tr(title), tone="text-2"), Label(tr("to", "between two numbers"), tone="text-2")
+            for place, part in enumerate((name, low, to, high)):
+                part.setToolTip(tr(tip))
                 grid.addWidget(part, line, place)
         self.why = Label(tr(NOT_MEASURED), "caption", "text-2")
         self.twins = QCheckBox(tr(TWINS))
@@ -199,6 +175,19 @@ class FilterPanel(QFrame):
         column(grid, self.why, self.twins, row(STRETCH, TextButton(tr("Clear filters"), self.clear)),
                on=self, margins=t.M)  # fmt: skip
         self.set_limits({})
+
+    def open_below(self, button: QWidget) -> None:
+        """Show the panel below a button, within its window."""
+        self.opening.emit()
+        self.adjustSize()
+        window = button.window()
+        corner = button.mapToGlobal(QPoint(0, button.height() + theme.px(t.XS)))
+        right = window.mapToGlobal(QPoint(window.width(), 0)).x()
+        corner.setX(min(corner.x(), right - self.width() - theme.px(t.S)))
+        self.move(corner)
+        self.show()
+        first = self.fields["confidence"][0]
+        (first if first.isEnabled() else self.twins).setFocus(Qt.FocusReason.PopupFocusReason)
 
     def ranges(self) -> tuple[Range, ...]:
         """The bounds that hold; confidence as 0..1."""
@@ -209,16 +198,6 @@ class FilterPanel(QFrame):
             if numbers != [None, None]:
                 found.append((value, low, high))
         return tuple(found)
-
-    def told(self) -> list[str]:
-        """The filters that hold, in words."""
-        words = []
-        for value, title, _ in ROWS:
-            fields = self.fields[value]
-            if any(_number(field) is not None for field in fields):
-                low, high = (field.placeholderText() if _number(field) is None else field.text() for field in fields)
-                words.append(tr("{value} from {low} to {high}", value=tr(title), low=low.strip(), high=high.strip()))
-        return words + [tr(TWINS)] * (self.twins.isChecked() and self.twins.isEnabled())
 
     def set_limits(self, limits: dict[str, tuple[float, float] | None]) -> None:
         """Say how far each value reaches in the images; one that is not known cannot be bounded."""
@@ -238,23 +217,15 @@ class FilterPanel(QFrame):
             field.clear()
         self.twins.setChecked(False)
 
-    def _edited(self) -> None:
-        for field in chain(*self.fields.values()):
-            set_property(field, "invalid", bool(field.text().strip()) and _number(field) is None)
-        self.changed.emit()
-
 
 def _scale(value: str) -> int:
     return 100 if value == "confidence" else 1
 
 
 def _number(field: QLineEdit) -> float | None:
-    """What a field bounds; None where it says no number, or has no say."""
-    try:
-        number = float(field.text().strip().replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and field.isEnabled() else None
+    """What a field bounds; None where it says nothing, or has no say."""
+    number, is_number = locale().toDouble(field.text())
+    return number if is_number and field.isEnabled() else None
 
 
 def _combo(name: str, entries: Sequence[tuple[object, str]]) -> QComboBox:
@@ -266,8 +237,7 @@ def _combo(name: str, entries: Sequence[tuple[object, str]]) -> QComboBox:
     box.setToolTip(name)
     for value, title in entries:
         box.addItem(tr(title), value)
-    widest = max(box.fontMetrics().horizontalAdvance(tr(title)) for _, title in entries)
-    box.view().setMinimumWidth(widest + theme.px(t.XXL))
+    box.view().setMinimumWidth(box.view().sizeHintForColumn(0) + theme.px(t.XXL))
     return box
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from app.pages.forget import gallery_presenter as arranging
 from app.pages.forget.gallery_presenter import ARRANGING
-from app.pages.forget.tools import Filters
+from app.pages.forget.tools import FilterPanel
 
 
 @pytest.fixture
@@ -20,69 +21,65 @@ def page(window, open_digits):
 
 
 @pytest.fixture
-def filters(qtbot) -> Filters:
-    made = Filters()
-    qtbot.addWidget(made)
-    made.panel.set_limits({"confidence": (0.25, 1.0), "loss": (0.0, 9.5), "margin": None})
-    return made
+def filters(qtbot):
+    owner = QWidget()
+    qtbot.addWidget(owner)
+    made = FilterPanel(owner)
+    made.set_limits({"confidence": (0.25, 1.0), "loss": (0.0, 9.5), "margin": None})
+    yield made
+    made.close()
 
 
 def test_bounds_are_read_as_they_are_typed(filters, qtbot):
-    low, high = filters.panel.fields["confidence"]
+    low, high = filters.fields["confidence"]
     with qtbot.waitSignal(filters.changed):
-        low.setText("50")
-    high.setText("75,5")
-    filters.panel.fields["loss"][1].setText("2")
-    assert filters.panel.ranges() == (("confidence", 0.5, 0.755), ("loss", None, 2.0))
-    assert filters.isChecked()
-    assert filters.toolTip() == "More filters: Confidence (%) from 50 to 75,5; Loss from 0.000 to 2"
+        QTest.keyClicks(low, "50")
+    QTest.keyClicks(high, "75.5")
+    filters.fields["loss"][1].setText("2")
+    assert filters.ranges() == (("confidence", 0.5, 0.755), ("loss", None, 2.0))
     assert (low.placeholderText(), high.placeholderText()) == ("25.000", "100.000")
-    filters.panel.clear()
-    assert filters.panel.ranges() == () and not filters.isChecked()
+    filters.clear()
+    assert filters.ranges() == ()
 
 
-def test_what_is_no_number_bounds_nothing_and_is_marked(filters):
-    low, _ = filters.panel.fields["loss"]
-    low.setText("much")
-    assert filters.panel.ranges() == () and low.property("invalid") is True
-    low.setText("-1")
-    assert filters.panel.ranges() == (("loss", -1.0, None),) and low.property("invalid") is False
-
-
-def test_what_was_not_measured_cannot_be_bounded(filters):
-    filters.panel.fields["loss"][0].setText("1")
-    filters.panel.set_limits({})
-    assert filters.panel.ranges() == () and filters.panel.told() == []
-    assert not filters.panel.fields["loss"][0].isEnabled() and not filters.panel.why.isHidden()
+def test_what_is_no_number_cannot_be_typed(filters):
+    low, _ = filters.fields["loss"]
+    QTest.keyClicks(low, "much")
+    assert low.text() == "" and filters.ranges() == ()
+    QTest.keyClicks(low, "-1")
+    assert filters.ranges() == (("loss", -1.0, None),)
 
 
 def test_a_filter_that_begins_or_ceases_to_hold_is_told(filters, qtbot):
-    filters.panel.fields["loss"][0].setText("1")
+    filters.fields["loss"][0].setText("1")
     with qtbot.waitSignal(filters.changed, timeout=1000):
-        filters.panel.set_limits({})
-    assert not filters.isChecked() and filters.toolTip() == "More filters"
+        filters.set_limits({})
+    assert filters.ranges() == ()  # what was not measured cannot be bounded
+    assert not filters.fields["loss"][0].isEnabled() and not filters.why.isHidden()
     with qtbot.waitSignal(filters.changed, timeout=1000):
-        filters.panel.set_limits({"loss": (0.0, 9.5)})
-    assert filters.isChecked() and filters.panel.ranges() == (("loss", 1.0, None),)
+        filters.set_limits({"loss": (0.0, 9.5)})
+    assert filters.ranges() == (("loss", 1.0, None),)
     with qtbot.assertNotEmitted(filters.changed):
-        filters.panel.set_limits({"loss": (0.0, 9.0)})
+        filters.set_limits({"loss": (0.0, 9.0)})
 
 
 def test_the_panel_opens_below_its_button_and_takes_keys(page, qtbot):
-    page.tools.filters.click()
-    panel = page.tools.filters.panel
+    page.tools.filter_button.click()
+    panel = page.tools.filters
     qtbot.waitUntil(panel.isVisible)
     assert panel.fields["margin"][0].isEnabled() and panel.why.isHidden()
-    assert panel.pos().y() >= page.tools.filters.mapToGlobal(page.tools.filters.rect().bottomLeft()).y()
+    assert panel.pos().y() >= page.tools.filter_button.mapToGlobal(page.tools.filter_button.rect().bottomLeft()).y()
     QTest.keyClicks(panel.fields["confidence"][1], "60")
     QTest.keyClick(panel, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not panel.isVisible())
     known = page.presenter.gallery.images.baseline.train
     expected = np.flatnonzero(known.confidence <= 0.6)
     qtbot.waitUntil(lambda: page.gallery_model.count == len(expected))
+    assert page.tools.filter_button.isChecked()
     assert page.gallery_model.ids(0, page.gallery_model.count).tolist() == expected.tolist()
     page.tools.reset()
     qtbot.waitUntil(lambda: page.gallery_model.count == len(known.loss))
+    assert not page.tools.filter_button.isChecked()
 
 
 def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, context, insects, idle, qtbot):
@@ -96,7 +93,7 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
     context.opening.open_data(str(insects))
     idle()
     assert page.presenter.gallery.images.twins is None
-    page.tools.filters.panel.twins.setChecked(True)
+    page.tools.filters.twins.setChecked(True)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("twins"))
     qtbot.waitUntil(lambda: page.gallery_model.count == 4, timeout=10000)
     images = page.presenter.gallery.images
@@ -105,7 +102,7 @@ def test_images_with_a_duplicate_are_looked_for_once_they_are_asked_for(window, 
     assert page.gallery_panel.count.text() == "4 of 16"
     page.tools.part.setCurrentIndex(1)  # of test images duplicates are not known
     qtbot.waitUntil(lambda: page.gallery_model.part == "test")
-    assert not page.tools.filters.panel.twins.isEnabled() and page.gallery_model.count == 6
+    assert not page.tools.filters.twins.isEnabled() and page.gallery_model.count == 6
 
 
 def test_many_images_are_arranged_in_a_worker(page, qtbot, monkeypatch):

@@ -10,7 +10,7 @@ import torch
 from PySide6.QtCore import Qt
 
 from app.dialogs.selection import SimilarSheet
-from app.pages.forget.earlier import Earlier
+from app.pages.forget.additions import Earlier
 from core.data.dataset import ImageSet
 from core.data.duplicates import Duplicates
 from core.likeness import LEVELS, SAME
