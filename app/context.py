@@ -10,7 +10,6 @@ from app.actions import Actions
 from app.services.notifications import LogLines, Notifications
 from app.services.opening import Opening
 from app.services.project import PageStates, ProjectState
-from app.services.recent import RecentFiles
 from app.services.run_library import RunLibrary
 from app.services.run_status import RunStatus
 from app.services.settings import Settings
@@ -28,7 +27,6 @@ class AppContext(Services):
 
     actions: Actions
     log_lines: LogLines
-    recent: RecentFiles  # which of the files opened lately are still there
     run_controller: RunController  # the run under way and those that wait
     run_library: RunLibrary  # the runs known, in short
     opening: Opening  # models, data, runs, lists, the example
@@ -39,16 +37,14 @@ def create_context(parent: QObject | None = None) -> AppContext:
     """Make all services; the files they read come from the user's folders."""
     settings = Settings(parent=parent)
     use_language(settings.values.language)  # before anything says a word
-    window_state = WindowState(parent=parent)
     services = Services(
-        settings=settings, window_state=window_state, notifications=Notifications(parent),
+        settings=settings, window_state=WindowState(parent=parent), notifications=Notifications(parent),
         jobs=Jobs(2, parent), device_jobs=Jobs(1, parent, name="a job on the device"), project=ProjectState(parent),
         page_states=PageStates(parent), shell=Shell(parent),
     )  # fmt: skip
     controller = RunController(services.runs_folder, parent, services.trust)
     context = AppContext(
-        **vars(services), actions=Actions(parent), log_lines=LogLines(),
-        recent=RecentFiles(window_state, parent), run_controller=controller,
+        **vars(services), actions=Actions(parent), log_lines=LogLines(), run_controller=controller,
         run_library=RunLibrary(services, controller), opening=Opening(services, controller),
     )  # fmt: skip
     project = context.project

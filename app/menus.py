@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.actions import TITLES
-from app.services.recent import day
 from app.services.translation import mark, tr
+from app.services.window_state import day
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -86,7 +86,7 @@ class Menus:
         rows = self._context.run_library.rows if kind == "run" else ()
         row = next((row for row in rows if str(row.path) == entry and row.forget_text), None)
         if row is None:
-            return self._context.recent.name(entry)
+            return self._context.window_state.name(entry)
         return f"{row.method} · {row.forget_text} – {day(row.created)}"
 
     def _open(self, kind: str, entry: str, _checked: bool = False) -> None:

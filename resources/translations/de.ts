@@ -2354,10 +2354,6 @@
         <translation>Ähnliche Bilder werden gesucht …</translation>
     </message>
     <message>
-        <source>Looking whether they are still there…</source>
-        <translation>Es wird nachgesehen, ob sie noch da sind …</translation>
-    </message>
-    <message>
         <source>Loss</source>
         <translation>Verlust</translation>
     </message>
@@ -5748,10 +5744,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{name} · forgotten</source>
         <translation>{name} · vergessen</translation>
-    </message>
-    <message>
-        <source>{name}, not found</source>
-        <translation>{name}, nicht gefunden</translation>
     </message>
     <message>
         <source>{name}: an output without training images</source>

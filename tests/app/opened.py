@@ -56,7 +56,7 @@ def context(qapp) -> AppContext:
     made = create_context()
     note_starts(made.run_controller)
     yield made
-    assert made.jobs.shutdown() and made.recent.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 
 

@@ -56,7 +56,7 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
     made.shown_pages = shown  # type: ignore[attr-defined]
     yield made
     assert made.run_controller.shutdown(20_000)
-    assert made.jobs.shutdown() and made.recent.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 
 

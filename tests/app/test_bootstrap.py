@@ -94,14 +94,14 @@ import sys, time
 sys.path.insert(0, {root!r})
 from PySide6.QtCore import QTimer
 import app.bootstrap as bootstrap
-from app.services import recent
+from app.services import window_state
 from app.workers.thumbnails import Thumbnails
 
 def dead(*_):
     time.sleep(60)
 
 bootstrap.load_libraries = dead  # a job on the device
-recent.found = dead
+window_state.found = dead
 application = bootstrap.create_application()
 
 class Session(bootstrap.Session):

@@ -20,7 +20,7 @@ def context(qapp):
     made = create_context()
     yield made
     assert made.run_controller.shutdown(60_000)
-    assert made.jobs.shutdown() and made.recent.shutdown() and made.device_jobs.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown() and made.device_jobs.shutdown()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def context(qtbot):
     register_file_commands(made, window)
     window.show()
     yield made
-    assert made.jobs.shutdown() and made.recent.shutdown() and made.device_jobs.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown() and made.device_jobs.shutdown()
 
 
 def answer(path: Path) -> QFileDialog:

@@ -74,7 +74,7 @@ class Guard:
 def context(qapp):
     made = create_context()
     yield made
-    assert made.jobs.shutdown() and made.recent.shutdown() and made.device_jobs.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown() and made.device_jobs.shutdown()
 
 
 @pytest.fixture

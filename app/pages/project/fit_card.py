@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QSizePolicy,
@@ -20,7 +20,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
-from app.widgets.layout import STRETCH, add_to, column, row, stacked, widget_of
+from app.widgets.layout import add_to, column, row, stacked, widget_of
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import SortHeader, set_up_table
 from app.workers.thumbnails import Thumbnails
@@ -112,7 +112,6 @@ class SampleStrip(QStyledItemDelegate):
             cell.translate(side + theme.px(t.XS), 0)
 
 
-HEIGHT = 96
 NOTE = mark("Network, images and retrained models come with the program; everything stays on this computer.")
 
 
@@ -124,14 +123,10 @@ class FirstRunRow(Card):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName(tr("Example"))
-        self.setMaximumHeight(theme.px(HEIGHT))  # less where a banner takes the room
         self.text = Label("", "section")
         self.button = SecondaryButton(tr("Run the example"), self.run_wanted.emit)
         words = column(self.text, caption(tr(NOTE)), spacing=t.XS)
-        self.body.addLayout(column(STRETCH, row((words, 1), self.button, spacing=t.L), STRETCH))
-
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), theme.px(HEIGHT))
+        self.body.addLayout(row((words, 1), self.button, spacing=t.L))
 
     def set_words(self, forgotten: str) -> None:
         """Name the class that the example forgets."""

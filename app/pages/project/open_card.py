@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.dialogs.sheet import ask_to_open
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
 
 HEIGHT = 240
-MENU_CHARACTERS = 60
 WORDS = {  # of the card of each kind: title, what is there at first, and what a screen reader calls the three buttons
     "model": (mark("Model"), mark("Drop a checkpoint here, or open one. It is only read, never changed."),
               (mark("Open a model"), mark("Recent models"), mark("Example model"))),
@@ -47,7 +45,7 @@ class OpenCard(Card):
     open_wanted = Signal()
     example_wanted = Signal()
     recent_chosen = Signal(str)
-    recent_opened = Signal()  # the menu of recent entries shows
+    recent_opened = Signal()  # the menu of recent entries is about to show
     change_wanted = Signal(str)
     cancel_wanted = Signal()
 
@@ -66,8 +64,6 @@ class OpenCard(Card):
         self._recent.setToolTipsVisible(True)
         self._recent.aboutToShow.connect(self.recent_opened)
         self.recent_button.set_menu(self._recent)
-        self._looking = QAction(tr("Looking whether they are still there…"), self)
-        self._looking.setEnabled(False)
         buttons = (self.open_button, self.recent_button, self.example_button)
         for button, name in zip(buttons, names, strict=True):
             button.setAccessibleName(tr(name))
@@ -89,25 +85,12 @@ class OpenCard(Card):
         """Show that a drop would fill this card."""
         set_property(self, "drop", fits)
 
-    def show_recent(self, entries: Sequence[tuple[str, str]], looking: bool = False) -> None:
-        """Fill the menu with places and their names, newest first; `looking`: the disk is asked if they are there."""
+    def show_recent(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Fill the menu with places and their names, newest first."""
         self._recent.clear()
         for place, name in entries:
-            text = name if len(name) <= MENU_CHARACTERS else f"{name[: MENU_CHARACTERS - 1]}…"
-            action = self._recent.addAction(text.replace("&", "&&"), partial(self.recent_chosen.emit, place))
+            action = self._recent.addAction(name.replace("&", "&&"), partial(self.recent_chosen.emit, place))
             action.setToolTip(place)
-            action.setData(place)
-        if looking:
-            self._recent.addAction(self._looking)
-        self.recent_button.setEnabled(bool(entries))
-
-    def show_missing(self, places: Collection[str]) -> None:
-        """Say in the open menu which entries are not there; each keeps its place, so that nobody takes another one."""
-        self._recent.removeAction(self._looking)
-        for action in self._recent.actions():
-            if action.data() in places and action.isEnabled():
-                action.setEnabled(False)
-                action.setText(tr("{name}, not found", name=action.text()))
 
     def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; none at all shows the empty text."""

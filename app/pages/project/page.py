@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QObject
 
 from app.dialogs.sheet import ask_to_open
 from app.models.class_table import FitTableModel
@@ -33,11 +32,9 @@ if TYPE_CHECKING:
     from app.context import AppContext
     from core.data.dataset import Dataset
 
-ROOM_BESIDE_LIST, ROOM_BESIDE_QUESTION = 860, 630  # heights of the page that leave room for the classes below these
-
 
 class ProjectPage(Page):
-    """Two cards side by side over the card that holds them against each other, or one that asks first."""
+    """Two cards side by side over the card that holds them against each other, or over one that asks first."""
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
@@ -50,31 +47,14 @@ class ProjectPage(Page):
         self.fit_card = FitCard(self.table_model, self.thumbnails)
         self.proof_card = ProofCard()
         cards = row((self.model_card, 1), (self.data_card, 1), spacing=t.M)
-        add_to(self.content, self.first_run, cards, self.proof_card, (self.fit_card, 1))
+        add_to(self.content, self.first_run, cards, (self.proof_card, 1), (self.fit_card, 1))
         self.next_button = PrimaryButton("")
         self.add_action(self.next_button)
         self.presenter = ProjectPresenter(context, self)
 
     def entered(self) -> None:
         self.presenter.refresh_first_run()
-        self.context.recent.look()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.arrange()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:  # a banner came or went
-            self.arrange()
-        return super().event(event)
-
-    def arrange(self) -> None:
-        """Show what is asked first, and beside it how the classes fare where there is room for both."""
-        needed = ROOM_BESIDE_LIST if self.proof_card.rows else ROOM_BESIDE_QUESTION
-        banner = 0 if self.banner.isHidden() else self.banner.height() + theme.px(t.M)
-        room = self.height() - banner >= theme.px(needed)
-        self.fit_card.setVisible(room or self.proof_card.isHidden())
-        self.proof_card.set_beside(room)
+        self.context.window_state.look()
 
 
 NEXT = {  # what the purple button says and does, by whether there are a model and data
@@ -96,7 +76,7 @@ class ProjectPresenter(QObject):
         self._connect()
         self.refresh_first_run()
         self._dataset_changed()
-        self._fill_recent()
+        self._recent_changed()
 
     def refresh_first_run(self) -> None:
         """Show the newcomer's row while nothing is open."""
@@ -117,7 +97,7 @@ class ProjectPresenter(QObject):
             card.cancel_wanted.connect(opening.cancel)
             card.change_wanted.connect(lambda key: changes[key]())
             card.recent_chosen.connect(open_it)
-            card.recent_opened.connect(self._look_for_recent)
+            card.recent_opened.connect(partial(self._fill_recent, kind))
         page.model_card.open_wanted.connect(lambda: ask_to_open(self._context, page, "model"))
         page.next_button.clicked.connect(self._go_on)
         page.train_button.clicked.connect(self.training.ask)
@@ -137,8 +117,7 @@ class ProjectPresenter(QObject):
         project.model_changed.connect(self._model_changed)
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
-        self._context.window_state.recent_changed.connect(self._fill_recent)
-        self._context.recent.checked.connect(self._recent_checked)
+        self._context.window_state.recent_changed.connect(self._recent_changed)
 
     # -- asking for something to be opened -------------------------------------------------------------------------
 
@@ -159,21 +138,13 @@ class ProjectPresenter(QObject):
         self._page.model_card.show_drop("model" in opens)
         self._page.data_card.show_drop("dataset" in opens)
 
-    def _fill_recent(self) -> None:
-        recent = self._context.recent
+    def _recent_changed(self) -> None:
         for kind, card in self._page.cards.items():
-            entries = self._context.window_state.recent(kind)
-            card.show_recent([(entry, recent.name(entry)) for entry in entries], recent.looking)
+            card.recent_button.setEnabled(bool(self._context.window_state.recent(kind)))
 
-    def _look_for_recent(self) -> None:
-        self._context.recent.look()
-        self._fill_recent()
-
-    def _recent_checked(self) -> None:
+    def _fill_recent(self, kind: str) -> None:
         state = self._context.window_state
-        for kind, card in self._page.cards.items():
-            card.show_missing([place for place in state.places(kind) if not state.is_there(place)])
-            card.recent_button.setEnabled(bool(state.recent(kind)))
+        self._page.cards[kind].show_recent([(entry, state.name(entry)) for entry in state.recent(kind)])
 
     # -- how the opening goes --------------------------------------------------------------------------------------
 
@@ -236,8 +207,9 @@ class ProjectPresenter(QObject):
         found, proof = project.evaluation.get("baseline"), project.proof
         asked = proof if open_doubts(proof) else None
         card.show_progress(None)
-        self._page.proof_card.ask(None if asked is None or is_order(asked) else asked)
-        self._page.arrange()
+        question = None if asked is None or is_order(asked) else asked
+        self._page.proof_card.ask(question)
+        card.setVisible(question is None)
         card.found.say("" if proof is None or asked is not None else " ".join(proof.sentences))
         card.banner.dismiss()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)

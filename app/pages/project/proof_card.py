@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.session.proof import Proof
 
 SHOWN = 8  # attempts listed
-LEAST_ROWS, ROWS_BESIDE, ROW_HEIGHT = 3, 5, 28  # rows without scrolling: alone where room is short, beside the classes
+LEAST_ROWS, ROW_HEIGHT = 3, 28  # rows without scrolling where room is short
 
 
 class ProofCard(Card):
@@ -40,12 +40,12 @@ class ProofCard(Card):
         self.text, self.tried = Label("", "body", "caution", wide=True), caption()
         self.rows: list[tuple[ElidedLabel, Label, TextButton]] = []  # of the attempts listed
         self.area = scrolling(QWidget(), "surface")
-        self.match_button = SecondaryButton(tr("Match classes…"), self.match_wanted.emit)
+        match = SecondaryButton(tr("Match classes…"), self.match_wanted.emit)
         prepare = SecondaryButton(tr("Set preprocessing…"), self.prepare_wanted.emit)
         network = SecondaryButton(tr("Choose architecture…"), self.network_wanted.emit)
         accept = SecondaryButton(tr("Go on as it is"), self.accepted.emit)
         accept.setToolTip(tr("Use the network and the preprocessing that are open. Asked once for this pair."))
-        foot = row(prepare, network, self.match_button, STRETCH, accept)
+        foot = row(prepare, network, match, STRETCH, accept)
         add_to(self.body, self.text, self.tried, (self.area, 1), foot)
         self.body.addStretch(0)
         self.hide()
@@ -71,13 +71,8 @@ class ProofCard(Card):
         self.area.setWidget(inside)  # and the one before goes
         self.tried.setVisible(trial is not None)
         self.area.setVisible(trial is not None)
+        self.area.setMinimumHeight(theme.px(ROW_HEIGHT) * min(len(self.rows), LEAST_ROWS))
         self.area.setMaximumHeight(theme.px(ROW_HEIGHT) * len(self.rows))
-
-    def set_beside(self, beside: bool) -> None:
-        """Say whether the card of the classes stands below: it has a button of its own to match them."""
-        self.match_button.setVisible(not beside)
-        rows = min(len(self.rows), ROWS_BESIDE if beside else LEAST_ROWS)
-        self.area.setMinimumHeight(theme.px(ROW_HEIGHT) * rows)
 
     def _add(self, grid: QGridLayout, attempt: Attempt, trial: Trial) -> None:
         number, text, right = len(self.rows), attempt_words(attempt, trial), fmt.percent(attempt.accuracy)

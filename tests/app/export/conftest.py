@@ -58,7 +58,7 @@ def folder(tmp_path, bench, selection) -> RunFolder:
 def context(qapp) -> AppContext:
     made = create_context()
     yield made
-    assert made.jobs.shutdown() and made.recent.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 
 

@@ -117,7 +117,7 @@ def context(qapp, controller) -> AppContext:
     made = create_context()
     made.run_controller, made.run_library = controller, Library()
     yield made
-    assert made.jobs.shutdown() and made.recent.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 
 

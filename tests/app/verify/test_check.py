@@ -50,7 +50,7 @@ def context(qapp) -> AppContext:
     made.run_library = Library()
     yield made
     assert made.run_controller.shutdown()
-    assert made.jobs.shutdown() and made.recent.shutdown()
+    assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 
 
