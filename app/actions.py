@@ -116,15 +116,10 @@ class Actions(QObject):
         window.addActions([command.action for command in self])  # Qt moves those that it has already
 
     def search(self, text: str, recent: Sequence[str] = ()) -> list[Command]:
-        """Commands whose text holds the letters of `text` in order; recent ones first, then the closest match."""
-        ranked: list[tuple[tuple[int, int, int], Command]] = []
-        for position, command in enumerate(self):
-            score = match(text, command.text)
-            if score is not None and command.text:
-                lately = recent.index(command.id) if command.id in recent else len(recent) + 1
-                key = (score, lately, position) if text else (lately, 0, position)
-                ranked.append((key, command))
-        return [command for _, command in sorted(ranked, key=lambda pair: pair[0])]
+        """Commands whose text holds every word of `text`; those that were used lately come first."""
+        words = text.lower().split()
+        found = [command for command in self if command.text and all(word in command.text.lower() for word in words)]
+        return sorted(found, key=lambda command: (*recent, command.id).index(command.id))
 
     def _update(self, command: Command) -> None:
         reason = self.reason(command.id)
@@ -141,28 +136,6 @@ def sequences(keys: Sequence[Key]) -> list[QKeySequence]:
         bound = QKeySequence.keyBindings(key) if isinstance(key, QKeySequence.StandardKey) else [QKeySequence(key)]
         found += [one for one in bound if not one.isEmpty() and one not in found]
     return found
-
-
-def match(letters: str, text: str) -> int | None:
-    """Return how far apart the letters lie in `text` (0 is best), or None where they are not there in order.
-
-    A match at the start of words counts as close.
-    """
-    wanted, lower = letters.lower().replace(" ", ""), text.lower()
-    if not wanted:
-        return 0
-    found = lower.find(letters.lower().strip())
-    if found >= 0:
-        return 0 if found == 0 or lower[found - 1] == " " else 1
-    position, cost = -1, 2
-    for letter in wanted:
-        following = lower.find(letter, position + 1)
-        if following < 0:
-            return None
-        word_start = following == 0 or not lower[following - 1].isalnum()
-        cost += 0 if word_start else following - position - 1
-        position = following
-    return cost
 
 
 def unless(holds: Callable[[], object], reason: str) -> WhyDisabled:

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor
 from PySide6.QtCore import QBuffer, QIODevice, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from app.services.tokens import DARK, LIGHT, TOKEN_NAMES
+from app.services.tokens import DARK, LIGHT
 
 MOST_PNG = 200_000  # bytes of one picture
 MOST_SECONDS, MOST_LOOP = 10.0, 3_000_000  # of the loop
@@ -101,7 +101,7 @@ def _palette(pictures: list[Image.Image], colours: int) -> Image.Image:
     for place, picture in enumerate(pictures):
         sample.paste(picture, (0, place * height))
     seen = {colour for _, colour in sample.getcolors(width * sample.height) or ()}
-    tokens = {tokens.value(name) for tokens in (LIGHT, DARK) for name in TOKEN_NAMES}
+    tokens = {*LIGHT.colours.values(), *DARK.colours.values()}
     exact = [colour for token in sorted(tokens) if (colour := ImageColor.getrgb(token)) in seen]
     exact = exact[: colours - 8]
     mixed = sample.quantize(colours - len(exact), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

@@ -32,7 +32,7 @@ from app.plots.items import draw_symbol
 from app.plots.points import Floats, Ints, corners, nearest, paint_names
 from app.services import format as fmt
 from app.services.theme import theme
-from app.services.tokens import CLASS_RAMPS, Tokens
+from app.services.tokens import CLASS_TONES, Tokens
 from app.services.translation import mark, tr
 from app.widgets.labels import ElidedLabel, caption, describe
 from app.widgets.layout import STRETCH, column, row
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 Moment = FeatureMap | FeaturesMoved  # the map at one step
 
-MOST_COLOURED = 2 * len(CLASS_RAMPS["light"])  # classes that stay: each colour as circles, then as squares
+MOST_COLOURED = 2 * CLASS_TONES  # classes that stay: each colour as circles, then as squares
 GHOSTS = {  # key -> title, glyph, colour, whether it shows at first
     "start": (mark("At the start"), "△", "forget", True),
     "retrained": (mark("Retrained"), "◆", "retrained", True),

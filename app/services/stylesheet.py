@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.services import tokens as t
 from app.services.tokens import Tokens
 from core.files import RESOURCES
 
@@ -16,7 +15,7 @@ def build_stylesheet(colours: Tokens, px: Callable[[float], int], caption_pt: fl
 
     `px` scales logical pixels with the system font and `caption_pt` is the caption size in points.
     """
-    values = {name: colours.value(name) for name in t.TOKEN_NAMES}
+    values = dict(colours.colours)
     values |= {f"p{n}": f"{px(n)}px" for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 24, 26, 28, 52)}
     # A radius above half the height would draw square corners, which rounding makes at some font sizes.
     halves = {"round_chip": px(20), "round_chip_button": px(18) + 2, "round_radio": px(14) + 2}

@@ -8,20 +8,18 @@ connects to `theme.changed`.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints
+from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo, QPalette, QPen, QStyleHints, qGray
 from PySide6.QtWidgets import QApplication, QStyle, QWidget
 
 from app.services.stylesheet import build_stylesheet
-from app.services.tokens import CLASS_RAMPS, DARK, LIGHT, Scheme, Tokens, luminance
+from app.services.tokens import CLASS_TONES, DARK, LIGHT, Scheme, Tokens
 
 Role = Literal["title", "verdict", "section", "body", "number", "table", "caption", "fixed"]
-_MIDDLE = 0.18  # luminance of a ground that is neither light nor dark
 BASE_PX = 13  # the system font the design's pixel sizes were drawn for
 _ROLES: dict[str, tuple[float, bool, bool]] = {  # size x system, semi-bold, tabular figures
     "title": (1.50, True, False),
@@ -45,6 +43,13 @@ PALETTE = {  # the roles of Qt's palette, by the token that they show
     "line": ("Mid",),
     "outline": ("Dark", "Shadow"),
 }
+CONTRAST = {  # the tokens that show the system's own colours where it asks for high contrast, by its role
+    "Window": "window sunken accent_tint danger_ground caution_ground",
+    "Base": "surface",
+    "WindowText": "line outline text text_2 text_3 danger caution original",
+    "Highlight": "accent accent_hover accent_pressed unlearned",
+    "HighlightedText": "on_accent",
+}
 _CAPTION_MIN_PX = 11
 LARGE_FONT_PX = 16  # of the system font; above, not all of a page fits side by side in a small window
 
@@ -66,7 +71,7 @@ class Theme(QObject):
     @property
     def is_dark(self) -> bool:
         """Whether the ground is dark."""
-        return luminance(self.current.window) < _MIDDLE
+        return _is_dark(self.color("window"))
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:
         """Return the colour of a token ("text-2", "retain", ...) with an opacity of 0..1."""
@@ -89,7 +94,7 @@ class Theme(QObject):
     @property
     def class_colors(self) -> list[QColor]:
         """The colours of the retain classes in a map of few classes (greys and blues)."""
-        return [QColor(tone) for tone in CLASS_RAMPS["dark" if self.is_dark else "light"]]
+        return [self.color(f"class_{number}") for number in range(1, CLASS_TONES + 1)]
 
     def px(self, size: float) -> int:
         """Scale a size of the design with the system font; never below one pixel for a size above zero."""
@@ -241,17 +246,16 @@ def system_tokens(palette: QPalette) -> Tokens:
     """Return tokens that are the system's own colours: text and lines alike, and one accent, its selection."""
     role = QPalette.ColorRole
 
-    def colour(which: QPalette.ColorRole, group: QPalette.ColorGroup = QPalette.ColorGroup.Active) -> str:
-        return palette.color(group, which).name()
+    base = DARK if _is_dark(palette.color(role.Window)) else LIGHT
+    colours = dict(base.colours)
+    for which, names in CONTRAST.items():
+        colours |= dict.fromkeys(names.split(), palette.color(role[which]).name())
+    colours["disabled"] = palette.color(QPalette.ColorGroup.Disabled, role.Text).name()
+    return Tokens(f"{base.name} contrast", colours)
 
-    window, text, accent = colour(role.Window), colour(role.WindowText), colour(role.Highlight)
-    base = DARK if luminance(window) < _MIDDLE else LIGHT
-    own = {"window": window, "surface": colour(role.Base), "on_accent": colour(role.HighlightedText),
-           "disabled": colour(role.Text, QPalette.ColorGroup.Disabled),
-           **dict.fromkeys(("accent", "accent_hover", "accent_pressed", "unlearned"), accent)}  # fmt: skip
-    grounds = dict.fromkeys(("sunken", "accent_tint", "danger_ground", "caution_ground"), window)
-    lines = dict.fromkeys(("line", "outline", "text", "text_2", "text_3", "danger", "caution", "original"), text)
-    return dataclasses.replace(base, name=f"{base.name} contrast", **own, **grounds, **lines)
+
+def _is_dark(ground: QColor) -> bool:
+    return qGray(ground.rgb()) < 118  # below, white is read better on it than black
 
 
 theme = Theme()

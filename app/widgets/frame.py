@@ -198,7 +198,7 @@ class LogPanel(QFrame):
 
 
 class StatusLine(QFrame):
-    """28 high. Activities are kept by key and the latest is shown; a message shows for four seconds."""
+    """28 high. Activities are kept by key and the one that began last is shown; a message shows for four seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,6 +212,7 @@ class StatusLine(QFrame):
         self._row = row((self._label, 1), self._left, self._bar, self._cancel, on=self, margins=(t.L, 0, t.S, 0),
                         spacing=t.M)  # fmt: skip
         self._activities: dict[str, Activity] = {}
+        self._shown = ""  # the key of the one that the bar and *Cancel* are of
         self._message_timer = QTimer(self)
         self._message_timer.setSingleShot(True)
         self._message_timer.timeout.connect(self._show)
@@ -224,14 +225,11 @@ class StatusLine(QFrame):
 
     def show_activity(self, key: str, activity: Activity | None) -> None:
         """Show that something goes on; None where it has ended, of which nothing need be known."""
-        self._activities.pop(key, None)
-        if activity is not None:
+        if activity is None:
+            self._activities.pop(key, None)
+        else:
             self._activities[key] = activity
-        if not self._message_timer.isActive():
-            self._show()
-        elif not self._activities:  # the message stays; nothing is left to wait for or to cancel
-            for widget in (self._bar, self._left, self._cancel):
-                widget.hide()
+        self._show()
 
     def text(self) -> str:
         return self._label.text()
@@ -243,23 +241,23 @@ class StatusLine(QFrame):
         self._row.addWidget(button)
         return button
 
-    def _latest(self) -> Activity | None:
-        return next(reversed(self._activities.values()), None)
-
     def _show(self) -> None:
-        latest = self._latest()
-        self._label.setText(latest.text if latest is not None else "")
+        message = self._message_timer.isActive()
+        if not message or self._shown not in self._activities:  # under a message *Cancel* stays that of the same one
+            self._shown = next(reversed(self._activities), "")
+        shown = self._activities.get(self._shown, Activity(""))
+        if not message:
+            self._label.setText(shown.text)
+        self._bar.set(shown.done, shown.total)
+        self._left.setText(fmt.left(shown.left))
         for widget in (self._bar, self._left):
-            widget.setVisible(latest is not None)
-        self._cancel.setVisible(latest is not None and latest.on_cancel is not None)
-        if latest is not None:
-            self._bar.set(latest.done, latest.total)
-            self._left.setText(fmt.left(latest.left))
+            widget.setVisible(bool(self._activities))
+        self._cancel.setVisible(shown.on_cancel is not None)
 
     def _cancel_clicked(self) -> None:
-        latest = self._latest()
-        if latest is not None and latest.on_cancel is not None:
-            latest.on_cancel()
+        on_cancel = self._activities[self._shown].on_cancel
+        if on_cancel is not None:
+            on_cancel()
 
 
 class RunChips(QWidget):

@@ -166,12 +166,12 @@ class TestDrawing:
         theme.apply(qapp, "dark")
         try:
             accuracy.flush()
-            assert accuracy.canvas.backgroundBrush().color().name().upper() == DARK.surface
-            assert accuracy.series("retain").item.opts["pen"].color().name().upper() == DARK.retain
+            assert accuracy.canvas.backgroundBrush().color().name().upper() == DARK.value("surface")
+            assert accuracy.series("retain").item.opts["pen"].color().name().upper() == DARK.value("retain")
         finally:
             theme.apply(qapp, "light")
         accuracy.flush()
-        assert accuracy.series("retain").item.opts["pen"].color().name().upper() == LIGHT.retain
+        assert accuracy.series("retain").item.opts["pen"].color().name().upper() == LIGHT.value("retain")
 
 
 class TestFollowing:
@@ -331,7 +331,7 @@ class TestPhases:
         accuracy.flush()
         image, strip = accuracy.canvas.grab().toImage(), accuracy.strip.sceneBoundingRect()
         middle = image.pixelColor(QPoint(int(strip.center().x()), int(strip.top()) + 1)).name().upper()
-        assert middle == LIGHT.text_2
+        assert middle == LIGHT.value("text_2")
 
     def test_so_many_that_nothing_can_be_told_apart_are_not_drawn(self, accuracy):
         accuracy.set_phases([Phase("Forget", n, n + 1) for n in range(15)])
@@ -618,7 +618,7 @@ class TestExport:
             theme.apply(qapp, "light")
         image = QImage(str(tmp_path / "a.png"))
         assert image.width() == 2 * (accuracy.width() + 2 * theme.px(16))
-        assert image.pixelColor(2, 2).name().upper() == LIGHT.surface
+        assert image.pixelColor(2, 2).name().upper() == LIGHT.value("surface")
         assert image.text("Title") == "Accuracy"
         assert image.text("Run") == "run abc, seed 0"
 
@@ -629,8 +629,8 @@ class TestExport:
             for x in range(0, image.width(), 2)
             for y in range(0, image.height(), 2)
         }
-        assert LIGHT.retain in colours
-        assert LIGHT.forget in colours
+        assert LIGHT.value("retain") in colours
+        assert LIGHT.value("forget") in colours
 
     def test_svg_is_a_drawing_with_words(self, accuracy):
         text = export.contents(accuracy, "svg").decode()
@@ -716,7 +716,7 @@ def test_the_y_axis_is_drawn_without_vertical_grid(accuracy):
     image = accuracy.canvas.grab().toImage()
     top = accuracy.view.mapViewToScene(QPointF(55.0, 97.0)).toPoint()
     column = [image.pixelColor(QPoint(top.x(), y)).name() for y in range(top.y(), top.y() + 8)]
-    assert LIGHT.surface.lower() in column
+    assert LIGHT.value("surface").lower() in column
 
 
 def test_a_long_curve_is_thinned_to_what_the_screen_can_show(accuracy):

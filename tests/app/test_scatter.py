@@ -281,7 +281,8 @@ class TestDrawing:
         finally:
             theme.apply(qapp, "light")
         colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
-        assert {LIGHT.surface.lower(), LIGHT.forget.lower()} <= colours and DARK.forget.lower() not in colours
+        light = {LIGHT.value("surface").lower(), LIGHT.value("forget").lower()}
+        assert light <= colours and DARK.value("forget").lower() not in colours
 
 
 class TestPictures:

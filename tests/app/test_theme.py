@@ -28,32 +28,45 @@ SCHEMES = (t.LIGHT, t.DARK)
 TEXT, GRAPHIC = 4.5, 3.0
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of "#RRGGBB" (WCAG 2.2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, 1..21 (WCAG 2.2)."""
+    bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
 @pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
 class TestContrast:
     @pytest.mark.parametrize("ground", ["surface", "window"])
     @pytest.mark.parametrize("token", ["text", "text_2", "text_3", "accent", "danger", "caution"])
     def test_text(self, tokens, token, ground):
-        assert t.contrast(tokens.value(token), tokens.value(ground)) >= TEXT
+        assert contrast(tokens.value(token), tokens.value(ground)) >= TEXT
 
     @pytest.mark.parametrize("ground", ["surface", "window"])
     def test_outline_of_controls(self, tokens, ground):
-        assert t.contrast(tokens.outline, tokens.value(ground)) >= GRAPHIC
+        assert contrast(tokens.value("outline"), tokens.value(ground)) >= GRAPHIC
 
     @pytest.mark.parametrize("token", ["retain", "forget", *t.MODELS])
     def test_curves(self, tokens, token):
-        assert t.contrast(tokens.value(token), tokens.surface) >= GRAPHIC
+        assert contrast(tokens.value(token), tokens.value("surface")) >= GRAPHIC
 
     def test_sets_are_text_as_well(self, tokens):
         for token in ("retain", "forget"):
-            assert t.contrast(tokens.value(token), tokens.surface) >= TEXT
+            assert contrast(tokens.value(token), tokens.value("surface")) >= TEXT
 
     def test_class_ramp(self, tokens):
-        for colour in t.CLASS_RAMPS[tokens.name]:
-            assert t.contrast(colour, tokens.surface) >= GRAPHIC
+        for number in range(1, t.CLASS_TONES + 1):
+            assert contrast(tokens.value(f"class_{number}"), tokens.value("surface")) >= GRAPHIC
 
     @pytest.mark.parametrize("state", ["accent", "accent_hover", "accent_pressed"])
     def test_primary_button(self, tokens, state):
-        assert t.contrast(tokens.on_accent, tokens.value(state)) >= TEXT
+        assert contrast(tokens.value("on_accent"), tokens.value(state)) >= TEXT
 
     @pytest.mark.parametrize(
         "token, ground",
@@ -61,7 +74,7 @@ class TestContrast:
          ("caution", "caution_ground"), ("text", "danger_ground"), ("text", "caution_ground")],
     )
     def test_text_on_grounds(self, tokens, token, ground):
-        assert t.contrast(tokens.value(token), tokens.value(ground)) >= TEXT
+        assert contrast(tokens.value(token), tokens.value(ground)) >= TEXT
 
 
 # The table of the design, so that a colour cannot drift without its number.
@@ -74,17 +87,17 @@ TABLE = [
 @pytest.mark.parametrize("token, light, light_window, dark, dark_window", TABLE)
 def test_the_stated_contrasts(token, light, light_window, dark, dark_window):
     for tokens, on_surface, on_window in ((t.LIGHT, light, light_window), (t.DARK, dark, dark_window)):
-        assert t.contrast(tokens.value(token), tokens.surface) == pytest.approx(on_surface, abs=0.06)
-        assert t.contrast(tokens.value(token), tokens.window) == pytest.approx(on_window, abs=0.06)
+        assert contrast(tokens.value(token), tokens.value("surface")) == pytest.approx(on_surface, abs=0.06)
+        assert contrast(tokens.value(token), tokens.value("window")) == pytest.approx(on_window, abs=0.06)
 
 
 def test_contrast_of_black_and_white_is_21():
-    assert t.contrast("#000000", "#FFFFFF") == pytest.approx(21.0)
-    assert t.contrast("#777777", "#777777") == pytest.approx(1.0)
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21.0)
+    assert contrast("#777777", "#777777") == pytest.approx(1.0)
 
 
 def test_an_unknown_token_is_an_error():
-    with pytest.raises(KeyError, match="no colour token 'purple'"):
+    with pytest.raises(KeyError, match="'purple'"):
         theme.color("purple")
 
 
@@ -126,7 +139,7 @@ def test_apply_changes_palette_and_tells(qapp, qtbot):
     try:
         assert theme.is_dark
         assert qapp.palette().window().color() == theme.color("window")
-        assert theme.color("window").name().upper() == t.DARK.window
+        assert theme.color("window").name().upper() == t.DARK.value("window")
     finally:
         theme.apply(qapp, "light")
     assert not theme.is_dark
@@ -152,7 +165,7 @@ def test_the_system_s_high_contrast_is_not_painted_over(qapp, qtbot, monkeypatch
         assert theme.color("text") == yellow and theme.color("window") == black and theme.is_dark
         assert theme.color("line") == theme.color("text-2") == yellow
         assert yellow.name() in window.styleSheet()
-        assert [tone.name().upper() for tone in theme.class_colors] == [*t.CLASS_RAMPS["dark"]]
+        assert theme.class_colors[0].name().upper() == t.DARK.value("class_1")
     finally:
         monkeypatch.undo()
         theme.apply(qapp, "light")

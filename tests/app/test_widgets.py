@@ -246,6 +246,18 @@ class TestStatusLine:
         line.show_activity("a", None)
         assert line.text() == "Saved" and not line._cancel.isVisible() and not line._bar.isVisible()
 
+    def test_cancel_acts_on_what_it_was_shown_for(self, qtbot):
+        line, calls = shown(qtbot, StatusLine(), 800), []
+        line.show_activity("a", Activity("Opening", on_cancel=lambda: calls.append("a")))
+        line.show_message("Saved", 30)
+        line.show_activity("b", Activity("Measuring", on_cancel=lambda: calls.append("b")))
+        line._cancel.click()
+        assert line.text() == "Saved" and calls == ["a"]
+        qtbot.waitUntil(lambda: line.text() == "Measuring")
+        line.show_activity("a", Activity("Opening", 1, 2))  # goes on behind
+        line._cancel.click()
+        assert line.text() == "Measuring" and calls == ["a", "b"]
+
     def test_cancel_is_there_only_where_it_is_offered(self, qtbot):
         line = shown(qtbot, StatusLine(), 800)
         calls = []
@@ -657,13 +669,12 @@ class TestFocusRing:
         QTest.keyClick(first, Qt.Key.Key_Tab)
         qtbot.waitUntil(lambda: ring.widget is last)
         control = QRect(last.mapTo(window, QPoint()), last.size())
-        drawn = ring.shown
-        assert drawn.boundingRect().contains(control.adjusted(-2, -2, 2, 2))
+        image, accent = window.grab().toImage(), theme.color("accent")
         for beside in (QPoint(-2, 8), QPoint(control.width() + 1, 8), QPoint(8, -2), QPoint(8, control.height() + 1)):
-            assert drawn.contains(control.topLeft() + beside)
-        assert not drawn.contains(control.center())
+            assert image.pixelColor(control.topLeft() + beside) == accent
+        assert image.pixelColor(control.center()) != accent
         window.resize(500, 300)
-        qtbot.waitUntil(lambda: ring.shown.boundingRect().center().x() > drawn.boundingRect().center().x())
+        qtbot.waitUntil(lambda: ring.frame.width() > last.width() > control.width())
 
     def test_it_ends_where_a_scroll_area_does(self, qtbot, ring):
         inside, area = QWidget(), QScrollArea()
@@ -679,11 +690,11 @@ class TestFocusRing:
             window.activateWindow()
         fields[0].setFocus()
         QTest.keyClick(fields[0], Qt.Key.Key_Tab)
-        qtbot.waitUntil(lambda: ring.widget is fields[1] and not ring.shown.isEmpty())
+        qtbot.waitUntil(lambda: ring.widget is fields[1] and not ring.frame.visibleRegion().isEmpty())
         area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
-        assert ring.shown.isEmpty()
+        assert ring.frame.visibleRegion().isEmpty()
         area.verticalScrollBar().setValue(0)
-        assert not ring.shown.isEmpty()
+        assert not ring.frame.visibleRegion().isEmpty()
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -37,7 +37,7 @@ def test_a_picture_keeps_the_colours_of_the_theme_exactly(tmp_path):
     assert written.mode == "P" and size == (tmp_path / "picture.png").stat().st_size
     colours = written.convert("RGB")
     assert colours.getpixel((50, 10)) == (255, 255, 255)
-    assert colours.getpixel((0, 0)) == QColor(LIGHT.head_only).getRgb()[:3]
+    assert colours.getpixel((0, 0)) == QColor(LIGHT.value("head_only")).getRgb()[:3]
 
 
 def test_a_picture_that_is_too_large_gets_fewer_colours_or_is_refused(tmp_path):
@@ -130,4 +130,4 @@ def test_the_picture_is_drawn():
     image = draw(report(), found)
     assert image.width() == 2400
     colours = {QColor(image.pixel(x, y)).name().upper() for x in range(0, 2400, 2) for y in range(200, 700, 2)}
-    assert LIGHT.forget in colours and LIGHT.surface in colours
+    assert LIGHT.value("forget") in colours and LIGHT.value("surface") in colours
