@@ -29,7 +29,7 @@ from app.widgets.buttons import SecondaryButton, close_box
 from app.widgets.labels import Label
 from app.widgets.layout import column, named, row
 from app.widgets.table import text_table
-from app.widgets.terms import FactTable
+from app.widgets.terms import Fact, FactTable
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -268,8 +268,9 @@ class AboutDialog(Dialog):
         text = Label(tr(SENTENCE), wrap=True)
         text.setMinimumWidth(theme.px(400))
         facts = FactTable()
-        facts.set("version", tr("Version"), version)
-        facts.set("python", "Python", platform.python_version())
-        facts.set("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})")
-        facts.set("system", tr("System"), platform.platform())
+        facts.show_facts([
+            Fact("version", tr("Version"), version), Fact("python", "Python", platform.python_version()),
+            Fact("qt", "Qt", f"{qVersion()} (PySide6 {PySide6.__version__})"),
+            Fact("system", tr("System"), platform.platform()),
+        ])  # fmt: skip
         column(Label("Unlearn Studio", "title"), text, facts, close_box(self), on=self, margins=t.XL, spacing=t.M)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from html import escape
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -15,7 +17,7 @@ from app.services.theme import Role, theme
 from app.services.translation import inside, tr
 from app.widgets.buttons import TextButton
 from app.widgets.labels import ElidedLabel, Label
-from app.widgets.layout import form, row
+from app.widgets.layout import form, row, widget_of
 
 _GAP = "\N{NO-BREAK SPACE} \N{NO-BREAK SPACE}"  # between words that wrap
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
@@ -109,74 +111,59 @@ class TermRow(Label):
         self.setText(_GAP.join((tr("Glossary"), *links)))
 
 
-class FactRow(QWidget):
-    """One value, and a button where it can be changed."""
+@dataclass(frozen=True)
+class Fact:
+    """One row. `hint` is its tool tip; `change` names what the button of the row opens, as it says on it."""
 
-    def __init__(self, fixed: bool) -> None:
-        super().__init__()
-        self._value = ElidedLabel("", "fixed" if fixed else "body")
-        self._value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._change = TextButton("")
-        self._change.setProperty("compact", True)  # so that all rows are as high
-        row((self._value, 1), self._change, on=self)
-
-    def show_value(
-        self, label: str, value: str, hint: str, on_change: Callable[[], object] | None, change_text: str
-    ) -> None:
-        """Show a value; `hint` is the tool tip where it is not elided."""
-        self._value.setText(value)
-        self._value.set_hint(hint)
-        self._change.on_click = on_change
-        self._change.setText(change_text)
-        self._change.setAccessibleName(f"{change_text.removesuffix('…')} {inside(label)}")
-        self._change.setVisible(on_change is not None)
-
-    def value(self) -> str:
-        return self._value.text()
+    key: str
+    label: str
+    value: str
+    hint: str = ""
+    fixed: bool = False
+    change: str = ""
 
 
 class FactTable(QWidget):
-    """Rows of facts by key, in the order they were first set."""
+    """Facts as rows; `change_wanted` carries the key of the one whose button was pressed."""
+
+    change_wanted = Signal(str)
 
     def __init__(self, label_width: int = 120) -> None:
         super().__init__()
         self._form = form(on=self, spacing=t.XS)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._width = theme.px(label_width)
-        self._rows: dict[str, tuple[Label, FactRow]] = {}
+        self._rows: dict[str, tuple[ElidedLabel, TextButton]] = {}
 
-    def set(
-        self,
-        key: str,
-        label: str,
-        value: str,
-        *,
-        hint: str = "",
-        on_change: Callable[[], object] | None = None,
-        fixed: bool = False,
-        change_text: str = "",
-    ) -> FactRow:
-        """Set one fact, adding its row where it is new."""
-        if key not in self._rows:
-            name = heading(label, "body", "text-2")
-            if not isinstance(name, TermLabel):  # its line is as long as its word
-                name.setMinimumWidth(self._width)
-            self._rows[key] = (name, FactRow(fixed))
-            self._form.addRow(*self._rows[key])
-        name, shown = self._rows[key]
-        name.setText(label)
-        shown.show_value(label, value, hint, on_change, change_text)
-        return shown
-
-    def clear(self) -> None:
-        for name, shown in self._rows.values():
-            self._form.takeRow(shown)
-            for widget in (name, shown):
-                widget.hide()
-                widget.deleteLater()  # it may be the one whose *Change…* was pressed
-        self._rows = {}
+    def show_facts(self, facts: Sequence[Fact]) -> None:
+        """Show these facts and no others; rows that are there already stay."""
+        if [*self._rows] != [fact.key for fact in facts]:
+            while self._form.rowCount():
+                self._form.takeRow(0)
+            for old in self.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+                old.hide()
+                old.deleteLater()  # it may hold the button that was pressed
+            self._rows = {fact.key: self._add_row(fact) for fact in facts}
+        for fact in facts:
+            value, change = self._rows[fact.key]
+            value.setText(fact.value)
+            value.set_hint(fact.hint)
+            change.setText(fact.change)
+            change.setAccessibleName(f"{fact.change.removesuffix('…')} {inside(fact.label)}")
+            change.setVisible(bool(fact.change))
 
     def values(self) -> dict[str, str]:
         """All values shown, by key."""
-        return {key: row.value() for key, (_, row) in self._rows.items()}
+        return {key: value.text() for key, (value, _) in self._rows.items()}
+
+    def _add_row(self, fact: Fact) -> tuple[ElidedLabel, TextButton]:
+        name = heading(fact.label, "body", "text-2")
+        if not isinstance(name, TermLabel):  # its line is as long as its word
+            name.setMinimumWidth(self._width)
+        value = ElidedLabel("", "fixed" if fact.fixed else "body")
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        change = TextButton("", partial(self.change_wanted.emit, fact.key))
+        change.setProperty("compact", True)  # so that all rows are as high
+        self._form.addRow(name, widget_of(row((value, 1), change)))
+        return value, change

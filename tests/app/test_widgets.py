@@ -34,7 +34,7 @@ from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import first_and_last_row
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import Gap, paint_gap
-from app.widgets.terms import FactTable, TermLabel, TermRow, heading
+from app.widgets.terms import Fact, FactTable, TermLabel, TermRow, heading
 from core.parameters import Parameter
 from tests.core.invalid_values import invalid_values
 
@@ -145,23 +145,22 @@ class TestChipsAndBanner:
 
 
 class TestFactsAndLabels:
-    def test_facts_are_set_by_key(self, qtbot):
-        table = FactTable()
-        shown(qtbot, table)
-        table.set("arch", "Architecture", "ResNet-18")
-        table.set("arch", "Architecture", "ResNet-50")
-        assert table.values() == {"arch": "ResNet-50"}
-        table.clear()
+    def test_facts_are_shown_by_key(self, qtbot):
+        table = shown(qtbot, FactTable())
+        table.show_facts([Fact("arch", "Architecture", "ResNet-18"), Fact("file", "File", "a.pt")])
+        table.show_facts([Fact("arch", "Architecture", "ResNet-50"), Fact("file", "File", "a.pt")])
+        assert table.values() == {"arch": "ResNet-50", "file": "a.pt"}
+        table.show_facts([])
         assert table.values() == {}
 
     def test_a_value_can_be_changed(self, qtbot):
-        table = FactTable()
-        shown(qtbot, table)
-        calls = []
-        row = table.set("p", "Preprocessing", "ImageNet", on_change=lambda: calls.append(1), change_text="Change…")
-        row._change.click()
-        assert calls == [1]
-        assert row._change.accessibleName() == "Change preprocessing"
+        table = shown(qtbot, FactTable())
+        table.show_facts([Fact("p", "Preprocessing", "ImageNet", change="Change…"), Fact("file", "File", "a.pt")])
+        (change,) = (button for button in table.findChildren(TextButton) if not button.isHidden())
+        assert change.accessibleName() == "Change preprocessing"
+        table.change_wanted.connect(lambda key: table.show_facts([Fact("file", "File", key)]))
+        change.click()  # may take its own row away
+        assert table.values() == {"file": "p"}
 
     def test_long_names_elide_in_the_middle_and_keep_the_whole(self, qtbot):
         label = shown(qtbot, ElidedLabel("a" * 60 + "-middle-" + "z" * 60), 120)

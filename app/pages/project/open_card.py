@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from app.widgets.cards import Card
 from app.widgets.labels import caption
 from app.widgets.layout import STRETCH, add_to, column, row, stacked, widget_of
 from app.widgets.notices import EmptyState, ProgressLine
-from app.widgets.terms import FactTable
+from app.widgets.terms import Fact, FactTable
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -72,6 +71,7 @@ class OpenCard(Card):
         if theme.large:  # beside the title there is no room for them
             self.body.addLayout(row(STRETCH, *buttons, spacing=t.XS))
         self.facts = FactTable()
+        self.facts.change_wanted.connect(self.change_wanted)
         self.empty = EmptyState(kind, tr(text))
         self.stack = stacked(self.empty, widget_of(column(self.facts, STRETCH, margins=(0, t.XS, 0, 0))))
         self._text = caption()
@@ -94,12 +94,7 @@ class OpenCard(Card):
 
     def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; none at all shows the empty text."""
-        if list(self.facts.values()) != [fact.key for fact in facts]:
-            self.facts.clear()
-        for fact in facts:
-            change = partial(self.change_wanted.emit, fact.key) if fact.change else None
-            self.facts.set(fact.key, fact.label, fact.value, hint=fact.hint, on_change=change, fixed=fact.fixed,
-                           change_text=fact.change)  # fmt: skip
+        self.facts.show_facts(facts)
         self.stack.setCurrentIndex(1 if facts else 0)
 
     def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
@@ -111,19 +106,6 @@ class OpenCard(Card):
 
 
 SHORT_HASH = 12
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One row. `hint` is its tool tip; `change` names what the button of the row opens, as it says on it."""
-
-    key: str
-    label: str
-    value: str
-    hint: str = ""
-    fixed: bool = False
-    change: str = ""
-
 
 def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
     """Facts of a model; how images are prepared for it is known once the data is open."""

@@ -28,7 +28,7 @@ from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, add_field, pad_spin_box
 from app.widgets.labels import ElidedLabel, Label, caption, section, separator
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
-from app.widgets.terms import FactTable, heading
+from app.widgets.terms import Fact, FactTable, heading
 from core.errors import AppError
 from core.seeds import parse_seeds
 
@@ -220,8 +220,8 @@ def _written(value: object) -> str:
     return fmt.brief(value) if isinstance(value, float) else str(value)
 
 
-FACTS = (("forget", mark("Forget")), ("steps", mark("Steps")), ("cost", mark("Cost")), ("time", mark("Time")),
-         ("memory", mark("Memory")), ("disk", mark("Disk")))  # fmt: skip
+FACTS = {"forget": mark("Forget"), "steps": mark("Steps"), "cost": mark("Cost"), "time": mark("Time"),
+         "memory": mark("Memory"), "disk": mark("Disk")}  # fmt: skip
 
 
 class PlanCard(Card):
@@ -229,7 +229,7 @@ class PlanCard(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("Plan"), padding=t.M)
-        self.facts = FactTable(label_width=72)
+        self.facts, self._facts = FactTable(label_width=72), dict[str, Fact]()
         self.problem = Label("", "body", "danger", wrap=True)
         self.earlier, self.lines, self.references = (Label("", "body", "text-2", wrap=True) for _ in range(3))
         self._titles = {
@@ -243,15 +243,14 @@ class PlanCard(Card):
 
     def show_nothing(self) -> None:
         """Nothing to plan yet."""
-        for key, label in FACTS:
-            self.facts.set(key, tr(label), fmt.DASH)
+        self._show_facts(**dict.fromkeys(FACTS, fmt.DASH))
         for said in self._titles:
             self._say(said, "")
         self.problem.say("")
 
     def set_forget(self, what: str, whole: str) -> None:
         """How many images are to be forgotten; `whole` says more in the tool tip."""
-        self.facts.set("forget", tr("Forget"), what, hint=whole)
+        self._show_facts(whole, forget=what)
 
     def show_estimate(
         self, estimate: Estimate, cost: str, lines: Sequence[str], references: str, requests: Sequence[str]
@@ -262,18 +261,20 @@ class PlanCard(Card):
         the model before, this request last, where it is no original.
         """
         size, free = fmt.size(estimate.disk_bytes), estimate.disk_free
-        facts = {
-            "steps": fmt.count(estimate.steps), "cost": cost or fmt.DASH,
-            "time": tr("known once the run before has ended") if estimate.seconds is None
+        self._show_facts(
+            steps=fmt.count(estimate.steps), cost=cost or fmt.DASH,
+            time=tr("known once the run before has ended") if estimate.seconds is None
             else fmt.about(estimate.seconds),
-            "memory": tr("about {size} more", size=fmt.size(estimate.memory_bytes)),
-            "disk": size if free is None else tr("{size} of {free} free", size=size, free=fmt.size(free)),
-        }  # fmt: skip
-        for key, label in FACTS[1:]:
-            self.facts.set(key, tr(label), facts[key])
+            memory=tr("about {size} more", size=fmt.size(estimate.memory_bytes)),
+            disk=size if free is None else tr("{size} of {free} free", size=size, free=fmt.size(free)),
+        )  # fmt: skip
         self._say(self.lines, "\n\n".join(lines))
         self._say(self.earlier, "\n".join(requests))
         self._say(self.references, references)
+
+    def _show_facts(self, hint: str = "", **values: str) -> None:
+        self._facts |= {key: Fact(key, tr(FACTS[key]), value, hint) for key, value in values.items()}
+        self.facts.show_facts([*self._facts.values()])
 
     def _say(self, label: Label, text: str) -> None:
         label.say(text)
