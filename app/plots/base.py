@@ -78,7 +78,7 @@ class ThemedPlot(Figure):
         self.log = (log, log)  # of the x and the y axis
         self.y_range = y_range  # None: what fits the values
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
-        self.together: Sequence[ThemedPlot] = (self,)  # those with the same x axis; the first one leads
+        self.together: Sequence[ThemedPlot] = (self,)  # those with the same x axis
         self.asked: tuple[float, float] | None = None  # the range of x that was asked for last while following
         self.canvas = Canvas(log)
         self.canvas.setAccessibleName(title)
@@ -240,13 +240,16 @@ class ThemedPlot(Figure):
         return [series for series in self._series.values() if series.visible and len(series)]
 
     def _follow_data(self) -> None:
-        """Show all steps of the plots with this x axis. Each change of it draws all of them anew."""
+        """Show all steps of the plots with this x axis, and have the others do so in their turns."""
         ends = [(s.x[0], s.x[-1]) for plot in self.together for s in plot._shown()]
         low, high = (min(end[0] for end in ends), max(end[1] for end in ends)) if ends else (0.0, 10.0)
-        leader, wanted = self.together[0], (min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most))
-        if wanted != leader.asked:
-            leader.asked = wanted
-            leader.view.setXRange(*wanted, padding=0.02)
+        wanted = (min(low, 0.0), end_ahead(max(high, low + 10.0), self.x_most))
+        if wanted != self.asked:
+            self.asked = wanted
+            self.view.setXRange(*wanted, padding=0.02)
+            for plot in self.together:
+                if plot is not self:
+                    plot.mark_dirty()
 
     def _update_labels(self) -> None:
         labels: list[MarginLabel] = []

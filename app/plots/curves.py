@@ -173,6 +173,7 @@ class LossPlot(HistoryPlot):
     """One curve for each term, each with a colour and a dash; terms of a set keep the set's colour."""
 
     def __init__(self) -> None:
+        self._fitted = (0.0, 0.0)  # what the y axis shows, in the view's coordinates
         super().__init__(tr("Loss terms"), tr("Loss"), value_format=lambda value: fmt.decimal(value, 3))
         self.scale = Segmented((("linear", tr("Linear")), ("log", tr("Log", "a scale"))), tr("Scale of the losses"))
         self.scale.changed.connect(lambda scale: self.set_log(y=scale == "log"))
@@ -194,6 +195,25 @@ class LossPlot(HistoryPlot):
             style, title = dataclasses.replace(of_set, dash=style.dash), name.replace("_", " ").capitalize()
             lines.append(Line(f"term/{name}", style, (curve.steps, curve.values), title, jagged=True))
         return lines
+
+    def set_log(self, y: bool) -> None:
+        super().set_log(y)
+        self._fit_y()
+
+    def _fit_y(self) -> None:
+        self._fitted = (0.0, 0.0)
+
+    def _fit_values(self) -> None:
+        """Change the y axis where curves leave it or take less than half of it: each change paints all of it anew."""
+        drawn = np.concatenate([[], *(series.drawn for series in self._shown())])
+        known = drawn[np.isfinite(drawn) & (drawn > 0 if self.log[1] else True)]
+        if self.follow and known.size:
+            low, high = self.to_view(float(known.min())), self.to_view(float(known.max()))
+            bottom, top = self._fitted
+            if low < bottom or high > top or high - low < (top - bottom) / 2:
+                room = max((high - low) / 8, 1e-9)
+                self._fitted = (low - room, high + room)
+                self.view.setYRange(*self._fitted, padding=0)
 
     def _smoothing_moved(self, value: int) -> None:
         self.smooth = value / 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -17,7 +18,7 @@ SLOWEST_MS = 400
 
 
 class StepGroup(QObject):
-    """Links plots; the first one leads."""
+    """Links plots. While they follow each takes the common range in its own turn: painting all at once holds up."""
 
     hovered_step = Signal(object)
 
@@ -29,7 +30,8 @@ class StepGroup(QObject):
             if plot is not plots[0]:
                 plot.view.setXLink(plots[0].view)
             plot.hovered_step.connect(self.show_step)
-            plot.follow_changed.connect(self._follow_changed)
+            plot.view.blockLink(True)
+            plot.follow_changed.connect(partial(self._follow_changed, plot))
 
     def show_step(self, step: float | None) -> None:
         """Draw the crosshair at a step in all plots."""
@@ -47,9 +49,13 @@ class StepGroup(QObject):
         for plot in self._plots:
             plot.set_phases(phases, named=plot is self._plots[0])
 
-    def _follow_changed(self, follow: bool) -> None:
+    def _follow_changed(self, changed: ThemedPlot, follow: bool) -> None:
         for plot in self._plots:
-            plot.set_follow(follow)
+            if plot is not changed:
+                plot.set_follow(follow)
+                if not follow:
+                    plot.view.setXRange(*changed.view.viewRange()[0], padding=0)
+            plot.view.blockLink(follow)
 
 
 class Switched(QStackedWidget):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -24,6 +25,7 @@ from core.events import (
     FeaturesMoved,
     RunStarted,
     SpectrumMeasured,
+    StepMetrics,
 )
 
 if TYPE_CHECKING:
@@ -85,12 +87,16 @@ class RunPlots(QWidget):
 
     def add(self, events: Sequence[Event]) -> None:
         """The history has gained these; drawn where the newest is shown."""
-        for plot in self._all:
-            plot.mark_dirty()
-        for shown, kinds in ((self.features, FeatureMap | FeaturesMoved | SpectrumMeasured | RunStarted),
-                             (self.alignment, Evaluation | AlignmentMeasured)):  # fmt: skip
+        looked_at = partial(self.features.show_until, self.until), partial(self.alignment.show_until, self.until)
+        for redraw, kinds in (
+            (self.accuracy.mark_dirty, Evaluation | RunStarted),
+            (self.alignment.at_k.mark_dirty, AlignmentMeasured | RunStarted),
+            (self.losses.mark_dirty, StepMetrics | RunStarted),
+            (looked_at[0], FeatureMap | FeaturesMoved | SpectrumMeasured | RunStarted),
+            (looked_at[1], Evaluation | AlignmentMeasured),
+        ):
             if any(isinstance(event, kinds) for event in events):
-                shown.show_until(self.until)
+                redraw()
         if any(isinstance(e, Evaluation | AlignmentMeasured) and e.scope == "full" for e in events):
             self._show_markers()
         if any(isinstance(e, RunStarted) for e in events):

@@ -59,7 +59,7 @@ def test_every_curve_is_drawn_up_to_the_step_and_faded_after_it(shown):
         series = plot.series(key)
         assert drawn(series)[-1] == 30, key
         assert series._faint["after"].isVisible() and drawn_after(series)[-1] == series.x[-1]
-        assert series.dot.data["x"].tolist() == [30]
+        assert series.dot.pos().x() == 30
     label = next(label for label in plots.accuracy.margin.labels() if label.key == "forget")
     assert label.text == "Forget 68.6"  # its value at the step, not at the end
     shown.slider.to_newest()
