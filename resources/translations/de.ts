@@ -331,10 +331,6 @@
         <translation>&amp;Tastenkürzel</translation>
     </message>
     <message>
-        <source>&amp;Mean, 0 to 1</source>
-        <translation>&amp;Mittelwert, 0 bis 1</translation>
-    </message>
-    <message>
         <source>&amp;Messages…</source>
         <translation>&amp;Meldungen …</translation>
     </message>
@@ -345,10 +341,6 @@
     <message>
         <source>&amp;Network</source>
         <translation>&amp;Netz</translation>
-    </message>
-    <message>
-        <source>&amp;Pad all sides by</source>
-        <translation>&amp;Rand an allen Seiten</translation>
     </message>
     <message>
         <source>&amp;Path</source>
@@ -383,10 +375,6 @@
         <translation>&amp;Bericht</translation>
     </message>
     <message>
-        <source>&amp;Resize</source>
-        <translation>&amp;Größe</translation>
-    </message>
-    <message>
         <source>&amp;Run</source>
         <translation>&amp;Lauf</translation>
     </message>
@@ -399,10 +387,6 @@
         <translation>Verlernen &amp;starten</translation>
     </message>
     <message>
-        <source>&amp;Std, 0 to 1</source>
-        <translation>&amp;Streuung, 0 bis 1</translation>
-    </message>
-    <message>
         <source>&amp;Tries</source>
         <translation>&amp;Versuche</translation>
     </message>
@@ -411,17 +395,8 @@
         <translation>Auswahl &amp;rückgängig machen</translation>
     </message>
     <message>
-        <source>&amp;Values</source>
-        <translation>&amp;Werte</translation>
-    </message>
-    <message>
         <source>&amp;View</source>
         <translation>&amp;Ansicht</translation>
-    </message>
-    <message>
-        <source>&amp;With</source>
-        <comment>an interpolation</comment>
-        <translation>&amp;Mit</translation>
     </message>
     <message>
         <source>&amp;X</source>
@@ -841,10 +816,6 @@
     <message>
         <source>as they are by default</source>
         <translation>Standardwerte</translation>
-    </message>
-    <message>
-        <source>As they are now</source>
-        <translation>Wie jetzt</translation>
     </message>
     <message>
         <source>Ask again next time</source>
@@ -1287,10 +1258,6 @@
         <translation>Aufwand</translation>
     </message>
     <message>
-        <source>Crop at the centre to</source>
-        <translation>In der Mitte ausschneiden auf</translation>
-    </message>
-    <message>
         <source>Cross-entropy of the model on the image</source>
         <translation>Kreuzentropie des Modells für das Bild</translation>
     </message>
@@ -1669,10 +1636,6 @@
         <translation>Datei …</translation>
     </message>
     <message>
-        <source>Fill, cut off the rest</source>
-        <translation>Füllen, Rest abschneiden</translation>
-    </message>
-    <message>
         <source>Find a &amp;command…</source>
         <translation>&amp;Befehl suchen …</translation>
     </message>
@@ -1975,14 +1938,6 @@
         <translation>Änderung nur am Kopf, verlernendes und neu trainiertes Modell</translation>
     </message>
     <message>
-        <source>Height in pixels</source>
-        <translation>Höhe in Pixeln</translation>
-    </message>
-    <message>
-        <source>Height of the crop</source>
-        <translation>Höhe des Ausschnitts</translation>
-    </message>
-    <message>
         <source>Hidden</source>
         <comment>verdict</comment>
         <translation>Versteckt</translation>
@@ -2137,10 +2092,6 @@
             <numerusform>Sie nennt 1 Klasse, das Modell hat {outputs} Ausgänge</numerusform>
             <numerusform>Sie nennt %n Klassen, das Modell hat {outputs} Ausgänge</numerusform>
         </translation>
-    </message>
-    <message>
-        <source>It says more than the form above can.</source>
-        <translation>Sie sagt mehr, als das Formular oben kann.</translation>
     </message>
     <message>
         <source>It was removed.</source>
@@ -2378,10 +2329,6 @@
         <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · {images}</translation>
     </message>
     <message>
-        <source>Make grey</source>
-        <translation>In Grau umwandeln</translation>
-    </message>
-    <message>
         <source>Map</source>
         <translation>Karte</translation>
     </message>
@@ -2414,10 +2361,6 @@
         <translation>Klassen zuordnen …</translation>
     </message>
     <message>
-        <source>Mean</source>
-        <translation>Mittelwert</translation>
-    </message>
-    <message>
         <source>Mean and std</source>
         <translation>Mittelwert und Streuung</translation>
     </message>
@@ -2427,10 +2370,6 @@
             <numerusform>Mittel von %n neu trainierten Modell: {values}</numerusform>
             <numerusform>Mittel von %n neu trainierten Modellen: {values}</numerusform>
         </translation>
-    </message>
-    <message>
-        <source>Mean of every channel</source>
-        <translation>Mittelwert jedes Kanals</translation>
     </message>
     <message numerus="yes">
         <source>Mean over %n seeds ± half of its 95 % interval: {values}</source>
@@ -2833,10 +2772,6 @@
     <message>
         <source>none yet</source>
         <translation>noch keine</translation>
-    </message>
-    <message>
-        <source>Not at all</source>
-        <translation>Gar nicht</translation>
     </message>
     <message>
         <source>not centred</source>
@@ -3322,10 +3257,6 @@
         <translation>Andere Läufe: {number}</translation>
     </message>
     <message>
-        <source>Others</source>
-        <translation>Andere</translation>
-    </message>
-    <message>
         <source>Out of memory at batch {batch}. Start again with {half}? Results differ slightly: batch statistics then come from {half} images.</source>
         <translation>Der Speicher reicht nicht für Batches von {batch}. Mit {half} neu starten? Die Ergebnisse weichen etwas ab: Die Batch-Statistik stammt dann von {half} Bildern.</translation>
     </message>
@@ -3405,10 +3336,6 @@
     <message>
         <source>Pictures of the feature spaces</source>
         <translation>Bilder der Merkmalsräume</translation>
-    </message>
-    <message>
-        <source>Pixels on every side</source>
-        <translation>Pixel an jeder Seite</translation>
     </message>
     <message>
         <source>Plain keys in float32, for torch.load with weights_only.</source>
@@ -3715,14 +3642,6 @@
     <message>
         <source>Reset {name}</source>
         <translation>{name} zurücksetzen</translation>
-    </message>
-    <message>
-        <source>Resize</source>
-        <translation>Größe ändern</translation>
-    </message>
-    <message>
-        <source>Resize with</source>
-        <translation>Größe ändern mit</translation>
     </message>
     <message>
         <source>resnet18:stem=3,pool=max   or   network.py:make_network</source>
@@ -4140,10 +4059,6 @@
         <translation>Anteil der ungesehenen Vergessensbilder, die das Modell je Klasse nennt, %</translation>
     </message>
     <message>
-        <source>Short side to</source>
-        <translation>Kurze Seite auf</translation>
-    </message>
-    <message>
         <source>Show &amp;batch results</source>
         <translation>&amp;Ergebnisse der Stapel zeigen</translation>
     </message>
@@ -4260,10 +4175,6 @@
         <translation>Tempo der Wiedergabe; + und − am Schieber ändern es</translation>
     </message>
     <message>
-        <source>Standard deviation of every channel</source>
-        <translation>Standardabweichung jedes Kanals</translation>
-    </message>
-    <message>
         <source>Start</source>
         <translation>Start</translation>
     </message>
@@ -4326,10 +4237,6 @@
     <message>
         <source>Stays.</source>
         <translation>Bleibt.</translation>
-    </message>
-    <message>
-        <source>Std</source>
-        <translation>Streuung</translation>
     </message>
     <message>
         <source>Step</source>
@@ -5060,10 +4967,6 @@
         <translation>Zu vergessen</translation>
     </message>
     <message>
-        <source>To exactly</source>
-        <translation>Genau auf</translation>
-    </message>
-    <message>
         <source>to forget</source>
         <translation>zu vergessen</translation>
     </message>
@@ -5468,14 +5371,6 @@
     <message>
         <source>Whole scale, 0 to 1</source>
         <translation>Ganze Skala, 0 bis 1</translation>
-    </message>
-    <message>
-        <source>Width in pixels</source>
-        <translation>Breite in Pixeln</translation>
-    </message>
-    <message>
-        <source>Width of the crop</source>
-        <translation>Breite des Ausschnitts</translation>
     </message>
     <message>
         <source>Window</source>
@@ -5962,10 +5857,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{value}, to</source>
         <translation>{value}, bis</translation>
-    </message>
-    <message>
-        <source>{what} must be one number, or one for each channel, separated by commas</source>
-        <translation>{what} muss eine Zahl sein oder eine für jeden Kanal, durch Kommas getrennt</translation>
     </message>
     <message>
         <source>{what} · axis from {floor}</source>
