@@ -127,13 +127,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n more</source>
-        <translation>
-            <numerusform>1 weiterer</numerusform>
-            <numerusform>%n weitere</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n names are in several folders, so they were not taken. Write the folder before the name.</source>
         <translation>
             <numerusform>%n Name kommt in mehreren Ordnern vor und wurde nicht übernommen. Schreiben Sie den Ordner vor den Namen.</numerusform>
@@ -943,10 +936,6 @@
     <message>
         <source>Change weights in one act, without training steps.</source>
         <translation>Gewichte auf einmal ändern, ohne Trainingsschritte.</translation>
-    </message>
-    <message>
-        <source>Changed: {values}</source>
-        <translation>Geändert: {values}</translation>
     </message>
     <message>
         <source>Change…</source>
@@ -2941,14 +2930,6 @@
         <translation>Von den neu trainierten Modellen ist das erste gezeichnet.</translation>
     </message>
     <message>
-        <source>off</source>
-        <translation>aus</translation>
-    </message>
-    <message>
-        <source>on</source>
-        <translation>ein</translation>
-    </message>
-    <message>
         <source>On disk: a checkpoint at step {checkpoint} and results up to {step}.</source>
         <translation>Gespeichert: ein Checkpoint bei Schritt {checkpoint} und Ergebnisse bis {step}.</translation>
     </message>
@@ -4159,20 +4140,12 @@
         <translation>Nach {column} sortiert, absteigend</translation>
     </message>
     <message>
-        <source>Space plays and holds, arrows go step by step, + and − change the speed</source>
-        <translation>Die Leertaste spielt ab und hält an, Pfeiltasten gehen Schritt für Schritt, + und − ändern das Tempo</translation>
+        <source>Space plays and holds, arrows go step by step</source>
+        <translation>Die Leertaste spielt ab und hält an, Pfeiltasten gehen Schritt für Schritt</translation>
     </message>
     <message>
         <source>Spectra</source>
         <translation>Spektren</translation>
-    </message>
-    <message>
-        <source>Speed of the replay</source>
-        <translation>Tempo der Wiedergabe</translation>
-    </message>
-    <message>
-        <source>Speed of the replay; + and − on the slider change it</source>
-        <translation>Tempo der Wiedergabe; + und − am Schieber ändern es</translation>
     </message>
     <message>
         <source>Start</source>

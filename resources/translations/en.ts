@@ -123,13 +123,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n more</source>
-        <translation>
-            <numerusform>1 more</numerusform>
-            <numerusform>%n more</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n names are in several folders, so they were not taken. Write the folder before the name.</source>
         <translation>
             <numerusform>%n name is in several folders, so it was not taken. Write the folder before the name.</numerusform>

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
@@ -112,3 +114,8 @@ def _in_scroll_area(widget: QWidget) -> bool:
 def _inside(window: QWidget, widget: QWidget) -> bool:
     place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
     return window.rect().adjusted(-1, -1, 1, 1).contains(place) or widget.window() is not window
+
+
+def pressable(buttons: Mapping[str, QWidget]) -> set[str]:
+    """Names of the buttons that show and can be pressed."""
+    return {name for name, button in buttons.items() if not button.isHidden() and button.isEnabled()}

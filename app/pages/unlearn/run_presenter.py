@@ -54,18 +54,18 @@ class RunPresenter(QObject):
         self._follower = RunFollower(context.jobs, self)
         acts: dict[str, Any] = {  # the first four are offered only while the run in view is the one that goes
             "pause": self._pause, "checkpoint": controller.checkpoint, "stop": controller.stop,
-            "discard": self._discard, "again": self.left, "keep": self.left,
+            "discard": self._discard, "again": self.left,
             "check": lambda: context.show_page("verify"), "details": lambda: context.show_page("verify"),
-            "export": lambda: context.show_page("export"), "restart": self._restart, "delete": self._delete,
+            "export": lambda: context.show_page("export"), "restart": self._restart,
             "forget": self._choose_what_to_forget,
         }  # fmt: skip
         for name, act in acts.items():
             view.bar.buttons[name].clicked.connect(act)
         for signal, slot in (
-            (view.bar.warning.search.clicked, self._search), (controller.events, self._events),
-            (controller.state_changed, self._changed), (controller.run_ended, self._ended),
-            (self._follower.events, self._take), (self._follower.changed, self._changed),
-            (self._follower.renewed, self._renewed), (self._follower.ended, self._ended),
+            (controller.events, self._events), (controller.state_changed, self._changed),
+            (controller.run_ended, self._ended), (self._follower.events, self._take),
+            (self._follower.changed, self._changed), (self._follower.renewed, self._renewed),
+            (self._follower.ended, self._ended),
         ):  # fmt: skip
             signal.connect(slot)
         view.plots.features.map.film_wanted.connect(self._write_film)
@@ -133,9 +133,12 @@ class RunPresenter(QObject):
 
     def _show_banners(self, run: LiveRun) -> None:
         found = [self._failure(run)] if run.state is State.FAILED else []
+        outcome = words.outcome_warnings(run)
+        if outcome:
+            search = (tr("Search settings…"), lambda: self.search_wanted.emit(run.job))
+            found.append(("\n".join(outcome), "caution", [search] if _may_search(run) else []))
         said = dict.fromkeys(warning.message for warning in reversed(run.warnings))
-        in_bar = words.outcome_warnings(run)
-        self._view.set_banners([*found, *((text, "caution", []) for text in said if text not in in_bar)])
+        self._view.set_banners([*found, *((text, "caution", []) for text in said if text not in outcome)])
 
     def _failure(self, run: LiveRun) -> BannerText:
         details = (tr("Details…"), lambda: self._show_details(run))
@@ -170,10 +173,6 @@ class RunPresenter(QObject):
         assert self._run is not None
         ask_discard(self._context, self._run, self._view.window())
 
-    def _search(self) -> None:
-        assert self._run is not None
-        self.search_wanted.emit(self._run.job)
-
     def _restart(self) -> None:
         assert self._run is not None
         resume(self._context, self._run.folder, self._view.window())
@@ -185,12 +184,6 @@ class RunPresenter(QObject):
         if opened is None or run.path not in (opened.path, opened.path.parent):
             self._context.opening.put(trained(run.folder, run.job))
         self._context.show_page("forget")
-
-    def _delete(self) -> None:
-        assert self._run is not None
-        from app.pages.runs.run_actions import ask_delete
-
-        ask_delete(self._context, [self._run.folder], self._view.window(), self.left.emit)
 
     # ---- other models
 
@@ -242,6 +235,17 @@ def _clouds(job: Job, laid: FeatureMap, bench: Bench | None) -> Clouds:
     from core.session.feature_maps import retrained_clouds
 
     return retrained_clouds(job, laid, bench)
+
+
+def _may_search(run: LiveRun) -> bool:
+    """Whether a run changed nothing, and so wants other settings, and its method has any to search for."""
+    unchanged = any(log.code == "unchanged" for log in run.warnings)
+    if not unchanged or run.job is None or run.kind != "unlearn":
+        return False  # before torch is loaded, as for a run opened right at the start
+    from core.methods import METHODS
+
+    method = METHODS.get(run.job.method)
+    return method is not None and bool(method.searched)
 
 
 def _batch_of(run: LiveRun) -> int:

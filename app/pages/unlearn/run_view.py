@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from app.pages.unlearn.plots import RunPlots
 from app.services import format as fmt
@@ -22,7 +21,6 @@ from app.widgets.buttons import (
     STATE_ICONS,
     Button,
     Chip,
-    ChipButton,
     DestructiveButton,
     IconButton,
     PrimaryButton,
@@ -30,7 +28,7 @@ from app.widgets.buttons import (
     TextButton,
 )
 from app.widgets.cards import Card
-from app.widgets.labels import ElidedLabel, Icon, Label, announce
+from app.widgets.labels import ElidedLabel, announce
 from app.widgets.layout import column, row
 from app.widgets.notices import Banner, ProgressLine, Severity
 from core.events import State
@@ -38,8 +36,7 @@ from core.events import State
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
-REPLAY_MS = 8000  # a whole run again, however long it was, at the usual speed
-SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
+REPLAY_MS = 8000  # a whole run again, however long it was
 _TICK_MS = 66
 
 
@@ -53,32 +50,20 @@ class TimeSlider(QWidget):
         self._steps: list[int] = []
         self._total = 0
         self._at_end = True
-        self.speed = 1.0
         self._play = IconButton("play", tr("Play the run again"), self.toggle_play)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setAccessibleName(tr("Step shown in all plots"))
-        self._slider.setToolTip(tr("Space plays and holds, arrows go step by step, + and − change the speed"))
+        self._slider.setToolTip(tr("Space plays and holds, arrows go step by step"))
         self._slider.valueChanged.connect(self._changed)
         self._label = ElidedLabel("", "caption", "text-2")  # of one width: nothing is laid out anew for it
         self._label.setFixedWidth(theme.px(176))
         self._label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._speed = ChipButton("", tr("Speed of the replay"))
-        menu = QMenu(self._speed)
-        self.speed_actions = {speed: menu.addAction(_speed_words(speed)) for speed in SPEEDS}
-        for speed, action in self.speed_actions.items():
-            action.triggered.connect(partial(self.set_speed, speed))
-        self._speed.setMenu(menu)
         self._newest = TextButton(tr("Newest"), self.to_newest)
         self._newest.setFixedHeight(theme.px(24))
-        self.row = row(self._play, self._speed, (self._slider, 1), self._label, self._newest, on=self)
-        policy = self._newest.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._newest.setSizePolicy(policy)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_TICK_MS)
+        self.row = row(self._play, (self._slider, 1), self._label, self._newest, on=self)
+        self._timer = QTimer(self, interval=_TICK_MS)
         self._timer.timeout.connect(self._advance)
         self._played = 0.0
-        self.set_speed(1.0)
         self._update()
 
     @property
@@ -109,11 +94,6 @@ class TimeSlider(QWidget):
         self._steps, self._at_end = [], True
         self.set_steps([], -1)
 
-    def set_speed(self, speed: float, *_: object) -> None:
-        """Play faster or slower from now on."""
-        self.speed = min(max(speed, SPEEDS[0]), SPEEDS[-1])
-        self._speed.set(_speed_words(self.speed), tr("Speed of the replay; + and − on the slider change it"))
-
     def toggle_play(self) -> None:
         """Play the run again from where the slider is, or hold."""
         if self.playing:
@@ -126,14 +106,9 @@ class TimeSlider(QWidget):
         self._update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space plays and holds, + and − change the speed; arrows, Home and End are the slider's own."""
-        key = event.key()
-        if key == Qt.Key.Key_Space:
+        """Space plays and holds; arrows, Home and End are the slider's own."""
+        if event.key() == Qt.Key.Key_Space:
             self.toggle_play()
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.set_speed(2 * self.speed)
-        elif key == Qt.Key.Key_Minus:
-            self.set_speed(self.speed / 2)
         else:
             super().keyPressEvent(event)
 
@@ -147,7 +122,7 @@ class TimeSlider(QWidget):
         self.moved.emit(self.step)
 
     def _advance(self) -> None:
-        self._played += max(self._slider.maximum(), 1) * self.speed * _TICK_MS / REPLAY_MS
+        self._played += max(self._slider.maximum(), 1) * _TICK_MS / REPLAY_MS
         self._slider.setValue(min(int(self._played), self._slider.maximum()))
         if self._at_end:
             self.toggle_play()
@@ -161,7 +136,7 @@ class TimeSlider(QWidget):
             icons.set_icon(self._play, "pause" if self.playing else "play", "text_2")
             self._play.setAccessibleName(name)
             self._play.setToolTip(name)
-        self._newest.setVisible(not self._at_end and enough)
+        self._newest.setEnabled(not self._at_end and enough)
         step = fmt.count(self._steps[self._slider.value()]) if self._steps else ""
         if self._at_end:
             text = tr("newest, step {step}", step=step)
@@ -173,16 +148,11 @@ class TimeSlider(QWidget):
         self._slider.setAccessibleDescription(self._label.text())
 
 
-def _speed_words(speed: float) -> str:
-    return {0.25: "¼×", 0.5: "½×"}.get(speed, f"{speed:g}×")
-
-
 BUTTONS: tuple[tuple[str, type[Button], str], ...] = (
     ("pause", SecondaryButton, mark("Pause")), ("checkpoint", SecondaryButton, mark("Checkpoint now")),
     ("stop", SecondaryButton, mark("Stop and keep")), ("again", SecondaryButton, mark("New run")),
-    ("keep", SecondaryButton, mark("Keep as it is")), ("restart", PrimaryButton, mark("Resume")),
-    ("details", SecondaryButton, mark("See the details")), ("discard", DestructiveButton, mark("Discard…")),
-    ("delete", DestructiveButton, mark("Delete")), ("check", PrimaryButton, mark("Check the result")),
+    ("restart", PrimaryButton, mark("Resume")), ("details", SecondaryButton, mark("See the details")),
+    ("discard", DestructiveButton, mark("Discard…")), ("check", PrimaryButton, mark("Check the result")),
     ("export", PrimaryButton, mark("Export checkpoint")), ("forget", PrimaryButton, mark("Choose what to forget")),
 )  # fmt: skip
 _ASKING = ("pause", "checkpoint", "stop", "discard")  # what goes to the worker, which may not have answered yet
@@ -201,7 +171,6 @@ class RunBar(Card):
         self.facts = ElidedLabel("", "caption", "text-2")
         self.facts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.change = ElidedLabel("")
-        self.warning = OutcomeWarning()
         self.progress = ProgressLine(tr("Progress of the run"), with_text=False)
         self.buttons = {name: kind(tr(text)) for name, kind, text in BUTTONS}
         self.buttons["stop"].setToolTip(tr(words.STOP_TIP))
@@ -213,7 +182,7 @@ class RunBar(Card):
         first = list(self.buttons).index("discard")
         foot = row((self.progress, 1), (self.change, 1), *places[:first], self._gap, *places[first:])
         head = row(self.chip, (self.headline, 3), (self.facts, 2))
-        self.body.addLayout(column(head, foot, self.warning, spacing=t.XS))
+        self.body.addLayout(column(head, foot, spacing=t.XS))
 
     def show_run(self, run: LiveRun, verdict: bool = False) -> None:
         """Show where a run stands now; with a `verdict` on its result the next step is to export it."""
@@ -223,7 +192,7 @@ class RunBar(Card):
         if facts != self.facts.text():
             self.facts.setText(facts)
         self._show_progress(run)
-        key = (id(run), state, run.asked, run.mine, len(run.warnings), verdict)
+        key = (id(run), state, run.asked, run.mine, verdict)
         if key != self._shown:  # many times a second only the numbers change
             self._shown = key
             shape = words.state_shape(state)
@@ -231,25 +200,19 @@ class RunBar(Card):
             self._show_buttons(run, verdict)
             self.change.setVisible(not run.active)
             self.change.setText(words.change(run))
-            self.warning.set(words.outcome_warnings(run), _may_search(run))
         if run.ended and self._announced is not state:
             announce(self, words.outcome(run), assertive=state is State.FAILED)
         self._announced = state
-
-    def shown_buttons(self) -> set[str]:
-        """Names of the buttons that show and can be pressed."""
-        return {name for name, button in self.buttons.items() if not button.isHidden() and button.isEnabled()}
 
     def _show_buttons(self, run: LiveRun, verdict: bool) -> None:
         state, going, check = run.state, run.active and run.mine, run.kind == "check"
         finished, interrupted = state in (State.FINISHED, State.STOPPED), state is State.INTERRUPTED
         result = finished and run.kind == "unlearn"
         shown = {
-            **dict.fromkeys(_ASKING, going and not check), **dict.fromkeys(("restart", "keep", "delete"), interrupted),
-            "again": run.ended or (run.active and not run.mine), "check": result and not verdict,
+            **dict.fromkeys(_ASKING, going and not check), "stop": going, "restart": interrupted,
+            "again": run.ended or interrupted or (run.active and not run.mine), "check": result and not verdict,
             "details": result and verdict, "export": result and verdict, "forget": finished and run.kind == "train",
         }  # fmt: skip
-        shown["stop"] = going
         for name, button in self.buttons.items():
             button.setVisible(shown[name])
         self.resuming = run.can("resume") or (state is State.PAUSED and run.asked == "resume")
@@ -258,7 +221,7 @@ class RunBar(Card):
             self.buttons[name].setEnabled(run.can(action) and run.asked != action)
         self.buttons["pause"].setText(tr("Resume") if self.resuming else tr("Pause"))
         self.buttons["stop"].setText(tr("Stop") if check else tr("Stop and keep"))
-        self._gap.setVisible(shown["discard"] or interrupted)
+        self._gap.setVisible(shown["discard"])
 
     def _show_progress(self, run: LiveRun) -> None:
         self.progress.setVisible(run.active)
@@ -285,35 +248,6 @@ class RunBar(Card):
         if not run.mine:
             parts.append(tr("runs in another process"))
         return " · ".join(parts)
-
-
-def _may_search(run: LiveRun) -> bool:
-    """Whether a run changed nothing, and so wants other settings, and its method has any to search for."""
-    unchanged = any(log.code == "unchanged" for log in run.warnings)
-    if not unchanged or run.job is None or run.kind != "unlearn":
-        return False  # before torch is loaded, as for a run opened right at the start
-    from core.methods import METHODS
-
-    method = METHODS.get(run.job.method)
-    return method is not None and bool(method.searched)
-
-
-class OutcomeWarning(QWidget):
-    """What is to be minded about a result, and the way to other settings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label = Label("", "body", "caution", wrap=True)
-        self.label.setMaximumWidth(16_777_215)  # Qt's largest: one line where there is room for it
-        self.search = TextButton(tr("Search settings…"))
-        row(Icon("warning", "caution"), (self.label, 1), self.search, on=self)
-        self.hide()
-
-    def set(self, sentences: Sequence[str], search: bool) -> None:
-        """Say these; nothing shows where there are none."""
-        self.label.setText("\n".join(sentences))
-        self.search.setVisible(search)
-        self.setVisible(bool(sentences))
 
 
 BannerText = tuple[str, Severity, list[tuple[str, Callable[[], object]]]]

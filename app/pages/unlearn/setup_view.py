@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from core.session.planning import Estimate
 
 FEW = 12  # so many parameters are shown under all their headings at once; of more, the first heading's
-CHANGES_SHOWN = 4
 AUTOMATIC = mark("Automatic")
 PRECISIONS = (("auto", AUTOMATIC), ("float32", mark("32 bit")), ("bfloat16", "bfloat16"), ("float16", "float16"))
 START, SEARCH = mark("Start unlearning"), mark("Search settings…")
@@ -54,10 +53,9 @@ class ParametersCard(Card):
         super().__init__(tr("Parameters"), padding=t.M)
         self._presets: Sequence[Preset] = ()
         self.summary, self.citation, self.notes = (Label("", "body", "text-2", wrap=True) for _ in range(3))
-        self.reason, self.changes, self.seeds_problem = (caption(wrap=True) for _ in range(3))
+        self.reason, self.seeds_problem = caption(wrap=True), caption(wrap=True)
         set_tone(self.seeds_problem, "danger")
         self.preset, self.device, self.precision = QComboBox(), QComboBox(), QComboBox()
-        self._wanted_device = "auto"  # also before it is known what devices there are
         self.set_devices(())
         _fill(self.precision, PRECISIONS)
         self.seeds = QLineEdit("0")
@@ -80,8 +78,6 @@ class ParametersCard(Card):
         for label in (self.citation, self.notes):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._lay_out()
-        self.fold.toggled.connect(self._update_fold)
-        self.device.activated.connect(self._device_chosen)
         for signal in (self.seeds.textChanged, self.device.activated, self.precision.activated,
                        self.budget.valueChanged, self.form.changed):  # fmt: skip
             signal.connect(self._changed)
@@ -129,11 +125,12 @@ class ParametersCard(Card):
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer these devices (id, title) besides the automatic choice."""
-        _fill(self.device, [("auto", AUTOMATIC), *devices], self._wanted_device)
+        _fill(self.device, [("auto", AUTOMATIC), *devices], self.device.currentData())
 
     def set_common(self, device: str, budget: float, precision: str = "auto", seeds: str = "") -> None:
         """Show what holds for all runs; the budget is 0..1."""
-        self._wanted_device = device
+        if self.device.findData(device) < 0:  # it is not known yet what devices there are
+            self.device.addItem(device, device)
         for box, data in ((self.device, device), (self.precision, precision)):
             box.setCurrentIndex(max(0, box.findData(data)))
         self.budget.setValue(100 * budget)
@@ -141,9 +138,6 @@ class ParametersCard(Card):
         self._changed()
 
     # ---- parts
-
-    def _device_chosen(self) -> None:
-        self._wanted_device = self.device.currentData()
 
     def _changed(self, *_: object) -> None:
         problem = ""
@@ -157,7 +151,7 @@ class ParametersCard(Card):
         self.edited.emit()
 
     def _update_fold(self) -> None:
-        """Say what the preset is for and how many values differ from it; while they are folded away also which."""
+        """Say what the preset is for and how many values differ from it."""
         self.reason.say(next((one.reason for one in self._presets if one.name == self.preset_name()), ""))
         changed = self.form.changed_names()
         self.reset.setVisible(bool(changed))
@@ -165,13 +159,6 @@ class ParametersCard(Card):
             self.fold.set_open(True)  # what is wrong must be seen
         preset = tr("as the preset sets them") if self._presets else tr("as they are by default")
         self.fold.set_summary(tr("{number} changed", number=fmt.count(len(changed))) if changed else preset)
-        values = self.form.values()
-        named = [(self.form.row(name).parameter.label, values[name]) for name in changed if name in values]
-        shown = [f"{label} {_written(value)}" for label, value in named]
-        if len(changed) > CHANGES_SHOWN:
-            shown[CHANGES_SHOWN:] = [tr("%n more", n=len(changed) - CHANGES_SHOWN)]
-        told = tr("Changed: {values}", values=", ".join(shown))
-        self.changes.say(told if changed and not self.fold.is_open() else "")
 
     def _lay_out(self) -> None:
         self._about = widget_of(column(separator(), section(tr("About this method")), self.citation, self.notes))
@@ -179,7 +166,7 @@ class ParametersCard(Card):
         inside = column(
             self.summary,
             _form((tr("&Preset"), self.preset, below)),
-            column(self.fold, self.changes, spacing=t.XS),
+            self.fold,
             separator(),
             _form((tr("S&eeds"), self.seeds, self.seeds_problem), (tr("&Device"), self.device),
                   (tr("Prec&ision"), self.precision), (tr("&Monitoring budget"), self.budget)),
@@ -212,12 +199,6 @@ def _form(*rows: tuple[str, QWidget, *tuple[QWidget | QLayout, ...]]) -> QFormLa
         cell = column(row(field, STRETCH), *below, spacing=2)
         add_field(made, title, widget_of(cell), field).setFixedWidth(theme.px(LABEL_WIDTH))
     return made
-
-
-def _written(value: object) -> str:
-    if isinstance(value, bool):
-        return tr("on") if value else tr("off")
-    return fmt.brief(value) if isinstance(value, float) else str(value)
 
 
 FACTS = {"forget": mark("Forget"), "steps": mark("Steps"), "cost": mark("Cost"), "time": mark("Time"),

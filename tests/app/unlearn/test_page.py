@@ -20,7 +20,7 @@ from core.events import MeasureTaken, State
 from core.files import write_json
 from core.runs.folder import EVENTS, REPORT_JSON, RunFolder
 from core.session.jobs import make_unlearn_job
-from tests.app.helpers import cut_off
+from tests.app.helpers import cut_off, pressable
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 from tests.app.verify.walk import unnamed_widgets
 
@@ -56,7 +56,7 @@ def test_a_run_comes_into_view_and_its_curves_grow(page, scripted, qtbot):
     assert page.view == "run"
     work.give(script.started(), *script.measured(0, 0.98), *script.measured(10, 0.5))
     qtbot.waitUntil(lambda: len(page.run_view.plots.history.evaluations) == 2)
-    assert page.run_view.bar.shown_buttons() == {"pause", "checkpoint", "stop", "discard"}
+    assert pressable(page.run_view.bar.buttons) == {"pause", "checkpoint", "stop", "discard"}
 
 
 def test_buttons_ask_the_controller(page, scripted, qtbot):
@@ -67,10 +67,10 @@ def test_buttons_ask_the_controller(page, scripted, qtbot):
     assert work.control.paused and "Pausing" in page.run_view.bar.headline.text()
     page.run_view.bar.buttons["stop"].click()
     assert run.state is State.STOPPING
-    assert page.run_view.bar.shown_buttons() == set()
+    assert pressable(page.run_view.bar.buttons) == set()
     assert page.run_view.bar.headline.text().startswith("Stopping · finishing")
     qtbot.waitUntil(lambda: run.state is State.STOPPED)
-    assert page.run_view.bar.shown_buttons() == {"again", "check"}
+    assert pressable(page.run_view.bar.buttons) == {"again", "check"}
 
 
 def test_discard_asks_and_the_default_is_to_keep(page, scripted, qtbot):
@@ -106,12 +106,12 @@ def test_a_run_that_was_checked_leads_to_the_export(page, opened, tmp_path, qtbo
     write_json(folder.file(REPORT_JSON), {"models": {}, "retrained": {"seed 0": {}}})
     opened.project.set_run(LiveRun.from_folder(folder))
     bar = page.run_view.bar
-    qtbot.waitUntil(lambda: bar.shown_buttons() == {"again", "details", "export"})
+    qtbot.waitUntil(lambda: pressable(bar.buttons) == {"again", "details", "export"})
     bar.buttons["details"].click()
     bar.buttons["export"].click()
     assert opened.shown_pages[-2:] == ["verify", "export"]
     opened.project.set_run(LiveRun.from_folder(write_run(tmp_path / "other", job(), Script("other").whole())))
-    assert bar.shown_buttons() == {"again", "check"}
+    assert pressable(bar.buttons) == {"again", "check"}
 
 
 def test_warnings_of_a_run_are_banners(page, scripted, qtbot):
@@ -133,14 +133,12 @@ def test_what_is_to_be_minded_about_a_result_stands_with_its_outcome(page, scrip
               script.log("Another warning.", "weights", 100), script.finished())  # fmt: skip
     work.end()
     qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
-    warning = page.run_view.bar.warning
-    assert warning.isVisible() and warning.label.text() == f"{UNCHANGED}\n{DAMAGE}"
-    assert page.run_view.banner_texts == ["Another warning."]
+    assert page.run_view.banner_texts == [f"{UNCHANGED}\n{DAMAGE}", "Another warning."]
     assert words.outcome(run).endswith(f"{UNCHANGED} {DAMAGE}")
     page.resize(WIDTH, HEIGHT)
     qtbot.waitUntil(lambda: not cut_off(page))  # it is laid out in the next turn
     assert page.minimumSizeHint().height() <= HEIGHT
-    warning.search.click()  # other settings: what the sentence advises
+    page.run_view.banners[0]._buttons[0].click()  # other settings: what the sentence advises
     search = page.presenter.setup.search
     assert page.view == "setup" and search.dialog.isVisible()
     search.dialog.close()
@@ -151,10 +149,10 @@ def test_a_result_without_warnings_shows_none(page, scripted, opened, qtbot):
     work.give(*script.whole(), script.log(DAMAGE, "damage", 100))
     work.end()
     qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
-    assert page.run_view.bar.warning.isVisible() and page.run_view.bar.warning.search.isHidden()
+    assert page.run_view.banner_texts == [DAMAGE] and not page.run_view.banners[0]._buttons
     again = LiveRun.from_folder(write_run(page.context.runs_folder() / "clean", job(), Script("clean").whole()))
     opened.project.set_run(again)
-    assert page.run_view.bar.warning.isHidden()
+    assert page.run_view.banner_texts == []
 
 
 def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtbot):
@@ -163,7 +161,7 @@ def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtb
     work.fail(RuntimeError("x"))
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
     assert page.run_view.banner_texts == ["The loss became infinite at step 5. Choose a smaller step size."]
-    assert page.run_view.bar.shown_buttons() == {"again"}
+    assert pressable(page.run_view.bar.buttons) == {"again"}
     details = page.run_view.banners[0]._buttons[0]
     details.click()
     shown = next(w for w in QApplication.topLevelWidgets() if type(w).__name__ == "MessagesDialog")
@@ -268,7 +266,7 @@ def test_a_training_leads_on_to_what_its_model_is_to_forget(page, opened, tmp_pa
     monkeypatch.setattr(opened.opening, "put", asked.append)
     folder = write_run(tmp_path / "t", job("none", kind="train"), Script("t", mode="none").whole(), "stopped")
     opened.project.set_run(LiveRun.from_folder(folder))
-    assert page.run_view.bar.shown_buttons() == {"again", "forget"}
+    assert pressable(page.run_view.bar.buttons) == {"again", "forget"}
     page.run_view.bar.buttons["forget"].click()
     assert [(request.model, request.data) for request in asked] == [(str(folder.path), "digits")]
     assert opened.shown_pages[-1] == "forget"
@@ -295,7 +293,7 @@ def test_a_run_of_another_process_is_followed_live(page, opened, qtbot, tmp_path
     folder = write_run(tmp_path / "r", job(), [script.started(), *script.measured(0)], "running")
     with folder.lock():
         opened.project.set_run(LiveRun.from_folder(folder))
-        assert page.run_view.bar.shown_buttons() == {"again"}
+        assert pressable(page.run_view.bar.buttons) == {"again"}
         append_events(folder, script.measured(10))
         page.presenter.run._follower.look()
         qtbot.waitUntil(lambda: len(page.run_view.plots.history.evaluations) == 2)
@@ -318,10 +316,10 @@ def test_a_run_that_is_read_again_from_its_start_is_shown_at_its_newest_step(pag
     opened.project.set_run(None)
 
 
-def test_an_interrupted_run_can_be_resumed_kept_or_deleted(page, opened, tmp_path):
+def test_an_interrupted_run_can_be_resumed_or_left_as_it_is(page, opened, tmp_path):
     folder = write_run(tmp_path / "r", job(), [Script("r").started()], "running", step=31)
     opened.project.set_run(LiveRun.from_folder(folder))
-    assert page.run_view.bar.shown_buttons() == {"restart", "keep", "delete"}
+    assert pressable(page.run_view.bar.buttons) == {"restart", "again"}
     assert page.run_view.bar.headline.text() == (
         "A run stopped at step 31 when the app ended. Resuming gives the same result as if it had not."
     )
@@ -449,7 +447,7 @@ def test_a_waiting_run_that_is_taken_out_does_not_go_on_waiting_in_view(page, sc
     assert page.run_view.bar.headline.text() == "Waiting for the run before it to end."
     controller.remove(waiting)
     assert page.run_view.bar.headline.text() == "Discarded. The original model was not touched."
-    assert page.run_view.bar.shown_buttons() == {"again"}
+    assert pressable(page.run_view.bar.buttons) == {"again"}
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -501,7 +499,7 @@ def test_markers_stand_beside_a_run_whose_own_report_is_damaged(page, opened, qt
     opened.project.set_run(LiveRun.from_folder(folder))
     qtbot.waitUntil(lambda: opened.jobs.active() == 0)
     assert page.run_view.plots._markers == known
-    assert "check" in page.run_view.bar.shown_buttons()
+    assert "check" in pressable(page.run_view.bar.buttons)
 
 
 def test_the_map_of_a_run_gets_its_retrained_models_and_is_written_as_a_film(page, opened, qtbot, tmp_path):

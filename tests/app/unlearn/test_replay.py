@@ -1,4 +1,4 @@
-"""Replay: all plots are cut at the slider's step, at any speed and by keyboard; a second run on the same axes."""
+"""Replay: all plots are cut at the slider's step, also by keyboard; a second run on the same axes."""
 
 from __future__ import annotations
 
@@ -87,56 +87,40 @@ def test_terms_that_begin_later_are_cut_too(shown, run):
     assert drawn(shown.plots.losses.series("term/late")) == []
 
 
-def test_the_axis_of_losses_holds_what_comes_after_the_step_looked_back_to(qtbot):
-    """It fitted itself to the beginning alone: what was faded left the plot below, and the axis jumped."""
+@pytest.fixture
+def losses(qtbot) -> LossPlot:
+    """Of a hundred steps."""
     plot = LossPlot()
     qtbot.addWidget(plot)
     plot.show()
     history = RunHistory()
     history.add([Script("r").losses(100, 100)])
     plot.show_history(history, "class")
-    plot.flush()
-    (low, high), (lowest, highest) = plot.view.viewRange()[1], _ends(plot, 3.0)
+    return plot
+
+
+def test_the_axis_of_losses_holds_what_comes_after_the_step_looked_back_to(losses):
+    """It fitted itself to the beginning alone: what was faded left the plot below, and the axis jumped."""
+    losses.flush()
+    low, high = losses.view.viewRange()[1]
+    losses.set_cut(3.0)
+    losses.flush()
+    lowest, highest = losses.view.viewRange()[1]
     assert abs(lowest - low) < 0.02 and abs(highest - high) < 0.02  # the dot at the end takes some room
 
 
-def _ends(plot, cut):
-    plot.set_cut(cut)
-    plot.flush()
-    return plot.view.viewRange()[1]
+def test_a_smoothed_curve_is_cut_as_well(losses):
+    losses.smoothing.setValue(50)
+    losses.flush()
+    losses.set_cut(40.0)
+    losses.flush()
+    assert drawn(losses.series("term/alignment"))[-1] == 40
 
 
-def test_a_smoothed_curve_is_cut_as_well(qtbot):
-    plot = LossPlot()
-    qtbot.addWidget(plot)
-    plot.show()
-    history = RunHistory()
-    history.add([Script("r").losses(100, 100)])
-    plot.show_history(history, "class")
-    plot.smoothing.setValue(50)
-    plot.flush()
-    plot.set_cut(40.0)
-    plot.flush()
-    assert drawn(plot.series("term/alignment"))[-1] == 40
-
-
-def test_speed_and_keys(shown):
+def test_keys(shown):
     slider = shown.slider
-    QTest.keyClick(slider._slider, Qt.Key.Key_Plus)
-    assert slider.speed == 2 and slider._speed.text() == "2× ▾"
-    for _ in range(6):
-        QTest.keyClick(slider._slider, Qt.Key.Key_Minus)
-    assert slider.speed == 0.25 and slider._speed.text() == "¼× ▾"
-    slider.speed_actions[4.0].trigger()
-    assert slider.speed == 4
     QTest.keyClick(slider._slider, Qt.Key.Key_Space)
     assert slider.playing and slider.step == 0
-    before = slider._played
-    slider._advance()
-    fast = slider._played - before
-    slider.set_speed(1.0)
-    slider._advance()
-    assert slider._played - before - fast == pytest.approx(fast / 4)
     QTest.keyClick(slider._slider, Qt.Key.Key_Space)
     assert not slider.playing
     QTest.keyClick(slider._slider, Qt.Key.Key_Right)

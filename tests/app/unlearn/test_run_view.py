@@ -15,6 +15,7 @@ from app.workers.live_run import LiveRun
 from core.events import State
 from core.job import RequestPart
 from core.runs.folder import RunFolder
+from tests.app.helpers import pressable
 from tests.app.scripted import Script, job
 
 # What can be pressed in each state, for a run of this window.
@@ -29,7 +30,7 @@ SHOWN = {
     State.STOPPED: {"again", "check"},
     State.DISCARDED: {"again"},
     State.FAILED: {"again"},
-    State.INTERRUPTED: {"restart", "keep", "delete"},
+    State.INTERRUPTED: {"restart", "again"},
 }
 
 
@@ -49,7 +50,7 @@ def test_buttons_follow_from_the_state(qtbot, run, state):
     qtbot.addWidget(bar)
     run.state = state
     bar.show_run(run)
-    assert bar.shown_buttons() == SHOWN[state]
+    assert pressable(bar.buttons) == SHOWN[state]
     assert bar.buttons["pause"].text() == ("Resume" if state is State.PAUSED else "Pause")
 
 
@@ -59,7 +60,7 @@ def test_a_run_of_another_process_has_no_buttons_here(qtbot, run, state):
     qtbot.addWidget(bar)
     run.state, run.work = state, None
     bar.show_run(run)
-    assert bar.shown_buttons() == {"again"}
+    assert pressable(bar.buttons) == {"again"}
     assert "runs in another process" in bar.facts.text()
 
 
@@ -81,7 +82,7 @@ def test_with_a_verdict_the_next_step_is_the_export(qtbot, run):
     run.state = State.FINISHED
     for verdict, shown in ((False, {"again", "check"}), (True, {"again", "details", "export"})):
         bar.show_run(run, verdict)
-        assert bar.shown_buttons() == shown
+        assert pressable(bar.buttons) == shown
         primary = [name for name in shown if isinstance(bar.buttons[name], PrimaryButton)]
         assert primary == ["export" if verdict else "check"]
 

@@ -182,18 +182,11 @@ def test_the_parameters_of_the_preset_are_folded_away(page):
     assert not parameters.form.row("rounds").isVisible() and parameters.reason.text()
 
 
-def test_changed_values_are_written_as_the_language_writes_numbers(page, german_numbers):
-    page.setup.parameters.form.set_values({"lr": 0.007})
-    assert page.setup.parameters.changes.text().endswith(" 0,007")
-
-
-def test_changed_values_are_named_beside_the_fold_and_can_be_reset(page):
+def test_changed_values_are_counted_beside_the_fold_and_can_be_reset(page):
     parameters = page.setup.parameters
     parameters.form.set_values({"rounds": 3, "lr": 0.007})
     assert parameters.fold.summary() == "2 changed"
-    assert parameters.changes.isVisible() and parameters.changes.text() == "Changed: Rounds 3, Step size 0.007"
     parameters.fold._head.click()
-    assert parameters.fold.is_open() and not parameters.changes.isVisible()
     assert parameters.form.row("rounds").isVisible()
     parameters.reset.click()
     assert parameters.form.changed_names() == [] and parameters.fold.summary() == "as the preset sets them"
