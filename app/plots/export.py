@@ -346,6 +346,7 @@ def _as_svg(plot: Figure) -> bytes:
     drawing.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
     generator.setOutputDevice(drawing)  # a file that cannot be written would only be a warning of Qt's
+    generator.setResolution(plot.logicalDpiX())  # else what was recorded for the screen, as axes are, shrinks
     generator.setSize(size)
     generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
     generator.setTitle(plot.title)

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QFontMetrics, QImage
+from PySide6.QtCore import QByteArray, QPoint, QPointF, Qt
+from PySide6.QtGui import QFontMetrics, QImage, QPainter
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QWidget
 
@@ -636,6 +637,15 @@ class TestExport:
         text = export.contents(accuracy, "svg").decode()
         assert "<title>Accuracy</title>" in text
         assert "<polyline" in text or "<path" in text
+
+    def test_svg_shows_what_the_picture_shows(self, accuracy):
+        picture = export.as_image(accuracy, 1)
+        drawn = QImage(picture.size(), picture.format())
+        painter = QPainter(drawn)
+        QSvgRenderer(QByteArray(export.contents(accuracy, "svg"))).render(painter)
+        painter.end()
+        pixels = [np.frombuffer(image.constBits(), np.uint8).astype(float) for image in (picture, drawn)]
+        assert np.abs(pixels[0] - pixels[1]).mean() < 1.2  # axes at three quarters of their size: 2.3
 
     def test_csv_holds_the_values(self, accuracy):
         lines = [line for line in export.as_csv(accuracy).splitlines() if not line.startswith("#")]
