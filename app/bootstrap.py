@@ -199,7 +199,7 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     from app.dialogs.runs import RunsLeft
     from app.services.commands import RunCommands
 
-    context.run_controller.attach_window(window)
+    context.run_controller.window = window
     RunCommands(context)
     context.actions.install(window)
     BatchQueue(context, window)

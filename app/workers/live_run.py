@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,9 +38,16 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
     from core.session.planning import Estimate
 
-log = logging.getLogger(__name__)
-
 Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
+
+
+@dataclass(frozen=True)
+class Check:
+    """The options of a check: seeds of retrained models, models the user brought, and the suite, "quick" or "full"."""
+
+    seeds: tuple[int, ...] = ()
+    retrained: Mapping[str, Path] = field(default_factory=dict)
+    which: str = "quick"
 
 
 @dataclass(eq=False)
@@ -57,7 +63,7 @@ class LiveRun:
     job: Job | None = field(default=None, kw_only=True)
     title: str = field(default="", kw_only=True)
     work: Work | None = field(default=None, kw_only=True)
-    suite: str = field(default="", kw_only=True)  # of a check: "quick" or "full"
+    check: Check | None = field(default=None, kw_only=True)
     control: Control = field(default_factory=Control)
     state: State = State.QUEUED
     history: RunHistory = field(default_factory=RunHistory)

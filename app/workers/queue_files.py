@@ -16,9 +16,10 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,7 +34,7 @@ from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 
 if TYPE_CHECKING:
-    from app.workers.live_run import LiveRun
+    from app.workers.live_run import Check, LiveRun
     from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.batch import Row
@@ -47,15 +48,6 @@ _DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a f
 
 
 @dataclass(frozen=True)
-class Check:
-    """The options of a check that waits: seeds of retrained models, models the user brought, and the suite."""
-
-    seeds: tuple[int, ...] = ()
-    retrained: Mapping[str, Path] = field(default_factory=dict)
-    which: str = "quick"
-
-
-@dataclass(frozen=True)
 class Waiting:
     """A run, training or check that waits: its folder in the queue (`entry`), its job, and the run folder it will have.
 
@@ -66,62 +58,7 @@ class Waiting:
     job: Job
     folder: Path
     place: float
-    tries: Path | None = None  # of the search that gave the job its settings
     check: Check | None = None
-
-
-class WaitingRoom:
-    """The part of the queue that belongs to this program; the lock on it tells other programs that this one lives."""
-
-    def __init__(self) -> None:
-        self.folder = queue_home() / uuid.uuid4().hex
-        self._lock: filelock.FileLock | None = None
-
-    def entry(self) -> Path:
-        """Return a new folder's path for something that waits; nothing is written yet."""
-        return self.folder / uuid.uuid4().hex
-
-    def put(self, waiting: Waiting, selection: Selection | None = None, dataset: Dataset | None = None) -> None:
-        """Write what waits; of a run `selection` is the forget set its job was made with. Raises InputError."""
-        from core.selection import Selection
-        from core.session.forget_lists import write_forget_list
-        from core.session.jobs import all_requests
-
-        noted: dict[str, Any] = {"folder": str(waiting.folder), "place": waiting.place}
-        with _written(waiting.entry):
-            self._lock_folder()
-            waiting.entry.mkdir(parents=True, exist_ok=True)
-            if dataset is None:
-                noted["check"] = waiting.check
-            else:
-                chosen = selection or Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-                if waiting.job.chain:
-                    chosen = all_requests(Path(waiting.job.model.path), chosen, dataset)
-                write_json(waiting.entry / JOB, waiting.job)
-                write_forget_list(waiting.entry / FORGET, chosen, dataset.train.paths)
-                noted["tries"] = str(waiting.tries or "")
-            write_json(waiting.entry / WAITING, noted)  # the last: an entry without this file does not count
-
-    def adopt(self, waiting: Waiting, entry: Path) -> None:
-        """Take over what another program left. Raises NotFoundError where a third one was quicker."""
-        self._lock_folder()
-        try:
-            waiting.entry.rename(entry)
-        except FileNotFoundError as error:
-            raise taken_over() from error
-
-    def close(self) -> None:
-        """Release the lock, so that the next start finds what still waits."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-        _tidy(self.folder)
-
-    def _lock_folder(self) -> None:
-        if self._lock is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(self.folder / LOCK, timeout=0, thread_local=False)
-            self._lock.acquire()
 
 
 class QueueStore:
@@ -131,68 +68,102 @@ class QueueStore:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
-        self._room = WaitingRoom()
+        self._folder = queue_home() / uuid.uuid4().hex
+        self._lock: filelock.FileLock | None = None  # tells other programs that this one lives
 
     def put(
         self, run: LiveRun, job: Callable[[], Job], place: float, dataset: Dataset | None, selection: Selection | None,
-        tries: Path | None, check: Check | None,
+        tries: Path | None,
     ) -> None:  # fmt: skip
         """Keep a run, a training or a check that waits; `job` is called by the store's thread."""
-        entry = run.kept_in = self._room.entry()
-        self._do(lambda: self._room.put(Waiting(entry, job(), run.path, place, tries, check), selection, dataset))
+        entry = self._entry_of(run)
+        self._do(lambda: write_waiting(Waiting(entry, job(), run.path, place, run.check), selection, dataset, tries))
 
     def adopt(self, run: LiveRun, waiting: Waiting) -> tuple[Future[None], Path]:
         """Keep a run that an earlier program left as one of ours; returns its entry, and what ends with that."""
-        entry = run.kept_in = self._room.entry()
-        return self._do(self._room.adopt, waiting, entry), entry
+        entry = self._entry_of(run)
+        return self._do(partial(take_over, waiting.entry, entry)), entry
 
     def order(self, runs: Sequence[LiveRun]) -> None:
         """Note the order of the runs that wait."""
         for place, run in enumerate(runs):
             if run.kept_in is not None:
-                self._do(move_waiting, run.kept_in, float(place))
+                self._do(partial(move_waiting, run.kept_in, place))
 
     def drop(self, run: LiveRun) -> None:
         """Forget a run: it began, or was taken out."""
         if run.kept_in is not None:
-            self._do(drop_waiting, run.kept_in)
+            self._do(partial(drop_waiting, run.kept_in))
             run.kept_in = None
 
     def close(self, seconds: float) -> bool:
         """Finish what was asked for; what still waits is found at the next start. False where that takes longer."""
         if self._pool is None:
             return True
-        last = self._pool.submit(self._room.close)  # after what was asked for, which may still need the room
+        last = self._pool.submit(self._let_go)
         self._pool.shutdown(wait=False)
         self._pool = None
         return not wait([last], seconds).not_done
 
-    def _do(self, act: Callable[..., object], *args: Any) -> Future[None]:
+    def _entry_of(self, run: LiveRun) -> Path:
+        run.kept_in = self._folder / uuid.uuid4().hex
+        return run.kept_in
+
+    def _do(self, act: Callable[[], object]) -> Future[None]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="queue")
-        return self._pool.submit(_logged, act, *args)
+        return self._pool.submit(self._act, act)
+
+    def _act(self, act: Callable[[], object]) -> None:
+        try:
+            if self._lock is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._lock = filelock.FileLock(self._folder / LOCK, timeout=0, thread_local=False)
+                self._lock.acquire()
+            act()
+        except Exception:
+            log.warning("the queue is not kept on disk", exc_info=True)
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        _tidy(self._folder)
 
 
-def _logged(act: Callable[..., object], *args: Any) -> None:
-    try:
-        act(*args)
-    except NotFoundError as error:
-        log.info("%s", error.text)
-    except Exception:
-        log.warning("the queue is not kept on disk", exc_info=True)
+def write_waiting(
+    waiting: Waiting, selection: Selection | None = None, dataset: Dataset | None = None, tries: Path | None = None
+) -> None:
+    """Write what waits; of a run `selection` is the forget set its job was made with, `tries` its search's file."""
+    from core.selection import Selection
+    from core.session.forget_lists import write_forget_list
+    from core.session.jobs import all_requests
+
+    entry = RunFolder(waiting.entry)
+    entry.path.mkdir(parents=True, exist_ok=True)
+    if dataset is not None:
+        chosen = selection or Selection.empty(dataset.train.labels.numpy(), dataset.classes)
+        if waiting.job.chain:
+            chosen = all_requests(Path(waiting.job.model.path), chosen, dataset)
+        write_json(entry.file(JOB), waiting.job)
+        write_forget_list(entry.file(FORGET), chosen, dataset.train.paths)
+    if tries is not None:
+        keep_tries(tries, entry)
+    noted = {"folder": str(waiting.folder), "place": waiting.place, "check": waiting.check}
+    write_json(entry.file(WAITING), noted)  # the last: an entry without this file does not count
 
 
-def taken_over() -> NotFoundError:
-    """Return the error for a run that waits no longer, because another window has started it."""
-    return NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
+def take_over(left: Path, entry: Path) -> None:
+    """Move an entry another program left; where a third one was quicker, it says so once it is to begin."""
+    with contextlib.suppress(FileNotFoundError):
+        left.rename(entry)
 
 
 def move_waiting(entry: Path, place: float) -> None:
     """Write down another place in the queue; an entry that is gone is no error."""
-    if not (entry / WAITING).is_file():
-        return
-    noted = read_json(entry / WAITING)
-    write_json(entry / WAITING, {**noted, "place": place})
+    file = entry / WAITING
+    if file.is_file():
+        write_json(file, {**read_json(file), "place": place})
 
 
 def drop_waiting(entry: Path) -> None:
@@ -217,12 +188,13 @@ def left_waiting() -> tuple[Waiting, ...]:
 
 
 def _read_entry(entry: Path) -> Waiting:
+    from app.workers.live_run import Check
+
     noted = read_json(entry / WAITING)
-    folder, place = Path(noted["folder"]), float(noted["place"])
-    if asked := noted.get("check"):
-        return Waiting(entry, RunFolder.open(folder).job(), folder, place, check=_converted(asked, Check))
-    tries = Path(noted["tries"]) if noted.get("tries") else None
-    return Waiting(entry, jobs.from_dict(read_json(entry / JOB)), folder, place, tries)
+    folder, asked = Path(noted["folder"]), noted["check"]
+    check = _converted(asked, Check) if asked else None
+    job = RunFolder.open(folder).job() if check else jobs.from_dict(read_json(entry / JOB))
+    return Waiting(entry, job, folder, float(noted["place"]), check)
 
 
 def keep_tries(tries: Path, folder: RunFolder) -> None:
@@ -236,21 +208,21 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
 
     Raises InputError where that cannot be, NotFoundError where another window has taken it over.
     """
-    entry = kept if kept.is_dir() else waiting.entry
-    if not entry.is_dir():
-        raise taken_over()
+    entry = RunFolder(kept if kept.is_dir() else waiting.entry)
+    if not entry.path.is_dir():
+        raise NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
     if waiting.check is not None:
         return
     try:
-        listed = (entry / FORGET).read_bytes()
+        listed = entry.file(FORGET).read_bytes()
     except OSError as error:
         why = error.strerror or error
         raise InputError(f"The forget list of the run that waited is gone: {why}") from error
-    if waiting.tries is not None and waiting.tries.is_file():
-        keep_tries(waiting.tries, folder)
+    if entry.file(TUNING).is_file():
+        keep_tries(entry.file(TUNING), folder)
     RunFolder.create(folder.path, waiting.job)
     write_atomic(folder.file(FORGET), listed)
-    drop_waiting(entry)
+    drop_waiting(entry.path)
 
 
 def _left_rooms() -> Iterator[Path]:
@@ -312,9 +284,12 @@ def batches_home() -> Path:
 
 def write_record(record: BatchRecord) -> None:
     """Write down which runs a batch has. Raises InputError where that cannot be."""
-    with _written(_place(record.file)):
-        batches_home().mkdir(parents=True, exist_ok=True)
-        write_json(_place(record.file), {"schema_version": RECORD_FORMAT, **asdict(record)})
+    place = _place(record.file)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_json(place, {"schema_version": RECORD_FORMAT, **asdict(record)})
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}") from error
 
 
 def read_record(file: Path) -> BatchRecord | None:
@@ -364,12 +339,3 @@ def _read_record(place: Path) -> BatchRecord | None:
 
 def _converted(document: Any, kind: type[_Kept]) -> _Kept:
     return msgspec.convert(document, kind, dec_hook=lambda wanted, value: wanted(value))  # paths
-
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Turn a disk that cannot be written to into an InputError that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -8,25 +8,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.services.translation import tr
 from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
-from app.workers.live_run import LiveRun, Work
+from app.workers.live_run import Check, LiveRun, Work
 from app.workers.mailbox import Mailbox, RunThread
-from app.workers.queue_files import Check, QueueStore, Waiting, begin_waiting, keep_tries
+from app.workers.queue_files import QueueStore, Waiting, begin_waiting, keep_tries
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Emit, State
 from core.files import write_atomic
 from core.job import Job
-from core.models.trust import Trust
 from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
     from app.workers.search_work import SearchWork
+    from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.bench import Bench
 
@@ -61,7 +62,7 @@ class RunController(Executor):
         self._current: LiveRun | None = None
         self._thread: RunThread | None = None
         self._mailbox = Mailbox()
-        self._window: QWidget | None = None
+        self.window: QWidget | None = None  # while it is hidden, what is new is handed over once a second only
         self._looking = QTimer(self)
         self._looking.timeout.connect(self._look)
         self._telling = QTimer(self)  # numbers change many times a second: they are told ten times
@@ -91,11 +92,6 @@ class RunController(Executor):
         """Milliseconds between two looks into the mailbox."""
         return self._looking.interval()
 
-    def attach_window(self, window: QWidget) -> None:
-        """Hand over once a second only while this window is hidden."""
-        self._window = window
-        window.destroyed.connect(self._window_gone)
-
     # -- starting --------------------------------------------------------------------------------------------------
 
     def start(
@@ -105,19 +101,18 @@ class RunController(Executor):
 
         `tries`: the file of the search that gave the job its settings; it goes into the folder.
         """
-        place = RunFolder(folder) if folder is not None else self._unused(f"{job.method}-s{job.seed}")
+        live = LiveRun(self._place(folder, f"{job.method}-s{job.seed}"), "unlearn", job=job)
+        live.inputs = (bench, selection)
 
         def make() -> None:
             from core.session.jobs import create_run
 
             if tries is not None:
-                keep_tries(tries, place)
-            create_run(place.path, job, selection, bench.dataset)
+                keep_tries(tries, live.folder)
+            create_run(live.path, job, selection, bench.dataset)
 
-        live = LiveRun(place, "unlearn", job=job, work=_run_work(place, bench.trusting(self._trust.of(job)), make))
-        live.inputs = (bench, selection)
-        self._add(live)
-        self._keep(live, lambda: job, bench, selection, tries)
+        self._add(live, self._work(live, bench, make))
+        self._keep(live, lambda: job, bench.dataset, selection, tries)
         return live
 
     def start_training(
@@ -125,8 +120,8 @@ class RunController(Executor):
         **settings: Any,
     ) -> LiveRun:  # fmt: skip
         """Train a model on the bench's data; `settings` are those of core.session.jobs.make_train_job."""
-        name = f"train-{architecture}-s{settings.get('seed', 0)}"
-        place = RunFolder(folder) if folder is not None else self._unused(name)
+        place = self._place(folder, f"train-{architecture}-s{settings.get('seed', 0)}")
+        live = LiveRun(place, "train", title=tr("Training {network}", network=architecture))
 
         def job() -> Job:
             from core.session.jobs import make_train_job
@@ -136,25 +131,25 @@ class RunController(Executor):
         def make() -> None:
             from core.session.jobs import create_run
 
-            create_run(place.path, job(), exclude, bench.dataset)
+            create_run(live.path, job(), exclude, bench.dataset)
 
-        title = tr("Training {network}", network=architecture)
-        live = self.start_work(place, "train", title, _run_work(place, bench, make))
-        self._keep(live, job, bench, exclude)
+        self._add(live, self._work(live, bench, make))
+        self._keep(live, job, bench.dataset, exclude)
         return live
 
     def train_again(self, trained: RunFolder, job: Job) -> LiveRun:
         """Do a training anew, in a folder of its own; it opens its data, and what it leaves out, by itself."""
-        place = self._unused(f"train-{job.model.architecture}-s{job.seed}")
+        network = job.model.architecture
+        live = LiveRun(self._place(None, f"train-{network}-s{job.seed}"), "train", job=job,
+                       title=tr("Training {network}", network=network))  # fmt: skip
 
         def make() -> None:
             listed = trained.file(FORGET).read_bytes() if job.forget.count else b""
-            RunFolder.create(place.path, job)
+            RunFolder.create(live.path, job)
             if listed:
-                write_atomic(place.file(FORGET), listed)
+                write_atomic(live.folder.file(FORGET), listed)
 
-        work = _run_work(place, self._trust.of(job), make)
-        return self.start_work(place, "train", tr("Training {network}", network=job.model.architecture), work, job)
+        return self._add(live, self._work(live, None, make))
 
     def start_reference(
         self, folder: RunFolder, seeds: tuple[int, ...] = (), *, bench: Bench | None = None,
@@ -164,16 +159,15 @@ class RunController(Executor):
 
         `which` is the suite, "quick" or "full".
         """
-        job, asked = folder.job(), Check(tuple(seeds), dict(retrained or {}), which)
-        trust = self._trust.of(job, asked.retrained.values())
-        work = _check_work(folder, trust if bench is None else bench.trusting(trust), asked)
-        live = self._add(LiveRun(folder, "check", job=job, work=work, suite=which))
-        self._keep(live, lambda: job, check=asked)
+        job = folder.job()
+        live = LiveRun(folder, "check", job=job, check=Check(tuple(seeds), dict(retrained or {}), which))
+        self._add(live, self._work(live, bench))
+        self._keep(live, lambda: job)
         return live
 
     def start_search(self, work: SearchWork, title: str) -> LiveRun:
         """Search settings for a method; nothing of it is a run, and what was tried is in the work's hands."""
-        work.place = self._unused("search")
+        work.place = self._place(None, "search")
         return self.start_work(work.place, "search", title, work)
 
     def start_waiting(self, waiting: Waiting) -> LiveRun:
@@ -181,43 +175,32 @@ class RunController(Executor):
 
         Where a run begins it leaves the store by itself, once its folder is made.
         """
-        job, asked, folder = waiting.job, waiting.check, RunFolder(waiting.folder)
-        live = LiveRun(folder, job.kind if asked is None else "check", job=job)
+        check, path = waiting.check, waiting.folder
+        folder = RunFolder(path if check is not None else self._free(path))
+        live = LiveRun(folder, "check" if check is not None else waiting.job.kind, job=waiting.job, check=check)
         live.adopted = True
         moved, kept = self._store.adopt(live, waiting)
 
         def make() -> None:
             moved.result()
-            begin_waiting(waiting, kept, live.folder)
+            begin_waiting(waiting, kept, folder)
 
-        if asked is not None:
-            live.suite = asked.which
-            live.work = _check_work(folder, self._trust.of(job, asked.retrained.values()), asked, make)
-        else:
-            name = job.method if job.kind == "unlearn" else f"train-{job.model.architecture}"
-            if folder.path.exists() or folder.path in {run.path for run in self._queue}:
-                live.folder = self._unused(f"{name}-s{job.seed}")
-            live.work = _run_work(live.folder, self._trust.of(job), make)
-        return self._add(live)
+        return self._add(live, self._work(live, None, make))
 
     def resume_run(self, run_again: LiveRun, bench: Bench | None = None) -> LiveRun:
         """Go on with an interrupted run, read from its folder for this, from its last checkpoint.
 
         Model and data are opened where `bench` is None. A run that goes or waits already is returned as it is there.
         """
-        job, folder = run_again.job, run_again.folder
-        assert job is not None  # one that was read from a folder has it
-        here = next((run for run in self._known() if run.makes_model and run.path == folder.path), None)
+        here = next((run for run in self._known() if run.makes_model and run.path == run_again.path), None)
         if here is not None:
             return here
-        trust = self._trust.of(job)
-        run_again.work = _run_work(folder, trust if bench is None else bench.trusting(trust), resume=True)
         run_again.from_disk, run_again.state = False, State.QUEUED
-        return self._add(run_again)
+        return self._add(run_again, self._work(run_again, bench, resume=True))
 
     def start_work(self, folder: RunFolder, kind: str, title: str, work: Work, job: Job | None = None) -> LiveRun:
         """Run any work that reports as a run does."""
-        return self._add(LiveRun(folder, kind, job=job, title=title, work=work))
+        return self._add(LiveRun(folder, kind, job=job, title=title), work)
 
     # -- the queue -------------------------------------------------------------------------------------------------
 
@@ -298,7 +281,37 @@ class RunController(Executor):
         self._turned(run)
         return True
 
-    def _add(self, run: LiveRun) -> LiveRun:
+    def _work(
+        self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, resume: bool = False
+    ) -> Work:
+        """Return the work of a run or a check: its folder is made, then it goes; without a bench it opens all itself.
+
+        Program code it may run is what the user has allowed by now.
+        """
+        folder, check, job = live.folder, live.check, live.job
+        trust = self._trust.of(job, check.retrained.values() if check is not None else ()) if job is not None else None
+
+        def work(control: Control, emit: Emit) -> Any:
+            from core.session.bench import Bench
+
+            if make is not None:
+                make()
+            opened = bench or Bench()
+            if trust is not None:
+                opened = opened.trusting(trust)
+            if check is None:
+                from core.session.running import run
+
+                return run(folder, control, emit, opened, resume=resume)
+            from core.session import checking
+
+            return checking.check(folder, control, emit, opened, seeds=check.seeds, retrained=dict(check.retrained),
+                                  which=check.which)  # fmt: skip
+
+        return work
+
+    def _add(self, run: LiveRun, work: Work) -> LiveRun:
+        run.work = work
         self._queue.append(run)
         self._next()
         if run is not self._current:
@@ -306,13 +319,13 @@ class RunController(Executor):
         return run
 
     def _keep(
-        self, run: LiveRun, job: Callable[[], Job], bench: Bench | None = None, selection: Selection | None = None,
-        tries: Path | None = None, check: Check | None = None,
+        self, run: LiveRun, job: Callable[[], Job], dataset: Dataset | None = None, selection: Selection | None = None,
+        tries: Path | None = None,
     ) -> None:  # fmt: skip
         """Keep on disk what waits; a check also while it goes, for it cannot be resumed."""
-        if run in self._queue or check is not None:
-            place = float(self._queue.index(run)) if run in self._queue else -1.0
-            self._store.put(run, job, place, bench.dataset if bench is not None else None, selection, tries, check)
+        if run in self._queue or run.check is not None:
+            place = self._queue.index(run) if run in self._queue else -1
+            self._store.put(run, job, place, dataset, selection, tries)
 
     def _next(self) -> None:
         if self._current is not None or self._held or not self._queue:
@@ -344,10 +357,9 @@ class RunController(Executor):
                 self.events.emit(taken)
             if (run.state, run.asked) != before:
                 self._turned(run)
-        hidden = self._window is not None and (not self._window.isVisible() or self._window.isMinimized())
-        wanted = HIDDEN_MS if hidden else PERIOD_MS
-        if self._looking.isActive() and self.period != wanted:
-            self._looking.setInterval(wanted)
+        window = self.window if shiboken6.isValid(self.window) else None
+        hidden = window is not None and (not window.isVisible() or window.isMinimized())
+        self._looking.setInterval(HIDDEN_MS if hidden else PERIOD_MS)
 
     @Slot()
     def _tell(self) -> None:
@@ -357,10 +369,6 @@ class RunController(Executor):
     def _turned(self, run: LiveRun) -> None:
         self.turned.emit(run)
         self.state_changed.emit(run)
-
-    @Slot()
-    def _window_gone(self) -> None:
-        self._window = None
 
     @Slot()
     def _finish(self) -> None:
@@ -386,47 +394,15 @@ class RunController(Executor):
     def _known(self) -> list[LiveRun]:
         return [*([self._current] if self._current is not None else []), *self._queue]
 
-    def _unused(self, name: str) -> RunFolder:
-        """Name a folder by time and content; queued runs have none on disk yet, so their names count too."""
+    def _place(self, folder: Path | None, name: str) -> RunFolder:
+        """Return the folder wanted, else one named by time and content."""
+        return RunFolder(folder or self._free(self._runs_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"))
+
+    def _free(self, base: Path) -> Path:
+        """Return a path, numbered where it is taken; queued runs have no folder on disk yet, so they count too."""
         taken = {run.path for run in self._known()}
-        base = self._runs_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         path, number = base, 1
         while path in taken or path.exists():
             number += 1
             path = base.with_name(f"{base.name}-{number}")
-        return RunFolder(path)
-
-
-def _run_work(
-    place: RunFolder, bench: Bench | Trust, make: Callable[[], None] | None = None, resume: bool = False
-) -> Work:
-    """Return the work of a run: its folder is made, then it goes; with a trust for a bench it opens all itself."""
-
-    def work(control: Control, emit: Emit) -> Any:
-        from core.session.running import run
-
-        if make is not None:
-            make()
-        return run(place, control, emit, _opened(bench), resume=resume)
-
-    return work
-
-
-def _check_work(place: RunFolder, bench: Bench | Trust, asked: Check, make: Callable[[], None] | None = None) -> Work:
-    """Return the work of a check, as `_run_work` does."""
-
-    def work(control: Control, emit: Emit) -> Any:
-        from core.session.checking import check
-
-        if make is not None:
-            make()
-        return check(place, control, emit, _opened(bench), seeds=asked.seeds, retrained=dict(asked.retrained),
-                     which=asked.which)  # fmt: skip
-
-    return work
-
-
-def _opened(bench: Bench | Trust) -> Bench:
-    from core.session.bench import Bench
-
-    return Bench(trust=bench) if isinstance(bench, Trust) else bench
+        return path

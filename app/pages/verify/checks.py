@@ -242,7 +242,7 @@ class Checks(QObject):
     def _started(self, run: LiveRun) -> None:
         if not self.runs and run.kind == "check" and self._in_view(run):
             self.runs, self.asked_for, self._shown_count = [run], 0, 0  # started from elsewhere, such as the example
-            self.suite = run.suite or QUICK
+            self.suite = run.check.which if run.check is not None else QUICK
             self.changed.emit()
 
     def _state_changed(self, run: LiveRun) -> None:

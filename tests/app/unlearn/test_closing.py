@@ -16,8 +16,9 @@ from app.bootstrap import install_runs
 from app.dialogs import runs as dialogs
 from app.dialogs.runs import RunCloseGuard
 from app.dialogs.sheet import ConfirmDialog
-from app.main_window import MainWindow
+from app.main_window import MainWindow, PageSpec
 from app.services.faults import EXIT_STOPPED
+from app.widgets.page import Page
 from core.events import State
 from core.runs.folder import RunFolder
 from tests.app.scripted import Script, Stepped, job, write_run
@@ -31,7 +32,7 @@ def new_window(context, qtbot):
     made: list[MainWindow] = []
 
     def make(ask_interrupted: bool = False) -> MainWindow:
-        made.append(MainWindow(context, []))
+        made.append(MainWindow(context, [PageSpec("one", "One", "One", "model", Page)]))
         install_runs(context, made[-1], ask_interrupted=ask_interrupted)
         made[-1].show()
         return made[-1]

@@ -38,7 +38,7 @@ def started(opened, monkeypatch) -> list[Job]:
         found.append(job)
         work = Stepped()
         work.end(State.FINISHED)
-        return controller.start_work(controller._unused(f"{job.method}-s{job.seed}"), "unlearn", "", work, job)
+        return controller.start_work(controller._place(None, f"{job.method}-s{job.seed}"), "unlearn", "", work, job)
 
     monkeypatch.setattr(controller, "start", start)
     return found

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
 from app.models.tables import TwoLevels
 from app.pages.verify.curves import NOT_YET
 from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED, to_train
+from app.workers.live_run import Check
 from core.events import MeasureTaken
 from core.verify.measure_log import merge, partial_report
 from core.verify.table import PUBLISHED, published_rows
@@ -119,7 +120,7 @@ def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checke
 def test_a_full_check_that_was_started_elsewhere_is_not_said_to_need_full_checks(unchecked, controller):
     """As the example's own check: it begins without anybody having asked this page for it."""
     run = controller.start_reference(unchecked.presenter.facts.folder, (1,), which="full")
-    run.suite = "full"  # as the controller notes it
+    run.check = Check((1,), which="full")  # as the controller notes it
     controller.run_started.emit(run)
     take(controller, "original", {"forget_test_accuracy": 0.5})
     assert unchecked.plots.tab("Relearn").empty.text() == NOT_YET

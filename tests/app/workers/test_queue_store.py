@@ -174,7 +174,7 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     first.hold()
     # Weights without a card: nothing says that they are the original's.
     brought = {"mine": Path(shutil.copy(example.bench.model.path, runs / "mine.safetensors"))}
-    assert first.start_reference(made.folder, retrained=brought, which="quick").suite == "quick"
+    assert first.start_reference(made.folder, retrained=brought, which="quick").check.which == "quick"
     assert first.shutdown()
     (left,) = left_waiting()
     assert left.folder == made.path and left.check.retrained == brought
@@ -183,7 +183,7 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     second = new()
     second.hold()
     restored = second.start_waiting(left)
-    assert restored.suite == "quick"
+    assert restored.check.which == "quick"
     second.hold(False)
     qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
     assert restored.state is State.FINISHED, restored.error

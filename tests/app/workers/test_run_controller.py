@@ -222,9 +222,9 @@ def test_a_flood_is_drawn_a_few_times_only(controller, heard, new, qtbot):
 
 
 def test_names_of_waiting_runs_do_not_collide(controller, tmp_path):
-    first = controller._unused("muda-s0")
+    first = controller._place(None, "muda-s0")
     (first.path).mkdir(parents=True)
-    second = controller._unused("muda-s0")
+    second = controller._place(None, "muda-s0")
     assert second.path != first.path and second.path.parent == tmp_path / "runs"
 
 
@@ -242,7 +242,7 @@ def test_pause_reaches_the_worker(controller, new, qtbot):
 def test_a_run_is_looked_at_once_a_second_while_the_window_is_hidden(controller, new, qtbot):
     window = QWidget()
     qtbot.addWidget(window)
-    controller.attach_window(window)
+    controller.window = window
     run, work, script = new("one")
     assert controller.period == PERIOD_MS
     assert QThread.currentThread() is controller.thread()

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from app.workers.queue_files import Waiting, WaitingRoom
+from app.workers.queue_files import Waiting, write_waiting
 from core.engine.control import Control
-from core.files import cache_home, data_home, runs_home
+from core.files import cache_home, data_home, queue_home, runs_home
 from core.runs.folder import MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
@@ -55,9 +55,7 @@ def traced(tmp_path, monkeypatch):
     run(folder, Control(), lambda event: None, bench=bench)
     check(folder, Control(), lambda event: None, bench=bench, seeds=(1,))
     similar_images(data, chosen.mask)
-    room = WaitingRoom()
-    room.put(Waiting(room.entry(), job, runs_home() / "later", 0.0), chosen, data)
-    room.close()
+    write_waiting(Waiting(queue_home() / "program" / "run", job, runs_home() / "later", 0.0), chosen, data)
     return folder, traces_of(bench, folder)
 
 
