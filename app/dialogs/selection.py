@@ -122,11 +122,12 @@ class SimilarSheet(Sheet):
         for column in (KEPT, FORGOTTEN):
             self.pairs.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self._items = [QTreeWidgetItem(self.pairs) for _ in range(rows)]
+        self._shown = list(zip(found.kept.tolist(), found.forgotten.tolist(), strict=True))[:rows]  # KEPT, FORGOTTEN
         for row, item in enumerate(self._items):  # the best agreement stands first
             alike = fmt.decimal(float(found.agreement[row]))
             item.setSizeHint(KEPT, QSize(side, side + theme.px(8)))
             item.setText(ALIKE, tr("same pixels") if found.exact[row] else alike)
-            for column, image in self._images_of(row):
+            for column, image in enumerate(self._shown[row]):
                 item.setText(column, images.name("train", image))
                 item.setToolTip(column, images.describe("train", image))
             # What is only near may be of other people, until somebody has looked.
@@ -144,10 +145,6 @@ class SimilarSheet(Sheet):
         answer: np.ndarray = self._found.kept[: len(ticked)][ticked]
         return answer
 
-    def _images_of(self, row: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Columns and positions of the two images of a row."""
-        return (KEPT, int(self._found.kept[row])), (FORGOTTEN, int(self._found.forgotten[row]))
-
     def _show_level(self, *_: object) -> None:
         shown = len(self._found.at(self.level.currentData()))
         for row, item in enumerate(self._items):
@@ -158,7 +155,7 @@ class SimilarSheet(Sheet):
         """Show the thumbnails that are there, and ask for the others."""
         self.pairs.blockSignals(True)
         for row, item in enumerate(self._items):
-            for column, image in self._images_of(row):
+            for column, image in enumerate(self._shown[row]):
                 pixmap = self._thumbnails.get(("train", image)) if item.icon(column).isNull() else None
                 if pixmap is not None:
                     item.setIcon(column, QIcon(pixmap))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QBrush, QContextMenuEvent, QIcon, QKeyEvent, QPainter, QPolygonF, QResizeEvent
+from PySide6.QtGui import QAction, QBrush, QIcon, QKeyEvent, QPainter, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -95,12 +95,6 @@ def search_field(name: str) -> QLineEdit:
     field.setAccessibleName(name)
     icons.set_icon(field.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition), "search", "text_3")
     return field
-
-
-def menu_place(view: QAbstractItemView, event: QContextMenuEvent) -> QPoint:
-    """Return where on the screen a context menu opens: at the mouse, or by key at the current item."""
-    by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-    return view.viewport().mapToGlobal(view.visualRect(view.currentIndex()).center()) if by_key else event.globalPos()
 
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title

@@ -2712,10 +2712,6 @@
         <translation>Keine ähnlichen Bilder behalten.</translation>
     </message>
     <message>
-        <source>No similar images kept; nearly the same: {near}</source>
-        <translation>Keine ähnlichen Bilder behalten; beinahe gleich: {near}</translation>
-    </message>
-    <message>
         <source>No test images</source>
         <translation>Keine Testbilder</translation>
     </message>
@@ -4092,16 +4088,12 @@
         <translation>Ähnliche Bilder behalten</translation>
     </message>
     <message>
-        <source>Similar images kept ({same} or more)</source>
-        <translation>Ähnliche Bilder behalten ({same} oder mehr)</translation>
-    </message>
-    <message>
-        <source>Similar images kept ({same})</source>
-        <translation>Ähnliche Bilder behalten ({same})</translation>
-    </message>
-    <message>
         <source>Similar images kept: not known. {reason}</source>
         <translation>Ähnliche Bilder behalten: nicht bekannt. {reason}</translation>
+    </message>
+    <message>
+        <source>Similar images kept: {same}, nearly the same: {near}</source>
+        <translation>Ähnliche Bilder behalten: {same}, beinahe gleich: {near}</translation>
     </message>
     <message>
         <source>Size</source>

@@ -16,12 +16,11 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.dialogs.selection import ForgetListSheet, SimilarSheet
-from app.dialogs.sheet import ALL_FILES, ask_save, ask_to_open
+from app.dialogs.sheet import ALL_FILES, ask_save
 from app.models.gallery import Images
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.opening import explain
-from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
@@ -57,10 +56,6 @@ class ForgetLists(QObject):
     def __init__(self, context: AppContext, page: Page, add: Callable[[ListMatch], None]) -> None:
         super().__init__(page)
         self._context, self._page, self._add = context, page, add
-
-    def ask_import(self) -> None:
-        """Ask for a file to read."""
-        ask_to_open(self._context, self._page.window(), "list")
 
     def read(self, path: Path) -> None:
         """Read a list and show what it matches; nothing is applied yet."""
@@ -183,16 +178,10 @@ class SimilarPresenter(QObject):
         self._say(found)
 
     def _say(self, found: Duplicates) -> None:
-        same, near = fmt.count(len(found.at(SAME))), fmt.count(len(found))
-        if not len(found):
-            said = tr("No similar images kept.")
-        elif not len(found.at(SAME)):
-            said = tr("No similar images kept; nearly the same: {near}", near=near)
-        elif found.complete:
-            said = tr("Similar images kept ({same})", same=same)
-        else:
-            said = tr("Similar images kept ({same} or more)", same=same)
-        self._card.say(said, bool(len(found)))
+        same, all_of_them = len(found.at(SAME)), len(found)
+        said = tr("Similar images kept: {same}, nearly the same: {near}",
+                  same=fmt.count(same), near=fmt.count(all_of_them - same))  # fmt: skip
+        self._card.say(said if all_of_them else tr("No similar images kept."), bool(all_of_them))
 
     def _failed(self, error: BaseException) -> None:
         self._card.say(tr("Similar images kept: not known. {reason}", reason=explain(error)))
@@ -214,10 +203,8 @@ class EarlierCard(Card):
 
     def __init__(self) -> None:
         super().__init__(tr("Earlier requests"), padding=t.S)
-        self.words, self.lines = Label(wide=True), Label("", "body", "text-2", wide=True)
-        for label in (self.words, self.lines):
-            self.body.addWidget(label)
-        self.body.setSpacing(theme.px(t.XS))
+        self.words = Label(wide=True)
+        self.body.addWidget(self.words)
         self.hide()
 
     def show_earlier(self, earlier: Earlier | None) -> None:
@@ -227,8 +214,7 @@ class EarlierCard(Card):
             said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
                       n=int(np.count_nonzero(mask)))  # fmt: skip
         self.setToolTip("\n".join(requests))
-        self.words.setText(said)
-        self.lines.say("\n".join(requests[-MOST_LINES:]))
+        self.words.setText("\n".join([said, *requests[-MOST_LINES:]]))
         self.setVisible(bool(said))
 
 

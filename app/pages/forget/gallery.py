@@ -29,7 +29,7 @@ from app.widgets.cards import Card
 from app.widgets.labels import caption
 from app.widgets.layout import stacked
 from app.widgets.notices import EmptyState
-from app.widgets.table import menu_place, set_up_table
+from app.widgets.table import set_up_table
 from app.workers.thumbnails import Thumbnails
 
 HINT = mark(
@@ -142,11 +142,11 @@ class GalleryView(QTableView):
             self.mousePressEvent(event)  # with Shift or Ctrl two quick clicks are two clicks
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        place = menu_place(self, event)
-        index = self.indexAt(self.viewport().mapFromGlobal(place))
+        # By key it comes from where the current image is.
+        index = self.indexAt(self.viewport().mapFromGlobal(event.globalPos()))
         if (cell := self._model.place(index)) >= 0:
             self.setCurrentIndex(index)
-            self.menu_wanted.emit(int(self._model.order[cell]), place)
+            self.menu_wanted.emit(int(self._model.order[cell]), event.globalPos())
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._give_up()

@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QObject
 
 from app.plots.scatter import ScatterPlot, Tool
 from app.services import format as fmt
@@ -83,12 +82,6 @@ class MapCard(Card):
         self.progress.setVisible(bool(text))
         self.progress.set(done, total, text)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.enlarge_button.isChecked():
-            self.enlarge_button.setChecked(False)
-        else:
-            super().keyPressEvent(event)
-
 
 class MapPresenter(QObject):
     """Keeps the map on the measured features.
@@ -104,7 +97,7 @@ class MapPresenter(QObject):
         super().__init__(card)
         self._context, self._card = context, card
         self._baseline: Baseline | None = None  # what was measured of the model that is drawn
-        self._tsne: tuple[int, np.ndarray] | None = None  # how many images it was made of, and places of all (n, 2)
+        self._maps: dict[str, tuple[np.ndarray, str]] = {}  # those made of it: places of all images (n, 2), and words
         self.shown = ""  # PCA, TSNE, or nothing
         card.projection.changed.connect(self._show)
         scatter = card.scatter
@@ -112,7 +105,7 @@ class MapPresenter(QObject):
         scatter.selection_drawn.connect(lambda images, how: mark_images(images, "remove" if how == "remove" else "add"))
         scatter.clicked.connect(lambda image, how: mark_images(np.array([image]), how if how == "back" else "toggle"))
         scatter.thumbnail = lambda image: thumbnails.get(("train", image))
-        thumbnails.ready.connect(lambda _keys: scatter.refresh_thumbnail())
+        thumbnails.ready.connect(scatter.refresh_thumbnail)
 
     def refresh(self) -> None:
         """Draw what was measured last, where that is not what is drawn."""
@@ -120,16 +113,17 @@ class MapPresenter(QObject):
         found = project.evaluation.get("baseline")
         if found is self._baseline and found is not None:
             return
-        self._baseline, self._tsne, self.shown = None, None, ""
+        self._baseline, self._maps, self.shown = found, {}, ""
         card.projection.set_value(PCA)
         self._stop()
-        self._baseline = found
         if found is None:
             card.say(tr(NOT_YET) if project.ready else tr("Open the model to see how it arranges the images."))
         elif not found.explained > 0:
             card.say(tr("The model's features hold values that are not finite, so there is no map."))
         else:
             card.say("")
+            said = tr("Two principal components · {share} of the variance", share=fmt.percent(found.explained))
+            self._maps[PCA] = found.coordinates, said
             self._show(PCA)
 
     def show_selection(self) -> None:
@@ -146,26 +140,18 @@ class MapPresenter(QObject):
 
     def _show(self, which: str) -> None:
         """Draw one of the two maps; t-SNE is made first, and until then the other one stays."""
+        self._stop()
         dataset, found = self._context.project.dataset, self._baseline
         if dataset is None or found is None or which == self.shown:
-            self._stop()
             return
         labels = dataset.train.labels.numpy()
-        if which == PCA:
-            self._stop()
-            places = found.coordinates
-            said = tr("Two principal components · {share} of the variance", share=fmt.percent(found.explained))
-        elif self._tsne is not None:
-            made_of, places = self._tsne
-            said = tr("t-SNE of %n images", n=made_of)
-            if made_of < len(places):
-                said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
-        else:
+        if which not in self._maps:
             self._card.show_progress(tr("Arranging the map"), 0, 1)
             self._context.jobs.submit(arrange, found.compact, labels, key=KEY).then(
                 partial(self._arranged, found), self._not_arranged, progress=self._card.show_progress
             )
             return
+        places, said = self._maps[which]
         self.shown = which
         self._card.scatter.set_points(places, labels, dataset.classes)
         self._card.scatter.set_caption(said)
@@ -179,8 +165,11 @@ class MapPresenter(QObject):
 
     def _arranged(self, found: Baseline, result: tuple[int, np.ndarray]) -> None:
         if found is self._baseline:
-            self._tsne = result
-            self._stop()
+            made_of, places = result
+            said = tr("t-SNE of %n images", n=made_of)
+            if made_of < len(places):
+                said = tr("t-SNE of {some}; others beside their neighbours", some=fmt.count(made_of))
+            self._maps[TSNE] = places, said
             self._show(self._card.projection.value())
 
     def _not_arranged(self, error: BaseException) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from app.dialogs.sheet import ask_to_open
 from app.models.class_table import ClassTableModel
 from app.models.gallery import GalleryModel
 from app.pages.forget.additions import EarlierCard, EarlierPresenter, ForgetLists, SimilarCard, SimilarPresenter
@@ -164,7 +165,7 @@ class ForgetPresenter(QObject):
         view.menu_wanted.connect(lambda image, place: self.menu(image).popup(place))
         self.inspector.stepped.connect(view.step)
         scatter.activated.connect(self._inspect_on_map)
-        page.tools.import_button.clicked.connect(self.lists.ask_import)
+        page.tools.import_button.clicked.connect(lambda: ask_to_open(context, page.window(), "list"))
         page.tools.export_button.clicked.connect(self.lists.ask_export)
         page.clear_button.clicked.connect(self.clear)
         page.undo_button.clicked.connect(project.undo_selection)
@@ -338,12 +339,8 @@ class ForgetPresenter(QObject):
         return "" if self._context.project.selection else tr("Nothing is chosen to be forgotten.")
 
     def _earlier_changed(self) -> None:
-        page, mask = self._page, self.earlier.mask
-        page.class_model.set_earlier(mask)
-        self.gallery.show_forget_set()
-        if page.isVisible():
-            self.similar.refresh()
-        self._show_summary()
+        self._page.class_model.set_earlier(self.earlier.mask)
+        self._selection_changed()
 
     def _words(self, selection: Selection) -> str:
         """The summary; it says how many other images were forgotten before."""

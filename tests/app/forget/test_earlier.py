@@ -63,7 +63,7 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
     gone = example.selection.count
     assert page.earlier_card.words.text().startswith(f"{gone} images were forgotten already by this model.")
-    (line,) = page.earlier_card.lines.text().splitlines()
+    _, line = page.earlier_card.words.text().splitlines()
     assert line == f"1. class 3: {gone} images, by finetune (run first)"
 
     later = make_unlearn_job(
@@ -126,7 +126,7 @@ def test_all_requests_of_a_chain_are_told_with_their_runs(page, opened, example,
     made = Bench(None, dataset).open_beside(second.path)
     opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
     qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
-    one, two = page.earlier_card.lines.text().splitlines()
+    _, one, two = page.earlier_card.words.text().splitlines()
     assert one.startswith("1. class 3") and "run first" in one
     assert two.startswith("2. class 5") and "by head-only" in two
     assert page.presenter.earlier.mask.sum() == np.isin(dataset.train.labels.numpy(), (3, 5)).sum()

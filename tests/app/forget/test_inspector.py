@@ -139,6 +139,8 @@ def test_the_menu_of_an_image(page, context, seen, digits, tmp_path):
     asked = []
     page.gallery_panel.view.menu_wanted.connect(lambda image, place: asked.append(image))
     page.gallery_panel.view.setCurrentIndex(page.gallery_model.index_of(1))
+    view = page.gallery_panel.view
+    assert view.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle) == view.visualRect(view.currentIndex())
     event = _context_menu(page, 4)
     QGuiApplication.sendEvent(page.gallery_panel.view.viewport(), event)
     assert asked == [4] and event.type() == QEvent.Type.ContextMenu

@@ -52,7 +52,8 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     assert set(found.kept[:3].tolist()) == {twins, twins + 1, twins + 2} and found.exact[:3].all()
     same = found.at(SAME)
     assert len(same) < len(found)  # one is nearly the same
-    assert page.similar_card.text.text() == f"Similar images kept ({len(same)})"
+    said = f"Similar images kept: {len(same)}, nearly the same: {len(found) - len(same)}"
+    assert page.similar_card.text.text() == said
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
@@ -79,7 +80,7 @@ def test_pictures_that_are_only_nearly_the_same_are_not_ticked_unasked(page, con
     presenter = page.presenter.similar
     found = Duplicates(np.array([7, 9]), np.array([0, 0]), np.array([0.8, 0.7], np.float32))
     presenter._looked(context.project.selection, None, found)
-    assert page.similar_card.text.text() == "No similar images kept; nearly the same: 2"
+    assert page.similar_card.text.text() == "Similar images kept: 0, nearly the same: 2"
     page.similar_card.review.click()
     sheet = dialog_of(page.window(), SimilarSheet)
     assert sheet.pairs.topLevelItemCount() == 2 and sheet.answer().tolist() == []
