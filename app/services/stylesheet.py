@@ -72,6 +72,7 @@ QFrame[part="chip"][severity="error"] { background: @danger_ground@; border-colo
 QFrame[part="chip"][severity="error"] > QLabel { color: @danger@; }
 
 /* Buttons */
+QPushButton, QToolButton, QCheckBox, QRadioButton { outline: 0; }
 QPushButton { background: @surface@; color: @text@; border: 1px solid @outline@; border-radius: @p4@;
     padding: 0 @p12@; min-height: @p26@; max-height: @p26@; }
 QPushButton:hover { background: @sunken@; }

@@ -1,4 +1,4 @@
-"""Tables: their look, headers that sort and tick, a menu of columns, and bars for how much of a gap is closed."""
+"""Tables: their look, headers that sort, a menu of columns, and bars for how much of a gap is closed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QBrush, QIcon, QKeyEvent, QPainter, QPolygonF, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QBrush, QIcon, QKeyEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QHeaderView,
     QLineEdit,
     QMenu,
@@ -99,7 +98,6 @@ def search_field(name: str) -> QLineEdit:
 
 _ARROW_ROOM = "\N{NO-BREAK SPACE}" * 5  # as wide as the arrow: with a style sheet Qt draws it over the end of the title
 _ARROW = 20  # pixels of the design that Qt keeps for it beside every title
-_BOX_ROOM = "\N{NO-BREAK SPACE}" * 6  # the width of the box and its distance from the title
 _OPENS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_Down, Qt.Key.Key_Menu)
 
 
@@ -161,44 +159,6 @@ class SortHeader(QHeaderView):
         right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)
         if right and self.isSortIndicatorShown() and section == self.sortIndicatorSection():
             option.text += _ARROW_ROOM
-
-
-class CheckHeader(SortHeader):
-    """A check box stands before the first title; `box_clicked` where it is clicked. `name` says what it chooses."""
-
-    box_clicked = Signal()
-
-    def __init__(self, view: QTableView, name: str) -> None:
-        super().__init__(view)
-        self.box = QCheckBox(self)
-        self.box.setTristate(True)
-        self.box.setAccessibleName(name)
-        self.box.setToolTip(name)
-        self._state = Qt.CheckState.Unchecked
-        self.box.clicked.connect(self._clicked)
-        self.sectionResized.connect(self._place)
-
-    def set_check_state(self, state: Qt.CheckState) -> None:
-        self._state = state
-        self.box.setCheckState(state)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._place()
-
-    def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
-        super().initStyleOptionForIndex(option, section)
-        if section == 0:
-            option.text = _BOX_ROOM + option.text
-
-    def _place(self, *_: object) -> None:
-        size = self.box.sizeHint()
-        self.box.setGeometry(self.sectionViewportPosition(0) + theme.px(t.S), (self.height() - size.height()) // 2,
-                             size.width(), size.height())  # fmt: skip
-
-    def _clicked(self) -> None:
-        self.set_check_state(self._state)  # until whoever listens says otherwise
-        self.box_clicked.emit()
 
 
 class ColumnMenu(QMenu):

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRectF, Q
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -19,7 +20,8 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.cards import Card
-from app.widgets.table import CheckHeader, search_field, set_up_table
+from app.widgets.layout import add_to, named, row
+from app.widgets.table import SortHeader, search_field, set_up_table
 
 WIDTHS = ((TRAIN, 58), (TEST, 56), (ACCURACY, 74), (FORGET, 28))
 WIDE = 330  # from this width on the table also shows how many images there are to test
@@ -33,8 +35,7 @@ class ClassPanel(Card):
         self.table = ClassTable(model)
         self.search = search_field(tr("Search classes"))
         self.search.textChanged.connect(self.table.filter_by)
-        self.body.addWidget(self.search)
-        self.body.addWidget(self.table, 1)
+        add_to(self.body, row(self.table.box, (self.search, 1), margins=(t.S, 0, 0, 0)), (self.table, 1))
 
 
 class ClassTable(QTableView):
@@ -53,7 +54,10 @@ class ClassTable(QTableView):
         self._model = model
         self.filter = ArrangedRows(model, self)
         self.setModel(self.filter)
-        self.header = CheckHeader(self, tr("All classes shown"))
+        self.box = named(QCheckBox(tristate=True), tr("All classes shown"))
+        self.box.setToolTip(self.box.accessibleName())
+        self.box.clicked.connect(self._toggle_shown)
+        self.header = SortHeader(self)
         self.setHorizontalHeader(self.header)
         self.setAccessibleName(tr("Classes"))
         set_up_table(self)
@@ -71,7 +75,6 @@ class ClassTable(QTableView):
         model.modelReset.connect(self._fit_counts)
         for signal in (model.dataChanged, self.filter.modelReset, self.filter.layoutChanged):
             signal.connect(self._show_state)
-        self.header.box_clicked.connect(self._toggle_shown)
         self.activated.connect(lambda index: self.opened.emit(index.data(LABEL)))
         self.entered.connect(lambda index: self.hovered.emit(index.data(LABEL)))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -119,11 +122,11 @@ class ClassTable(QTableView):
             self.setColumnWidth(column, max(theme.px(least), room))
 
     def _show_state(self, *_: object) -> None:
-        self.header.set_check_state(self._model.states(self.filter.rows))
+        self.box.setCheckState(self._model.states(self.filter.rows))
 
     def _toggle_shown(self) -> None:
-        shown = self.filter.rows
-        self.toggle_wanted.emit(shown.tolist(), self._model.states(shown) != Qt.CheckState.Checked)
+        self._show_state()  # whoever listens says what it becomes
+        self.toggle_wanted.emit(self.filter.rows.tolist(), self.box.checkState() != Qt.CheckState.Checked)
 
 
 class ForgetBar(QStyledItemDelegate):
