@@ -186,20 +186,20 @@ class ScatterTab(Tab):
         methods = Counter(short(title) for title, _ in {(run["title"], run["preset"]) for run in found["runs"]})
         ranks = {name: str(place["rank"] or "") for place in found["ranking"] for name in place["runs"]}
         styles: dict[str, SeriesStyle] = {}
-        named: list[tuple[str, str, Mapping[str, Any], str]] = []
+        named: list[tuple[str, str, Mapping[str, Any]]] = []
         for key, values in found["anchors"].items():
             title = tr(ANCHORS[key]).partition(" (")[0]
             styles[title] = MODELS[key]
-            named.append((title, title, values, ""))
+            named.append((title, title, values))
         for run in found["runs"]:
             rank, title = ranks.get(run["run"], ""), short(run["title"])
             group = f"{rank} {title if methods[title] == 1 else short(method_words(run))}".strip()
             symbol = RUN_SYMBOLS[(len(styles) - len(found["anchors"])) % len(RUN_SYMBOLS)]
             styles.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
-            named.append((str(run["run"]), group, run["measures"], rank))
+            named.append((str(run["run"]), group, run["measures"]))
         return [
-            Dot(name, group, styles[group], scale[x] * values[x], scale[y] * values[y], rank)
-            for name, group, values, rank in named
+            Dot(name, group, styles[group], scale[x] * values[x], scale[y] * values[y])
+            for name, group, values in named
             if values.get(x) is not None and values.get(y) is not None
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,7 +149,8 @@ def test_the_scatter_has_a_point_a_run_between_the_measures_chosen(view):
     assert [label.text for label in scatter.plot.margin.labels()] == [
         "Original", "Head-only edit", "Retrained", "1 Muda", "2 Scrub"
     ]  # fmt: skip
-    assert all(low > -5 and high < 105 for low, high in scatter.plot.view.viewRange())  # shares, in per cent
+    for axis, (low, high) in zip(scatter.plot.canvas.axes, reversed(scatter.plot.view.viewRange()), strict=True):
+        assert all(0 <= value <= 100 for value in axis.tickValues(low, high, 300)[0][1])  # shares, in per cent
     header, rows = scatter.plot.table()
     assert header == ["run", "group", "Forget accuracy, unseen, %", "Linear probe, recall, %"]
     assert ["b-1", "2 Scrub", 0.0, 97.0] in rows
@@ -156,8 +158,11 @@ def test_the_scatter_has_a_point_a_run_between_the_measures_chosen(view):
 
 def test_pointing_at_a_run_in_the_scatter_chooses_its_row(view):
     plot = view.plots.scatter.plot
-    plot._point_at([dot.name for dot in view.plots.scatter.dots()].index("a-1"))
-    assert view.tree.chosen_runs() == {"a-1"} and plot.caption().startswith("a-1: ")
+    view.show()
+    plot.flush()
+    spot = next(spot for spot in plot._points.points() if spot.data().name == "a-1")
+    plot._points.hoverEvent(SimpleNamespace(exit=False, pos=spot.pos))
+    assert view.tree.chosen_runs() == {"a-1"} and plot.view.toolTip().startswith("a-1: ")
 
 
 def test_jobs_of_all_runs_or_of_the_two_chosen(view):
