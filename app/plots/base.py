@@ -61,7 +61,7 @@ class ThemedPlot(Figure):
         y_range: tuple[float, float] | None = None,
         x_title: str = "",
         value_format: Callable[[float], str] = lambda value: fmt.decimal(value, 1),
-        log: bool = False,
+        log: tuple[bool, bool] = (False, False),
     ) -> None:
         super().__init__(parent, title)
         self._series: dict[str, Series] = {}
@@ -75,7 +75,7 @@ class ThemedPlot(Figure):
         self.x_title = x_title or tr("Step")
         self.follow = True
         self.value_format = value_format
-        self.log = (log, log)  # of the x and the y axis
+        self.log = log  # of the x and the y axis
         self.y_range = y_range  # None: what fits the values
         self.x_most: float | None = None  # where the x axis ends at last, for curves that grow towards it
         self.together: Sequence[ThemedPlot] = (self,)  # those with the same x axis
@@ -202,7 +202,6 @@ class ThemedPlot(Figure):
             action.setChecked(label.key in self._pinned if label.reference else not label.hidden)
             action.triggered.connect(lambda _on=False, key=label.key: self.toggle(key))
         curves.setEnabled(bool(curves.actions()))
-        menu.addAction(tr("Show everything"), self._reset)
 
     def restyle(self) -> None:
         self.canvas.restyle()

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QSlider
 
 from app.plots.base import ThemedPlot
-from app.plots.export import Table
 from app.plots.group import Switched
-from app.plots.items import MarginLabel, Reference
+from app.plots.items import Reference
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS, OVERLAY_DASHES, RUN_SYMBOLS, SETS, TERM_STYLES, SeriesStyle
@@ -315,14 +313,16 @@ def describe_alignment(k: int, energy: float | None, centred: bool) -> str:
 class HistogramPlot(ThemedPlot):
     """Two outlined histograms of losses on a logarithmic axis; where they coincide, losses tell no set apart."""
 
+    labels_say_values = False  # those of the last bin say nothing
+
     def __init__(self) -> None:
-        super().__init__(tr("Loss on forget and on test images"), tr("Share of images, %"), x_title=tr("Loss"))
-        self.log = (True, False)
-        self.item.setLogMode(*self.log)
+        super().__init__(tr("Loss on forget and on test images"), tr("Share of images, %"), x_title=tr("Loss"),
+                         log=(True, False))  # fmt: skip
         self._values = {name: np.empty(0) for name in _SETS}
-        self._items = {name: pg.PlotDataItem(stepMode="center", fillLevel=0) for name in _SETS}
-        for item in self._items.values():
-            self.item.addItem(item)
+        for name, style in _SETS.items():
+            series = self.add_series(name, style)
+            series.show_dot = False
+            series.item.setData(stepMode="right", fillLevel=0)
         self.set_caption(tr(NO_ALIGNMENT))
         self.view.setMouseEnabled(x=False, y=False)
 
@@ -330,7 +330,9 @@ class HistogramPlot(ThemedPlot):
         """Show the losses of single images."""
         given = {"forget": np.array(forget, float), "unseen": np.array(unseen, float)}
         self._values = {name: values[np.isfinite(values)] for name, values in given.items()}
-        self.mark_dirty()
+        edges, shares = self._histograms()
+        for name in _SETS:
+            self.set_data(name, *((edges, np.append(100 * shares[name], 0.0)) if name in shares else ((), ())))
 
     def overlap(self) -> float | None:
         """Share the two histograms have in common, 0..1; None without both."""
@@ -338,28 +340,11 @@ class HistogramPlot(ThemedPlot):
         return float(np.minimum(*shares.values()).sum()) if len(shares) == len(_SETS) else None
 
     def _read(self) -> None:
-        edges, shares = self._histograms()
-        for name, item in self._items.items():
-            item.setPen(theme.pen(_SETS[name].token))
-            item.setFillBrush(theme.brush(_SETS[name].token, 0.18))
-            item.setData(edges, 100 * shares.get(name, np.zeros(BINS)))
-        self.view.setXRange(*np.log10(edges[[0, -1]]).tolist(), padding=0.02)
+        for name, style in _SETS.items():
+            self.series(name).item.setFillBrush(theme.brush(style.token, 0.18))
 
     def readout(self, step: float) -> str:
         return self._y_title_text
-
-    def table(self) -> Table:
-        """Lower and upper edge of each bin, and the share of each set's images in it."""
-        edges, shares = self._histograms()
-        columns = [edges[:-1], edges[1:], *(100 * share for share in shares.values())]
-        header = ["loss from", "loss to", *(f"{_SETS[name].title}, %" for name in shares)]
-        return header, np.stack(columns, axis=1).tolist() if shares else []
-
-    def _update_labels(self) -> None:
-        self.margin.set_labels([
-            MarginLabel(name, _SETS[name].title, 100 * float(shares.max()), _SETS[name])
-            for name, shares in self._histograms()[1].items()
-        ])  # fmt: skip
 
     def _description(self) -> str:
         common = self.overlap()
@@ -373,7 +358,8 @@ class HistogramPlot(ThemedPlot):
         return tr("median loss {medians}; overlap {share}", medians=", ".join(medians), share=fmt.percent(common))
 
     def _follow_data(self) -> None:
-        """The range comes from the bins."""
+        edges, _ = self._histograms()
+        self.view.setXRange(*np.log10(edges[[0, -1]]).tolist(), padding=0.02)
 
     def _histograms(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the edges of the bins, and of each set that has values its shares in them, 0..1."""

@@ -113,7 +113,7 @@ class EigenvaluePlot(HistoryPlot):
     labels_say_values = False  # that of the last direction says nothing
 
     def __init__(self, title: str, styles: Mapping[str, tuple[SeriesStyle, str]]) -> None:
-        super().__init__(title, tr(LOGARITHMIC), x_title=tr("Index"), log=True, value_format="{:.2g}".format)
+        super().__init__(title, tr(LOGARITHMIC), x_title=tr("Index"), log=(True, True), value_format="{:.2g}".format)
         for key, (style, name) in styles.items():
             self.add_series(key, style, name).show_dot = False
 

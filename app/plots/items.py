@@ -237,7 +237,8 @@ class ValueMargin(pg.GraphicsWidget):
                 painter.drawLine(QPointF(x + 2, y), QPointF(x + mark, y))
             draw_symbol(painter, QPointF(x + mark / 2 + 1, y), style.symbol, token, style.filled and not label.hidden)
             painter.setPen(theme.color("text_3" if label.hidden else "text"))
-            text = shortened(label.text, int(self.width() - left), self._metrics)
+            # In the middle: the number at its end is never cut.
+            text = self._metrics.elidedText(label.text, Qt.TextElideMode.ElideMiddle, int(self.width() - left))
             painter.drawText(QPointF(left, y + self._metrics.ascent() / 2 - 1), text)
         if self.foot:
             painter.setPen(theme.color("text_2"))
@@ -251,17 +252,6 @@ class ValueMargin(pg.GraphicsWidget):
     def _at(self, y: float) -> MarginLabel | None:
         half = self._metrics.height() / 2
         return next((label for label, at in self.positions() if abs(y - at) <= half), None)
-
-
-def shortened(text: str, room: int, metrics: QFontMetrics) -> str:
-    """Return a label cut to `room` pixels in its name, never in the number at its end."""
-    if metrics.horizontalAdvance(text) <= room:
-        return text
-    name, _, number = text.rpartition(" ")
-    if not name or not number[-1:].isdigit():
-        return metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-    left = room - metrics.horizontalAdvance(f" {number}")
-    return f"{metrics.elidedText(name, Qt.TextElideMode.ElideRight, left)} {number}"
 
 
 def spread(ys: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -291,10 +281,10 @@ class Canvas(pg.PlotWidget):
 
     reset_wanted = Signal()
 
-    def __init__(self, log: bool = False) -> None:
+    def __init__(self, log: tuple[bool, bool]) -> None:
         self.axes = left, bottom = ReadableAxis("left"), ReadableAxis("bottom")
         super().__init__(axisItems={"left": left, "bottom": bottom}, enableMenu=False)  # pyqtgraph: one a plot
-        self.getPlotItem().setLogMode(log, log)
+        self.getPlotItem().setLogMode(*log)
         for axis in self.axes:
             axis.setStyle(tickFont=theme.font("caption"), tickLength=theme.px(4), maxTickLevel=0)
             axis.enableAutoSIPrefix(False)

@@ -4056,10 +4056,6 @@
         <translation>Nur Klasse {name} zeigen</translation>
     </message>
     <message>
-        <source>Show everything</source>
-        <translation>Alles zeigen</translation>
-    </message>
-    <message>
         <source>Show everything again and follow the newest step</source>
         <translation>Wieder alles zeigen und dem neuesten Schritt folgen</translation>
     </message>

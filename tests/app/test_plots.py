@@ -21,7 +21,7 @@ from app.plots.base import ThemedPlot
 from app.plots.curves import AccuracyPlot, AlignmentPlot, HistogramPlot, LossPlot, describe_alignment
 from app.plots.features import SpectrumPlot
 from app.plots.group import StepGroup
-from app.plots.items import THICK_BELOW, Phase, Reference, log_label, moving_mean, shortened, spread, tick_label
+from app.plots.items import THICK_BELOW, Phase, Reference, log_label, moving_mean, spread, tick_label
 from app.services.theme import theme
 from app.services.tokens import DARK, LIGHT, MODELS, SETS
 from app.workers.run_history import RunHistory
@@ -309,13 +309,22 @@ class TestMargin:
     def test_labels_alone_stay_where_they_are(self):
         assert spread([20, 60], 14, 0, 100) == [20, 60]
 
-    def test_a_name_is_cut_and_never_its_number(self, qapp):
-        metrics = QFontMetrics(qapp.font())
-        whole = "Classification 0.023"
-        assert shortened(whole, metrics.horizontalAdvance(whole), metrics) == whole
-        cut = shortened(whole, metrics.horizontalAdvance(whole) - 10, metrics)
-        assert cut.endswith("… 0.023") and metrics.horizontalAdvance(cut) < metrics.horizontalAdvance(whole)
-        assert shortened("Retrained models", 40, metrics).endswith("…")
+    def test_a_name_is_cut_and_never_its_number(self, qtbot, monkeypatch):
+        plot = ThemedPlot("Any")
+        qtbot.addWidget(plot)
+        for key, title in (("retain", ""), ("forget", "A curve with a name that no margin has room for")):
+            plot.add_series(key, SETS[key], title)
+            plot.set_data(key, [0, 1], [50.0, 40.0])
+        plot.show()
+        plot.flush()
+        qtbot.waitUntil(lambda: plot.margin.rect().width() == plot.margin.minimumWidth())
+        written = []
+        painter = SimpleNamespace(drawText=lambda at, text: written.append(text), **{
+            name: lambda *_: None for name in ("setRenderHint", "setFont", "setPen", "drawLine")})  # fmt: skip
+        monkeypatch.setattr("app.plots.items.draw_symbol", lambda *_: None)
+        plot.margin.paint(painter)
+        whole, cut = written[:2]
+        assert whole == "Retain 40.0" and cut.startswith("A curve") and "…" in cut and cut.endswith(" 40.0")
 
 
 class TestPhases:
@@ -533,7 +542,7 @@ class TestLosses:
         metrics = QFontMetrics(theme.font("caption"))
         texts = [label.text for label in plot.margin.labels()]
         room = plot.margin.width() - theme.px(2) - theme.px(16) - theme.px(4)
-        assert [shortened(text, room, metrics) for text in texts] == texts
+        assert all(metrics.horizontalAdvance(text) <= room for text in texts)
         assert "Sum −215.839" in texts
         assert plot.left_axis.tickStrings([-200.0], 1.0, 100.0) == ["−200"]
 
@@ -593,9 +602,9 @@ class TestHistogram:
         plot = HistogramPlot()
         qtbot.addWidget(plot)
         plot.set_losses([0.0, 1e-5, 2e-5, 8.0], [1e-3, 2e-3])
-        header, rows = plot.table()
-        taken = [row for row in rows if row[2] or row[3]]
-        assert header[:2] == ["loss from", "loss to"] and len(taken) >= 5 and rows[0][0] == pytest.approx(1e-6)
+        _, rows = plot.table()
+        taken = [row for row in rows if row[1] or row[2]]
+        assert len(taken) >= 5 and rows[0][0] == pytest.approx(1e-6)
         plot.flush()
         assert plot.bottom_axis.tickStrings([-3.0], 1.0, 1.0) == ["0.001"]
 
@@ -669,9 +678,10 @@ class TestExport:
         plot.set_losses([0.1, 0.2, 4.0], [1.0])
         lines = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         rows = list(csv.reader(lines))
-        assert rows[0] == ["loss from", "loss to", "Forget images, %", "Test images, %"]
-        assert sum(float(row[2]) for row in rows[1:]) == pytest.approx(100)
-        assert [float(row[3]) for row in rows[1:] if float(row[0]) <= 1.0 < float(row[1])] == [100]
+        assert rows[0] == ["loss", "Forget images", "Test images"]
+        bins = np.array(rows[1:], float)  # each from its loss to the next one's
+        assert bins[:, 1].sum() == pytest.approx(100) and len(bins) == 41 and not bins[-1, 1:].any()
+        assert bins[np.searchsorted(bins[:, 0], 1.0, side="right") - 1, 2] == 100
 
     def test_csv_of_spectra_holds_the_start_too(self, qtbot):
         plot = SpectrumPlot()
