@@ -98,8 +98,8 @@ class LiveRun:
         job = folder.job()
         run = cls(folder, job.kind, job=job)
         run.from_disk = True
-        for events, end in _batches(folder, 0):
-            run.renew(Look(events, end))
+        for look in _looks(folder, 0):
+            run.renew(look)
         run.renew(Look([], run.offset, folder.status()))
         return run
 
@@ -161,7 +161,7 @@ class LiveRun:
             return action == "stop" and self.state is State.RUNNING
         if action == "pause" and self.asked == "pause":
             return False
-        return can(self.state, action)
+        return self.state in ACTIONS[action]
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -182,9 +182,6 @@ class LiveRun:
 
     def renew(self, look: Look) -> None:
         """Take in what a look at the folder found."""
-        if look.restarted:
-            self.history, self.warnings, self.finished, self.error = RunHistory(), [], None, ""
-            self.state = State.QUEUED
         for event in look.events:  # all are this run's, also where its folder has got another name
             self._apply(event)
         self.history.add(look.events)
@@ -201,10 +198,8 @@ class LiveRun:
         # A check keeps nothing of a half-trained reference, so that stopping it is quick.
         asked = "discard" if action == "stop" and self.kind == "check" else action
         getattr(self.control, asked if asked != "checkpoint" else "request_checkpoint")()
-        if action in ("stop", "discard"):
-            self.state, self.asked = ACTIONS[action], ""
-        else:
-            self.asked = action
+        self.asked = "" if action in ENDS else action
+        self.state = ENDS.get(action, self.state)
         return True
 
     def begin(self) -> None:
@@ -226,9 +221,6 @@ class LiveRun:
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _apply(self, event: Event) -> None:
-        if isinstance(event, RunStarted) and event.resumed_at is not None:
-            # A resume, or a new beginning after a loss that became infinite, made the end void.
-            self.finished, self.error, self.hint, self.details = None, "", "", ""
         if isinstance(event, MeasureTaken):
             merge(self.taken.setdefault(event.model, {}), event.values)
             self.taken_count += 1
@@ -237,30 +229,33 @@ class LiveRun:
             self.step = event.step
         if self.started_at is None:
             self.started_at = event.time
-        if isinstance(event, RunStarted | Progress | Resources):
-            self._take(event)
-        if isinstance(event, RunStarted):
-            self._move(State.RUNNING)
-        elif isinstance(event, StepMetrics):
-            self.progress = None
-        elif isinstance(event, PhaseChanged):
-            self._move(State.named(event.state))
-            if event.detail:
-                self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
-                                         done=0, total=0)  # fmt: skip
-        elif isinstance(event, CheckpointSaved):
-            self.checkpoints += 1
-            self.checkpoint_step = event.step
-            if self.asked == "checkpoint":
-                self.asked = ""
-        elif isinstance(event, Log) and event.level != "info":
-            self.warnings.append(event)
-        elif isinstance(event, RunFinished):
-            self.finished = event
-            self._move(State.named(event.state))
-        elif isinstance(event, RunFailed):
-            self.error, self.hint, self.details = event.error, event.hint, event.details
-            self._move(State.FAILED)
+        self._take(event)
+        match event:
+            case RunStarted():
+                if event.resumed_at is not None:
+                    # A resume, or a new beginning after a loss that became infinite, made the end void.
+                    self.finished, self.error, self.hint, self.details = None, "", "", ""
+                self._move(State.RUNNING)
+            case StepMetrics():
+                self.progress = None
+            case PhaseChanged():
+                self._move(State.named(event.state))
+                if event.detail:
+                    self.progress = Progress(run=event.run, step=event.step, time=event.time, what=event.detail,
+                                             done=0, total=0)  # fmt: skip
+            case CheckpointSaved():
+                self.checkpoints += 1
+                self.checkpoint_step = event.step
+                if self.asked == "checkpoint":
+                    self.asked = ""
+            case Log() if event.level != "info":
+                self.warnings.append(event)
+            case RunFinished():
+                self.finished = event
+                self._move(State.named(event.state))
+            case RunFailed():
+                self.error, self.hint, self.details = event.error, event.hint, event.details
+                self._move(State.FAILED)
 
     def _apply_reference(self, event: Event) -> None:
         # A reference trained on the way: its steps are the check's progress, its end is not the check's.
@@ -273,12 +268,13 @@ class LiveRun:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self.steps, self.stages = event.steps, event.stages
-        elif isinstance(event, Progress):
-            self.progress = event
-        elif isinstance(event, Resources):
-            self.resources = event
+        match event:
+            case RunStarted():
+                self.steps, self.stages = event.steps, event.stages
+            case Progress():
+                self.progress = event
+            case Resources():
+                self.resources = event
 
     def _move(self, following: State | None) -> None:
         if following is None:  # of a newer version; status.json tells where the run stands
@@ -314,51 +310,33 @@ TRANSITIONS: dict[State, frozenset[State]] = dict.fromkeys(State, frozenset()) |
 
 TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
-# What a user may ask for, and the state it leads to.
-ACTIONS: dict[str, State] = {
-    "pause": State.PAUSED,
-    "resume": State.RUNNING,
-    "stop": State.STOPPING,
-    "discard": State.DISCARDING,
-}
-
-
-def can(state: State, action: str) -> bool:
-    """Tell whether a user's action is allowed: pause, resume, stop, discard, checkpoint or start again (restart)."""
-    if action == "checkpoint":
-        return state in (State.RUNNING, State.PAUSED)
-    if action == "restart":
-        return state is State.INTERRUPTED
-    if action == "resume":
-        return state is State.PAUSED
-    return ACTIONS[action] in TRANSITIONS[state]
-
+# What a user may ask for, and in which states.
+ACTIONS = {
+    "pause": (State.RUNNING,), "resume": (State.PAUSED,), "checkpoint": (State.RUNNING, State.PAUSED),
+    **dict.fromkeys(("stop", "discard"), (State.PREPARING, State.RUNNING, State.PAUSED)),
+}  # fmt: skip
+ENDS = {"stop": State.STOPPING, "discard": State.DISCARDING}  # and the state it is in at once
 
 _PIECE = 1 << 18  # bytes read at a time
 
 
 @dataclass(frozen=True)
 class Look:
-    """Events read at one time. `offset`: where to read on; `restarted`: events read before are void, these are all."""
+    """Events read at one time; `offset`: where to read on."""
 
-    events: list[Event] = field(default_factory=list)
-    offset: int = 0
+    events: list[Event]
+    offset: int
     status: Status | None = None
-    restarted: bool = False
 
 
 def read_new(folder: RunFolder, offset: int = 0) -> Look:
-    """Return what was appended after `offset`, whole lines only; all anew where the file became shorter."""
-    status, path = folder.status(), folder.file(EVENTS)
-    restarted = offset > (path.stat().st_size if path.is_file() else 0)
-    start = 0 if restarted else offset
-    found = list(_batches(folder, start))
-    events = [event for batch, _ in found for event in batch]
-    return Look(events, found[-1][1] if found else start, status, restarted)
+    """Return what was appended after `offset`, whole lines only."""
+    status, found = folder.status(), list(_looks(folder, offset))
+    return Look([event for look in found for event in look.events], found[-1].offset if found else offset, status)
 
 
-def _batches(folder: RunFolder, offset: int) -> Iterator[tuple[list[Event], int]]:
-    """Yield the events of a piece of the log after the other, and where each piece ends; whole lines only.
+def _looks(folder: RunFolder, offset: int) -> Iterator[Look]:
+    """Yield the events of a piece of the log after the other; whole lines only.
 
     Damaged lines and events of a newer version are left out. A long run's log is many megabytes: by pieces, a thread
     that reads it lets others work, and steps become arrays before the next ones are read.
@@ -373,4 +351,4 @@ def _batches(folder: RunFolder, offset: int) -> Iterator[tuple[list[Event], int]
             lines = (rest + data).split(b"\n")
             rest = lines.pop()  # a last line without its end is still being written
             offset += len(data)
-            yield [event for event in map(from_line, lines) if event is not None], offset - len(rest)
+            yield Look([event for event in map(from_line, lines) if event is not None], offset - len(rest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
@@ -25,14 +26,12 @@ LATEST_WINS: tuple[type[Event], ...] = (Resources, Progress)
 class Mailbox:
     """A queue without waiting. `put` from any thread, `take` from the window's."""
 
-    def __init__(self, run: str = "") -> None:
-        self._run = run  # events of another run are dropped; "" takes all
+    def __init__(self) -> None:
         self._events: deque[Event] = deque()
 
     def put(self, event: Event) -> None:
         """Add one event."""
-        if not self._run or event.run == self._run:
-            self._events.append(event)
+        self._events.append(event)
 
     def take(self) -> list[Event]:
         """Return everything that waits, oldest first and what the latest wins of at the end, and empty the mailbox."""
@@ -83,62 +82,49 @@ class RunFollower(QObject):
     """One run at a time; signals come in the window's thread. Stops by itself when the run is over."""
 
     events = Signal(object)  # list[Event] that are new
-    renewed = Signal(object)  # LiveRun: its history was read again from the start
     changed = Signal(object)  # LiveRun: state, step or progress
     ended = Signal(object)  # LiveRun
 
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs = jobs
-        self._run: LiveRun | None = None
-        self._asked: LiveRun | None = None  # whose log is being read
-        self._timer = QTimer(self)
-        self._timer.setInterval(FOLLOW_MS)
+        self.run: LiveRun | None = None  # the run followed
+        self._timer = QTimer(self, interval=FOLLOW_MS, singleShot=True)  # begins again once a look has ended
         self._timer.timeout.connect(self.look)
-
-    @property
-    def run(self) -> LiveRun | None:
-        """The run followed."""
-        return self._run
 
     def follow(self, run: LiveRun | None) -> None:
         """Follow another run, or none. Only a run of another process that is under way is worth following."""
-        self._run = run if _worth(run) else None
-        if self._run is None:
-            self._timer.stop()
-        else:
-            self._timer.start()
+        worth = run is not None and run.from_disk and (run.active or run.state is State.QUEUED)
+        self.run = run if worth else None
+        self._timer.start()
 
     def look(self) -> None:
-        """Read what is new; one job at a time."""
-        if self._run is None or self._asked is not None:
-            return
-        self._asked = self._run
-        self._jobs.submit(read_new, self._run.folder, self._run.offset).then(self._read, self._failed)
+        """Read what is new."""
+        run = self.run
+        if run is not None:
+            self._jobs.submit(read_new, run.folder, run.offset, key="follow a run").then(
+                partial(self._read, run), partial(self._lost, run)
+            )
 
-    def _read(self, look: Look) -> None:
-        run, self._asked = self._asked, None
-        if run is None or run is not self._run:
+    def _read(self, run: LiveRun, look: Look) -> None:
+        if run is not self.run:
             return  # another run is in view by now
         before = run.state
         run.renew(look)
-        if look.restarted:
-            self.renewed.emit(run)
-        elif look.events:
+        if look.events:
             self.events.emit(look.events)
         if look.events or run.state is not before:
             self.changed.emit(run)
         if run.ended or (run.state is not before and not run.active):
-            self.follow(None)
-            self.ended.emit(run)
+            self._end(run)
+        else:
+            self._timer.start()
 
-    def _failed(self, error: object) -> None:
-        run, self._asked = self._asked, None
-        if run is not None and run is self._run:
+    def _lost(self, run: LiveRun, error: object) -> None:
+        if run is self.run:
             log.info("%s cannot be followed any more: %s", run.path, error)
-            self.follow(None)
-            self.ended.emit(run)
+            self._end(run)
 
-
-def _worth(run: LiveRun | None) -> bool:
-    return run is not None and run.from_disk and (run.active or run.state is State.QUEUED)
+    def _end(self, run: LiveRun) -> None:
+        self.run = None
+        self.ended.emit(run)

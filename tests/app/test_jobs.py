@@ -220,12 +220,6 @@ class TestMailbox:
             box.put(Progress(run="r", step=step, time=0.0, what="x", done=step, total=5))
         assert [event.step for event in box.take()] == [4, 4]
 
-    def test_events_of_another_run_are_dropped(self):
-        box = Mailbox("new")
-        box.put(log(1, "old"))
-        box.put(log(2, "new"))
-        assert [event.step for event in box.take()] == [2]
-
     def test_many_threads_at_once(self):
         box = Mailbox()
         threads = [threading.Thread(target=lambda: [box.put(log(i)) for i in range(500)]) for _ in range(4)]

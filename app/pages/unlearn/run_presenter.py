@@ -64,8 +64,7 @@ class RunPresenter(QObject):
         for signal, slot in (
             (controller.events, self._events), (controller.state_changed, self._changed),
             (controller.run_ended, self._ended), (self._follower.events, self._take),
-            (self._follower.changed, self._changed), (self._follower.renewed, self._renewed),
-            (self._follower.ended, self._ended),
+            (self._follower.changed, self._changed), (self._follower.ended, self._ended),
         ):  # fmt: skip
             signal.connect(slot)
         view.plots.features.map.film_wanted.connect(self._write_film)
@@ -82,7 +81,10 @@ class RunPresenter(QObject):
         self._run, self._verdict = run, False
         self._follower.follow(run)
         if run is not None:
-            self._renewed(run)
+            self._view.slider.reset()
+            self._view.plots.show_run(run)
+            self._view.update_slider(run.steps)
+            self._ask_others(run)
             self._show_state(run)
 
     # ---- what the controller and the follower report
@@ -100,12 +102,6 @@ class RunPresenter(QObject):
             self._show_banners(run)
         if any(isinstance(event, FeatureMap) for event in events):
             self._ask_clouds(run)
-
-    def _renewed(self, run: LiveRun) -> None:
-        self._view.slider.reset()
-        self._view.plots.show_run(run)
-        self._view.update_slider(run.steps)
-        self._ask_others(run)
 
     def _changed(self, run: LiveRun) -> None:
         if run is self._run:

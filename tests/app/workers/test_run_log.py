@@ -56,7 +56,7 @@ def test_only_what_is_new(folder):
     assert [event.type for event in first.events] == ["run_started", "log"]
     write(folder, log(2) + log(3))
     second = read_new(folder, first.offset)
-    assert [event.step for event in second.events] == [2, 3] and not second.restarted
+    assert [event.step for event in second.events] == [2, 3]
     assert read_new(folder, second.offset).events == []
 
 
@@ -81,11 +81,3 @@ def test_a_resume_voids_what_came_after_it(folder):
     for read in (run, LiveRun.from_folder(folder)):
         read.renew(read_new(folder, read.offset))
         assert [event.step for event in read.history.evaluations] == [1, 3]
-
-
-def test_a_log_that_became_shorter_is_read_again(folder):
-    write(folder, log(1) + log(2))
-    offset = read_new(folder).offset
-    folder.file(EVENTS).write_text(log(7))
-    look = read_new(folder, offset)
-    assert look.restarted and [event.step for event in look.events] == [7]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.workers.live_run import TERMINAL, TRANSITIONS, can
+from app.workers.live_run import ACTIONS, ENDS, TERMINAL, TRANSITIONS
 from core.events import ACTIVE, State
 
 
@@ -41,9 +41,13 @@ def test_terminal_states_have_no_way_out_and_active_ones_do():
         (State.STOPPING, set()),
         (State.DISCARDING, set()),
         (State.FINISHED, set()),
-        (State.INTERRUPTED, {"restart"}),
+        (State.INTERRUPTED, set()),
     ],
 )
 def test_what_a_user_may_do(state, allowed):
-    actions = {"pause", "resume", "stop", "discard", "checkpoint", "restart"}
-    assert {action for action in actions if can(state, action)} == allowed
+    assert {action for action, states in ACTIONS.items() if state in states} == allowed
+
+
+@pytest.mark.parametrize("action", ENDS)
+def test_what_ends_a_run_leads_along_the_table(action):
+    assert all(ENDS[action] in TRANSITIONS[state] for state in ACTIONS[action])
