@@ -43,10 +43,6 @@ ENDINGS = {
 OPENING = mark("opening model and data")
 STOP_TIP = mark("Ends after this step and keeps the model as it is now.")
 NO_RUN = mark("Curves appear here while a run goes. First choose what to forget.")
-RECONSTRUCTION = mark(
-    "MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours."
-)
-NO_ALIGNMENT = mark("Alignment compares whole classes. For single images it says nothing, so losses are shown instead.")
 UNSUITABLE = mark("Not suitable here")
 UNWEIGHTED = mark("This method counts all forget images alike: the weights of the list change nothing.")
 OUTCOME_CODES = ("unchanged", "damage", "unseen")  # of warnings about how a run ended: they stand with its outcome

@@ -492,10 +492,6 @@
         <translation>Ein Lauf ist im Gange.</translation>
     </message>
     <message>
-        <source>A run is going. What you start now waits for it.</source>
-        <translation>Ein Lauf ist im Gange. Was Sie jetzt starten, wartet auf ihn.</translation>
-    </message>
-    <message>
         <source>A run is going: {step}.</source>
         <translation>Ein Lauf ist im Gange: {step}.</translation>
     </message>
@@ -2544,10 +2540,6 @@
         <translation>In den Papierkorb: {runs}</translation>
     </message>
     <message>
-        <source>MUDA (reconstruction): the measure and the losses follow the paper; schedule and settings are ours.</source>
-        <translation>MUDA (Nachbau): Maß und Verluste folgen dem Aufsatz; Ablauf und Einstellungen sind unsere.</translation>
-    </message>
-    <message>
         <source>Must be {rule}.</source>
         <translation>Verlangt: {rule}.</translation>
     </message>
@@ -3917,10 +3909,6 @@
         <translation>Im Handbuch suchen</translation>
     </message>
     <message>
-        <source>Search under way…</source>
-        <translation>Suche im Gang …</translation>
-    </message>
-    <message>
         <source>See the details</source>
         <translation>Einzelheiten ansehen</translation>
     </message>
@@ -4058,10 +4046,6 @@
     <message>
         <source>Show everything again and follow the newest step</source>
         <translation>Wieder alles zeigen und dem neuesten Schritt folgen</translation>
-    </message>
-    <message>
-        <source>Show it</source>
-        <translation>Anzeigen</translation>
     </message>
     <message>
         <source>Show its images</source>

@@ -71,11 +71,10 @@ class UnlearnPresenter(QObject):
         for signal, slot in (
             (project.model_changed, self._session_changed), (project.dataset_changed, self._session_changed),
             (project.selection_changed, self._session_changed), (project.run_changed, self._run_changed),
-            (controller.run_started, self._run_started), (controller.turned, self._show_banner),
-            (controller.start_wanted, self.start), (controller.setup_wanted, self.load_job),
-            (page.setup.back.clicked, self._show_run), (page.setup.answer.clicked, self._go_back),
-            (page.empty.button.clicked, self._go_back), (self.run.left, self.set_up_another),
-            (self.run.search_wanted, self._search_for),
+            (controller.run_started, self._run_started), (controller.start_wanted, self.start),
+            (controller.setup_wanted, self.load_job), (page.setup.back.clicked, self._back_to_the_run),
+            (page.setup.answer.clicked, self._go_back), (page.empty.button.clicked, self._go_back),
+            (self.run.left, self.set_up_another), (self.run.search_wanted, self._search_for),
         ):  # fmt: skip
             signal.connect(slot)
         why = unless(lambda: project.run is not None, tr("There is no run in view."))
@@ -142,7 +141,6 @@ class UnlearnPresenter(QObject):
         over = shown is not None and shown.ended and shown.inputs is not None
         if run.kind == "unlearn" and over and not self._setting_up and not project.side_by_side:
             project.set_run(run)
-        self._show_banner()
 
     def _choose_view(self) -> None:
         project, page = self._context.project, self._page
@@ -156,20 +154,11 @@ class UnlearnPresenter(QObject):
             page.show_view("setup")
             page.setup.back.setVisible(project.run is not None)
             self.setup.refresh()
-        self._show_banner()
 
-    def _show_banner(self, *_: object) -> None:
-        """In the set-up, say that a run is going."""
-        current, banner = self._context.run_controller.current, self._page.banner
-        if current is None or current.kind != "unlearn" or self._page.view == "run":
-            banner.dismiss()
-        elif banner.isHidden():
-            text = tr("A run is going. What you start now waits for it.")
-            banner.show_message(text, "info", [(tr("Show it"), self._show_current)], closable=False)
-
-    def _show_current(self) -> None:
+    def _back_to_the_run(self) -> None:
+        """Show the run that goes, else the one in view."""
         current = self._context.run_controller.current
-        if current is not None and current is not self._context.project.run:
+        if current is not None and current.kind == "unlearn":
             self._context.project.set_run(current)
         self._show_run()
 

@@ -69,11 +69,6 @@ class RunPresenter(QObject):
             signal.connect(slot)
         view.plots.features.map.film_wanted.connect(self._write_film)
 
-    @property
-    def run(self) -> LiveRun | None:
-        """The run in view."""
-        return self._run
-
     def show_run(self, run: LiveRun | None) -> None:
         """Bring another run into view, or none."""
         if run is self._run:

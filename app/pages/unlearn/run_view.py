@@ -140,10 +140,8 @@ class TimeSlider(QWidget):
         step = fmt.count(self._steps[self._slider.value()]) if self._steps else ""
         if self._at_end:
             text = tr("newest, step {step}", step=step)
-        elif self._total > 0:
-            text = tr("step {step} of {all}", step=step, all=fmt.count(self._total))
         else:
-            text = tr("step {step}", step=step)
+            text = tr("step {step} of {all}", step=step, all=fmt.count(max([self._total, *self._steps[-1:]])))
         self._label.setText(text if step else "")
         self._slider.setAccessibleDescription(self._label.text())
 

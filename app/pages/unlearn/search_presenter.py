@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.search_settings import SearchDialog
 from app.services import format as fmt
 from app.services import run_words as words
-from app.services.doubts import settled
 from app.services.translation import tr
 from app.workers.search_work import SearchWork
 from core.events import State
@@ -39,26 +38,15 @@ class Asked:
     bench: Bench
     selection: Selection
     method: Method
-    preset: str
     values: dict[str, Any]
-    seed: int
-    common: dict[str, Any]
+    make_jobs: Callable[[], list[Job]]  # the one the search starts from; called in the run thread
     seconds: float | None  # training time of one run, where it is known
-
-    def make_job(self) -> Job:
-        """The job the search starts from; called in the run thread."""
-        from core.session.jobs import make_unlearn_job
-
-        bench = settled(self.bench.on(self.common["device"], self.common["precision"], self.common["threads"]))
-        return make_unlearn_job(bench, self.selection, self.method.id, preset=self.preset, settings=self.values,
-                                seed=self.seed, monitoring_budget=self.common["monitoring_budget"])  # fmt: skip
 
 
 class SearchPresenter(QObject):
     """One search at a time. `found` carries the method's id and the values that were searched."""
 
     found = Signal(str, object)
-    changed = Signal()  # a search began or ended
 
     def __init__(
         self, context: AppContext, ask: Callable[[], Asked | None], window: QWidget, parent: QObject
@@ -150,14 +138,14 @@ class SearchPresenter(QObject):
         if asked is None or self.going:
             return
         dialog.model.set_searched({p.name: p.label for p in asked.method.parameters if p.name in dialog.varied()})
-        self._work = SearchWork(asked.make_job, asked.bench, asked.selection, dialog.tries.value(), dialog.fixed())
+        self._work = SearchWork(lambda: asked.make_jobs()[0], asked.bench, asked.selection, dialog.tries.value(),
+                                dialog.fixed())  # fmt: skip
         dialog.say("")
         title = tr("Search for settings of {method}", method=asked.method.title)
         self._run = controller.start_search(self._work, title)
         controller.state_changed.connect(self._told)
         dialog.set_going(True)
         self._told(self._run)
-        self.changed.emit()
 
     def _stop(self) -> None:
         if self._run is not None:
@@ -205,7 +193,6 @@ class SearchPresenter(QObject):
         self._context.run_controller.state_changed.disconnect(self._told)
         self.dialog.set_going(False)
         self.dialog.say(sentence, tone)
-        self.changed.emit()
 
     def _take(self, one: Try) -> None:
         assert self._asked is not None

@@ -18,7 +18,7 @@ from app.services.opening import explain
 from app.services.project import what_first
 from app.services.translation import tr
 from core.errors import AppError
-from core.selection import CLASS, SAMPLE
+from core.selection import CLASS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ class SetupPresenter(QObject):
             (view.methods.changed, self._method_changed), (view.start.clicked, self.start),
             (parameters.edited, self._edited),
             (parameters.preset.activated, self._preset_chosen), (parameters.search.clicked, self.search.open),
-            (self.search.found, self._settings_found), (self.search.changed, self._search_changed),
+            (self.search.found, self._settings_found),
             (controller.queue_changed, self._update),
             (controller.run_ended, self._plan_later),  # what was not measured while it ran can be now
             (context.project.evaluation_changed, self._update), (context.settings.changed, self._preferences_changed),
@@ -89,13 +89,14 @@ class SetupPresenter(QObject):
         subject = self._subject()
         if subject is None:
             return
-        from core.session.planning import choices  # the bench is open, so torch is loaded
+        from core.devices import list_devices  # the bench is open, so torch is loaded
+        from core.session.planning import choices
 
         bench, selection = subject
         about = (bench.model.weights_id, selection.kinds)
         if about != self._about:
             self._about, self._drafts, self._form_of = about, {}, ""  # presets depend on both
-            self._context.device_jobs.submit(_devices).done.connect(self._view.parameters.set_devices)
+            self._context.device_jobs.submit(list_devices).done.connect(self._view.parameters.set_devices)
             self._view.methods.set_choices(choices(selection))
         self._view.plan.set_forget(words.chosen(selection), selection.describe())
         self._plan_later()
@@ -135,14 +136,13 @@ class SetupPresenter(QObject):
             handle = self._context.jobs.submit(
                 _make_jobs, *subject, self._ticked_drafts(), seeds, self._common(), key="make jobs"
             )
-            handle.done.connect(self._start_jobs)
+            handle.done.connect(partial(self._start_jobs, *subject))
             handle.failed.connect(partial(self._failed, tr("The run could not be started")))
         self._update()
 
     # ---- starting
 
-    def _start_jobs(self, made: tuple[Bench, Selection, list[Job]]) -> None:
-        bench, selection, jobs = made
+    def _start_jobs(self, bench: Bench, selection: Selection, jobs: list[Job]) -> None:
         self._starting = False
         controller = self._context.run_controller
         busy, runs = controller.busy, []
@@ -236,11 +236,10 @@ class SetupPresenter(QObject):
         subject, parameters, shown = self._subject(), self._view.parameters, self._view.methods.shown
         if subject is None or not shown or parameters.problems():
             return None
-        estimate = self._estimate(shown)
-        return Asked(
-            *subject, self._view.methods.choice(shown).method, parameters.preset_name(), parameters.form.values(),
-            parameters.seed_values[0], self._common(), estimate.training_seconds if estimate is not None else None,
-        )  # fmt: skip
+        method, values = self._view.methods.choice(shown).method, parameters.form.values()
+        draft, estimate = Draft(parameters.preset_name(), values), self._estimate(shown)
+        make = partial(_make_jobs, *subject, {shown: draft}, parameters.seed_values[:1], self._common())
+        return Asked(*subject, method, values, make, estimate.training_seconds if estimate is not None else None)
 
     def _settings_found(self, method_id: str, values: dict[str, Any]) -> None:
         """Put what a search found into the form, or into the draft of a method that is not in view."""
@@ -250,10 +249,6 @@ class SetupPresenter(QObject):
             parameters.show_values(baseline, {**parameters.form.values(), **values})
         elif method_id in self._drafts:
             self._drafts[method_id].values.update(values)
-
-    def _search_changed(self) -> None:
-        text = tr("Search under way…") if self.search.going else tr("Search settings…")
-        self._view.parameters.search.setText(text)
 
     # ---- the plan
 
@@ -297,16 +292,10 @@ class SetupPresenter(QObject):
         view.set_ready(self.why_not(), queued if self._context.run_controller.busy else tr(START))
 
     def _lines(self, method_id: str, estimate: Estimate) -> list[str]:
-        lines = list(estimate.explain)
-        if method_id == "muda":
-            lines.append(tr(words.RECONSTRUCTION))
-        if self._kinds == {SAMPLE}:
-            lines.append(tr(words.NO_ALIGNMENT))
         selection = self._context.project.selection
         weighted = selection is not None and selection.weights is not None
-        if weighted and not self._view.methods.choice(method_id).method.honours_weights:
-            lines.append(tr(words.UNWEIGHTED))
-        return lines
+        alike = weighted and not self._view.methods.choice(method_id).method.honours_weights
+        return [*estimate.explain, *([tr(words.UNWEIGHTED)] if alike else [])]
 
     def _number_of_runs(self) -> int:
         return len(self._view.parameters.seed_values) * len(self._view.methods.ticked())
@@ -334,12 +323,6 @@ class SetupPresenter(QObject):
         if free is None or needed < free:
             return ""
         return tr("The runs need {needed} on disk; {free} are free.", needed=fmt.size(needed), free=fmt.size(free))
-
-
-def _devices() -> list[tuple[str, str]]:
-    from core.devices import list_devices
-
-    return [(device.id, device.title) for device in list_devices()]
 
 
 def _make_plan(
@@ -391,12 +374,12 @@ def _held_against(job: Job) -> str:
 
 def _make_jobs(
     bench: Bench, selection: Selection, drafts: Chosen, seeds: Sequence[int], common: Mapping[str, Any]
-) -> tuple[Bench, Selection, list[Job]]:
+) -> list[Job]:
     from core.session.jobs import make_unlearn_job
 
     place = settled(_set_up(bench, common))
     often = {name: common[name] for name in ("monitoring_budget", "checkpoint_seconds")}
-    return bench, selection, [
+    return [
         make_unlearn_job(place, selection, method, preset=draft.preset, settings=draft.values, seed=seed, **often)
         for method, draft in drafts.items()
         for seed in seeds

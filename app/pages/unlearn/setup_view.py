@@ -25,7 +25,7 @@ from app.services.theme import set_property, set_tone, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.cards import Card, CollapsibleSection
-from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, add_field, pad_spin_box
+from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, add_field, pad_spin_box, show_value
 from app.widgets.labels import ElidedLabel, Label, caption, section, separator
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from app.widgets.terms import Fact, FactTable, heading
@@ -33,11 +33,12 @@ from core.errors import AppError
 from core.seeds import parse_seeds
 
 if TYPE_CHECKING:
+    from core.devices import DeviceInfo
     from core.methods.base import Method, Preset
     from core.session.planning import Estimate
 
-FEW = 12  # so many parameters are shown under all their headings at once; of more, the first heading's
 AUTOMATIC = mark("Automatic")
+DEVICES = (("auto", AUTOMATIC),)  # until it is known which there are
 PRECISIONS = (("auto", AUTOMATIC), ("float32", mark("32 bit")), ("bfloat16", "bfloat16"), ("float16", "float16"))
 START, SEARCH = mark("Start unlearning"), mark("Search settings…")
 METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
@@ -52,11 +53,12 @@ class ParametersCard(Card):
     def __init__(self) -> None:
         super().__init__(tr("Parameters"), padding=t.M)
         self._presets: Sequence[Preset] = ()
-        self.summary, self.citation, self.notes = (Label("", "body", "text-2", wrap=True) for _ in range(3))
+        self.notes = Label("", "body", "text-2", wrap=True)
+        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reason, self.seeds_problem = caption(wrap=True), caption(wrap=True)
         set_tone(self.seeds_problem, "danger")
         self.preset, self.device, self.precision = QComboBox(), QComboBox(), QComboBox()
-        self.set_devices(())
+        _fill(self.device, DEVICES)
         _fill(self.precision, PRECISIONS)
         self.seeds = QLineEdit("0")
         self.seed_values: tuple[int, ...] = ()  # what is typed means; nothing where it is wrong
@@ -75,8 +77,6 @@ class ParametersCard(Card):
         self.search = TextButton(tr(SEARCH))
         self.search.setToolTip(tr("Try settings in short runs and use the best"))
         self.search.setProperty("compact", True)
-        for label in (self.citation, self.notes):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._lay_out()
         for signal in (self.seeds.textChanged, self.device.activated, self.precision.activated,
                        self.budget.valueChanged, self.form.changed):  # fmt: skip
@@ -108,31 +108,26 @@ class ParametersCard(Card):
         self._presets = presets
         _fill(self.preset, [(one.name, one.title) for one in presets], preset)
         self.preset.setEnabled(len(presets) > 1)
-        groups = tuple(dict.fromkeys(parameter.group for parameter in method.parameters))
-        self.form.set_parameters(method.parameters, groups if len(method.parameters) <= FEW else groups[:1])
+        self.form.set_parameters(method.parameters, {parameter.group for parameter in method.parameters})
         self.fold.set_title(tr("%n parameters", n=len(method.parameters)))
         self.fold.setVisible(bool(method.parameters))
         self.search.setVisible(bool(method.searched))
-        notes = "\n".join(f"• {note}" for note in method.notes)
-        for label, text in ((self.summary, method.summary), (self.citation, method.citation), (self.notes, notes)):
-            label.say(text)
-        self._about.setVisible(bool(method.citation or notes))
+        self.notes.setText("\n".join(f"• {note}" for note in method.notes))
+        self._about.setVisible(bool(method.notes))
 
     def show_values(self, baseline: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> None:
         """Compare with a preset's values from now on and show them, or `values` over them."""
         self.form.set_baseline(baseline)
         self.form.set_values(values or {})
 
-    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        """Offer these devices (id, title) besides the automatic choice."""
-        _fill(self.device, [("auto", AUTOMATIC), *devices], self.device.currentData())
+    def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
+        """Offer these devices besides the automatic choice."""
+        _fill(self.device, [*DEVICES, *((one.id, one.title) for one in devices)], self.device.currentData())
 
     def set_common(self, device: str, budget: float, precision: str = "auto", seeds: str = "") -> None:
         """Show what holds for all runs; the budget is 0..1."""
-        if self.device.findData(device) < 0:  # it is not known yet what devices there are
-            self.device.addItem(device, device)
-        for box, data in ((self.device, device), (self.precision, precision)):
-            box.setCurrentIndex(max(0, box.findData(data)))
+        show_value(self.device, device)
+        show_value(self.precision, precision)
         self.budget.setValue(100 * budget)
         self.seeds.setText(seeds or self.seeds.text())
         self._changed()
@@ -161,10 +156,9 @@ class ParametersCard(Card):
         self.fold.set_summary(tr("{number} changed", number=fmt.count(len(changed))) if changed else preset)
 
     def _lay_out(self) -> None:
-        self._about = widget_of(column(separator(), section(tr("About this method")), self.citation, self.notes))
+        self._about = widget_of(column(separator(), section(tr("About this method")), self.notes))
         below = column(self.reason, (self.search, 0, Qt.AlignmentFlag.AlignLeft), spacing=t.XS)
         inside = column(
-            self.summary,
             _form((tr("&Preset"), self.preset, below)),
             self.fold,
             separator(),
