@@ -110,7 +110,7 @@ class MainWindow(QMainWindow):
         theme.dress(page)
         self.context.shell.current_page = page_id
         self.stack.setCurrentWidget(page)
-        self.rail.entry(page_id).setChecked(True)
+        self.rail.entries[page_id].setChecked(True)
         self.header.show_page(self._specs[page_id].title, page.header_widget)
         page.entered()
         if picture is not None:

@@ -134,6 +134,7 @@ QToolButton[kind="chip"]:hover { background: @sunken@; color: @text@; }
 QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
 QToolButton[kind="chip"]:checked { background: @accent_tint@; border-color: @accent@; color: @text@; }
 QToolButton[kind="chip"]:disabled { color: @disabled@; border-color: @line@; }
+QToolButton[kind="link"]:checked { background: transparent; border-color: transparent; }
 QToolButton[kind="link"] { color: @text@; text-align: left; padding: @p2@; }
 QToolButton[kind="link"][strong="true"] { font-weight: 600; }
 

@@ -190,9 +190,9 @@ class ParameterForm(QWidget):
             lines = [line for line in self._rows.values() if line.parameter.group == name]
             changed = sum(line.is_changed() for line in lines)
             parts = [tr("%n parameters", n=len(lines))] + ([tr("%n changed", n=changed)] if changed else [])
-            section.set_summary(" · ".join(parts))
+            section.summary.setText(" · ".join(parts))
             if any(line.problem for line in lines):
-                section.set_open(True)
+                section.head.setChecked(True)
 
 
 def _field(one: Parameter) -> QCheckBox | QComboBox | NumberField:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QAction, QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QMenuBar,
     QPlainTextEdit,
@@ -49,6 +49,7 @@ class RailEntry(QPushButton):
         self.setAccessibleName(title)
         self.setToolTip(tip)
         self.setCheckable(True)
+        self.setAutoExclusive(True)
         self._name, self._icon = icon, Icon(icon, size=20)
         self._title, self._state = Label(title), Icon(size=12)
         self._caption = ElidedLabel("", "caption", "text-2", Qt.TextElideMode.ElideRight)
@@ -82,36 +83,22 @@ class Rail(QFrame):
         theme.changed.connect(self._resize)
         self._resize()
         self._column = column(STRETCH, on=self, margins=(0, t.S, 0, t.S), spacing=0)
-        self._group = QButtonGroup(self)
-        self._entries: dict[str, RailEntry] = {}
-        self._group.idClicked.connect(self._choose)
-        self._group.idToggled.connect(self._toggled)
+        self.entries: dict[str, RailEntry] = {}
 
     def add_entry(self, page_id: str, title: str, icon: str, tip: str = "", below_line: bool = False) -> None:
         """Append an entry; `below_line` draws a line above it."""
-        entry = self._entries[page_id] = RailEntry(title, icon, tip)
-        self._group.addButton(entry, len(self._entries) - 1)
+        entry = self.entries[page_id] = RailEntry(title, icon, tip)
+        entry.clicked.connect(partial(self.chosen.emit, page_id))
         for widget in (separator(), entry) if below_line else (entry,):
             self._column.insertWidget(self._column.count() - 1, widget)
 
     def set_state(self, page_id: str, state: str, caption: str) -> None:
         """Show where the work of a page stands, where it has an entry."""
-        if page_id in self._entries:
-            self._entries[page_id].set_state(state, caption)
-
-    def entry(self, page_id: str) -> RailEntry:
-        """The entry of a page."""
-        return self._entries[page_id]
+        if page_id in self.entries:
+            self.entries[page_id].set_state(state, caption)
 
     def _resize(self) -> None:
         self.setFixedWidth(theme.px(t.RAIL_WIDTH))
-
-    def _choose(self, number: int) -> None:
-        self.chosen.emit(list(self._entries)[number])
-
-    def _toggled(self, number: int, on: bool) -> None:
-        if on and self._group.button(number).hasFocus():  # arrow keys move the check mark with the focus
-            self._choose(number)
 
 
 class PageHeader(QFrame):
@@ -172,9 +159,7 @@ class LogPanel(QFrame):
         self.view = named(QPlainTextEdit(readOnly=True, tabChangesFocus=True, maximumBlockCount=LINES), tr("Log lines"))
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         theme.set_font(self.view, "caption")
-        head = row(Label(tr("Log"), "section"), STRETCH, TextButton(tr("Copy all"), self.copy),
-                   TextButton(tr("Open log folder"), open_log_folder))  # fmt: skip
-        column(head, (self.view, 1), on=self, margins=(t.L, t.XS, t.S, t.XS), spacing=t.XS)
+        column((self.view, 1), on=self, margins=(t.S, t.XS, t.S, t.XS))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._take)
 
@@ -183,17 +168,10 @@ class LogPanel(QFrame):
         self._take()
         self._timer.start(_TAKE_MS)
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._timer.stop()
-
-    def copy(self) -> None:
-        """Put all lines on the clipboard."""
-        QGuiApplication.clipboard().setText(self.view.toPlainText())
-
     def _take(self) -> None:
-        lines = self._lines.take()
-        if lines:
+        if not self.isVisible():
+            self._timer.stop()
+        elif lines := self._lines.take():
             self.view.appendPlainText("\n".join(lines))
 
 

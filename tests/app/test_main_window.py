@@ -128,17 +128,17 @@ class TestPages:
     def test_the_rail_names_keys_as_the_menus_do(self, qtbot, context, german):
         window = MainWindow(context, specs([]))
         qtbot.addWidget(window)
-        assert window.rail.entry("forget").toolTip().endswith("(Strg+2)")
+        assert window.rail.entries["forget"].toolTip().endswith("(Strg+2)")
 
     def test_the_rail_shows_pages_and_follows(self, window):
-        QTest.mouseClick(window.rail.entry("runs"), Qt.MouseButton.LeftButton)
+        QTest.mouseClick(window.rail.entries["runs"], Qt.MouseButton.LeftButton)
         assert window.current_page == "runs"
         window.show_page("project")
-        assert window.rail.entry("project").isChecked()
+        assert window.rail.entries["project"].isChecked()
 
     def test_states_reach_the_rail(self, window, context):
         context.page_states.set("forget", "ready", "37 images")
-        assert window.rail.entry("forget").accessibleDescription() == "ready: 37 images"
+        assert window.rail.entries["forget"].accessibleDescription() == "ready: 37 images"
 
     def test_what_is_missing_stands_beside_the_primary_button(self, window):
         page = window.page("project")

@@ -73,7 +73,7 @@ class ParametersCard(Card):
         self.fold.body.addWidget(self.form)
         self.reset = TextButton(tr("Reset all"), self.form.reset)
         self.reset.setFixedHeight(theme.px(24))
-        self.fold.add_action(self.reset)
+        self.fold.row.addWidget(self.reset)
         self.search = TextButton(tr(SEARCH))
         self.search.setToolTip(tr("Try settings in short runs and use the best"))
         self.search.setProperty("compact", True)
@@ -109,7 +109,7 @@ class ParametersCard(Card):
         _fill(self.preset, [(one.name, one.title) for one in presets], preset)
         self.preset.setEnabled(len(presets) > 1)
         self.form.set_parameters(method.parameters, {parameter.group for parameter in method.parameters})
-        self.fold.set_title(tr("%n parameters", n=len(method.parameters)))
+        self.fold.head.setText(tr("%n parameters", n=len(method.parameters)))
         self.fold.setVisible(bool(method.parameters))
         self.search.setVisible(bool(method.searched))
         self.notes.setText("\n".join(f"• {note}" for note in method.notes))
@@ -151,9 +151,9 @@ class ParametersCard(Card):
         changed = self.form.changed_names()
         self.reset.setVisible(bool(changed))
         if self.form.problems():
-            self.fold.set_open(True)  # what is wrong must be seen
+            self.fold.head.setChecked(True)  # what is wrong must be seen
         preset = tr("as the preset sets them") if self._presets else tr("as they are by default")
-        self.fold.set_summary(tr("{number} changed", number=fmt.count(len(changed))) if changed else preset)
+        self.fold.summary.setText(tr("{number} changed", number=fmt.count(len(changed))) if changed else preset)
 
     def _lay_out(self) -> None:
         self._about = widget_of(column(separator(), section(tr("About this method")), self.notes))

@@ -60,7 +60,7 @@ def test_nothing_is_asked_of_a_model_that_does_well(page, context, idle, digits,
 def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context):
     card, trial = unproven.proof_card, context.project.trial
     assert card.isVisible() and not trial.sure and context.project.bench.proof is None
-    assert card.title() == "Is this your network and your preprocessing?"
+    assert card.title.text() == "Is this your network and your preprocessing?"
     assert card.text.text().startswith("Nothing says how images are prepared")
     assert len(card.rows) == min(8, len(trial.attempts))
     assert tuple(label.text() for label in card.rows[0][:2]) == (trial.best.words, f"{100 * trial.best.accuracy:.1f} %")

@@ -112,7 +112,7 @@ def test_without_a_forget_set_it_leads_to_where_one_is_chosen(page, opened):
 def test_methods_stand_in_order_and_the_first_is_ticked(page):
     methods = page.setup.methods
     assert next(iter(methods._cards)) == "muda" and methods.ticked() == ["muda"] and methods.shown == "muda"
-    assert page.setup.parameters.title() == "MUDA (reconstruction)"
+    assert page.setup.parameters.title.text() == "MUDA (reconstruction)"
 
 
 def test_what_does_not_suit_comes_last_with_its_reason_and_cannot_be_ticked(page, opened):
@@ -167,24 +167,24 @@ def test_a_wrong_value_keeps_the_start_away_and_says_why(page, qtbot):
 def test_the_parameters_of_the_preset_are_folded_away(page):
     parameters = page.setup.parameters
     number = len(page.setup.methods.choice("muda").method.parameters)
-    assert parameters.fold.title() == f"{number} parameters" and not parameters.fold.is_open()
-    assert parameters.fold.summary() == "as the preset sets them" and parameters.reset.isHidden()
+    assert parameters.fold.head.text() == f"{number} parameters" and not parameters.fold.head.isChecked()
+    assert parameters.fold.summary.text() == "as the preset sets them" and parameters.reset.isHidden()
     assert not parameters.form.row("rounds").isVisible() and parameters.reason.text()
 
 
 def test_changed_values_are_counted_beside_the_fold_and_can_be_reset(page):
     parameters = page.setup.parameters
     parameters.form.set_values({"rounds": 3, "lr": 0.007})
-    assert parameters.fold.summary() == "2 changed"
-    parameters.fold._head.click()
+    assert parameters.fold.summary.text() == "2 changed"
+    parameters.fold.head.click()
     assert parameters.form.row("rounds").isVisible()
     parameters.reset.click()
-    assert parameters.form.changed_names() == [] and parameters.fold.summary() == "as the preset sets them"
+    assert parameters.form.changed_names() == [] and parameters.fold.summary.text() == "as the preset sets them"
 
 
 def test_what_is_wrong_opens_the_fold(page):
     page.setup.parameters.form.row("rounds").field.lineEdit().setText("-3")
-    assert page.setup.parameters.fold.is_open()
+    assert page.setup.parameters.fold.head.isChecked()
 
 
 def test_the_card_says_where_a_method_comes_from_and_what_is_ours(page):
@@ -245,7 +245,7 @@ def test_each_method_keeps_what_was_set_for_it(page, qtbot, started):
     planned(page, qtbot)
     page.setup.parameters.form.set_values({"rounds": 2})
     page.setup.methods.tick("finetune")
-    assert page.setup.parameters.title() == "Fine-tuning"
+    assert page.setup.parameters.title.text() == "Fine-tuning"
     page.setup.parameters.form.set_values({"epochs": 1})
     page.setup.methods.tick("muda")
     assert page.setup.parameters.form.values()["rounds"] == 2
