@@ -28,7 +28,6 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import tr
 from app.services.window_state import WindowState
-from app.widgets.labels import announce
 
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -114,38 +113,26 @@ class SortHeader(QHeaderView):
         self.setAccessibleName(tr("Titles of the columns"))
         self.setAccessibleDescription(tr("Return opens the menu to sort by one of them"))
 
-    def sort_menu(self) -> QMenu:
-        """Return a menu of the columns that show; a mark is at the one it is sorted by."""
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in _OPENS:
+            event.ignore()
+            return
         menu = QMenu(tr("Sort by"), self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for section in map(self.logicalIndex, range(self.count())):
             if not self.isSectionHidden(section):
-                action = menu.addAction(self.title(section))
+                title = partial(self.model().headerData, section, Qt.Orientation.Horizontal)
+                action = menu.addAction(str(title() or title(Qt.ItemDataRole.ToolTipRole)))
                 action.setCheckable(True)
-                action.setChecked(self.isSortIndicatorShown() and section == self.sortIndicatorSection())
+                action.setChecked(self._sorts_by(section))
                 action.triggered.connect(partial(self.sort_by, section))
-        return menu
+        menu.popup(self.mapToGlobal(QPoint(0, self.height())))
 
     def sort_by(self, section: int, _checked: bool = False) -> None:
         """Sort by a column, the other way round where it is sorted by it already."""
-        rising = (self.isSortIndicatorShown(), self.sortIndicatorSection(), self.sortIndicatorOrder())
-        falling = rising == (True, section, Qt.SortOrder.AscendingOrder)
-        self.setSortIndicator(section, Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder)
-        column = self.title(section)
-        announce(self, tr("Sorted by {column}, descending", column=column) if falling
-                 else tr("Sorted by {column}, ascending", column=column))  # fmt: skip
-
-    def title(self, section: int) -> str:
-        """The title of a section, or what its tool tip says where it has none."""
-        roles = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-        found = (self.model().headerData(section, Qt.Orientation.Horizontal, role) for role in roles)
-        return next((str(text) for text in found if text), "")
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in _OPENS:
-            self.sort_menu().popup(self.mapToGlobal(QPoint(0, self.height())))
-        else:
-            event.ignore()
+        rising, falling = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+        again = self._sorts_by(section) and self.sortIndicatorOrder() == rising
+        self.setSortIndicator(section, falling if again else rising)
 
     def sectionSizeFromContents(self, section: int) -> QSize:
         """Return the size of a title; the arrow needs room only where it is."""
@@ -156,9 +143,11 @@ class SortHeader(QHeaderView):
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
         super().initStyleOptionForIndex(option, section)
-        right = bool(option.textAlignment & Qt.AlignmentFlag.AlignRight)
-        if right and self.isSortIndicatorShown() and section == self.sortIndicatorSection():
+        if option.textAlignment & Qt.AlignmentFlag.AlignRight and self._sorts_by(section):
             option.text += _ARROW_ROOM
+
+    def _sorts_by(self, section: int) -> bool:
+        return self.isSortIndicatorShown() and section == self.sortIndicatorSection()
 
 
 class ColumnMenu(QMenu):

@@ -1227,10 +1227,6 @@
         <translation>Kopieren</translation>
     </message>
     <message>
-        <source>Copy all</source>
-        <translation>Alles kopieren</translation>
-    </message>
-    <message>
         <source>Copy image</source>
         <translation>Bild kopieren</translation>
     </message>
@@ -1659,10 +1655,6 @@
     <message>
         <source>First say on Project which order the classes are in.</source>
         <translation>Sagen Sie zuerst auf „Projekt“, in welcher Reihenfolge die Klassen stehen.</translation>
-    </message>
-    <message>
-        <source>folded</source>
-        <translation>zugeklappt</translation>
     </message>
     <message>
         <source>Folder</source>
@@ -2251,10 +2243,6 @@
     <message>
         <source>Loading PyTorch…</source>
         <translation>PyTorch wird geladen …</translation>
-    </message>
-    <message>
-        <source>Log</source>
-        <translation>Protokoll</translation>
     </message>
     <message>
         <source>Log</source>
@@ -2976,10 +2964,6 @@
     <message>
         <source>Open</source>
         <translation>Öffnen</translation>
-    </message>
-    <message>
-        <source>open</source>
-        <translation>offen</translation>
     </message>
     <message>
         <source>Open &amp;recent</source>
@@ -4102,14 +4086,6 @@
     <message>
         <source>Sort by</source>
         <translation>Sortieren nach</translation>
-    </message>
-    <message>
-        <source>Sorted by {column}, ascending</source>
-        <translation>Nach {column} sortiert, aufsteigend</translation>
-    </message>
-    <message>
-        <source>Sorted by {column}, descending</source>
-        <translation>Nach {column} sortiert, absteigend</translation>
     </message>
     <message>
         <source>Space plays and holds, arrows go step by step</source>
