@@ -147,7 +147,7 @@ class Stage:
         yield lambda: export.presenter.facts is not None
         export.file_card.set_path(Path("~") / "without-bag.safetensors")
         export.export_button.click()
-        yield lambda: not export.presenter.busy and bool(export.file_card.outcome())
+        yield lambda: not export.presenter.busy and export.file_card.outcome.isVisible()
 
     def _take_all(self, name: str, page: str) -> Script:
         """Take a page in every scheme and size."""

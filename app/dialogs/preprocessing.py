@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE = 176
 WHERE = "The list"
+LISTED = mark("&One transform a line (Resize, CenterCrop, Pad, Grayscale, ToTensor, Normalize), or what Python prints "
+              "of a Compose")
 
 
 class PreprocessingDialog(Sheet):
@@ -49,7 +51,7 @@ class PreprocessingDialog(Sheet):
         self._image = 0
         self.text_field = named(QPlainTextEdit(tabChangesFocus=True), tr("List of transforms"))
         self.text_field.setMinimumWidth(theme.px(400))
-        listed = Label(tr("&As a list of transforms, or what Python prints of it"), "body", "text-2")
+        listed = Label(tr(LISTED), "caption", "text-2", wide=True)
         listed.setBuddy(self.text_field)
         self.values = QMenu(self)
         for name, values in known_values(self._now.channels).items():

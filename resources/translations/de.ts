@@ -148,6 +148,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n other runs on the same images keep lists and checkpoints of their own.</source>
+        <translation>
+            <numerusform>1 anderer Lauf mit denselben Bildern hat eigene Listen und Checkpoints.</numerusform>
+            <numerusform>%n andere Läufe mit denselben Bildern haben eigene Listen und Checkpoints.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n Parameter</numerusform>
@@ -264,10 +271,6 @@
         <translation>&amp;Über Unlearn Studio</translation>
     </message>
     <message>
-        <source>&amp;As a list of transforms, or what Python prints of it</source>
-        <translation>&amp;Als Liste von Transformationen, auch wie Python sie ausgibt</translation>
-    </message>
-    <message>
         <source>&amp;Checkpoint now</source>
         <translation>&amp;Checkpoint jetzt</translation>
     </message>
@@ -334,6 +337,10 @@
     <message>
         <source>&amp;Network</source>
         <translation>&amp;Netz</translation>
+    </message>
+    <message>
+        <source>&amp;One transform a line (Resize, CenterCrop, Pad, Grayscale, ToTensor, Normalize), or what Python prints of a Compose</source>
+        <translation>&amp;Je Zeile eine Transformation (Resize, CenterCrop, Pad, Grayscale, ToTensor, Normalize) oder was Python von einem Compose ausgibt</translation>
     </message>
     <message>
         <source>&amp;Path</source>
@@ -466,10 +473,6 @@
     <message>
         <source>A new one in {folder}</source>
         <translation>Ein neuer in {folder}</translation>
-    </message>
-    <message>
-        <source>A plain PyTorch state dict.</source>
-        <translation>Ein einfaches PyTorch-State-Dict.</translation>
     </message>
     <message>
         <source>a plot is saved as .png, .svg or .csv, not {ending}</source>
@@ -2139,8 +2142,8 @@
         <translation>Tasten</translation>
     </message>
     <message>
-        <source>keys begin with {prefix}</source>
-        <translation>Schlüssel beginnen mit {prefix}</translation>
+        <source>Keys, types and wrapping as they came in.</source>
+        <translation>Schlüssel, Typen und Verpackung bleiben, wie sie waren.</translation>
     </message>
     <message>
         <source>Kind</source>
@@ -3198,10 +3201,6 @@
         <translation>Andere Läufe</translation>
     </message>
     <message>
-        <source>Other runs on the same images keep lists and checkpoints of their own: {names}.</source>
-        <translation>Andere Läufe mit denselben Bildern haben eigene Listen und Checkpoints: {names}.</translation>
-    </message>
-    <message>
         <source>Other runs: none</source>
         <translation>Andere Läufe: keine</translation>
     </message>
@@ -3409,10 +3408,6 @@
     <message>
         <source>PyTorch could not be loaded</source>
         <translation>PyTorch konnte nicht geladen werden</translation>
-    </message>
-    <message>
-        <source>PyTorch file</source>
-        <translation>PyTorch-Datei</translation>
     </message>
     <message>
         <source>PyTorch state dict (.pt)</source>
@@ -4152,10 +4147,6 @@
         <translation>Zustand</translation>
     </message>
     <message>
-        <source>state dict of a TorchScript file</source>
-        <translation>State-Dict einer TorchScript-Datei</translation>
-    </message>
-    <message>
         <source>Stays.</source>
         <translation>Bleibt.</translation>
     </message>
@@ -4863,8 +4854,8 @@
         <translation>Haken Sie an, was auch vergessen werden soll.</translation>
     </message>
     <message>
-        <source>Tick what to remove. The model, its report and the hashes stay.</source>
-        <translation>Kreuzen Sie an, was entfernt werden soll. Das Modell, sein Bericht und die Prüfsummen bleiben.</translation>
+        <source>Tick what to remove.</source>
+        <translation>Kreuzen Sie an, was entfernt werden soll.</translation>
     </message>
     <message>
         <source>Tick what to vary.</source>
@@ -4902,10 +4893,6 @@
     <message>
         <source>today {time}</source>
         <translation>heute {time}</translation>
-    </message>
-    <message>
-        <source>torch.export program</source>
-        <translation>torch.export-Programm</translation>
     </message>
     <message>
         <source>torch.export program (.pt2)</source>
@@ -5178,10 +5165,6 @@
         <translation>Gewichte und eine kurze Beschreibung, kein Programmcode.</translation>
     </message>
     <message>
-        <source>weights under “{name}”</source>
-        <translation>Gewichte unter „{name}“</translation>
-    </message>
-    <message>
         <source>What</source>
         <translation>Was</translation>
     </message>
@@ -5284,10 +5267,6 @@
     <message>
         <source>whole classes to forget</source>
         <translation>ganze Klassen zum Vergessen</translation>
-    </message>
-    <message>
-        <source>whole pickled network</source>
-        <translation>ganzes Netz als Pickle</translation>
     </message>
     <message>
         <source>Whole scale, 0 to 1</source>
@@ -5501,13 +5480,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{model}: map of images</source>
         <translation>{model}: Karte der Bilder</translation>
-    </message>
-    <message numerus="yes">
-        <source>{names} and %n more</source>
-        <translation>
-            <numerusform>{names} und %n weiterer</numerusform>
-            <numerusform>{names} und %n weitere</numerusform>
-        </translation>
     </message>
     <message>
         <source>{name} already exists.</source>

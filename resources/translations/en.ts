@@ -144,6 +144,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n other runs on the same images keep lists and checkpoints of their own.</source>
+        <translation>
+            <numerusform>1 other run on the same images keeps a list and checkpoints of its own.</numerusform>
+            <numerusform>%n other runs on the same images keep lists and checkpoints of their own.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n parameters</source>
         <translation>
             <numerusform>%n parameter</numerusform>
@@ -519,13 +526,6 @@
         <translation>
             <numerusform>{found} of %n name found.</numerusform>
             <numerusform>{found} of %n names found.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>{names} and %n more</source>
-        <translation>
-            <numerusform>{names} and %n more</numerusform>
-            <numerusform>{names} and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -51,7 +51,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         yield lambda: d.window.current_page == "export"
         page = d.window.page("export")
         yield lambda: page.presenter.facts is not None and d.click("Export checkpoint")
-        yield lambda: bool(page.file_card.outcome())
+        yield lambda: page.file_card.outcome.isVisible()
         assert d.clicks <= 2 and page.file_card.path().is_file()
         d.window.resize(1280, 720)
         for page_id in ("project", "forget", "unlearn", "verify", "export", "runs"):
@@ -64,12 +64,12 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
             seen.setdefault("cut", []).extend(problems(d.window))
         page = d.page("export")
         yield lambda: page.presenter.facts is not None and page.export_button.isEnabled()
-        page.file_card.show_outcome("")  # of the export before
+        page.file_card.clear_outcome()  # of the export before
         page.file_card.radios["pt"].click()
         page.file_card.path_edit.setText(str(target))
         page.export_button.click()
-        yield lambda: page.file_card.outcome() and not page.presenter.busy
-        seen["outcome"] = page.file_card.outcome()
+        yield lambda: page.file_card.outcome.isVisible() and not page.presenter.busy
+        seen["outcome"] = page.file_card.outcome.text()
         d.close()
 
     drive(["--example", "--out", str(out)], script, patience=150)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QLineEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QLineEdit, QRadioButton
 
 from app.dialogs.sheet import ALL_FILES, ask_save
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import mark, tr
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import ElidedLabel, Icon, Label, caption
-from app.widgets.layout import STRETCH, add_to, row, widget_of
-from app.widgets.notices import ProgressLine
+from app.widgets.labels import ElidedLabel
+from app.widgets.layout import STRETCH, add_to, row
+from app.widgets.notices import Banner, ProgressLine
 from core.files import SAVED_AS_TAR, ending, without_ending
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ class FileCard(Card):
         self.folder = found if found.is_dir() else Path.home()  # files go to unless another one is named
         self._name = "model-unlearned"
         self._formats = formats(None, "")
-        self._written: Path | None = None
         self.radios: dict[str, QRadioButton] = {}
         self._texts: dict[str, ElidedLabel] = {}
         self._group = QButtonGroup(self)
@@ -64,10 +64,10 @@ class FileCard(Card):
         self.path_edit.textChanged.connect(self.changed)
         label.setBuddy(self.path_edit)
         self.browse = SecondaryButton(tr("Browse…"), self._browse)
-        self.progress = ProgressLine(tr("Export"))
+        self.progress, self.outcome = ProgressLine(tr("Export")), Banner()
         place = row(label, (self.path_edit, 1), self.browse)
-        add_to(self.body, grid, t.XS, place, self.progress, self._result(), STRETCH)
-        self.show_outcome("")
+        add_to(self.body, grid, t.XS, place, self.progress, self.outcome, STRETCH)
+        self.clear_outcome()
 
     def set_job(self, job: Job) -> None:
         """Offer the forms and a name for a run's model."""
@@ -80,7 +80,7 @@ class FileCard(Card):
             self._texts[choice.id].setText(text)
         if not self.path_edit.isModified():
             self.set_path(self._suggested())
-        self.show_outcome("")
+        self.clear_outcome()
 
     def format(self) -> Format:
         """The chosen form."""
@@ -98,35 +98,22 @@ class FileCard(Card):
 
     def show_progress(self, text: str, done: int = 0, total: int = 0) -> None:
         """Show how far the export is."""
-        self._outcome.hide()
+        self.outcome.dismiss()
         self.progress.show()
         self.progress.set(done, total, text)
 
-    def show_outcome(self, sentence: str, path: Path | None = None, notes: tuple[str, ...] = ()) -> None:
-        """Say how it ended, with a way to the file; an empty sentence clears it."""
+    def show_written(self, path: Path, sentence: str) -> None:
+        """Say how it ended, with a way to the file."""
+        self.clear_outcome()
+        folder = QUrl.fromLocalFile(str(path.parent))
+        self.outcome.show_message(
+            sentence, buttons=[(tr("Open folder"), partial(QDesktopServices.openUrl, folder))], closable=False
+        )
+
+    def clear_outcome(self) -> None:
+        """Show neither how far it is nor how it ended."""
         self.progress.hide()
-        self._outcome.setVisible(bool(sentence))
-        self._sentence.setText(sentence)
-        self._notes.say(" ".join(notes))
-        self._written = path
-        self.open_folder.setVisible(path is not None)
-
-    def outcome(self) -> str:
-        """The sentence shown."""
-        return self._sentence.text()
-
-    def _result(self) -> QWidget:
-        self._sentence, self._notes = Label(wide=True), caption(wide=True)
-        self.open_folder = TextButton(tr("Open folder"), self._open_folder)
-        grid = QGridLayout()
-        grid.setVerticalSpacing(0)
-        grid.setHorizontalSpacing(theme.px(t.S))
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(Icon("tick", "text_2"), 0, 0)
-        for number, said in enumerate((self._sentence, self._notes)):
-            grid.addWidget(said, number, 1)
-        self._outcome = widget_of(row((grid, 1), self.open_folder))
-        return self._outcome
+        self.outcome.dismiss()
 
     def _suggested(self) -> Path:
         return self.folder / (self._name + self.format().suffix)
@@ -149,17 +136,9 @@ class FileCard(Card):
     def _browsed(self, name: str) -> None:
         self.set_path(Path(name), chosen=True)
 
-    def _open_folder(self) -> None:
-        if self._written is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written.parent)))
-
 
 INSTALL_ONNX = mark('Not installed. To add it: pip install "unlearn-studio[onnx]"')
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # write, write, read back
-_KINDS = {
-    "safetensors": mark("safetensors"), "pt": mark("PyTorch file"),
-    "torchscript": mark("state dict of a TorchScript file"), "pt2": mark("torch.export program"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -178,7 +157,8 @@ def formats(form: Mapping[str, Any] | None, original: str) -> tuple[Format, ...]
     no_onnx = not all(map(importlib.util.find_spec, _ONNX_PACKAGES))
     whole = tr("Network and weights, for any batch size.")
     return (
-        Format("same", tr("Same format as the original"), describe_form(form), same_suffix(form, original)),
+        Format("same", tr("Same format as the original"), tr("Keys, types and wrapping as they came in."),
+               same_suffix(form, original)),
         Format(
             "safetensors", tr("safetensors"), tr("Weights and a short description, no program code."), ".safetensors",
         ),
@@ -187,21 +167,6 @@ def formats(form: Mapping[str, Any] | None, original: str) -> tuple[Format, ...]
         Format("onnx", tr("ONNX (.onnx)"), whole, ".onnx", tr(INSTALL_ONNX) if no_onnx else ""),
         Format("pt2", tr("torch.export program (.pt2)"), whole, ".pt2"),
     )  # fmt: skip
-
-
-def describe_form(form: Mapping[str, Any] | None) -> str:
-    """Say in a line how the file that came in held its weights."""
-    if not form:
-        return tr("A plain PyTorch state dict.")
-    named = str(form.get("format"))
-    kind = _KINDS.get(named, named)
-    parts = [tr("whole pickled network") if form.get("module") else tr(kind)]
-    if container := form.get("container"):
-        parts.append(tr("weights under “{name}”", name=container))
-    if prefix := form.get("prefix"):
-        parts.append(tr("keys begin with {prefix}", prefix=prefix))
-    parts.append(", ".join(sorted(set((form.get("dtypes") or {}).values()) - {"int64"})))
-    return " · ".join(filter(None, parts))
 
 
 def same_suffix(form: Mapping[str, Any] | None, original: str) -> str:

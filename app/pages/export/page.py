@@ -268,13 +268,13 @@ class ExportPresenter(QObject):
         ).then(self._exported, partial(self._failed, replace), page.file_card.show_progress, self._ended)  # fmt: skip
 
     def _exported(self, result: ExportResult) -> None:
-        self._page.file_card.show_outcome(result.sentence, result.path, result.notes)
+        self._page.file_card.show_written(result.path, " ".join((result.sentence, *result.notes)))
         self._context.window_state.add_recent("export", str(result.path))
         self._context.page_states.set("export", "done", result.path.name)
         self._context.notifications.info(f"{result.path.name}: {result.sentence}")
 
     def _failed(self, again: Callable[[], object], error: BaseException) -> None:
-        self._page.file_card.show_outcome("")
+        self._page.file_card.clear_outcome()
         self._context.page_states.set("export", "problem", tr("Not written"))
         if isinstance(error, TargetExistsError):  # of the model, or of what is saved beside it
             replace = Choice("replace", tr("Replace"), True, again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.pages.export import file_card as module
-from app.pages.export.file_card import INSTALL_ONNX, describe_form, formats, same_suffix, suggested_name
+from app.pages.export.file_card import INSTALL_ONNX, formats, same_suffix, suggested_name
 
 
 def test_all_forms_of_core_are_offered_in_its_order():
@@ -19,21 +19,6 @@ def test_onnx_says_how_to_install_it_where_it_is_missing(monkeypatch):
     missing = {choice.id: choice.missing for choice in formats(None, "")}
     assert missing["onnx"] == INSTALL_ONNX
     assert not any(missing[key] for key in missing if key != "onnx")
-
-
-@pytest.mark.parametrize(
-    ("form", "words"),
-    [
-        (None, "A plain PyTorch state dict."),
-        ({"format": "safetensors", "dtypes": {"a": "float32"}}, "safetensors · float32"),
-        (
-            {"format": "pt", "container": "state_dict", "prefix": "module.", "dtypes": {"a": "float16", "n": "int64"}},
-            "PyTorch file · weights under “state_dict” · keys begin with module. · float16",
-        ),
-    ],
-)
-def test_the_form_that_came_in_is_described(form, words):
-    assert describe_form(form) == words
 
 
 @pytest.mark.parametrize(
