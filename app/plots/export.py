@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QFont, QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QFont, QGuiApplication, QImage, QPaintEngine, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
     QDialog,
@@ -333,7 +333,9 @@ def _paint(plot: Figure, painter: QPainter) -> None:
     for widget, place in plot.drawn_parts():
         painter.save()
         painter.translate(place + origin)
-        if isinstance(widget, QGraphicsView):
+        if widget.property("many") and painter.paintEngine().type() == QPaintEngine.Type.SVG:
+            painter.drawPixmap(QPoint(), widget.grab())
+        elif isinstance(widget, QGraphicsView):
             widget.render(painter, QRectF(widget.rect()), widget.rect())
         else:
             widget.render(painter, QPoint(0, 0), renderFlags=QWidget.RenderFlag(0))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPixmap
+from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QPainter, QPixmap
 from PySide6.QtWidgets import QLabel
 
 from app.plots.export import Cell, Figure, Table
@@ -17,14 +17,12 @@ from app.plots.points import (
     Floats,
     Ints,
     Mask,
-    PointPictures,
     class_centres,
     corners,
     nearest,
     paint_names,
     points_in_polygon,
     points_in_rectangle,
-    spread_tones,
 )
 from app.services import format as fmt
 from app.services import tokens as t
@@ -39,6 +37,10 @@ Thumbnail = Callable[[int], QPixmap | None]
 
 MOST_TONED = 200  # classes; more share one grey, and the one under the mouse is lit
 MOST_NAMED = 60  # class names drawn at most, where they do not cover each other
+MARKS_UP_TO = 3000  # forget points drawn as marks; more are dots, so that their density shows
+_DOT, _MARK, _RING = 4, 9, 11  # sizes, in pixels of the design
+_FAINT, _SOLID, _CROWD = 0.15, 0.85, 25.0  # opacity of dots: least, most, and by the root of their number in view
+_DIMMED = 0.3  # of all others while one class is lit
 _NEAR_PX = 8
 _HOVER_MS, _PAINT_MS = 60, 15
 _ZOOM = 1.25  # a press of + or -
@@ -104,6 +106,7 @@ class MapCanvas(pg.PlotWidget):
 
     def __init__(self) -> None:
         super().__init__(viewBox=MapView())
+        self.setProperty("many", True)  # of its points no drawing is made, but a picture
         self.names: list[tuple[str, QPointF, str]] = []
         self.written: list[str] = []
 
@@ -122,13 +125,14 @@ class ScatterPlot(Figure):
 
     selection_drawn = Signal(object, str)  # array of indices, a Mode
     clicked = Signal(int, str)  # index, a Mode
-    activated = Signal(int)  # index: a double click on it, or Return
+    activated = Signal(int)  # index: a double click on it
     hovered = Signal(int)  # index, -1 for none
 
     def __init__(self, name: str = "", legend: bool = False) -> None:
         """`legend` counts, under the map, how many points are to be forgotten."""
         super().__init__(title=name or tr("Map of images"))
         self.thumbnail: Thumbnail = lambda _: None  # asked for a point's picture; None while it is loading
+        self._drawn: tuple[Floats | None, Mask | None, Mask | None] = (None, None, None)  # points, lit, forget set
         self._hover = -1
         self._mouse: QPointF | None = None  # in the scene
         self.canvas = MapCanvas()
@@ -143,7 +147,6 @@ class ScatterPlot(Figure):
         self.view.sigResized.connect(self.mark_dirty)
         self.canvas.scene().sigMouseMoved.connect(self._mouse_moved)
         self.canvas.viewport().installEventFilter(self)
-        self.canvas.installEventFilter(self)
         self.set_points(np.empty((0, 2)), np.empty(0, np.int64), ())
 
     def _build(self, legend: bool) -> None:
@@ -157,12 +160,16 @@ class ScatterPlot(Figure):
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         column((self.canvas, 1), self.legend, self.caption_label, on=self, spacing=2)
         self.legend.setVisible(legend)  # not before it has a parent: it would be a window
-        self._pictures = PointPictures()
-        self._ring = pg.ScatterPlotItem(pxMode=True, size=theme.px(11), symbol="o", brush=None)
+        # Translucent, so that their density shows; an item a tone, for a brush a point would be told one by one.
+        self._dots = [pg.ScatterPlotItem(pen=None, size=theme.px(_DOT)) for _ in theme.class_colors]
+        self._lit_dots = pg.ScatterPlotItem(pen=None, size=theme.px(_DOT))
+        self._marks = pg.ScatterPlotItem()
+        self._ring = pg.ScatterPlotItem(size=theme.px(_RING), brush=None)
         self._outline = pg.PlotCurveItem()
-        for z, item in enumerate((*self._pictures.items, self._ring, self._outline)):
-            item.setZValue(8 * z)
-            self.canvas.addItem(item, ignoreBounds=True)
+        for z, items in enumerate((self._dots, [self._lit_dots], [self._marks], [self._ring], [self._outline])):
+            for item in items:
+                item.setZValue(8 * z)
+                self.canvas.addItem(item, ignoreBounds=True)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
         self._popup.hide()
@@ -181,10 +188,8 @@ class ScatterPlot(Figure):
         self._names = (*class_names, *(str(extra) for extra in range(len(class_names), len(self._counts))))
         self._highlight: int | None = None
         self._lit = np.zeros(len(points), bool)
-        many = len(self._counts) > MOST_TONED or not len(self._points)
-        self._centres = np.empty((0, 2)) if many else class_centres(self._points, self._labels, len(self._counts))
-        self._tones = None if many else spread_tones(self._centres, len(theme.class_colors))[self._labels]
-        self._pictures.frame = None
+        self._toned = len(self._points) > 0 and len(self._counts) <= MOST_TONED
+        self._centres = class_centres(self._points, self._labels, len(self._counts)) if self._toned else ()
         self._set_hover(-1)
         self.set_forget(np.zeros(len(points), bool))
         self.fit()
@@ -256,14 +261,32 @@ class ScatterPlot(Figure):
         self.canvas.setBackground(theme.color("surface"))
         self._ring.setPen(theme.pen("text", 2))
         self._outline.setPen(theme.pen("accent", 1.5, (4, 3)))
+        self._drawn = None, None, None
         self._show_legend()
-        self._pictures.frame = None
         super().restyle()
 
     def _draw(self) -> None:
-        """Paint what changed of what is in view; the lit class and then the larger ones have their names first."""
-        ratio = self.canvas.devicePixelRatioF()
-        self._pictures.paint(self.view, ratio, self._points, self._tones, self._lit, self._forget)
+        """Show what changed; the lit class and then the larger ones have their names first."""
+        drawn, self._drawn = self._drawn, (self._points, self._lit, self._forget)
+        points, lit, forget = self._drawn
+        if drawn[0] is not points:
+            ramp = theme.class_colors if self._toned else [theme.color("text_3")]
+            tones = self._labels % len(ramp)
+            for tone, dots in enumerate(self._dots):
+                dots.setData(pos=points[tones == tone], brush=ramp[tone % len(ramp)])
+        if drawn[1] is not lit:
+            self._lit_dots.setData(pos=points[lit], brush=theme.color("retain"))
+        if drawn[2] is not forget:
+            few = bool(np.count_nonzero(forget) <= MARKS_UP_TO)
+            symbol, size, pen = ("t1", _MARK, theme.pen("surface")) if few else ("o", _DOT, None)
+            self._marks.setData(pos=points[forget], brush=theme.color("forget"), symbol=symbol,
+                                size=theme.px(size), pen=pen)  # fmt: skip
+            self._marks.setOpacity(1.0 if few else 0.5)
+        in_view = points_in_rectangle(points, *np.transpose(self.view.viewRange()))
+        opacity = float(np.clip(_CROWD / np.sqrt(1 + np.count_nonzero(in_view)), _FAINT, _SOLID))
+        for dots in self._dots:
+            dots.setOpacity(opacity * (_DIMMED if lit.any() else 1))
+        self._lit_dots.setOpacity(max(opacity, _SOLID / 2))
         larger = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
         whole = self._chosen == self._counts
         self.canvas.names = [
@@ -289,50 +312,29 @@ class ScatterPlot(Figure):
     # ---- what the user does
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Leave and watched is self.canvas.viewport():
+        if event.type() == QEvent.Type.Leave:
             self._mouse = None
             self._set_hover(-1)
-        if event.type() == QEvent.Type.FocusOut and self._mouse is None:
-            self._popup.hide()  # of the image that the keyboard went to
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows go from point to point, Space marks and Return opens one; + and - zoom, 0 shows everything."""
-        key, control = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        """Arrows move the map, + and - zoom, 0 shows everything; Ctrl+A takes what is in view."""
+        key = Qt.Key(event.key())
         if key == Qt.Key.Key_Escape and self.view.drawing:
             self.view.give_up()
-        elif key in _STEPS and control:
+        elif key in _STEPS:
             (left, right), (low, high) = self.view.viewRange()
             x, y = _STEPS[key]
             self.view.translateBy(x=x * (right - left) / 8, y=y * (high - low) / 8)
-        elif key in _STEPS:
-            self._go(*_STEPS[key])
-        elif key == Qt.Key.Key_Space and self._hover >= 0:
-            self.clicked.emit(self._hover, "replace")
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._hover >= 0:
-            self.activated.emit(self._hover)
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
             self.view.scaleBy((_ZOOM, _ZOOM) if key == Qt.Key.Key_Minus else (1 / _ZOOM, 1 / _ZOOM))
-        elif key in (Qt.Key.Key_0, Qt.Key.Key_Home):
+        elif key == Qt.Key.Key_0:
             self.fit()
-        elif key == Qt.Key.Key_A and control:
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
             inside = points_in_rectangle(self._points, *np.transpose(self.view.viewRange()))
-            shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-            self.selection_drawn.emit(np.flatnonzero(inside), "remove" if shift else "add")
+            self.selection_drawn.emit(np.flatnonzero(inside), "add")
         else:
             super().keyPressEvent(event)
-
-    def _go(self, x: int, y: int) -> None:
-        """Ring the point nearest in a direction, at first the one nearest to the middle of what is in view."""
-        if self._hover < 0:
-            middle = self.view.viewRect().center()
-            self.point_at(nearest(self._points, middle.x(), middle.y(), np.inf))
-            return
-        away = self._points - self._points[self._hover]
-        along, aside = away @ np.array([x, y], np.float32), np.abs(away @ np.array([y, x], np.float32))
-        ahead = np.flatnonzero((along > max(self.view.viewPixelSize())) & (aside <= 2 * along))
-        if ahead.size:
-            self.point_at(int(ahead[(along[ahead] + 2 * aside[ahead]).argmin()]))
 
     def _show_outline(self, outline: Floats) -> None:
         closed = np.concatenate([outline, outline[:1]])

@@ -786,8 +786,8 @@
         <translation>Wird angeordnet … ({done} von {total})</translation>
     </message>
     <message>
-        <source>Arrow keys go from image to image, Space marks one, Return opens it. + and - zoom, Ctrl and an arrow key move the map, 0 shows all of it. Ctrl+A takes the images in view, Ctrl+Shift+A takes them out.</source>
-        <translation>Pfeiltasten gehen von Bild zu Bild, die Leertaste markiert eines, die Eingabetaste öffnet es. + und - vergrößern und verkleinern, Strg und eine Pfeiltaste verschieben die Karte, 0 zeigt sie ganz. Strg+A nimmt die sichtbaren Bilder, Strg+Umschalt+A nimmt sie heraus.</translation>
+        <source>Arrow keys move the map, + and - zoom, 0 shows all of it. Ctrl+A takes the images in view.</source>
+        <translation>Pfeiltasten bewegen die Karte, + und - vergrößern und verkleinern, 0 zeigt alles. Strg+A nimmt die sichtbaren Bilder.</translation>
     </message>
     <message>
         <source>As in the data</source>

@@ -8,22 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPolygonF, QWheelEvent
+from PySide6.QtGui import QMouseEvent, QPolygonF, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-import app.plots.points as geometry
 import app.plots.scatter as scatter
 from app.plots.export import as_image
-from app.plots.points import (
-    Frame,
-    class_centres,
-    nearest,
-    paint_dots,
-    points_in_polygon,
-    points_in_rectangle,
-    spread_tones,
-)
+from app.plots.points import class_centres, nearest, points_in_polygon, points_in_rectangle
 from app.plots.scatter import ScatterPlot
 from app.services.theme import theme
 from app.services.tokens import DARK, LIGHT
@@ -182,19 +173,10 @@ class TestGestures:
 
     def test_the_keyboard_does_all_of_it(self, qtbot, plot):
         press = lambda key, modifier=Qt.KeyboardModifier.NoModifier: QTest.keyClick(plot.canvas, key, modifier)  # noqa: E731
-        press(Qt.Key.Key_Right)  # the middle first
-        press(Qt.Key.Key_Right)
-        with qtbot.waitSignal(plot.clicked) as clicked:
-            press(Qt.Key.Key_Space)
-        assert clicked.args[0] in (1, 3)
-        press(Qt.Key.Key_Up)
-        with qtbot.waitSignal(plot.activated) as opened:
-            press(Qt.Key.Key_Return)
-        assert opened.args == [3]
         plot.fit()
         whole = plot.view.viewRect()
         press(Qt.Key.Key_Plus)
-        press(Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+        press(Qt.Key.Key_Left)
         assert plot.view.viewRect().width() < whole.width() and plot.view.viewRect().center().x() < whole.center().x()
         press(Qt.Key.Key_0)
         assert plot.view.viewRect() == whole
@@ -219,17 +201,13 @@ def written(plot: ScatterPlot) -> set[str]:
     return set(plot.canvas.written)
 
 
-def covers(picture: np.ndarray, row: int, column: int) -> bool:
-    return bool(picture[row, column, 3])
-
-
 class TestDrawing:
     def test_the_forget_set_is_drawn_counted_and_told(self, plot):
         plot.set_forget(np.array([True, False, False, False, True]))
         plot.flush()
-        marks = plot._pictures.marks
+        marks = plot._marks
         assert sorted(zip(*marks.getData(), strict=True)) == [(0, 0), (5, 5)] and marks.opts["symbol"] == "t1"
-        assert marks.opts["brush"].color() == theme.color("forget") and not plot._pictures.forget.isVisible()
+        assert marks.opts["brush"].color() == theme.color("forget")
         assert plot.canvas.accessibleDescription().startswith("2 of 5 (40.0 %)")
         assert plot.legend.accessibleName() == "2 of 5 to forget"
         plot.highlight_class(0)
@@ -246,21 +224,31 @@ class TestDrawing:
         monkeypatch.setattr(scatter, "MOST_TONED", 2)
         plot.set_points(plot._points, plot._labels, ["a", "b", "c"])
         plot.flush()
-        painted = plot._pictures.all.image[plot._pictures.all.image[..., 3] > 0]
-        assert {tuple(colour) for colour in painted[:, :3].tolist()} == {theme.color("text_3").toTuple()[:3]}
-        assert not written(plot) and not plot._pictures.lit.isVisible()
+        assert [len(dots.getData()[0]) for dots in plot._dots] == [5, *[0] * (len(plot._dots) - 1)]
+        assert plot._dots[0].opts["brush"].color() == theme.color("text_3")
+        assert not written(plot) and not len(plot._lit_dots.getData()[0])
+        bright = plot._dots[0].opacity()
         plot.highlight_class(2)
         plot.flush()
-        lit = plot._pictures.lit.image[plot._pictures.lit.image[..., 3] > 0]
-        assert {tuple(colour) for colour in lit[:, :3].tolist()} == {theme.color("retain").toTuple()[:3]}
-        assert plot._pictures.all.opacity() < 1
+        assert list(zip(*plot._lit_dots.getData(), strict=True)) == [(5, 5)]
+        assert plot._lit_dots.opts["brush"].color() == theme.color("retain") and plot._dots[0].opacity() < bright / 2
 
     def test_very_many_forget_points_are_all_there(self, plot, monkeypatch):
-        monkeypatch.setattr(geometry, "MARKS_UP_TO", 2)
+        monkeypatch.setattr(scatter, "MARKS_UP_TO", 2)
         plot.set_forget(np.ones(5, bool))
         plot.flush()
-        assert 5 * 8 < np.count_nonzero(plot._pictures.forget.image[..., 3]) < 5 * 40
-        assert plot._pictures.forget.isVisible() and not len(plot._pictures.marks.getData()[0])
+        assert len(plot._marks.getData()[0]) == 5 and plot._marks.opts["symbol"] == "o" and plot._marks.opacity() < 1
+
+    def test_dots_are_fainter_the_more_of_them_are_in_view(self, plot):
+        plot.flush()
+        assert plot._dots[0].opacity() == pytest.approx(0.85)
+        points = np.random.default_rng(0).normal(size=(9_000, 2))
+        plot.set_points(points, np.arange(9_000) % 10, list("abcdefghij"))
+        plot.flush()
+        faint = plot._dots[0].opacity()
+        plot.view.setRange(xRange=(2, 3), yRange=(2, 3), padding=0)  # few are out here: one by one to be seen
+        plot.flush()
+        assert 0.15 < faint < 0.4 < plot._dots[0].opacity()
 
     def test_nearest_is_the_nearest(self, plot):
         assert nearest(plot._points, 9.0, 9.5, 3.0) == 3
@@ -285,41 +273,12 @@ class TestDrawing:
         assert light <= colours and DARK.value("forget").lower() not in colours
 
 
-class TestPictures:
-    FRAME = Frame(0, 10, 0, 10, 20, 20)
-
-    def test_dots_lie_where_their_points_do_and_a_crowd_is_more_opaque(self):
-        points = np.array([[5.0, 2.0]] + [[2.0, 7.0]] * 30)
-        picture = paint_dots(self.FRAME, self.FRAME.cells(points), 0, [QColor(1, 2, 3)], 2)
-        rows, columns = picture[..., 3].nonzero()
-        assert sorted(set(zip(rows.tolist(), columns.tolist(), strict=True))) == [
-            *((row, column) for row in (3, 4) for column in (9, 10)),
-            *((row, column) for row in (13, 14) for column in (3, 4)),
-        ]
-        assert (picture[rows, columns, :3] == [1, 2, 3]).all() and picture[14, 4, 3] == 255 > picture[4, 10, 3] > 70
-
-    def test_colours_mix_where_points_lie_over_each_other(self):
-        points = np.array([[5.0, 5.0]] * 4)
-        red, green = QColor(200, 0, 0), QColor(0, 100, 0)
-        picture = paint_dots(self.FRAME, self.FRAME.cells(points), np.array([0, 0, 0, 1]), [red, green], 2)
-        assert picture[10, 10].tolist() == [150, 25, 0, 255]
-
-    def test_points_outside_leave_no_trace_but_of_their_edge(self):
-        outside = np.array([[-3.0, 5.0], [13.0, 5.0], [5.0, 14.0]])
-        assert not paint_dots(self.FRAME, self.FRAME.cells(outside), np.zeros(3, int), [QColor(1, 1, 1)], 4).any()
-        edge = self.FRAME.cells(np.array([[-0.1, 5.0], [1e9, -1e9]]))
-        assert edge[1] == -1 and paint_dots(self.FRAME, edge, 0, [QColor(1, 1, 1)], 4)[9, 0].any()
-
+class TestNames:
     def test_names_stand_where_classes_are_densest(self):
         rng = np.random.default_rng(0)
         points = np.concatenate([rng.normal(0, 0.1, (90, 2)), rng.uniform(-5, 5, (60, 2)), rng.normal(3, 0.1, (40, 2))])
         centres = class_centres(points, np.repeat([0, 2], [150, 40]), 3)
         assert np.abs(centres[0]).max() < 0.5 and np.abs(centres[2] - 3).max() < 0.5 and np.isnan(centres[1]).all()
-
-    def test_classes_of_one_tone_lie_far_apart(self):
-        centres = np.array([[0.0, 0], [1, 0], [10, 0], [0.5, 0]])
-        tones = spread_tones(centres, 3).tolist()
-        assert tones[:3] == [0, 1, 2] and tones[3] == 2  # as the one farthest from it
 
 
 class TestManyPoints:

@@ -33,10 +33,7 @@ TOOLS: tuple[tuple[Tool, str, str, str], ...] = (
     ("pan", "point", mark("Pointer"), mark("Drag to move the map; a click marks an image or takes it out.")),
 )
 EVERY_TOOL = mark("The wheel zooms, a double click opens an image or shows the whole map.")
-KEYS = mark(
-    "Arrow keys go from image to image, Space marks one, Return opens it. + and - zoom, Ctrl and an arrow key move the "
-    "map, 0 shows all of it. Ctrl+A takes the images in view, Ctrl+Shift+A takes them out."
-)
+KEYS = mark("Arrow keys move the map, + and - zoom, 0 shows all of it. Ctrl+A takes the images in view.")
 KEY = "tsne"
 
 
