@@ -161,7 +161,7 @@ class Session(QObject):
         handle.then(self._libraries_loaded, failed, finished=self.loaded)
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
-        self.context.set_device(*device)
+        self.context.shell.device_named.emit(*device)
         self.context.device_jobs.submit(load_the_rest)
         if self._options.example:
             self.context.opening.open_example(start_run=True)
@@ -197,10 +197,10 @@ def install_runs(context: AppContext, window: QWidget, *, ask_interrupted: bool 
     """Make what shows runs and asks about them; call once. `ask_interrupted`: offer interrupted runs of before."""
     from app.dialogs.batch import BatchQueue
     from app.dialogs.runs import RunsLeft
-    from app.services.commands import RunCommands
+    from app.services.commands import register_run_commands
 
     context.run_controller.window = window
-    RunCommands(context)
+    register_run_commands(context)
     context.actions.install(window)
     BatchQueue(context, window)
     library = context.run_library

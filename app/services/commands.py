@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.actions import unless
 from app.dialogs import sheet
@@ -28,54 +27,46 @@ if TYPE_CHECKING:
 Role, Std = QAction.MenuRole, QKeySequence.StandardKey
 
 
-class RunCommands(QObject):
-    """Registers the commands; what is allowed comes from the one table of states."""
+def register_run_commands(context: AppContext) -> None:
+    """Register the commands of the run under way; what is allowed comes from the one table of states."""
+    controller, project, add = context.run_controller, context.project, context.actions.add
 
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(context.project)
-        self._context = context
-        controller = context.run_controller
-        context.actions.add("run.start", tr("&Start unlearning"), self._start, "play", "Ctrl+Return",
-                            self._why_no_start)  # fmt: skip
-        for name, text, act, icon, shortcut, tip, allowed in (
-            ("pause", tr("&Pause or resume"), self._pause, "pause", "Ctrl+Shift+Return", "", ("pause", "resume")),
-            ("checkpoint", tr("&Checkpoint now"), controller.checkpoint, "checkpoint", (), "", ("checkpoint",)),
-            ("stop", tr("Stop and &keep"), controller.stop, "stop", (), tr(words.STOP_TIP), ("stop",)),
-            ("discard", tr("&Discard run…"), self.ask_discard, "discard", (), "", ("discard",)),
-        ):
-            context.actions.add(f"run.{name}", text, act, icon, shortcut, partial(self._why_not, allowed), tip=tip)
-
-    def ask_discard(self) -> None:
-        """Ask, then discard; the default is to keep."""
-        run = self._context.run_controller.current
-        if run is not None and run.can("discard"):
-            ask_discard(self._context, run, QApplication.activeWindow())
-
-    def _start(self) -> None:
+    def start() -> None:
         # From Forget it leads on and starts; from another page the first press leads to what would be started.
-        came_from = self._context.shell.current_page
-        self._context.show_page("unlearn")
+        came_from = context.shell.current_page
+        context.show_page("unlearn")
         if came_from in ("unlearn", "forget"):
-            self._context.run_controller.start_wanted.emit()
+            controller.start_wanted.emit()
 
-    def _pause(self) -> None:
-        controller = self._context.run_controller
-        if not controller.resume():
-            controller.pause()
-
-    def _why_no_start(self) -> str:
-        project = self._context.project
+    def why_no_start() -> str:
         if not project.ready:
             return tr("Open a model and data first.")
         return "" if project.selection is not None and project.selection.count else tr("Choose at least one image.")
 
-    def _why_not(self, actions: tuple[str, ...]) -> str:
-        run = self._context.run_controller.current
+    def pause() -> None:
+        if not controller.resume():
+            controller.pause()
+
+    def discard() -> None:
+        if controller.current is not None:
+            ask_discard(context, controller.current, QApplication.activeWindow())
+
+    def why_not(actions: tuple[str, ...]) -> str:
+        run = controller.current
         if run is None:
             return tr("No run is going.")
         if any(run.can(action) for action in actions):
             return ""
         return tr("Not possible now. State of the run: {state}.", state=words.state_word(run.state))
+
+    add("run.start", tr("&Start unlearning"), start, "play", "Ctrl+Return", why_no_start)
+    for name, text, act, shortcut, tip, allowed in (
+        ("pause", tr("&Pause or resume"), pause, "Ctrl+Shift+Return", "", ("pause", "resume")),
+        ("checkpoint", tr("&Checkpoint now"), controller.checkpoint, (), "", ("checkpoint",)),
+        ("stop", tr("Stop and &keep"), controller.stop, (), tr(words.STOP_TIP), ("stop",)),
+        ("discard", tr("&Discard run…"), discard, (), "", ("discard",)),
+    ):
+        add(f"run.{name}", text, act, name, shortcut, partial(why_not, allowed), tip=tip)
 
 
 def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> None:
@@ -135,7 +126,7 @@ def register_commands(context: AppContext, window: QWidget) -> None:
         unless(lambda: project.history and project.history.can_undo, tr("There is nothing to undo.")))  # fmt: skip
     add("edit.redo", tr("&Redo selection"), project.redo_selection, "redo", ("Ctrl+Shift+Z", "Ctrl+Y", Std.Redo),
         unless(lambda: project.history and project.history.can_redo, tr("There is nothing to redo.")))  # fmt: skip
-    add("edit.preferences", tr("&Preferences…"), partial(open_preferences, context, window), "settings",
+    add("edit.preferences", tr("&Preferences…"), partial(_open_preferences, context, window), "settings",
         ("Ctrl+,", Std.Preferences), role=Role.PreferencesRole)  # fmt: skip
     _register_help(context, window)
 
@@ -180,15 +171,13 @@ def register_file_commands(context: AppContext, window: QWidget) -> None:
     add("file.quit", tr("&Quit"), window.close, shortcut=("Ctrl+Q", Std.Quit), role=Role.QuitRole)
 
 
-def open_preferences(context: AppContext, window: QWidget) -> QDialog:
-    """Show the preferences; what is changed there is kept and used at once."""
+def _open_preferences(context: AppContext, window: QWidget) -> None:
     from app.dialogs.preferences import PreferencesDialog, device_titles
 
     dialog = PreferencesDialog(context.settings.values, window)
     dialog.changed.connect(lambda name, value: context.settings.change(**{name: value}))
     context.jobs.submit(device_titles).done.connect(dialog.set_devices)
     dialog.open()
-    return dialog
 
 
 def _register_help(context: AppContext, window: QWidget) -> None:

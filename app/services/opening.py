@@ -154,13 +154,13 @@ class Opening(QObject):
         return handle
 
     def _tell(self, plan: Plan) -> None:
-        self._context.say(plan.sentence)
+        self._context.shell.said.emit(plan.sentence)
         self.looked.emit(plan)
 
     def _open_plan(self, plan: Plan) -> None:
         self._looking -= 1
         if plan.whole:
-            self._context.say(plan.sentence)
+            self._context.shell.said.emit(plan.sentence)
         else:
             self._context.notifications.caution(plan.sentence)
         model, data = plan.opens.get("model"), plan.opens.get("dataset")

@@ -34,7 +34,7 @@ class RunStatus(QObject):
         # Verify and Export tell more of the run in view once they are in sight: until then it is said here.
         self._unseen: dict[str, Said] = {"verify": ("", ""), "export": ("", "")}
         self._of: LiveRun | None = None  # the run in view when they were last spoken of
-        self._saving: LiveRun | None = None  # a checkpoint of it was asked for
+        self._saving = False  # a checkpoint was asked for
         project = services.project
         controller.state_changed.connect(self._changed)
         controller.run_ended.connect(self._ended)
@@ -47,7 +47,10 @@ class RunStatus(QObject):
     def _changed(self, run: LiveRun) -> None:
         if not run.active:
             return
-        self._confirm_checkpoint(run)
+        if self._saving and not run.asked and run.checkpoint_step is not None:  # nothing else in the window tells it
+            step = fmt.count(run.checkpoint_step)
+            self._context.notifications.info(tr("Checkpoint saved at step {step}.", step=step))
+        self._saving = run.asked == "checkpoint"
         text = words.headline(run)
         if run.kind == "unlearn":
             self._context.page_states.set("unlearn", "running", self._running(run))
@@ -67,18 +70,9 @@ class RunStatus(QObject):
         waiting = len(self._controller.queue)
         return tr("{state} · %n waiting", n=waiting, state=word) if waiting else word
 
-    def _confirm_checkpoint(self, run: LiveRun) -> None:
-        """Say that a checkpoint the user asked for is there: nothing else in the window changes by it."""
-        if run.asked == "checkpoint":
-            self._saving = run
-        elif self._saving is run:
-            self._saving = None
-            if run.checkpoint_step is not None and not run.asked:
-                step = fmt.count(run.checkpoint_step)
-                self._context.notifications.info(tr("Checkpoint saved at step {step}.", step=step))
-
     def _ended(self, run: LiveRun) -> None:
-        self._context.shell.end_activity(ACTIVITY)
+        self._saving = False
+        self._context.shell.activity_changed.emit(ACTIVITY, None)
         self._rest()
         notifications = self._context.notifications
         if run.state is not State.FAILED:

@@ -176,25 +176,20 @@ def change(run: LiveRun) -> str:
         return tr("Accuracy on unseen images: {accuracy}.", accuracy=fmt.percent(after.retain_test_accuracy))
     if before is None:
         return ""
-    unseen, retained = after.counts.get("forget_test"), after.counts.get("retain_test")
     if run.forget_mode == "sample":
         where, forget = tr("the forget images"), (before.forget_accuracy, after.forget_accuracy)
     else:
-        where = tr("%n unseen images", n=unseen) if unseen else tr("unseen images")
-        if seen_before(run):
-            where = tr("%n images seen before", n=unseen) if unseen else tr("images seen before")
+        images = after.counts.get("forget_test", 0)
+        where = tr("%n images seen before", n=images) if seen_before(run) else tr("%n unseen images", n=images)
         forget = (before.forget_test_accuracy, after.forget_test_accuracy)
     if run.job is not None and run.job.requests:
         where = tr("{images} of all requests", images=where)
     shares = (*forget, before.retain_test_accuracy, after.retain_test_accuracy)
     names = ("forget_before", "forget_after", "retain_before", "retain_after")
     said: dict[str, Any] = {name: fmt.percent(share, unit=False) for name, share in zip(names, shares, strict=True)}
-    if not retained:
-        return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "
-                  "retain accuracy from {retain_before} to {retain_after} %.", where=where, **said)  # fmt: skip
     return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "
               "retain accuracy on {images} from {retain_before} to {retain_after} %.",
-              where=where, images=fmt.count(retained), **said)  # fmt: skip
+              where=where, images=fmt.count(after.counts.get("retain_test", 0)), **said)  # fmt: skip
 
 
 def seen_before(run: LiveRun) -> bool:

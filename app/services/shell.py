@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -38,25 +37,17 @@ class Shell(QObject):
     activity_changed = Signal(str, object)  # key; an Activity, or None where it has ended
     current_page = ""  # the page in view, as the window says
 
-    def set_activity(
-        self, key: str, text: str, done: float = 0, total: float = 0, left: float | None = None,
-        on_cancel: Callable[[], object] | None = None,
-    ) -> None:  # fmt: skip
-        """Show in the status line how far something is; see Activity."""
-        self.activity_changed.emit(key, Activity(text, done, total, left, on_cancel))
-
-    def end_activity(self, key: str) -> None:
-        """Something has ended; keys that nothing is shown of are fine."""
-        self.activity_changed.emit(key, None)
-
     def follow(
         self, handle: JobHandle, key: str, text: str = "", on_cancel: Callable[[], object] | None = None
     ) -> None:
         """Show a job's progress in the status line until it ends; `text` stands there before it tells anything."""
+
+        def show(text: str, done: int = 0, total: int = 0) -> None:
+            self.activity_changed.emit(key, Activity(text, done, total, on_cancel=on_cancel))
+
         if text:
-            self.set_activity(key, text, on_cancel=on_cancel)
-        handle.progress.connect(partial(self.set_activity, key, on_cancel=on_cancel))
-        handle.finished.connect(partial(self.end_activity, key))
+            show(text)
+        handle.then(progress=show, finished=lambda: self.activity_changed.emit(key, None))
 
 
 @dataclass(kw_only=True)
@@ -81,11 +72,3 @@ class Services:
     def show_page(self, page_id: str) -> None:
         """Bring a page into view."""
         self.shell.page_wanted.emit(page_id)
-
-    def say(self, text: str) -> None:
-        """Say something in the status line for a few seconds; what is to be kept is a notification."""
-        self.shell.said.emit(text)
-
-    def set_device(self, text: str, caution: str = "") -> None:
-        """Name what runs compute on, and what is to be minded about it."""
-        self.shell.device_named.emit(text, caution)

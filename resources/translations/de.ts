@@ -1716,10 +1716,6 @@
         <translation>&amp;Vergessensliste</translation>
     </message>
     <message>
-        <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy from {retain_before} to {retain_after} %.</source>
-        <translation>Genauigkeit auf {where}: {forget_before} → {forget_after} %, auf behaltenen: {retain_before} → {retain_after} %.</translation>
-    </message>
-    <message>
         <source>Forget accuracy on {where} went from {forget_before} to {forget_after} %, retain accuracy on {images} from {retain_before} to {retain_after} %.</source>
         <translation>Genauigkeit auf {where}: {forget_before} → {forget_after} %, auf {images} behaltenen: {retain_before} → {retain_after} %.</translation>
     </message>
@@ -2005,10 +2001,6 @@
     <message>
         <source>Images</source>
         <translation>Bilder</translation>
-    </message>
-    <message>
-        <source>images seen before</source>
-        <translation>schon gesehenen Bildern</translation>
     </message>
     <message>
         <source>Images that were forgotten</source>
@@ -5067,10 +5059,6 @@
     <message>
         <source>unseen image {number}</source>
         <translation>ungesehenes Bild {number}</translation>
-    </message>
-    <message>
-        <source>unseen images</source>
-        <translation>ungesehenen Bildern</translation>
     </message>
     <message>
         <source>Untrained</source>

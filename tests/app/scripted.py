@@ -87,6 +87,7 @@ class Script:
         return Evaluation(
             **self.common(step), scope=scope, retain_accuracy=0.99, forget_accuracy=forget,
             retain_test_accuracy=retain, forget_test_accuracy=None if sample else forget,
+            counts={"retain_test": 540} | ({} if sample else {"forget_test": 60}),
             forget_losses=[0.1 * step, 0.2, 0.3] if sample else [], unseen_losses=[0.2, 0.4, 0.1] if sample else [],
         )  # fmt: skip
 

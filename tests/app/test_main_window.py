@@ -220,7 +220,7 @@ class TestCommands:
         assert window.status.text() == "37 added"
 
     def test_the_device_is_in_sight(self, window, context):
-        context.set_device("Processor, 2 cores", "A GPU is free.")
+        context.shell.device_named.emit("Processor, 2 cores", "A GPU is free.")
         assert window.header.device.isVisible()
         assert window.header.device.text() == "Processor, 2 cores"
 

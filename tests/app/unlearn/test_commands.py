@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.services.commands import RunCommands
+from app.services.commands import register_run_commands
 from app.services.run_words import describe_run
 from app.widgets.frame import StatusLine
 from core.events import State
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def wired(context):
     status = context.status = StatusLine()  # which listens as the window does
     context.shell.activity_changed.connect(status.show_activity)
-    RunCommands(context)
+    register_run_commands(context)
     yield context
     assert context.run_controller.shutdown()
     context.status.deleteLater()
@@ -82,7 +82,7 @@ def test_rail_and_status_line_say_where_the_run_stands(wired, run, qtbot):
     work.give(*script.measured(0, 0.98, "full"), *script.measured(100, 0.0, "full"), script.finished())
     work.end()
     qtbot.waitUntil(lambda: not wired.run_controller.busy)
-    assert wired.notifications.history[-1].text.startswith("Finished in 12 s. Forget accuracy on unseen images went")
+    assert wired.notifications.history[-1].text.startswith("Finished in 12 s. Forget accuracy on 60 unseen images went")
     wired.project.set_run(live)
     assert wired.page_states.get("unlearn") == ("done", "Finished")
 

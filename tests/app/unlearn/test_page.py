@@ -18,7 +18,7 @@ from app.workers.live_run import LiveRun
 from core.errors import OutOfMemoryError
 from core.events import MeasureTaken, State
 from core.files import write_json
-from core.runs.folder import EVENTS, REPORT_JSON, RunFolder
+from core.runs.folder import REPORT_JSON, RunFolder
 from core.session.jobs import make_unlearn_job
 from tests.app.helpers import cut_off, pressable
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
@@ -94,7 +94,7 @@ def test_the_result_leads_to_its_check(page, scripted, opened, qtbot):
     work.end()
     qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
     assert page.run_view.bar.headline.text() == "Finished in 12 s."
-    assert page.run_view.bar.change.text().startswith("Forget accuracy on unseen images went from 98.0 to 0.0 %")
+    assert page.run_view.bar.change.text().startswith("Forget accuracy on 60 unseen images went from 98.0 to 0.0 %")
     page.run_view.bar.buttons["check"].click()
     assert opened.shown_pages[-1] == "verify"
     page.run_view.bar.buttons["again"].click()
@@ -297,22 +297,6 @@ def test_a_run_of_another_process_is_followed_live(page, opened, qtbot, tmp_path
         append_events(folder, script.measured(10))
         page.presenter.run._follower.look()
         qtbot.waitUntil(lambda: len(page.run_view.plots.history.evaluations) == 2)
-    opened.project.set_run(None)
-
-
-def test_a_run_that_is_read_again_from_its_start_is_shown_at_its_newest_step(page, opened, qtbot, tmp_path):
-    script, view = Script("r"), page.run_view
-    events = [script.started(), *(event for step in (0, 10, 20) for event in script.measured(step))]
-    folder = write_run(tmp_path / "r", job(), events, "running")
-    with folder.lock():
-        opened.project.set_run(LiveRun.from_folder(folder))
-        view.slider._slider.setValue(1)
-        assert view.plots.until == view.slider.step == 10
-        folder.file(EVENTS).write_bytes(b"")
-        append_events(folder, [script.started(), *script.measured(0), *script.measured(10)])
-        page.presenter.run._follower.look()
-        qtbot.waitUntil(lambda: len(view.plots.history.evaluations) == 2)
-        assert view.plots.until is None and view.slider.step is None
     opened.project.set_run(None)
 
 

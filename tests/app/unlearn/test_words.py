@@ -68,8 +68,8 @@ def test_the_outcome_gives_both_numbers_with_the_originals(run, script):
               script.finished()]  # fmt: skip
     run.apply(events)
     assert words.outcome(run) == (
-        "Finished in 12 s. Forget accuracy on unseen images went from 98.1 to 0.0 %, "
-        "retain accuracy from 97.0 to 97.0 %."
+        "Finished in 12 s. Forget accuracy on 60 unseen images went from 98.1 to 0.0 %, "
+        "retain accuracy on 540 from 97.0 to 97.0 %."
     )
 
 
@@ -78,7 +78,7 @@ def test_test_images_that_were_set_aside_are_called_seen_before(tmp_path):
     seen = dataclasses.replace(made, data=dataclasses.replace(made.data, test_origin="set aside"))
     run = LiveRun(RunFolder(tmp_path / "r"), "unlearn", job=seen)
     run.apply(Script("r").whole())
-    assert "Forget accuracy on images seen before went from 98.0 to 0.0 %" in words.outcome(run)
+    assert "Forget accuracy on 60 images seen before went from 98.0 to 0.0 %" in words.outcome(run)
 
 
 def test_sample_forgetting_speaks_of_the_forget_images(tmp_path):
