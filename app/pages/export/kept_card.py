@@ -67,7 +67,7 @@ class KeptCard(Card):
             for column, text in enumerate(_texts(kind)):
                 item = QTableWidgetItem(text)
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-                item.setToolTip("\n".join(map(str, kind.files[:20])) or text)
+                item.setToolTip(text if column in (HOLDS, WITHOUT) else "\n".join(map(str, kind.files[:20])) or text)
                 if column in (FILES, SIZE):
                     item.setTextAlignment(NUMBER)
                 if column == KIND and kind.removable and kind.files:
