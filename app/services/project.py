@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,7 +144,7 @@ class ProjectState(QObject):
     evaluation_changed = Signal()
     run_changed = Signal()
     compared_changed = Signal()
-    beside_changed = Signal()
+    overlaid_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -156,8 +157,7 @@ class ProjectState(QObject):
         self.evaluation: dict[str, Any] = {}  # what was measured of the opened model on the data, by name
         self.forgotten_before: NDArray[np.bool_] | None = None  # (n,): images the open model forgot in earlier runs
         self.run: LiveRun | None = None  # the run in view (live or from disk)
-        self.beside: RunFolder | None = None  # of a second run, drawn with the one in view
-        self._beside_of: Path | None = None
+        self.overlaid: tuple[Path, ...] = ()  # folders of further runs, drawn with the one in view
         self.compared: tuple[RunFolder, ...] = ()  # run folders held side by side; empty: one run is looked at
         self.batch: Path | Literal[""] | None = None  # the batch file whose runs are; "": the one queued last
 
@@ -252,15 +252,13 @@ class ProjectState(QObject):
     def set_run(self, run: LiveRun | None) -> None:
         """Show another run."""
         self.set_compared(())
-        if self.beside is not None and getattr(run, "path", None) != self._beside_of:
-            self.set_beside(None)
         self.run = run
         self.run_changed.emit()
 
-    def set_beside(self, folder: RunFolder | None, of: Path | None = None) -> None:
-        """Draw a second run's curves with those of the run at `of`, as long as that one is in view; None: no second."""
-        self.beside, self._beside_of = folder, of
-        self.beside_changed.emit()
+    def set_overlaid(self, paths: Iterable[Path]) -> None:
+        """Draw the curves of other runs with those of the one in view."""
+        self.overlaid = tuple(dict.fromkeys(paths))
+        self.overlaid_changed.emit()
 
     def set_compared(self, folders: tuple[RunFolder, ...]) -> None:
         """Hold runs side by side, or go back to the one in view."""

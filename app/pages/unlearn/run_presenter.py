@@ -250,27 +250,25 @@ MOST_OFFERED, MOST_PINNED = 30, 4
 
 
 class OverlaidRuns(QObject):
-    """Runs drawn dashed over the one in view: those pinned in the menu of the chip, and `project.beside`."""
+    """Draws `project.overlaid` dashed over the run in view and follows those that go on; they are chosen in a menu."""
 
     def __init__(self, context: AppContext, view: RunView, parent: QObject) -> None:
         super().__init__(parent)
         self._context, self._view = context, view
-        self._pinned: list[Path] = []
-        self._read: dict[Path, LiveRun] = {}
+        self._read: dict[Path, LiveRun | None] = {}  # None: it is being read
+        self._followers: dict[Path, RunFollower] = {}
         self.chip = ChipButton(tr(NONE), tr("Other runs"))
         self.menu = QMenu(self.chip)
         self.menu.aboutToShow.connect(self.fill)
         self.chip.setMenu(self.menu)
         view.slider.row.addWidget(self.chip)
-        context.project.beside_changed.connect(self.refresh)
+        context.project.overlaid_changed.connect(self.refresh)
         context.project.run_changed.connect(self.refresh)
         self.refresh()
 
     def wanted(self) -> list[Path]:
         """The folders of the runs to draw, the one in view left out."""
-        project = self._context.project
-        beside = [project.beside.path] if project.beside is not None else []
-        return [path for path in dict.fromkeys([*beside, *self._pinned]) if path != self._shown_path()]
+        return [path for path in self._context.project.overlaid if path != self._shown_path()]
 
     def fill(self) -> None:
         """Offer the runs known, the one in view left out; those drawn are ticked."""
@@ -292,12 +290,20 @@ class OverlaidRuns(QObject):
 
     def refresh(self) -> None:
         """Read what is to be drawn and not read yet; the rest is drawn at once."""
+        overlaid = self._context.project.overlaid
+        self._read = {path: run for path, run in self._read.items() if path in overlaid}
+        for path in self._followers.keys() - overlaid:
+            self._followers.pop(path).follow(None)
         for path in self.wanted():
             if path not in self._read:
-                self._context.jobs.submit(LiveRun.from_folder, RunFolder(path), key=f"overlaid {path}").then(
+                self._read[path] = None
+                self._context.jobs.submit(LiveRun.from_folder, RunFolder(path)).then(
                     self._was_read, partial(self._not_read, path)
                 )
-        runs = [self._read[path] for path in self.wanted() if path in self._read]
+        self._draw()
+
+    def _draw(self) -> None:
+        runs = [run for path in self.wanted() if (run := self._read[path]) is not None]
         self._view.plots.set_overlaid(runs)
         shown = self._context.project.run
         self._view.update_slider(shown.steps if shown is not None else 0)
@@ -310,24 +316,17 @@ class OverlaidRuns(QObject):
         return run.path if run is not None else None
 
     def _toggle(self, path: Path, on: bool) -> None:
-        self._read.pop(path, None)  # what it is now, not what it was
-        if on:
-            self._pinned.append(path)
-            self.refresh()
-        else:
-            self._let_go(path)
-
-    def _let_go(self, path: Path) -> None:
-        self._pinned = [other for other in self._pinned if other != path]
-        project = self._context.project
-        if project.beside is not None and project.beside.path == path:
-            project.set_beside(None)
-        self.refresh()
+        others = [other for other in self._context.project.overlaid if other != path]
+        self._context.project.set_overlaid([*others, path] if on else others)
 
     def _was_read(self, run: LiveRun) -> None:
-        self._read[run.path] = run
-        self.refresh()
+        if run.path in self._read:
+            self._read[run.path] = run
+            follower = self._followers[run.path] = RunFollower(self._context.jobs, self)
+            follower.changed.connect(self._draw)
+            follower.follow(run)
+            self._draw()
 
     def _not_read(self, path: Path, error: BaseException) -> None:
-        self._let_go(path)
+        self._toggle(path, False)
         self._context.notifications.error(error, tr("A run to draw over this one could not be read"))

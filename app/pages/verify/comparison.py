@@ -102,7 +102,7 @@ class ComparisonPresenter(QObject):
 
     def _replay(self, two: list[RunFolder]) -> None:
         first, second = two
-        self._context.project.set_beside(second, of=first.path)
+        self._context.project.set_overlaid([second.path])
         self._open(first)
 
     def _open(self, folder: RunFolder) -> None:

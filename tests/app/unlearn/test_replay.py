@@ -15,7 +15,7 @@ from app.plots.curves import LossPlot
 from app.workers.live_run import LiveRun
 from app.workers.run_history import RunHistory
 from core.runs.folder import RunFolder
-from tests.app.scripted import Script, job, write_run
+from tests.app.scripted import Script, append_events, job, write_run
 
 
 @pytest.fixture
@@ -202,18 +202,34 @@ def test_what_stands_beside_the_slider_does_not_overlap(qtbot, second):
     assert all(one.geometry().right() < other.x() for one, other in itertools.pairwise(row))
 
 
-def test_another_run_in_view_lets_the_second_one_go(qtbot, second, context):
-    project, folder = context.project, context.runs_folder()
-    project.set_beside(RunFolder(folder / "b"), of=folder / "a")
-    project.set_run(LiveRun.from_folder(RunFolder(folder / "a")))
-    assert project.beside is not None
-    project.set_run(LiveRun.from_folder(RunFolder(folder / "b")))
-    assert project.beside is None
+def test_a_run_that_goes_on_elsewhere_is_drawn_as_it_grows(qtbot, second, context):
+    folder, script = RunFolder(context.runs_folder() / "c"), Script("c")
+    write_run(folder.path, job(seed=2), [script.started(), *script.measured(0, 0.9)], "running")
+    with folder.lock():
+        context.project.set_overlaid([folder.path])
+        qtbot.waitUntil(lambda: len(second._view.plots._overlaid) == 1)
+        before = len(second._view.plots._overlaid[0].evaluations)
+        append_events(folder, script.measured(10, 0.5))
+        qtbot.waitUntil(lambda: len(second._view.plots._overlaid[0].evaluations) > before)
+    context.project.set_overlaid([])
+    assert not second._view.plots._overlaid
+
+
+def test_each_of_the_other_runs_is_read_once(qtbot, second, context, monkeypatch):
+    folder, read = context.runs_folder(), []
+    real = LiveRun.from_folder
+    monkeypatch.setattr(LiveRun, "from_folder", lambda one: read.append(one.id) or real(one))
+    write_run(folder / "c", job(seed=2), Script("c").whole())
+    context.project.set_overlaid([folder / "b", folder / "c"])
+    context.project.run_changed.emit()  # while they are being read
+    qtbot.waitUntil(lambda: len(second._view.plots._overlaid) == 2)
+    qtbot.waitUntil(lambda: context.jobs.active() == 0)
+    assert sorted(read) == ["b", "c"]
 
 
 def test_a_second_run_that_cannot_be_read_is_said(qtbot, second, context, tmp_path):
-    context.project.set_beside(RunFolder(tmp_path / "gone"))
-    qtbot.waitUntil(lambda: context.project.beside is None)
+    context.project.set_overlaid([tmp_path / "gone"])
+    qtbot.waitUntil(lambda: context.project.overlaid == ())
     assert second.chip.text() == f"{NONE} ▾"
 
 
