@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
@@ -39,21 +39,17 @@ class Thumbnails(Executor):
         self._pixmaps: OrderedDict[Key, QPixmap | None] = OrderedDict()  # None: it cannot be made
         self._pixels: Pixels | None = None
         self.side, self._ratio = 96, 1.0  # in logical pixels
-        self._generation = 0
-        # Shared with the workers, under the lock.
-        self._lock = threading.Lock()
-        self._waiting: OrderedDict[Key, None] = OrderedDict()
-        self._busy = 0
-        self._finished: deque[tuple[int, Key, QImage | None]] = deque()
+        self._requests = 0
+        self._latest: dict[Key, int] = {}  # number of the latest request for an image, until it is there
+        self._finished: deque[tuple[Pixels, Key, QImage | None]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def set_source(self, pixels: Pixels | None, side: int, ratio: float = 1.0) -> None:
         """Draw from another source, at `side` logical pixels on a screen of pixel ratio `ratio`; drops all there is."""
-        with self._lock:
-            self._generation += 1
-            self._waiting.clear()
-            self._pixels, self.side, self._ratio = pixels, side, ratio
+        self._pool.clear()
+        self._latest.clear()
         self._pixmaps.clear()
+        self._pixels, self.side, self._ratio = pixels, side, ratio
 
     def get(self, key: Key) -> QPixmap | None:
         """Return the pixmap of an image, or None and have it made."""
@@ -61,13 +57,11 @@ class Thumbnails(Executor):
             self._pixmaps.move_to_end(key)
             return self._pixmaps[key]
         if self._pixels is not None:
-            self._request(key)
+            self._requests += 1
+            self._latest[key] = self._requests
+            work = partial(self._work, self._pixels, key, self._requests, self.side, self._ratio)
+            self._pool.start(work, self._requests)  # the newest first: most likely what is looked at now
         return None
-
-    def waiting(self) -> int:
-        """How many requests no worker has taken yet."""
-        with self._lock:
-            return len(self._waiting)
 
     def close(self) -> None:
         """Drop all requests."""
@@ -77,55 +71,33 @@ class Thumbnails(Executor):
         """Wait for the workers, which take milliseconds unless a disk does not answer."""
         return self._pool.waitForDone(milliseconds)
 
-    def _request(self, key: Key) -> None:
-        with self._lock:
-            self._waiting[key] = None
-            self._waiting.move_to_end(key)
-            if len(self._waiting) > MOST_WAITING:
-                self._waiting.popitem(last=False)
-            start = self._busy < WORKERS
-            self._busy += start
-        if start:
-            self._pool.start(self._work)
-
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._busy -= 1
-                    return
-                key, _ = self._waiting.popitem()  # the newest: most likely what is looked at now
-                pixels, generation, side, ratio = self._pixels, self._generation, self.side, self._ratio
-            image = None
-            try:
-                if pixels is not None:
-                    image = thumbnail(pixels(key), round(side * ratio))
-                    image.setDevicePixelRatio(ratio)
-            except Exception:
-                log.warning("no thumbnail of %r", key, exc_info=True)
-            with self._lock:
-                first = not self._finished
-                self._finished.append((generation, key, image))
-            if first:  # one signal for all that arrives before the window looks
-                self._arrived.emit()
+    def _work(self, pixels: Pixels, key: Key, request: int, side: int, ratio: float) -> None:
+        if self._latest.get(key) != request or request <= self._requests - MOST_WAITING:
+            return  # it came or was asked for again meanwhile, or has scrolled away
+        image = None
+        try:
+            image = thumbnail(pixels(key), round(side * ratio))
+            image.setDevicePixelRatio(ratio)
+        except Exception:
+            log.warning("no thumbnail of %r", key, exc_info=True)
+        self._finished.append((pixels, key, image))
+        self._arrived.emit()
 
     def _deliver(self) -> None:
-        with self._lock:
-            finished = list(self._finished)
-            self._finished.clear()
-        current = [(key, image) for generation, key, image in finished if generation == self._generation]
+        """Take in all that has arrived, perhaps with several signals."""
+        came: set[Key] = set()
         most = self._cache_bytes // (4 * round(self.side * self._ratio) ** 2)
-        for key, image in current:
-            self._pixmaps[key] = QPixmap.fromImage(image) if image is not None else None
-            self._pixmaps.move_to_end(key)
-            if len(self._pixmaps) > max(1, most):
-                self._pixmaps.popitem(last=False)
-        if current:
-            self.ready.emit({key for key, _ in current})
-
-    def kept(self) -> list[QPixmap]:
-        """The pixmaps there are."""
-        return [pixmap for pixmap in self._pixmaps.values() if pixmap is not None]
+        while self._finished:
+            pixels, key, image = self._finished.popleft()
+            if pixels is self._pixels:
+                self._latest.pop(key, None)
+                self._pixmaps[key] = QPixmap.fromImage(image) if image is not None else None
+                self._pixmaps.move_to_end(key)
+                came.add(key)
+                if len(self._pixmaps) > max(1, most):
+                    self._pixmaps.popitem(last=False)
+        if came:
+            self.ready.emit(came)
 
 
 def pixels_of(dataset: Any) -> Pixels:
