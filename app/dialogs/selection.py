@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QComboBox, QHeaderView, QPlainTextEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
@@ -153,13 +153,12 @@ class SimilarSheet(Sheet):
 
     def _draw(self, *_: object) -> None:
         """Show the thumbnails that are there, and ask for the others."""
-        self.pairs.blockSignals(True)
-        for row, item in enumerate(self._items):
-            for column, image in enumerate(self._shown[row]):
-                pixmap = self._thumbnails.get(("train", image)) if item.icon(column).isNull() else None
-                if pixmap is not None:
-                    item.setIcon(column, QIcon(pixmap))
-        self.pairs.blockSignals(False)
+        with QSignalBlocker(self.pairs):
+            for item, images in zip(self._items, self._shown, strict=True):
+                for column, image in enumerate(images):
+                    pixmap = self._thumbnails.get(("train", image)) if item.icon(column).isNull() else None
+                    if pixmap is not None:
+                        item.setIcon(column, QIcon(pixmap))
         self.pairs.viewport().update()
 
     def _count(self, *_: object) -> None:

@@ -118,10 +118,9 @@ class ClassTableModel(ClassRows):
         chosen = selection.class_counts if selection is not None else np.zeros(len(self._names), np.int64)
         if len(chosen) != len(self._names):
             return  # of other data; the model is told of that next
-        changed = np.flatnonzero(chosen != self._chosen)
-        self._chosen = chosen
-        if len(changed):
-            self.dataChanged.emit(self.index(int(changed[0]), NAME), self.index(int(changed[-1]), FORGET))
+        if not np.array_equal(chosen, self._chosen):
+            self._chosen = chosen
+            self.tell_changed()
 
     def set_earlier(self, mask: np.ndarray | None) -> None:
         """Which images were forgotten in earlier requests, (n,) bool; None: none. They cannot be chosen."""
@@ -153,7 +152,7 @@ class ClassTableModel(ClassRows):
 
     def cell(self, row: int, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.CheckStateRole:
-            return self.states(np.array([row])) if column == NAME and self._free(row) else None
+            return self._state(row) if column == NAME and self._free(row) else None
         if role == Qt.ItemDataRole.ForegroundRole:
             return None if self._free(row) else theme.brush("text_3")
         if role == SHARE:
@@ -164,8 +163,11 @@ class ClassTableModel(ClassRows):
         if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or index.column() != NAME:
             return False
         # A class that is chosen in part becomes whole.
-        self.toggle_wanted.emit([index.row()], self.states(np.array([index.row()])) != Qt.CheckState.Checked)
+        self.toggle_wanted.emit([index.row()], self._state(index.row()) != Qt.CheckState.Checked)
         return True
+
+    def _state(self, row: int) -> Qt.CheckState:
+        return self.states(np.array([row]))
 
     def _free(self, row: int) -> bool:
         """Whether a class has images that were not forgotten in earlier requests."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,7 +37,7 @@ FALLING = frozenset(("loss", "distance"))  # shown highest first
 AT_ONCE = 50_000  # images that are arranged in no time; more take a worker
 _SLICE = 16_384  # names sorted in one go: a sort holds the interpreter until it is done
 
-Range = tuple[str, float | None, float | None]  # one of VALUES, from, to; None: no bound
+Range = tuple[str, float, float]  # one of VALUES, from, to; infinite: no bound
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ class Images:
             kept.append(known.correct == (wanted.answer == "right"))
         for value, low, high in wanted.ranges if known is not None else ():
             values = getattr(known, value)
-            kept += [values >= low] if low is not None else []
-            kept += [values <= high] if high is not None else []
+            kept.append((values >= low) & (values <= high))
         if wanted.twins and wanted.needs_twins and self.twins is not None:
             kept.append(self.twins.has_twin)
         if wanted.text.strip():
@@ -160,10 +158,6 @@ class Images:
         paths = self._part(part).paths
         return paths[index] if paths is not None else tr("Image {number}", number=fmt.count(index))
 
-    def has_names(self, part: str) -> bool:
-        """Whether the images of a part have file names."""
-        return self._part(part).paths is not None
-
     def describe(self, part: str, index: int) -> str:
         """Return some lines on one image: name, class, what the model says of it."""
         known = self._known(part)
@@ -209,15 +203,12 @@ def _at(positions: list[int], count: int) -> np.ndarray:
 def _by_name(paths: list[str]) -> np.ndarray:
     """Return positions (n,) in the order of the file names, of equal ones in that of their folders."""
 
-    def key(position: int) -> tuple[str, str]:
-        folder, _, name = paths[position].rpartition("/")
-        return name, folder
+    def key(position: int) -> tuple[str, ...]:
+        return paths[position].rpartition("/")[::-1]
 
-    def slices() -> Iterator[list[int]]:
-        for start in range(0, len(paths), _SLICE):
-            yield sorted(range(start, min(start + _SLICE, len(paths))), key=key)
-
-    return np.fromiter(heapq.merge(*slices(), key=key), np.int64, len(paths))
+    starts = range(0, len(paths), _SLICE)
+    slices = (sorted(range(start, min(start + _SLICE, len(paths))), key=key) for start in starts)
+    return np.fromiter(heapq.merge(*slices, key=key), np.int64, len(paths))
 
 
 class Cell(NamedTuple):

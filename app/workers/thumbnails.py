@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal
@@ -17,6 +16,7 @@ log = logging.getLogger(__name__)
 
 Key = Hashable  # what a source knows an image by, such as ("train", 17)
 Pixels = Callable[[Any], Any]  # key -> (H, W, C) uint8 array; called in workers
+Source = tuple[Pixels, int, float]  # with the side in device pixels, and the screen's pixel ratio
 
 CACHE_BYTES = 96 * 2**20
 MOST_WAITING = 600  # requests older than these have scrolled away
@@ -37,30 +37,31 @@ class Thumbnails(Executor):
         self._pool.setMaxThreadCount(WORKERS)
         self._cache_bytes = cache_bytes
         self._pixmaps: OrderedDict[Key, QPixmap | None] = OrderedDict()  # None: it cannot be made
-        self._pixels: Pixels | None = None
-        self.side, self._ratio = 96, 1.0  # in logical pixels
-        self._requests = 0
-        self._latest: dict[Key, int] = {}  # number of the latest request for an image, until it is there
-        self._finished: deque[tuple[Pixels, Key, QImage | None]] = deque()
+        self.side = 96  # in logical pixels
+        self._source: Source | None = None
+        # Images asked for, the newest last, and at least as many starts of `_work`; both threads change it by one call.
+        self._waiting: OrderedDict[Key, Source] = OrderedDict()
+        self._finished: deque[tuple[Source, Key, QImage | None]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def set_source(self, pixels: Pixels | None, side: int, ratio: float = 1.0) -> None:
         """Draw from another source, at `side` logical pixels on a screen of pixel ratio `ratio`; drops all there is."""
+        self._waiting.clear()
         self._pool.clear()
-        self._latest.clear()
         self._pixmaps.clear()
-        self._pixels, self.side, self._ratio = pixels, side, ratio
+        self.side, self._source = side, (pixels, round(side * ratio), ratio) if pixels is not None else None
 
     def get(self, key: Key) -> QPixmap | None:
         """Return the pixmap of an image, or None and have it made."""
         if key in self._pixmaps:
             self._pixmaps.move_to_end(key)
             return self._pixmaps[key]
-        if self._pixels is not None:
-            self._requests += 1
-            self._latest[key] = self._requests
-            work = partial(self._work, self._pixels, key, self._requests, self.side, self._ratio)
-            self._pool.start(work, self._requests)  # the newest first: most likely what is looked at now
+        if self._source is not None:
+            if self._waiting.pop(key, None) is None:
+                self._pool.start(self._work)
+            self._waiting[key] = self._source
+            if len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
         return None
 
     def close(self) -> None:
@@ -71,30 +72,31 @@ class Thumbnails(Executor):
         """Wait for the workers, which take milliseconds unless a disk does not answer."""
         return self._pool.waitForDone(milliseconds)
 
-    def _work(self, pixels: Pixels, key: Key, request: int, side: int, ratio: float) -> None:
-        if self._latest.get(key) != request or request <= self._requests - MOST_WAITING:
-            return  # it came or was asked for again meanwhile, or has scrolled away
+    def _work(self) -> None:
+        try:
+            key, source = self._waiting.popitem()  # the newest: most likely what is looked at now
+        except KeyError:
+            return  # it has scrolled away
+        pixels, side, ratio = source
         image = None
         try:
-            image = thumbnail(pixels(key), round(side * ratio))
+            image = thumbnail(pixels(key), side)
             image.setDevicePixelRatio(ratio)
         except Exception:
             log.warning("no thumbnail of %r", key, exc_info=True)
-        self._finished.append((pixels, key, image))
+        self._finished.append((source, key, image))
         self._arrived.emit()
 
     def _deliver(self) -> None:
         """Take in all that has arrived, perhaps with several signals."""
         came: set[Key] = set()
-        most = self._cache_bytes // (4 * round(self.side * self._ratio) ** 2)
         while self._finished:
-            pixels, key, image = self._finished.popleft()
-            if pixels is self._pixels:
-                self._latest.pop(key, None)
+            source, key, image = self._finished.popleft()
+            if source is self._source:
                 self._pixmaps[key] = QPixmap.fromImage(image) if image is not None else None
                 self._pixmaps.move_to_end(key)
                 came.add(key)
-                if len(self._pixmaps) > max(1, most):
+                if len(self._pixmaps) > max(1, self._cache_bytes // (4 * source[1] ** 2)):
                     self._pixmaps.popitem(last=False)
         if came:
             self.ready.emit(came)

@@ -73,10 +73,11 @@ class ForgetLists(QObject):
         """Write the forget set to a file."""
         project, path = self._context.project, Path(path)
         if project.dataset is not None and (selection := project.selection) is not None:
-            handle = self._context.jobs.submit(write_list, path, selection, project.dataset.train.paths)
             written = tr("{images} written to {file}.", images=fmt.images(selection.count), file=path.name)
-            handle.done.connect(lambda _: self._context.notifications.info(written))
-            handle.failed.connect(partial(self._fail, tr("{file} was not written.", file=path.name)))
+            self._context.jobs.submit(write_list, path, selection, project.dataset.train.paths).then(
+                lambda _: self._context.notifications.info(written),
+                partial(self._fail, tr("{file} was not written.", file=path.name)),
+            )
 
     def _show(self, name: str, match: ListMatch) -> None:
         selection = self._context.project.selection

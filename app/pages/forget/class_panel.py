@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -136,15 +136,9 @@ class ForgetBar(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().paint(painter, option, index)
-        room, round_ = QRectF(option.rect).adjusted(theme.px(2), 0, -theme.px(t.XS), 0), theme.px(3)
-        share = index.data(SHARE)
-        # A single image of ten thousand is seen too.
-        bars = [("line", room.width()), *([("forget", max(round_, share * room.width()))] if share else [])]
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for token, width in bars:
-            painter.setBrush(theme.brush(token))
-            bar = QRectF(room.left(), room.center().y() - round_, width, 2 * round_)
-            painter.drawRoundedRect(bar, round_, round_)
-        painter.restore()
+        bar, share = QRect(0, 0, option.rect.width() - theme.px(6), theme.px(6)), index.data(SHARE)
+        bar.moveCenter(option.rect.center())
+        painter.fillRect(bar, theme.color("line"))
+        if share:  # a single image of ten thousand is seen too
+            bar.setWidth(max(theme.px(3), round(share * bar.width())))
+            painter.fillRect(bar, theme.color("forget"))

@@ -58,7 +58,7 @@ class GalleryPresenter(QObject):
             self.images = Images(dataset)
         images = self.images
         images.baseline = project.evaluation.get("baseline")
-        tools.set_names(images.has_names(wanted.part))
+        tools.set_names(getattr(dataset, wanted.part).paths is not None)
         tools.filters.twins.setEnabled(wanted.part == "train")  # of test images they are not known
         around = wanted.sort in NEEDS_FORGET and images.baseline is not None and 0 < selection.count < selection.total
         bench = project.bench if around else None

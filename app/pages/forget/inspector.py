@@ -111,11 +111,9 @@ class ImageInspector(Dialog):
         previous = IconButton("chevron-left", tr("Previous image"), partial(self.stepped.emit, -1))
         following = IconButton("chevron-right", tr("Next image"), partial(self.stepped.emit, 1))
         self.mark_button = SecondaryButton("")
-        self.map_button = SecondaryButton(tr("Show on the map"))
         left = column(self.picture, self.name, self.facts, self.badge, STRETCH)
         middle = row((left, 0), *((one, 1) for one in self.columns.values()), spacing=t.M)
-        foot = row(previous, following, STRETCH, self.mark_button, self.map_button,
-                   SecondaryButton(tr("Close"), self.close))  # fmt: skip
+        foot = row(previous, following, STRETCH, self.mark_button, SecondaryButton(tr("Close"), self.close))
         column((middle, 1), foot, on=self, spacing=t.M, margins=t.L)
         following.setFocus()  # a list would take the arrow keys
         self.resize(min(theme.px(WIDE), parent.width()), self.sizeHint().height())
@@ -133,8 +131,7 @@ class ImageInspector(Dialog):
         self.name.setText(name)
         self.setWindowTitle(name)
         self.facts.setText("\n".join(facts))
-        for button in (self.map_button, self.mark_button):
-            button.setVisible(train)
+        self.mark_button.setVisible(train)
 
     def show_mark(self, forget: bool) -> None:
         """Say whether the image is to be forgotten, and offer the other."""
@@ -153,18 +150,16 @@ class ImageInspector(Dialog):
 class Inspector(QObject):
     """Opens the window and fills it. `stepped(by)` asks for an image further on.
 
-    `mark(images, how)` and `show_on_map(image)` are what its buttons do with training images.
+    `mark(images, how)` is what its button does with training images.
     """
 
     stepped = Signal(int)
 
     def __init__(
-        self, context: Services, widget: QWidget, thumbnails: Thumbnails, mark: Callable[[np.ndarray, str], None],
-        show_on_map: Callable[[int], None],
-    ) -> None:  # fmt: skip
+        self, context: Services, widget: QWidget, thumbnails: Thumbnails, mark: Callable[[np.ndarray, str], None]
+    ) -> None:
         super().__init__(widget)
-        self._context, self._widget, self._thumbnails = context, widget, thumbnails
-        self._mark, self._show_on_map = mark, show_on_map
+        self._context, self._widget, self._thumbnails, self._mark = context, widget, thumbnails, mark
         self.window: ImageInspector | None = None  # while it is open
         self._part: Part = "train"
         self._image = -1
@@ -197,7 +192,6 @@ class Inspector(QObject):
         made = ImageInspector(self._widget.window())
         made.stepped.connect(self.stepped)
         made.mark_button.clicked.connect(lambda: self._mark(np.array([self._image]), "toggle"))
-        made.map_button.clicked.connect(lambda: self._show_on_map(self._image))
         made.finished.connect(self._closed)
         for one in made.columns.values():
             one.opened.connect(partial(self.open, "train"))

@@ -126,7 +126,7 @@ class ForgetPresenter(QObject):
         self.map = MapPresenter(context, page.map_panel, page.thumbnails, self.mark)
         self.similar = SimilarPresenter(context, page.similar_card, page.thumbnails, self.add_similar)
         self.gallery = GalleryPresenter(context, page.tools, page.gallery_panel, page.gallery_model)
-        self.inspector = Inspector(context, page, page.thumbnails, self.mark, self.map.show_image)
+        self.inspector = Inspector(context, page, page.thumbnails, self.mark)
         self._toggled: int | None = None  # the image that the last change toggled
         self._confirm_timer = QTimer(self, singleShot=True, interval=CONFIRM_MS)
         self._confirm_timer.timeout.connect(self._unconfirm)
@@ -203,23 +203,19 @@ class ForgetPresenter(QObject):
     def add_list(self, match: ListMatch) -> None:
         """Add what a forget list matched."""
         self._edit(
-            lambda selection: selection.with_samples(match.matched, weights=match.weights, similar=match.similar),
-            always_say=True,
+            lambda selection: selection.with_samples(match.matched, weights=match.weights, similar=match.similar)
         )
 
     def add_similar(self, images: np.ndarray, threshold: float) -> None:
         """Add kept images that look like forget images, shown from an agreement on, in one step."""
-        self._edit(lambda selection: selection.with_samples(images, similar=threshold), always_say=True)
+        self._edit(lambda selection: selection.with_samples(images, similar=threshold))
 
     def clear(self) -> None:
         """Take everything out."""
         self._edit(lambda selection: selection.cleared())
 
-    def _edit(self, change: Callable[[Selection], Selection], always_say: bool = False) -> None:
-        """Make the forget set what `change` makes of it, in one step back and forth, and say what that was.
-
-        A change of one image is seen where it is, and said only with `always_say`.
-        """
+    def _edit(self, change: Callable[[Selection], Selection]) -> None:
+        """Make the forget set what `change` makes of it, in one step back and forth, and say what that was."""
         old = self._context.project.selection
         if old is None:
             return
@@ -229,12 +225,11 @@ class ForgetPresenter(QObject):
         added = int(np.count_nonzero(new.mask & ~old.mask))
         removed = int(np.count_nonzero(old.mask & ~new.mask))
         self._context.project.set_selection(new)
-        if added + removed > 1 or gone or always_say:
-            parts = [tr("{count} added", count=fmt.count(added)) if added or not removed else "",
-                     tr("{count} removed", count=fmt.count(removed)) if removed else "",
-                     tr("{count} already forgotten", count=fmt.count(gone)) if gone else ""]  # fmt: skip
-            self._page.confirm(", ".join(filter(None, parts)), bool(added + removed))
-            self._confirm_timer.start()
+        parts = ((added, tr("{count} added", count=fmt.count(added))),
+                 (removed, tr("{count} removed", count=fmt.count(removed))),
+                 (gone, tr("{count} already forgotten", count=fmt.count(gone))))  # fmt: skip
+        self._page.confirm(", ".join(said for number, said in parts if number), bool(added + removed))
+        self._confirm_timer.start()
 
     def _unconfirm(self) -> None:
         self._confirm_timer.stop()

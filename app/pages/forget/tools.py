@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import chain
+from math import inf
 
 from PySide6.QtCore import QPoint, QStringListModel, Qt, Signal
 from PySide6.QtGui import QDoubleValidator, QStandardItemModel
@@ -192,11 +193,10 @@ class FilterPanel(QFrame):
     def ranges(self) -> tuple[Range, ...]:
         """The bounds that hold; confidence as 0..1."""
         found: list[Range] = []
-        for value, fields in self.fields.items():
-            numbers, scale = [_number(field) for field in fields], _scale(value)
-            low, high = (None if number is None else number / scale for number in numbers)
-            if numbers != [None, None]:
-                found.append((value, low, high))
+        for value, (low, high) in self.fields.items():
+            bounds = _number(low, -inf) / _scale(value), _number(high, inf) / _scale(value)
+            if bounds != (-inf, inf):
+                found.append((value, *bounds))
         return tuple(found)
 
     def set_limits(self, limits: dict[str, tuple[float, float] | None]) -> None:
@@ -222,10 +222,10 @@ def _scale(value: str) -> int:
     return 100 if value == "confidence" else 1
 
 
-def _number(field: QLineEdit) -> float | None:
-    """What a field bounds; None where it says nothing, or has no say."""
+def _number(field: QLineEdit, unbounded: float) -> float:
+    """What a field bounds; `unbounded` where it says nothing, or has no say."""
     number, is_number = locale().toDouble(field.text())
-    return number if is_number and field.isEnabled() else None
+    return number if is_number and field.isEnabled() else unbounded
 
 
 def _combo(name: str, entries: Sequence[tuple[object, str]]) -> QComboBox:

@@ -35,7 +35,7 @@ def inspector(context, digits, qtbot):
     context.project.set_opened(SimpleNamespace(spec=SimpleNamespace(architecture="mlp"), weights_id=""), digits)
     thumbnails = Thumbnails(widget)
     thumbnails.set_source(pixels_of(digits), 96)
-    made = Inspector(context, widget, thumbnails, lambda images, how: None, lambda image: None)
+    made = Inspector(context, widget, thumbnails, lambda images, how: None)
     yield made
     made.close()
     thumbnails.shutdown()
@@ -110,7 +110,7 @@ def test_what_is_missing_is_said_in_place_and_another_model_closes_it(inspector,
     window = inspector.window
     qtbot.waitUntil(lambda: window.columns["unlearned"].says.text() == "No run is in view. Start or open one.")
     assert "Test image 3: never trained on" in window.facts.text()
-    assert not window.mark_button.isVisible() and not window.map_button.isVisible()
+    assert not window.mark_button.isVisible()
     context.project.set_opened(None, context.project.dataset)
     assert inspector.window is None
 

@@ -118,12 +118,11 @@ def test_what_was_done_is_said_with_a_way_back(page, context, chosen):
     page.undo_button.click()
     assert chosen() == [] and page.confirmed.text() == "" and not page.undo_button.isVisible()
     page.presenter.mark(np.array([5]), "toggle")
-    assert page.confirmed.text() == ""  # one image is seen where it is
+    assert page.confirmed.text() == "1 added"
     page.presenter.mark(np.array([5, 6]), "toggle")
     assert page.confirmed.text() == "1 added, 1 removed"
-    page.presenter.mark(np.array([8]), "toggle")
-    assert page.confirmed.text() == ""
-    assert not page.undo_button.isVisible()  # it would take back another change than it says
+    page.presenter.mark(np.array([6]), "add")
+    assert page.confirmed.text() == "" and not page.undo_button.isVisible()  # nothing changed
     page.presenter.mark(np.array([9, 10]), "add")
     context.project.undo_selection()
     assert page.confirmed.text() == ""

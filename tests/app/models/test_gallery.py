@@ -89,15 +89,15 @@ def test_orders(images, sort, order):
 
 
 def test_bounds_on_what_the_model_says(images):
-    wanted = Wanted(ranges=(("loss", 1.0, 2.0), ("confidence", 0.5, None)))
+    wanted = Wanted(ranges=(("loss", 1.0, 2.0), ("confidence", 0.5, np.inf)))
     assert images.arrange(wanted).tolist() == [0, 1, 2, 3, 4]  # not measured yet
     assert images.limits("train", "loss") is None
     images.baseline = SimpleNamespace(
         train=known(loss=[1.0, np.nan, 2.0, 0.5, 1.5], confidence=[0.5, 0.9, 0.4, 0.8, 0.7]), test=known()
     )
     assert images.arrange(wanted).tolist() == [0, 4]
-    assert images.arrange(Wanted(ranges=(("loss", None, 1.0),))).tolist() == [0, 3]
-    assert images.arrange(Wanted(ranges=(("loss", None, 1.0),), sort="confidence")).tolist() == [0, 3]
+    assert images.arrange(Wanted(ranges=(("loss", -np.inf, 1.0),))).tolist() == [0, 3]
+    assert images.arrange(Wanted(ranges=(("loss", -np.inf, 1.0),), sort="confidence")).tolist() == [0, 3]
     assert images.limits("train", "loss") == (0.5, 2.0)
 
 
