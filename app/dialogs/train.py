@@ -79,7 +79,7 @@ class TrainDialog(Sheet):
         place = row((self.folder, 1), SecondaryButton(tr("Browse…"), self._browse))
         add_field(lines, tr("&Folder"), place, self.folder)
         self._note = caption("", True)
-        self.recipe = ParameterForm(choices.recipe, open_groups=("", "Training"))
+        self.recipe = ParameterForm(choices.recipe)
         area = scrolling(widget_of(column(self.recipe, STRETCH)), "none")
         area.setMinimumSize(theme.px(480), theme.px(240))
         add_to(self.body, lines, self._note, (area, 1))

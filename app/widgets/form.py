@@ -24,9 +24,8 @@ from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
 from app.services.translation import inside, tr
 from app.widgets.buttons import TextButton
-from app.widgets.cards import CollapsibleSection
 from app.widgets.labels import Label
-from app.widgets.layout import STRETCH, column, form, named, row, widget_of
+from app.widgets.layout import STRETCH, column, form, named, row
 from core.parameters import Parameter, Value
 
 LABEL_WIDTH = 136
@@ -82,7 +81,7 @@ class ParameterRow(QWidget):
 
     def update_state(self) -> None:
         """Show whether the value is right, and whether it is another one than the baseline."""
-        self.problem = "" if self.value() is not None else tr("Must be {rule}.", rule=_rule(self.parameter))
+        self.problem = "" if self.value() is not None else tr("Must be {rule}.", rule=self.parameter.rule)
         set_property(self.field, "invalid", bool(self.problem))
         for part in (self._dot, self._reset):
             part.setVisible(self.is_changed())
@@ -103,39 +102,36 @@ class ParameterRow(QWidget):
     def _show_caption(self, focused: bool) -> None:
         text = self.problem or (_help(self.parameter) if focused or self.is_changed() else "")
         set_tone(self._caption, "danger" if self.problem else "text-2")
-        self._caption.setText(text)
-        self._caption.setVisible(bool(text))
+        self._caption.say(text)
 
 
 class ParameterForm(QWidget):
-    """All parameters of a method; groups fold. Values are compared with a baseline: defaults, or a preset's."""
+    """All parameters, below the names of their groups. Values are compared with a baseline: defaults, or a preset's."""
 
     changed = Signal()
 
-    def __init__(self, parameters: Iterable[Parameter] = (), open_groups: Iterable[str] = ("",)) -> None:
+    def __init__(self, parameters: Iterable[Parameter] = ()) -> None:
         super().__init__()
-        self._column = column(on=self, spacing=t.M)
-        self.set_parameters(parameters, open_groups)
+        self._lines = form(on=self)
+        self.set_parameters(parameters)
 
-    def set_parameters(self, parameters: Iterable[Parameter], open_groups: Iterable[str] = ()) -> None:
-        """Build the form anew; `open_groups` are not folded."""
-        while (item := self._column.takeAt(0)) is not None and (widget := item.widget()) is not None:
-            widget.hide()
-            widget.deleteLater()
+    def set_parameters(self, parameters: Iterable[Parameter]) -> None:
+        """Build the form anew."""
+        while self._lines.rowCount():
+            self._lines.removeRow(0)
         self._rows: dict[str, ParameterRow] = {}
-        self._sections: dict[str, CollapsibleSection] = {}
-        groups: dict[str, list[Parameter]] = {}
+        group = ""
         for parameter in parameters:
-            groups.setdefault(parameter.group, []).append(parameter)
-        for name, members in groups.items():
-            group = self._group(members)
-            if name:
-                section = self._sections[name] = CollapsibleSection(name, name in open_groups)
-                section.body.addLayout(group)
-                self._column.addWidget(section)
-            else:
-                self._column.addWidget(widget_of(group))
-        self._summarise()
+            if parameter.group != group:
+                group = parameter.group
+                self._lines.addRow(heading := Label(group))
+                heading.setProperty("strong", True)
+            line = self._rows[parameter.name] = ParameterRow(parameter)
+            line.changed.connect(self.changed)
+            label = add_field(self._lines, parameter.label, line, line.field)
+            label.setWordWrap(True)
+            label.setFixedWidth(theme.px(LABEL_WIDTH))
+            label.setFixedHeight(max(label.height(), label.heightForWidth(label.width())))
 
     def values(self) -> dict[str, Value]:
         """All values that are right, by name; see `problems` for the others."""
@@ -147,7 +143,7 @@ class ParameterForm(QWidget):
             for name, value in values.items():
                 if name in self._rows:
                     self._rows[name].set_value(value)
-        self._edited()
+        self.changed.emit()
 
     def set_baseline(self, values: Mapping[str, Any]) -> None:
         """Show these values (a preset's over the defaults), and compare with them from now on."""
@@ -170,30 +166,6 @@ class ParameterForm(QWidget):
     def row(self, name: str) -> ParameterRow:
         return self._rows[name]
 
-    def _group(self, members: list[Parameter]) -> QFormLayout:
-        lines = form()
-        for parameter in members:
-            line = self._rows[parameter.name] = ParameterRow(parameter)
-            line.changed.connect(self._edited)
-            label = add_field(lines, parameter.label, line, line.field)
-            label.setWordWrap(True)
-            label.setFixedWidth(theme.px(LABEL_WIDTH))
-            label.setFixedHeight(max(label.height(), label.heightForWidth(label.width())))
-        return lines
-
-    def _edited(self) -> None:
-        self._summarise()
-        self.changed.emit()
-
-    def _summarise(self) -> None:
-        for name, section in self._sections.items():
-            lines = [line for line in self._rows.values() if line.parameter.group == name]
-            changed = sum(line.is_changed() for line in lines)
-            parts = [tr("%n parameters", n=len(lines))] + ([tr("%n changed", n=changed)] if changed else [])
-            section.summary.setText(" · ".join(parts))
-            if any(line.problem for line in lines):
-                section.head.setChecked(True)
-
 
 def _field(one: Parameter) -> QCheckBox | QComboBox | NumberField:
     if one.kind == "bool":
@@ -206,20 +178,12 @@ def _field(one: Parameter) -> QCheckBox | QComboBox | NumberField:
     return field
 
 
-def _rule(parameter: Parameter) -> str:
-    return parameter.rule.replace("number at least", "number, at least").replace("number at most", "number, at most")
-
-
 def _help(parameter: Parameter) -> str:
-    text = parameter.help if parameter.help.endswith((".", "?", "!")) else parameter.help + "."
-    if parameter.kind in ("int", "float") and (parameter.low is not None or parameter.high is not None):
-        rule = parameter.rule.removeprefix("a whole number ").removeprefix("a number ")
-        text += f" {rule[:1].upper()}{rule[1:]}."
-    return text
+    bounded = parameter.low is not None or parameter.high is not None
+    return f"{parameter.help.removesuffix('.')} ({parameter.rule})." if bounded else parameter.help
 
 
 _LARGEST = 1e12
-_LADDER = (1.0, 2.0, 5.0)  # steps of a logarithmic scale within a decade
 
 
 class NumberField(QDoubleSpinBox):
@@ -237,7 +201,8 @@ class NumberField(QDoubleSpinBox):
     ) -> None:
         super().__init__()
         self._whole, self._log = whole, log
-        self._low, self._high = low, high
+        self._low = -_LARGEST if low is None else low
+        self._high = _LARGEST if high is None else high
         self.setDecimals(0 if whole else 15)
         self.setRange(-_LARGEST, _LARGEST)
         if unit:
@@ -260,18 +225,13 @@ class NumberField(QDoubleSpinBox):
 
     def stepBy(self, steps: int) -> None:
         value = self.value()
-        for _ in range(abs(steps)):
-            value = self._next(value, 1 if steps > 0 else -1)
-        value = value if self._low is None else max(value, self._low)
-        self.setValue(value if self._high is None else min(value, self._high))
-
-    def _next(self, value: float, direction: int) -> float:
         if self._log and value > 0:
-            return _ladder(value, direction)
-        if self._whole:
-            return value + direction
-        span = abs(value) or 1.0
-        return value + direction * 10.0 ** (math.floor(math.log10(span)) - 1)
+            value *= 2.0**steps
+        elif self._whole:
+            value += steps
+        else:  # by one in the second digit
+            value += steps * 10.0 ** (math.floor(math.log10(abs(value) or 1.0)) - 1)
+        self.setValue(min(max(value, self._low), self._high))
 
     def _number(self, text: str) -> float | None:
         try:
@@ -338,12 +298,3 @@ def on_change(field: QWidget, call: Callable[[], object]) -> None:
 def pad_spin_box(box: QAbstractSpinBox) -> None:
     """Keep the text off the edge; a style sheet cannot, since Qt gives the inner field the outer one's rules."""
     box.lineEdit().setTextMargins(theme.px(t.S), 0, 0, 0)
-
-
-def _ladder(value: float, direction: int) -> float:
-    """Return the next of 1, 2, 5, 10, 20 ... above or below."""
-    decade = math.floor(math.log10(value))
-    rungs = [step * 10.0**power for power in (decade - 1, decade, decade + 1) for step in _LADDER]
-    if direction > 0:
-        return min(rung for rung in rungs if rung > value * (1 + 1e-9))
-    return max(rung for rung in rungs if rung < value * (1 - 1e-9))

@@ -8,13 +8,6 @@
         <translation> % der Zeit</translation>
     </message>
     <message numerus="yes">
-        <source>%n changed</source>
-        <translation>
-            <numerusform>%n geändert</numerusform>
-            <numerusform>%n geändert</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n channels</source>
         <translation>
             <numerusform>1 Kanal</numerusform>

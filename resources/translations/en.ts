@@ -4,13 +4,6 @@
 <context>
     <name>app</name>
     <message numerus="yes">
-        <source>%n changed</source>
-        <translation>
-            <numerusform>%n changed</numerusform>
-            <numerusform>%n changed</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n channels</source>
         <translation>
             <numerusform>1 channel</numerusform>

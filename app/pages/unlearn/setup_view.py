@@ -108,7 +108,7 @@ class ParametersCard(Card):
         self._presets = presets
         _fill(self.preset, [(one.name, one.title) for one in presets], preset)
         self.preset.setEnabled(len(presets) > 1)
-        self.form.set_parameters(method.parameters, {parameter.group for parameter in method.parameters})
+        self.form.set_parameters(method.parameters)
         self.fold.head.setText(tr("%n parameters", n=len(method.parameters)))
         self.fold.setVisible(bool(method.parameters))
         self.search.setVisible(bool(method.searched))
