@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.bootstrap import install_runs, page_specs
 from app.context import AppContext, create_context
+from app.main_window import MainWindow
 from tests.digits import open_digits
 
 
@@ -66,3 +68,18 @@ def opened(context, example) -> AppContext:
     context.project.set_opened(example.bench.model, example.bench.dataset, example.bench.options)
     context.project.set_selection(example.selection)
     return context
+
+
+@pytest.fixture
+def window(context, qtbot) -> Iterator[MainWindow]:
+    """The whole window, with the pages and commands of the program."""
+    made = MainWindow(context, page_specs())
+    install_runs(context, made, ask_interrupted=False)
+    made.resize(1280, 720)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    made.activateWindow()
+    yield made
+    for page in ("project", "forget"):
+        assert made.page(page).thumbnails.shutdown()

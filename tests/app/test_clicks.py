@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
-from app.bootstrap import install_runs, page_specs
-from app.context import create_context
-from app.main_window import MainWindow
 from app.models.class_table import NAME
 from core.session.example import ORIGINAL, SHIPPED
+from tests.app.runner import context, window
 
-
-@pytest.fixture
-def context(qapp):
-    made = create_context()
-    yield made
-    assert made.run_controller.shutdown(60_000)
-    assert made.jobs.shutdown() and made.window_state.shutdown() and made.device_jobs.shutdown()
-
-
-@pytest.fixture
-def window(context, qtbot):
-    made = MainWindow(context, page_specs())
-    install_runs(context, made, ask_interrupted=False)
-    made.resize(1280, 720)
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    for page in ("project", "forget"):
-        assert made.page(page).thumbnails.shutdown()
+__all__ = ["context", "window"]
 
 
 def drop(window, *paths) -> None:

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from app.bootstrap import install_runs, page_specs
 from app.main_window import MainWindow
 from core.events import State
-from tests.app.runner import context, example, example_home, home, opened
+from tests.app.runner import context, example, example_home, home, opened, window
 
-__all__ = ["context", "example", "example_home", "home", "opened"]
-
-
-@pytest.fixture
-def window(opened, qtbot):
-    made = MainWindow(opened, page_specs())
-    install_runs(opened, made, ask_interrupted=False)
-    made.resize(1280, 720)
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitExposed(made)
-    made.activateWindow()
-    yield made
-    for page in ("project", "forget"):
-        assert made.page(page).thumbnails.shutdown()
+__all__ = ["context", "example", "example_home", "home", "opened", "window"]
 
 
 def press(window: MainWindow, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -48,7 +32,7 @@ def tab_to_button(window: MainWindow, text: str) -> None:
     tab_to(window, lambda widget: isinstance(widget, QAbstractButton) and widget.text().replace("&", "") == text)
 
 
-def test_the_main_path_leads_to_a_check_by_the_keyboard_alone(window, opened, qtbot):
+def test_the_main_path_leads_to_a_check_by_the_keyboard_alone(opened, window, qtbot):
     control, project, controller = Qt.KeyboardModifier.ControlModifier, opened.project, opened.run_controller
     project.set_selection(project.selection.cleared())
     press(window, Qt.Key.Key_2, control)

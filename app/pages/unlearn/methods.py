@@ -46,12 +46,12 @@ class MethodCard(QCheckBox):
         title, reason, self._facts = Label(method.title, wrap=True), caption(wrap=True), caption(wrap=True)
         title.setProperty("strong", True)
         reason.setProperty("part", "reason")
-        reason.say(choice.reason)
         citation = Label("", "caption", "text-3", wrap=True)
-        citation.say(method.citation)
         for label in (title, reason, self._facts, citation):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._texts = column(title, reason, self._facts, citation, on=self, spacing=2, margins=(_BOX, t.S, t.S, t.S))
+        reason.say(choice.reason)  # now that they have a parent: a label without one that shows is a window
+        citation.say(method.citation)
         self.set_cost("")
         self.set_shown(False)
 
