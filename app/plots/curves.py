@@ -53,6 +53,7 @@ class HistoryPlot(ThemedPlot):
     switch = ""  # in the menu: another way to draw, which `switched` turns on
     switched = False
     smooth = 0.0  # 1: a mean of the most steps over a faint line of all
+    until: int | None = None  # the step that plots of one step show; None: the newest
     _history: RunHistory | None = None
     _mode = ""
     _overlaid: tuple[RunHistory, ...] = ()

@@ -19,6 +19,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt,
 from PySide6.QtGui import QFont, QGuiApplication, QImage, QPaintEngine, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDialog,
     QFileDialog,
     QGraphicsView,
@@ -190,12 +191,14 @@ class Figure(QWidget):
     # ---- taking it along
 
     def texts(self) -> list[Text]:
-        """Texts that are labels on screen, each with its place in the picture: all of one line."""
-        labels = [label for label in self.findChildren(QWidget) if isinstance(label, QLabel | TermLabel)]
+        """Texts that are labels on screen, and what is ticked, each with its place in the picture: all of one line."""
+        kinds = QLabel | TermLabel | QCheckBox
+        labels = [label for label in self.findChildren(QWidget) if isinstance(label, kinds)]
         return [
             self.text_of(label) for label in labels
             if label.text() and label.isVisibleTo(self) and label is not self.said
             and not (isinstance(label, QLabel) and label.wordWrap())
+            and not (isinstance(label, QCheckBox) and not (label.isChecked() and label.isEnabled()))
         ]  # fmt: skip
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
@@ -215,7 +218,7 @@ class Figure(QWidget):
         """Where a child stands in the figure."""
         return QRect(widget.mapTo(self, QPoint(0, 0)), widget.size())
 
-    def text_of(self, label: QLabel | TermLabel) -> Text:
+    def text_of(self, label: QLabel | TermLabel | QCheckBox) -> Text:
         """A label as a text of the picture."""
         return label.accessibleName() or label.text(), label.font(), label.property("tone") or "text", self.place(label)
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
 from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
-    QIcon,
     QMouseEvent,
     QPaintEngine,
     QPainter,
@@ -24,11 +24,11 @@ from PySide6.QtGui import (
     QPen,
     QPixmap,
     QPolygonF,
+    QTransform,
 )
 from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QWidget
 
-from app.plots.export import Figure, Table, Text, choose_file
-from app.plots.items import draw_symbol
+from app.plots.export import Figure, Table, choose_file
 from app.plots.points import Floats, Ints, corners, nearest, paint_names
 from app.services import format as fmt
 from app.services.theme import theme
@@ -49,11 +49,6 @@ GHOSTS = {  # key -> title, glyph, colour, whether it shows at first
     "start": (mark("At the start"), "△", "forget", True),
     "retrained": (mark("Retrained"), "◆", "retrained", True),
     "head_only": (mark("Head-only edit"), "✕", "head_only", False),
-}
-_SHAPES = {  # outlines around a point, in halves of its size
-    "triangle": (((0, -1), (1, 0.8), (-1, 0.8), (0, -1)),),
-    "diamond": (((0, -1.2), (1, 0), (0, 1.2), (-1, 0), (0, -1.2)),),
-    "cross": (((-1, -1), (1, 1)), ((-1, 1), (1, -1))),
 }
 FRAMES_MOST = 400
 _ROOM = 0.06  # around the points
@@ -177,7 +172,7 @@ def paint(
         painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in placing.pixels(points[rows]).tolist()]))
     start, now = placing.pixels(picture.start[first:]), placing.pixels(points[first:])
     if "start" in ghosts:
-        painter.strokePath(_shapes(start, "triangle", 3.2 * px), QPen(look.color("forget", 0.45), px))
+        painter.strokePath(_shapes(start, "t1", 6.0 * px), QPen(look.color("forget", 0.45), px))
         if len(start) and len(now):
             painter.setPen(QPen(look.color("forget", 0.8), 1.5 * px, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(*start.mean(0)), QPointF(*now.mean(0)))
@@ -185,9 +180,9 @@ def paint(
         painter.drawPixmap(0, 0, clouds)
     elif "retrained" in ghosts:
         _clouds(painter, picture, placing, look)
-    painter.fillPath(_shapes(now, "triangle", 4.2 * px), look.color("forget"))
+    painter.fillPath(_shapes(now, "t1", 8.0 * px), look.color("forget"))
     if "head_only" in ghosts:  # it changes no feature: its points are where they were at the start
-        painter.strokePath(_shapes(start, "cross", 3.0 * px), QPen(look.color("head_only"), 1.2 * px))
+        painter.fillPath(_shapes(start, "x", 6.0 * px), look.color("head_only"))
     _names(painter, picture, points, placing, look, lit)
 
 
@@ -217,15 +212,12 @@ def legend_of(ghosts: Iterable[str]) -> list[tuple[str, str]]:
 # ---- parts
 
 
-def _shapes(pixels: Floats, shape: str, half: float) -> QPainterPath:
-    """Return one path of the same shape at every point."""
-    path = QPainterPath()
+def _shapes(pixels: Floats, symbol: str, size: float) -> QPainterPath:
+    """Return one path of pyqtgraph's symbol at every point."""
+    path, shape = QPainterPath(), QTransform.fromScale(size, size).map(Symbols[symbol])
     path.setFillRule(Qt.FillRule.WindingFill)
     for x, y in pixels.tolist():
-        for (dx, dy), *further in _SHAPES[shape]:
-            path.moveTo(x + dx * half, y + dy * half)
-            for to_x, to_y in further:
-                path.lineTo(x + to_x * half, y + to_y * half)
+        path.addPath(shape.translated(x, y))
     return path
 
 
@@ -234,7 +226,7 @@ def _clouds(painter: QPainter, picture: MapPicture, placing: Placing, look: Look
     painter.setClipRect(placing.area)
     for cloud in picture.clouds.values():
         there = placing.pixels(cloud[picture.laid.forget_from :])
-        painter.fillPath(_shapes(there, "diamond", 3.6 * look.px), look.color("retrained", 0.35))
+        painter.fillPath(_shapes(there, "d", 8.0 * look.px), look.color("retrained", 0.35))
 
 
 def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look, lit: str) -> None:
@@ -253,7 +245,6 @@ TITLE = mark("Feature map")
 NOT_BEGUN = mark("The map begins with the first measurement.")
 TURNED = mark("All networks are turned and scaled as a whole to fit the start: what has moved, no turn brings back.")
 UNMOVED = mark("A head-only edit changes no feature: its points stay where they are at the start.")
-_SYMBOLS = {"start": "t1", "retrained": "d", "head_only": "x"}
 _NEAR_PX = 8
 
 
@@ -344,35 +335,35 @@ class FeatureMapPlot(Figure):
         super().__init__(title=tr(TITLE))
         self.canvas = MapCanvas()
         self.forgotten = ElidedLabel("", "caption", "forget")
-        self.ghosts = {key: QCheckBox(tr(name)) for key, (name, *_) in GHOSTS.items()}
+        self.ghosts = {key: QCheckBox(text) for key, (text, _) in zip(GHOSTS, legend_of(GHOSTS), strict=True)}
         self.why = caption("", wrap=True)  # why a ghost is not there
         side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
         column(self.make_head(self.said), (row((self.canvas, 1), side), 1), self.caption_label, on=self, spacing=2)
         for key, box in self.ghosts.items():
             box.setFont(theme.font("caption"))
+            box.setProperty("tone", GHOSTS[key][2])
             box.setChecked(GHOSTS[key][3])
             box.toggled.connect(self.mark_dirty)
         self.ghosts["head_only"].setToolTip(tr(UNMOVED))
         self.caption_label.set_hint(tr(TURNED))
         self._history = RunHistory()
-        self._until: int | None = None
+        self.until: int | None = None  # None: the newest
         self._picture: MapPicture | None = None
         self._seen = 0  # moments whose extent the picture's area holds
         self.set_clouds(None)
 
     # ---- what is shown
 
-    def show_history(self, history: RunHistory, until: int | None) -> None:
-        """Show a run as it was at a step, or as it grows (None)."""
+    def show_history(self, history: RunHistory) -> None:
+        """Show a run as it was at the step `until`, or as it grows."""
         if history is not self._history:
             self._history = history
             self.set_clouds(None)
-        self._until = until
         self.mark_dirty()
 
     def clear(self) -> None:
         """Show no run."""
-        self.show_history(RunHistory(), None)
+        self.show_history(RunHistory())
 
     def set_clouds(self, clouds: Clouds | None) -> None:
         """Show what retrained models make of the images; None: that is not known yet."""
@@ -388,7 +379,7 @@ class FeatureMapPlot(Figure):
         canvas.picture = canvas.moment = None
         if isinstance(laid, FeatureMap):
             canvas.picture = self._picture = self._grown(laid)
-            shown = newest_until(self._history.moved, self._until)
+            shown = newest_until(self._history.moved, self.until)
             canvas.moment = shown if isinstance(shown, FeaturesMoved) else laid
         canvas.ghosts = self._shown_ghosts()
         self._tell(canvas.picture, canvas.moment)
@@ -422,11 +413,7 @@ class FeatureMapPlot(Figure):
         self.ghosts["head_only"].setVisible(picture.unseen)  # an edit of the head silences whole classes
         middle, begun = (np.nanmean(points[first:], axis=0) for points in (moment.coordinates(), picture.start))
         words = tr("Step {step}: the forget points' middle is {way} radii from where it was.",
-                   step=fmt.count(moment.step), way=_distance(middle, begun))  # fmt: skip
-        if self._clouds:
-            goal = np.mean([cloud[first:].mean(0) for cloud in self._clouds.values()], axis=0)
-            words += " " + tr("From the retrained models' it is {near} away; at the start {far}.",
-                              near=_distance(goal, middle), far=_distance(goal, begun))  # fmt: skip
+                   step=fmt.count(moment.step), way=fmt.decimal(float(np.hypot(*(middle - begun))), 1))  # fmt: skip
         describe(self.canvas, f"{words} {self.caption()}")
 
     # ---- as a figure
@@ -434,12 +421,6 @@ class FeatureMapPlot(Figure):
     def caption(self) -> str:
         shown = self.caption_label.text()
         return f"{shown}. {tr(TURNED)}" if shown else ""
-
-    def texts(self) -> list[Text]:
-        ghosts, font = self._shown_ghosts(), theme.font("caption")
-        places = [self.place(self.ghosts[key]) for key in ghosts]
-        legend = zip(legend_of(ghosts), places, strict=True)
-        return [*super().texts(), *((text, font, token, place) for (text, token), place in legend)]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         return [(self.canvas, self.place(self.canvas).topLeft())]
@@ -456,43 +437,24 @@ class FeatureMapPlot(Figure):
         first, labels = picture.laid.forget_from, picture.laid.labels
         return header, [[labels[n], "yes" if n >= first else "no", *numbers[n]] for n in range(len(labels))]
 
-    def film(self, until: int | None = None) -> Film | None:
-        """Return the run up to a step as a film; None where there is no map. Colours are the light theme's."""
+    def film(self) -> Film | None:
+        """Return the run as a film; None where there is no map. Colours are the light theme's."""
         self.flush()
         picture, moved = self.canvas.picture, self._history.moved
         if picture is None or not moved:
             return None
         with theme.borrow_light():
             look = Look.now()
-        known = [event for event in moved if isinstance(event, FeaturesMoved)]
-        moments = [event for event in known if until is None or event.step <= until]
+        moments = [event for event in moved if isinstance(event, FeaturesMoved)]
         return Film(picture, moments, look, self._shown_ghosts(), self.title, self.provenance)
 
     def restyle(self) -> None:
-        side = theme.px(14)
-        for key, box in self.ghosts.items():
-            picture = QPixmap(side, side)
-            picture.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(picture)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            middle = QPointF(side / 2, side / 2)
-            draw_symbol(painter, middle, _SYMBOLS[key], GHOSTS[key][2], key == "retrained")
-            painter.end()
-            box.setIcon(QIcon(picture))
         self.canvas.look = Look.now()
         super().restyle()
 
     def add_menu_entries(self, menu: QMenu) -> None:
-        upto = tr("Save GIF, up to step {step}…", step=fmt.count(self._until)) if self._until is not None else ""
-        for text, until in ((tr("Save GIF, whole run…"), None), (upto, self._until)):
-            if text:
-                action = menu.addAction(text, partial(self._choose_film, until))
-                action.setEnabled(bool(self._history.moved))
+        menu.addAction(tr("Save GIF…"), self._choose_film).setEnabled(bool(self._history.moved))
 
-    def _choose_film(self, until: int | None) -> None:
-        film = self.film(until)  # of the run that is in view now, whatever is when its file is chosen
+    def _choose_film(self) -> None:
+        film = self.film()  # of the run that is in view now, whatever is when its file is chosen
         choose_file(self, "gif", lambda path: self.film_wanted.emit(film, path))
-
-
-def _distance(here: Floats, there: Floats) -> str:
-    return fmt.decimal(float(np.hypot(*(here - there))), 1)

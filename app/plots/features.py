@@ -26,12 +26,10 @@ from core.events import FeaturesMoved, SpectrumMeasured
 
 Values = NDArray[np.float64]
 
-MOST_BARS = 10  # directions with bars of their own; further ones of the k share one
-_LOWEST, _LOWEST_RATIO = 1e-9, 1e-6  # of the largest eigenvalue: below is rounding, and of ratios noise
+_LOWEST = 1e-9  # of the largest eigenvalue: below is rounding
 _WIDTH = 0.38  # of a bar
 EIGENVALUES = mark("Eigenvalues")
 LOGARITHMIC = mark("Eigenvalue, logarithmic")
-RATIO = mark("Ratio to the start")
 
 
 class EnergyPlot(HistoryPlot):
@@ -45,8 +43,7 @@ class EnergyPlot(HistoryPlot):
             tr("Energy"), tr("Share of each set's energy in each retain direction, %"), y_range=(0.0, 100.0),
             x_title=tr("Direction"),
         )  # fmt: skip
-        self.until: int | None = None
-        self._names: list[str] = []
+        self._k = 0  # how many leading retain directions are looked at
         keys = ("retain", "forget", "retain/start", "forget/start")
         self._bars = {key: pg.BarGraphItem(x=[], height=[], width=_WIDTH) for key in keys}
         for bars in self._bars.values():
@@ -55,21 +52,21 @@ class EnergyPlot(HistoryPlot):
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets now and at the start: shares in per cent by group of directions."""
-        k, lines = _k(history), []
-        for moment, step in (("", self.until), ("/start", 0)) if history.spectra and k else ():
+        lines = []
+        for moment, step in (("", self.until), ("/start", 0)) if history.spectra and self._k else ():
             spectrum = newest_until(history.spectra, step) or history.spectra[0]
             moved = newest_until(history.moved, spectrum.step)
             if isinstance(moved, FeaturesMoved) and moved.forget_energy:
                 retain, forget = np.asarray(spectrum.retain, float), np.asarray(moved.forget_energy, float)
                 shares = {"retain": retain / max(float(retain.sum()), 1e-30), "forget": forget}
-                lines += [_line(f"{key}{moment}", _by_index(_grouped(shares[key], k))) for key in SETS]
+                lines += [_line(f"{key}{moment}", _by_index(self._with_rest(shares[key]))) for key in SETS]
         return lines
 
     def _read(self) -> None:
+        alignments = self._history.alignments if self._history is not None else ()
+        self._k = k = alignments[-1].k if alignments else 0
         super()._read()
-        k = _k(self._history)
-        self._names = _group_names(k)
-        ticks = [*self._names[:-1], f"> {k}"] if k else []  # in words there would be no room for the last one
+        ticks = [*map(str, range(1, k + 1)), f"> {k}"] if k else []  # in words there would be no room for the last one
         self.bottom_axis.setTicks([list(enumerate(ticks, 1))])
         known = {series.key: series for series in self.all_series()}
         for key, bars in self._bars.items():
@@ -90,15 +87,15 @@ class EnergyPlot(HistoryPlot):
     def _fit_values(self) -> None:
         highest = max((float(series.y.max()) for series in self.all_series()), default=0.0)
         self.view.setYRange(0.0, min(100.0, 20.0 * np.ceil((highest + 2) / 20)), padding=Y_PADDING)
-        self.view.setXRange(0.4, max(len(self._names), 1) + 0.6, padding=0.0)
+        self.view.setXRange(0.4, self._k + 1.6, padding=0.0)
 
     def table(self) -> Table:
-        """A row a group of directions: each set's share now and at the start."""
+        """A row a direction, and one of what is beyond them: each set's share now and at the start."""
         header, rows = super().table()
-        return header, [[self._names[round(float(x or 1)) - 1], *shares] for x, *shares in rows]
+        return header, [[n if n != self._k + 1 else tr("beyond"), *shares] for n, *shares in rows]
 
     def readout(self, step: float) -> str:
-        return super().readout(min(max(round(step), 1), len(self._names) or 1))
+        return super().readout(min(max(round(step), 1), self._k + 1))
 
     def _description(self) -> str:
         return self.caption()
@@ -106,9 +103,13 @@ class EnergyPlot(HistoryPlot):
     def _follow_data(self) -> None:
         """The ranges come from the bars."""
 
+    def _with_rest(self, shares: Values) -> Values:
+        """Return shares in per cent: of each of the k directions, and beyond them."""
+        return 100 * np.append(shares[: self._k], max(0.0, 1.0 - float(shares[: self._k].sum())))
+
 
 class EigenvaluePlot(HistoryPlot):
-    """Eigenvalues over their index on logarithmic axes, largest first, a curve a set or a model; or their ratios."""
+    """Eigenvalues over their index on logarithmic axes, largest first, a curve a set or a model."""
 
     labels_say_values = False  # that of the last direction says nothing
 
@@ -119,7 +120,7 @@ class EigenvaluePlot(HistoryPlot):
 
     def set_values(self, key: str, values: Sequence[float]) -> None:
         """Show a curve's eigenvalues; what is lost in rounding is a gap."""
-        self.set_data(key, *_by_index(_positive(values, _LOWEST)))
+        self.set_data(key, *_by_index(_positive(values)))
 
     def _follow_data(self) -> None:
         size = max((len(series) for series in self.all_series()), default=0)
@@ -127,36 +128,19 @@ class EigenvaluePlot(HistoryPlot):
 
 
 class SpectrumPlot(EigenvaluePlot):
-    """A run's eigenvalues at one step over those of its start, or as ratios to them; other runs dashed."""
+    """A run's eigenvalues at one step over those of its start; other runs dashed."""
 
     def __init__(self) -> None:
         super().__init__(tr(EIGENVALUES), {})
-        self._until: int | None = None
-        self._ratio = False
-
-    def show_spectra(
-        self, history: RunHistory, until: int | None, ratio: bool, overlaid: Sequence[RunHistory] = ()
-    ) -> None:
-        """Show this history at a step (None: the newest), as it grows; `ratio`: to each run's own start."""
-        self._until, self._ratio = until, ratio
-        self.set_title(tr(RATIO if ratio else EIGENVALUES))
-        self.set_y_title(tr("Eigenvalue by that of the start, logarithmic") if ratio else tr(LOGARITHMIC))
-        self.show_history(history, "", overlaid)
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets at the step, and of the run itself at the start."""
         first, now = self._start_and_now(history)
-        if first is None or now is None:
-            return []
-        lines, starts, lowest = [], [], _LOWEST_RATIO if self._ratio else _LOWEST
-        for key in SETS:
-            values, start = _positive(getattr(now, key), lowest), _positive(getattr(first, key), lowest)
-            if self._ratio:
-                size = min(len(values), len(start))
-                values, start = values[:size] / start[:size], np.empty(0)
-            lines.append(_line(key, _by_index(values)))
-            starts.append(_line(f"{key}/start", _by_index(start)))
-        return lines + starts * (history is self._history)
+        moments = {"": now, "/start": first if history is self._history else None}
+        return [
+            _line(f"{key}{moment}", _by_index(_positive(getattr(spectrum, key))))
+            for moment, spectrum in moments.items() if spectrum is not None for key in SETS
+        ]  # fmt: skip
 
     def _read(self) -> None:
         super()._read()
@@ -166,7 +150,7 @@ class SpectrumPlot(EigenvaluePlot):
     def _start_and_now(self, history: RunHistory | None) -> tuple[SpectrumMeasured | None, SpectrumMeasured | None]:
         spectra = history.spectra if history is not None else []
         first = spectra[0] if spectra else None
-        return first, newest_until(spectra, self._until) or first
+        return first, newest_until(spectra, self.until) or first
 
 
 def _line(key: str, points: tuple[Values, Values]) -> Line:
@@ -176,24 +160,6 @@ def _line(key: str, points: tuple[Values, Values]) -> Line:
         return Line(key, style, points, dot=False)
     title = tr("{curve}, start", curve=style.title)
     return Line(key, dataclasses.replace(style, dash=(8, 4), filled=False), points, title, dot=False)
-
-
-def _k(history: RunHistory | None) -> int:
-    """How many leading retain directions are looked at."""
-    return history.alignments[-1].k if history is not None and history.alignments else 0
-
-
-def _grouped(shares: Values, k: int) -> Values:
-    """Return shares in per cent: of each of the first directions, of the rest of the k together, and beyond them."""
-    own = min(k, MOST_BARS)
-    groups = [*shares[:own], *([shares[own:k].sum()] if k > own else []), max(0.0, 1.0 - float(shares[:k].sum()))]
-    return 100 * np.asarray(groups, float)
-
-
-def _group_names(k: int) -> list[str]:
-    own = min(k, MOST_BARS)
-    middle = [f"{own + 1}–{k}"] if k > own else []
-    return [*(str(number) for number in range(1, own + 1)), *middle, tr("beyond")] if k else []
 
 
 def _by_index(values: Values) -> tuple[Values, Values]:
@@ -210,16 +176,16 @@ def _ranks(start: SpectrumMeasured, now: SpectrumMeasured) -> str:
     return tr("step {step} · effective rank: {ranks}", step=fmt.count(now.step), ranks=", ".join(ranks))
 
 
-def _positive(eigenvalues: Sequence[float], lowest: float) -> Values:
-    """Return values with a gap where one is below this share of the largest."""
+def _positive(eigenvalues: Sequence[float]) -> Values:
+    """Return values with a gap where one is lost in rounding."""
     values = np.asarray(eigenvalues, float)
     if not values.size:
         return values
-    return np.where(values > max(lowest * float(np.nanmax(values)), 0.0), values, np.nan)
+    return np.where(values > max(_LOWEST * float(np.nanmax(values)), 0.0), values, np.nan)
 
 
 NO_MAP = mark("This run recorded no feature map: an earlier version made it, or its network was trained from scratch.")
-VIEWS = (("map", mark("Map")), ("energy", mark("Energy")), ("ratio", mark("Ratio")), ("values", EIGENVALUES))
+VIEWS = (("map", mark("Map")), ("energy", mark("Energy")), ("values", EIGENVALUES))
 NO_ENERGY = mark("How much energy retain directions hold is recorded where whole classes are forgotten.")
 
 
@@ -238,7 +204,7 @@ class FeaturesPanel(Switched):
 
     @property
     def view(self) -> str:
-        """The view that shows: "map", "energy", "ratio" or "values"."""
+        """The view that shows: "map", "energy" or "values"."""
         return self._switches[0].value()
 
     def views(self) -> tuple[FeatureMapPlot, EnergyPlot, SpectrumPlot]:
@@ -274,8 +240,8 @@ class FeaturesPanel(Switched):
         for switch in self._switches:
             for key in ("map", "energy"):
                 switch.set_enabled(key, key not in off, off.get(key, ""))
-        self.map.show_history(history, self._until)
-        self.energy.until = self._until
+        self.map.until = self.energy.until = self.eigenvalues.until = self._until
+        self.map.show_history(history)
         self.energy.show_history(history, "")
-        self.eigenvalues.show_spectra(history, self._until, view == "ratio", self._overlaid)
-        self.show_plot(view, {"map": self.map, "energy": self.energy}.get(view, self.eigenvalues))
+        self.eigenvalues.show_history(history, "", self._overlaid)
+        self.show_plot(view, dict(zip((key for key, _ in VIEWS), self.views(), strict=True))[view])

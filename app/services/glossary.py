@@ -83,7 +83,7 @@ TERMS: dict[str, Term] = {  # texts to be given to `tr` where they are shown
              mark("The eigenvalues of the features' Gram matrix, largest first. They show how many directions a set "
                   "of images uses, and how strongly."),
              mark("When a class is forgotten in the features, its own directions shrink."),
-             (mark("Eigenspectra"), mark("Eigenvalues"), mark("Ratio to the start"),)),
+             (mark("Eigenspectra"), mark("Eigenvalues"))),
         Term("energy", mark("Energy"),
              mark("How much of a set's features, squared, lies along each of the k directions that the retain "
                   "features use most. What lies beyond them is what the classes that stay do not use."),

@@ -173,6 +173,9 @@ QPlainTextEdit:disabled, QTextEdit:disabled { color: @disabled@; background: @wi
 QPlainTextEdit[part="bare"], QTextBrowser[part="bare"] { border: none; background: transparent; }
 
 QCheckBox, QRadioButton { spacing: @p8@; min-height: @p20@; background: transparent; }
+QCheckBox[tone="forget"] { color: @forget@; }
+QCheckBox[tone="retrained"] { color: @retrained@; }
+QCheckBox[tone="head_only"] { color: @head_only@; }
 QCheckBox:disabled, QRadioButton:disabled { color: @disabled@; }
 QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMenu::indicator {
     width: @p14@; height: @p14@; border: 1px solid @outline@; background: @surface@; border-radius: @p3@; }

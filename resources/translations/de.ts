@@ -1469,10 +1469,6 @@
         <translation>Eigenspektrum</translation>
     </message>
     <message>
-        <source>Eigenvalue by that of the start, logarithmic</source>
-        <translation>Eigenwert geteilt durch den am Anfang, logarithmisch</translation>
-    </message>
-    <message>
         <source>Eigenvalue, logarithmic</source>
         <translation>Eigenwert, logarithmisch</translation>
     </message>
@@ -1812,10 +1808,6 @@
     <message>
         <source>From the next start on.</source>
         <translation>Ab dem nächsten Start.</translation>
-    </message>
-    <message>
-        <source>From the retrained models' it is {near} away; at the start {far}.</source>
-        <translation>Von der der neu trainierten Modelle ist sie {near} entfernt; am Anfang {far}.</translation>
     </message>
     <message>
         <source>Full checks</source>
@@ -3446,14 +3438,6 @@
         <translation>Rangübereinstimmung</translation>
     </message>
     <message>
-        <source>Ratio</source>
-        <translation>Verhältnis</translation>
-    </message>
-    <message>
-        <source>Ratio to the start</source>
-        <translation>Verhältnis zum Anfang</translation>
-    </message>
-    <message>
         <source>Reading the report of the run</source>
         <translation>Der Bericht des Laufs wird gelesen</translation>
     </message>
@@ -3769,12 +3753,8 @@
         <translation>Speichern unter …</translation>
     </message>
     <message>
-        <source>Save GIF, up to step {step}…</source>
-        <translation>GIF speichern, bis Schritt {step} …</translation>
-    </message>
-    <message>
-        <source>Save GIF, whole run…</source>
-        <translation>GIF speichern, ganzer Lauf …</translation>
+        <source>Save GIF…</source>
+        <translation>GIF speichern…</translation>
     </message>
     <message>
         <source>Save its state dict, or open it anyway if you trust who made it.</source>

@@ -437,7 +437,7 @@ class TestSpectrum:
     def plot(self, qtbot, history):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_spectra(history, None, ratio=False)
+        plot.show_history(history, "")
         plot.flush()
         return plot
 
@@ -447,20 +447,14 @@ class TestSpectrum:
         assert plot.series("forget/start").style.dash and not plot.series("forget").style.dash
         assert plot.caption() == "step 190 · effective rank: Retain 3.0 → 3.0, Forget 1.5 → 1.5"
 
-    def test_a_ratio_shows_what_changed_and_nothing_beside_it(self, plot, history):
-        plot.show_spectra(history, 50, ratio=True)
-        plot.flush()
-        assert plot.title == "Ratio to the start"
-        assert plot.series("forget").y[:2].tolist() == pytest.approx([1 / 51, 1.0])
-        assert plot.series("retain").y.tolist() == [1.0, 1.0, 1.0]
-        assert not len(plot.series("forget/start"))
-
     def test_the_slider_goes_back(self, plot, history):
-        plot.show_spectra(history, 55, ratio=False)
+        plot.until = 55
+        plot.mark_dirty()
         plot.flush()
         assert plot.series("forget").y[0] == pytest.approx(5.0 / 51)
         assert "step 50" in plot.caption()
-        plot.show_spectra(history, -1, ratio=False)  # before the first one the first is shown
+        plot.until = -1
+        plot.mark_dirty()  # before the first one the first is shown
         plot.flush()
         assert plot.series("forget").y[0] == 5.0
 
@@ -495,7 +489,7 @@ class TestSpectrum:
         assert ticks(1e-6, 100, 100) == ["10⁻⁶", "10⁻⁴", "0.01", "1", "100"]
 
     def test_another_run_leaves_nothing_of_the_one_before(self, plot):
-        plot.show_spectra(RunHistory(), None, ratio=False)
+        plot.show_history(RunHistory(), "")
         plot.flush()
         assert not any(len(series) for series in plot.all_series()) and plot.caption() == ""
 
@@ -686,7 +680,7 @@ class TestExport:
     def test_csv_of_spectra_holds_the_start_too(self, qtbot):
         plot = SpectrumPlot()
         qtbot.addWidget(plot)
-        plot.show_spectra(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), None, ratio=False)
+        plot.show_history(spectra((step, [4.0 + step, 1.0], [2.0, 0.5]) for step in (0, 10)), "")
         rows = [line for line in export.as_csv(plot).splitlines() if not line.startswith("#")]
         assert rows == ['index,Retain,Forget,"Retain, start","Forget, start"', "1,14,2,4,2", "2,1,0.5,1,0.5"]
 
