@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from app.services import format as fmt
 from app.services.project import is_order
@@ -66,8 +66,6 @@ class Measuring(QObject):
     What is doubtful counts as accepted where the user took the same of this pair as it is before.
     """
 
-    progress = Signal(str, int, int)
-
     def __init__(self, services: Services, pairings: Pairings) -> None:
         super().__init__(services.project)
         self._context, self._pairings = services, pairings
@@ -92,7 +90,6 @@ class Measuring(QObject):
         bench = bench.on(settings.device, threads=settings.threads)
         self._handle = handle = self._context.device_jobs.submit(measure, bench, key=ACTIVITY)
         self._context.shell.follow(handle, ACTIVITY)
-        handle.progress.connect(self.progress)
         handle.done.connect(self._done)
         handle.failed.connect(self._failed)
 

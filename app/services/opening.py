@@ -58,7 +58,6 @@ class Opening(QObject):
     """Takes requests, works on them one at a time, and swaps what is open when one has succeeded."""
 
     started = Signal(object)  # Request
-    progress = Signal(object, str, int, int)  # Request, what goes on, done, total
     failed = Signal(object)  # Failure
     opened = Signal(object)  # Request
     idle = Signal()  # nothing is being opened any more
@@ -244,7 +243,7 @@ class Opening(QObject):
         handle = self._context.jobs.submit(work, request, present, settings)
         # Followed first: what comes next has the same place in the status line.
         self._context.shell.follow(handle, TOPIC, tr("Opening · {name}", name=request.name), self.cancel)
-        handle.then(self._done, self._failed, progress=partial(self.progress.emit, request), finished=self._finished)
+        handle.then(self._done, self._failed, finished=self._finished)
         self._handle = handle
         self.started.emit(request)
 

@@ -3142,10 +3142,6 @@
         <translation>Modell wird geöffnet</translation>
     </message>
     <message>
-        <source>Opening {name}</source>
-        <translation>{name} wird geöffnet</translation>
-    </message>
-    <message>
         <source>Opening · {name}</source>
         <translation>Wird geöffnet · {name}</translation>
     </message>
@@ -3349,14 +3345,6 @@
     <message>
         <source>profile</source>
         <translation>Profil</translation>
-    </message>
-    <message>
-        <source>Progress of measuring</source>
-        <translation>Fortschritt der Messung</translation>
-    </message>
-    <message>
-        <source>Progress of opening</source>
-        <translation>Fortschritt beim Öffnen</translation>
     </message>
     <message>
         <source>Progress of the map</source>
@@ -5715,10 +5703,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{what} · axis from {floor}</source>
         <translation>{what} · Achse ab {floor}</translation>
-    </message>
-    <message>
-        <source>{what} · {done} of {total}</source>
-        <translation>{what} · {done} von {total}</translation>
     </message>
     <message>
         <source>{what}, seed {seed}</source>

@@ -21,7 +21,7 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.layout import add_to, column, row, stacked, widget_of
-from app.widgets.notices import Banner, EmptyState, ProgressLine
+from app.widgets.notices import Banner, EmptyState
 from app.widgets.table import SortHeader, set_up_table
 from app.workers.thumbnails import Thumbnails
 
@@ -40,14 +40,11 @@ class FitCard(Card):
         self.add_action(self.match_button)
         self.number, self.said, self.found = Label("", "number"), ElidedLabel("", "body", "text-2"), caption(wide=True)
         self.said.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.progress = ProgressLine(tr("Progress of measuring"))
-        self.progress.setMaximumWidth(theme.px(360))
         self.table = _table(model, thumbnails)
-        head = row(self.number, (self.said, 1), (self.progress, 1), spacing=t.M)
+        head = row(self.number, (self.said, 1), spacing=t.M)
         full = widget_of(column(head, self.found, (self.table, 1)))
         self.stack = stacked(EmptyState("verify", tr(NOTHING_OPEN)), full)
         add_to(self.body, self.banner, (self.stack, 1))
-        self.progress.hide()
         self.found.hide()
         self.set_full(False)
 
@@ -61,12 +58,6 @@ class FitCard(Card):
         self.number.say(number)
         self.number.setAccessibleName(f"{number} {text}")
         self.said.setText(text)
-
-    def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
-        """Say how far the measuring is; None takes it away."""
-        self.progress.setVisible(text is not None)
-        if text is not None:
-            self.progress.set(done, total, text)
 
 
 SIDE = 28  # logical pixels of one sample

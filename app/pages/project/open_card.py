@@ -1,4 +1,4 @@
-"""The card of the model or of the data: how to open one, the facts of what is open, how far the opening is."""
+"""The card of the model or of the data: how to open one, and the facts of what is open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.dialogs.sheet import ask_to_open
@@ -14,11 +14,10 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_property, theme
 from app.services.translation import mark, tr
-from app.widgets.buttons import SecondaryButton, TextButton
+from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import caption
-from app.widgets.layout import STRETCH, add_to, column, row, stacked, widget_of
-from app.widgets.notices import EmptyState, ProgressLine
+from app.widgets.layout import STRETCH, column, row, stacked, widget_of
+from app.widgets.notices import EmptyState
 from app.widgets.terms import Fact, FactTable
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class OpenCard(Card):
     recent_chosen = Signal(str)
     recent_opened = Signal()  # the menu of recent entries is about to show
     change_wanted = Signal(str)
-    cancel_wanted = Signal()
 
     def __init__(self, kind: str, first: QWidget | None = None) -> None:
         """`kind` is one of `WORDS`; `first` is a further button, left of the others."""
@@ -74,12 +72,7 @@ class OpenCard(Card):
         self.facts.change_wanted.connect(self.change_wanted)
         self.empty = EmptyState(kind, tr(text))
         self.stack = stacked(self.empty, widget_of(column(self.facts, STRETCH, margins=(0, t.XS, 0, 0))))
-        self._text = caption()
-        self._bar = ProgressLine(tr("Progress of opening"), with_text=False)
-        cancel = TextButton(tr("Cancel"), self.cancel_wanted.emit)
-        self.progress = widget_of(row(self._text, (self._bar, 1), cancel))
-        add_to(self.body, (self.stack, 1), self.progress)
-        self.progress.hide()
+        self.body.addWidget(self.stack, 1)
 
     def show_drop(self, fits: bool) -> None:
         """Show that a drop would fill this card."""
@@ -96,13 +89,6 @@ class OpenCard(Card):
         """Show facts; none at all shows the empty text."""
         self.facts.show_facts(facts)
         self.stack.setCurrentIndex(1 if facts else 0)
-
-    def show_progress(self, text: str | None, done: int = 0, total: int = 0) -> None:
-        """Say how far the opening is; None takes it away."""
-        self.progress.setVisible(text is not None)
-        if text is not None:
-            self._text.setText(text)
-            self._bar.set(done, total)
 
 
 SHORT_HASH = 12
@@ -201,34 +187,25 @@ class DataMenu(QMenu):
     def __init__(self, context: AppContext, button: SecondaryButton) -> None:
         super().__init__(button)
         self._context = context
-        self._asked = False
         self.setToolTipsVisible(True)
         for text, what in ((tr("Folder…"), "data"), (tr("File…"), "data_file")):
             self.addAction(text, partial(ask_to_open, context, button, what))
         self.addSeparator()
         self._loading = self.addAction(tr("Looking for known data sets…"))
         self._loading.setEnabled(False)
-        self.aboutToShow.connect(self._look)
+        self.aboutToShow.connect(self._look, Qt.ConnectionType.SingleShotConnection)
         button.set_menu(self)
 
     def _look(self) -> None:
-        if self._asked:
-            return
-        self._asked = True
+        failed = partial(self._context.notifications.error, what=tr("Known data sets could not be listed"))
         self._context.jobs.submit(known_data, self._context.settings.values.data_root, key="catalogue").then(
-            self._fill, self._not_found
+            self._fill, failed, finished=partial(self.removeAction, self._loading)
         )
 
     def _fill(self, known: list[tuple[str, str, bool]]) -> None:
-        self.removeAction(self._loading)
         for spec, title, here in known:
             text = title if here else tr("{title} (download)", title=title)
             self.addAction(text.replace("&", "&&"), partial(self._context.opening.open_data, spec))
-
-    def _not_found(self, error: BaseException) -> None:
-        self._asked = False
-        self._loading.setText(tr("Known data sets could not be listed"))
-        self._context.notifications.error(error, tr("Known data sets could not be listed"))
 
 
 def known_data(data_root: str) -> list[tuple[str, str, bool]]:

@@ -24,7 +24,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, TextButton
 from app.widgets.layout import add_to, row
 from app.widgets.page import Page
-from app.workers.opening_job import Plan, Request
+from app.workers.opening_job import Plan
 from app.workers.thumbnails import Thumbnails
 from core.files import RESOURCES, read_json
 
@@ -94,7 +94,6 @@ class ProjectPresenter(QObject):
         for kind, open_it in (("model", opening.open_model), ("data", opening.open_data)):
             card = page.cards[kind]
             card.example_wanted.connect(opening.open_example)
-            card.cancel_wanted.connect(opening.cancel)
             card.change_wanted.connect(lambda key: changes[key]())
             card.recent_chosen.connect(open_it)
             card.recent_opened.connect(partial(self._fill_recent, kind))
@@ -110,10 +109,8 @@ class ProjectPresenter(QObject):
         page.thumbnails.ready.connect(page.table_model.samples_came)
         opening.looked.connect(self._dragged)
         opening.started.connect(self._started)
-        opening.progress.connect(self._progressed)
         opening.failed.connect(self.questions.answer_failure)
-        opening.idle.connect(self._idle)
-        opening.measuring.progress.connect(page.fit_card.show_progress)
+        opening.idle.connect(partial(page.first_run.button.set_busy, False))
         project.model_changed.connect(self._model_changed)
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
@@ -148,29 +145,9 @@ class ProjectPresenter(QObject):
 
     # -- how the opening goes --------------------------------------------------------------------------------------
 
-    def _started(self, request: Request) -> None:
+    def _started(self) -> None:
         self._page.banner.dismiss()
-        self._quiet()
         self._page.first_run.button.set_busy(True, tr("Opening…"))
-        self._show_progress(request, tr("Opening {name}", name=request.name))
-
-    def _progressed(self, request: Request, what: str, done: int, total: int) -> None:
-        if total:
-            what = tr("{what} · {done} of {total}", what=what, done=fmt.count(done), total=fmt.count(total))
-        self._show_progress(request, what, done, total)
-
-    def _show_progress(self, request: Request, text: str, done: int = 0, total: int = 0) -> None:
-        for kind, card in self._page.cards.items():
-            if request.side not in self._page.cards or request.side == kind:
-                card.show_progress(text, done, total)
-
-    def _idle(self) -> None:
-        self._quiet()
-        self._page.first_run.button.set_busy(False)
-
-    def _quiet(self) -> None:
-        for card in self._page.cards.values():
-            card.show_progress(None)
 
     # -- what is open ----------------------------------------------------------------------------------------------
 
@@ -206,7 +183,6 @@ class ProjectPresenter(QObject):
         project, card, opening = self._context.project, self._page.fit_card, self._context.opening
         found, proof = project.evaluation.get("baseline"), project.proof
         asked = proof if open_doubts(proof) else None
-        card.show_progress(None)
         question = None if asked is None or is_order(asked) else asked
         self._page.proof_card.ask(question)
         card.setVisible(question is None)

@@ -458,12 +458,6 @@ def test_the_example_buttons(page, context, monkeypatch):
     assert [(request.side, request.start_run) for request in asked] == [("example", True), ("example", False)]
 
 
-def test_progress_is_shown_on_the_card_and_can_be_cancelled(page, context, digits_file):
-    context.opening.open_data("digits")
-    assert page.data_card.progress.isVisible() and not page.model_card.progress.isVisible()
-    press(page.data_card, "Cancel")
-
-
 def test_the_page_can_be_used_by_keyboard_and_reader(window, open_digits):
     assert_accessible(window)
     open_digits()
