@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -36,8 +36,6 @@ class Command:
 
 class Actions(QObject):
     """All commands by id. `why_disabled` returns "" where the command is available, else one sentence."""
-
-    used = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,7 +79,6 @@ class Actions(QObject):
         command = self._commands[action_id] = Command(
             action_id, action, menu or action_id.split(".")[0], why_disabled, tip
         )
-        action.triggered.connect(lambda: self.used.emit(action_id))
         action.triggered.connect(lambda: callback())
         self._update(command)
         return action
@@ -114,12 +111,6 @@ class Actions(QObject):
     def install(self, window: QWidget) -> None:
         """Make all shortcuts work in a window, also while their menus are closed."""
         window.addActions([command.action for command in self])  # Qt moves those that it has already
-
-    def search(self, text: str, recent: Sequence[str] = ()) -> list[Command]:
-        """Commands whose text holds every word of `text`; those that were used lately come first."""
-        words = text.lower().split()
-        found = [command for command in self if command.text and all(word in command.text.lower() for word in words)]
-        return sorted(found, key=lambda command: (*recent, command.id).index(command.id))
 
     def _update(self, command: Command) -> None:
         reason = self.reason(command.id)

@@ -223,7 +223,7 @@ class MainWindow(QMainWindow):
         for signal, slot in (
             (self.rail.chosen, self.show_page), (self.notices.details_wanted, self.show_messages),
             (context.page_states.changed, self.rail.set_state), (context.notifications.posted, self._notified),
-            (context.actions.used, self._used), (context.settings.changed, self._settings_changed),
+            (context.settings.changed, self._settings_changed),
             (shell.page_wanted, self.show_page), (shell.said, self.status.show_message),
             (shell.device_named, self.header.set_device), (shell.activity_changed, self.status.show_activity),
             (context.opening.looked, self._looked),
@@ -246,10 +246,6 @@ class MainWindow(QMainWindow):
     def _notified(self, notification: Notification) -> None:
         if notification.level == "info":
             self.status.show_message(notification.sentence)
-
-    def _used(self, action_id: str) -> None:
-        if action_id != "help.palette":
-            self.context.window_state.add_recent("command", action_id)
 
     def show_messages(self, chosen: Notification | None = None) -> None:
         """List what the program had to say, with one message in full."""

@@ -127,15 +127,9 @@ class BatchQueue(QObject):
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
         runs = tuple(replace(one.run, folder=str(folders.get(one.run.run, one.run.folder))) for one in ready.runs)
-        self._context.jobs.submit(write_record, BatchRecord(ready.path.absolute(), time.time(), runs)).then(
-            self._written, self._not_written
-        )
-
-    def _written(self, _result: object) -> None:
-        self._context.opening.batch_recorded.emit()
-
-    def _not_written(self, error: BaseException) -> None:
-        self._context.notifications.error(error, tr("The batch's results will not be listed together"))
+        failed = partial(self._context.notifications.error, what=tr("The batch's results will not be listed together"))
+        record = BatchRecord(ready.path.absolute(), time.time(), runs)
+        self._context.jobs.submit(write_record, record).then(self._context.opening.batch_recorded, failed)
 
     def _failed(self, path: Path, error: BaseException) -> None:
         say = self._context.notifications

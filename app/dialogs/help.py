@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import PySide6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QUrl, qVersion
-from PySide6.QtGui import QAction, QDesktopServices, QIcon, QKeyEvent, QKeySequence, QPixmap, QTextCursor
+from PySide6.QtGui import QAction, QDesktopServices, QKeyEvent, QKeySequence, QTextCursor
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
@@ -53,7 +53,8 @@ class GuideDialog(Dialog):
         self.contents.itemClicked.connect(self._go)
         search = tr("Search the guide")
         self.field = named(QLineEdit(placeholderText=search, clearButtonEnabled=True), search)
-        self.field.textChanged.connect(self._search)
+        self.field.textChanged.connect(lambda: self.browser.moveCursor(QTextCursor.MoveOperation.Start))
+        self.field.textChanged.connect(self.find_next)
         self.field.returnPressed.connect(self.find_next)
         self.found = Label("", "caption", "text-2")
         column(
@@ -72,47 +73,34 @@ class GuideDialog(Dialog):
         self.browser.setMarkdown(text)
         self.browser.document().setDocumentMargin(theme.px(t.M))
         self.contents.clear()
-        for level, title, position in self._headings():
-            item = QListWidgetItem("    " * (level - 2) + title)
-            item.setToolTip(title)
-            item.setData(Qt.ItemDataRole.UserRole, position)
-            self.contents.addItem(item)
+        block = self.browser.document().begin()
+        while block.isValid():
+            if (level := block.blockFormat().headingLevel()) > 1:  # below the page's own
+                item = QListWidgetItem("    " * (level - 2) + block.text(), self.contents)
+                item.setToolTip(block.text())
+                item.setData(Qt.ItemDataRole.UserRole, block.position())
+            block = block.next()
 
     def show_section(self, title: str) -> None:
         """Go to the section of a title, or of the anchor that a link to it has."""
-        for row_, (_, name, position) in enumerate(self._headings()):
-            if title in (name, anchor(name)):
-                self.contents.setCurrentRow(row_)
-                self._show_position(position)
+        for place in range(self.contents.count()):
+            item = self.contents.item(place)
+            if title in (item.toolTip(), anchor(item.toolTip())):
+                self.contents.setCurrentItem(item)
+                self._go(item)
 
     def find_next(self) -> None:
         """Go to the next place that holds what is searched, from the top after the last one."""
-        if self.field.text() and not self.browser.find(self.field.text()):
+        text = self.field.text()
+        there = not text or self.browser.find(text)
+        if not there:
             self.browser.moveCursor(QTextCursor.MoveOperation.Start)
-            self.browser.find(self.field.text())
-
-    def _search(self, text: str) -> None:
-        plain = self.browser.document().toPlainText().casefold()
-        number = plain.count(text.casefold()) if text else 0
-        self.found.setText(tr("%n places", n=number) if text else "")
-        self.browser.moveCursor(QTextCursor.MoveOperation.Start)
-        self.find_next()
-
-    def _headings(self) -> list[tuple[int, str, int]]:
-        """Level, title and position of every heading below the page's own."""
-        found, block = [], self.browser.document().begin()
-        while block.isValid():
-            if block.blockFormat().headingLevel() > 1:
-                found.append((block.blockFormat().headingLevel(), block.text(), block.position()))
-            block = block.next()
-        return found
+            there = self.browser.find(text)
+        self.found.setText("" if there else tr("Not found"))
 
     def _go(self, item: QListWidgetItem) -> None:
-        self._show_position(item.data(Qt.ItemDataRole.UserRole))
-
-    def _show_position(self, position: int) -> None:
         cursor = QTextCursor(self.browser.document())
-        cursor.setPosition(position)
+        cursor.setPosition(item.data(Qt.ItemDataRole.UserRole))
         self.browser.setTextCursor(cursor)
         bar = self.browser.verticalScrollBar()
         bar.setValue(bar.value() + self.browser.cursorRect(cursor).top())
@@ -202,7 +190,7 @@ _OF_LIST = (Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_PageDown, Qt.Key.Key_Page
 
 
 class CommandPalette(Dialog):
-    """Finds commands by their letters in order; recent ones come first; unavailable ones say why."""
+    """Lists the commands that hold all words typed; unavailable ones say why."""
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(tr("Find a command"), parent)
@@ -215,16 +203,9 @@ class CommandPalette(Dialog):
         column(self.field, self.list, on=self, margins=t.S)
         self.setFixedSize(theme.px(520), theme.px(360))
         context.actions.refresh()
-        blank = QPixmap(64, 64)  # as wide as the icons, so that all names begin at one place
-        blank.fill(Qt.GlobalColor.transparent)
-        self._no_icon = QIcon(blank)
-        self._recent = context.window_state.recent("command")
         self.field.textChanged.connect(self._fill)
         self.field.installEventFilter(self)
         self._fill("")
-        if parent is not None:
-            frame = parent.frameGeometry()
-            self.move(frame.center().x() - self.width() // 2, frame.top() + theme.px(80))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() in _OF_LIST:
@@ -234,16 +215,17 @@ class CommandPalette(Dialog):
 
     def _fill(self, text: str) -> None:
         self.list.clear()
-        for command in self._context.actions.search(text, self._recent):
+        words = text.casefold().split()
+        for command in self._context.actions:
+            if not command.text or any(word not in command.text.casefold() for word in words):
+                continue
             keys = command.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             reason = self._context.actions.reason(command.id)
             label = "   ".join(part for part in (command.text, f"({keys})" if keys else "", reason) if part)
-            icon = command.action.icon()
-            item = QListWidgetItem(self._no_icon if icon.isNull() else icon, label)
+            item = QListWidgetItem(label, self.list)
             item.setData(Qt.ItemDataRole.UserRole, command.id)
             if reason:
                 item.setForeground(theme.color("text_3"))
-            self.list.addItem(item)
         self.list.setCurrentRow(0)
 
     def _activated(self, item: QListWidgetItem) -> None:

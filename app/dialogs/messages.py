@@ -6,21 +6,18 @@ import platform
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, qVersion
+from PySide6.QtCore import qVersion
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPlainTextEdit, QTableWidget, QWidget
 
 from app.dialogs.sheet import Dialog
-from app.services import icons
 from app.services import tokens as t
 from app.services.notifications import Notification
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton, TextButton
 from app.widgets.frame import open_log_folder
-from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, named, row
-from app.widgets.notices import SEVERITIES
 from app.widgets.table import text_table
 from core.version import VERSION
 
@@ -41,19 +38,15 @@ class MessagesDialog(Dialog):
                 for one in self._messages]  # fmt: skip
         self.table = text_table(tr("Messages, newest first"), [tr("Time"), tr("Kind"), tr("Message")], rows)
         self.table.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
-        for line, message in enumerate(self._messages):
-            icon = icons.icon(*SEVERITIES[message.level])
-            self.table.model().setData(self.table.model().index(line, 1), icon, Qt.ItemDataRole.DecorationRole)
         self.table.setVisible(len(self._messages) > 1)
-        self.details = named(QPlainTextEdit(readOnly=True), tr("The message in full"))
+        nothing = tr("There was nothing to say yet.")
+        self.details = named(QPlainTextEdit(readOnly=True, placeholderText=nothing), tr("The message in full"))
         self.details.setFont(theme.font("fixed"))
         self._copy = SecondaryButton(tr("Copy"), self.copy)
         self._copy.setEnabled(bool(self._messages))
         close = SecondaryButton(tr("Close"), self.accept)
         close.setDefault(True)
-        nothing = Label(tr("There was nothing to say yet."), "body", "text-2")
-        nothing.setVisible(not self._messages)
-        column(nothing, (self.table, 1), (self.details, 1),
+        column((self.table, 1), (self.details, 1),
                row(TextButton(tr("Open log folder"), open_log_folder), STRETCH, self._copy, close),
                on=self, margins=t.L, spacing=t.M)  # fmt: skip
         self.table.itemSelectionChanged.connect(self._show)

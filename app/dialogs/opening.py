@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +18,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.sheet import NAMES, Sheet, ask_file
+from app.dialogs.sheet import NAMES, Choice, ConfirmDialog, Sheet, ask, ask_file
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_tone, theme
 from app.services.translation import tr
-from app.widgets.buttons import SecondaryButton, Segmented, TextButton
+from app.widgets.buttons import SecondaryButton
 from app.widgets.labels import Label, caption
-from app.widgets.layout import STRETCH, add_to, column, named, row
+from app.widgets.layout import add_to, column, named, row
 from core.errors import AppError
-from core.files import composed
 
 if TYPE_CHECKING:
     from core.session.caveats import ClassOrder
@@ -59,16 +58,13 @@ class ClassOrderDialog(Sheet):
         self.list.setProperty("framed", True)
         self._verdict = Label("", wrap=True)
         as_it_was = range(len(classes))
-        orders: list[tuple[str, Sequence[int]]] = [
-            (tr("Alphabetical"), sorted(as_it_was, key=lambda i: classes[i])), (tr("As it was"), as_it_was),
-        ]  # fmt: skip
-        if measured is not None and measured.differs:
-            orders.insert(0, (tr("Order found on images"), measured.better))
+        alphabetical = sorted(as_it_was, key=lambda i: classes[i])
         buttons = column(self._mover(tr("Move up"), "Alt+Up", -1), self._mover(tr("Move down"), "Alt+Down", 1), t.M,
-                         SecondaryButton(tr("From a file…"), self._ask_file))  # fmt: skip
-        for title, order in orders:
-            kind = TextButton if order is as_it_was else SecondaryButton
-            buttons.addWidget(kind(title, partial(self.set_order, order)))
+                         SecondaryButton(tr("From a file…"), self._ask_file),
+                         SecondaryButton(tr("Alphabetical"), partial(self.set_order, alphabetical)))  # fmt: skip
+        if measured is not None and measured.differs:
+            found = SecondaryButton(tr("Order found on images"), partial(self.set_order, measured.better))
+            buttons.addWidget(found)
         buttons.addStretch(1)
         add_to(self.body, row((self.list, 1), buttons, spacing=t.M), self._verdict)
         self.list.model().rowsMoved.connect(self._show)
@@ -104,24 +100,14 @@ class ClassOrderDialog(Sheet):
 
     def load(self, path: Path) -> None:
         """Take the order from a file of names; says what is wrong with it where it does not fit."""
-        from core.data.classes import read_class_names
+        from core.data.classes import places_of, read_class_names
 
-        said = [tr("{file} was not used.", file=path.name)]
         try:
-            names = read_class_names(path)
+            places = places_of(self._classes, read_class_names(path), "The list")
         except AppError as error:
-            said.append(error.message)
+            self._say(tr("{name} was not used. {why}", name=path.name, why=error.message), wrong=True)
         else:
-            position = {composed(name): i for i, name in enumerate(self._classes)}
-            order = [position.get(composed(name), -1) for name in names]
-            if sorted(order) == list(range(len(self._classes))):
-                self.set_order(order)
-                return
-            missing = [name for i, name in enumerate(self._classes) if i not in order]
-            unknown = [name for name, place in zip(names, order, strict=True) if place < 0]
-            said += [tr("The class {name} is missing.", name=name) for name in missing[:1]]
-            said += [tr("The data has no class {name}.", name=name) for name in unknown[:1]]
-        self._say(" ".join(said), wrong=True)
+            self.set_order(sorted(range(len(places)), key=places.__getitem__))
 
     def verdict(self) -> str:
         """What is said of the order shown."""
@@ -222,37 +208,22 @@ class ArchitectureDialog(EntryDialog):
         self.set_reason("" if self.answer() else tr("Type the name of an architecture, or FILE.py:FACTORY."))
 
 
-FRACTIONS = ("0.05", "0.1", "0.2")
-USUAL = "0.1"
+SHARES = (0.2, 0.1, 0.05)  # of the images of every class
 
 
-class NoTestPartDialog(Sheet):
-    """`chosen` carries the share of the images to set aside."""
+def ask_test_part(
+    parent: QWidget | None, class_counts: Sequence[int], on_share: Callable[[float], object]
+) -> ConfirmDialog:
+    """Ask which share of the images is to be set aside for testing, and call `on_share` with it."""
+    from core.data.splits import count_set_aside
 
-    def __init__(self, class_counts: Sequence[int], parent: QWidget | None = None) -> None:
-        super().__init__(tr("No test images"), tr("Set aside"), parent, text=" ")
-        self._counts = class_counts
-        shares = [(share, fmt.percent(float(share)).replace(".0", "")) for share in FRACTIONS]
-        self.share = Segmented(shares, tr("Share of every class"))
-        self.share.set_value(USUAL)
-        seen = caption(tr("They are called “seen before” wherever they appear. No file is moved."), True)
-        add_to(self.body, row(Label(tr("Share of every class"), "body", "text-2"), self.share, STRETCH), seen)
-        self.share.changed.connect(self._show)
-        self._show()
-
-    def answer(self) -> float:
-        return float(self.share.value())
-
-    def count(self) -> int:
-        """How many images the present choice sets aside."""
-        from core.data.splits import count_set_aside
-
-        return count_set_aside(self._counts, self.answer())
-
-    def _show(self) -> None:
-        count = self.count()
-        self.text.setText(tr(
-            "No test images were found. %n images can be set aside, but the model has already seen them, so results on "
-            "them look better than they are.", n=count))  # fmt: skip
-        self.accept_button.setText(tr("Set aside %n images", n=count))
-        self.set_reason("" if count else tr("Every class has one image only, too few to set any aside."))
+    choices = [Choice("no", tr("Cancel"))]
+    for share in SHARES:
+        if number := count_set_aside(class_counts, share):
+            words = tr("{share} %: %n images", n=number, share=fmt.count(round(100 * share)))
+            choices.append(Choice(str(share), words, act=partial(on_share, share)))
+    question = tr("No test images were found. Set a share of every class aside?")
+    known = tr("The model has already seen them, so results on them look better than they are. They are called “seen "
+               "before” wherever they appear. No file is moved.")  # fmt: skip
+    too_few = tr("Every class has one image only, too few to set any aside.")
+    return ask(parent, question, choices, known if len(choices) > 1 else too_few)

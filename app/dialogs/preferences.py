@@ -167,7 +167,6 @@ class PreferencesDialog(Dialog):
         usual = str(runs_home() if field.name == "runs_folder" else data_home())
         line = named(QLineEdit(placeholderText=usual, clearButtonEnabled=True), title)
         line.setMinimumWidth(theme.px(FIELD_WIDTH))
-        line.textChanged.connect(line.setToolTip)
         return line
 
     def _ask_folder(self, title: str, line: QLineEdit) -> None:

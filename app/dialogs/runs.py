@@ -9,13 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, Dialog, ask
 from app.dialogs.trust import with_trusted_code
-from app.services import format as fmt
 from app.services import run_words as words
 from app.services import tokens as t
 from app.services.commands import resume
@@ -24,7 +23,7 @@ from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label, announce
-from app.widgets.layout import column, row
+from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
 from app.workers.queue_files import Waiting, drop_waiting, left_waiting
 from core.events import State
@@ -123,7 +122,7 @@ class RunCloseGuard(QObject):
 
 
 class StoppingDialog(Dialog):
-    """What the run still finishes, for how long already, and after a while the way out."""
+    """What the run still finishes, and after a while the way out."""
 
     def __init__(self, parent: QWidget, quit_anyway: Callable[[], object]) -> None:
         super().__init__(QGuiApplication.applicationDisplayName(), parent)
@@ -134,20 +133,13 @@ class StoppingDialog(Dialog):
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         progress = ProgressLine(tr("Stopping"), with_text=False)
         progress.set(0, 0)
-        self.elapsed = Label("", "caption", "text-2")
         self.quit = DestructiveButton(tr("Quit anyway"), quit_anyway)
         self.quit.setToolTip(tr("What was recorded is on disk; the run can be resumed from its last checkpoint."))
-        policy = self.quit.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.quit.setSizePolicy(policy)
-        self.quit.hide()
-        column(self.text, progress, row((self.elapsed, 1), self.quit), on=self, margins=t.XL, spacing=t.M)
-        self._clock = QElapsedTimer()
-        self._clock.start()
-        timer = QTimer(self)
-        timer.timeout.connect(self._tick)
-        timer.start(500)
-        self._tick()
+        self.quit.setEnabled(False)
+        column(self.text, progress, row(STRETCH, self.quit), on=self, margins=t.XL, spacing=t.M)
+        patience = QTimer(self, singleShot=True)
+        patience.timeout.connect(partial(self.quit.setEnabled, True))
+        patience.start(PATIENCE_MS)
 
     def show_run(self, run: LiveRun) -> None:
         """Say what is being finished."""
@@ -158,11 +150,6 @@ class StoppingDialog(Dialog):
 
     def reject(self) -> None:
         """Neither Esc nor closing it takes anything back: it goes when the run is over."""
-
-    def _tick(self) -> None:
-        self.elapsed.setText(tr("{time} so far", time=fmt.duration(self._clock.elapsed() / 1000)))
-        if self._clock.elapsed() >= PATIENCE_MS:
-            self.quit.show()
 
 
 KEPT = "kept interrupted run"

@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 
 DEFAULT_TRIES, MOST_TRIES = 12, 1000
 ROWS_SHOWN, WIDTH = 7, 620
-MEASURES = {
-    "retain": Column(mark("Retain, %"), mark("Accuracy on the classes to keep, on test images used for nothing else"),
-                     number=True),
-    "forget": Column(mark("Forget, %"), mark("Accuracy on the classes to forget, on test images used for nothing else"),
-                     number=True),
-    "samples": Column(mark("Forget images, %"), mark("Accuracy on the single images to forget"), number=True),
-    "score": Column(mark("Gap"), mark("How far the try is from what is wanted: the smallest is best"), number=True),
-}  # fmt: skip
-
+MEASURES = (
+    Column(mark("Retain, %"), mark("Accuracy on the classes to keep, on test images used for nothing else"),
+           number=True),
+    Column(mark("Forget, %"), mark("Accuracy on the classes to forget, on test images used for nothing else"),
+           number=True),
+    Column(mark("Forget images, %"), mark("Accuracy on the single images to forget"), number=True),
+    Column(mark("Gap"), mark("How far the try is from what is wanted: the smallest is best"), number=True),
+)  # fmt: skip
 
 class SearchDialog(Sheet):
     """Stays open while it searches; closing it leaves the search going. Emits what the user wants."""
@@ -145,16 +144,17 @@ class TryTableModel(ColumnTable):
 
     def set_searched(self, labels: Mapping[str, str]) -> None:
         """Begin anew, with a column for each of these parameters."""
+        self.beginResetModel()
+        self._tries: list[Try] = []
         self._labels, self._used = labels, -1
-        self._set_measures(["retain", "forget", "score"])
+        titles = [mark("Try"), *labels.values()]
+        self.columns = [*(Column(title, number=True) for title in titles), *MEASURES,
+                        Column(mark("Time"), number=True), Column("")]  # fmt: skip
+        self.endResetModel()
 
     def set_tries(self, tries: Sequence[Try]) -> None:
         """Show these tries; those known keep their rows, with what is chosen among them."""
         ordered = sorted(tries, key=lambda one: (one.score is None, not one.allowed, one.score or 0.0, one.number))
-        known = [name for name in ("retain", "forget", "samples") if any(getattr(t, name) is not None for t in tries)]
-        measures = [*(known or ["retain", "forget"]), "score"]
-        if measures != self._measures:
-            self._set_measures(measures)
         self.replace_rows(self._tries, ordered, lambda one: one.number)
 
     def set_used(self, number: int) -> None:
@@ -170,33 +170,19 @@ class TryTableModel(ColumnTable):
 
     def cell(self, row: int, column: int, role: int) -> Any:
         one, last = self._tries[row], column == len(self.columns) - 1
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._cells(one)[column]
-        if role == Qt.ItemDataRole.ToolTipRole and last:
-            return self._mark(one)
+        if role == Qt.ItemDataRole.DisplayRole or (role == Qt.ItemDataRole.ToolTipRole and last):
+            return self._texts(one)[column]
         if role == Qt.ItemDataRole.FontRole and one.number == self._used:
             font = theme.font("table")
             font.setWeight(font.Weight.DemiBold)
             return font
         return None
 
-    def _set_measures(self, measures: list[str]) -> None:
-        self.beginResetModel()
-        self._tries: list[Try] = []
-        self._measures = measures
-        titles = [mark("Try"), *self._labels.values()]
-        named = [MEASURES[name] for name in measures]
-        self.columns = [*(Column(title, number=True) for title in titles), *named, Column(mark("Time"), number=True),
-                        Column("")]  # fmt: skip
-        self.endResetModel()
-
-    def _cells(self, one: Try) -> list[str]:
-        measures = [
-            fmt.decimal(one.score, 4) if name == "score" else fmt.percent(getattr(one, name), unit=False)
-            for name in self._measures
-        ]
+    def _texts(self, one: Try) -> list[str]:
         values = [fmt.brief(one.values[name]) for name in self._labels]
-        return [fmt.count(one.number), *values, *measures, fmt.duration(one.seconds), self._mark(one)]
+        shares = [fmt.percent(share, unit=False) for share in (one.retain, one.forget, one.samples)]
+        rest = [fmt.decimal(one.score, 4), fmt.duration(one.seconds), self._mark(one)]
+        return [fmt.count(one.number), *values, *shares, *rest]
 
     def _mark(self, one: Try) -> str:
         if one.number == self._used:

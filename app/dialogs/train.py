@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QWidget
 
-from app.dialogs.sheet import Sheet, ask_file
+from app.dialogs.sheet import Sheet
 from app.services.theme import theme
 from app.services.translation import tr
-from app.widgets.buttons import SecondaryButton
 from app.widgets.form import ParameterForm, add_field, combo_box, spin_box
 from app.widgets.labels import caption
-from app.widgets.layout import STRETCH, add_to, column, form, named, row, scrolling, widget_of
+from app.widgets.layout import STRETCH, add_to, column, form, scrolling, widget_of
 from core.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -48,19 +46,18 @@ class Choices:
 
 @dataclass(frozen=True)
 class Training:
-    """What the user asked for. `folder` is None for a new one in the runs folder."""
+    """What the user asked for."""
 
     data: str
     architecture: str
     recipe: Mapping[str, Any]
     seed: int
-    folder: Path | None
 
 
 class TrainDialog(Sheet):
     """`chosen` carries a Training."""
 
-    def __init__(self, choices: Choices, runs_folder: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
         super().__init__(tr("Train a model"), tr("Start training"), parent, width=480,
                          text=tr("A run like any other, with live curves, pause and a folder of its own."))  # fmt: skip
         self._choices = choices
@@ -69,15 +66,10 @@ class TrainDialog(Sheet):
         self.network = _box(tr("Network"), [(network.title, network.id) for network in choices.networks])
         self.preset = _box(tr("Recipe"), [(preset.title, preset.name) for preset in choices.presets])
         self.seed = spin_box(tr("Seed"), 0, LARGEST_SEED)
-        self.folder = named(QLineEdit(placeholderText=tr("A new one in {folder}", folder=runs_folder)), tr("Folder"))
-        self.folder.setToolTip(tr("Without a name here it is a new folder in {folder}.", folder=runs_folder))
         lines = form()
-        add_field(lines, tr("&Data"), self.data)
-        add_field(lines, tr("&Network"), self.network)
-        add_field(lines, tr("&Recipe"), self.preset)
-        add_field(lines, tr("&Seed"), self.seed)
-        place = row((self.folder, 1), SecondaryButton(tr("Browse…"), self._browse))
-        add_field(lines, tr("&Folder"), place, self.folder)
+        for title, field in ((tr("&Data"), self.data), (tr("&Network"), self.network), (tr("&Recipe"), self.preset),
+                             (tr("&Seed"), self.seed)):  # fmt: skip
+            add_field(lines, title, field)
         self._note = caption("", True)
         self.recipe = ParameterForm(choices.recipe)
         area = scrolling(widget_of(column(self.recipe, STRETCH)), "none")
@@ -91,9 +83,7 @@ class TrainDialog(Sheet):
 
     def answer(self) -> Training:
         """What the form says."""
-        text = self.folder.text().strip()
-        return Training(self.data.currentData(), self.network.currentData(), self.recipe.values(), self.seed.value(),
-                        Path(text).expanduser() if text else None)  # fmt: skip
+        return Training(self.data.currentData(), self.network.currentData(), self.recipe.values(), self.seed.value())
 
     def _preset_chosen(self) -> None:
         self.recipe.set_baseline(self._choices.presets[self.preset.currentIndex()].values)
@@ -108,9 +98,6 @@ class TrainDialog(Sheet):
             misfit = tr("{network} needs images of at least {least} pixels; these have {side}.", network=network.title,
                         least=network.min_size, side=data.side)  # fmt: skip
         self.set_reason(misfit or " ".join(self.recipe.problems()))
-
-    def _browse(self) -> None:
-        ask_file(self, tr("Folder for the trained model"), self.folder.setText)
 
 
 def _box(name: str, entries: Sequence[tuple[str, str]]) -> QComboBox:

@@ -36,27 +36,22 @@ class TrustedFiles:
             self.allow([Path(model.path)])
 
     def of(self, job: Job, brought: Iterable[Path] = ()) -> Trust:
-        """Return what the files of a job, and the models brought to it, are trusted with."""
+        """Return what is trusted of a job and the models brought to it: files that can hold code, and code itself."""
         brought = list(brought)
-        return Trust(self.pickles(files_of(job, brought)), self.code(job, brought))
+        risky = [path for path in files_of(job, brought) if path.suffix.lower() != HARMLESS]
+        return Trust(self._allows_all(risky), self._allows_all(code_files(job, brought)))
 
     def allows(self, path: Path) -> bool:
         """Whether a file is trusted as it is now."""
         return _mark(path) in self._allowed
 
-    def code(self, job: Job, brought: Iterable[Path] = ()) -> bool:
-        """Whether all program code that a job's network and the models brought are made by was allowed."""
-        files = code_files(job, brought)
-        return bool(files) and all(map(self.allows, files))
-
     def asked(self, job: Job, brought: Iterable[Path] = ()) -> list[Path]:
         """Return the program code that must be allowed first; a file that is gone is no question."""
         return [path for path in code_files(job, brought) if path.is_file() and not self.allows(path)]
 
-    def pickles(self, files: Iterable[Path]) -> bool:
-        """Whether all of these model files that could hold program code are trusted, and there is one."""
-        risky = [path for path in files if path.suffix.lower() != HARMLESS]
-        return bool(risky) and all(map(self.allows, risky))
+    def _allows_all(self, files: Sequence[Path]) -> bool:
+        """Whether there are files and all of them are trusted."""
+        return bool(files) and all(map(self.allows, files))
 
 
 def code_files(job: Job, brought: Iterable[Path] = ()) -> Sequence[Path]:

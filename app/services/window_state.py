@@ -1,4 +1,4 @@
-"""Where the window was, its switches, what was opened and used lately: kept in QSettings, never trusted."""
+"""Where the window was, its switches, and what was opened lately: kept in QSettings, never trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VISIBLE_PART = 64  # a window with less of it on a screen cannot be reached
 
 
 class WindowState(QObject):
-    """Geometry, splitter positions, recent files and commands.
+    """Geometry, splitter positions and recent files.
 
     Whether recent files are still there, and how a person names them, is looked up in a worker of its own: a network
     that does not answer holds up nothing else.
@@ -69,7 +69,7 @@ class WindowState(QObject):
         self._settings.setValue(f"flag/{name}", int(value))
 
     def recent(self, kind: str) -> list[str]:
-        """Recent entries of a kind ("model", "data", "run", "command"), newest first.
+        """Recent entries of a kind ("model", "data", "run"), newest first.
 
         What was not there at the last look is left out.
         """

@@ -116,11 +116,10 @@ class RunController(Executor):
         return live
 
     def start_training(
-        self, bench: Bench, architecture: str, *, folder: Path | None = None, exclude: Selection | None = None,
-        **settings: Any,
-    ) -> LiveRun:  # fmt: skip
+        self, bench: Bench, architecture: str, *, exclude: Selection | None = None, **settings: Any
+    ) -> LiveRun:
         """Train a model on the bench's data; `settings` are those of core.session.jobs.make_train_job."""
-        place = self._place(folder, f"train-{architecture}-s{settings.get('seed', 0)}")
+        place = self._place(None, f"train-{architecture}-s{settings.get('seed', 0)}")
         live = LiveRun(place, "train", title=tr("Training {network}", network=architecture))
 
         def job() -> Job:

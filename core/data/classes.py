@@ -72,18 +72,7 @@ def arrange(data: Data, names: Sequence[str], source: str) -> Data:
     Where the data only numbers its classes, other names say what the numbers mean. Raises MismatchError, its message
     beginning with `source`, where a class of the data is not among the names.
     """
-    places = places_among(data, names)
-    if places is None:
-        known = {composed(name) for name in names}
-        missing = [name for name in data.classes if composed(name) not in known]
-        ours = {composed(name) for name in data.classes}
-        unknown = [name for name in names if composed(name) not in ours]
-        more = f" and names {some(unknown)}, which the data has not" if unknown else ""
-        raise MismatchError(
-            f"{source} lacks {some(missing)}{more}",
-            f"It must list the data's {len(data.classes)} class names in the order of the model's outputs, and may "
-            "list more for outputs without images",
-        )
+    places = places_of(data.classes, names, source)
     index = torch.tensor(places)
 
     def relabelled(part: ImageSet) -> ImageSet:
@@ -91,25 +80,44 @@ def arrange(data: Data, names: Sequence[str], source: str) -> Data:
 
     test = None if data.test is None else relabelled(data.test)
     # A class keeps the data's spelling of its name: it is that of its folder.
-    spelt = dict(zip(places, data.classes, strict=True)) if not goes_by_number(data, names) else {}
+    spelt = dict(zip(places, data.classes, strict=True)) if not goes_by_number(data.classes, names) else {}
     classes = tuple(spelt.get(place, name) for place, name in enumerate(names))
     return dataclasses.replace(data, classes=classes, train=relabelled(data.train), test=test)
 
 
-def places_among(data: Loaded, names: Sequence[str]) -> list[int] | None:
-    """Return which of `names` each class of the data is, by its name or its number; None where one is none of them."""
-    if goes_by_number(data, names):
+def places_of(classes: Sequence[str], names: Sequence[str], source: str) -> list[int]:
+    """Return which of `names` each class of the data is, by its name or its number.
+
+    Raises MismatchError, its message beginning with `source`, where one is none of them.
+    """
+    places = places_among(classes, names)
+    if places is None:
+        known, ours = ({composed(name) for name in listed} for listed in (names, classes))
+        missing = [name for name in classes if composed(name) not in known]
+        unknown = [name for name in names if composed(name) not in ours]
+        more = f" and names {some(unknown)}, which the data has not" if unknown else ""
+        raise MismatchError(
+            f"{source} lacks {some(missing)}{more}",
+            f"It must list the data's {len(classes)} class names in the order of the model's outputs, and may "
+            "list more for outputs without images",
+        )
+    return places
+
+
+def places_among(classes: Sequence[str], names: Sequence[str]) -> list[int] | None:
+    """Return which of `names` each class of the data is, as `places_of`; None where one is none of them."""
+    if goes_by_number(classes, names):
         # Folders stand in alphabetical order, "10" before "2": it is the number that names the class.
-        return [int(number) for number in data.classes]
+        return [int(number) for number in classes]
     place = {composed(name): index for index, name in enumerate(names)}
-    places = [place.get(composed(name), -1) for name in data.classes]
+    places = [place.get(composed(name), -1) for name in classes]
     return None if -1 in places else places
 
 
-def goes_by_number(data: Loaded, names: Sequence[str]) -> bool:
+def goes_by_number(classes: Sequence[str], names: Sequence[str]) -> bool:
     """Whether the data's classes are numbers 0 .. K-1 that stand for other names."""
-    numbers = {str(number) for number in range(len(data.classes))}
-    return set(data.classes) == numbers and not numbers <= set(names) and len(names) >= len(data.classes)
+    numbers = {str(number) for number in range(len(classes))}
+    return set(classes) == numbers and not numbers <= set(names) and len(names) >= len(classes)
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

@@ -96,8 +96,8 @@ def settle_classes(model: OpenedModel, dataset: Dataset) -> Dataset:
     if listed is not None:
         if is_binding(model) and same_names(listed.names, dataset.classes):
             return dataset
-        certain = _order_is_certain(dataset) or not goes_by_number(dataset, listed.names)
-        if certain and places_among(dataset, listed.names) is not None:
+        certain = _order_is_certain(dataset) or not goes_by_number(dataset.classes, listed.names)
+        if certain and places_among(dataset.classes, listed.names) is not None:
             return _by_list(dataset, listed)
     if outputs > dataset.num_classes and listed is None:
         if len(dataset.found.every) == outputs:

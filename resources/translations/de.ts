@@ -155,13 +155,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n places</source>
-        <translation>
-            <numerusform>%n Stelle</numerusform>
-            <numerusform>%n Stellen</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n retrained models</source>
         <translation>
             <numerusform>1 neu trainiertes Modell</numerusform>
@@ -298,10 +291,6 @@
     <message>
         <source>&amp;File</source>
         <translation>&amp;Datei</translation>
-    </message>
-    <message>
-        <source>&amp;Folder</source>
-        <translation>&amp;Ordner</translation>
     </message>
     <message>
         <source>&amp;Full screen</source>
@@ -462,10 +451,6 @@
     <message>
         <source>A new linear classifier trained on the model's features. If it finds the class again, the features still hold it.</source>
         <translation>Ein neuer linearer Klassifikator auf den Merkmalen des Modells. Findet er die Klasse wieder, steckt sie noch in den Merkmalen.</translation>
-    </message>
-    <message>
-        <source>A new one in {folder}</source>
-        <translation>Ein neuer in {folder}</translation>
     </message>
     <message>
         <source>a plot is saved as .png, .svg or .csv, not {ending}</source>
@@ -785,10 +770,6 @@
     <message>
         <source>As in the data</source>
         <translation>Wie in den Daten</translation>
-    </message>
-    <message>
-        <source>As it was</source>
-        <translation>Wie zuvor</translation>
     </message>
     <message>
         <source>as the preset sets them</source>
@@ -1647,14 +1628,6 @@
     <message>
         <source>First say on Project which order the classes are in.</source>
         <translation>Sagen Sie zuerst auf „Projekt“, in welcher Reihenfolge die Klassen stehen.</translation>
-    </message>
-    <message>
-        <source>Folder</source>
-        <translation>Ordner</translation>
-    </message>
-    <message>
-        <source>Folder for the trained model</source>
-        <translation>Ordner für das trainierte Modell</translation>
     </message>
     <message>
         <source>Folder of data sets</source>
@@ -2672,15 +2645,8 @@
         <translation>Keine ähnlichen Bilder behalten.</translation>
     </message>
     <message>
-        <source>No test images</source>
-        <translation>Keine Testbilder</translation>
-    </message>
-    <message numerus="yes">
-        <source>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</source>
-        <translation>
-            <numerusform>Es wurden keine Testbilder gefunden. 1 Bild kann zurückgelegt werden, aber das Modell hat es schon gesehen: Ergebnisse darauf sehen besser aus, als sie sind.</numerusform>
-            <numerusform>Es wurden keine Testbilder gefunden. %n Bilder können zurückgelegt werden, aber das Modell hat sie schon gesehen: Ergebnisse darauf sehen besser aus, als sie sind.</numerusform>
-        </translation>
+        <source>No test images were found. Set a share of every class aside?</source>
+        <translation>Es wurden keine Testbilder gefunden. Soll ein Teil jeder Klasse zurückgelegt werden?</translation>
     </message>
     <message>
         <source>No two measures were taken of these runs.</source>
@@ -2747,6 +2713,10 @@
         <source>Not forgotten</source>
         <comment>verdict</comment>
         <translation>Nicht vergessen</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation>Nicht gefunden</translation>
     </message>
     <message>
         <source>not informative here</source>
@@ -3869,17 +3839,6 @@
         <translation>eigener Testteil</translation>
     </message>
     <message>
-        <source>Set aside</source>
-        <translation>Zurücklegen</translation>
-    </message>
-    <message numerus="yes">
-        <source>Set aside %n images</source>
-        <translation>
-            <numerusform>1 Bild zurücklegen</numerusform>
-            <numerusform>%n Bilder zurücklegen</numerusform>
-        </translation>
-    </message>
-    <message>
         <source>set aside · seen before</source>
         <translation>zurückgelegt · schon gesehen</translation>
     </message>
@@ -3922,10 +3881,6 @@
     <message>
         <source>Share of each set's energy in each retain direction, %</source>
         <translation>Anteil der Energie jeder Menge in jeder Behaltensrichtung, %</translation>
-    </message>
-    <message>
-        <source>Share of every class</source>
-        <translation>Anteil jeder Klasse</translation>
     </message>
     <message>
         <source>Share of forget features inside the k leading retain directions</source>
@@ -4289,20 +4244,12 @@
         <translation>Der Checkpoint wurde nicht exportiert</translation>
     </message>
     <message>
-        <source>The class {name} is missing.</source>
-        <translation>Die Klasse {name} fehlt.</translation>
-    </message>
-    <message>
         <source>The code in {files} runs with your rights: it can read, change and send your files, and nothing here can stop it.</source>
         <translation>Der Code in {files} läuft mit Ihren Rechten: Er kann Ihre Dateien lesen, ändern und versenden, und nichts hier kann ihn daran hindern.</translation>
     </message>
     <message>
         <source>The data</source>
         <translation>Die Daten</translation>
-    </message>
-    <message>
-        <source>The data has no class {name}.</source>
-        <translation>Die Daten haben keine Klasse {name}.</translation>
     </message>
     <message>
         <source>The data it was trained on, or a part of it.</source>
@@ -4421,6 +4368,10 @@
         <translation>Modell und Daten von {run}</translation>
     </message>
     <message>
+        <source>The model has already seen them, so results on them look better than they are. They are called “seen before” wherever they appear. No file is moved.</source>
+        <translation>Das Modell hat sie schon gesehen, darum sehen Ergebnisse auf ihnen besser aus, als sie sind. Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
+    </message>
+    <message>
         <source>The model of this run is gone.</source>
         <translation>Das Modell dieses Laufs ist nicht mehr da.</translation>
     </message>
@@ -4441,12 +4392,20 @@
         <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
     </message>
     <message>
+        <source>The model, the data or the forget set has changed since this search began, so its settings were not used.</source>
+        <translation>Modell, Daten oder Vergessensmenge haben sich geändert, seit diese Suche begann; darum wurden ihre Einstellungen nicht verwendet.</translation>
+    </message>
+    <message>
         <source>The network of this model is program code: {files}. Run it only if you trust who wrote it.</source>
         <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie vertrauen, wer ihn geschrieben hat.</translation>
     </message>
     <message>
         <source>The networks could not be listed</source>
         <translation>Die Netze konnten nicht aufgelistet werden</translation>
+    </message>
+    <message>
+        <source>The networks that fit were not found</source>
+        <translation>Die passenden Netze wurden nicht gefunden</translation>
     </message>
     <message>
         <source>The original</source>
@@ -4726,10 +4685,6 @@
     <message>
         <source>These runs have the same settings in everything that decides a result.</source>
         <translation>Diese Läufe haben in allem, was ein Ergebnis bestimmt, dieselben Einstellungen.</translation>
-    </message>
-    <message>
-        <source>They are called “seen before” wherever they appear. No file is moved.</source>
-        <translation>Sie heißen überall „schon gesehen“. Keine Datei wird verschoben.</translation>
     </message>
     <message numerus="yes">
         <source>They name %n images.</source>
@@ -5241,10 +5196,6 @@
         </translation>
     </message>
     <message>
-        <source>Without a name here it is a new folder in {folder}.</source>
-        <translation>Ohne Angabe ist es ein neuer Ordner in {folder}.</translation>
-    </message>
-    <message>
         <source>Worst first.</source>
         <translation>Das Schlechteste zuerst.</translation>
     </message>
@@ -5340,10 +5291,6 @@
     <message>
         <source>{file} was not imported.</source>
         <translation>{file} wurde nicht eingelesen.</translation>
-    </message>
-    <message>
-        <source>{file} was not used.</source>
-        <translation>{file} wurde nicht verwendet.</translation>
     </message>
     <message>
         <source>{file} was not written.</source>
@@ -5628,6 +5575,13 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{share} % of the gap closed ({low} to {high})</source>
         <translation>{share} % des Abstands geschlossen ({low} bis {high})</translation>
+    </message>
+    <message numerus="yes">
+        <source>{share} %: %n images</source>
+        <translation>
+            <numerusform>{share} %: 1 Bild</numerusform>
+            <numerusform>{share} %: %n Bilder</numerusform>
+        </translation>
     </message>
     <message>
         <source>{share} of the variance</source>

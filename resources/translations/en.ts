@@ -151,13 +151,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n places</source>
-        <translation>
-            <numerusform>%n place</numerusform>
-            <numerusform>%n places</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n retrained models</source>
         <translation>
             <numerusform>1 retrained model</numerusform>
@@ -403,13 +396,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</source>
-        <translation>
-            <numerusform>No test images were found. 1 image can be set aside, but the model has already seen it, so results on it look better than they are.</numerusform>
-            <numerusform>No test images were found. %n images can be set aside, but the model has already seen them, so results on them look better than they are.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>Queue %n runs of {name}?</source>
         <translation>
             <numerusform>Queue %n run of {name}?</numerusform>
@@ -421,13 +407,6 @@
         <translation>
             <numerusform>Removed 1 file, {size}.</numerusform>
             <numerusform>Removed %n files, {size}.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>Set aside %n images</source>
-        <translation>
-            <numerusform>Set aside 1 image</numerusform>
-            <numerusform>Set aside %n images</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -526,6 +505,13 @@
         <translation>
             <numerusform>{runs} and %n more</numerusform>
             <numerusform>{runs} and %n more</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>{share} %: %n images</source>
+        <translation>
+            <numerusform>{share} %: 1 image</numerusform>
+            <numerusform>{share} %: %n images</numerusform>
         </translation>
     </message>
     <message numerus="yes">

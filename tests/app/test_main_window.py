@@ -208,10 +208,6 @@ class TestCommands:
         texts = [action.text().replace("&", "") for action in menu.actions()]
         assert "Go to Project" in texts and "Show log" in texts
 
-    def test_used_commands_come_first_in_the_palette(self, window, context):
-        context.actions.trigger("page.forget")
-        assert context.window_state.recent("command")[0] == "page.forget"
-
     def test_undo_says_why_it_is_not_available(self, context, window):
         assert context.actions.reason("edit.undo") == "There is nothing to undo."
 

@@ -197,10 +197,10 @@ class TestWindowState:
 
     def test_at_most_ten(self, state):
         for number in range(15):
-            state.add_recent("command", f"c{number}")
-        state.add_recent("command", "c14")
-        assert len(state.recent("command")) == MOST_RECENT
-        assert state.recent("command")[0] == "c14"
+            state.add_recent("run", f"c{number}")
+        state.add_recent("run", "c14")
+        assert len(state.recent("run")) == MOST_RECENT
+        assert state.recent("run")[0] == "c14"
 
     def test_splitters_come_back(self, qtbot, state):
         def new(name: str) -> QSplitter:

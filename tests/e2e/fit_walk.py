@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 
 from app import bootstrap
 from app.bootstrap import Options, Session, create_application
-from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, NoTestPartDialog
+from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, ask_test_part
 from app.dialogs.preferences import PreferencesDialog
 from app.dialogs.sheet import Choice, ask
 from app.pages.forget.inspector import ImageInspector
@@ -149,13 +149,13 @@ def dialogs(window: QWidget, context: object) -> Iterator[QDialog]:
         PreferencesDialog(context.settings.values, window),  # type: ignore[attr-defined]
         ClassOrderDialog(classes, model_names=classes[::-1], parent=window),
         ArchitectureDialog("model.pth", [("resnet18", "stem 7"), ("resnet34", "stem 3, stride 2")], window),
-        NoTestPartDialog([500] * 10, parent=window),
         inspector(window),
     ):
         dialog.open()
         yield dialog
     choices = [Choice("keep", "Keep running"), Choice("stop", "Stop, save and quit"),
                Choice("discard", "Discard and quit", destructive=True)]  # fmt: skip
+    yield ask_test_part(window, [500] * 10, print)
     yield ask(window, SENTENCE, choices, SENTENCE)
 
 

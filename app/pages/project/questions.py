@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QPlainTextEdit
 
-from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
+from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, ask_test_part
 from app.dialogs.preprocessing import PreprocessingDialog
 from app.dialogs.sheet import NAMES, Sheet, ask_file
 from app.dialogs.trust import REFUSED, ask_code, ask_trust
@@ -65,8 +65,7 @@ class Questions(QObject):
             self._page.banner.show_message(said, "caution")
             self._ask_entry(request, error.candidates)
         elif isinstance(error, NoTestPartError):
-            _show(NoTestPartDialog(error.class_counts, window),
-                  lambda share: self._open_with(request, test_fraction=share))  # fmt: skip
+            ask_test_part(window, error.class_counts, lambda share: self._open_with(request, test_fraction=share))
         elif isinstance(error, MismatchError):
             self._say_mismatch(failure, error)
         elif request.model and isinstance(error, UnknownNetworkError):
@@ -171,8 +170,9 @@ class Questions(QObject):
         """Open the dialog of the architecture, with what fits the weights."""
         model = self._context.project.opened_model
         if model is not None:
+            failed = partial(self._context.notifications.error, what=tr("The networks that fit were not found"))
             handle = self._context.jobs.submit(_told_apart, model, key="architectures")
-            handle.done.connect(partial(self._ask_architecture, model))
+            handle.then(partial(self._ask_architecture, model), failed)
 
     def _ask_architecture(self, model: OpenedModel, apart: Mapping[str, str]) -> None:
         trial = self._context.project.trial

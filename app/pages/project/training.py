@@ -49,7 +49,7 @@ class TrainingStarter(QObject):
         if dataset is not None:
             open_now = DataChoice(OPEN_DATA, dataset.title, tr("open now"), min(dataset.preprocessing.size))
             data = (open_now, *(choice for choice in data if choice.spec != dataset.spec))
-        dialog = TrainDialog(replace(choices, data=data), self._context.runs_folder(), self._page.window())
+        dialog = TrainDialog(replace(choices, data=data), self._page.window())
         dialog.chosen.connect(self.start)
         dialog.open()
 
@@ -70,7 +70,6 @@ class TrainingStarter(QObject):
         run = self._context.run_controller.start_training(
             bench.on(settings.device, threads=settings.threads),
             training.architecture,
-            folder=training.folder,
             recipe=dict(training.recipe),
             seed=training.seed,
             checkpoint_seconds=settings.checkpoint_seconds,

@@ -69,7 +69,7 @@ class Reopening(QObject):
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
                     arch=job.model.builder, key=key, prepared=job.model.preprocessing,
-                    trust=Trust(code=self._context.trust.code(job)), then=then)
+                    trust=Trust(code=self._context.trust.of(job).code), then=then)
         )  # fmt: skip
 
     def _failed(self, failure: Any) -> None:

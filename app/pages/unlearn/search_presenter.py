@@ -42,6 +42,11 @@ class Asked:
     make_jobs: Callable[[], list[Job]]  # the one the search starts from; called in the run thread
     seconds: float | None  # training time of one run, where it is known
 
+    def about(self, bench: Bench | None, selection: Selection | None) -> bool:
+        """Whether it is about this model, data and forget set."""
+        same = bench is not None and (bench.model, bench.dataset) == (self.bench.model, self.bench.dataset)
+        return same and selection == self.selection
+
 
 class SearchPresenter(QObject):
     """One search at a time. `found` carries the method's id and the values that were searched."""
@@ -100,7 +105,8 @@ class SearchPresenter(QObject):
         from core.parameters import Values
         from core.session.tuning import axes
 
-        again = self._asked is not None and self._asked.method.id == asked.method.id
+        last = self._asked
+        again = last is not None and last.method is asked.method and last.about(asked.bench, asked.selection)
         self._asked = asked
         self.dialog.setWindowTitle(tr("Search settings of {method}", method=asked.method.title))
         self.dialog.set_axes({
@@ -195,9 +201,15 @@ class SearchPresenter(QObject):
         self.dialog.say(sentence, tone)
 
     def _take(self, one: Try) -> None:
-        assert self._asked is not None
-        self.dialog.model.set_used(one.number)
-        self.found.emit(self._asked.method.id, one.values)
+        """Use a try's settings, where they were sought for what is open and chosen now."""
+        asked, project = self._asked, self._context.project
+        assert asked is not None
+        if asked.about(project.bench, project.selection):
+            self.dialog.model.set_used(one.number)
+            self.found.emit(asked.method.id, one.values)
+        else:
+            self.dialog.say(tr("The model, the data or the forget set has changed since this search began, so its "
+                               "settings were not used."), "caution")  # fmt: skip
 
 
 def outcome(found: Tuning, labels: dict[str, str]) -> str:

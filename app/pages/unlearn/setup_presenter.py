@@ -178,8 +178,8 @@ class SetupPresenter(QObject):
 
     def _preferences_changed(self, names: list[str]) -> None:
         if {"device", "monitoring_budget"} & set(names):
-            own = self._context.settings.values
-            self._view.parameters.set_common(own.device, own.monitoring_budget)
+            own, parameters = self._context.settings.values, self._view.parameters
+            parameters.set_common(own.device, own.monitoring_budget, parameters.precision.currentData())
 
     def _method_changed(self) -> None:
         self._keep_draft()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, QModelIndex, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPlainTextEdit, QPushButton
 
-from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog, NoTestPartDialog
+from app.dialogs.opening import ArchitectureDialog, ClassOrderDialog, EntryDialog
 from app.dialogs.sheet import ConfirmDialog, Sheet
 from app.services.theme import theme
 from core.models.architectures import ModelSpec, build_model
@@ -266,9 +266,6 @@ def test_classes_are_matched_by_hand(page, context, open_digits, idle, tmp_path)
     names.write_text("\n".join("9876543210"))
     dialog.load(names)
     assert dialog.order() == tuple(range(9, -1, -1))
-    names.write_text("\n".join("987654321x"))
-    dialog.load(names)
-    assert dialog.verdict() == "names.txt was not used. The class 0 is missing. The data has no class x."
     names.write_text("a\na")
     dialog.load(names)
     assert "names 'a' twice" in dialog.verdict()
@@ -283,6 +280,10 @@ def test_names_in_either_unicode_form_are_the_same(qtbot, tmp_path):
     (tmp_path / "names.txt").write_text("Hose\nPull\u00f6ver", encoding="utf-8")
     dialog.load(tmp_path / "names.txt")
     assert dialog.order() == (1, 0) and dialog.answer() == ("Hose", "Pullo\u0308ver")
+    (tmp_path / "names.txt").write_text("Pull\u00f6ver\nRock", encoding="utf-8")
+    dialog.load(tmp_path / "names.txt")
+    assert dialog.verdict() == "names.txt was not used. The list lacks 'Hose' and names 'Rock', which the data has not."
+    assert dialog.order() == (1, 0)
 
 
 def test_the_card_of_a_model_names_its_order(page, context, insects, tmp_path, idle):
@@ -351,30 +352,21 @@ def test_a_pickle_is_not_opened_unless_the_user_insists(page, context, tmp_path,
 def test_data_without_test_images_asks_once(page, context, insects, idle):
     context.opening.open_data(str(insects / "train"))
     idle()
-    dialog = dialog_of(page.window(), NoTestPartDialog)
-    assert dialog.text.text() == (
-        "No test images were found. 3 images can be set aside, but the model has already seen them, so results on them "
-        "look better than they are."
-    )
-    dialog.share.set_value("0.2")
-    assert dialog.accept_button.text() == f"Set aside {dialog.count()} images"
-    dialog.accept()
+    dialog = dialog_of(page.window(), ConfirmDialog)
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "No test images were found." in texts and "look better than they are" in texts
+    assert dialog.buttons["no"].isDefault() and dialog.buttons["0.05"].text() == "5 %: 3 images"
+    said = dialog.buttons["0.2"].text()
+    dialog.buttons["0.2"].click()
     idle()
-    assert len(context.project.dataset.test) == dialog_count(context)
+    assert said == f"20 %: {len(context.project.dataset.test)} images"
     assert page.data_card.facts.values()["test"] == "set aside · seen before"
-
-
-def dialog_count(context) -> int:
-    counts = context.project.dataset.train.labels.bincount() + context.project.dataset.test.labels.bincount()
-    from core.data.splits import count_set_aside
-
-    return count_set_aside(counts.tolist(), 0.2)
 
 
 def test_the_question_can_be_left_and_nothing_is_opened(page, context, insects, idle):
     context.opening.open_data(str(insects / "train"))
     idle()
-    dialog_of(page.window(), NoTestPartDialog).reject()
+    dialog_of(page.window(), ConfirmDialog).reject()
     idle()
     assert context.project.dataset is None
 

@@ -7,6 +7,7 @@ import torch
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.dialogs.opening import ArchitectureDialog
+from app.pages.project import questions
 from app.pages.project.proof_card import listed
 from app.services.doubts import doubt_words
 from app.services.project import UNANSWERED, UNORDERED
@@ -167,8 +168,14 @@ def test_another_architecture_is_chosen_of_those_that_fit(unproven, context, idl
     assert context.project.opened_model.spec == model.spec and context.project.opened_model.proof == "stated"
 
 
-def test_an_architecture_that_does_not_fit_changes_nothing(unproven, context, idle, qtbot):
+def test_an_architecture_that_does_not_fit_changes_nothing(unproven, context, idle, qtbot, monkeypatch):
     before = context.project.opened_model
+    with monkeypatch.context() as patched:
+        patched.setattr(questions, "_told_apart", lambda model: 1 / 0)
+        press(unproven.proof_card, "Choose architecture…")
+        qtbot.waitUntil(lambda: bool(context.notifications.history))
+    said = context.notifications.history[-1].text
+    assert said.startswith("The networks that fit were not found: ZeroDivisionError")
     dialog = architectures(unproven, qtbot)
     qtbot.keyClicks(dialog.field, "resnet18")
     press(dialog, "Open as this")

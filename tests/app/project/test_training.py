@@ -26,7 +26,7 @@ def choices():
 def dialog(qtbot, choices):
     parent = QWidget()  # the dialog deletes itself
     qtbot.addWidget(parent)
-    made = TrainDialog(choices, Path("runs"), parent)
+    made = TrainDialog(choices, parent)
     made.open()
     yield made
     parent.close()
@@ -62,14 +62,12 @@ def test_what_is_typed_is_what_is_asked_for(dialog):
     choose(dialog.preset, "colour")
     dialog.recipe.row("epochs").set_value(3)
     dialog.seed.setValue(5)
-    dialog.folder.setText("some/where")
     chosen = []
     dialog.chosen.connect(chosen.append)
     dialog.accept()
     [training] = chosen
     assert (training.data, training.architecture, training.seed) == ("digits", "mlp", 5)
     assert (training.recipe["epochs"], training.recipe["augmentation"]) == (3, "crop and flip")
-    assert training.folder == Path("some/where")
 
 
 def test_a_network_that_does_not_take_the_images_is_refused_with_the_reason(dialog):
@@ -97,21 +95,21 @@ def test_the_open_data_is_offered_first_and_trained_on(window, context, open_dig
     dialog.accept()
     [(arguments, settings)] = context.run_controller.trainings
     assert arguments[0].dataset is context.project.dataset and arguments[1] == "small-cnn"
-    assert settings["seed"] == 0 and settings["recipe"]["epochs"] == 10 and settings["folder"] is None
+    assert settings["seed"] == 0 and settings["recipe"]["epochs"] == 10
     assert window.current_page == "unlearn"
 
 
 def test_other_data_is_opened_first(window, context, qtbot, tmp_path):
-    window.page("project").presenter.training.start(Training("digits", "mlp", {"epochs": 1}, 0, tmp_path / "out"))
+    window.page("project").presenter.training.start(Training("digits", "mlp", {"epochs": 1}, 0))
     qtbot.waitUntil(lambda: bool(context.run_controller.trainings), timeout=20000)
-    [(arguments, settings)] = context.run_controller.trainings
-    assert arguments[0].dataset.spec == "digits" and settings["folder"] == tmp_path / "out"
+    [(arguments, _)] = context.run_controller.trainings
+    assert arguments[0].dataset.spec == "digits"
     assert context.project.dataset is None  # what is open stays as it is
 
 
 def test_data_that_cannot_be_opened_is_told(window, context, qtbot, tmp_path):
     page = window.page("project")
-    page.presenter.training.start(Training(str(tmp_path / "none"), "mlp", {}, 0, None))
+    page.presenter.training.start(Training(str(tmp_path / "none"), "mlp", {}, 0))
     qtbot.waitUntil(page.banner.isVisible)
     assert page.banner.text().startswith("The training was not started. ")
 

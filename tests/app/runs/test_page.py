@@ -428,7 +428,7 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     assert context.notifications.history == []  # the question is the word on it
     context.opening.put(dataclasses.replace(failed[0].request, trust=Trust(pickle=True, code=True)))
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
-    assert context.project.opened_model.path == folder.file(MODEL) and context.trust.code(made)
+    assert context.project.opened_model.path == folder.file(MODEL) and context.trust.of(made).code
     qtbot.waitUntil(lambda: context.jobs.active() + context.device_jobs.active() == 0, timeout=20_000)
     assert "baseline" in context.project.evaluation  # measured, because its code was allowed
 

@@ -20,7 +20,7 @@ from tests.app.scripted import Stepped, job
 
 TRIES = (
     Try(1, {"lr": 0.05}, 1.0, 10, retain=0.9, forget=0.5, score=0.5, allowed=True),
-    Try(2, {"lr": 0.5}, 1.0, 10, retain=0.6, forget=0.0, score=0.3, allowed=False),
+    Try(2, {"lr": 0.5}, 1.0, 10, retain=0.6, forget=0.0, samples=0.25, score=0.3, allowed=False),
     Try(3, {"lr": 0.1}, 2.0, 10, retain=0.95, forget=0.0, score=0.02, allowed=True),
     Try(4, {"lr": 9.0}, 0.5, 3, reason="The loss became infinite at step 3"),
 )
@@ -68,15 +68,15 @@ def test_tries_stand_best_first_with_why_the_others_do_not(qapp, qtmodeltester):
     qtmodeltester.check(model)
     model.set_tries(TRIES)
     qtmodeltester.check(model)
-    assert titles(model) == ["Try", "Step size", "Retain, %", "Forget, %", "Gap", "Time", ""]
+    assert titles(model) == ["Try", "Step size", "Retain, %", "Forget, %", "Forget images, %", "Gap", "Time", ""]
     model.set_used(3)
-    rows = [[model.data(model.index(row, column)) for column in range(7)] for row in range(4)]
-    assert rows[0] == ["3", "0.1", "95.0", "0.0", "0.0200", "2 s", "✓ used"]
+    rows = [[model.data(model.index(row, column)) for column in range(8)] for row in range(4)]
+    assert rows[0] == ["3", "0.1", "95.0", "0.0", "–", "0.0200", "2 s", "✓ used"]
     assert [row[0] for row in rows] == ["3", "1", "2", "4"]
     assert [row[-1] for row in rows[1:]] == ["", "retain too low", "The loss became infinite at step 3"]
-    assert rows[3][2:5] == ["–", "–", "–"]
+    assert rows[2][4] == "25.0" and rows[3][2:6] == ["–", "–", "–", "–"]
     model.set_used(1)
-    assert model.data(model.index(0, 6)) == "best" and model.data(model.index(1, 6)) == "✓ used"
+    assert model.data(model.index(0, 7)) == "best" and model.data(model.index(1, 7)) == "✓ used"
 
 
 def test_tries_that_come_leave_the_chosen_one_chosen(qapp):
@@ -86,13 +86,6 @@ def test_tries_that_come_leave_the_chosen_one_chosen(qapp):
     chosen = QPersistentModelIndex(model.index(0, 0))  # try 1
     model.set_tries(TRIES)
     assert chosen.isValid() and model.data(model.index(chosen.row(), 0)) == "1" and chosen.row() == 1
-
-
-def test_single_images_have_a_column_of_their_own(qapp):
-    model = TryTableModel()
-    model.set_searched({"lr": "Step size"})
-    model.set_tries([Try(1, {"lr": 0.1}, 1.0, 1, retain=0.9, samples=0.8, score=0.1, allowed=True)])
-    assert titles(model)[2:5] == ["Retain, %", "Forget images, %", "Gap"]
 
 
 def test_the_outcome_in_words():
@@ -113,7 +106,7 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
     assert page.presenter.setup.search.going and page.context.run_controller.current.kind == "search"
     assert not dialog.stop.isHidden() and dialog.accept_button.isHidden() and not dialog.tries.isEnabled()
     over(page, qtbot)
-    assert dialog.model.rowCount() == 2 and dialog.model.data(dialog.model.index(0, 6)) == "✓ used"
+    assert dialog.model.rowCount() == 2 and dialog.model.data(dialog.model.index(0, 7)) == "✓ used"
     best = dialog.model.try_at(0)
     assert page.setup.parameters.form.values()["lr"] == best.values["lr"]
     assert page.setup.parameters.form.values()["epochs"] == 0.5  # what the user set stays
@@ -151,7 +144,14 @@ def test_another_try_can_be_used(page, dialog, qtbot):
     dialog.use.click()
     second = dialog.model.try_at(1)
     assert page.setup.parameters.form.values()["lr"] == second.values["lr"]
-    assert dialog.model.data(dialog.model.index(1, 6)) == "✓ used"
+    assert dialog.model.data(dialog.model.index(1, 7)) == "✓ used"
+    project = page.context.project
+    project.set_selection(project.selection.cleared().with_samples(range(40)))
+    page.setup.parameters.form.set_values({"lr": 0.07})
+    dialog.table.selectRow(0)
+    dialog.use.click()  # found for another forget set
+    assert page.setup.parameters.form.values()["lr"] == 0.07
+    assert dialog.outcome.text().endswith("has changed since this search began, so its settings were not used.")
 
 
 def test_a_search_that_is_stopped_keeps_what_it_tried_and_goes_on_from_there(page, dialog, qtbot, monkeypatch):

@@ -222,6 +222,8 @@ def test_a_weighted_forget_set_says_so(page, opened, qtbot):
 def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, started):
     page.setup.methods.tick("finetune")
     page.setup.parameters.seeds.setText("1-3")
+    precision = page.setup.parameters.precision
+    precision.setCurrentIndex(precision.findData("float32"))
     page.context.settings.change(monitoring_budget=0.3, checkpoint_seconds=90.0)  # from the next run on
     planned(page, qtbot)
     assert page.setup.summary.text().startswith("2 methods × 3 seeds = 6 runs · ")
@@ -230,7 +232,9 @@ def test_several_methods_and_seeds_make_a_group_with_one_estimate(page, qtbot, s
     assert [(job.method, job.seed) for job in started] == [
         (method, seed) for method in ("muda", "finetune") for seed in (1, 2, 3)
     ]
-    assert {(job.monitoring_budget, job.checkpoint_seconds) for job in started} == {(0.3, 90.0)}
+    assert {(job.monitoring_budget, job.checkpoint_seconds, job.precision) for job in started} == {
+        (0.3, 90.0, "float32")
+    }
     qtbot.waitUntil(lambda: not page.context.run_controller.busy)
 
 

@@ -29,22 +29,28 @@ def test_all_code_must_be_allowed(coded):
     asked, brought, folder = coded
     trust = TrustedFiles()
     trust.allow([folder / "own.py"])
-    assert trust.code(asked) and not trust.code(asked, [brought])
+    assert trust.of(asked).code and not trust.of(asked, [brought]).code
     assert trust.asked(asked, [brought]) == [folder / "brought.py"]
     trust.allow([folder / "brought.py"])
-    assert trust.code(asked, [brought]) and trust.asked(asked, [brought]) == []
+    assert trust.of(asked, [brought]).code and trust.asked(asked, [brought]) == []
 
 
 def test_all_model_files_that_can_run_code_must_be_allowed(tmp_path):
     one, other, harmless = tmp_path / "a.pt", tmp_path / "b.pt", tmp_path / "c.safetensors"
     for path in (one, other, harmless):
         path.write_bytes(b"x")
+    asked = job()
+
+    def pickle(*brought) -> bool:
+        return trust.of(asked.__class__(**{**asked.__dict__, "model": part}), brought).pickle
+
+    part = asked.model.__class__(**{**asked.model.__dict__, "path": str(harmless)})
     trust = TrustedFiles()
-    assert not trust.pickles([one]) and not trust.pickles([harmless])
+    assert not pickle(one) and not pickle()
     trust.allow([one])
-    assert trust.pickles([one, harmless]) and not trust.pickles([one, other])
+    assert pickle(one) and not pickle(one, other)
     one.write_bytes(b"changed")
-    assert not trust.pickles([one])
+    assert not pickle(one)
 
 
 def test_files_that_allowed_code_imports_are_allowed_with_it_as_they_are(coded):
@@ -54,6 +60,6 @@ def test_files_that_allowed_code_imports_are_allowed_with_it_as_they_are(coded):
     trust = TrustedFiles()
     assert trust.asked(asked) == [folder / "own.py", folder / "layers.py"]
     trust.allow(trust.asked(asked))
-    assert trust.code(asked)
+    assert trust.of(asked).code
     (folder / "layers.py").write_text("import os\n\ndef net(): ...\n")
-    assert not trust.code(asked) and trust.asked(asked) == [folder / "layers.py"]
+    assert not trust.of(asked).code and trust.asked(asked) == [folder / "layers.py"]
