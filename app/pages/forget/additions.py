@@ -61,7 +61,8 @@ class ForgetLists(QObject):
         """Read a list and show what it matches; nothing is applied yet."""
         if (dataset := self._context.project.dataset) is not None:
             self._context.jobs.submit(match_list, path, dataset, key="forget-list").then(
-                partial(self._show, path.name), partial(self._fail, tr("{file} was not imported.", file=path.name))
+                partial(self._show, path.name, dataset),
+                partial(self._fail, tr("{file} was not imported.", file=path.name)),
             )
 
     def ask_export(self) -> None:
@@ -79,13 +80,14 @@ class ForgetLists(QObject):
                 partial(self._fail, tr("{file} was not written.", file=path.name)),
             )
 
-    def _show(self, name: str, match: ListMatch) -> None:
-        selection = self._context.project.selection
-        if selection is None or (len(match.matched) and int(match.matched[-1]) >= selection.total):
+    def _show(self, name: str, dataset: Dataset, match: ListMatch) -> None:
+        project, selection = self._context.project, self._context.project.selection
+        if selection is None or project.dataset is not dataset:
             return  # other data was opened meanwhile
         already = int(selection.mask[match.matched].sum())
         sheet = ForgetListSheet(name, match, already, self._page.window())
         sheet.accepted.connect(partial(self._add, match))
+        project.dataset_changed.connect(sheet.reject)
         sheet.open()
 
     def _fail(self, what: str, error: BaseException) -> None:
@@ -158,6 +160,7 @@ class SimilarPresenter(QObject):
             images = Images(dataset, self._context.project.evaluation.get("baseline"))
             sheet = SimilarSheet(found, images, self._thumbnails, self._card.window())
             sheet.chosen.connect(lambda taken: self._add(taken, sheet.level.currentData()))
+            self._context.project.dataset_changed.connect(sheet.reject)
             sheet.open()
 
     def _look(self) -> None:

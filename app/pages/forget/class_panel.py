@@ -75,13 +75,13 @@ class ClassTable(QTableView):
         model.modelReset.connect(self._fit_counts)
         for signal in (model.dataChanged, self.filter.modelReset, self.filter.layoutChanged):
             signal.connect(self._show_state)
-        self.activated.connect(lambda index: self.opened.emit(index.data(LABEL)))
+        self.activated.connect(self._open)
         self.entered.connect(lambda index: self.hovered.emit(index.data(LABEL)))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         for text, act in (
-            (tr("Forget only these"), lambda: self.only_wanted.emit(self.selected_labels())),
+            (tr("Forget only these"), self._want_only),
             (tr("Invert"), lambda: self.invert_wanted.emit(self.filter.rows.tolist())),
-            (tr("Show its images"), lambda: self.activated.emit(self.currentIndex())),
+            (tr("Show its images"), lambda: self._open(self.currentIndex())),
         ):
             action = QAction(text, self)
             action.triggered.connect(act)
@@ -120,6 +120,14 @@ class ClassTable(QTableView):
             largest = fmt.count(int(self._model.sort_keys(column).max(initial=0)))
             room = self.fontMetrics().horizontalAdvance(largest) + theme.px(t.L)
             self.setColumnWidth(column, max(theme.px(least), room))
+
+    def _open(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.opened.emit(index.data(LABEL))
+
+    def _want_only(self) -> None:
+        if labels := self.selected_labels():
+            self.only_wanted.emit(labels)
 
     def _show_state(self, *_: object) -> None:
         self.box.setCheckState(self._model.states(self.filter.rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -216,6 +217,10 @@ def test_the_menu_of_the_classes(page, context):
         next(action for action in table.actions() if action.text() == text).trigger()
 
     selection = lambda: context.project.selection.complete_classes  # noqa: E731
+    page.presenter.toggle_classes([1], True)
+    for text in ("Forget only these", "Show its images"):  # of none
+        choose(text)
+    assert selection() == (1,) and page.tools.wanted().label is None
     table.selectRow(3)
     QTest.keyClick(table, Qt.Key.Key_Down, SHIFT)
     choose("Forget only these")
@@ -473,6 +478,17 @@ def test_a_list_is_shown_before_it_is_applied(insect_page, context, tmp_path, qt
     sheet.accept()
     assert context.project.selection.indices.tolist() == sorted([ant, bee])
     assert insect_page.confirmed.text() == "1 added"
+
+
+def test_a_list_is_for_the_data_it_was_read_for(insect_page, context, tmp_path, qtbot):
+    sheet = sheet_for(insect_page, tmp_path / "list.txt", "0\n1\n", qtbot)
+    context.project.set_opened(None, dataclasses.replace(context.project.dataset))  # as many other images
+    assert not sheet.isVisible()
+    insect_page.presenter.lists.read(tmp_path / "list.txt")
+    context.project.set_opened(None, dataclasses.replace(context.project.dataset))
+    qtbot.waitUntil(lambda: not context.jobs.active())
+    assert not any(one.isVisible() for one in insect_page.window().findChildren(ForgetListSheet))
+    assert context.project.selection.count == 0
 
 
 def test_a_list_that_is_left_changes_nothing(insect_page, context, tmp_path, qtbot):
