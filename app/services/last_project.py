@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,27 +13,26 @@ from PySide6.QtCore import QObject
 from app.services.opening import Opening
 from app.services.project import ProjectState
 from app.services.translation import mark, tr
-from app.workers.opening_job import Request
+from app.workers.opening_job import DATA_ANSWERS, Request
 from core.errors import AppError
 from core.files import home, read_json, write_json
 
 log = logging.getLogger(__name__)
 
 NAME = mark("The last project")
-OPTIONS = ("test_fraction", "classes_file", "preprocess_file")  # of the data, which the user answered
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A project as it stands in the file; `forget` is the packed mask of the forget set, in base64."""
+    """A project as it stands in the file; `chosen` are the places of the images to forget in the training data."""
 
     model: str = ""
     data: str = ""
     options: dict[str, Any] | None = None
     arch: str = ""
     key: str = ""
-    forget: str = ""
-    fingerprint: str = ""  # of the data that `forget` is about
+    chosen: list[int] = field(default_factory=list)
+    fingerprint: str = ""  # of the data that `chosen` is about
 
 
 class LastProject(QObject):
@@ -55,12 +53,11 @@ class LastProject(QObject):
             if self._had:
                 self.path.unlink(missing_ok=True)
             return
-        options = {name: getattr(project.data_options, name, None) for name in OPTIONS}
-        forget = chosen.packed if chosen is not None and chosen.count else b""
+        options = {name: getattr(project.data_options, name, None) for name in DATA_ANSWERS}
         kept = Kept(
             model=str(model.path) if model is not None else "", data=data.spec if data is not None else "",
             options={name: value for name, value in options.items() if value}, arch=self._opening.arch,
-            key=self._opening.key, forget=base64.b64encode(forget).decode(),
+            key=self._opening.key, chosen=chosen.indices.tolist() if chosen is not None else [],
             fingerprint=data.fingerprint if data is not None else "",
         )  # fmt: skip
         try:
@@ -90,10 +87,6 @@ class LastProject(QObject):
 
     def _choose_again(self, kept: Kept) -> None:
         data, chosen = self._project.dataset, self._project.selection
-        if not kept.forget or data is None or chosen is None or data.fingerprint != kept.fingerprint:
-            return
-        import numpy as np
-
-        bits = np.unpackbits(np.frombuffer(base64.b64decode(kept.forget), dtype=np.uint8), count=chosen.total)
-        self._project.set_selection(chosen.with_samples(np.flatnonzero(bits)))
-        self.keep()
+        if kept.chosen and data is not None and chosen is not None and data.fingerprint == kept.fingerprint:
+            self._project.set_selection(chosen.with_samples(kept.chosen))
+            self.keep()

@@ -95,6 +95,7 @@ def _named(paths: Sequence[Path]) -> str:
     return ", ".join(path.name for path in paths)
 
 
+DATA_ANSWERS = ("test_fraction", "classes_file", "preprocess_file")  # of DataOptions: what the user said of the data
 Side = Literal["model", "data", "both", "example"]
 
 
@@ -174,7 +175,7 @@ def work(
 def trained(folder: RunFolder, job: Job) -> Request:
     """Return the request for what a training made, with the data it was made on."""
     data = job.data
-    changes = {name: getattr(data, name) for name in ("test_fraction", "classes_file", "preprocess_file")}
+    changes = {name: getattr(data, name) for name in DATA_ANSWERS}
     return Request("both", folder.id, model=str(folder.path), data=data.spec, changes=changes)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
@@ -50,8 +49,6 @@ class QueueCard(Card):
         self.up = IconButton("chevron-up", tr("Start earlier"), lambda: self.moved.emit(self.chosen(), -1))
         self.down = IconButton("chevron-down", tr("Start later"), lambda: self.moved.emit(self.chosen(), 1))
         self.remove = SecondaryButton(tr("Take out"), lambda: self.removed.emit(self.chosen()))
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list, self.remove.click)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         for button in (self.up, self.down, self.remove):
             self.add_action(button)
         self.body.addWidget(self.list)

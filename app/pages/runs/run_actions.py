@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ask
 from app.services.translation import tr
-from app.workers.opening_job import Request
-from core.errors import AmbiguousEntryError, AppError, NoTestPartError, UnsafeFileError
+from app.workers.opening_job import DATA_ANSWERS, Request
+from core.errors import AppError
 from core.job import Job
 from core.models.trust import Trust
 from core.runs.folder import MODEL, RunFolder
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DATA_ANSWERS = ("test_fraction", "classes_file", "preprocess_file")  # what the user said of the data
-_QUESTIONS = (UnsafeFileError, AmbiguousEntryError, NoTestPartError)  # the Project page asks and opens again
 Then = Callable[[], object]
 
 
@@ -73,12 +71,8 @@ class Reopening(QObject):
         )  # fmt: skip
 
     def _failed(self, failure: Any) -> None:
-        if self._then is None or failure.request.then is not self._then:
-            return
-        if isinstance(failure.error, _QUESTIONS):
-            self._context.show_page("project")
-        else:
-            self._context.notifications.error(failure.sentence)
+        if self._then is not None and failure.request.then is self._then:
+            self._context.show_page("project")  # which says it, or asks and opens again
 
     def _choose(self, folder: RunFolder, then: Then) -> None:
         dataset, notifications = self._context.project.dataset, self._context.notifications

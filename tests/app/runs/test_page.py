@@ -303,7 +303,7 @@ def test_the_queue_can_be_reordered_and_emptied(page, context, qtbot, tmp_path):
     runs = [context.run_controller.start_work(RunFolder(tmp_path / str(n)), "unlearn", "", works[n], job(seed=n))
             for n in range(3)]  # fmt: skip
     queue = page.queue
-    assert queue.title() == "Waiting (2)" and not queue.isHidden()
+    assert queue.title.text() == "Waiting (2)" and not queue.isHidden()
     queue.list.setCurrentRow(1)
     queue.up.click()
     assert context.run_controller.queue == [runs[2], runs[1]] and queue.chosen() is runs[2]
@@ -440,7 +440,7 @@ def test_a_run_whose_check_waits_or_goes_stays_what_it_is(page, context, runs, q
     context.run_library.refresh()
     qtbot.waitUntil(lambda: not context.run_library._reading)
     assert {row.path.name: row.state for row in context.run_library.rows} == {"a": "finished", "b": "interrupted"}
-    assert page.queue.title() == "Waiting (1)"
+    assert page.queue.title.text() == "Waiting (1)"
     for work in works:
         work.end({})
     qtbot.waitUntil(lambda: not context.run_controller.busy)
