@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 
-from app.models.measure_table import ALIGN, COLOUR, FONT, GLYPHS, SAID, TEXT, TIP, written
+from app.models.measure_table import GLYPHS, written
 from app.models.run_table import VERDICTS
-from app.models.tables import Cell, Line
+from app.models.tables import ALIGN, COLOUR, FONT, SAID, TEXT, TIP, Cell, Line
 from app.services import format as fmt
 from app.services.translation import mark, tr
 from app.widgets.table import NUMBER
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 NAME, VERDICT, LAMPS_COLUMN, FIRST = range(4)  # columns; the measures begin at FIRST
 RUN_ROLE = int(Qt.ItemDataRole.UserRole) + 60  # the run's name; None where the row is no single run
-GROUP_ROLE = int(Qt.ItemDataRole.UserRole) + 61  # of a column's title: the group of its measure
 ANCHORS = {
     "original": mark("Original"), "head_only": mark("Head-only edit (control)"), "retrained": mark("Retrained"),
 }  # fmt: skip
@@ -138,13 +137,12 @@ def _counted(words: Iterable[str]) -> str:
 def comparison_header(measures: Sequence[Mapping[str, Any]]) -> list[Cell]:
     """Return the titles of the columns: name, verdict, lamps, then the measures in the order of the report's table."""
     align = int(NUMBER) | int(Qt.TextFlag.TextWordWrap)
-    return [
-        {TEXT: tr("Method")}, {TEXT: tr("Verdict")},
-        {TEXT: ", ".join(LAMPS.values()), TIP: "\n".join(
-            f"{GLYPHS[light]} {words}" for light, words in LIGHTS.items())},
-        *({TEXT: measure["title"], TIP: f"{measure['title']}\n{measure['explanation']}",
-           ALIGN: align, GROUP_ROLE: measure["group"]} for measure in measures),
-    ]  # fmt: skip
+    lights = "\n".join(f"{GLYPHS[light]} {words}" for light, words in LIGHTS.items())
+    titles: list[Cell] = [
+        {TEXT: measure["title"], TIP: f"{measure['title']}\n{measure['explanation']}", ALIGN: align}
+        for measure in measures
+    ]
+    return [{TEXT: tr("Method")}, {TEXT: tr("Verdict")}, {TEXT: ", ".join(LAMPS.values()), TIP: lights}, *titles]
 
 
 def comparison_lines(rows: Iterable[Told], measures: Sequence[Mapping[str, Any]]) -> list[Line]:

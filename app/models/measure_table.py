@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 
-from app.models.tables import Cell, Line
+from app.models.tables import ALIGN, COLOUR, FONT, SAID, TEXT, TIP, Cell, Line
 from app.services import format as fmt
 from app.services.translation import mark, tr
 from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
-TEXT, TIP, ALIGN, COLOUR, FONT, SAID = (
-    Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.TextAlignmentRole,
-    Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.FontRole, Qt.ItemDataRole.AccessibleTextRole,
-)  # fmt: skip
 GAP_COLUMN = len(COLUMNS) + 1
 SHORT = {
     "original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),

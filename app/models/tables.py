@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 import numpy as np
-from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from app.services.theme import theme
 from app.services.translation import tr
@@ -103,28 +104,10 @@ class ColumnTable(QAbstractTableModel):
                 self.dataChanged.emit(self.index(number, 0), self.index(number, len(self.columns) - 1))
 
 
-class TextTableModel(ColumnTable):
-    """Cells are texts; a long one is whole in its tool tip."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._rows: list[list[str]] = []
-
-    def set_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show another table."""
-        self.beginResetModel()
-        self.columns, self._rows = [Column(title, title) for title in header], [list(row) for row in rows]
-        self.endResetModel()
-
-    def count(self) -> int:
-        return len(self._rows)
-
-    def cell(self, row: int, column: int, role: int) -> str | None:
-        shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-        return self._rows[row][column] if shown else None
-
-
-_TOP = 0  # internal id of rows without a parent; a child's is its parent's row + 1
+TEXT, TIP, ALIGN, COLOUR, FONT, SAID = (
+    Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.TextAlignmentRole,
+    Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.FontRole, Qt.ItemDataRole.AccessibleTextRole,
+)  # fmt: skip
 Cell = Mapping[int, Any]  # what a cell answers, by role; a colour is a token and a font (role, bold), so they follow
 
 
@@ -137,85 +120,63 @@ class Line:
     below: list[Line] = field(default_factory=list)
 
 
-class TwoLevels(QAbstractItemModel):
-    """Rows that hold rows, and those hold none; all that is said of a cell is written when the rows are set."""
+class _Item(QStandardItem):
+    """Answers from its cell."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._header: Sequence[Cell] = ()
-        self._lines: Sequence[Line] = ()
-        theme.changed.connect(self.tell_changed)
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
 
-    def set_lines(self, header: Sequence[Cell], lines: Sequence[Line]) -> None:
-        """Show other rows; where they are the same ones, only their cells change, and what is selected stays."""
-        same = _keys(lines) == _keys(self._lines) and list(header) == list(self._header)
-        if not same:
-            self.beginResetModel()
-        self._header, self._lines = header, lines
-        if same:
-            self.tell_changed()
-        else:
-            self.endResetModel()
-
-    def line(self, index: Index) -> Line:
-        """The row of a valid index."""
-        owner = int(index.internalId())
-        return (self._lines if owner == _TOP else self._lines[owner - 1].below)[index.row()]
-
-    def index_of(self, key: Hashable) -> QModelIndex:
-        """The first cell of a row; invalid where there is none."""
-        for top, line in enumerate(self._lines):
-            parent = self.index(top, 0)
-            if line.key == key:
-                return parent
-            for row, inner in enumerate(line.below):
-                if inner.key == key:
-                    return self.index(row, 0, parent)
-        return QModelIndex()
-
-    def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
-            return QModelIndex()
-        return self.createIndex(row, column, parent.row() + 1 if parent.isValid() else _TOP)
-
-    def parent(self, index: Index = ROOT) -> QModelIndex:  # type: ignore[override]
-        owner = int(index.internalId()) if index.isValid() else _TOP
-        return QModelIndex() if owner == _TOP else self.createIndex(owner - 1, 0, _TOP)
-
-    def rowCount(self, parent: Index = ROOT) -> int:
-        if not parent.isValid():
-            return len(self._lines)
-        inner = parent.internalId() != _TOP or parent.column() > 0
-        return 0 if inner else len(self._lines[parent.row()].below)
-
-    def columnCount(self, parent: Index = ROOT) -> int:
-        return len(self._header)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        known = orientation == Qt.Orientation.Horizontal and 0 <= section < len(self._header)
-        return self._header[section].get(role) if known else None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        cells = self.line(index).cells if index.isValid() else ()
-        held = cells[index.column()].get(role) if index.column() < len(cells) else None
-        if held is not None and role == Qt.ItemDataRole.ForegroundRole:
+    def data(self, role: int = TEXT) -> Any:
+        held = self.cell.get(role)
+        if held is not None and role == COLOUR:
             return theme.brush(held)
-        if held is not None and role == Qt.ItemDataRole.FontRole:
+        if held is not None and role == FONT:
             font = theme.font(held[0])
             font.setWeight(font.Weight.DemiBold if held[1] else font.Weight.Normal)
             return font
         return held
 
-    def tell_changed(self) -> None:
-        """Have all cells drawn again, where the rows stay what they are."""
-        for parent in (ROOT, *(self.index(top, 0) for top in range(len(self._lines)))):
-            if rows := self.rowCount(parent):
-                last = self.index(rows - 1, self.columnCount() - 1, parent)
-                self.dataChanged.emit(self.index(0, 0, parent), last)
 
+class TwoLevels(QStandardItemModel):
+    """Rows that hold rows, and those hold none; all that is said of a cell is written when the rows are set."""
 
-def _keys(lines: Sequence[Line]) -> list[tuple[Hashable, list[Hashable]]]:
-    return [(line.key, [inner.key for inner in line.below]) for line in lines]
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shape: object = None  # titles, and which rows there are
+        self._items: list[_Item] = []
+        theme.changed.connect(self.layoutChanged)
+
+    def set_lines(self, header: Sequence[Cell], lines: Sequence[Line]) -> None:
+        """Show other rows; where they are the same ones, only their cells change, and what is selected stays."""
+        shape = header, [(line.key, [inner.key for inner in line.below]) for line in lines]
+        every = [line for top in lines for line in (top, *top.below)]
+        if shape == self._shape:
+            for item, cell in zip(self._items, (cell for line in every for cell in line.cells), strict=True):
+                item.cell = cell
+            self.layoutChanged.emit()
+            return
+        self._shape = shape
+        self.removeRows(0, self.rowCount())
+        self.setColumnCount(len(header))
+        for place, title in enumerate(header):
+            self.setHorizontalHeaderItem(place, _Item(title))
+        rows = [[_Item(cell) for cell in line.cells] for line in every]
+        self._items = [item for row in rows for item in row]
+        following = iter(rows)
+        for line in lines:
+            top = next(following)
+            for _ in line.below:
+                top[0].appendRow(next(following))
+            self.appendRow(top)
+
+    def set_texts(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show rows of texts; a long one is whole in its tool tip."""
+
+        def cells(texts: Sequence[str]) -> list[Cell]:
+            return [{TEXT: text, TIP: text} for text in texts]
+
+        self.set_lines(cells(header), [Line(number, cells(row)) for number, row in enumerate(rows)])
 
 
 class ArrangedRows(QAbstractTableModel):

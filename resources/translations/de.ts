@@ -863,10 +863,6 @@
         <translation>Zu beiden gibt es auch Testbilder: Bilder derselben Klassen, mit denen das Modell nicht trainiert wurde.</translation>
     </message>
     <message>
-        <source>Both runs' curves on one axis</source>
-        <translation>Die Kurven beider Läufe auf einer Achse</translation>
-    </message>
-    <message>
         <source>Both seeds: {values}</source>
         <translation>Beide Startwerte: {values}</translation>
     </message>
@@ -1012,10 +1008,6 @@
     <message>
         <source>Choose two or more runs.</source>
         <translation>Wählen Sie mindestens zwei Läufe.</translation>
-    </message>
-    <message>
-        <source>Choose two runs in the table.</source>
-        <translation>Wählen Sie zwei Läufe in der Tabelle.</translation>
     </message>
     <message>
         <source>Choose what to forget</source>
@@ -1426,10 +1418,6 @@
         <translation>Die Antwort jedes Modells und die Wahrscheinlichkeit, die es der eigenen Klasse des Bildes gibt. Was ein neu trainiertes Modell sagt, sagt es, ohne das Bild gesehen zu haben.</translation>
     </message>
     <message>
-        <source>Each run as a point between two measures of your choice</source>
-        <translation>Jeder Lauf als Punkt zwischen zwei Maßen Ihrer Wahl</translation>
-    </message>
-    <message>
         <source>Earlier requests</source>
         <translation>Frühere Anfragen</translation>
     </message>
@@ -1834,14 +1822,6 @@
     <message>
         <source>Gradient</source>
         <translation>Gradient</translation>
-    </message>
-    <message>
-        <source>Groups of measures</source>
-        <translation>Gruppen von Maßen</translation>
-    </message>
-    <message>
-        <source>Groups of measures that are columns of the table</source>
-        <translation>Gruppen von Maßen, die Spalten der Tabelle sind</translation>
     </message>
     <message>
         <source>Guide</source>
@@ -2360,17 +2340,6 @@
     <message>
         <source>Measures of two or more finished runs side by side, means over seeds</source>
         <translation>Maße von zwei oder mehr beendeten Läufen nebeneinander, Mittel über Startwerte</translation>
-    </message>
-    <message>
-        <source>Measures: all groups</source>
-        <translation>Maße: alle Gruppen</translation>
-    </message>
-    <message numerus="yes">
-        <source>Measures: {number} of %n groups</source>
-        <translation>
-            <numerusform>Maße: {number} von %n Gruppe</numerusform>
-            <numerusform>Maße: {number} von %n Gruppen</numerusform>
-        </translation>
     </message>
     <message>
         <source>Measuring the model on all images…</source>
@@ -3491,10 +3460,6 @@
         <translation>Ersetzen</translation>
     </message>
     <message>
-        <source>Replay two…</source>
-        <translation>Zwei abspielen …</translation>
-    </message>
-    <message>
         <source>Report…</source>
         <translation>Bericht …</translation>
     </message>
@@ -3857,10 +3822,6 @@
     <message>
         <source>Settings</source>
         <translation>Einstellungen</translation>
-    </message>
-    <message>
-        <source>Settings in which the runs differ</source>
-        <translation>Einstellungen, in denen sich die Läufe unterscheiden</translation>
     </message>
     <message>
         <source>Settings that differ</source>
@@ -4791,10 +4752,6 @@
         <translation>zu vergessen</translation>
     </message>
     <message>
-        <source>to train</source>
-        <translation>zu trainieren</translation>
-    </message>
-    <message>
         <source>today</source>
         <translation>heute</translation>
     </message>
@@ -5135,10 +5092,6 @@
     <message>
         <source>Whether measures agree shows from three runs on that were compared with retrained models.</source>
         <translation>Ob Maße übereinstimmen, zeigt sich ab drei Läufen, die mit neu trainierten Modellen verglichen wurden.</translation>
-    </message>
-    <message>
-        <source>Whether measures put the runs in the same order</source>
-        <translation>Ob Maße die Läufe in dieselbe Reihenfolge bringen</translation>
     </message>
     <message>
         <source>Which architecture?</source>
@@ -5504,10 +5457,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{number} running</source>
         <translation>{number} laufend</translation>
-    </message>
-    <message>
-        <source>{number} to train</source>
-        <translation>{number} zu trainieren</translation>
     </message>
     <message>
         <source>{number} waiting</source>

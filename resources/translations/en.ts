@@ -389,13 +389,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>Measures: {number} of %n groups</source>
-        <translation>
-            <numerusform>Measures: {number} of %n group</numerusform>
-            <numerusform>Measures: {number} of %n groups</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>Queue %n runs of {name}?</source>
         <translation>
             <numerusform>Queue %n run of {name}?</numerusform>

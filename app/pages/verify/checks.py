@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from app.pages.lanes import read_lanes
 from app.services import format as fmt
 from app.services.translation import tr
 from app.services.trust import HARMLESS, files_of
+from app.workers.live_run import Check
 from core.errors import UnsafeFileError
 from core.events import State
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from core.job import Job
     from core.verify.table import TableRow
 
-SEEDS_OFFERED = 3  # retrained models a click away; three say how far retrained models differ
+SEEDS_OFFERED = 5  # retrained models a click away
+FULL_SEEDS = 3  # that full checks take at least: three say how far retrained models differ
 QUICK, FULL = "quick", "full"
 UNCHECKED = ("", "no_reference")  # codes of verdicts of runs that were not compared
 
@@ -83,6 +84,19 @@ class Wanted:
         """The opened models that are ticked."""
         return {name: path for name, path in self.opened.items() if name in self.ticked}
 
+    def take_seeds(self, seeds: Collection[int]) -> None:
+        """Tick these in place of the seeds that are ticked."""
+        self.ticked = {*seeds, *self.files()}
+
+    def seeds_for(self, which: str, trained: Collection[int]) -> set[int]:
+        """Return the seeds a check takes: those ticked, else those on disk; one, or in the full suite three, are
+        trained where there are fewer.
+        """  # noqa: D205
+        if self.ticked:
+            return self.seeds
+        number = FULL_SEEDS if which == FULL else 0 if trained else 1
+        return set(trained) | set(range(1, number + 1))
+
 
 class Checks(QObject):
     """The check of the run in view or, where several are checked at once, all of theirs."""
@@ -118,18 +132,13 @@ class Checks(QObject):
             if (current := self._context.run_controller.current) is not None:
                 self._started(current)
         elif self.wanted.seeds == set(old.seeds):
-            self._take_seeds(facts.seeds)
+            self.wanted.take_seeds(facts.seeds)
 
     # ---- what to compare with
 
     def want(self, key: int | str, on: bool) -> None:
         """Take the retrained model of a seed, or one that was opened, in at the next check, or leave it out."""
         (self.wanted.ticked.add if on else self.wanted.ticked.discard)(key)
-        self.changed.emit()
-
-    def want_number(self, number: int) -> None:
-        """Compare with this many retrained models, seeds 1 to `number`."""
-        self._take_seeds(range(1, number + 1))
         self.changed.emit()
 
     def open_retrained(self, path: Path) -> str:
@@ -157,30 +166,18 @@ class Checks(QObject):
         names = {f"seed {seed}" for seed in self.wanted.seeds} | set(self.wanted.files())
         return names != set(self.facts.report.get("retrained") or {})
 
-    def seeds_for(self, which: str, trained: Collection[int]) -> set[int]:
-        """Return the seeds a check takes: those ticked, else those on disk; one, or in the full suite three, are
-        trained where there are fewer.
-        """  # noqa: D205
-        if self.wanted.seeds or self.wanted.files():
-            return self.wanted.seeds
-        number = SEEDS_OFFERED if which == FULL else 0 if trained else 1
-        return set(trained) | set(range(1, number + 1))
-
     def announcement(self) -> str:
         """Say what *Run checks* would compare with: models that are there, and those it trains first."""
         facts = self.facts
         if facts is None:
             return ""
-        seeds = self.seeds_for(QUICK, facts.trained)
+        seeds = self.wanted.seeds_for(QUICK, facts.trained)
         missing = len(seeds - set(facts.trained))
         if not missing:
             return tr("Compares with %n retrained models on disk.", n=len(seeds) + len(self.wanted.files()))
         if facts.seconds is None:
             return tr("Trains %n retrained models first.", n=missing)
         return tr("Trains %n retrained models first, {time}.", n=missing, time=fmt.about(missing * facts.seconds))
-
-    def _take_seeds(self, seeds: Collection[int]) -> None:
-        self.wanted.ticked = {*seeds, *self.wanted.files()}
 
     # ---- checking
 
@@ -196,7 +193,7 @@ class Checks(QObject):
         """Measure all models anew in the run thread; retrained models that are missing are trained first."""
         facts = self.facts
         if facts is not None and not self.why_not():
-            self._start([facts.folder], facts.job, facts.trained, which, 0)
+            self._start([facts.folder], facts.job, facts.trained, which)
 
     def run_several(self, folders: Sequence[RunFolder], trained: Collection[int]) -> None:
         """Check runs one after the other; the first trains what is missing, and all share it."""
@@ -204,21 +201,30 @@ class Checks(QObject):
             self._start(folders, folders[0].job(), trained, QUICK, len(folders))
 
     def _start(
-        self, folders: Sequence[RunFolder], job: Job, trained: Collection[int], which: str, together: int
+        self, folders: Sequence[RunFolder], job: Job, trained: Collection[int], which: str, together: int = 0
     ) -> None:
-        def start() -> None:
-            self._take_seeds(self.seeds_for(which, trained))
-            runs = [
-                self._context.run_controller.start_reference(
-                    folder, tuple(sorted(self.wanted.seeds)), bench=self._context.project.bench,
-                    retrained=self.wanted.files(), which=which,
-                ) for folder in folders
-            ]  # fmt: skip
-            self.runs, self.suite, self.asked_for, self._shown_count = runs, which, together, 0
-            self.changed.emit()
+        wanted = self.wanted  # of these runs, whatever is in view once the question is answered
 
-        brought = list(self.wanted.files().values())
+        def start() -> None:
+            wanted.take_seeds(wanted.seeds_for(which, trained))
+            self._begin(folders, Check(tuple(sorted(wanted.seeds)), wanted.files(), which), together)
+
+        brought = list(wanted.files().values())
         with_trusted_code(self._context.trust, job, self._page.window(), start, brought)
+
+    def _begin(self, folders: Sequence[RunFolder], check: Check, together: int = 0) -> None:
+        if self.runs:  # another one began while the question stood
+            self._context.notifications.info(tr("A check is under way."))
+            return
+        self._follow([
+            self._context.run_controller.start_reference(
+                folder, check.seeds, bench=self._context.project.bench, retrained=check.retrained, which=check.which
+            ) for folder in folders
+        ], check.which, together)  # fmt: skip
+
+    def _follow(self, runs: list[LiveRun], suite: str, together: int = 0) -> None:
+        self.runs, self.suite, self.asked_for, self._shown_count = runs, suite, together, 0
+        self.changed.emit()
 
     @property
     def shown(self) -> LiveRun | None:
@@ -240,10 +246,8 @@ class Checks(QObject):
     # ---- what becomes of them
 
     def _started(self, run: LiveRun) -> None:
-        if not self.runs and run.kind == "check" and self._in_view(run):
-            self.runs, self.asked_for, self._shown_count = [run], 0, 0  # started from elsewhere, such as the example
-            self.suite = run.check.which if run.check is not None else QUICK
-            self.changed.emit()
+        if not self.runs and run.check is not None and self._in_view(run):
+            self._follow([run], run.check.which)  # started from elsewhere, such as the example
 
     def _state_changed(self, run: LiveRun) -> None:
         if run in self.runs:
@@ -268,7 +272,7 @@ class Checks(QObject):
         self._remove([run])
         in_view = self._in_view(run)
         if run.state is State.FAILED:
-            asked = in_view and isinstance(run.failure, UnsafeFileError) and self._ask_for_files()
+            asked = in_view and not together and isinstance(run.failure, UnsafeFileError) and self._ask_for_files(run)
             if (in_view or together) and not asked:
                 self.failed.emit(" ".join(part for part in (run.error, run.hint) if part))
         self.ended.emit(run)
@@ -282,19 +286,20 @@ class Checks(QObject):
         """Whether a check is of the run in view: another one may have come into view since it began."""
         return self.facts is not None and self.facts.folder.path == run.path
 
-    def _ask_for_files(self) -> bool:
-        """Ask for the model files that can run code when opened, and check again; False where there is none to ask."""
-        assert self.facts is not None
-        trust, files = self._context.trust, files_of(self.facts.job, self.wanted.files().values())
+    def _ask_for_files(self, run: LiveRun) -> bool:
+        """Ask for a check's model files that can run code when opened, and check again; False: there is none to ask."""
+        trust, check = self._context.trust, run.check
+        assert run.job is not None and check is not None
+        files = files_of(run.job, check.retrained.values())
         risky = [path for path in files if path.suffix.lower() != HARMLESS and not trust.allows(path)]
-        if risky:
-            again: Callable[[], object] = partial(self._allow_and_check, risky, self.suite)
-            ask_trust(self._page.window(), ", ".join(dict.fromkeys(path.name for path in risky)), again)
-        return bool(risky)
 
-    def _allow_and_check(self, files: list[Path], which: str) -> None:
-        self._context.trust.allow(files)
-        self.run(which)
+        def allow() -> None:
+            trust.allow(risky)
+            self._begin([run.folder], check)
+
+        if risky:
+            ask_trust(self._page.window(), ", ".join(dict.fromkeys(path.name for path in risky)), allow)
+        return bool(risky)
 
 
 def read_result(folder: RunFolder) -> ResultFacts:

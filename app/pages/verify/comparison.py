@@ -39,7 +39,6 @@ class ComparisonPresenter(QObject):
         project.compared_changed.connect(self.refresh)
         view.left.connect(partial(project.set_compared, ()))
         view.opened.connect(self._open)
-        view.replay_wanted.connect(self._replay)
         view.batch_chosen.connect(project.show_batch)
         view.open_asked.connect(self._ask_batch)
         view.rest_button.clicked.connect(self._start_rest)
@@ -99,11 +98,6 @@ class ComparisonPresenter(QObject):
     def _not_read(self, error: BaseException) -> None:
         self._context.project.set_compared(())
         self.failed.emit(error)
-
-    def _replay(self, two: list[RunFolder]) -> None:
-        first, second = two
-        self._context.project.set_overlaid([second.path])
-        self._open(first)
 
     def _open(self, folder: RunFolder) -> None:
         self._context.opening.open_run(folder.path)

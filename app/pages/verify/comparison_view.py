@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +20,8 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
-from app.models.comparison_table import (
-    ANCHORS,
-    GROUP_ROLE,
-    LAMPS_COLUMN,
-    NAME,
-    RUN_ROLE,
-    VERDICT,
-    comparison_header,
-    method_words,
-)
-from app.models.tables import TextTableModel, TwoLevels
+from app.models.comparison_table import LAMPS_COLUMN, NAME, RUN_ROLE, VERDICT, comparison_header, method_words
+from app.models.tables import TwoLevels
 from app.pages.verify.plots_panel import Tab
 from app.pages.verify.verdict_card import check_words
 from app.plots.run_scatter import Dot, RunScatter
@@ -46,14 +36,10 @@ from app.widgets.labels import Label, caption
 from app.widgets.layout import STRETCH, beside, column, form, row, widget_of
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import set_up_table, set_up_tree
-from core.verify.shown import ShownTable
-from core.verify.table import PUBLISHED
 
 if TYPE_CHECKING:
     from app.pages.verify.compared import Batch, Compared
-    from app.services.window_state import WindowState
     from app.workers.live_run import LiveRun
-    from core.runs.folder import RunFolder
 
 GOAL = mark("No value is good for being high or low: the retrained one is the goal. Double-click a run to open it.")
 NO_BATCHES = mark(
@@ -103,33 +89,29 @@ class ComparisonTree(QFrame):
             part.activated.connect(self._activated)
         self.names.selectionModel().selectionChanged.connect(self._selected)
 
-    def show_columns(self, hidden: Collection[str] = ()) -> None:
-        """Part the columns between the views and give them widths; after the model was filled.
-
-        `hidden`: groups of measures that are not shown.
-        """
+    def show_columns(self) -> None:
+        """Part the columns between the views and give them widths; after the model was filled."""
         for place in range(self.table.columnCount()):
-            group = self.table.headerData(place, Qt.Orientation.Horizontal, GROUP_ROLE)
             self.names.setColumnHidden(place, place != NAME)
-            self.numbers.setColumnHidden(place, place == NAME or group in hidden)
             least = _LAMPS_WIDTH if place == LAMPS_COLUMN else _MEASURE_WIDTH
             width = max(self.numbers.sizeHintForColumn(place), theme.px(least))
             self.numbers.setColumnWidth(place, min(width, theme.px(_WORDS_MOST)) if place == VERDICT else width)
+        self.numbers.hideColumn(NAME)
         self.names.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 
     def choose(self, run: str) -> None:
         """Choose the row of a run, opening its method."""
-        index = self.table.index_of(run)
-        if index.isValid():
-            self.names.setExpanded(index.parent(), True)
+        flags = Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchRecursive
+        for index in self.table.match(self.table.index(0, NAME), RUN_ROLE, run, 1, flags):
             self.names.setCurrentIndex(index)
+            self.names.expand(index.parent())
 
     def chosen_runs(self) -> set[str]:
         """The runs in the chosen rows; a method stands for all of its seeds."""
         found: set[str | None] = set()
         for index in self.names.selectionModel().selectedRows(NAME):
-            lines = self.table.line(index).below or [self.table.line(index)]
-            found |= {line.cells[NAME].get(RUN_ROLE) for line in lines}
+            below = [self.table.index(row, NAME, index) for row in range(self.table.rowCount(index))]
+            found |= {one.data(RUN_ROLE) for one in below or [index]}
         return {run for run in found if run}
 
     def _selected(self, *_: object) -> None:
@@ -183,25 +165,23 @@ class ScatterTab(Tab):
         """The points between the two measures chosen."""
         found, x, y = self._found, self.across.currentData(), self.up.currentData()
         scale = {measure["key"]: 100 if measure["unit"] == "percent" else 1 for measure in found["measures"]}
-        methods = Counter(short(title) for title, _ in {(run["title"], run["preset"]) for run in found["runs"]})
         ranks = {name: str(place["rank"] or "") for place in found["ranking"] for name in place["runs"]}
+        dots: list[Dot] = []
         styles: dict[str, SeriesStyle] = {}
-        named: list[tuple[str, str, Mapping[str, Any]]] = []
+
+        def add(name: str, group: str, style: SeriesStyle, values: Mapping[str, Any]) -> None:
+            if values.get(x) is not None and values.get(y) is not None:
+                dots.append(Dot(name, group, style, scale[x] * values[x], scale[y] * values[y]))
+
         for key, values in found["anchors"].items():
-            title = tr(ANCHORS[key]).partition(" (")[0]
-            styles[title] = MODELS[key]
-            named.append((title, title, values))
+            title = short(MODELS[key].title)
+            add(title, title, MODELS[key], values)
         for run in found["runs"]:
-            rank, title = ranks.get(run["run"], ""), short(run["title"])
-            group = f"{rank} {title if methods[title] == 1 else short(method_words(run))}".strip()
-            symbol = RUN_SYMBOLS[(len(styles) - len(found["anchors"])) % len(RUN_SYMBOLS)]
-            styles.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
-            named.append((str(run["run"]), group, run["measures"]))
-        return [
-            Dot(name, group, styles[group], scale[x] * values[x], scale[y] * values[y])
-            for name, group, values in named
-            if values.get(x) is not None and values.get(y) is not None
-        ]
+            group = f"{ranks.get(run['run'], '')} {short(method_words(run))}".strip()
+            symbol = RUN_SYMBOLS[len(styles) % len(RUN_SYMBOLS)]
+            style = styles.setdefault(group, SeriesStyle(group, group, "unlearned", (), symbol, False))
+            add(str(run["run"]), group, style, run["measures"])
+        return dots
 
     def _draw(self) -> None:
         if self._found:
@@ -219,7 +199,7 @@ class TextTab(Tab):
 
     def __init__(self, name: str, missing: str) -> None:
         self.view = QTableView()
-        self.model = TextTableModel(self.view)
+        self.model = TwoLevels(self.view)
         self.view.setModel(self.model)
         self.view.setAccessibleName(name)
         set_up_table(self.view)
@@ -230,7 +210,7 @@ class TextTab(Tab):
 
     def set_table(self, header: list[str], rows: list[list[str]], words: str) -> None:
         """Show a table."""
-        self.model.set_table(header, rows)
+        self.model.set_texts(header, rows)
         self.show_content(words)
         self.setCurrentIndex(0 if rows else 1)
         modes, head = QHeaderView.ResizeMode, self.view.horizontalHeader()
@@ -251,50 +231,9 @@ class ComparisonPlots(QTabWidget):
         self.scatter = ScatterTab()
         self.jobs = TextTab(tr("Settings that differ"), tr(SAME_JOBS))
         self.agreement = TextTab(tr("Rank agreement"), tr(NO_AGREEMENT))
-        for title, tab, tip in (
-            (tr("Two measures"), self.scatter, tr("Each run as a point between two measures of your choice")),
-            (tr("Settings"), self.jobs, tr("Settings in which the runs differ")),
-            (tr("Rank agreement"), self.agreement, tr("Whether measures put the runs in the same order")),
-        ):
-            self.setTabToolTip(self.addTab(tab, title), tip)
-
-
-class GroupChip(ChipButton):
-    """Which groups of measures are columns, remembered; the field's own are asked for, as they say the same anew."""
-
-    changed = Signal()
-
-    def __init__(self, state: WindowState) -> None:
-        super().__init__("", tr("Groups of measures"))
-        self._state = state
-        self.setMenu(QMenu(self))
-
-    def set_groups(self, groups: Sequence[str]) -> None:
-        """Offer these groups."""
-        self.menu().clear()
-        for group in groups:
-            action = self.menu().addAction(group)
-            action.setCheckable(True)
-            action.setChecked(self._state.flag(f"compared/{group}", group != PUBLISHED))
-            action.toggled.connect(self._toggled)
-        self._say()
-
-    def hidden(self) -> set[str]:
-        """The groups that are not shown."""
-        return {action.text() for action in self.menu().actions() if not action.isChecked()}
-
-    def _toggled(self) -> None:
-        for action in self.menu().actions():
-            self._state.set_flag(f"compared/{action.text()}", action.isChecked())
-        self._say()
-        self.changed.emit()
-
-    def _say(self) -> None:
-        hidden, every = len(self.hidden()), len(self.menu().actions())
-        words = tr("Measures: all groups")
-        if hidden:
-            words = tr("Measures: {number} of %n groups", n=every, number=every - hidden)
-        self.set(words, tr("Groups of measures that are columns of the table"))
+        self.addTab(self.scatter, tr("Two measures"))
+        self.addTab(self.jobs, tr("Settings"))
+        self.addTab(self.agreement, tr("Rank agreement"))
 
 
 class ComparisonView(QStackedWidget):
@@ -302,26 +241,21 @@ class ComparisonView(QStackedWidget):
 
     left = Signal()  # back to the run in view
     opened = Signal(object)  # RunFolder
-    replay_wanted = Signal(object)  # list of two RunFolders
     batch_chosen = Signal(object)  # Path of a batch file that is known
     open_asked = Signal()  # a batch file
 
-    def __init__(self, state: WindowState) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.compared: Compared | None = None
         self.title, self.state = Label("", "section"), Label("", "body", "text-2")
         self.chooser = ChipButton("", tr("Batch"))
         self.batches = QMenu(self.chooser)
         self.chooser.setMenu(self.batches)
-        self.groups = GroupChip(state)
-        self.groups.changed.connect(self._show_columns)
-        self.open_button = SecondaryButton(tr("Open a batch file…"), self.open_asked.emit)
         self.rest_button = SecondaryButton(tr("Start the rest"))
         self.check_button = PrimaryButton(tr("Check all"))
         self.best_button = PrimaryButton(tr("Open the first in rank"), self._open_best)
         self.stop_button = SecondaryButton(tr("Stop checks"))
         self.save_button = SecondaryButton(tr("Save table…"))
-        self.replay_button = SecondaryButton(tr("Replay two…"), self._replay)
         self.progress, self.banner = ProgressLine(tr("Checks")), Banner()
         self.tree, self.plots = ComparisonTree(), ComparisonPlots()
         table, plots = Card(padding=1), Card(padding=t.S)
@@ -331,17 +265,16 @@ class ComparisonView(QStackedWidget):
         beside(splitter, table, plots)
         splitter.setSizes([theme.px(676), theme.px(376)])
         self.addWidget(widget_of(column(
-            row(self.title, self.chooser, self.state, STRETCH, self.open_button, self.rest_button, self.groups,
+            row(self.title, self.chooser, self.state, STRETCH, self.rest_button,
                 TextButton(tr("Back to one run"), self.left.emit)),
             self.banner, self.progress, (splitter, 1),
-            row(self.replay_button, STRETCH, self.save_button, self.stop_button, self.best_button,
-                self.check_button),
+            row(STRETCH, self.save_button, self.stop_button, self.best_button, self.check_button),
             spacing=t.M,
         )))  # fmt: skip
         self.empty = EmptyState("runs", tr(NO_BATCHES), tr("Open a batch file…"), self.open_asked.emit)
         back = TextButton(tr("Back to one run"), self.left.emit)
         self.addWidget(widget_of(column((self.empty, 1), row(STRETCH, back, STRETCH))))
-        self.tree.chosen.connect(self._chosen)
+        self.tree.chosen.connect(self.plots.scatter.plot.choose)
         self.tree.activated.connect(self._activated)
         self.plots.scatter.plot.hovered_dot.connect(self.tree.choose)
         self.show_check(None, "")
@@ -355,7 +288,7 @@ class ComparisonView(QStackedWidget):
         found, batch, tree = compared.found, compared.batch, self.tree
         self.title.setText(compared.title)
         self.title.setVisible(batch is None)
-        for part in (self.chooser, self.state, self.open_button, self.rest_button):
+        for part in (self.chooser, self.state, self.rest_button):
             part.setVisible(batch is not None)
         if batch is not None:
             self._show_batch(batch)
@@ -364,14 +297,14 @@ class ComparisonView(QStackedWidget):
         else:
             self.banner.dismiss()
         tree.table.set_lines(comparison_header(found["measures"]), compared.lines)
-        self.groups.set_groups(list(dict.fromkeys(measure["group"] for measure in found["measures"])))
-        self._show_columns()
+        tree.show_columns()
         self.plots.scatter.set_comparison(found)
         self.plots.scatter.plot.provenance = ", ".join(compared.folders)
-        agreement = compared.agreement
+        jobs, agreement = compared.jobs, compared.agreement
+        self.plots.jobs.set_table(jobs.header, jobs.rows, jobs.note)
         taus = [[title, *map(fmt.in_locale, cells)] for title, *cells in agreement.rows]
         self.plots.agreement.set_table(agreement.header, taus, agreement.note)
-        self._chosen(tree.chosen_runs())
+        self.plots.scatter.plot.choose(tree.chosen_runs())
 
     def show_check(self, check: LiveRun | None, words: str) -> None:
         """Show how far checks are; None: there is none. `words`: how many of several are over."""
@@ -384,13 +317,6 @@ class ComparisonView(QStackedWidget):
             done, total, text = check_words(check)
             self.progress.set(done, total, f"{words} · {text}" if words else text)
 
-    def replayed(self) -> list[RunFolder]:
-        """The two runs a replay is of: those chosen, or the only two there are; empty where that is not clear."""
-        folders = self.compared.folders if self.compared is not None else {}
-        chosen = [name for name in folders if name in self.tree.chosen_runs()]
-        names = chosen if len(chosen) == 2 else list(folders)
-        return [folders[name] for name in names] if len(names) == 2 else []
-
     def _show_batch(self, batch: Batch) -> None:
         self.chooser.set(batch.name, str(batch.file))
         self.state.setText(batch.progress)
@@ -401,18 +327,6 @@ class ComparisonView(QStackedWidget):
             action.triggered.connect(partial(self.batch_chosen.emit, file))
         self.rest_button.setEnabled(not batch.why_no_rest)
         self.rest_button.setToolTip(batch.why_no_rest or tr("Queue the runs of this batch that have no result yet"))
-
-    def _show_columns(self) -> None:
-        self.tree.show_columns(self.groups.hidden())
-
-    def _chosen(self, names: set[str]) -> None:
-        self.plots.scatter.plot.choose(names)
-        self.replay_button.setEnabled(bool(self.replayed()))
-        choose = "" if self.replayed() else tr("Choose two runs in the table.")
-        self.replay_button.setToolTip(choose or tr("Both runs' curves on one axis"))
-        if self.compared is not None:
-            jobs = two_of(self.compared.jobs, names)
-            self.plots.jobs.set_table(jobs.header, jobs.rows, jobs.note)
 
     def _activated(self, name: str) -> None:
         if self.compared is not None:
@@ -425,16 +339,3 @@ class ComparisonView(QStackedWidget):
 
     def _open_best(self) -> None:
         self._activated(self._best())
-
-    def _replay(self) -> None:
-        self.replay_wanted.emit(self.replayed())
-
-
-def two_of(table: ShownTable, names: Collection[str]) -> ShownTable:
-    """Return of a table with a column a run what two of these differ in; all of it where they are not two of more."""
-    places = [place for place, name in enumerate(table.header) if name in names]
-    if len(places) != 2 or len(table.header) <= 3:
-        return table
-    one, other = places
-    rows = [[cells[0], cells[one], cells[other]] for cells in table.rows if cells[one] != cells[other]]
-    return ShownTable(table.title, ["", table.header[one], table.header[other]], rows, table.note)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QTableView
 
-from app.models.tables import TextTableModel
+from app.models.tables import TwoLevels
 from app.pages.verify.plots_panel import CURVES, LooksTab
 from app.plots.curves import HistogramPlot
 from app.plots.export import Cell, Figure, Table
@@ -235,7 +235,7 @@ class ImagesTab(LooksTab):
         self.plot.set_title(tr("Loss"))
         self.switch = Segmented([(key, model_style(key).title) for key in CURVES], tr("Model"))
         self.plot.add_head_widget(self.switch)
-        self.model, self.view = TextTableModel(self.plot), QTableView()
+        self.model, self.view = TwoLevels(self.plot), QTableView()
         self.view.setModel(self.model)
         self.view.setAccessibleName(tr("Images that were forgotten, before and after"))
         set_up_table(self.view)
@@ -266,7 +266,7 @@ class ImagesTab(LooksTab):
             )]
             for n in range(len(found.ids))
         ]  # fmt: skip
-        self.model.set_table(titles, rows)
+        self.model.set_texts(titles, rows)
         header, modes = self.view.horizontalHeader(), QHeaderView.ResizeMode
         header.setSectionResizeMode(modes.ResizeToContents)  # equal widths cut each answer beside short classes
         header.setSectionResizeMode(0, modes.Stretch)

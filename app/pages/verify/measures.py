@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtCore import QModelIndex, QSize, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QMenu, QTreeView, QWidget
 
 from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines
-from app.models.tables import TwoLevels
+from app.models.tables import ALIGN, TwoLevels
 from app.pages.verify.checks import SEEDS_OFFERED
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import MODELS
 from app.services.translation import tr
 from app.widgets.buttons import ChipButton
-from app.widgets.labels import Label, caption
-from app.widgets.layout import first_and_last_row
+from app.widgets.labels import caption
+from app.widgets.layout import STRETCH, row
 from app.widgets.table import GapBarDelegate, set_up_tree
 from core.verify.table import COLUMNS, TableRow
 
@@ -30,7 +30,7 @@ MOST_OFFERED = 20  # runs to compare with; the Runs page has all of them
 
 
 class ModelsRow(QWidget):
-    """Original, head-only edit and unlearned model with their markers in every plot; a menu chooses retrained ones."""
+    """Which retrained models the result is compared with, and which run it can be held beside."""
 
     wanted = Signal(object, bool)  # a seed, or the name of a model that was opened; whether to compare with it
     open_asked = Signal()
@@ -38,28 +38,19 @@ class ModelsRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        first, last = first_and_last_row(self)
-        self.legend = Label("", "caption")
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.retrained = ChipButton(tr("Retrained"), tr("Retrained models"))
         self.others = ChipButton(tr("Compare"), tr("Compare with another run"))
         self.menu, self.others_menu, self.hint = QMenu(self), QMenu(self), caption()
-        first.addWidget(self.legend)
-        if first is not last:
-            first.addStretch(1)
-        for widget in (self.retrained, self.others, self.hint):
-            last.addWidget(widget)
-        last.addStretch(1)
+        row(self.retrained, self.others, self.hint, STRETCH, on=self)
         self._shown: tuple[ResultFacts, Wanted] | None = None
         self._rows: Sequence[RunRow] = ()
         self.retrained.setMenu(self.menu)
         self.others.setMenu(self.others_menu)
         self.menu.aboutToShow.connect(self._fill)  # one that is open stays as it is
         self.others_menu.aboutToShow.connect(self._offer)
-        theme.changed.connect(self._show_legend)
 
     def show_facts(self, facts: ResultFacts, wanted: Wanted, rows: Sequence[RunRow], outdated: bool) -> None:
-        """Show which models there are and which of them are ticked; `rows` are runs to compare with this one."""
+        """Show which retrained models are ticked; `rows` are runs to compare with this one."""
         self._shown, self._rows = (facts, wanted), rows
         names = [tr("seed {number}", number=seed) for seed in sorted(wanted.seeds)] + list(wanted.files())
         shown = ", ".join(names) if len(names) <= 2 else tr("%n models", n=len(names))
@@ -69,16 +60,6 @@ class ModelsRow(QWidget):
         self.retrained.set(tr("{marker} Retrained: {models}", marker=marker, models=shown or none), tip)
         self.hint.setText(tr("Run checks to take this in.") if outdated else "")
         self.others.setVisible(bool(rows))
-        self._show_legend()
-
-    def _show_legend(self) -> None:
-        models = (self._shown[0].report.get("models") or {}) if self._shown is not None else {}
-        shown = [MODELS[key] for key in ("original", "head_only", "unlearned") if key in models]
-        self.legend.setText(" &nbsp; ".join(
-            f'<span style="color: {theme.color(style.token).name()}">{style.glyph}</span> {style.title}'
-            for style in shown
-        ))  # fmt: skip
-        self.legend.setAccessibleName(", ".join(style.title for style in shown))
 
     def _fill(self) -> None:
         if self._shown is None:
@@ -114,7 +95,7 @@ class ModelsRow(QWidget):
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
-_NAME_LEAST, _NAME_WANTED, _NUMBER_LEAST, _GAP_LEAST = 190, 210, 66, 82  # widths of columns, in pixels of the design
+_NAME, _NUMBER, _GAP = 190, 66, 112  # least widths of columns, in pixels of the design
 
 
 class MeasuresView(QTreeView):
@@ -128,26 +109,19 @@ class MeasuresView(QTreeView):
         self.setAccessibleName(tr("Measures of each model"))
         set_up_tree(self)
         self.setItemDelegateForColumn(GAP_COLUMN, GapBarDelegate(self))
-        header = self.header()
-        header.setMinimumSectionSize(theme.px(_NUMBER_LEAST))
-        for place in range(GAP_COLUMN):
-            modes = QHeaderView.ResizeMode
-            header.setSectionResizeMode(place, modes.ResizeToContents if place else modes.Stretch)
-        self._folded: set[str] = set()
-        self.collapsed.connect(self._fold)
-        self.expanded.connect(self._unfold)
+        header, modes = self.header(), QHeaderView.ResizeMode
+        header.setMinimumSectionSize(theme.px(_NUMBER))
+        header.setSectionResizeMode(modes.ResizeToContents)
+        header.setSectionResizeMode(0, modes.Stretch)
+        header.setSectionResizeMode(GAP_COLUMN, modes.Fixed)
+        header.resizeSection(GAP_COLUMN, theme.px(_GAP))
+        self.table.rowsInserted.connect(self._inserted)
 
     def set_rows(self, rows: tuple[TableRow, ...]) -> None:
-        """Show other rows; groups that were folded stay folded, and the view stays where it was scrolled to."""
+        """Show other rows; the view stays where it was scrolled to, and of the same rows what was folded."""
         scrolled = self.verticalScrollBar().value()
         self.table.set_lines(measure_header(), measure_lines(rows))
         self.setColumnHidden(HEAD_ONLY_COLUMN, all(row.values["head_only"] is None for row in rows))
-        for number in range(self.table.rowCount()):
-            group = self.table.index(number, 0)
-            self.setFirstColumnSpanned(number, QModelIndex(), True)
-            self.setExpanded(group, group.data() not in self._folded)
-            for place, line in enumerate(self.table.line(group).below):
-                self.setFirstColumnSpanned(place, group, len(line.cells) == 1)
         self.verticalScrollBar().setValue(scrolled)
 
     def sizeHint(self) -> QSize:
@@ -155,28 +129,15 @@ class MeasuresView(QTreeView):
 
     def minimumSizeHint(self) -> QSize:
         # All columns, with the beginning of the names: numbers alone say nothing.
+        numbers = sum(map(self.header().sectionSize, range(1, GAP_COLUMN + 1)))
         bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self._numbers() + theme.px(_NAME_LEAST + _GAP_LEAST) + bar, super().minimumSizeHint().height())
+        return QSize(theme.px(_NAME) + numbers + bar, super().minimumSizeHint().height())
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        # A wider table gives its room to the bars first: names need what they need, numbers no more.
-        room = event.size().width() - self._numbers() - theme.px(_NAME_WANTED + _GAP_LEAST)
-        self.header().resizeSection(GAP_COLUMN, theme.px(_GAP_LEAST) + max(0, room // 2))
-
-    def _numbers(self) -> int:
-        return sum(map(self.header().sectionSize, range(1, GAP_COLUMN)))
-
-    def _fold(self, index: QModelIndex) -> None:
-        self._folded.add(index.data())
-
-    def _unfold(self, index: QModelIndex) -> None:
-        self._folded.discard(index.data())
-
-    def keyboardSearch(self, search: str) -> None:
-        """Letters look for a measure in all groups, not only beside the current row."""
-        start = self.currentIndex() if self.currentIndex().isValid() else self.table.index(0, 0)
-        flags = Qt.MatchFlag.MatchStartsWith | Qt.MatchFlag.MatchWrap | Qt.MatchFlag.MatchRecursive
-        found = self.table.match(start.siblingAtColumn(0), Qt.ItemDataRole.DisplayRole, search, 1, flags)
-        if found:
-            self.setCurrentIndex(found[0])
+    def _inserted(self, parent: QModelIndex, first: int, last: int) -> None:
+        """Open a group; its title and what must be said beside a measure go over all columns."""
+        for place in range(first, last + 1):
+            group = self.table.index(place, 0, parent)
+            self.setFirstColumnSpanned(place, parent, True)
+            self.expand(group)
+            for below in range(self.table.rowCount(group)):
+                self.setFirstColumnSpanned(below, group, self.table.index(below, 1, group).data(ALIGN) is None)

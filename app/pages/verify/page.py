@@ -58,7 +58,7 @@ class VerifyView(Page):
         """Several runs side by side; made when there are some."""
         from app.pages.verify.comparison_view import ComparisonView
 
-        made = ComparisonView(self.context.window_state)
+        made = ComparisonView()
         self.stack.addWidget(made)
         return made
 

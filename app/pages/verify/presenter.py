@@ -51,8 +51,8 @@ class VerifyPresenter(QObject):
             (page.check_all_button.clicked, self.check_all),
             (page.models.wanted, checks.want), (page.models.open_asked, self._open_retrained),
             (page.models.compare_asked, self._compare_with),
-            (page.verdict.check_asked, checks.run), (page.verdict.number_asked, checks.want_number),
-            (page.verdict.stop_asked, checks.stop), (page.verdict.report_asked, self._open_report),
+            (page.verdict.check_asked, checks.run), (page.verdict.stop_asked, checks.stop),
+            (page.verdict.report_asked, self._open_report),
             (page.verdict.save_asked, self._save_report), (page.verdict.table_asked, self._save_table),
             (page.plots.full_asked, self._run_full),
             (checks.changed, self._show_check), (checks.measured, self._show_so_far),
@@ -233,7 +233,6 @@ class VerifyPresenter(QObject):
         if facts is None:
             return
         page.models.show_facts(facts, checks.wanted, self.comparable(), checks.outdated and not busy)
-        page.verdict.show_wanted(checks.wanted.seeds, facts.trained, facts.seconds)
         if facts.has_retrained or busy or not facts.has_list or facts.trained:
             page.offer.dismiss()  # what is on disk, the next step takes and says
         else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QMenu, QWidget
 
 from app.models.measure_table import GLYPHS
@@ -46,7 +47,6 @@ SUITES = {
     "full": (mark("Full checks"),
              mark("The quick ones, relearning, and prototype and reference attacks; trains what these need")),
 }  # fmt: skip
-NUMBERS = (1, 2, 3, 5)  # of retrained models; from two on one knows how far they differ
 FEW = 30  # below, intervals are wide enough to be worth a word
 
 
@@ -56,15 +56,6 @@ def offer(seconds: float | None) -> str:
         return tr("No retrained model yet. How long training one takes is not known.")
     return tr("No retrained model yet. Training one takes {time}, going by the original's training time.",
               time=fmt.about(seconds))  # fmt: skip
-
-
-def to_train(number: int, missing: int, seconds: float | None) -> str:
-    """A choice of how many retrained models, with how many of them must be trained first and how long that takes."""
-    parts = [tr("%n retrained models", n=number), tr("trained")]
-    if missing:
-        left = tr("to train") if missing == number else tr("{number} to train", number=fmt.count(missing))
-        parts[1] = f"{left}, {fmt.about(missing * seconds)}" if seconds is not None else left
-    return " · ".join(parts)
 
 
 def check_words(check: LiveRun) -> tuple[int, int, str]:
@@ -159,7 +150,6 @@ class VerdictCard(Card):
     """One sentence and three lamps; beneath what else must be said, at the right the report and the checks."""
 
     check_asked = Signal(str)  # "quick" or "full"
-    number_asked = Signal(int)  # of retrained models to compare the result with
     stop_asked = Signal()
     report_asked = Signal()
     save_asked = Signal()
@@ -178,8 +168,14 @@ class VerdictCard(Card):
         self.report_button.set_menu(menu)
         self.check_button = SecondaryButton(tr("Checks"))
         self.check_button.setAccessibleName(tr("Which checks to run"))
-        self.check_menu = self._check_menu()
-        self.check_button.set_menu(self.check_menu)
+        suites = QMenu(self)
+        suites.setToolTipsVisible(True)
+        self.suite_actions: dict[str, QAction] = {}
+        for which, (title, tip) in SUITES.items():
+            action = self.suite_actions[which] = suites.addAction(tr(title))
+            action.setToolTip(tr(tip))
+            action.triggered.connect(partial(self.check_asked.emit, which))
+        self.check_button.set_menu(suites)
         self.stop_button = SecondaryButton(tr("Stop checks"), self.stop_asked.emit)
         self.progress = ProgressLine(tr("Checks"))
         words = column(self.sentence, self.suffered, self.lamps, self.limits, STRETCH, spacing=t.XS)
@@ -216,29 +212,3 @@ class VerdictCard(Card):
         if check is not None:
             self.stop_button.setEnabled(check.state is not State.STOPPING)
             self.progress.set(*check_words(check))
-
-    def show_wanted(self, seeds: set[int], trained: tuple[int, ...], seconds: float | None) -> None:
-        """Say in the menu what each number of retrained models takes."""
-        for number, action in self.number_actions.items():
-            chosen = set(range(1, number + 1))
-            action.setChecked(seeds == chosen)
-            action.setText(to_train(number, len(chosen - set(trained)), seconds))
-
-    def _check_menu(self) -> QMenu:
-        """Quick or full checks, and how many retrained models to compare with."""
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        self.suite_actions: dict[str, QAction] = {}
-        for which, (title, tip) in SUITES.items():
-            action = self.suite_actions[which] = menu.addAction(tr(title))
-            action.setToolTip(tr(tip))
-            action.triggered.connect(lambda _on=False, which=which: self.check_asked.emit(which))
-        menu.addSection(tr("Compared with"))
-        group = QActionGroup(menu)
-        group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)  # seeds may be ticked singly, too
-        self.number_actions: dict[int, QAction] = {}
-        for number in NUMBERS:
-            action = self.number_actions[number] = group.addAction(menu.addAction(tr("%n retrained models", n=number)))
-            action.setCheckable(True)
-            action.triggered.connect(lambda _on=False, number=number: self.number_asked.emit(number))
-        return menu

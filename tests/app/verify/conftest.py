@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.context import AppContext, create_context
 from app.pages.verify import VerifyPage
 from app.services.run_library import RunRow
-from app.workers.live_run import LiveRun
+from app.workers.live_run import Check, LiveRun
 from core.events import Progress, State
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
@@ -47,7 +47,8 @@ class Controller(QObject):
         self.stopped = 0
 
     def start_reference(self, folder: RunFolder, seeds: tuple[int, ...] = (), **more: Any) -> LiveRun:
-        run = LiveRun(folder, "check", job=folder.job(), work=lambda control, emit: None)
+        check = Check(seeds, more.get("retrained") or {}, more.get("which", "quick"))
+        run = LiveRun(folder, "check", job=folder.job(), check=check, work=lambda control, emit: None)
         if self.current is None:
             run.begin()
             self.current = run

@@ -10,12 +10,11 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.models.comparison_table import FIRST, LAMPS_COLUMN, RUN_ROLE, comparison_header, told_run, values_words
-from app.models.tables import TextTableModel, TwoLevels
+from app.models.tables import TwoLevels
 from app.pages.verify.compared import read_comparison
 from app.services import translation
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
-from core.verify.table import PUBLISHED
 from core.verify.verdict import decide
 from tests.app.verify.reports import HALF_WIDTHS, full_report, measures
 from tests.app.verify.walk import unnamed_widgets
@@ -99,8 +98,8 @@ def test_a_verdict_is_not_translated_as_the_word_on_a_button(monkeypatch):
 
 
 def test_a_table_of_texts_is_a_valid_model(qtmodeltester, qapp):
-    model = TextTableModel()
-    model.set_table(["", "a"], [["lr", "0.1"]])
+    model = TwoLevels()
+    model.set_texts(["", "a"], [["lr", "0.1"]])
     qtmodeltester.check(model)
     assert model.index(0, 1).data() == "0.1"
 
@@ -165,15 +164,13 @@ def test_pointing_at_a_run_in_the_scatter_chooses_its_row(view):
     assert view.tree.chosen_runs() == {"a-1"} and plot.view.toolTip().startswith("a-1: ")
 
 
-def test_jobs_of_all_runs_or_of_the_two_chosen(view):
+def test_settings_that_differ_stand_beside_and_a_method_stands_for_its_seeds(view):
     model = view.plots.jobs.model
     assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["method", "seed"]
     muda = view.tree.table.index(3, 0)
     selection = view.tree.names.selectionModel()
     selection.select(muda, selection.SelectionFlag.ClearAndSelect | selection.SelectionFlag.Rows)
-    assert view.tree.chosen_runs() == {"a-1", "a-2"} and view.replay_button.isEnabled()
-    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["seed"]
-    assert [folder.id for folder in view.replayed()] == ["a-1", "a-2"]
+    assert view.tree.chosen_runs() == {"a-1", "a-2"}
 
 
 def test_runs_that_cannot_be_compared_are_said(qtbot, page, context, folders):
@@ -196,7 +193,7 @@ def test_another_forget_set_is_said_on_top(qtbot, page, context, tmp_path, job, 
     assert names == ["Muda, seed 1", "Muda, seed 1"]
 
 
-def test_published_measures_are_columns_where_asked_for(folders, view, page, context, qtbot):
+def test_published_measures_are_the_last_columns(folders, view, page, qtbot):
     for number, folder in enumerate(folders):
         found = folder.report()
         found["published"] = {
@@ -207,17 +204,9 @@ def test_published_measures_are_columns_where_asked_for(folders, view, page, con
     with qtbot.waitSignal(page.presenter.comparison.shown):
         page.presenter.comparison.refresh()
     table, numbers = view.tree.table, view.tree.numbers
-    ua, probe = column(table, "UA, %"), column(table, "Linear probe, recall, %")
-    assert numbers.isColumnHidden(ua) and not numbers.isColumnHidden(probe)
+    ua, tow = column(table, "UA, %"), column(table, "ToW")
+    assert {ua, tow} == {table.columnCount() - 2, table.columnCount() - 1} and not numbers.isColumnHidden(ua)
     assert table.index(0, ua).data() == "2.0" and table.index(3, ua).data().startswith("90.0 and 91.0")
-    actions = {action.text(): action for action in view.groups.menu().actions()}
-    assert not actions[PUBLISHED].isChecked() and "of" in view.groups.text()
-    actions[PUBLISHED].trigger()
-    actions["Features"].trigger()
-    assert not numbers.isColumnHidden(ua) and numbers.isColumnHidden(probe)
-    with qtbot.waitSignal(page.presenter.comparison.shown):
-        page.presenter.comparison.refresh()
-    assert not numbers.isColumnHidden(ua)  # what was chosen stays
 
 
 def test_rank_agreement_is_written_as_the_language_writes_numbers(german_numbers, view):

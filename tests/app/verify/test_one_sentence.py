@@ -10,14 +10,17 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 
+from app.dialogs.sheet import ConfirmDialog
 from app.models.comparison_table import LAMPS_COLUMN, NAME, VERDICT
 from app.pages.verify.image_tabs import ImagesTab
 from app.pages.verify.measures import HEAD_ONLY_COLUMN
 from app.services.run_library import RunRow
+from core.errors import UnsafeFileError
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.session.single_images import SingleImages
 from core.verify.verdict import decide
+from tests.app.verify.conftest import weights
 from tests.app.verify.reports import HALF_WIDTHS, bare_report, full_report, measures
 
 
@@ -95,6 +98,40 @@ def test_the_table_is_saved_as_latex(checked, tmp_path):
     dialog.fileSelected.emit(str(tmp_path / "table.tex"))
     dialog.close()
     assert r"Linear probe, recall, \% & 98.0 & 98.0 & 92.0 & 91.0" in (tmp_path / "table.tex").read_text()
+
+
+# ---- questions before a check
+
+
+def question() -> ConfirmDialog:
+    """The question that stands."""
+    return next(w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible())
+
+
+def test_the_answer_on_a_risky_file_is_about_the_run_it_was_asked_for(show, make_folder, controller, tmp_path):
+    checks = show(make_folder(bare_report())).presenter.checks
+    checks.open_retrained(weights(tmp_path / "net.pt"))
+    asked = controller.current.folder.path
+    controller.finish(UnsafeFileError("It can run code", ""))
+    dialog = question()
+    show(make_folder(bare_report(), "run-2"))
+    dialog.buttons["open"].click()
+    assert controller.current.folder.path == asked
+    assert controller.asked[-1]["retrained"] == {"net": tmp_path / "net.pt"} and checks.shown is None
+
+
+def test_a_check_confirmed_while_another_one_began_is_not_started(show, make_folder, controller, context, tmp_path):
+    code = tmp_path / "nets.py"
+    code.write_text("def net(): ...")
+    page = show(make_folder(bare_report()))
+    facts = page.presenter.facts
+    job = dataclasses.replace(facts.job, model=dataclasses.replace(facts.job.model, user_code=f"{code}:net"))
+    page.presenter.take(dataclasses.replace(facts, job=job))
+    page.presenter.checks.run()
+    dialog = question()
+    controller.run_started.emit(controller.start_reference(facts.folder, (1,)))
+    dialog.buttons["run"].click()
+    assert len(controller.asked) == 1 and context.notifications.history[-1].text == "A check is under way."
 
 
 # ---- several runs at once

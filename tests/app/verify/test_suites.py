@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionMenuItem
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 
 from app.models.tables import TwoLevels
 from app.pages.verify.curves import NOT_YET
-from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED, to_train
+from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED
 from app.workers.live_run import Check
 from core.events import MeasureTaken
 from core.verify.measure_log import merge, partial_report
@@ -25,20 +25,19 @@ def take(controller, model: str, values: dict) -> None:
     controller.state_changed.emit(run)
 
 
-def shown(table: TwoLevels, key: str, column: int) -> str | None:
-    for group in range(table.rowCount()):
-        parent = table.index(group, 0)
-        for row in range(table.rowCount(parent)):
-            if table.line(table.index(row, 0, parent)).key == key:
-                return table.index(row, column, parent).data()
-    return None
+def shown(table: TwoLevels, title: str, column: int) -> str | None:
+    flags = Qt.MatchFlag.MatchStartsWith | Qt.MatchFlag.MatchRecursive
+    found = table.match(table.index(0, 0), Qt.ItemDataRole.DisplayRole, title, 1, flags)
+    return found[0].siblingAtColumn(column).data() if found else None
 
 
-def test_the_menu_offers_both_suites_and_numbers_of_retrained_models(checked, controller):
-    card = checked.verdict
+def test_the_menu_offers_both_suites_and_the_models_row_up_to_five_retrained_models(checked, controller):
+    card, menu = checked.verdict, checked.models.menu
     assert card.suite_actions.keys() == {"quick", "full"}
-    assert card.number_actions[2].isChecked() and not card.number_actions[3].isChecked()
-    card.number_actions[3].trigger()
+    menu.aboutToShow.emit()
+    seeds = {action.text()[:6]: action for action in menu.actions() if action.isCheckable()}
+    assert [title for title, action in seeds.items() if action.isChecked()] == ["Seed 1", "Seed 2"] and len(seeds) == 5
+    seeds["Seed 3"].trigger()
     assert checked.presenter.checks.wanted.seeds == {1, 2, 3}
     assert checked.models.hint.text() == "Run checks to take this in."
     card.suite_actions["full"].trigger()
@@ -88,32 +87,15 @@ def test_retrained_models_on_disk_are_never_called_none(unchecked, context):
     assert not [text for text in said if "o retrained model" in text or "none yet" in text]
 
 
-def test_numbers_of_retrained_models_are_drawn_as_the_choice_of_one_that_they_are(unchecked):
-    menu = unchecked.verdict.check_menu
-    option = QStyleOptionMenuItem()
-    option.initFrom(menu)
-    menu.initStyleOption(option, unchecked.verdict.number_actions[2])
-    assert option.checkType == QStyleOptionMenuItem.CheckType.Exclusive
-    sheet = QApplication.instance().styleSheet()
-    for state in ("", ":checked"):  # drawn by the rules of radio buttons
-        assert re.search(rf"QRadioButton::indicator{state}, QMenu::indicator:exclusive{state} \{{", sheet)
-
-
-def test_a_number_says_what_must_be_trained_for_it():
-    assert to_train(1, 0, 5.0) == "1 retrained model · trained"
-    assert to_train(3, 3, None) == "3 retrained models · to train"
-    assert to_train(3, 2, 60.0) == "3 retrained models · 2 to train, about 2 min"
-
-
 def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checked, controller):
     checked.presenter.checks.run("full")
-    before = shown(checked.measures.table, "probe", 1)
+    before = shown(checked.measures.table, "Linear probe", 1)
     take(controller, "original", {"forget_test_accuracy": 0.5})
     assert checked.verdict.sentence.text() == CHECKING
-    assert shown(checked.measures.table, "forget_test_accuracy", 1) == "50.0"
-    assert before == "98.0" and shown(checked.measures.table, "probe", 1) is None
+    assert shown(checked.measures.table, "Forget accuracy, unseen", 1) == "50.0"
+    assert before == "98.0" and shown(checked.measures.table, "Linear probe", 1) is None
     controller.finish()
-    qtbot.waitUntil(lambda: shown(checked.measures.table, "probe", 1) == before)
+    qtbot.waitUntil(lambda: shown(checked.measures.table, "Linear probe", 1) == before)
     assert checked.verdict.sentence.text() == full_report()["verdict"]["sentence"]
 
 
@@ -166,4 +148,4 @@ def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
 
     view.set_rows(rows_of(changed))
     assert view.currentIndex() == chosen
-    assert shown(view.table, "forget_accuracy", 3) == "25.0"
+    assert shown(view.table, "Forget accuracy, training", 3) == "25.0"
