@@ -64,7 +64,8 @@ class _Engine(QIconEngine):
         return made
 
     def _colour(self, mode: QIcon.Mode) -> str:
-        return theme.current.value("disabled" if mode == QIcon.Mode.Disabled else self._token)
+        special = {QIcon.Mode.Disabled: "disabled", QIcon.Mode.Selected: "on_selected"}
+        return theme.current.value(special.get(mode, self._token))
 
 
 @functools.lru_cache(maxsize=512)

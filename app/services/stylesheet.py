@@ -76,7 +76,7 @@ QPushButton, QToolButton, QCheckBox, QRadioButton { outline: 0; }
 QPushButton { background: @surface@; color: @text@; border: 1px solid @outline@; border-radius: @p4@;
     padding: 0 @p12@; min-height: @p26@; max-height: @p26@; }
 QPushButton:hover { background: @sunken@; }
-QPushButton:pressed { background: @line@; }
+QPushButton:pressed { background: @pressed@; }
 QPushButton:checked { background: @accent_tint@; border-color: @accent@; }
 QPushButton:disabled { background: @window@; color: @disabled@; border-color: @line@; }
 QPushButton::menu-indicator { image: url("@images@/down.svg"); width: @p12@; height: @p12@;
@@ -116,7 +116,7 @@ QPushButton[kind="text"][tone="danger"]:disabled { color: @disabled@; }
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: @p4@; color: @text@;
     padding: @p3@; }
 QToolButton:hover { background: @sunken@; }
-QToolButton:pressed { background: @line@; }
+QToolButton:pressed { background: @pressed@; }
 QToolButton:checked { background: @accent_tint@; border-color: @accent@; }
 QToolButton:disabled { color: @disabled@; background: transparent; }
 QToolButton::menu-indicator { image: none; }
@@ -124,14 +124,14 @@ QToolButton[kind="icon"] { min-width: @p20@; max-width: @p20@; min-height: @p20@
 QToolButton[kind="segment"] { border: 1px solid @outline@; border-radius: 0; padding: 0 @p8@;
     min-height: @p20@; max-height: @p20@; background: @surface@; font-size: @caption@; }
 QToolButton[kind="segment"]:hover { background: @sunken@; }
-QToolButton[kind="segment"]:pressed { background: @line@; }
+QToolButton[kind="segment"]:pressed { background: @pressed@; }
 QToolButton[kind="segment"]:checked { background: @accent_tint@; border-color: @accent@; }
 QToolButton[kind="segment"]:disabled { color: @disabled@; border-color: @line@; }
 QToolButton[kind="chip"] { background: @surface@; color: @text_2@; border: 1px solid @outline@;
     border-radius: @round_chip_button@; padding: 0 @p8@; font-size: @caption@;
     min-height: @p18@; max-height: @p18@; margin: 0; }
 QToolButton[kind="chip"]:hover { background: @sunken@; color: @text@; }
-QToolButton[kind="chip"]:pressed { background: @line@; color: @text@; }
+QToolButton[kind="chip"]:pressed { background: @pressed@; color: @text@; }
 QToolButton[kind="chip"]:checked { background: @accent_tint@; border-color: @accent@; color: @text@; }
 QToolButton[kind="chip"]:disabled { color: @disabled@; border-color: @line@; }
 QToolButton[kind="link"]:checked { background: transparent; border-color: transparent; }
@@ -154,7 +154,7 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: 
 QAbstractSpinBox::up-button { subcontrol-position: top right; height: @p12@; }
 QAbstractSpinBox::down-button { subcontrol-position: bottom right; height: @p12@; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @sunken@; }
-QAbstractSpinBox::up-button:pressed, QAbstractSpinBox::down-button:pressed { background: @line@; }
+QAbstractSpinBox::up-button:pressed, QAbstractSpinBox::down-button:pressed { background: @pressed@; }
 QAbstractSpinBox::up-arrow { image: url("@images@/up.svg"); width: @p10@; height: @p10@; }
 QAbstractSpinBox::down-arrow { image: url("@images@/down.svg"); width: @p10@; height: @p10@; }
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled { image: url("@images@/up_off.svg"); }
@@ -165,7 +165,7 @@ QComboBox::down-arrow { image: url("@images@/down.svg"); width: @p12@; height: @
 QComboBox::down-arrow:disabled { image: url("@images@/down_off.svg"); }
 QComboBox QAbstractItemView { background: @surface@; border: 1px solid @outline@; padding: @p4@; outline: 0; }
 QComboBox QAbstractItemView::item { min-height: @p26@; padding: 0 @p8@; border-radius: @p4@; }
-QComboBox QAbstractItemView::item:selected { background: @accent_tint@; color: @text@; }
+QComboBox QAbstractItemView::item:selected { background: @selected@; color: @on_selected@; }
 QPlainTextEdit, QTextEdit, QTextBrowser { background: @surface@; color: @text@; border: 1px solid @line@;
     border-radius: @p4@; selection-background-color: @accent@; selection-color: @on_accent@; }
 QPlainTextEdit:focus, QTextEdit:focus, QTextBrowser:focus { border-color: @accent@; }
@@ -182,7 +182,7 @@ QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMe
 QRadioButton::indicator, QMenu::indicator:exclusive { border-radius: @round_radio@; }
 QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::indicator:hover {
     border-color: @accent@; background: @sunken@; }
-QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @line@; }
+QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @pressed@; }
 QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QMenu::indicator:checked {
     background: @accent@; border-color: @accent@; image: url("@images@/tick.svg"); }
 QRadioButton::indicator:checked, QMenu::indicator:exclusive:checked {
@@ -209,13 +209,13 @@ QCheckBox[part="method"] > QLabel[part="reason"]:disabled { color: @text_2@; }
 
 /* Tables and lists */
 QTableView, QTreeView, QListView { background: @surface@; color: @text@; border: none; outline: 0;
-    gridline-color: @line@; selection-background-color: @accent_tint@; selection-color: @text@; }
+    gridline-color: @line@; selection-background-color: @selected@; selection-color: @on_selected@; }
 QTableView::item { border-bottom: 1px solid @line@; padding: 0 @p5@; }
 QTreeView::item { border-bottom: 1px solid @line@; padding: 0 @p4@; min-height: @p26@; }
 QTableView::item:hover, QTreeView::item:hover { background: @sunken@; }
-QTableView::item:selected, QTreeView::item:selected { background: @accent_tint@; color: @text@; }
+QTableView::item:selected, QTreeView::item:selected { background: @selected@; color: @on_selected@; }
 QListView::item:hover { background: @sunken@; }
-QListView::item:selected { background: @accent_tint@; color: @text@; }
+QListView::item:selected { background: @selected@; color: @on_selected@; }
 QTreeView::branch { border-bottom: 1px solid @line@; }
 QTreeView::branch:has-children:closed { image: url("@images@/right.svg"); }
 QTreeView::branch:has-children:open { image: url("@images@/down.svg"); }
@@ -224,7 +224,7 @@ QHeaderView { background: @sunken@; border: none; }
 QHeaderView::section { background: @sunken@; color: @text_2@; border: none; border-bottom: 1px solid @line@;
     padding: 0 @p8@; min-height: @p26@; font-size: @caption@; font-weight: 600; }
 QHeaderView::section:hover { color: @text@; }
-QHeaderView::section:pressed { background: @line@; }
+QHeaderView::section:pressed { background: @pressed@; }
 QHeaderView::down-arrow { image: url("@images@/down.svg"); width: @p12@; height: @p12@;
     subcontrol-position: center right; }
 QHeaderView::up-arrow { image: url("@images@/up.svg"); width: @p12@; height: @p12@;
@@ -246,11 +246,10 @@ QTabBar::tab:focus { color: @accent@; }
 /* Menus */
 QMenuBar { background: transparent; border: none; }
 QMenuBar::item { padding: @p4@ @p8@; border-radius: @p4@; background: transparent; }
-QMenuBar::item:selected { background: @sunken@; }
-QMenuBar::item:pressed { background: @line@; }
+QMenuBar::item:selected, QMenuBar::item:pressed { background: @selected@; color: @on_selected@; }
 QMenu { background: @surface@; color: @text@; border: 1px solid @outline@; padding: @p4@; }
 QMenu::item { padding: @p4@ @p24@ @p4@ @p28@; border-radius: @p4@; min-height: @p20@; }
-QMenu::item:selected { background: @accent_tint@; }
+QMenu::item:selected { background: @selected@; color: @on_selected@; }
 QMenu::item:disabled { color: @disabled@; }
 QMenu::separator { height: 1px; background: @line@; margin: @p4@ @p8@; }
 QMenu::icon { left: @p6@; }

@@ -44,11 +44,11 @@ PALETTE = {  # the roles of Qt's palette, by the token that they show
     "outline": ("Dark", "Shadow"),
 }
 CONTRAST = {  # the tokens that show the system's own colours where it asks for high contrast, by its role
-    "Window": "window sunken accent_tint danger_ground caution_ground",
+    "Window": "window sunken pressed accent_tint danger_ground caution_ground",
     "Base": "surface",
     "WindowText": "line outline text text_2 text_3 danger caution original",
-    "Highlight": "accent accent_hover accent_pressed unlearned",
-    "HighlightedText": "on_accent",
+    "Highlight": "accent accent_hover accent_pressed selected unlearned",
+    "HighlightedText": "on_accent on_selected",
 }
 _CAPTION_MIN_PX = 11
 LARGE_FONT_PX = 16  # of the system font; above, not all of a page fits side by side in a small window

@@ -34,6 +34,9 @@ accent_hover    #4A30BC  #BBAEFF
 accent_pressed  #3C269C  #9180F0
 on_accent       #FFFFFF  #14161C
 accent_tint     #EEEBFB  #2E2950
+selected        #EEEBFB  #2E2950
+on_selected     #1B1F24  #E8EAED
+pressed         #D5D9DF  #363B43
 danger          #B3261E  #FF8A80
 danger_ground   #FCEBE9  #3A2222
 caution         #7A5200  #E5B454

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QPushButton
 from app.services import icons
 from app.services import tokens as t
 from app.services.stylesheet import SHEET_IMAGES, build_stylesheet
-from app.services.theme import theme
+from app.services.theme import system_tokens, theme
 from app.widgets.buttons import Chip
 from app.widgets.labels import Label
 from core.files import RESOURCES
@@ -75,6 +75,24 @@ class TestContrast:
     )
     def test_text_on_grounds(self, tokens, token, ground):
         assert contrast(tokens.value(token), tokens.value(ground)) >= TEXT
+
+
+@pytest.mark.parametrize("ground, text, chosen, on_chosen", [
+    ("#000000", "#FFFFFF", "#1AEBFF", "#000000"), ("#FFFFFF", "#000000", "#37006E", "#FFFFFF"),
+])  # fmt: skip
+def test_what_is_chosen_or_pressed_is_seen_and_read_in_high_contrast(qapp, ground, text, chosen, on_chosen):
+    role, palette = QPalette.ColorRole, QPalette(QColor(ground))
+    for which, colour in ((role.Window, ground), (role.Base, ground), (role.WindowText, text), (role.Text, text),
+                          (role.Highlight, chosen), (role.HighlightedText, on_chosen)):  # fmt: skip
+        palette.setColor(which, QColor(colour))
+    for tokens in (*SCHEMES, system_tokens(palette)):
+        assert contrast(tokens.value("on_selected"), tokens.value("selected")) >= TEXT
+        assert contrast(tokens.value("text"), tokens.value("pressed")) >= TEXT
+    assert contrast(tokens.value("selected"), tokens.value("surface")) >= GRAPHIC
+    sheet = build_stylesheet(tokens, round, 8.5)
+    for item in ("QTableView", "QListView", "QMenu", "QMenuBar", "QComboBox QAbstractItemView"):
+        rule = sheet.split(f"{item}::item:selected", 1)[1].split("}")[0]
+        assert f"background: {chosen.lower()}; color: {on_chosen.lower()}" in rule
 
 
 # The table of the design, so that a colour cannot drift without its number.
@@ -216,6 +234,15 @@ def test_icons_are_drawn_for_the_scale_of_the_screen(qapp):
     copy.addPixmap(QPixmap(4, 4))  # Qt copies what draws it
     gc.collect()
     assert not copy.pixmap(16).isNull()
+
+
+def test_an_icon_in_a_selected_row_is_as_its_text(qapp):
+    def ink(mode):
+        image = icons.icon("tick", "text_2").pixmap(QSize(16, 16), 1.0, mode).toImage()
+        colours = (image.pixelColor(x, y) for x in range(16) for y in range(16))
+        return {colour.name() for colour in colours if colour.alpha() > 250}
+
+    assert theme.color("on_selected").name() in ink(QIcon.Mode.Selected) - ink(QIcon.Mode.Normal)
 
 
 def test_apply_twice_changes_nothing(qapp, qtbot):

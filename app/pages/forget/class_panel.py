@@ -146,7 +146,7 @@ class ForgetBar(QStyledItemDelegate):
         super().paint(painter, option, index)
         bar, share = QRect(0, 0, option.rect.width() - theme.px(6), theme.px(6)), index.data(SHARE)
         bar.moveCenter(option.rect.center())
-        painter.fillRect(bar, theme.color("line"))
+        painter.fillRect(bar, theme.color("sunken"))
         if share:  # a single image of ten thousand is seen too
             bar.setWidth(max(theme.px(3), round(share * bar.width())))
             painter.fillRect(bar, theme.color("forget"))
