@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 TOPIC = "opening"  # of notifications, and of the activity
 LOOK = "look at files"  # key of the job for what is dragged
+# Another data set begins with its own class order and preprocessing, not with those of the former.
+FRESH = {"classes_file": "", "preprocess_file": "", "test_fraction": None}
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,6 @@ class Opening(QObject):
         self.example_folder: Path | None = None  # where the command line wants the example's next run
         self.key = ""  # the entry of its file that the open model is, where the user said it
         self._looking = 0  # how many drops are looked at
-        self._list: Path | None = None  # a forget list to show once the data is open that it came with
-        self._list_fits = False  # whether that is open
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
@@ -89,33 +89,21 @@ class Opening(QObject):
         """Open a model file or a folder that holds one."""
         self.put(Request("model", Path(path).name, model=str(path)))
 
-    def open_data(self, spec: str, **changes: Any) -> None:
-        """Open data by name or path; `changes` are fields of DataOptions."""
-        # Another data set begins with its own class order and preprocessing, not with those of the former.
-        self._list = None  # it came with other data
-        fresh = {"classes_file": "", "preprocess_file": "", "test_fraction": None, **changes}
-        self.put(Request("data", Path(spec).name or spec, data=spec, changes=fresh))
+    def open_data(self, spec: str, then: Callable[[], object] | None = None) -> None:
+        """Open data by name or path."""
+        self.put(Request("data", Path(spec).name or spec, data=spec, changes=FRESH, then=then))
 
-    def set_class_order(self, names: tuple[str, ...]) -> None:
-        """Open the data again with its classes in the order of the model's outputs."""
-        self.put(Request("data", self._data_name(), order=names))
-
-    def set_preprocessing(self, values: Mapping[str, Any] | None) -> None:
-        """Open the data again with preprocessing set by hand; None takes that back."""
-        self.put(Request("data", self._data_name(), preprocessing=values, prepares=True))
-
-    def set_architecture(self, arch: str) -> None:
-        """Open the model again as an architecture; how its images are prepared is found out for it where need be."""
-        self.put(Request("data", self._data_name(), arch=arch))
+    def change(self, **fields: Any) -> None:
+        """Open the data again with these fields of a request: `order`, `preprocessing`, `arch`."""
+        dataset = self._context.project.dataset
+        self.put(Request("data", dataset.title if dataset is not None else tr("The data"), **fields))
 
     def open_as(self, attempt: Attempt) -> None:
         """Open model and data again with the network and the preparation of an attempt, as if the user stated them."""
         trial = self._context.project.trial
         assert trial is not None
-        self.put(Request(
-            "data", self._data_name(), arch=attempt.network.architecture if trial.networks > 1 else "",
-            preprocessing=attempt.preprocessing.to_dict(), prepares=not trial.stated,
-        ))  # fmt: skip
+        self.change(arch=attempt.network.architecture if trial.networks > 1 else "",
+                    preprocessing=attempt.preprocessing.to_dict(), prepares=not trial.stated)  # fmt: skip
 
     def accept(self) -> None:
         """Go on with model and data as they are, whatever speaks against it; not asked again for this pair."""
@@ -131,7 +119,7 @@ class Opening(QObject):
 
     def look_at(self, paths: Sequence[Path]) -> None:
         """Say what dropping these files would do, as soon as that is known."""
-        self._look(paths, self._tell, LOOK)
+        self._look(paths, LOOK).then(self._tell)
 
     def look_away(self) -> None:
         """The files are not over the window any more."""
@@ -142,52 +130,44 @@ class Opening(QObject):
         """Open files and folders as what they are: models, data, runs, forget lists and batch files."""
         self.look_away()
         self._looking += 1
-        handle = self._look(paths, self._open_plan)  # without a key: what is dragged next does not take it back
-        handle.failed.connect(partial(self._context.notifications.error, what=tr("The files were not opened")))
-        handle.failed.connect(self._looked_in_vain)
+        failed = partial(self._context.notifications.error, what=tr("The files were not opened"))
+        # Without a key: what is dragged next does not take it back.
+        self._look(paths).then(self._open_plan, failed, finished=self._looked_at)
 
-    def _look(self, paths: Sequence[Path], then: Callable[[Plan], object], key: str = "") -> JobHandle:
+    def _look(self, paths: Sequence[Path], key: str = "") -> JobHandle:
         whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
-        handle = self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=key)
-        handle.done.connect(then)
-        return handle
+        return self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=key)
+
+    def _looked_at(self) -> None:
+        self._looking -= 1
 
     def _tell(self, plan: Plan) -> None:
         self._context.shell.said.emit(plan.sentence)
         self.looked.emit(plan)
 
     def _open_plan(self, plan: Plan) -> None:
-        self._looking -= 1
         if plan.whole:
             self._context.shell.said.emit(plan.sentence)
         else:
             self._context.notifications.caution(plan.sentence)
-        model, data = plan.opens.get("model"), plan.opens.get("dataset")
+        model, data, listed = (plan.opens.get(kind) for kind in ("model", "dataset", "forget list"))
+        # A list is shown once the data is open that it came with.
+        then = partial(self.open_list, listed) if listed else None
         if model and data:
             name = tr("{model} with {data}", model=model.name, data=data.name)
-            self.put(Request("both", name, model=str(model), data=str(data)))
+            self.put(Request("both", name, model=str(model), data=str(data), changes=FRESH, then=then))
         elif model:
             self.open_model(model)
         elif data:
-            self.open_data(str(data))
+            self.open_data(str(data), then)
         if model or data:
             self._context.show_page("project")
-        if "forget list" in plan.opens:
-            self._list, self._list_fits = plan.opens["forget list"], False
-            if not data:
-                self._open_kept_list()
+        if then is not None and not data:
+            then()
         if "batch" in plan.opens:
             self.batch_wanted.emit(plan.opens["batch"])
         if "run" in plan.opens:
             self.open_run(plan.opens["run"])
-
-    def _looked_in_vain(self) -> None:
-        self._looking -= 1
-
-    def _open_kept_list(self) -> None:
-        path, self._list, self._list_fits = self._list, None, False
-        if path is not None:
-            self.open_list(path)
 
     def open_list(self, path: Path) -> None:
         """Show the sheet of a forget list on the Forget page."""
@@ -216,7 +196,6 @@ class Opening(QObject):
     def cancel(self) -> None:
         """Drop all requests; what is open stays."""
         self._waiting.clear()
-        self._list = None  # it came with what is not opened now
         if self._handle is not None:
             self._handle.cancel()
 
@@ -237,7 +216,6 @@ class Opening(QObject):
             self.idle.emit()
             return
         request = self._current = self._waiting.popleft()
-        self._list_fits = self._list_fits and not request.data
         project, settings = self._context.project, self._context.settings.values
         present = (project.opened_model, project.dataset, project.data_options, *self._answers)
         handle = self._context.jobs.submit(work, request, present, settings)
@@ -262,7 +240,6 @@ class Opening(QObject):
             project.set_selection(result.example.selection)
         self._context.notifications.settle(TOPIC)
         self.opened.emit(request)
-        self._list_fits = self._list_fits or bool(request.data)
         if request.then is not None:
             request.then()
         if result.job is not None and result.example is not None:
@@ -292,13 +269,7 @@ class Opening(QObject):
 
     def _finished(self) -> None:
         self._current = self._handle = None
-        if not self._waiting and self._list_fits:
-            self._open_kept_list()
         self._next()
-
-    def _data_name(self) -> str:
-        dataset = self._context.project.dataset
-        return dataset.title if dataset is not None else tr("The data")
 
     def _run_read(self, run: LiveRun) -> None:
         self._context.window_state.add_recent("run", str(run.path))

@@ -144,18 +144,18 @@ def work(
     bench = Bench(model, dataset, options, arch, trust, tell=progress, cancelled=cancelled)
     if request.side == "model" and (dataset is None or request.alone):
         request = _with_own_data(request)
-    if request.side == "both":
-        bench = dataclasses.replace(bench, opened_model=None, opened_data=None)
-    elif request.alone and request.side == "model":
-        bench = dataclasses.replace(bench, opened_data=None)
-    elif request.alone:
+    both = request.side == "both"
+    if both or (request.alone and request.side == "data"):
         bench = dataclasses.replace(bench, opened_model=None)
-    if request.model and request.order and dataset is not None:
-        # The data takes the order of the new model's card first; the former model need not fit that order.
+    if both or (request.alone and request.side == "model"):
+        bench = dataclasses.replace(bench, opened_data=None)
+    # The data takes the order of a new model's card first; the former model need not fit that order.
+    order_first = bool(request.model and request.order and bench.opened_data is not None)
+    if order_first:
         bench = dataclasses.replace(bench, opened_model=None).with_class_order(request.order)
-        return Result(request, _with_model(bench, request))
     if request.model:
-        bench = _with_model(bench, request)
+        bench = bench.trusting(request.trust)
+        bench = bench.with_model(request.model, arch=request.arch or None, key=request.key or None)
     elif request.arch:
         trust = request.trust if request.trust != NO_TRUST else bench.trust
         bench = dataclasses.replace(bench, arch=request.arch, trust=trust)
@@ -165,7 +165,7 @@ def work(
         options = dataclasses.replace(bench.options, **request.changes)
         prepared = Preprocessing.from_dict(request.prepared) if request.prepared else None
         bench = bench.with_data(request.data, options, prepared=prepared)
-    if request.order:
+    if request.order and not order_first:
         bench = bench.with_class_order(request.order)
     if request.prepares:
         bench = bench.with_preprocessing(request.preprocessing)
@@ -190,12 +190,6 @@ def _with_own_data(request: Request) -> Request:
     own = trained(folder, folder.job())
     there = Path(own.data).exists() or own.data in {source.id for source in SOURCES}
     return dataclasses.replace(request, side="both", data=own.data, changes=own.changes) if there else request
-
-
-def _with_model(bench: Bench, request: Request) -> Bench:
-    return bench.trusting(request.trust).with_model(
-        request.model, arch=request.arch or None, key=request.key or None
-    )
 
 
 def _example(request: Request, settings: Any, progress: Tell, cancelled: Callable[[], bool]) -> Result:

@@ -208,7 +208,7 @@ class ProjectPresenter(QObject):
     def _use_order(self) -> None:
         dataset, proof = self._context.project.dataset, self._context.project.proof
         if dataset is not None and proof is not None and proof.order is not None:
-            self._context.opening.set_class_order(tuple(dataset.classes[label] for label in proof.order.better))
+            self._context.opening.change(order=tuple(dataset.classes[label] for label in proof.order.better))
 
 
 def _right_words(found: Any, dataset: Any) -> str:

@@ -155,7 +155,7 @@ class Questions(QObject):
         names = project.opened_model.names if project.opened_model is not None else None
         measured = project.proof.order if project.proof is not None else None
         dialog = ClassOrderDialog(project.dataset.classes, names or (), measured, self._page.window())
-        _show(dialog, self._context.opening.set_class_order)
+        _show(dialog, lambda names: self._context.opening.change(order=names))
 
     def ask_entry(self) -> None:
         """Ask which network of the file is meant, where it holds several."""
@@ -184,7 +184,7 @@ class Questions(QObject):
             right.setdefault(attempt.network.architecture, said)
         candidates = [(id, " · ".join(filter(None, (right.get(id), apart[id])))) for id in apart]
         _show(ArchitectureDialog(model.path.name, candidates, self._page.window()),
-              self._context.opening.set_architecture)  # fmt: skip
+              lambda arch: self._context.opening.change(arch=arch))  # fmt: skip
 
     def ask_preprocessing(self) -> None:
         """Open the dialog of the preprocessing."""
@@ -192,7 +192,7 @@ class Questions(QObject):
         if project.dataset is not None:
             by_hand = bool(project.data_options and project.data_options.preprocess_file)
             _show(PreprocessingDialog(project.dataset, self._context.jobs, by_hand, self._page.window()),
-                  self._context.opening.set_preprocessing)  # fmt: skip
+                  lambda values: self._context.opening.change(preprocessing=values, prepares=True))  # fmt: skip
 
     def show_unreadable(self) -> None:
         """List the files that could not be read, with the reason of each."""

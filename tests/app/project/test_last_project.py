@@ -9,7 +9,7 @@ def test_it_is_there_again_with_its_answers_and_its_forget_set(context, open_dig
     last = LastProject(context.project, context.opening)
     assert not last.restore()  # there was none
     open_digits()
-    context.opening.set_preprocessing({"size": [8, 8], "mean": [0.4], "std": [0.2]})
+    context.opening.change(preprocessing={"size": [8, 8], "mean": [0.4], "std": [0.2]}, prepares=True)
     idle()
     context.project.set_selection(context.project.selection.with_classes([3]).with_samples([0, 5]))
     digest = context.project.selection.digest()

@@ -55,7 +55,7 @@ def test_a_cancelled_request_changes_nothing_and_says_nothing(context, digits_fi
 
 def test_other_data_begins_without_the_order_of_the_former(context, digits_file, idle, insects):
     context.opening.open_data("digits")
-    context.opening.set_class_order(tuple("1234567890"))
+    context.opening.change(order=tuple("1234567890"))
     idle()
     assert context.project.dataset.classes[0] == "1" and context.project.data_options.classes_file
     context.opening.open_data(str(insects))
@@ -69,6 +69,9 @@ def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file
     from core.models.architectures import ModelSpec, build_model
 
     torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), model)
+    context.opening.open_data("digits")
+    context.opening.change(order=tuple("1234567890"))  # of this data alone
+    idle()
     window.show_page("forget")
     context.opening.open_paths([model, insects])
     idle()
@@ -267,7 +270,7 @@ def test_advice_for_a_command_line_is_left_out():
 def test_a_newer_measurement_makes_the_older_one_stale(context, open_digits, digits_file, idle):
     open_digits()
     first = context.project.evaluation["baseline"]
-    context.opening.set_class_order(tuple("1234567890"))
+    context.opening.change(order=tuple("1234567890"))
     idle()
     assert context.project.evaluation["baseline"] is not first
     assert context.project.evaluation["baseline"].accuracy < 0.2

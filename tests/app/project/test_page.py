@@ -226,7 +226,7 @@ ORDER = (
 def wrong_order(context, open_digits, idle):
     open_digits()
     good = context.project.evaluation["baseline"].accuracy
-    context.opening.set_class_order(tuple("1234567890"))
+    context.opening.change(order=tuple("1234567890"))
     idle()
     return good
 
@@ -489,7 +489,7 @@ def test_photos_say_their_own_size_and_the_one_they_are_prepared_to(page, contex
             place.mkdir(parents=True)
             for number in range(3):
                 Image.new("RGB", (144, 96), (number, 9, 9)).save(place / f"{part}{name}{number}.png")
-    context.opening.open_data(str(tmp_path / "photos"), preprocess_file="")
+    context.opening.open_data(str(tmp_path / "photos"))
     idle()
     values = page.data_card.facts.values()
     own, prepared = "96 × 144", context.project.dataset.image_size

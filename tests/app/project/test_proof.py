@@ -78,7 +78,7 @@ def test_what_was_tried_is_listed_where_it_is_in_doubt(unproven, window, context
 
 def test_a_question_without_a_list_stands_in_the_place_of_the_classes(page, context, open_digits, idle, window):
     open_digits()
-    context.opening.set_preprocessing({"size": [8, 8], "mean": 1.0, "std": 8.0})
+    context.opening.change(preprocessing={"size": [8, 8], "mean": 1.0, "std": 8.0}, prepares=True)
     idle()
     card = page.proof_card
     assert card.isVisible() and card.rows == [] and "of its own training images" in card.text.text()
@@ -141,7 +141,7 @@ def test_it_goes_on_as_it_is_and_is_not_asked_about_again(unproven, context, idl
 
 def test_an_answer_holds_for_what_was_doubtful_then(unproven, context, idle):
     press(unproven.proof_card, "Go on as it is")
-    context.opening.set_preprocessing({"size": [12, 12], "mean": 0.9, "std": 0.1})
+    context.opening.change(preprocessing={"size": [12, 12], "mean": 0.9, "std": 0.1}, prepares=True)
     idle()
     if context.project.proof.doubts:
         assert unproven.proof_card.isVisible() and context.project.bench.proof is None
@@ -202,7 +202,7 @@ def test_what_the_user_takes_as_it_is_is_kept(tmp_path):
 
 def test_a_wrong_class_order_waits_for_an_answer_as_well(page, context, open_digits, idle):
     open_digits()
-    context.opening.set_class_order(tuple("1234567890"))
+    context.opening.change(order=tuple("1234567890"))
     idle()
     from app.services.project import what_first
 
