@@ -31,13 +31,12 @@ SORTS = (
 )  # fmt: skip
 NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage"))
 NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
-VALUES = ("confidence", "loss", "margin", "distance")  # of the model on an image, that a filter may bound
 FALLING = frozenset(("loss", "distance"))  # shown highest first
 
 AT_ONCE = 50_000  # images that are arranged in no time; more take a worker
 _SLICE = 16_384  # names sorted in one go: a sort holds the interpreter until it is done
 
-Range = tuple[str, float, float]  # one of VALUES, from, to; infinite: no bound
+Range = tuple[str, float, float]  # what the model says of an image, such as "loss", from, to; infinite: no bound
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Images:
         return ids[::-1] if wanted.reverse else ids
 
     def limits(self, part: str, value: str) -> tuple[float, float] | None:
-        """Lowest and highest of a value of VALUES in a part; None where it is not known."""
+        """Lowest and highest of what the model says of a part, such as "loss"; None where it is not known."""
         values = getattr(self._known(part), value, np.zeros(0))
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if len(values) else None

@@ -3888,10 +3888,6 @@
         <translation>Alle Bilder zeigen</translation>
     </message>
     <message>
-        <source>Show class {name} only</source>
-        <translation>Nur Klasse {name} zeigen</translation>
-    </message>
-    <message>
         <source>Show everything again and follow the newest step</source>
         <translation>Wieder alles zeigen und dem neuesten Schritt folgen</translation>
     </message>
@@ -5586,6 +5582,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{told} · plus {images} forgotten earlier</source>
         <translation>{told} · dazu {images} früher vergessen</translation>
+    </message>
+    <message>
+        <source>{told} · {again} of them already forgotten</source>
+        <translation>{told} · davon {again} schon vergessen</translation>
     </message>
     <message>
         <source>{train} to train on · {test} to test</source>

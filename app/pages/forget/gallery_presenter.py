@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import AT_ONCE, NEEDS_FORGET, VALUES, GalleryModel, Images, Wanted
+from app.models.gallery import AT_ONCE, NEEDS_FORGET, GalleryModel, Images, Wanted
 from app.pages.forget.gallery import GalleryPanel
 from app.pages.forget.tools import ToolRow
 from app.services import format as fmt
@@ -83,8 +83,8 @@ class GalleryPresenter(QObject):
     def say_limits(self) -> None:
         """Say in the filters how far the values reach."""
         if self.images is not None:
-            part = self._tools.wanted().part
-            self._tools.filters.set_limits({value: self.images.limits(part, value) for value in VALUES})
+            part, filters = self._tools.wanted().part, self._tools.filters
+            filters.set_limits({value: self.images.limits(part, value) for value in filters.fields})
 
     def _show(self, images: Images, wanted: Wanted, order: np.ndarray) -> None:
         if images is not self.images:

@@ -269,7 +269,6 @@ class ForgetPresenter(QObject):
             menu.addAction(keep if whole else forget, partial(self.toggle_classes, [label], not whole))
             if self.map.shown:
                 menu.addAction(tr("Show on the map"), partial(self.map.show_image, image))
-        menu.addAction(tr("Show class {name} only", name=name), partial(page.tools.choose_class, label))
         menu.addAction(tr("Copy the name"), partial(QGuiApplication.clipboard().setText, images.name(part, image)))
         return menu
 
@@ -338,9 +337,11 @@ class ForgetPresenter(QObject):
         self._selection_changed()
 
     def _words(self, selection: Selection) -> str:
-        """The summary; it says how many other images were forgotten before."""
+        """The summary; it says how many images were forgotten before, and where chosen ones are among them."""
         told, mask = described(selection), self.earlier.mask
         if mask is None or not selection.count:
             return told
-        before = int(np.count_nonzero(mask & ~selection.mask))
-        return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(before))
+        again = int(np.count_nonzero(selection.mask & mask))
+        if again:
+            return tr("{told} · {again} of them already forgotten", told=told, again=fmt.count(again))
+        return tr("{told} · plus {images} forgotten earlier", told=told, images=fmt.images(int(mask.sum())))

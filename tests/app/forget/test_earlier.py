@@ -65,6 +65,9 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     assert page.earlier_card.words.text().startswith(f"{gone} images were forgotten already by this model.")
     _, line = page.earlier_card.words.text().splitlines()
     assert line == f"1. class 3: {gone} images, by finetune (run first)"
+    opened.project.set_selection(example.selection)  # as it was before the model was opened
+    assert page.summary.text().endswith(f"{gone} of them already forgotten")
+    opened.project.set_selection(opened.project.selection.cleared())
 
     later = make_unlearn_job(
         Bench(opened.project.opened_model, dataset), opened.project.selection.with_classes([5]), "finetune"
