@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.dialogs.trust import ask_trust
+from app.services import format as fmt
 from app.services.translation import tr
 from app.workers.live_run import LiveRun
 from app.workers.queue_files import BatchRecord, RecordedRun, read_record, write_record
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from core.selection import Selection
     from core.session.bench import Bench
 
-_NAMED = 3
+_NAMED = 3  # of what cannot be started
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,14 @@ class BatchQueue(QObject):
         if trusted:
             self._context.trust.allow_model(ready.bench.model)
         if ready.problems:
-            reasons, left = list(ready.problems[:_NAMED]), len(ready.problems) - _NAMED
-            if left > 0:
-                reasons.append(tr("And %n more.", n=left))
-            say.caution(tr("%n runs of {name} cannot be started.", n=len(ready.problems), name=name), " ".join(reasons))
+            said = tr("%n runs of {name} cannot be started.", n=len(ready.problems), name=name)
+            say.caution(said, " ".join(ready.problems[:_NAMED]))
         if not wanted:
             if ready.runs:
                 self._record(ready, {})
                 say.info(tr("All runs of {name} are finished or wait already.", name=name))
             return
-        runs, left = ", ".join(run.run.run for run in wanted[:_NAMED]), len(wanted) - _NAMED
-        if left > 0:
-            runs = tr("{runs} and %n more", n=left, runs=runs)
+        runs = fmt.some([run.run.run for run in wanted])
         details = [tr("{runs}, on {data}.", runs=runs, data=ready.bench.dataset.title)]
         if resumed := sum(run.act == "resume" for run in wanted):
             details.append(tr("%n runs that were cut off go on.", n=resumed))

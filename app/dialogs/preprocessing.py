@@ -46,7 +46,6 @@ class PreprocessingDialog(Sheet):
         super().__init__(tr("Preprocessing"), tr("Use this"), parent, text=text)
         self._dataset, self._jobs = dataset, jobs
         self._now = self._prepared = dataset.preprocessing
-        self._right = True  # whether what is written is what is prepared
         self._taken_back = False
         self._image = 0
         self.text_field = named(QPlainTextEdit(tabChangesFocus=True), tr("List of transforms"))
@@ -71,10 +70,6 @@ class PreprocessingDialog(Sheet):
     def answer(self) -> dict[str, Any] | None:
         return None if self._taken_back else self._prepared.to_dict()
 
-    def preparation(self) -> Preprocessing:
-        """The last one that was right."""
-        return self._prepared
-
     def _preview(self) -> QBoxLayout:
         self.pictures, self.sizes = [Label(), Label()], [caption(), caption()]
         for name, picture in zip((tr("The image before"), tr("The image after")), self.pictures, strict=True):
@@ -84,8 +79,7 @@ class PreprocessingDialog(Sheet):
             picture.setAccessibleName(name)
         pairs = zip(self.pictures, self.sizes, strict=True)
         self.place = caption()
-        turn = row(SecondaryButton(tr("Previous image"), partial(self._turn, -1)),
-                   SecondaryButton(tr("Next image"), partial(self._turn, 1)), self.place, STRETCH)  # fmt: skip
+        turn = row(SecondaryButton(tr("Next image"), self._turn), self.place, STRETCH)
         return column(row(*(column(*pair) for pair in pairs), spacing=t.M), turn, STRETCH, spacing=t.XS)
 
     # -- the list --------------------------------------------------------------------------------------------------
@@ -100,10 +94,8 @@ class PreprocessingDialog(Sheet):
         try:
             self._prepared = read(self.text_field.toPlainText(), self._now)
         except AppError as error:
-            self._right = False
             self._wrong(error)
         else:
-            self._right = True
             self._try()
 
     def _wrong(self, error: BaseException) -> None:
@@ -115,9 +107,8 @@ class PreprocessingDialog(Sheet):
 
     def _try(self) -> None:
         """Prepare the image in view."""
-        if self._right:  # turning to another image mends nothing that is wrong
-            self.error.setText("")
-            self.set_reason("")
+        self.error.setText("")
+        self.set_reason("")
         number = len(self._dataset.train)
         self.place.setText(tr("{place} of {all}", place=fmt.count(self._image + 1), all=fmt.count(number)))
         self._jobs.submit(self._dataset.preview, self._image, self._prepared, key="preview").then(
@@ -134,9 +125,9 @@ class PreprocessingDialog(Sheet):
         self.sizes[0].setText(tr("before: {height} × {width}, %n channels", n=channels, height=height, width=width))
         self.sizes[1].setText(tr("after: {height} × {width}, %n channels", n=kept, height=tall, width=wide))
 
-    def _turn(self, by: int) -> None:
-        self._image = (self._image + by) % len(self._dataset.train)
-        self._try()
+    def _turn(self) -> None:
+        self._image = (self._image + 1) % len(self._dataset.train)
+        self._text_changed()  # what is wrong stays so
 
     def _take_back(self) -> None:
         self._taken_back = True

@@ -215,11 +215,11 @@ class RunsLeft(QObject):
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""
         trust = self._context.trust
-        for one in found:
-            brought = list(one.check.retrained.values()) if one.check is not None else []
-            if trust.asked(one.job, brought):
-                with_trusted_code(trust, one.job, self._window, partial(self._start, found), brought)
-                return
+        files = [file for one in found
+                 for file in trust.asked(one.job, one.check.retrained.values() if one.check else ())]  # fmt: skip
+        with_trusted_code(trust, files, self._window, partial(self._begin, found))
+
+    def _begin(self, found: tuple[Waiting, ...]) -> None:
         runs = [self._context.run_controller.start_waiting(one) for one in found]
         made = [run for run in runs if run.makes_model]
         if made:

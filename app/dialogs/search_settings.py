@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.dialogs.sheet import Sheet
 from app.models.tables import Column, ColumnTable
@@ -17,7 +17,7 @@ from app.services.translation import mark, tr
 from app.widgets.buttons import SecondaryButton
 from app.widgets.form import add_field, spin_box
 from app.widgets.labels import Label
-from app.widgets.layout import add_to, column, form, named, widget_of
+from app.widgets.layout import add_to, form, named
 from app.widgets.notices import ProgressLine
 from app.widgets.table import set_up_table
 
@@ -36,12 +36,14 @@ MEASURES = (
 )  # fmt: skip
 
 class SearchDialog(Sheet):
-    """Stays open while it searches; closing it leaves the search going. Emits what the user wants."""
+    """Stays open while it searches; closing it leaves the search going. Emits what the user wants.
+
+    `varied` says what is varied, and within which bounds.
+    """
 
     search_wanted = Signal()
     stop_wanted = Signal()
     use_wanted = Signal(object)  # a Try
-    changed = Signal()  # tries or what to vary
 
     def __init__(self, parent: QWidget | None = None) -> None:
         text = tr("Tries settings around those of the form, each in a short run, and compares them on half of the test "
@@ -50,13 +52,10 @@ class SearchDialog(Sheet):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.setModal(False)
         self.tries = spin_box(tr("Tries"), 1, MOST_TRIES, DEFAULT_TRIES)
-        self.tries.valueChanged.connect(self.changed)
-        self._boxes = column(margins=(0, 5, 0, 0), spacing=t.XS)  # the first one level with its label
-        self._vary = widget_of(self._boxes)
-        self._by_name: dict[str, QCheckBox] = {}
+        self.varied = Label("", wrap=True)
         lines = form()
         add_field(lines, tr("&Tries"), self.tries)
-        add_field(lines, tr("Vary"), self._vary)
+        lines.addRow(Label(tr("Varied"), "body", "text-2"), self.varied)
         self.progress = ProgressLine(tr("Progress of the search"))
         self.model = TryTableModel(self)
         self.table = named(QTableView(), tr("Settings that were tried, best first"))
@@ -80,27 +79,6 @@ class SearchDialog(Sheet):
         self.add_foot(self.stop)
         self.set_going(False)
 
-    # ---- what is asked
-
-    def set_axes(self, axes: Mapping[str, str]) -> None:
-        """Offer these parameters, by name with what the search may set them to; all of them are ticked."""
-        for box in self._by_name.values():
-            self._boxes.removeWidget(box)
-            box.deleteLater()
-        self._by_name = {name: QCheckBox(text) for name, text in axes.items()}
-        for box in self._by_name.values():
-            box.setChecked(True)
-            box.toggled.connect(self.changed)
-            self._boxes.addWidget(box)
-
-    def fixed(self) -> list[str]:
-        """Parameters that are to stay as they are."""
-        return [name for name, box in self._by_name.items() if not box.isChecked()]
-
-    def varied(self) -> list[str]:
-        """Parameters that are to be varied."""
-        return [name for name, box in self._by_name.items() if box.isChecked()]
-
     # ---- what is shown
 
     def set_going(self, going: bool) -> None:
@@ -109,7 +87,6 @@ class SearchDialog(Sheet):
         self.progress.setVisible(going)
         self.accept_button.setVisible(not going)
         self.tries.setEnabled(not going)
-        self._vary.setEnabled(not going)
         if going:
             self.table.show()
         self._update_use()
@@ -121,7 +98,7 @@ class SearchDialog(Sheet):
 
     def accept(self) -> None:
         """*Search* does not close the dialog."""
-        if self.accept_button.isEnabled() and not self.accept_button.isHidden():
+        if not self.accept_button.isHidden():
             self.search_wanted.emit()
 
     def _use(self) -> None:

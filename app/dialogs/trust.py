@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.sheet import Choice, ConfirmDialog, ask
 from app.services.translation import mark, tr
 from app.services.trust import TrustedFiles
-from core.job import Job
 
 REFUSED = mark("This file can run program code when opened, so it was not opened.")
 DANGER = mark(
@@ -36,13 +35,9 @@ def ask_code(parent: QWidget | None, files: Sequence[Path], on_trust: Callable[[
 
 
 def with_trusted_code(
-    trust: TrustedFiles, job: Job, parent: QWidget | None, then: Callable[[], object], brought: Iterable[Path] = ()
+    trust: TrustedFiles, files: Sequence[Path], parent: QWidget | None, then: Callable[[], object]
 ) -> None:
-    """Call `then` at once where a job's network is no program code, or was allowed; else once the user allows it.
-
-    `brought`: further models that are opened with it.
-    """
-    files = trust.asked(job, brought)
+    """Call `then` once the user allows the program code in these files, at once where there is none."""
 
     def trusted() -> None:
         trust.allow(files)

@@ -107,7 +107,7 @@ def resume(context: AppContext, folder: RunFolder, parent: QWidget | None = None
     except AppError as error:
         failed(error)
         return
-    with_trusted_code(context.trust, job, parent, read)
+    with_trusted_code(context.trust, context.trust.asked(job), parent, read)
 
 
 def _fitting(bench: Bench | None, job: Job | None) -> Bench | None:

@@ -6,6 +6,7 @@ In the user's locale, else as `core.verify.numbers` writes them for reports and 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from app.services.translation import locale, mark, tr
 from core.verify import numbers
@@ -18,6 +19,12 @@ _ROUGH = {"about": mark("about {time}"), "under": mark("under {time}")}
 def count(value: int | None) -> str:
     """Whole number with the locale's thousands separator: "50,000"."""
     return DASH if value is None else locale().toString(int(value))
+
+
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first names, and how many more there are: "a, b, c and 2 more"."""
+    more, listed = len(names) - shown, ", ".join(names[:shown])
+    return tr("{names} and %n more", n=more, names=listed) if more > 0 else listed
 
 
 def decimal(value: float | None, places: int = 3) -> str:

@@ -328,9 +328,6 @@ def describe_forget(job: Job) -> str:
         return tr("none")
     if not names:
         return fmt.images(job.forget.count)
-    shown = ", ".join(names[:_SHOWN])
-    if len(names) > _SHOWN:
-        text = tr("classes {names} and %n more", n=len(names) - _SHOWN, names=shown)
-    else:
-        text = tr("class {names}", names=shown) if len(names) == 1 else tr("classes {names}", names=shown)
+    shown = fmt.some(names, _SHOWN)
+    text = tr("class {names}", names=shown) if len(names) == 1 else tr("classes {names}", names=shown)
     return tr("{classes} and images", classes=text) if job.forget.mode == "mixed" else text

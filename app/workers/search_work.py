@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 class SearchWork:
     """Called by the run thread; `tries` grow as it goes. `job` and `kept` are there once the work has ended."""
 
-    def __init__(
-        self, make_job: Callable[[], Job], bench: Bench, selection: Selection, count: int, fixed: Collection[str]
-    ) -> None:
-        self._make_job, self._bench, self._selection = make_job, bench, selection
-        self._count, self._fixed = count, frozenset(fixed)
+    def __init__(self, make_job: Callable[[], Job], bench: Bench, selection: Selection, count: int) -> None:
+        self._make_job, self._bench, self._selection, self._count = make_job, bench, selection, count
         self.tries: list[Try] = []  # what was tried so far
         self.place = RunFolder("search")  # gives events their id; nothing is written there
         self.job: Job | None = None  # the job with the best try's settings
@@ -36,13 +33,13 @@ class SearchWork:
         from core.session.tuning import tries_file, tune, tuned
 
         job = self._make_job()
-        kept = tries_file(job, self._fixed)
+        kept = tries_file(job)
 
         def tell(what: str, done: int, total: int) -> None:
             emit(Progress(run=self.place.id, step=0, time=time.time(), what=what, done=done, total=total))
 
-        found = tune(job, self._bench.telling(tell), self._selection, self._count, fixed=self._fixed, keep=kept,
-                     control=control, tried=self.tries.append)  # fmt: skip
+        found = tune(job, self._bench.telling(tell), self._selection, self._count, keep=kept, control=control,
+                     tried=self.tries.append)  # fmt: skip
         if found.best is not None:
             self.job, self.kept = tuned(job, found, kept), kept
         return found

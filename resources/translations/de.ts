@@ -716,13 +716,6 @@
             <numerusform>und %n weitere</numerusform>
         </translation>
     </message>
-    <message numerus="yes">
-        <source>And %n more.</source>
-        <translation>
-            <numerusform>Und %n weiterer.</numerusform>
-            <numerusform>Und %n weitere.</numerusform>
-        </translation>
-    </message>
     <message>
         <source>Another architecture</source>
         <translation>Eine andere Architektur</translation>
@@ -1064,13 +1057,6 @@
     <message>
         <source>classes {names}</source>
         <translation>Klassen {names}</translation>
-    </message>
-    <message numerus="yes">
-        <source>classes {names} and %n more</source>
-        <translation>
-            <numerusform>Klassen {names} und 1 weitere</numerusform>
-            <numerusform>Klassen {names} und %n weitere</numerusform>
-        </translation>
     </message>
     <message>
         <source>Clear</source>
@@ -4723,10 +4709,6 @@
         <translation>Kreuzen Sie an, was entfernt werden soll.</translation>
     </message>
     <message>
-        <source>Tick what to vary.</source>
-        <translation>Wählen Sie, was verändert werden soll.</translation>
-    </message>
-    <message>
         <source>Time</source>
         <translation>Zeit</translation>
     </message>
@@ -4978,8 +4960,8 @@
         <translation>Werte −1 bis 1 (0,5 und 0,5)</translation>
     </message>
     <message>
-        <source>Vary</source>
-        <translation>Verändern</translation>
+        <source>Varied</source>
+        <translation>Verändert</translation>
     </message>
     <message>
         <source>Verdict</source>
@@ -5326,6 +5308,13 @@ Kosinus der Merkmale {value}</translation>
         <source>{model}: map of images</source>
         <translation>{model}: Karte der Bilder</translation>
     </message>
+    <message numerus="yes">
+        <source>{names} and %n more</source>
+        <translation>
+            <numerusform>{names} und 1 weitere</numerusform>
+            <numerusform>{names} und %n weitere</numerusform>
+        </translation>
+    </message>
     <message>
         <source>{name} already exists.</source>
         <translation>{name} gibt es schon.</translation>
@@ -5481,13 +5470,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{place} of {all}</source>
         <translation>{place} von {all}</translation>
-    </message>
-    <message numerus="yes">
-        <source>{runs} and %n more</source>
-        <translation>
-            <numerusform>{runs} und %n weiterer</numerusform>
-            <numerusform>{runs} und %n weitere</numerusform>
-        </translation>
     </message>
     <message>
         <source>{runs}, on {data}.</source>

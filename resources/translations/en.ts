@@ -277,13 +277,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>And %n more.</source>
-        <translation>
-            <numerusform>And %n more.</numerusform>
-            <numerusform>And %n more.</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>before: {height} × {width}, %n channels</source>
         <translation>
             <numerusform>before: {height} × {width}, 1 channel</numerusform>
@@ -295,13 +288,6 @@
         <translation>
             <numerusform>Check %n run</numerusform>
             <numerusform>Check all %n runs</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>classes {names} and %n more</source>
-        <translation>
-            <numerusform>classes {names} and 1 more</numerusform>
-            <numerusform>classes {names} and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -494,10 +480,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>{runs} and %n more</source>
+        <source>{names} and %n more</source>
         <translation>
-            <numerusform>{runs} and %n more</numerusform>
-            <numerusform>{runs} and %n more</numerusform>
+            <numerusform>{names} and 1 more</numerusform>
+            <numerusform>{names} and %n more</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -250,7 +250,7 @@ class ExportPresenter(QObject):
         page.banner.dismiss()
         also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
         start = partial(self._start, self.facts, page.file_card.format().id, path, also)
-        with_trusted_code(self._context.trust, self.facts.job, page.window(), start)
+        with_trusted_code(self._context.trust, self._context.trust.asked(self.facts.job), page.window(), start)
 
     def _start(
         self, facts: ExportFacts, form: str, path: Path, also: dict[str, bool], overwrite: bool = False

@@ -62,6 +62,7 @@ class SearchPresenter(QObject):
         self._asked: Asked | None = None
         self._run: LiveRun | None = None
         self._work: SearchWork | None = None
+        self._labels: dict[str, str] = {}  # of what is varied, by name
         self._jobs: dict[str, tuple[Job, Path]] = {}  # what searches found, by method
         context.run_controller.run_ended.connect(self._ended)
 
@@ -75,7 +76,7 @@ class SearchPresenter(QObject):
         """The dialog, made when it is first wanted."""
         made = SearchDialog(self._window.window())
         for signal, slot in ((made.search_wanted, self._start), (made.stop_wanted, self._stop),
-                             (made.use_wanted, self._take), (made.changed, self._update)):  # fmt: skip
+                             (made.use_wanted, self._take), (made.tries.valueChanged, self._update)):  # fmt: skip
             signal.connect(slot)
         return made
 
@@ -109,13 +110,13 @@ class SearchPresenter(QObject):
         again = last is not None and last.method is asked.method and last.about(asked.bench, asked.selection)
         self._asked = asked
         self.dialog.setWindowTitle(tr("Search settings of {method}", method=asked.method.title))
-        self.dialog.set_axes({
-            axis.parameter.name: tr(
-                "{parameter}, {low} to {high}", parameter=axis.parameter.label, low=fmt.brief(axis.low),
-                high=fmt.brief(axis.high),
-            )
-            for axis in axes(asked.method, Values(asked.values))
-        })  # fmt: skip
+        varied = axes(asked.method, Values(asked.values))
+        self._labels = {axis.parameter.name: axis.parameter.label for axis in varied}
+        self.dialog.varied.setText("\n".join(
+            tr("{parameter}, {low} to {high}", parameter=axis.parameter.label, low=fmt.brief(axis.low),
+               high=fmt.brief(axis.high))
+            for axis in varied
+        ))  # fmt: skip
         if not again:  # else what was tried before stays in view
             self.dialog.model.set_searched({})
             self.dialog.table.hide()
@@ -123,11 +124,10 @@ class SearchPresenter(QObject):
         self._update()
 
     def _update(self) -> None:
-        """Say what the search will take, or what is missing."""
+        """Say what the search will take."""
         dialog, asked = self.dialog, self._asked
         if asked is None or self.going:
             return
-        dialog.set_reason("" if dialog.varied() else tr("Tick what to vary."))
         said = ""
         if asked.seconds is not None:
             from core.session.tuning import IMAGES
@@ -143,9 +143,8 @@ class SearchPresenter(QObject):
         dialog, asked, controller = self.dialog, self._asked, self._context.run_controller
         if asked is None or self.going:
             return
-        dialog.model.set_searched({p.name: p.label for p in asked.method.parameters if p.name in dialog.varied()})
-        self._work = SearchWork(lambda: asked.make_jobs()[0], asked.bench, asked.selection, dialog.tries.value(),
-                                dialog.fixed())  # fmt: skip
+        dialog.model.set_searched(self._labels)
+        self._work = SearchWork(lambda: asked.make_jobs()[0], asked.bench, asked.selection, dialog.tries.value())
         dialog.say("")
         title = tr("Search for settings of {method}", method=asked.method.title)
         self._run = controller.start_search(self._work, title)

@@ -209,8 +209,8 @@ class Checks(QObject):
             wanted.take_seeds(wanted.seeds_for(which, trained))
             self._begin(folders, Check(tuple(sorted(wanted.seeds)), wanted.files(), which), together)
 
-        brought = list(wanted.files().values())
-        with_trusted_code(self._context.trust, job, self._page.window(), start, brought)
+        trust = self._context.trust
+        with_trusted_code(trust, trust.asked(job, wanted.files().values()), self._page.window(), start)
 
     def _begin(self, folders: Sequence[RunFolder], check: Check, together: int = 0) -> None:
         if self.runs:  # another one began while the question stood

@@ -78,9 +78,9 @@ def test_known_values_are_put_into_the_list(dialog):
         "Resize(18, bilinear)", "CenterCrop(16)", "ToTensor()", "Normalize(mean=[0.5], std=[0.5])",
     ]  # fmt: skip
     choose(dialog, "Values 0 to 255")
-    assert dialog.preparation().std == (1 / 255,)
+    assert dialog.answer()["std"] == [1 / 255]
     dialog.text_field.setPlainText("ToTensor()\nNormalize(mean=[0.48145466], std=[0.26862954258])")
-    assert (dialog.preparation().mean, dialog.preparation().std) == ((0.48145466,), (0.26862954258,))
+    assert (dialog.answer()["mean"], dialog.answer()["std"]) == ([0.48145466], [0.26862954258])
     dialog.reject()
 
 
@@ -92,8 +92,6 @@ def test_an_image_is_shown_before_and_after(dialog, qtbot, context):
     press(dialog, "Next image")
     qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() != first)
     assert dialog.place.text() == f"2 of {len(context.project.dataset.train)}"
-    press(dialog, "Previous image")
-    qtbot.waitUntil(lambda: dialog.pictures[1].pixmap().toImage() == first)
     dialog.reject()
 
 

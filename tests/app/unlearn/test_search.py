@@ -101,7 +101,7 @@ def test_the_outcome_in_words():
 
 
 def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, dialog, qtbot):
-    assert "2 tries take" in dialog.outcome.text()
+    assert "2 tries take" in dialog.outcome.text() and dialog.varied.text().startswith("Step size, ")
     dialog.accept()
     assert page.presenter.setup.search.going and page.context.run_controller.current.kind == "search"
     assert not dialog.stop.isHidden() and dialog.accept_button.isHidden() and not dialog.tries.isEnabled()
@@ -192,13 +192,6 @@ def test_a_search_waits_for_the_run_under_way_and_can_be_taken_back(page, opened
     work.end()
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
     dialog.close()
-
-
-def test_nothing_to_vary_is_said(page, dialog):
-    next(iter(dialog._by_name.values())).setChecked(False)
-    assert dialog.reason() == "Tick what to vary." and not dialog.accept_button.isEnabled()
-    dialog.accept()
-    assert not page.presenter.setup.search.going
 
 
 def test_a_failure_is_said_in_the_dialog(page, dialog, qtbot, monkeypatch):
