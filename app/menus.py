@@ -22,7 +22,7 @@ ORDER: dict[str, tuple[str, ...]] = {  # of commands by id; those that are not h
     "edit": ("edit.undo", "edit.redo", LINE, "forget.export_list", LINE, "edit.preferences"),
     "view": (LINE, "view.log", "view.messages", "runs.batches", "view.full_screen"),
     "run": ("run.start", "run.pause", "run.checkpoint", "run.stop", "run.discard", LINE, "run.replay", "runs.later",
-            LINE, "verify.check", "verify.check_full", "verify.check_all", "verify.report", "export.write"),
+            LINE, "verify.check", "verify.check_full", "verify.check_all", "verify.report"),
     "help": ("help.guide", "help.glossary", "help.shortcuts", "help.palette", LINE, "help.log_folder", LINE,
              "help.about"),
 }  # fmt: skip

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QDate, QLocale, QObject, QRect, QSettings, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QByteArray, QDate, QLocale, QObject, QSettings, Signal
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.services.run_words import describe_forget
@@ -20,7 +19,6 @@ from core.runs.folder import JOB, MODEL, MODEL_PT, RunFolder
 VERSION = 1
 MOST_RECENT = 10
 PLACES = ("model", "data", "export")  # kinds of recent entries that are places on a disk
-_VISIBLE_PART = 64  # a window with less of it on a screen cannot be reached
 
 
 class WindowState(QObject):
@@ -48,10 +46,9 @@ class WindowState(QObject):
         self._settings.setValue("window/geometry", window.saveGeometry())
 
     def restore_window(self, window: QWidget) -> bool:
-        """Put a window back; False (and nothing done) where there is nothing usable or it would be off-screen."""
+        """Put a window back, on a screen that is there; False (and nothing done) where there is nothing usable."""
         data = self._settings.value("window/geometry")
-        there = isinstance(data, QByteArray) and window.restoreGeometry(data)
-        return there and on_a_screen(window.frameGeometry())
+        return isinstance(data, QByteArray) and window.restoreGeometry(data)
 
     def keep_splitter(self, name: str, splitter: QSplitter) -> None:
         """Give a splitter, which has its parts, the sizes it had, and remember what it is moved to."""
@@ -120,12 +117,6 @@ class WindowState(QObject):
             return int(str(self._settings.value(name, default)))
         except ValueError:
             return default
-
-
-def on_a_screen(frame: QRect) -> bool:
-    """Tell whether enough of a window's frame lies on a screen to be seen and moved."""
-    parts = (screen.availableGeometry().intersected(frame) for screen in QGuiApplication.screens())
-    return any(min(part.width(), part.height()) >= _VISIBLE_PART for part in parts)
 
 
 def found(places: Iterable[str]) -> dict[str, str | None]:

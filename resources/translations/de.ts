@@ -281,10 +281,6 @@
         <translation>&amp;Bearbeiten</translation>
     </message>
     <message>
-        <source>&amp;Export checkpoint</source>
-        <translation>Checkpoint &amp;exportieren</translation>
-    </message>
-    <message>
         <source>&amp;Export…</source>
         <translation>&amp;Exportieren …</translation>
     </message>
@@ -700,10 +696,6 @@
     <message>
         <source>Also save</source>
         <translation>Außerdem speichern</translation>
-    </message>
-    <message>
-        <source>An export is under way.</source>
-        <translation>Ein Export läuft.</translation>
     </message>
     <message>
         <source>an untrained network</source>
@@ -4522,12 +4514,8 @@
         <translation>Das Training wurde nicht gestartet. {why}</translation>
     </message>
     <message>
-        <source>The training {name} has finished.</source>
-        <translation>Das Training {name} ist fertig.</translation>
-    </message>
-    <message>
-        <source>The training {name} was stopped; its model is kept as it was then.</source>
-        <translation>Das Training {name} wurde angehalten; sein Modell bleibt, wie es da war.</translation>
+        <source>The training {name} has ended; its model is kept.</source>
+        <translation>Das Training {name} ist zu Ende; sein Modell ist aufgehoben.</translation>
     </message>
     <message>
         <source>The trash does not take {runs}. Delete for good?</source>
@@ -4580,10 +4568,6 @@
     <message>
         <source>There is no report to open.</source>
         <translation>Es gibt keinen Bericht zu öffnen.</translation>
-    </message>
-    <message>
-        <source>There is no result to export.</source>
-        <translation>Es gibt kein Ergebnis zum Exportieren.</translation>
     </message>
     <message>
         <source>There is no run in view.</source>

@@ -14,7 +14,8 @@ import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QRect, qWarning
+from PySide6.QtCore import qWarning
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSplitter, QTableView, QWidget
 
 from app.dialogs.messages import MessagesDialog, report_text
@@ -25,7 +26,7 @@ from app.services.faults import SignalBridge
 from app.services.notifications import Notification, Notifications, describe_error
 from app.services.project import PageStates
 from app.services.settings import SCHEMA_VERSION, Settings
-from app.services.window_state import MOST_RECENT, WindowState, on_a_screen
+from app.services.window_state import MOST_RECENT, WindowState
 from app.widgets.frame import LogPanel
 from app.widgets.labels import announce, describe
 from app.widgets.notices import NoticeStrip
@@ -172,10 +173,14 @@ class TestWindowState:
         qtbot.addWidget(widget)
         assert not state.restore_window(widget)
 
-    def test_a_place_off_all_screens_is_known(self, qapp):
-        assert on_a_screen(QRect(10, 10, 600, 400))
-        assert not on_a_screen(QRect(50_000, 50_000, 600, 400))
-        assert not on_a_screen(QRect(-590, 0, 600, 400))
+    def test_a_window_that_was_on_a_screen_which_is_gone_comes_back_on_one_that_is_there(self, qtbot, state):
+        first, second = QWidget(), QWidget()
+        for widget in (first, second):
+            qtbot.addWidget(widget)
+        first.setGeometry(50_000, 50_000, 500, 300)
+        state.save_window(first)
+        assert state.restore_window(second)
+        assert any(screen.availableGeometry().intersects(second.geometry()) for screen in QGuiApplication.screens())
 
     def test_another_version_starts_afresh(self, state, tmp_path):
         state.set_flag("log", True)

@@ -152,8 +152,6 @@ class ExportPresenter(QObject):
         self._said = ""  # what was just removed, in words
         context.project.run_changed.connect(self._run_changed)
         context.run_controller.run_ended.connect(self._run_changed)
-        context.actions.add("export.write", tr("&Export checkpoint"), self._write, menu="run", icon="export",
-                            why_disabled=self._why_not_from_anywhere)  # fmt: skip
         page.runs_wanted.connect(lambda: context.show_page("runs"))
         page.check_wanted.connect(lambda: context.show_page("verify"))
         page.export_button.clicked.connect(self.export)
@@ -220,27 +218,10 @@ class ExportPresenter(QObject):
         elif self.facts is not None and path is not None and path.is_dir():
             missing = tr("The path is a folder. Name the file to write.")
         self._page.set_missing(missing)
-        self._page.export_button.setEnabled(not self._why_not())
+        self._page.export_button.setEnabled(self.facts is not None and not self.busy and not missing)
         self._page.also_card.show_names(path.stem if path is not None else "model")
 
-    def _why_not(self) -> str:
-        if self.facts is None:
-            return tr("There is no result to export.")
-        return tr("An export is under way.") if self.busy else self._page.missing()
-
-    def _why_not_from_anywhere(self) -> str:
-        run = self._context.project.run
-        there = not self._page.isVisible() and run is not None and run.folder.has_result
-        return "" if there else self._why_not()
-
     # ---- exporting
-
-    def _write(self) -> None:
-        """From another page the first press leads to what would be written."""
-        if self._page.isVisible():
-            self.export()
-        else:
-            self._context.show_page("export")
 
     def export(self) -> None:
         """Write, read back and compare, in a worker."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from app.dialogs.train import OPEN_DATA, Choices, DataChoice, TrainDialog, Training
 from app.pages.project.open_card import known_data
 from app.services.opening import explain
-from app.services.translation import mark, tr
+from app.services.translation import tr
 from app.widgets.buttons import TextButton
 from app.widgets.page import Page
 from app.workers.opening_job import trained
@@ -88,10 +88,8 @@ class TrainingStarter(QObject):
             self._context.opening.put(request)
             return
         open_it = partial(self._context.opening.put, request)
-        ended = mark("The training {name} has finished.")
-        if run.state is State.STOPPED:
-            ended = mark("The training {name} was stopped; its model is kept as it was then.")
-        self._page.banner.show_message(tr(ended, name=run.id), "accent", [(tr("Open its model and data"), open_it)])
+        ended = tr("The training {name} has ended; its model is kept.", name=run.id)
+        self._page.banner.show_message(ended, "accent", [(tr("Open its model and data"), open_it)])
 
 
 def training_choices(data_root: str) -> Choices:

@@ -131,7 +131,7 @@ def test_a_finished_training_is_opened_where_nothing_is_open_and_offered_where_s
     model = context.project.opened_model
     context.run_controller.run_ended.emit(finished_training(digits_file))
     banner = window.page("project").banner
-    assert banner.text() == "The training digits.pt has finished."
+    assert banner.text() == "The training digits.pt has ended; its model is kept."
     banner._buttons[0].click()
     idle()
     assert context.project.opened_model is not model
@@ -144,7 +144,7 @@ def test_a_stopped_training_leads_on_as_a_finished_one(window, context, digits_f
     idle()
     assert context.project.ready and context.project.opened_model.path == digits_file
     context.run_controller.run_ended.emit(finished_training(digits_file, State.STOPPED))
-    assert "was stopped; its model is kept" in window.page("project").banner.text()
+    assert "has ended; its model is kept" in window.page("project").banner.text()
 
 
 def test_a_model_trained_here_brings_its_data_along(window, context, digits_file, tmp_path, idle):
