@@ -155,13 +155,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n retrained models</source>
-        <translation>
-            <numerusform>1 neu trainiertes Modell</numerusform>
-            <numerusform>%n neu trainierte Modelle</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n runs</source>
         <translation>
             <numerusform>%n Lauf</numerusform>
@@ -1130,10 +1123,6 @@
     <message>
         <source>Compared runs</source>
         <translation>Verglichene Läufe</translation>
-    </message>
-    <message>
-        <source>Compared with</source>
-        <translation>Verglichen mit</translation>
     </message>
     <message numerus="yes">
         <source>compared with %n retrained models</source>
@@ -4343,14 +4332,6 @@
         <translation>Die passenden Netze wurden nicht gefunden</translation>
     </message>
     <message>
-        <source>The original</source>
-        <translation>Das Original</translation>
-    </message>
-    <message>
-        <source>The original and a head-only edit of it</source>
-        <translation>Das Original und eine Änderung nur an dessen Kopf</translation>
-    </message>
-    <message>
         <source>the original as teacher</source>
         <translation>das Original als Lehrer</translation>
     </message>
@@ -5267,14 +5248,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{method}, {forget}, seed {seed}</source>
         <translation>{method}, {forget}, Startwert {seed}</translation>
-    </message>
-    <message>
-        <source>{models}. No retrained model yet: one can be trained on Verify.</source>
-        <translation>{models}. Noch kein neu trainiertes Modell: Unter Prüfen kann eines trainiert werden.</translation>
-    </message>
-    <message>
-        <source>{models}; {retrained} (seed {seeds}).</source>
-        <translation>{models}; {retrained} (Startwert {seeds}).</translation>
     </message>
     <message>
         <source>{model} with {data}</source>

@@ -151,13 +151,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n retrained models</source>
-        <translation>
-            <numerusform>1 retrained model</numerusform>
-            <numerusform>%n retrained models</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%n runs</source>
         <translation>
             <numerusform>1 run</numerusform>

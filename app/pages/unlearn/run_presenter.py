@@ -133,7 +133,7 @@ class RunPresenter(QObject):
 
     def _failure(self, run: LiveRun) -> BannerText:
         details = (tr("Details…"), lambda: self._show_details(run))
-        batch = _batch_of(run)
+        batch = int((run.job.parameters if run.job is not None else {}).get("batch") or 0)
         if run.error.startswith(OUT_OF_MEMORY) and batch > 1 and run.inputs is not None:
             half = batch // 2
             text = tr(
@@ -237,11 +237,6 @@ def _may_search(run: LiveRun) -> bool:
 
     method = METHODS.get(run.job.method)
     return method is not None and bool(method.searched)
-
-
-def _batch_of(run: LiveRun) -> int:
-    value = run.job.parameters.get("batch", 0) if run.job is not None else 0
-    return int(value) if isinstance(value, int | float) else 0
 
 
 NONE = mark("Other runs: none")

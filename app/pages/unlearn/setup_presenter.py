@@ -45,15 +45,10 @@ Chosen = Mapping[str, Draft]  # by method id
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimates and training costs as shares of retraining's by method id; what the result will be held against.
-
-    `requests`: one line for each request of a chain, where the model is the result of an earlier run.
-    """
+    """Estimates, and training costs as shares of retraining's, by method id."""
 
     estimates: dict[str, Estimate]
     shares: dict[str, float | None]
-    references: str
-    requests: tuple[str, ...] = ()
 
 
 class SetupPresenter(QObject):
@@ -285,7 +280,7 @@ class SetupPresenter(QObject):
         estimate, plan = self._estimate(shown), self.plan
         if plan is not None and estimate is not None:  # else what was shown stays until the new estimate is there
             cost = words.cost(plan.shares.get(shown), shown)
-            view.plan.show_estimate(estimate, cost, self._lines(shown, estimate), plan.references, plan.requests)
+            view.plan.show_estimate(estimate, cost, self._lines(shown, estimate))
         view.plan.problem.say(self._problem or self._disk_needed())
         view.summary.setText(self._summary())
         queued = tr("Queue runs") if self._number_of_runs() > 1 else tr("Queue run")
@@ -335,41 +330,24 @@ def _make_plan(
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan:
     """Estimate what is ticked, and what every method would cost; the first one measures a training step."""
-    from core.session.jobs import all_requests, make_unlearn_job
-    from core.session.library import request_lines
+    from core.session.jobs import all_requests
     from core.session.planning import estimate, retraining_seconds, shares_of_retraining
 
     selection = all_requests(bench.model.path, selection, bench.dataset)
-    bench, budget = _set_up(bench, common).telling(None, cancelled), common["monitoring_budget"]
+    bench = _set_up(bench, common).telling(None, cancelled)
     estimates = {
         method: estimate(bench, selection, method, draft.values, runs_folder=runs_folder, measure=measure,
-                         monitoring_budget=budget)
+                         monitoring_budget=common["monitoring_budget"])
         for method, draft in drafts.items()
     }  # fmt: skip
-    method, draft = next(iter(drafts.items()))
-    job = make_unlearn_job(bench, selection, method, preset=draft.preset, settings=draft.values,
-                           monitoring_budget=budget)  # fmt: skip
     whole = retraining_seconds(bench, selection)
     edited = {method: planned.share_of(whole) for method, planned in estimates.items()}
-    shares = {**shares_of_retraining(bench, selection), **edited}
-    return Plan(estimates, shares, _held_against(job), request_lines(job))
+    return Plan(estimates, {**shares_of_retraining(bench, selection), **edited})
 
 
 def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
     """Return the bench for the device, precision and threads that hold for all runs of the form."""
     return bench.on(common["device"], common["precision"], common["threads"])
-
-
-def _held_against(job: Job) -> str:
-    from core.session.references import trained_references
-
-    models = tr("The original") if job.forget.mode == "sample" else tr("The original and a head-only edit of it")
-    seeds = sorted(trained_references(job))
-    if not seeds:
-        return tr("{models}. No retrained model yet: one can be trained on Verify.", models=models)
-    named = ", ".join(map(str, seeds))
-    retrained = tr("%n retrained models", n=len(seeds))
-    return tr("{models}; {retrained} (seed {seeds}).", models=models, retrained=retrained, seeds=named)
 
 
 def _make_jobs(

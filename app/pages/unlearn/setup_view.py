@@ -28,7 +28,7 @@ from app.widgets.cards import Card, CollapsibleSection
 from app.widgets.form import FIELD_WIDTH, LABEL_WIDTH, ParameterForm, add_field, pad_spin_box, show_value
 from app.widgets.labels import ElidedLabel, Label, caption, section, separator
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
-from app.widgets.terms import Fact, FactTable, heading
+from app.widgets.terms import Fact, FactTable
 from core.errors import AppError
 from core.seeds import parse_seeds
 
@@ -57,7 +57,8 @@ class ParametersCard(Card):
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reason, self.seeds_problem = caption(wrap=True), caption(wrap=True)
         set_tone(self.seeds_problem, "danger")
-        self.preset, self.device, self.precision = QComboBox(), QComboBox(), QComboBox()
+        policy = QComboBox.SizeAdjustPolicy.AdjustToContents
+        self.preset, self.device, self.precision = (QComboBox(sizeAdjustPolicy=policy) for _ in range(3))
         _fill(self.device, DEVICES)
         _fill(self.precision, PRECISIONS)
         self.seeds = QLineEdit("0")
@@ -184,12 +185,8 @@ def _form(*rows: tuple[str, QWidget, *tuple[QWidget | QLayout, ...]]) -> QFormLa
     made, width = form(), theme.px(FIELD_WIDTH + 24)
     for title, field, *below in rows:
         field.setAccessibleName(title.replace("&", ""))
-        if isinstance(field, QComboBox):  # a name that is longer gets the room there is
-            field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-            field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-            field.setMinimumWidth(width)
-        else:
-            field.setFixedWidth(width)
+        field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        field.setMinimumWidth(width)  # a name that is longer gets the room there is
         cell = column(row(field, STRETCH), *below, spacing=2)
         add_field(made, title, widget_of(cell), field).setFixedWidth(theme.px(LABEL_WIDTH))
     return made
@@ -206,35 +203,25 @@ class PlanCard(Card):
         super().__init__(tr("Plan"), padding=t.M)
         self.facts, self._facts = FactTable(label_width=72), dict[str, Fact]()
         self.problem = Label("", "body", "danger", wrap=True)
-        self.earlier, self.lines, self.references = (Label("", "body", "text-2", wrap=True) for _ in range(3))
-        self._titles = {
-            self.earlier: heading(tr("Earlier requests")), self.lines: section(tr("How it works")),
-            self.references: section(tr("Compared with")),
-        }  # fmt: skip
-        titled = [part for label, title in self._titles.items() for part in (title, label)]
-        inside = column(self.facts, self.problem, *titled, STRETCH, spacing=t.M, margins=(0, 0, t.S, 0))
+        self.lines = Label("", "body", "text-2", wrap=True)
+        self._works = section(tr("How it works"))
+        inside = column(self.facts, self.problem, self._works, self.lines, STRETCH,
+                        spacing=t.M, margins=(0, 0, t.S, 0))  # fmt: skip
         self.body.addWidget(scrolling(widget_of(inside), "surface"), 1)
         self.show_nothing()
 
     def show_nothing(self) -> None:
         """Nothing to plan yet."""
         self._show_facts(**dict.fromkeys(FACTS, fmt.DASH))
-        for said in self._titles:
-            self._say(said, "")
+        self._say_how("")
         self.problem.say("")
 
     def set_forget(self, what: str, whole: str) -> None:
         """How many images are to be forgotten; `whole` says more in the tool tip."""
         self._show_facts(whole, forget=what)
 
-    def show_estimate(
-        self, estimate: Estimate, cost: str, lines: Sequence[str], references: str, requests: Sequence[str]
-    ) -> None:
-        """Show the estimate of one run; `cost` is its training beside retraining, in words.
-
-        `lines` say how it works, `references` what the result will be compared with, and `requests` what was asked of
-        the model before, this request last, where it is no original.
-        """
+    def show_estimate(self, estimate: Estimate, cost: str, lines: Sequence[str]) -> None:
+        """Show the estimate of one run; `cost`: its training beside retraining, in words; `lines` say how it works."""
         size, free = fmt.size(estimate.disk_bytes), estimate.disk_free
         self._show_facts(
             steps=fmt.count(estimate.steps), cost=cost or fmt.DASH,
@@ -243,17 +230,15 @@ class PlanCard(Card):
             memory=tr("about {size} more", size=fmt.size(estimate.memory_bytes)),
             disk=size if free is None else tr("{size} of {free} free", size=size, free=fmt.size(free)),
         )  # fmt: skip
-        self._say(self.lines, "\n\n".join(lines))
-        self._say(self.earlier, "\n".join(requests))
-        self._say(self.references, references)
+        self._say_how("\n\n".join(lines))
 
     def _show_facts(self, hint: str = "", **values: str) -> None:
         self._facts |= {key: Fact(key, tr(FACTS[key]), value, hint) for key, value in values.items()}
         self.facts.show_facts([*self._facts.values()])
 
-    def _say(self, label: Label, text: str) -> None:
-        label.say(text)
-        self._titles[label].setVisible(bool(text))
+    def _say_how(self, text: str) -> None:
+        self.lines.say(text)
+        self._works.setVisible(bool(text))
 
 
 class SetupView(QWidget):
