@@ -131,7 +131,7 @@ class StoppingDialog(Dialog):
         self.text.setFixedWidth(theme.px(440))
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())  # whatever it will say
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        progress = ProgressLine(tr("Stopping"), with_text=False)
+        progress = ProgressLine(tr("Stopping"))
         progress.set(0, 0)
         self.quit = DestructiveButton(tr("Quit anyway"), quit_anyway)
         self.quit.setToolTip(tr("What was recorded is on disk; the run can be resumed from its last checkpoint."))

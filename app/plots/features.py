@@ -239,7 +239,7 @@ class FeaturesPanel(Switched):
         view = self._wanted if self._wanted not in ("", *off) else next(key for key, _ in VIEWS if key not in off)
         for switch in self._switches:
             for key in ("map", "energy"):
-                switch.set_enabled(key, key not in off, off.get(key, ""))
+                switch.disable(key, off.get(key, ""))
         self.map.until = self.energy.until = self.eigenvalues.until = self._until
         self.map.show_history(history)
         self.energy.show_history(history, "")

@@ -68,11 +68,6 @@ class Theme(QObject):
         self._applied: tuple[Tokens, float] | None = None
         self._sheet = ""
 
-    @property
-    def is_dark(self) -> bool:
-        """Whether the ground is dark."""
-        return _is_dark(self.color("window"))
-
     def color(self, token: str, alpha: float = 1.0) -> QColor:
         """Return the colour of a token ("text-2", "retain", ...) with an opacity of 0..1."""
         colour = QColor(self.current.value(token))
@@ -116,7 +111,7 @@ class Theme(QObject):
             size = max(size, _CAPTION_MIN_PX / (BASE_PX * self._scale))
         font.setPointSizeF(font.pointSizeF() * size)
         font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-        if tabular and hasattr(QFont, "Tag"):
+        if tabular:
             font.setFeature(QFont.Tag("tnum"), 1)
         return font
 
@@ -220,8 +215,7 @@ class Theme(QObject):
         palette, roles, disabled = QPalette(), QPalette.ColorRole, QPalette.ColorGroup.Disabled
         for token, names in PALETTE.items():
             for name in names:
-                if hasattr(roles, name):  # Accent: not in Qt below 6.6
-                    palette.setColor(roles[name], self.color(token))
+                palette.setColor(roles[name], self.color(token))
         for name in ("WindowText", "Text", "ButtonText", "PlaceholderText"):
             palette.setColor(disabled, roles[name], self.color("disabled"))
         palette.setColor(disabled, roles.Highlight, self.color("line"))
@@ -246,16 +240,13 @@ def system_tokens(palette: QPalette) -> Tokens:
     """Return tokens that are the system's own colours: text and lines alike, and one accent, its selection."""
     role = QPalette.ColorRole
 
-    base = DARK if _is_dark(palette.color(role.Window)) else LIGHT
+    dark = qGray(palette.color(role.Window).rgb()) < 118  # white is read better on it than black
+    base = DARK if dark else LIGHT
     colours = dict(base.colours)
     for which, names in CONTRAST.items():
         colours |= dict.fromkeys(names.split(), palette.color(role[which]).name())
     colours["disabled"] = palette.color(QPalette.ColorGroup.Disabled, role.Text).name()
     return Tokens(f"{base.name} contrast", colours)
-
-
-def _is_dark(ground: QColor) -> bool:
-    return qGray(ground.rgb()) < 118  # below, white is read better on it than black
 
 
 theme = Theme()

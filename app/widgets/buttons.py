@@ -139,10 +139,10 @@ class Segmented(QWidget):
     def set_value(self, key: str) -> None:
         self._group.button(self._keys.index(key)).setChecked(True)
 
-    def set_enabled(self, key: str, enabled: bool, why: str = "") -> None:
-        """Enable or disable one choice; `why` is its tool tip."""
+    def disable(self, key: str, why: str) -> None:
+        """Disable one choice for a reason, which is its tool tip; without one it can be chosen."""
         button = self._group.button(self._keys.index(key))
-        button.setEnabled(enabled)
+        button.setEnabled(not why)
         button.setToolTip(why)
 
 

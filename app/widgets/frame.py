@@ -183,7 +183,7 @@ class StatusLine(QFrame):
         self.setProperty("part", "status")
         theme.set_height(self, t.STATUS_HEIGHT)
         self._label, self._left = ElidedLabel("", "caption", "text-2"), caption()
-        self._bar = ProgressLine(tr("Progress of what goes on"), with_text=False)
+        self._bar = ProgressLine(tr("Progress of what goes on"))
         self._bar.setFixedWidth(theme.px(160))
         self._cancel = TextButton(tr("Cancel"), self._cancel_clicked)
         self._cancel.setFixedHeight(theme.px(22))

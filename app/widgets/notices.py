@@ -47,8 +47,6 @@ def fade(widget: QWidget, start: float, then: Callable[[], object]) -> None:
 class Banner(QFrame):
     """Bar, icon, one sentence, at most two buttons. Hidden until `show_message`."""
 
-    closed = Signal()
-
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("part", "banner")
@@ -57,7 +55,7 @@ class Banner(QFrame):
         self._icon = Icon()
         self._label = Label(wide=True)
         self._buttons: list[QWidget] = []
-        self._close = IconButton("close", tr("Dismiss"), self.dismiss)
+        self._close = IconButton("close", tr("Dismiss"), self.hide)
         self._row = row(self._icon, (self._label, 1), self._close, on=self, margins=(t.M, t.S, t.S, t.S))
         self.hide()
 
@@ -84,11 +82,6 @@ class Banner(QFrame):
         self.show()
         if was_hidden and self.isVisible() and theme.motion_ms(t.FADE_MS):
             fade(self, 0.0, lambda: self.setGraphicsEffect(None))  # type: ignore[arg-type]
-
-    def dismiss(self) -> None:
-        if not self.isHidden():
-            self.hide()
-            self.closed.emit()
 
     def text(self) -> str:
         return self._label.text()
@@ -122,19 +115,19 @@ class NoticeStrip(Banner):
 
     def _settled(self, topic: str) -> None:
         if self.notification is not None and self.notification.topic == topic:
-            self.dismiss()
+            self.hide()
 
 
 class ProgressLine(QWidget):
     """Determinate where a total is known; the text says what goes on, the accessible description how far."""
 
-    def __init__(self, name: str, with_text: bool = True) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setProperty("part", "line")
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(name)
-        self._label, self._with_text = caption(), with_text
+        self._label = caption()
         row((self.bar, 1), self._label, on=self)
         self.set(0, 1)
 
@@ -144,8 +137,7 @@ class ProgressLine(QWidget):
         if total > 0:
             self.bar.setValue(round(min(1.0, max(0.0, done / total)) * _PARTS))
         shown = " · ".join(part for part in (text, fmt.left(left)) if part)
-        self._label.setText(shown)
-        self._label.setVisible(self._with_text and bool(shown))
+        self._label.say(shown)
         describe(self.bar, shown)
 
     def text(self) -> str:

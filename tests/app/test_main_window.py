@@ -169,11 +169,11 @@ class TestCommands:
     def test_the_colours_are_switched_and_remembered(self, window, context, qapp):
         context.settings.change(scheme="dark")
         try:
-            assert theme.is_dark
+            assert theme.current.name == "dark"
             assert context.settings.values.scheme == "dark"
         finally:
             context.settings.change(scheme="light")
-        assert not theme.is_dark
+        assert theme.current.name == "light"
 
     def test_a_run_opened_lately_is_named_by_what_it_forgot_and_when(self, window, context):
         known = RunRow(Path("/runs/known"), "finished", "muda", forget_text="class 3", created=time.time())

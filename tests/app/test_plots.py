@@ -617,7 +617,7 @@ class TestExport:
         theme.apply(qapp, "dark")
         try:
             accuracy.save_to(tmp_path / "a.png")
-            assert theme.is_dark
+            assert theme.current.name == "dark"
         finally:
             theme.apply(qapp, "light")
         image = QImage(str(tmp_path / "a.png"))

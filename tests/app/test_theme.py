@@ -155,12 +155,12 @@ def test_apply_changes_palette_and_tells(qapp, qtbot):
     with qtbot.waitSignal(theme.changed):
         theme.apply(qapp, "dark")
     try:
-        assert theme.is_dark
+        assert theme.current.name == "dark"
         assert qapp.palette().window().color() == theme.color("window")
         assert theme.color("window").name().upper() == t.DARK.value("window")
     finally:
         theme.apply(qapp, "light")
-    assert not theme.is_dark
+    assert theme.current.name == "light"
 
 
 def test_the_system_s_high_contrast_is_not_painted_over(qapp, qtbot, monkeypatch):
@@ -180,7 +180,7 @@ def test_the_system_s_high_contrast_is_not_painted_over(qapp, qtbot, monkeypatch
         theme.apply(qapp, "light")
     try:
         assert set_to == [QPalette()]  # the system's own, whatever was chosen here
-        assert theme.color("text") == yellow and theme.color("window") == black and theme.is_dark
+        assert theme.color("text") == yellow and theme.color("window") == black
         assert theme.color("line") == theme.color("text-2") == yellow
         assert yellow.name() in window.styleSheet()
         assert theme.class_colors[0].name().upper() == t.DARK.value("class_1")

@@ -98,7 +98,7 @@ class FileCard(Card):
 
     def show_progress(self, text: str, done: int = 0, total: int = 0) -> None:
         """Show how far the export is."""
-        self.outcome.dismiss()
+        self.outcome.hide()
         self.progress.show()
         self.progress.set(done, total, text)
 
@@ -113,7 +113,7 @@ class FileCard(Card):
     def clear_outcome(self) -> None:
         """Show neither how far it is nor how it ended."""
         self.progress.hide()
-        self.outcome.dismiss()
+        self.outcome.hide()
 
     def _suggested(self) -> Path:
         return self.folder / (self._name + self.format().suffix)

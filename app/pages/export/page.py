@@ -89,7 +89,7 @@ class ExportPage(Page):
     def show_checked(self, checked: bool) -> None:
         """Warn of a run that was not checked."""
         if checked:
-            self.also_card.unchecked.dismiss()
+            self.also_card.unchecked.hide()
         else:
             self.also_card.unchecked.show_message(
                 tr(UNCHECKED), "caution", [(tr("Check the result"), self.check_wanted.emit)], closable=False
@@ -155,7 +155,7 @@ class ExportPresenter(QObject):
         page.runs_wanted.connect(lambda: context.show_page("runs"))
         page.check_wanted.connect(lambda: context.show_page("verify"))
         page.export_button.clicked.connect(self.export)
-        page.file_card.changed.connect(page.banner.dismiss)  # what it says is of another file or format
+        page.file_card.changed.connect(page.banner.hide)  # what it says is of another file or format
         page.file_card.changed.connect(self._update)
         page.kept_card.remove_asked.connect(self._ask_removal)
         self.refresh()
@@ -228,7 +228,7 @@ class ExportPresenter(QObject):
         page, path = self._page, self._page.file_card.path()
         if self.facts is None or path is None or self.busy:
             return
-        page.banner.dismiss()
+        page.banner.hide()
         also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
         start = partial(self._start, self.facts, page.file_card.format().id, path, also)
         with_trusted_code(self._context.trust, self._context.trust.asked(self.facts.job), page.window(), start)

@@ -146,7 +146,7 @@ class ProjectPresenter(QObject):
     # -- how the opening goes --------------------------------------------------------------------------------------
 
     def _started(self) -> None:
-        self._page.banner.dismiss()
+        self._page.banner.hide()
         self._page.first_run.button.set_busy(True, tr("Opening…"))
 
     # -- what is open ----------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class ProjectPresenter(QObject):
         self._page.proof_card.ask(question)
         card.setVisible(question is None)
         card.found.say("" if proof is None or asked is not None else " ".join(proof.sentences))
-        card.banner.dismiss()
+        card.banner.hide()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
         if found is not None and project.dataset is not None:
             card.set_number(fmt.percent(found.accuracy), _right_words(found, project.dataset))

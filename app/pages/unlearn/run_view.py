@@ -169,7 +169,7 @@ class RunBar(Card):
         self.facts = ElidedLabel("", "caption", "text-2")
         self.facts.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.change = ElidedLabel("")
-        self.progress = ProgressLine(tr("Progress of the run"), with_text=False)
+        self.progress = ProgressLine(tr("Progress of the run"))
         self.buttons = {name: kind(tr(text)) for name, kind, text in BUTTONS}
         self.buttons["stop"].setToolTip(tr(words.STOP_TIP))
         for button in self.buttons.values():
@@ -225,12 +225,8 @@ class RunBar(Card):
         self.progress.setVisible(run.active)
         progress = run.progress
         outside = run.state is State.PREPARING or run.step >= run.steps or run.kind == "check"
-        if outside and progress is not None:
-            self.progress.set(progress.done, progress.total, words.progress_of(run))
-        elif run.steps:
-            self.progress.set(run.step, run.steps, words.step_of(run), run.remaining)
-        else:
-            self.progress.set(0, 0, tr("Preparing"))
+        of_run = (run.step, run.steps)
+        self.progress.set(*((progress.done, progress.total) if outside and progress is not None else of_run))
 
     @staticmethod
     def _facts(run: LiveRun) -> str:

@@ -295,7 +295,7 @@ class ComparisonView(QStackedWidget):
         if found["differences"] and batch is None:
             self.banner.show_message(" ".join(found["differences"]), "caution", closable=False)
         else:
-            self.banner.dismiss()
+            self.banner.hide()
         tree.table.set_lines(comparison_header(found["measures"]), compared.lines)
         tree.show_columns()
         self.plots.scatter.set_comparison(found)

@@ -184,7 +184,7 @@ class RocTab(Tab):
         self._report = report
         there = [attack for attack in ATTACKS if self._found(attack)]
         for attack in ATTACKS:
-            self.switch.set_enabled(attack, attack in there, "" if attack in there else tr(QUICK_ONLY))
+            self.switch.disable(attack, "" if attack in there else tr(QUICK_ONLY))
         if not there:
             reasons = [reason for taken in self._taken("population").values() if (reason := taken.get("reason"))]
             self.show_missing(reasons[0] if reasons else tr(NOT_YET if report.get("partial") else NO_ATTACK))

@@ -256,7 +256,7 @@ class ImagesTab(LooksTab):
         self._found = found
         shown = [key for key in CURVES if key in found.losses]
         for key in CURVES:
-            self.switch.set_enabled(key, key in shown, "" if key in shown else tr("No retrained model yet."))
+            self.switch.disable(key, "" if key in shown else tr("No retrained model yet."))
         self.switch.set_value("unlearned")
         self._show_losses("unlearned")
         titles = [tr("Image"), tr("Class"), *(model_style(key).title for key in shown)]

@@ -187,7 +187,7 @@ class VerifyPresenter(QObject):
         self._show_part()
         if self._context.project.side_by_side:
             self.comparison  # noqa: B018 - made now, it reads the runs
-            self._page.banner.dismiss()
+            self._page.banner.hide()
             self._show_state()
         else:
             self.refresh()
@@ -204,7 +204,7 @@ class VerifyPresenter(QObject):
         if warnings := facts.report.get("warnings"):
             page.banner.show_message(" ".join(map(str, warnings)), "caution")
         else:
-            page.banner.dismiss()
+            page.banner.hide()
         self._show_check()
 
     def _show_so_far(self, facts: ResultFacts) -> None:
@@ -234,7 +234,7 @@ class VerifyPresenter(QObject):
             return
         page.models.show_facts(facts, checks.wanted, self.comparable(), checks.outdated and not busy)
         if facts.has_retrained or busy or not facts.has_list or facts.trained:
-            page.offer.dismiss()  # what is on disk, the next step takes and says
+            page.offer.hide()  # what is on disk, the next step takes and says
         else:
             page.offer.show_message(
                 offer(facts.seconds), "accent",

@@ -305,7 +305,7 @@ def test_another_run_leaves_nothing_of_the_one_before(view, run, script, tmp_pat
 def test_a_dismissed_banner_does_not_come_back(view):
     texts = [("One thing.", "caution", []), ("Another.", "error", [])]
     view.set_banners(texts)
-    view.banners[0].dismiss()
+    view.banners[0].hide()
     view.set_banners(texts)
     assert [banner.isVisible() for banner in view.banners] == [False, True]
     view.set_banners([])
