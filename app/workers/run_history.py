@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -79,21 +79,18 @@ class Curve:
         self._count = needed
 
 
-class _Told:
-    """Points of a batch of events by curve."""
-
-    def __init__(self) -> None:
-        self._points: dict[Curve, tuple[list[int], list[float | None]]] = {}
+class _Told(dict[Curve, tuple[list[int], list[float | None]]]):
+    """Points of a batch of events by curve: many points become arrays at once."""
 
     def add(self, curve: Curve, steps: Sequence[int], values: Sequence[float | None]) -> None:
-        known = self._points.setdefault(curve, ([], []))
+        known = self.setdefault(curve, ([], []))
         known[0].extend(steps)
         known[1].extend(values)
 
     def hand_over(self) -> None:
-        for curve, (steps, values) in self._points.items():
-            curve.extend(steps, values)
-        self._points.clear()
+        for curve, points in self.items():
+            curve.extend(*points)
+        self.clear()
 
 
 class RunHistory:
@@ -116,7 +113,7 @@ class RunHistory:
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events in, in order; a resume or a new beginning drops the later steps it made void."""
-        told = _Told()  # many points become arrays at once
+        told = _Told()
         for event in events:
             if isinstance(event, StepMetrics):
                 for name, values in parts_of(event).items():
@@ -132,40 +129,36 @@ class RunHistory:
         told.hand_over()
 
     def _add_measured(self, event: Event, told: _Told) -> None:
+        whole = getattr(event, "scope", "") == "full"
+        kept: Any
         if isinstance(event, Evaluation):
-            if event.scope == "full":
-                self.full.append(event)
-                return
-            self.evaluations.append(event)
-            for name, curve in self.accuracies.items():
-                told.add(curve, [event.step], [getattr(event, name)])
+            kept = self.full if whole else self.evaluations
         elif isinstance(event, AlignmentMeasured):
-            if event.scope == "full":
-                self.full_alignments.append(event)
-                return
-            self.alignments.append(event)
-            told.add(self.alignment, [event.step], [event.value])
-        elif isinstance(event, SpectrumMeasured):
-            if event.scope == "full":
-                return
-            self.spectra.append(event)
+            kept = self.full_alignments if whole else self.alignments
+        elif isinstance(event, SpectrumMeasured) and not whole:
+            kept = self.spectra
         elif event.type == "features_moved":
-            self.moved.append(event)
+            kept = self.moved
         else:
             if event.type == "feature_map":
                 self.feature_map = event
             return
-        steps = self.recorded_steps
-        if not steps or event.step > steps[-1]:
-            steps.append(event.step)
-        elif event.step not in steps[-2:] and event.step not in steps:
-            insort(steps, event.step)
+        kept.append(event)
+        if whole:
+            return
+        if isinstance(event, Evaluation):
+            for name, curve in self.accuracies.items():
+                told.add(curve, [event.step], [getattr(event, name)])
+        elif isinstance(event, AlignmentMeasured):
+            told.add(self.alignment, [event.step], [event.value])
+        place = bisect_left(self.recorded_steps, event.step)
+        if self.recorded_steps[place : place + 1] != [event.step]:
+            self.recorded_steps.insert(place, event.step)
 
     def _go_back(self, step: int) -> None:
         self.last = step
-        lists: list[list[Any]] = [
-            self.evaluations, self.full, self.alignments, self.full_alignments, self.spectra, self.moved,
-        ]  # fmt: skip
+        lists: tuple[list[Any], ...] = (self.evaluations, self.full, self.alignments, self.full_alignments,
+                                        self.spectra, self.moved)  # fmt: skip
         for events in lists:
             events[:] = [event for event in events if event.step <= step]
         del self.recorded_steps[bisect_right(self.recorded_steps, step) :]
@@ -180,7 +173,5 @@ def parts_of(event: StepMetrics) -> dict[str, list[float | None]]:
 
 def newest_until(events: list[Any], step: int | None) -> Any:
     """Return the last of these events at or before `step` (None: the very last), or None."""
-    if step is None:
-        return events[-1] if events else None
-    end = bisect_right(events, step, key=lambda event: event.step)
+    end = len(events) if step is None else bisect_right(events, step, key=lambda event: event.step)
     return events[end - 1] if end else None
