@@ -51,7 +51,7 @@ def _opened(window: Window, root: str) -> dict[str, Any]:
         before = project.dataset
         began = time.perf_counter()
         opening.open_data(root)
-        window.wait(lambda: not opening.busy)
+        window.wait(lambda: not window.context.jobs.active())
         window.drawn()
         if project.dataset is before:
             raise SystemExit(f"{root} was not opened")

@@ -100,7 +100,7 @@ class Window:
         """Whether nothing is opened, measured or run."""
         context = self.context
         jobs = context.jobs.active() + context.device_jobs.active()
-        return not (context.opening.busy or context.opening.measuring.active or context.run_controller.busy or jobs)
+        return not (context.opening.measuring.active or context.run_controller.busy or jobs)
 
     def close(self) -> None:
         """End as the program does."""

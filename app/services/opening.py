@@ -73,7 +73,6 @@ class Opening(QObject):
         self._context, self._controller = services, controller
         self.example_folder: Path | None = None  # where the command line wants the example's next run
         self.key = ""  # the entry of its file that the open model is, where the user said it
-        self._looking = 0  # how many drops are looked at
         self._waiting: deque[Request] = deque()
         self._current: Request | None = None
         self._handle: JobHandle | None = None
@@ -129,17 +128,13 @@ class Opening(QObject):
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open files and folders as what they are: models, data, runs, forget lists and batch files."""
         self.look_away()
-        self._looking += 1
         failed = partial(self._context.notifications.error, what=tr("The files were not opened"))
         # Without a key: what is dragged next does not take it back.
-        self._look(paths).then(self._open_plan, failed, finished=self._looked_at)
+        self._look(paths).then(self._open_plan, failed)
 
     def _look(self, paths: Sequence[Path], key: str = "") -> JobHandle:
         whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - what is named "../a" is a
         return self._context.jobs.submit(look, whole, self._context.project.dataset is not None, key=key)
-
-    def _looked_at(self) -> None:
-        self._looking -= 1
 
     def _tell(self, plan: Plan) -> None:
         self._context.shell.said.emit(plan.sentence)
@@ -171,12 +166,6 @@ class Opening(QObject):
 
     def open_list(self, path: Path) -> None:
         """Show the sheet of a forget list on the Forget page."""
-        if self._context.project.dataset is None:
-            self._context.notifications.caution(
-                tr("{name} looks like a forget list.", name=path.name),
-                tr("Open the data first: a forget list names its images."),
-            )
-            return
         self._context.show_page("forget")
         self.list_wanted.emit(path)
 
@@ -203,11 +192,6 @@ class Opening(QObject):
     def arch(self) -> str:
         """What the user said that the open model is."""
         return self._answers[1] or ""
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is looked at, waits to be opened or is being opened."""
-        return bool(self._looking or self._current or self._waiting)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

@@ -260,7 +260,7 @@ NEEDS = {  # of methods, in the order they are named
 
 def group_title(group: str) -> str:
     """The heading over a group's cards."""
-    return tr(GROUPS[group][0]) if group in GROUPS else group.capitalize()
+    return tr(GROUPS[group][0])
 
 
 def group_line(title: str) -> str:
@@ -270,10 +270,8 @@ def group_line(title: str) -> str:
 
 def needs(method: Method) -> str:
     """What a method must be given: "Needs: forget images, retain images"."""
-    wanted = [*(need for need in NEEDS if need in method.needs), *sorted(set(method.needs) - set(NEEDS))]
-    if not wanted:
-        return tr("Needs nothing but the model")
-    return tr("Needs: {what}", what=", ".join(tr(NEEDS[need]) if need in NEEDS else need for need in wanted))
+    wanted = [tr(text) for need, text in NEEDS.items() if need in method.needs]
+    return tr("Needs: {what}", what=", ".join(wanted)) if wanted else tr("Needs nothing but the model")
 
 
 def suits(method: Method) -> str:

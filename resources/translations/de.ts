@@ -5285,10 +5285,6 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name} wird als Vergessensliste eingelesen.</translation>
     </message>
     <message>
-        <source>{name} looks like a forget list.</source>
-        <translation>{name} sieht wie eine Vergessensliste aus.</translation>
-    </message>
-    <message>
         <source>{name} opens as the data.</source>
         <translation>{name} wird als Daten geöffnet.</translation>
     </message>

@@ -121,7 +121,7 @@ def idle(context, qtbot):
 
     def wait() -> None:
         opening = context.opening
-        qtbot.waitUntil(lambda: not opening.busy and not opening.measuring.active, timeout=20000)
+        qtbot.waitUntil(lambda: not context.jobs.active() and not opening.measuring.active, timeout=20000)
 
     return wait
 

@@ -34,7 +34,7 @@ def click(window, text: str) -> bool:
 def test_four_clicks_lead_from_two_dropped_files_to_a_run_that_forgets_a_class(window, context, qtbot):
     drop(window, SHIPPED / ORIGINAL / "model.safetensors", SHIPPED / "images")
     opening, project = context.opening, context.project
-    qtbot.waitUntil(lambda: project.ready and not opening.busy and not opening.measuring.active)
+    qtbot.waitUntil(lambda: project.ready and not context.jobs.active() and not opening.measuring.active)
     assert click(window, "Choose what to forget") and window.current_page == "forget"
     table = window.page("forget").class_panel.table
     qtbot.wait(300)  # the page that was there fades, and the table has its width

@@ -138,8 +138,10 @@ def test_a_finished_training_is_opened_where_nothing_is_open_and_offered_where_s
 
 
 def test_a_stopped_training_leads_on_as_a_finished_one(window, context, digits_file, idle):
+    started = []
+    context.opening.started.connect(started.append)
     context.run_controller.run_ended.emit(finished_training(digits_file, State.DISCARDED))
-    assert not context.opening.busy
+    assert not started
     context.run_controller.run_ended.emit(finished_training(digits_file, State.STOPPED))
     idle()
     assert context.project.ready and context.project.opened_model.path == digits_file
