@@ -90,11 +90,6 @@ class ThemedPlot(Figure):
 
     # ---- what is shown
 
-    def set_title(self, title: str) -> None:
-        self.title = title
-        self._heading.setText(title)
-        self.canvas.setAccessibleName(title)
-
     def set_y_title(self, text: str) -> None:
         """Change the title above the y axis."""
         self._y_title_text = text

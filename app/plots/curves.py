@@ -50,8 +50,6 @@ class Line(NamedTuple):
 class HistoryPlot(ThemedPlot):
     """Draws what `lines_of` finds in a run's history, and in those of other runs dashed over it."""
 
-    switch = ""  # in the menu: another way to draw, which `switched` turns on
-    switched = False
     smooth = 0.0  # 1: a mean of the most steps over a faint line of all
     until: int | None = None  # the step that plots of one step show; None: the newest
     _history: RunHistory | None = None
@@ -66,19 +64,6 @@ class HistoryPlot(ThemedPlot):
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Return the curves of one run."""
         raise NotImplementedError
-
-    def set_switched(self, on: bool) -> None:
-        """Draw the other way, or as at first."""
-        self.switched = on
-        self.mark_dirty()
-
-    def add_menu_entries(self, menu: QMenu) -> None:
-        super().add_menu_entries(menu)
-        if self.switch:
-            action = menu.addAction(tr(self.switch))
-            action.setCheckable(True)
-            action.setChecked(self.switched)
-            action.toggled.connect(self.set_switched)
 
     def _read(self) -> None:
         if self._history is None:
@@ -104,7 +89,7 @@ class HistoryPlot(ThemedPlot):
 class AccuracyPlot(HistoryPlot):
     """Retain and forget accuracy, in per cent; the monitored training subset is thin and off until asked for."""
 
-    switch = mark("Show accuracy on the training images")
+    trained_on = False  # accuracy on training images shows, too
     seen_before = False  # the test images were set aside from those that the original was trained on
 
     def __init__(self) -> None:
@@ -119,11 +104,23 @@ class AccuracyPlot(HistoryPlot):
             points = _with_truth(history, forget_train if sample else forget)
             found.append(Line("forget", SETS["forget"], points, tr("Forget images") if sample else ""))
         trained = {"retain": retain_train} if sample or alone else {"retain": retain_train, "forget": forget_train}
-        for key, name in trained.items() if self.switched else ():
+        for key, name in trained.items() if self.trained_on else ():
             style = dataclasses.replace(SETS[key], dash=(2, 2))
             title = tr("{curve} (trained on)", curve=style.title)
             found.append(Line(f"{key}_train", style, _per_cent(history, name), title, thin=True))
         return found
+
+    def set_trained_on(self, on: bool) -> None:
+        """Draw accuracy on the training images, too, or not."""
+        self.trained_on = on
+        self.mark_dirty()
+
+    def add_menu_entries(self, menu: QMenu) -> None:
+        super().add_menu_entries(menu)
+        action = menu.addAction(tr("Show accuracy on the training images"))
+        action.setCheckable(True)
+        action.setChecked(self.trained_on)
+        action.toggled.connect(self.set_trained_on)
 
     def set_reference_values(self, values: Mapping[str, tuple[float | None, float | None]]) -> None:
         """References by model key: (retain, forget) accuracy, 0..1."""
@@ -146,8 +143,6 @@ class AccuracyPlot(HistoryPlot):
 class ValuePlot(HistoryPlot):
     """The value at k over the steps, on a closer scale where all values are near 1, which the axis title then says."""
 
-    switch = mark("Whole scale, 0 to 1")
-
     def __init__(self) -> None:
         super().__init__(tr(ALIGNMENT), tr(SHARE), y_range=(0.0, 1.0), value_format=fmt.alignment)
 
@@ -158,8 +153,7 @@ class ValuePlot(HistoryPlot):
     def _fit_values(self) -> None:
         known = [reference.value for reference in self._references]
         known += [float(np.nanmin(series.y)) for series in self._shown() if np.isfinite(series.y).any()]
-        lowest = 0.0 if self.switched else min(known, default=0.0)
-        floor = next((floor for floor in _FLOORS if floor <= lowest), 0.0)
+        floor = next((floor for floor in _FLOORS if floor <= min(known, default=0.0)), 0.0)
         if self.y_range != (floor, 1.0):
             self.y_range = (floor, 1.0)
             if self.follow:
@@ -316,9 +310,9 @@ class HistogramPlot(ThemedPlot):
 
     labels_say_values = False  # those of the last bin say nothing
 
-    def __init__(self) -> None:
-        super().__init__(tr("Loss on forget and on test images"), tr("Share of images, %"), x_title=tr("Loss"),
-                         log=(True, False))  # fmt: skip
+    def __init__(self, title: str = "") -> None:
+        super().__init__(title or tr("Loss on forget and on test images"), tr("Share of images, %"),
+                         x_title=tr("Loss"), log=(True, False))  # fmt: skip
         self._values = {name: np.empty(0) for name in _SETS}
         for name, style in _SETS.items():
             series = self.add_series(name, style)

@@ -21,18 +21,13 @@ def corners(points: Floats) -> tuple[Floats, Floats]:
 
 
 def class_centres(points: Floats, labels: Ints, classes: int) -> Floats:
-    """Return where each class is densest, (classes, 2): the mean of its points in its fullest cell; NaN without any."""
-    bins = 12
-    low, high = corners(points)
-    extent = np.where(high > low, high - low, 1.0)
-    column, row = (((points[:, a] - low[a]) * (bins / extent[a])).astype(np.int64).clip(0, bins - 1) for a in (0, 1))
-    cell = (labels * bins + row) * bins + column
-    counts = np.bincount(cell, minlength=classes * bins * bins)
-    fullest = counts.reshape(classes, -1).argmax(axis=1)
-    there = cell == (labels * bins * bins + fullest[labels])
-    number = np.bincount(labels[there], minlength=classes)
-    with np.errstate(invalid="ignore"):
-        return np.stack([np.bincount(labels[there], points[there, a], classes) / number for a in (0, 1)], axis=1)
+    """Return of each class the point nearest to its middle, (classes, 2); NaN of a class without any."""
+    found = np.full((classes, 2), np.nan)
+    for label in np.unique(labels):
+        own = points[labels == label]
+        x, y = np.median(own, axis=0).tolist()
+        found[label] = own[nearest(own, x, y, np.inf)]
+    return found
 
 
 def nearest(points: Floats, x: float, y: float, within: float) -> int:
@@ -61,21 +56,13 @@ def points_in_polygon(points: Floats, polygon: Floats) -> Mask:
     inside = np.zeros(len(points), dtype=bool)
     if len(polygon) < 3 or not len(points):
         return inside
-    corners = polygon.astype(float)
-    candidates = np.flatnonzero(points_in_rectangle(points, corners.min(axis=0), corners.max(axis=0)))
-    order = candidates[np.argsort(points[candidates, 1], kind="stable")]
-    x, y = points[order, 0].astype(float), points[order, 1].astype(float)
-    odd = np.zeros(len(order), dtype=bool)
-    ends = np.roll(corners, -1, axis=0)
-    lower, upper = np.minimum(corners[:, 1], ends[:, 1]), np.maximum(corners[:, 1], ends[:, 1])
-    # An edge concerns the points between its ends only: a slice of the sorted; nothing where it is horizontal.
-    first, last = np.searchsorted(y, lower, side="left"), np.searchsorted(y, upper, side="left")
-    spans = zip(corners.tolist(), ends.tolist(), first.tolist(), last.tolist(), strict=True)
-    for (x1, y1), (x2, y2), start, stop in spans:
-        if start < stop:
-            part = slice(start, stop)
-            odd[part] ^= x[part] < (x2 - x1) * (y[part] - y1) / (y2 - y1) + x1
-    inside[order] = odd
+    rows = np.flatnonzero(points_in_rectangle(points, polygon.min(axis=0), polygon.max(axis=0)))
+    x, y = points[rows].T.astype(float)
+    odd = np.zeros(len(rows), dtype=bool)
+    for (x1, y1), (x2, y2) in zip(polygon.tolist(), np.roll(polygon, -1, axis=0).tolist(), strict=True):
+        if y1 != y2:
+            odd ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    inside[rows] = odd
     return inside
 
 

@@ -14,9 +14,8 @@ from app.plots.export import Table
 from app.plots.items import MarginLabel
 from app.services.theme import theme
 from app.services.tokens import MODELS, SeriesStyle
-from app.services.translation import tr
+from app.services.translation import inside, tr
 
-_LABEL_HEIGHT = 40
 _ANCHOR, _RUN, _RING = 15, 9, 18  # sizes of markers
 _PADDING = 0.05  # of the extent of the points, on each side
 
@@ -40,21 +39,21 @@ class RunScatter(ThemedPlot):
     def __init__(self) -> None:
         self._dots: tuple[Dot, ...] = ()
         self._chosen: set[str] = set()
+        self._y = ""
         super().__init__(tr("Two measures"), " ", x_title="x")
-        self.margin.foot = ""
+        self.margin.foot = ""  # a measure's name is too long for it: the title has both
         self._points = pg.ScatterPlotItem(hoverable=True, tip=lambda x, y, data: self._words(data))
         self._points.sigHovered.connect(self._point_hovered)
         self._ring = pg.ScatterPlotItem(size=theme.px(_RING), brush=None)
         for item in (self._points, self._ring):
             self.item.addItem(item)
-        self.bottom_axis.setHeight(theme.px(_LABEL_HEIGHT))
 
     def set_dots(self, dots: Sequence[Dot], x_title: str, y_title: str) -> None:
         """Show these points between two measures."""
         # Runs are outlines and lie above larger anchors, so that points at one place can all be seen.
         self._dots = tuple(sorted(dots, key=lambda dot: dot.style.key not in MODELS))
-        self.x_title = x_title
-        self.set_y_title(y_title)
+        self.x_title, self._y = x_title, y_title
+        self.set_y_title(tr("{y} over {x}", y=y_title, x=inside(x_title)))
         self.set_follow(True)
         self.mark_dirty()
 
@@ -65,7 +64,7 @@ class RunScatter(ThemedPlot):
 
     def table(self) -> Table:
         """A row a point: its name, its group and both values."""
-        header = ["run", "group", self.x_title, self._y_title_text]
+        header = ["run", "group", self.x_title, self._y]
         return header, [[dot.name, dot.group, dot.x, dot.y] for dot in self._dots]
 
     def _read(self) -> None:
@@ -76,16 +75,11 @@ class RunScatter(ThemedPlot):
             spots.append({"pos": (dot.x, dot.y), "symbol": style.symbol, "pen": theme.pen(style.token, 1.5),
                           "size": theme.px(_ANCHOR if anchor else _RUN), "brush": fill, "data": dot})  # fmt: skip
         self._points.setData(spots)
-        self.bottom_axis.setLabel(self.x_title)
         self._draw_ring()
 
     def restyle(self) -> None:
         super().restyle()
         self._ring.setPen(theme.pen("text", 1.5))
-        label = self.bottom_axis.label
-        label.setFont(theme.font("caption"))
-        self.bottom_axis.labelStyle = {"color": theme.color("text_2").name()}
-        label.setDefaultTextColor(theme.color("text_2"))
 
     def _update_labels(self) -> None:
         members: dict[str, list[Dot]] = {}
@@ -103,7 +97,7 @@ class RunScatter(ThemedPlot):
         return "; ".join(map(self._words, self._dots[:12]))
 
     def _words(self, dot: Dot) -> str:
-        return f"{dot.name}: {self.x_title} {dot.x:.4g}, {self._y_title_text} {dot.y:.4g}"
+        return f"{dot.name}: {self.x_title} {dot.x:.4g}, {self._y} {dot.y:.4g}"
 
     def _hover(self, step: float | None) -> None:
         """No value of x is read: points are pointed at one by one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.labels import Label, describe
-from app.widgets.layout import column
+from app.widgets.layout import STRETCH, column, row, widget_of
 
 Tool = Literal["pan", "lasso", "rectangle"]
 Mode = Literal["replace", "add", "remove", "back"]  # "back": the click before was the first of a double click
@@ -110,6 +109,12 @@ class MapCanvas(pg.PlotWidget):
         self.names: list[tuple[str, QPointF, str]] = []
         self.written: list[str] = []
 
+    def lay(self, item: pg.GraphicsObject, z: float) -> None:
+        """Draw an item at a height; disabled, else it would keep the clicks on it."""
+        item.setZValue(z)
+        item.setEnabled(False)
+        self.addItem(item, ignoreBounds=True)
+
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         view = self.getViewBox()
         shown = view.viewRect()
@@ -156,10 +161,10 @@ class ScatterPlot(Figure):
         self.canvas.hideButtons()
         self.canvas.hideAxis("left")
         self.canvas.hideAxis("bottom")
-        self.legend = Label("", "caption")
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        column((self.canvas, 1), self.legend, self.caption_label, on=self, spacing=2)
-        self.legend.setVisible(legend)  # not before it has a parent: it would be a window
+        self.legend, self._lit_legend = Label("", "caption", "forget"), Label("", "caption", "retain")
+        counts = widget_of(row(self.legend, self._lit_legend, STRETCH))
+        column((self.canvas, 1), counts, self.caption_label, on=self, spacing=2)
+        counts.setVisible(legend)  # not before it has a parent: it would be a window
         # Translucent, so that their density shows; an item a tone, for a brush a point would be told one by one.
         self._dots = [pg.ScatterPlotItem(pen=None, size=theme.px(_DOT)) for _ in theme.class_colors]
         self._lit_dots = pg.ScatterPlotItem(pen=None, size=theme.px(_DOT))
@@ -168,8 +173,7 @@ class ScatterPlot(Figure):
         self._outline = pg.PlotCurveItem()
         for z, items in enumerate((self._dots, [self._lit_dots], [self._marks], [self._ring], [self._outline])):
             for item in items:
-                item.setZValue(8 * z)
-                self.canvas.addItem(item, ignoreBounds=True)
+                self.canvas.lay(item, 8 * z)
         self._popup = QLabel(self, Qt.WindowType.ToolTip)
         self._popup.setMargin(theme.px(t.XS))
         self._popup.hide()
@@ -182,6 +186,7 @@ class ScatterPlot(Figure):
         """Show points (n, 2) with a class (n,) each; the forget set starts empty."""
         if len(points) != len(labels):
             raise ValueError(f"{len(points)} points for {len(labels)} labels")
+        self._drawn = None, None, None
         self._points = np.asarray(points, np.float32)
         self._labels = np.asarray(labels, np.int64)
         self._counts = np.bincount(self._labels, minlength=len(class_names))
@@ -262,7 +267,6 @@ class ScatterPlot(Figure):
         self._ring.setPen(theme.pen("text", 2))
         self._outline.setPen(theme.pen("accent", 1.5, (4, 3)))
         self._drawn = None, None, None
-        self._show_legend()
         super().restyle()
 
     def _draw(self) -> None:
@@ -297,17 +301,12 @@ class ScatterPlot(Figure):
 
     def _show_legend(self) -> None:
         some, total = fmt.count(int(self._forget.sum())), fmt.count(len(self._points))
-        told = [("forget", "▲", tr("{some} of {all} to forget", some=some, all=total))]
+        self.legend.setText("▲ " + tr("{some} of {all} to forget", some=some, all=total))
+        lit = ""
         if self._highlight is not None and self._highlight < len(self._counts):
             some, total = (fmt.count(int(of[self._highlight])) for of in (self._chosen, self._counts))
-            name = self._names[self._highlight]
-            told.append(("retain", "●", tr("{name}: {some} of {all}", name=name, some=some, all=total)))
-        coloured = (
-            f'<span style="color:{theme.color(token).name()}">{mark}</span> {html.escape(words)}'
-            for token, mark, words in told
-        )
-        self.legend.setText(" &nbsp; ".join(coloured))
-        self.legend.setAccessibleName("; ".join(words for _, _, words in told))
+            lit = "● " + tr("{name}: {some} of {all}", name=self._names[self._highlight], some=some, all=total)
+        self._lit_legend.setText(lit)
 
     # ---- what the user does
 

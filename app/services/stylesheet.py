@@ -39,6 +39,7 @@ QLabel[tone="accent"] { color: @accent@; }
 QLabel[tone="danger"] { color: @danger@; }
 QLabel[tone="caution"] { color: @caution@; }
 QLabel[tone="forget"] { color: @forget@; }
+QLabel[tone="retain"] { color: @retain@; }
 QLabel[tone="disabled"] { color: @disabled@; }
 QLabel[part="term"] { border: none; border-bottom: 1px dotted @text_2@; }
 QLabel[strong="true"] { font-weight: 600; }

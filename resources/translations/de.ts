@@ -5069,10 +5069,6 @@
         <translation>ganze Klassen zum Vergessen</translation>
     </message>
     <message>
-        <source>Whole scale, 0 to 1</source>
-        <translation>Ganze Skala, 0 bis 1</translation>
-    </message>
-    <message>
         <source>Window</source>
         <translation>Fenster</translation>
     </message>
@@ -5553,6 +5549,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{which} (agreement from {least}): {count}</source>
         <translation>{which} (Übereinstimmung ab {least}): {count}</translation>
+    </message>
+    <message>
+        <source>{y} over {x}</source>
+        <translation>{y} über {x}</translation>
     </message>
     <message>
         <source>▲ To be forgotten</source>

@@ -14,7 +14,7 @@ from PySide6.QtCore import QByteArray, QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetrics, QImage, QPainter
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 
 from app.plots import export
 from app.plots.base import ThemedPlot
@@ -64,10 +64,10 @@ class TestAccuracy:
 
     def test_the_training_subset_is_off_until_asked_for(self, accuracy):
         assert "retain_train" not in {series.key for series in accuracy.all_series()}
-        accuracy.set_switched(True)
+        accuracy.set_trained_on(True)
         accuracy.flush()
         assert accuracy.series("retain_train").last() == (90, pytest.approx(99.0))
-        accuracy.set_switched(False)
+        accuracy.set_trained_on(False)
         accuracy.flush()
         assert "retain_train" not in {series.key for series in accuracy.all_series()}
 
@@ -390,14 +390,6 @@ class TestAlignment:
         self.measure(plot, 10, 0.99)
         at_k.flush()
         assert scale() == [0.98, 1.0]
-
-    def test_the_whole_scale_is_in_the_menu(self, plot):
-        at_k = plot.at_k
-        menu = QMenu(at_k)
-        at_k.add_menu_entries(menu)
-        next(action for action in menu.actions() if action.text() == "Whole scale, 0 to 1").trigger()
-        at_k.flush()
-        assert at_k.view.viewRange()[1][0] < 0 and "axis from" not in at_k.texts()[1][0]
 
     def test_views_switch_together(self, plot):
         plot.set_view("profile")

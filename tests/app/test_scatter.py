@@ -140,6 +140,8 @@ class TestGestures:
             send(plot, QEvent.Type.MouseButtonRelease, pixel(plot, 9, 0))
 
     def test_a_click_names_the_nearest_point(self, qtbot, plot):
+        plot.set_forget(np.array([True, False, False, False, True]))
+        plot.flush()
         with qtbot.waitSignal(plot.clicked) as clicked:
             QTest.mouseClick(plot.canvas.viewport(), Qt.MouseButton.LeftButton, pos=pixel(plot, 5, 5))
         assert clicked.args == [4, "replace"]
@@ -209,9 +211,9 @@ class TestDrawing:
         assert sorted(zip(*marks.getData(), strict=True)) == [(0, 0), (5, 5)] and marks.opts["symbol"] == "t1"
         assert marks.opts["brush"].color() == theme.color("forget")
         assert plot.canvas.accessibleDescription().startswith("2 of 5 (40.0 %)")
-        assert plot.legend.accessibleName() == "2 of 5 to forget"
+        assert plot.legend.text() == "▲ 2 of 5 to forget"
         plot.highlight_class(0)
-        assert plot.legend.accessibleName() == "2 of 5 to forget; a: 1 of 2"
+        assert plot._lit_legend.text() == "● a: 1 of 2"
 
     def test_classes_bear_their_names_where_none_covers_another(self, plot):
         assert written(plot) == {"a", "b", "c"}
@@ -274,7 +276,7 @@ class TestDrawing:
 
 
 class TestNames:
-    def test_names_stand_where_classes_are_densest(self):
+    def test_names_stand_on_the_point_in_the_middle_of_a_class(self):
         rng = np.random.default_rng(0)
         points = np.concatenate([rng.normal(0, 0.1, (90, 2)), rng.uniform(-5, 5, (60, 2)), rng.normal(3, 0.1, (40, 2))])
         centres = class_centres(points, np.repeat([0, 2], [150, 40]), 3)

@@ -53,8 +53,7 @@ class Panel(ScatterPlot):
         self.picked = pg.ScatterPlotItem(pxMode=True, size=theme.px(9), symbol="o", brush=None)
         self.marked = pg.ScatterPlotItem(pxMode=True, size=theme.px(13), symbol="o", brush=None)
         for z, item in ((26, self.picked), (28, self.marked)):
-            item.setZValue(z)
-            self.canvas.addItem(item, ignoreBounds=True)
+            self.canvas.lay(item, z)
 
     def show_model(self, found: Embeddings, model: str) -> None:
         """Show a model's coordinates."""
@@ -231,8 +230,7 @@ class ImagesTab(LooksTab):
     """Losses of one model at a time on a logarithmic axis, and below them a row an image."""
 
     def __init__(self) -> None:
-        self.plot = HistogramPlot()
-        self.plot.set_title(tr("Loss"))
+        self.plot = HistogramPlot(tr("Loss"))
         self.switch = Segmented([(key, model_style(key).title) for key in CURVES], tr("Model"))
         self.plot.add_head_widget(self.switch)
         self.model, self.view = TwoLevels(self.plot), QTableView()

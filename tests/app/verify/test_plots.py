@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
 
 from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
 from app.pages.verify.curves import ProfilePlot, SpectraTab
@@ -173,6 +175,21 @@ def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
     assert all(len(ring(tab, model)) == 1 for model in tab.maps.panels)
     plot.clicked.emit(4, "replace")
     assert all(ring(tab, model) == [] for model in tab.maps.panels)
+
+
+def test_a_click_on_a_ringed_image_is_the_maps(qtbot, tab):
+    """The ring kept it: what the mouse points at is ringed, so no click was told."""
+    plot = tab.maps.panels["unlearned"]
+    tab.resize(700, 500)
+    tab.show()
+    plot.flush()
+    tab.grab()
+    plot.hovered.emit(4)
+    at = plot.canvas.mapFromScene(plot.view.mapViewToScene(QPointF(*plot._points[4].tolist())))
+    told = []
+    plot.clicked.connect(lambda index, _mode: told.append(index))
+    QTest.mouseClick(plot.canvas.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert told == [4]
 
 
 def test_what_is_chosen_in_one_picture_is_chosen_in_all(tab):
