@@ -47,7 +47,8 @@ class _Engine(QIconEngine):
         self._name, self._token = name, token
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
-        _renderer(self._name, self._colour(mode), rect.height() >= theme.px(_LARGE)).render(painter, QRectF(rect))
+        scale = painter.device().devicePixelRatioF()
+        painter.drawPixmap(rect, self.scaledPixmap(rect.size(), mode, state, scale))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         return self.scaledPixmap(size, mode, state, 1.0)
@@ -71,20 +72,15 @@ class _Engine(QIconEngine):
 @functools.lru_cache(maxsize=512)
 def _drawn(name: str, colour: str, width: int, height: int, scale: float) -> QPixmap:
     """Return an icon in the middle of so many logical pixels; the same ones are painted again and again."""
-    renderer = _renderer(name, colour, min(width, height) >= theme.px(_LARGE))
+    svg = svg_text(name).replace("currentColor", colour)
+    if min(width, height) >= theme.px(_LARGE):  # else lines of 3 px outweigh the text beside
+        svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')
     image = QPixmap(QSize(round(width * scale), round(height * scale)))
     image.fill(Qt.GlobalColor.transparent)
     side = min(image.width(), image.height())
     painter = QPainter(image)
-    renderer.render(painter, QRectF((image.width() - side) / 2, (image.height() - side) / 2, side, side))
+    place = QRectF((image.width() - side) / 2, (image.height() - side) / 2, side, side)
+    QSvgRenderer(QByteArray(svg.encode())).render(painter, place)
     painter.end()
     image.setDevicePixelRatio(scale)
     return image
-
-
-@functools.lru_cache(maxsize=256)
-def _renderer(name: str, colour: str, large: bool) -> QSvgRenderer:
-    svg = svg_text(name).replace("currentColor", colour)
-    if large:  # else lines of 3 px outweigh the text beside
-        svg = svg.replace('stroke-width="1.5"', 'stroke-width="1"')
-    return QSvgRenderer(QByteArray(svg.encode()))

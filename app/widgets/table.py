@@ -216,17 +216,14 @@ def paint_gap(painter: QPainter, rect: QRectF, gap: Gap) -> None:
     def bar(value: float) -> QRectF:
         return QRectF(x(0), middle - half, x(value) - x(0), 2 * half).normalized()
 
-    def line(value: float, height: float) -> None:
-        painter.drawLine(QPointF(x(value), middle - height), QPointF(x(value), middle + height))
-
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(theme.pen("outline"))
+    painter.setBrush(theme.brush("sunken"))
     if not gap.informative:
         painter.setBrush(QBrush(theme.color("outline"), Qt.BrushStyle.BDiagPattern))
-        painter.drawRect(bar(1))
-        return
-    painter.setBrush(theme.brush("sunken"))
     painter.drawRect(bar(1))
+    if not gap.informative:
+        return
     if gap.closed is not None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.brush("unlearned"))
@@ -236,12 +233,12 @@ def paint_gap(painter: QPainter, rect: QRectF, gap: Gap) -> None:
             painter.drawPolygon(QPolygonF([QPointF(edge + tip, middle), QPointF(edge, middle - 2 * half),
                                            QPointF(edge, middle + 2 * half)]))  # fmt: skip
     painter.setPen(theme.pen("text"))
+    marks = [(0.0, 2 * half), (1.0, 2 * half)]  # where the original and the retrained model are
     if gap.low is not None and gap.high is not None:
         painter.drawLine(QPointF(x(gap.low), middle), QPointF(x(gap.high), middle))
-        for edge in (gap.low, gap.high):
-            line(edge, half)
-    for end in (0.0, 1.0):  # where the original and the retrained model are
-        line(end, 2 * half)
+        marks += [(gap.low, half), (gap.high, half)]
+    for value, height in marks:
+        painter.drawLine(QPointF(x(value), middle - height), QPointF(x(value), middle + height))
 
 
 class GapBarDelegate(QStyledItemDelegate):
