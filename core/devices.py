@@ -136,6 +136,13 @@ def set_threads(count: int) -> int:
     return count
 
 
+def side_by_side(device: torch.device) -> int:
+    """Return how many computations have a core each, with as many threads as torch uses; on a GPU one."""
+    import torch
+
+    return 1 if device.type != "cpu" else max(1, physical_cores() // torch.get_num_threads())
+
+
 def memory_used(device: torch.device) -> int:
     """Return the bytes in use: allocated memory of a GPU, resident set of the process on a CPU."""
     import torch

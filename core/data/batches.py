@@ -77,6 +77,12 @@ def seed_draws(device: torch.device, seed: int) -> None:
         torch.mps.manual_seed(seed)
 
 
+def drawn_since_seeded() -> bool:
+    """Return whether anything was drawn from the processor's generator since it was seeded, as dropout does."""
+    untouched = torch.Generator().manual_seed(torch.initial_seed()).get_state()
+    return not torch.equal(torch.get_rng_state(), untouched)
+
+
 @lru_cache(maxsize=8)
 def permutation(seed: int, stream: str, epoch: int, size: int) -> torch.Tensor:
     """Return the order (size,) in which one epoch of a stream visits the whole training set."""

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from core.data.batches import ImageStore
+from core.data.batches import ImageStore, drawn_since_seeded
 from core.data.splits import Splits, stratified
+from core.devices import side_by_side
 from core.engine.control import Control
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
-from core.engine.outputs import collect
+from core.engine.outputs import MOST_IMAGES, chunk_size, collect
 from core.errors import NonFiniteError
 from core.methods import get_method
 from core.methods.base import Length, Method, Optimiser, Train
@@ -86,14 +88,15 @@ def relearning_curve(network: Network | None, ground: Ground | None, original_ac
     splits = ground.splits
     forget = stratified(splits.test_labels, splits.forget_test, UNSEEN, seed=0)
     retain = stratified(splits.test_labels, splits.retain_test, UNSEEN, seed=0)
-    right: list[Tensor] = []
-    for draw in range(DRAWS):
+
+    def relearn(draw: int) -> Tensor | None:
+        """Return which of the forget and retain images are right at each point, (points, images) bool."""
         tap = network()
         if not renew_rows(tap, splits.forget_classes, seed=draw):
-            return nothing
+            return None
         points: dict[int, Tensor] = {}
 
-        def look(model: TappedModel, step: int, points: dict[int, Tensor] = points) -> bool:
+        def look(model: TappedModel, step: int) -> bool:
             seen = collect(model, ground.test, torch.cat([forget, retain]), tick=lambda done: ground.control.check())
             points[step] = seen.logits.argmax(1) == seen.labels
             return False
@@ -101,9 +104,18 @@ def relearning_curve(network: Network | None, ground: Ground | None, original_ac
         try:
             _train(tap, _shots(splits, draw), ground, STEPS, BATCH, STEP_SIZE, draw, look)
         except NonFiniteError:
-            return nothing
-        right.append(torch.stack([points[step] for step in STEPS]).double())
-    on_forget, on_retain = torch.stack(right).mean(0).tensor_split([len(forget)], dim=1)  # (points, images) each
+            return None
+        return torch.stack([points[step] for step in STEPS])
+
+    first = relearn(0)
+    if first is None:
+        return nothing
+    with ThreadPoolExecutor(1 if drawn_since_seeded() else _at_once(ground)) as pool:
+        right = [first, *pool.map(relearn, range(1, DRAWS))]
+    known = [each.double() for each in right if each is not None]
+    if len(known) < DRAWS:
+        return nothing
+    on_forget, on_retain = torch.stack(known).mean(0).tensor_split([len(forget)], dim=1)  # (points, images) each
     curve = on_forget.mean(1).tolist()
     values = {
         "accuracy": sum(curve) / len(curve),
@@ -181,6 +193,12 @@ def edited_head(network: Network, ground: Ground) -> TappedModel:
     method, tap = get_method("head-only"), network()
     _run(tap, method, resolve(method.parameters, {"variant": "mask"}), ground.splits, ground, seed=0)
     return tap
+
+
+def _at_once(ground: Ground) -> int:
+    """Return how many networks may train at the same time: more than one has room where all images are small."""
+    small = all(not store.streamed and chunk_size(store) == MOST_IMAGES for store in (ground.train, ground.test))
+    return side_by_side(ground.device) if small else 1
 
 
 def _shots(splits: Splits, draw: int) -> Tensor:

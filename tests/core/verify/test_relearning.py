@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
@@ -72,3 +74,35 @@ def test_a_share_of_the_original_is_reached_at_the_first_point_above_it():
     found = [relearning.samples_to(*wanted) for wanted in ((0.5, curve, 0.9), (0.8, curve, 1.0), (0.95, curve, 0.9))]
     assert found == [32, 64, None]
     assert relearning.samples_to(0.5, curve, None) is None
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve(dropout, ground, monkeypatch):
+    """Dropout draws from one generator for all threads, so such networks relearn one after the other."""
+
+    def network():
+        tap = make_experiment("finetune").model
+        if not dropout:
+            tap.module.block2[1] = torch.nn.Identity()
+        return tap
+
+    monkeypatch.setattr(relearning, "STEPS", (0, 2, 4))
+    monkeypatch.setattr(relearning, "side_by_side", lambda device: 1)
+    alone = relearning_curve(network, ground, 0.5)
+
+    training, most = [0], [0]
+    train, both = relearning._train, threading.Barrier(2, timeout=20)
+
+    def counted(*args):
+        training[0] += 1
+        most[0] = max(most[0], training[0])
+        if args[-2] and not dropout:  # each draw but the first waits for the other one
+            both.wait()
+        train(*args)
+        training[0] -= 1
+
+    monkeypatch.setattr(relearning, "side_by_side", lambda device: 2)
+    monkeypatch.setattr(relearning, "_train", counted)
+    beside = relearning_curve(network, ground, 0.5)
+    assert most == [1 if dropout else 2]
+    assert (beside.values, beside.samples) == (alone.values, alone.samples) and alone.values["relearn"]
