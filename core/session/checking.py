@@ -58,11 +58,11 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         selection.check()
     set_threads(bench.threads)
     images, splits = bench.laid_out(selection)
-    model = Candidate("unlearned", bench.model.weights_id, bench.outputs(bench.model, images=images))
+    model = Candidate("unlearned", bench.model.weights_id, partial(bench.outputs, bench.model, images=images))
     others: dict[str, Candidate] = {}
     for name, path in (references or {}).items():
         other = bench.open_beside(path)
-        others[name] = Candidate(name, other.weights_id, bench.outputs(other, f"Measuring {name}", images))
+        others[name] = Candidate(name, other.weights_id, partial(bench.outputs, other, f"Measuring {name}", images))
     original = others.get("original")
     retrained = [candidate for candidate in others.values() if candidate is not original]
     measured = Measuring(original, model, retrained, splits).run()
@@ -127,18 +127,20 @@ def check(
         images, splits = bench.laid_out(replace(forgotten, weights=None))
         ground = Ground(*images, splits, dataset.classes, bench.place, control)
 
-        def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
-            """Return a model to be measured with its outputs, which are taken now or found."""
-            outputs = bench.outputs(model, f"Measuring {what}", images)
-            return Candidate(name, model.weights_id, outputs, partial(bench.network, model))
+        beside = bench.telling(lambda *_: control.check()) if which == FULL and ground.at_once > 1 else bench
+
+        def candidate(name: str, model: OpenedModel, what: str, bench: Bench = beside) -> Candidate:
+            """Return a model to be measured with its outputs, which are taken when they are needed, or found."""
+            take = partial(bench.outputs, model, f"Measuring {what}", images)
+            return Candidate(name, model.weights_id, take, partial(bench.network, model))
 
         own = partial(bench.open_beside, arch=job.model.builder)
         first = bench.first_model(job)
-        original = candidate("original", first, "the original model")
+        original = candidate("original", first, "the original model", bench)
         measure = partial(
             Measuring,
             original,
-            candidate("unlearned", own(folder.file(MODEL)), "the unlearned model"),
+            candidate("unlearned", own(folder.file(MODEL)), "the unlearned model", bench),
             [
                 *(
                     candidate(f"seed {seed}", own(reference.file(MODEL)), f"retrained, seed {seed}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,8 +34,13 @@ class Candidate:
 
     name: str  # original, unlearned, head_only, or a retrained model's: "seed 1"
     sha256: str  # of its weights
-    outputs: FullOutputs
+    take: Callable[[], FullOutputs]
     network: Network | None = None
+
+    @cached_property
+    def outputs(self) -> FullOutputs:
+        """What it says of all images, taken when it is asked for the first time."""
+        return self.take()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +109,17 @@ class Measuring:
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
         self.say = Progress(self.tell, [model.name for model in (*self.judged, *self.retrained)], measures, last)
         self._own: dict[str, Measured] = {}  # by model: what was measured of it alone
+        self._relearned: dict[str, Measured] = {}
         self._layers: dict[str, relations.LayerFeatures] = {}
 
     def run(self) -> Measurements:
         """Measure model after model; the original first, because the others are compared with it."""
         everyone = (*self.judged, *self.retrained)
-        for model in everyone:
+        for model in self.judged:
+            self._own[model.name] = self._take(model)
+        for model in self.judged if self.which == FULL else ():
+            self._relearning(model)
+        for model in self.retrained:
             self._own[model.name] = self._take(model)
         taken: dict[str, Measured] = {}
         rows: dict[str, relations.PublishedRow] = {}
@@ -118,7 +130,7 @@ class Measuring:
         if retrained:
             models["retrained"] = dict(next(iter(retrained.values())).values)
         if self.which == FULL and self.fresh is not None:
-            untrained = Candidate("fresh", "fresh", self.unlearned.outputs, self.fresh)
+            untrained = Candidate("fresh", "fresh", self.unlearned.take, self.fresh)
             models["fresh"] = dict(self._relearning(untrained).values)
         return Measurements(
             models,
@@ -227,9 +239,23 @@ class Measuring:
         """Return the curve of relearning the forgotten classes, or that there is none."""
 
         def relearn() -> Measured:
-            return relearning_curve(model.network, self.ground, self._accuracy_before("forget_test_accuracy"))
+            with self._others_beside():
+                return relearning_curve(model.network, self.ground, self._accuracy_before("forget_test_accuracy"))
 
-        return self._keep(model)("relearning", self._original_hash, relearn)
+        if model.name not in self._relearned:
+            self._relearned[model.name] = self._keep(model)("relearning", self._original_hash, relearn)
+        return self._relearned[model.name]
+
+    @contextmanager
+    def _others_beside(self) -> Iterator[None]:
+        """Take the outputs of retrained models at the same time, where a core is free for it."""
+        if self.ground is None or self.ground.at_once == 1:
+            yield
+            return
+        with ThreadPoolExecutor(1) as pool:
+            taken = pool.submit(lambda: [other.outputs for other in (*self.retrained, *self.references)])
+            yield
+            taken.result()
 
     def _batches(self, model: Candidate) -> Measured:
         batches = batches_to_relearn(model.network, self.ground, self._accuracy_before("forget_accuracy"))
@@ -265,7 +291,7 @@ def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Cand
     network = original.network
     made = None if network is None or ground is None else partial(edited_head, network, ground)
     outputs = suite.head_only(original.outputs, splits.forget_classes)
-    return Candidate("head_only", control_id(original.sha256), outputs, made)
+    return Candidate("head_only", control_id(original.sha256), lambda: outputs, made)
 
 
 def measure_log(path: Path, job: Job, *, only_kept: bool = False) -> MeasureLog:

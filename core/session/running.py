@@ -219,7 +219,7 @@ class _Runner:
             elif job.origin is not None and job.origin.sha256 != first.sha256:
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
-            original = Candidate("original", first.weights_id, outputs)
+            original = Candidate("original", first.weights_id, lambda: outputs)
             self._doubts = doubts_of(job, bench, bench.model, start)
             for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
@@ -261,7 +261,7 @@ class _Runner:
             result.write_card(measures)
             self._report(self._finished(engine.outcome, measures))
             return engine.outcome
-        report = result.report_of_run(original, start, Candidate("unlearned", sha256, final), self._tick)
+        report = result.report_of_run(original, start, Candidate("unlearned", sha256, lambda: final), self._tick)
         for caveat in report.pop("log"):
             self._log(caveat.level, caveat.message, caveat.code)
         measures = report["models"]["unlearned"]

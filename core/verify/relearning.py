@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,12 @@ class Ground:
     device: torch.device
     control: Control
 
+    @cached_property
+    def at_once(self) -> int:
+        """How many networks may compute at the same time: more than one has room where all images are small."""
+        small = all(not store.streamed and chunk_size(store) == MOST_IMAGES for store in (self.train, self.test))
+        return side_by_side(self.device) if small else 1
+
 
 def relearning_curve(network: Network | None, ground: Ground | None, original_accuracy: float | None) -> Measured:
     """Relearn the forgotten classes from a few images: accuracies by samples seen, means over draws, 0..1.
@@ -110,7 +117,7 @@ def relearning_curve(network: Network | None, ground: Ground | None, original_ac
     first = relearn(0)
     if first is None:
         return nothing
-    with ThreadPoolExecutor(1 if drawn_since_seeded() else _at_once(ground)) as pool:
+    with ThreadPoolExecutor(1 if drawn_since_seeded() else ground.at_once) as pool:
         right = [first, *pool.map(relearn, range(1, DRAWS))]
     known = [each.double() for each in right if each is not None]
     if len(known) < DRAWS:
@@ -193,12 +200,6 @@ def edited_head(network: Network, ground: Ground) -> TappedModel:
     method, tap = get_method("head-only"), network()
     _run(tap, method, resolve(method.parameters, {"variant": "mask"}), ground.splits, ground, seed=0)
     return tap
-
-
-def _at_once(ground: Ground) -> int:
-    """Return how many networks may train at the same time: more than one has room where all images are small."""
-    small = all(not store.streamed and chunk_size(store) == MOST_IMAGES for store in (ground.train, ground.test))
-    return side_by_side(ground.device) if small else 1
 
 
 def _shots(splits: Splits, draw: int) -> Tensor:

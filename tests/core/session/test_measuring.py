@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from tests.core.verify.hand_made import outputs, poisoned, splits
 torch.set_num_threads(1)
 SPLITS = splits()
 NAMES = ("original", "unlearned", "seed 1", "seed 2", "seed 1001", "seed 1002")
-MODELS = {name: Candidate(name, f"hash of {name}", outputs(SPLITS, seed)) for seed, name in enumerate(NAMES)}
+MODELS = {name: Candidate(name, f"hash of {name}", partial(outputs, SPLITS, seed)) for seed, name in enumerate(NAMES)}
 
 
 def measured(log: MeasureLog | None = None, which: str = FULL, **changed: Candidate) -> Measurements:
@@ -52,7 +53,8 @@ def test_a_retrained_model_is_compared_with_the_others(found):
 
 
 def test_no_measure_of_any_model_depends_on_the_half_that_is_set_aside(found):
-    changed = {name: replace(each, outputs=poisoned(each.outputs, ~SPLITS.evaluation)) for name, each in MODELS.items()}
+    taken = {name: partial(poisoned, each.outputs, ~SPLITS.evaluation) for name, each in MODELS.items()}
+    changed = {name: replace(each, take=taken[name]) for name, each in MODELS.items()}
     other = measured(**changed)
     assert other.half_widths == found.half_widths
     for name, values in found.models.items():
@@ -62,7 +64,7 @@ def test_no_measure_of_any_model_depends_on_the_half_that_is_set_aside(found):
 
 def test_kept_measures_belong_to_an_original(tmp_path):
     """Neighbours are found in the original: with another one they are other images."""
-    other = Candidate("original", "hash of another original", outputs(SPLITS, 77))
+    other = Candidate("original", "hash of another original", partial(outputs, SPLITS, 77))
     log = lambda: MeasureLog(tmp_path / "verify.jsonl", ("data",), tmp_path / "shared")  # noqa: E731
     first, kept = measured(log(), which="quick"), measured(log(), which="quick")
     again, anew = measured(log(), which="quick", original=other), measured(which="quick", original=other)

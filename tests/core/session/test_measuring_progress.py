@@ -61,7 +61,7 @@ def test_only_measures_that_are_not_kept_are_told(measured, tmp_path):
         full, splits = measured
         log = MeasureLog(tmp_path / "verify.jsonl", ("data",))
         told.clear()
-        Measuring(None, Candidate("unlearned", sha256, full), (), splits, log=log,
+        Measuring(None, Candidate("unlearned", sha256, lambda: full), (), splits, log=log,
                   tell=lambda what, done, total: told.append(what)).run()  # fmt: skip
         return list(told)
 

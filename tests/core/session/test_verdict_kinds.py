@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -37,8 +38,9 @@ def with_single_logits(full: FullOutputs, logits: torch.Tensor) -> FullOutputs:
 
 def judge(unlearned: FullOutputs, references: int) -> Verdict:
     models = {"original": ORIGINAL, "unlearned": unlearned}
-    candidates = [Candidate(name, name, full) for name, full in models.items()]
-    retrained = [Candidate(f"seed {seed}", f"{seed}", network(seed, False)) for seed in range(1, references + 1)]
+    candidates = [Candidate(name, name, partial(models.get, name)) for name in models]
+    seeds = range(1, references + 1)
+    retrained = [Candidate(f"seed {seed}", f"{seed}", partial(network, seed, False)) for seed in seeds]
     found = Measuring(*candidates, retrained, BOTH).run()
     retrained = list(found.retrained.values())
     return decide(found.models, retrained, forgotten=Forgotten.of(BOTH), half_widths=found.half_widths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -88,7 +89,7 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
 
     monkeypatch.setattr(relearning, "STEPS", (0, 2, 4))
     monkeypatch.setattr(relearning, "side_by_side", lambda device: 1)
-    alone = relearning_curve(network, ground, 0.5)
+    alone = relearning_curve(network, replace(ground), 0.5)
 
     training, most = [0], [0]
     train, both = relearning._train, threading.Barrier(2, timeout=20)
@@ -103,6 +104,6 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
 
     monkeypatch.setattr(relearning, "side_by_side", lambda device: 2)
     monkeypatch.setattr(relearning, "_train", counted)
-    beside = relearning_curve(network, ground, 0.5)
+    beside = relearning_curve(network, replace(ground), 0.5)
     assert most == [1 if dropout else 2]
     assert (beside.values, beside.samples) == (alone.values, alone.samples) and alone.values["relearn"]
