@@ -1,4 +1,4 @@
-"""The runs as a table: state, method, preset, forget set, model, data, seed, accuracies, verdict, time, curves."""
+"""The runs as a table: state, method, preset, forget set, accuracies, verdict, model, data, seed, time, curves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from core.events import State
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
 
-STATE, METHOD, PRESET, FORGET, MODEL, DATA, SEED, RETAIN, FORGET_ACCURACY, VERDICT, STARTED, CURVE = range(12)
+STATE, METHOD, PRESET, FORGET, RETAIN, FORGET_ACCURACY, VERDICT, MODEL, DATA, SEED, STARTED, CURVE = range(12)
 HIDEABLE = tuple(range(PRESET, CURVE + 1))
 SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
@@ -51,12 +51,12 @@ class RunTableModel(ColumnTable):
         Column(mark("State")), Column(mark("Method")),
         Column(mark("Preset"), mark("Named settings of the method; – for its defaults")),
         Column(mark("Forget set", "title of a narrow column"), meaning="title of a narrow column"),
-        Column(mark("Model"), mark("The model the run began with")), Column(mark("Data")),
-        Column(mark("Seed"), number=True),
         Column(mark("Retain, %"), mark("Accuracy on unseen images of the classes that stay"), number=True),
         Column(mark("Forget, %"), mark("Accuracy on unseen images of the forgotten classes; for single images, on the "
                                        "forget images"), number=True),
         Column(mark("Verdict"), mark("Against retrained models; – where the run was not checked")),
+        Column(mark("Model"), mark("The model the run began with")), Column(mark("Data")),
+        Column(mark("Seed"), number=True),
         Column(mark("Started")), Column(mark("Curves"), mark("Retain and forget accuracy over the run")),
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
 MOST_ROWS = 4  # of the queue
-MOST_WIDTH = 184  # of a column, in pixels of the design
+MOST_WIDTH = 168  # of a column, in pixels of the design
 LEAST_CURVES = 58  # the last column takes the room that is left
 
 

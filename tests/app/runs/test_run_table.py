@@ -47,14 +47,14 @@ def test_is_a_proper_model(model, qtmodeltester):
 
 def test_words(model):
     titles = [column.title for column in model.columns][: columns.STARTED]
-    assert titles == ["State", "Method", "Preset", "Forget set", "Model", "Data", "Seed", "Retain, %", "Forget, %",
-                      "Verdict"]  # fmt: skip
+    assert titles == ["State", "Method", "Preset", "Forget set", "Retain, %", "Forget, %", "Verdict", "Model", "Data",
+                      "Seed"]  # fmt: skip
     assert texts(model, 0)[: columns.STARTED] == [
-        "Finished", "MUDA (reconstruction)", "Single images", "class 3", "net.pt", "digits", "0", "97.6", "0.0",
-        "Hidden",
+        "Finished", "MUDA (reconstruction)", "Single images", "class 3", "97.6", "0.0", "Hidden", "net.pt", "digits",
+        "0",
     ]  # fmt: skip
     assert texts(model, 1)[: columns.STARTED] == [
-        "Interrupted, 50 %", "Fine-tuning", "–", "37 images", "–", "–", "2", "–", "–", "–"
+        "Interrupted, 50 %", "Fine-tuning", "–", "37 images", "–", "–", "–", "–", "–", "2"
     ]  # fmt: skip
     assert texts(model, 2)[0] == "Damaged"
     assert texts(model, 3)[:2] == ["Failed", "Training"]
