@@ -98,7 +98,6 @@ class Session(QObject):
         from app.main_window import MainWindow
         from app.services.last_project import LastProject
         from app.widgets.focus_ring import FocusRing
-        from app.widgets.frame import open_log_folder
 
         self._options = options
         self.reporter = CrashReporter(self)
@@ -124,10 +123,8 @@ class Session(QObject):
         if context.settings.warning:
             say.caution(context.settings.warning)
         if left_over:
-            say.caution(
-                tr("The program ended without closing last time."), tr("The log folder holds what is known about it."),
-                [(tr("Open log folder"), open_log_folder)],
-            )  # fmt: skip
+            told = tr("The program ended without closing last time.")
+            say.caution(told, tr("The log folder holds what is known about it."), left_over)
 
     def show(self) -> None:
         """Show the window; loading begins after its first paint."""

@@ -144,17 +144,11 @@ class ClassOrderDialog(Sheet):
 
 
 class EntryDialog(Sheet):
-    """`chosen` carries the name of the entry that is the network, as --key takes it.
-
-    `candidates` holds each name with what sets it apart.
-    """
+    """`chosen` carries one of `candidates`, which holds each name with what sets it apart."""
 
     def __init__(
-        self, name: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None = None, words: Sequence[str] = ()
+        self, title: str, action: str, question: str, candidates: Sequence[tuple[str, str]], parent: QWidget | None
     ) -> None:
-        """`words`: title, action and question, where another one than of the entry is asked."""
-        several = tr("{name} holds several networks. The others are not given back with the one you choose.", name=name)
-        title, action, question = words or (tr("Which network?"), tr("Open this one"), several)
         super().__init__(title, action, parent, text=question)
         self.group = QButtonGroup(self)
         self._names = [candidate for candidate, _ in candidates]
@@ -187,7 +181,7 @@ class ArchitectureDialog(EntryDialog):
             "the one you choose, where nobody stated it.", name=name) if candidates else tr(
             "No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.",
             name=name)  # fmt: skip
-        super().__init__(name, candidates, parent, (tr("Which architecture?"), tr("Open as this"), question))
+        super().__init__(tr("Which architecture?"), tr("Open as this"), question, candidates, parent)
         self.another = QRadioButton(tr("Another:"))
         self.group.addButton(self.another, len(candidates))
         self.field = named(QLineEdit(), tr("Another architecture"))

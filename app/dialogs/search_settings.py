@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.session.tuning import Try
 
 DEFAULT_TRIES, MOST_TRIES = 12, 1000
-ROWS_SHOWN, WIDTH = 7, 620
+ROWS_SHOWN, WIDTH = 7, 740
 MEASURES = (
     Column(mark("Retain, %"), mark("Accuracy on the classes to keep, on test images used for nothing else"),
            number=True),
@@ -50,7 +50,6 @@ class SearchDialog(Sheet):
                   "images, which are used for nothing else. The best settings are used.")  # fmt: skip
         super().__init__(tr("Search settings"), tr("Search"), parent, text=text, cancel=tr("Close"), width=WIDTH)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-        self.setModal(False)
         self.tries = spin_box(tr("Tries"), 1, MOST_TRIES, DEFAULT_TRIES)
         self.varied = Label("", wrap=True)
         lines = form()

@@ -7,7 +7,6 @@ import logging.handlers
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,6 @@ from core.files import home
 log = logging.getLogger(__name__)
 
 Level = Literal["info", "caution", "error"]
-Action = tuple[str, Callable[[], object]]
 _KEPT = 200
 _LOGGED_AS = {"info": logging.INFO, "caution": logging.WARNING, "error": logging.ERROR}
 
@@ -37,7 +35,6 @@ class Notification:
     level: Level = "info"
     hint: str = ""
     details: str = ""
-    actions: list[Action] = field(default_factory=list)
     count: int = 1
     topic: str = ""
     when: float = field(default_factory=time.time)
@@ -63,17 +60,17 @@ class Notifications(QObject):
         """Confirm that something was done."""
         return self._post(Notification(text))
 
-    def caution(
-        self, text: str, hint: str = "", actions: Sequence[Action] = (), topic: str = ""
-    ) -> Notification:
-        """Say what the user should know before going on; `actions` are at most two buttons."""
-        return self._post(Notification(text, "caution", hint, actions=list(actions), topic=topic))
+    def caution(self, text: str, hint: str = "", details: str = "") -> Notification:
+        """Say what the user should know before going on."""
+        return self._post(Notification(text, "caution", hint, details))
 
-    def error(
-        self, error: BaseException | str, what: str = "", actions: Sequence[Action] = (), topic: str = ""
-    ) -> Notification:
+    def error(self, error: BaseException | str, what: str = "", topic: str = "") -> Notification:
         """Say that something failed: an AppError in its own words, anything else as a fault with its traceback."""
-        return self._post(_failure(error, what, actions, topic))
+        if isinstance(error, str):
+            return self._post(Notification(error, "error", topic=topic))
+        text, hint = describe_error(error, what)
+        details = "".join(traceback.format_exception(error))
+        return self._post(Notification(text, "error", hint, details, topic=topic))
 
     def keep(self, text: str) -> Notification:
         """Keep an error that is shown where it happened, so that it can be read when it is gone from there."""
@@ -97,15 +94,6 @@ class Notifications(QObject):
             return new
         last.count, last.when, last.details = last.count + 1, new.when, new.details or last.details
         return last
-
-
-def _failure(
-    error: BaseException | str, what: str = "", actions: Sequence[Action] = (), topic: str = ""
-) -> Notification:
-    if isinstance(error, str):
-        return Notification(error, "error", actions=list(actions), topic=topic)
-    text, hint = describe_error(error, what)
-    return Notification(text, "error", hint, "".join(traceback.format_exception(error)), list(actions), topic=topic)
 
 
 def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:

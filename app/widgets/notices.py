@@ -103,13 +103,11 @@ class NoticeStrip(Banner):
         if notification.level == "info":
             return
         self.notification = notification
-        buttons = list(notification.actions[:1])
-        if not buttons and "guide" in notification.hint:
-            buttons = [(tr("Open the guide"), lambda: open_help("guide", notification.hint))]
+        buttons: list[tuple[str, Callable[[], object]]] = []
+        if "guide" in notification.hint:
+            buttons.append((tr("Open the guide"), lambda: open_help("guide", notification.hint)))
         if notification.details:
             buttons.append((tr("Details…"), lambda: self.details_wanted.emit(notification)))
-        else:
-            buttons += notification.actions[1:2]
         self.show_message(notification.sentence, notification.level, buttons)
         announce(self, notification.sentence)
 

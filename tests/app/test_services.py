@@ -19,7 +19,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSplitter, QTableView, QWidget
 
 from app.dialogs.messages import MessagesDialog, report_text
-from app.models.tables import TextTableModel
+from app.models.tables import Column, ColumnTable
 from app.services import faults, notifications, platform
 from app.services import format as fmt
 from app.services.faults import SignalBridge
@@ -259,10 +259,10 @@ class TestNotifications:
         qtbot.addWidget(strip)
         notifications.info("Copied")
         assert strip.isHidden()
-        notifications.caution("Running on the processor.", actions=[("Settings", lambda: None)])
+        notifications.caution("Running on the processor.", details="No driver.")
         assert not strip.isHidden()
         assert strip.text() == "Running on the processor."
-        assert [button.text() for button in strip._buttons] == ["Settings"]
+        assert [button.text() for button in strip._buttons] == ["Details…"]
 
     def test_what_was_said_is_kept_in_a_list_with_its_details_and_in_the_log(self, qtbot, qapp, caplog):
         caplog.set_level("INFO")
@@ -381,7 +381,12 @@ class TestCrash:
         assert "nobody caught this" in caplog.text
 
     def test_a_model_that_fails_for_every_cell_is_reported_once(self, reporter, qtbot, caplog):
-        class Broken(TextTableModel):
+        class Broken(ColumnTable):
+            columns = (Column("One"), Column("Two"))
+
+            def count(self):
+                return 20
+
             def cell(self, row, column, role):
                 return {}["accuracy"]
 
@@ -389,7 +394,6 @@ class TestCrash:
         reporter.reported.connect(said.error)
         table, model = QTableView(), Broken()
         qtbot.addWidget(table)
-        model.set_table(["One", "Two"], [["", ""]] * 20)
         table.setModel(model)
         table.show()
         qtbot.waitUntil(lambda: bool(said.history))

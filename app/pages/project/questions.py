@@ -74,7 +74,9 @@ class Questions(QObject):
             self._say_error(failure.sentence)
 
     def _ask_entry(self, request: Request, candidates: Sequence[tuple[str, str]], now: str = "") -> None:
-        dialog = EntryDialog(request.name, candidates, self._page.window())
+        question = tr("{name} holds several networks. The others are not given back with the one you choose.",
+                      name=request.name)  # fmt: skip
+        dialog = EntryDialog(tr("Which network?"), tr("Open this one"), question, candidates, self._page.window())
         if now in dict(candidates):
             dialog.choose(now)
         _show(dialog, lambda key: self._put(request, key=key))
