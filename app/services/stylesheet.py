@@ -143,6 +143,7 @@ QToolButton[kind="link"][strong="true"] { font-weight: 600; }
 QLineEdit, QAbstractSpinBox, QComboBox { background: @surface@; color: @text@; border: 1px solid @outline@;
     border-radius: @p4@; padding: 0 @p8@; min-height: @p26@; max-height: @p26@;
     selection-background-color: @accent@; selection-color: @on_accent@; }
+QLineEdit, QPlainTextEdit, QTextEdit { placeholder-text-color: @placeholder@; }
 QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: @text_3@; }
 QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus { border-color: @accent@; }
 QLineEdit:read-only { background: @window@; }

@@ -35,7 +35,7 @@ PALETTE = {  # the roles of Qt's palette, by the token that they show
     "window": ("Window",),
     "surface": ("Base", "AlternateBase", "Button", "ToolTipBase", "Light"),
     "text": ("WindowText", "Text", "ButtonText", "ToolTipText"),
-    "text_3": ("PlaceholderText",),
+    "placeholder": ("PlaceholderText",),
     "accent": ("Link", "LinkVisited", "Highlight", "Accent"),
     "on_accent": ("HighlightedText",),
     "danger": ("BrightText",),
@@ -245,7 +245,7 @@ def system_tokens(palette: QPalette) -> Tokens:
     colours = dict(base.colours)
     for which, names in CONTRAST.items():
         colours |= dict.fromkeys(names.split(), palette.color(role[which]).name())
-    colours["disabled"] = palette.color(QPalette.ColorGroup.Disabled, role.Text).name()
+    colours["disabled"] = colours["placeholder"] = palette.color(QPalette.ColorGroup.Disabled, role.Text).name()
     return Tokens(f"{base.name} contrast", colours)
 
 

@@ -28,6 +28,7 @@ outline         #7C848F  #757D89
 text            #1B1F24  #E8EAED
 text_2          #4F5763  #B4BAC4
 text_3          #656D79  #959DA9
+placeholder     #656D79  #959DA9
 disabled        #9CA3AF  #5E6672
 accent          #5B3FD6  #A897FF
 accent_hover    #4A30BC  #BBAEFF

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFont, QFontInfo, QIcon, QPalette, QPixmap
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from app.services import icons
 from app.services import tokens as t
@@ -44,7 +44,7 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("tokens", SCHEMES, ids=lambda s: s.name)
 class TestContrast:
     @pytest.mark.parametrize("ground", ["surface", "window"])
-    @pytest.mark.parametrize("token", ["text", "text_2", "text_3", "accent", "danger", "caution"])
+    @pytest.mark.parametrize("token", ["text", "text_2", "text_3", "placeholder", "accent", "danger", "caution"])
     def test_text(self, tokens, token, ground):
         assert contrast(tokens.value(token), tokens.value(ground)) >= TEXT
 
@@ -135,6 +135,15 @@ def test_the_style_sheet_writes_out_the_states_of_buttons():
     for kind in ("primary", "destructive", "destructive-filled", "text"):
         for state in ("hover", "pressed", "disabled"):
             assert f'QPushButton[kind="{kind}"]:{state}' in sheet
+
+
+def test_the_hint_in_a_field_has_its_colour(qtbot):
+    field = QLineEdit(placeholderText="\N{FULL BLOCK}" * 3)
+    qtbot.addWidget(field)
+    field.ensurePolished()
+    image = field.grab().toImage()
+    across = {image.pixelColor(x, image.height() // 2).name() for x in range(image.width())}
+    assert theme.color("placeholder").name() in across
 
 
 def test_font_roles(qapp):
