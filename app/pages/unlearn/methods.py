@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -151,6 +152,8 @@ class MethodList(Card):
         inside = widget_of(column(*parts, STRETCH, margins=(2, 2, t.S, 2)))
         inside.setProperty("ground", "surface")
         self._area.setWidget(inside)
+        for one, after in itertools.pairwise((self.search, *self._cards.values())):
+            QWidget.setTabOrder(one, after)  # Qt puts what is new last, behind the start
         ticked = self.ticked()
         self._show(self.shown if self.shown in ticked else next(iter(ticked), ""))
         self._filter(self.search.text())

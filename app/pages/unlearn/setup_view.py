@@ -186,7 +186,9 @@ def _form(*rows: tuple[str, QWidget, *tuple[QWidget | QLayout, ...]]) -> QFormLa
     for title, field, *below in rows:
         field.setAccessibleName(title.replace("&", ""))
         field.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        field.setMinimumWidth(width)  # a name that is longer gets the room there is
+        field.setMinimumWidth(width)
+        if not isinstance(field, QComboBox):  # a name that is longer gets the room there is
+            field.setMaximumWidth(width)
         cell = column(row(field, STRETCH), *below, spacing=2)
         add_field(made, title, widget_of(cell), field).setFixedWidth(theme.px(LABEL_WIDTH))
     return made

@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.pages.unlearn.methods import MethodList
+from app.pages.unlearn.setup_view import SetupView
 from app.services import run_words as words
 from app.services.theme import theme
 from core.methods import METHODS
@@ -154,6 +155,20 @@ def test_tab_stops_once_among_the_cards_and_arrows_do_the_rest(methods, qtbot):
         assert QApplication.focusWidget() is last
     area = methods._area.viewport()
     assert area.rect().contains(last.mapTo(area, QPoint(0, last.height() - 1)))
+
+
+def test_tab_leads_from_the_search_to_the_cards_and_from_there_to_the_parameters(qtbot):
+    view = SetupView()
+    qtbot.addWidget(view)
+    view.methods.set_choices(many())
+    view.show()
+    view.activateWindow()
+    view.methods.search.setFocus()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is view.methods.search)
+    qtbot.keyClick(view.methods.search, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is view.methods._cards["m0"]
+    qtbot.keyClick(view.methods._cards["m0"], Qt.Key.Key_Tab)
+    assert view.parameters.isAncestorOf(QApplication.focusWidget())
 
 
 def test_arrows_go_through_what_a_search_leaves(methods, qtbot):
