@@ -69,6 +69,7 @@ class QueueStore:
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._folder = queue_home() / uuid.uuid4().hex
+        self._left: dict[Path, Path] = {}  # by entry: where what it took over lies if the disk did not let it
         self._lock: filelock.FileLock | None = None  # tells other programs that this one lives
 
     def put(
@@ -82,6 +83,7 @@ class QueueStore:
     def adopt(self, run: LiveRun, waiting: Waiting) -> tuple[Future[None], Path]:
         """Keep a run that an earlier program left as one of ours; returns its entry, and what ends with that."""
         entry = self._entry_of(run)
+        self._left[entry] = waiting.entry
         return self._do(partial(take_over, waiting.entry, entry)), entry
 
     def order(self, runs: Sequence[LiveRun]) -> None:
@@ -93,7 +95,8 @@ class QueueStore:
     def drop(self, run: LiveRun) -> None:
         """Forget a run: it began, or was taken out."""
         if run.kept_in is not None:
-            self._do(partial(drop_waiting, run.kept_in))
+            for entry in {run.kept_in, self._left.pop(run.kept_in, run.kept_in)}:
+                self._do(partial(drop_waiting, entry))
             run.kept_in = None
 
     def close(self, seconds: float) -> bool:

@@ -1148,7 +1148,7 @@
     </message>
     <message>
         <source>Confusion</source>
-        <translation>Verwechslung</translation>
+        <translation>Wohin</translation>
     </message>
     <message>
         <source>Contents</source>
@@ -3381,7 +3381,7 @@
     </message>
     <message>
         <source>Relearn</source>
-        <translation>Wiederlernen</translation>
+        <translation>Lernen</translation>
     </message>
     <message>
         <source>Relearning</source>

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QTableView
 
@@ -83,7 +82,6 @@ class Maps(Figure):
     def __init__(self) -> None:
         super().__init__(title=tr("Feature space"))
         self._found: Embeddings | None = None
-        self._pinned = -1
         self._chosen = _NONE
         tools = [("pan", tr("Move")), ("rectangle", tr("Choose"))]
         self.tool = Segmented(tools, tr("Dragging in the pictures"))
@@ -97,15 +95,15 @@ class Maps(Figure):
         self._grid.setSpacing(theme.px(t.S))
         for place, panel in enumerate(self.panels.values()):
             panel.hovered.connect(self._hovered)
-            panel.clicked.connect(self._clicked)
-            panel.selection_drawn.connect(self._drawn)
+            panel.clicked.connect(lambda index, mode: self._keep(np.array([index]), mode))
+            panel.selection_drawn.connect(self._keep)
             self._grid.addWidget(panel, place // 2, place % 2)
             self._grid.setColumnStretch(place % 2, 1)
         column(self.make_head(self.said, self.tool), (self._grid, 1), on=self, spacing=t.XS)
 
     def set_embeddings(self, found: Embeddings) -> None:
         """Show other pictures."""
-        self._found, self._pinned, self._chosen = found, -1, _NONE
+        self._found, self._chosen = found, _NONE
         for key, panel in self.panels.items():
             panel.setVisible(key in found.points)
             if key in found.points:
@@ -158,34 +156,27 @@ class Maps(Figure):
             panel.set_tool("rectangle" if tool == "rectangle" else "pan")
 
     def _hovered(self, index: int) -> None:
-        self._mark(index if index >= 0 else self._pinned, self.sender())
-
-    def _clicked(self, index: int, _mode: str) -> None:
-        self._pinned = -1 if index == self._pinned else index
-        self._mark(self._pinned, None)
-
-    def _mark(self, index: int, source: QObject | None) -> None:
         label = int(self._found.labels[index]) if self._found is not None and index >= 0 else None
         for panel in self.panels.values():
-            # The picture under the mouse draws its own ring.
-            panel.mark(-1 if panel is source and index != self._pinned else index)
+            panel.mark(-1 if panel is self.sender() else index)  # the one under the mouse draws its own ring
             panel.highlight_class(label)
         self._tell(index)
 
-    def _drawn(self, indices: NDArray[np.int64], mode: str) -> None:
-        chosen = np.asarray(indices, np.int64)
-        if mode == "add":
-            chosen = np.union1d(self._chosen, chosen)
-        elif mode == "remove":
-            chosen = np.setdiff1d(self._chosen, chosen)
-        self._chosen = chosen
+    def _keep(self, images: NDArray[np.int64], mode: str) -> None:
+        """Ring what was clicked or enclosed in every picture; the same once more lets it go."""
+        if mode == "replace":
+            self._chosen = _NONE if np.array_equal(images, self._chosen) else images
+        else:
+            self._chosen = np.union1d(self._chosen, images) if mode == "add" else np.setdiff1d(self._chosen, images)
         for panel in self.panels.values():
-            panel.pick(chosen)
-        self._tell(self._pinned)
+            panel.pick(self._chosen)
+        self._tell(-1)
 
     def _tell(self, index: int) -> None:
         """Say what is under the mouse, else what is chosen, else what can be done."""
         found = self._found
+        if index < 0 and self._chosen.size == 1:
+            index = int(self._chosen[0])
         self.thumbnail.setVisible(found is not None and index >= 0)
         if found is not None and index >= 0:
             number = fmt.count(int(found.ids[index]))
@@ -237,6 +228,8 @@ class ImagesTab(LooksTab):
         self.view.setModel(self.model)
         self.view.setAccessibleName(tr("Images that were forgotten, before and after"))
         set_up_table(self.view)
+        # Equal widths cut each answer beside short classes.
+        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._found: SingleImages | None = None
         super().__init__(
             (self.plot, 1), (self.view, 1), name=tr("Images that were forgotten"), waiting="",
@@ -265,9 +258,6 @@ class ImagesTab(LooksTab):
             for n in range(len(found.ids))
         ]  # fmt: skip
         self.model.set_texts(titles, rows)
-        header, modes = self.view.horizontalHeader(), QHeaderView.ResizeMode
-        header.setSectionResizeMode(modes.ResizeToContents)  # equal widths cut each answer beside short classes
-        header.setSectionResizeMode(0, modes.Stretch)
 
     def _show_losses(self, model: str) -> None:
         if self._found is not None and model in self._found.losses:

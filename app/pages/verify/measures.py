@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QMenu, QTreeView, QWidget
 
 from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines
@@ -95,7 +95,7 @@ class ModelsRow(QWidget):
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
-_NAME, _NUMBER, _GAP = 190, 66, 112  # least widths of columns, in pixels of the design
+_NAME, _NUMBER, _GAP = 190, 66, 82  # least widths of columns, in pixels of the design
 
 
 class MeasuresView(QTreeView):
@@ -114,7 +114,6 @@ class MeasuresView(QTreeView):
         header.setSectionResizeMode(modes.ResizeToContents)
         header.setSectionResizeMode(0, modes.Stretch)
         header.setSectionResizeMode(GAP_COLUMN, modes.Fixed)
-        header.resizeSection(GAP_COLUMN, theme.px(_GAP))
         self.table.rowsInserted.connect(self._inserted)
 
     def set_rows(self, rows: tuple[TableRow, ...]) -> None:
@@ -129,9 +128,16 @@ class MeasuresView(QTreeView):
 
     def minimumSizeHint(self) -> QSize:
         # All columns, with the beginning of the names: numbers alone say nothing.
-        numbers = sum(map(self.header().sectionSize, range(1, GAP_COLUMN + 1)))
         bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(theme.px(_NAME) + numbers + bar, super().minimumSizeHint().height())
+        return QSize(self._least() + bar, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        spare = event.size().width() - self._least()  # names take half of it
+        self.header().resizeSection(GAP_COLUMN, theme.px(_GAP) + max(0, spare // 2))
+
+    def _least(self) -> int:
+        return theme.px(_NAME + _GAP) + sum(map(self.header().sectionSize, range(1, GAP_COLUMN)))
 
     def _inserted(self, parent: QModelIndex, first: int, last: int) -> None:
         """Open a group; its title and what must be said beside a measure go over all columns."""

@@ -263,8 +263,9 @@ def test_each_image_stands_with_what_the_models_say_before_and_after(qtbot):
     table = [[tab.model.index(row, column).data() for column in range(4)] for row in range(2)]
     assert table == [["4", "cat", "cat, 100 %", "cat, 74.0 %"], ["a.png", "dog", "dog, 90.0 %", "cat, 13.5 %"]]
     assert tab.model.headerData(3, Qt.Orientation.Horizontal) == "Unlearned"
-    tab.resize(410, 400)
+    tab.resize(300, 400)
     tab.show()
     assert all(tab.view.columnWidth(column) >= tab.view.sizeHintForColumn(column) for column in (1, 2, 3))
+    assert tab.view.columnWidth(0) >= tab.view.horizontalHeader().sectionSizeHint(0)  # "Image" was cut to "Im" at 1280
     assert tab.view.columnWidth(1) < tab.view.columnWidth(3)  # short classes leave their room to the answers
     assert tab.plot.overlap() == 1.0  # on a logarithmic axis, not one bar at 0

@@ -172,9 +172,11 @@ def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):
     plot = tab.maps.panels["unlearned"]
     plot.clicked.emit(4, "replace")
     plot.hovered.emit(-1)
-    assert all(len(ring(tab, model)) == 1 for model in tab.maps.panels)
+    assert all(len(panel.picked.data) == 1 for panel in tab.maps.panels.values())
+    assert tab.maps.words.text().startswith("1 · unseen image 4") and tab.maps.thumbnail.isVisible()
     plot.clicked.emit(4, "replace")
-    assert all(ring(tab, model) == [] for model in tab.maps.panels)
+    assert all(len(panel.picked.data) == 0 for panel in tab.maps.panels.values())
+    assert tab.maps.words.text() == HOVER
 
 
 def test_a_click_on_a_ringed_image_is_the_maps(qtbot, tab):

@@ -105,6 +105,23 @@ def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home,
     assert [run.job.seed for run in quick.queue] == [1, 2] and all(run.kept_in.is_dir() for run in taken)
 
 
+def test_what_the_disk_did_not_let_take_over_is_not_offered_again(new, example, home, runs, monkeypatch):
+    first = new()
+    first.hold()
+    first.start_reference(RunFolder.create(runs / "one", job_of(example, 2)))
+    assert first.shutdown()
+    (left,) = left_waiting()
+
+    def fail(*_paths):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("app.workers.queue_files.take_over", fail)
+    second = new()
+    second.hold()
+    second.remove(second.start_waiting(left))
+    assert second.shutdown() and left_waiting() == ()
+
+
 def test_what_is_damaged_is_no_question(new, example, home):
     controller = new()
     controller.hold()
