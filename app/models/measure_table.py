@@ -8,15 +8,12 @@ from PySide6.QtCore import Qt
 
 from app.models.tables import ALIGN, COLOUR, FONT, SAID, TEXT, TIP, Cell, Line
 from app.services import format as fmt
+from app.services.tokens import MODELS
 from app.services.translation import mark, tr
 from app.widgets.table import GAP_ROLE, NUMBER, Gap
 from core.verify.table import COLUMNS, TRAINED_ON, TableRow
 
 GAP_COLUMN = len(COLUMNS) + 1
-SHORT = {
-    "original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
-    "retrained": mark("Retrained"), "fresh": mark("Untrained"),
-}  # fmt: skip
 GLYPHS = {"original": "□", "between": "◐", "retrained": "◆", "unknown": "○"}  # lamps of a verdict, as its words
 _MODEL_TIPS = {
     "head_only": mark(
@@ -35,7 +32,7 @@ _GAP_TIP = mark(
 def measure_header() -> list[Cell]:
     """Return the titles of the columns."""
     models: list[Cell] = [
-        {TEXT: tr(SHORT[model]), TIP: tr(_MODEL_TIPS[model]), ALIGN: NUMBER}
+        {TEXT: MODELS[model].short, TIP: tr(_MODEL_TIPS[model]), ALIGN: NUMBER}
         for model in COLUMNS
     ]
     gap: Cell = {TEXT: tr("Gap closed", "title of a narrow column"), TIP: tr(_GAP_TIP)}
@@ -70,7 +67,7 @@ def _value(row: TableRow, model: str) -> Cell:
     return {
         TEXT: text, ALIGN: NUMBER, TIP: tip,
         Qt.ItemDataRole.AccessibleDescriptionRole: tip, COLOUR: "text_3" if value is None else None,
-        SAID: f"{tr(SHORT[model])}: {text if value is not None else tip or ''}",
+        SAID: f"{MODELS[model].short}: {text if value is not None else tip or ''}",
     }  # fmt: skip
 
 

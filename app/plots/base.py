@@ -33,8 +33,6 @@ from app.widgets.labels import describe
 from app.widgets.layout import column
 
 _BELOW = -12.0  # where a value that has no logarithm stands
-SHORT = {"original": mark("Original"), "head_only": mark("Head-only"), "unlearned": mark("Unlearned"),
-         "retrained": mark("Retrained"), "fresh": mark("Untrained")}  # fmt: skip
 NO_VALUES = mark("no values yet")
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
 _ZOOMS = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
@@ -260,7 +258,7 @@ class ThemedPlot(Figure):
             value, style = self.value_format(reference.value), MODELS[reference.model]
             of_set = f", {SETS[reference.set_name].title}" if reference.set_name else ""
             labels.append(MarginLabel(
-                reference.key, f"{tr(SHORT[reference.model])} {value}", self.to_view(reference.value), style,
+                reference.key, f"{style.short} {value}", self.to_view(reference.value), style,
                 reference.set_name, reference=True, tip=f"{style.title}{of_set}: {value}",
             ))  # fmt: skip
         self.margin.set_labels(labels)

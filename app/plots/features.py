@@ -6,7 +6,7 @@ All of them are shown at one step, with those of the start beside them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -37,6 +37,8 @@ class EnergyPlot(HistoryPlot):
 
     Those of a step (None: the newest) stand over those of the start, dashed.
     """
+
+    labels_say_values = False  # the caption says what lies beyond
 
     def __init__(self) -> None:
         super().__init__(
@@ -97,9 +99,6 @@ class EnergyPlot(HistoryPlot):
     def readout(self, step: float) -> str:
         return super().readout(min(max(round(step), 1), self._k + 1))
 
-    def _description(self) -> str:
-        return self.caption()
-
     def _follow_data(self) -> None:
         """The ranges come from the bars."""
 
@@ -113,10 +112,10 @@ class EigenvaluePlot(HistoryPlot):
 
     labels_say_values = False  # that of the last direction says nothing
 
-    def __init__(self, title: str, styles: Mapping[str, tuple[SeriesStyle, str]]) -> None:
+    def __init__(self, title: str, styles: Iterable[SeriesStyle]) -> None:
         super().__init__(title, tr(LOGARITHMIC), x_title=tr("Index"), log=(True, True), value_format="{:.2g}".format)
-        for key, (style, name) in styles.items():
-            self.add_series(key, style, name).show_dot = False
+        for style in styles:
+            self.add_series(style.key, style, style.short).show_dot = False
 
     def set_values(self, key: str, values: Sequence[float]) -> None:
         """Show a curve's eigenvalues; what is lost in rounding is a gap."""
@@ -131,7 +130,7 @@ class SpectrumPlot(EigenvaluePlot):
     """A run's eigenvalues at one step over those of its start; other runs dashed."""
 
     def __init__(self) -> None:
-        super().__init__(tr(EIGENVALUES), {})
+        super().__init__(tr(EIGENVALUES), ())
 
     def lines_of(self, history: RunHistory) -> list[Line]:
         """Both sets at the step, and of the run itself at the start."""

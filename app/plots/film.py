@@ -24,7 +24,7 @@ def film_frame(film: Film, moment: Moment) -> QImage:
     image.fill(look.color("surface"))
     painter = QPainter(image)
     whole, line = QRectF(image.rect()).adjusted(16, 12, -16, -10), QFontMetricsF(look.font).height() + 4
-    top, bottom = whole.top() + QFontMetricsF(look.heading).height() + line, whole.bottom() - 2 * line
+    top, bottom = whole.top() + QFontMetricsF(look.heading).height() + line, whole.bottom() - line
     legend = [("▲ " + ", ".join(picture.forgotten[:3]), "forget"), *legend_of(film.ghosts)]
     painter.setFont(look.heading)
     painter.setPen(look.color("text"))
@@ -36,9 +36,7 @@ def film_frame(film: Film, moment: Moment) -> QImage:
         painter.drawText(place, text)
         place.setX(place.x() + QFontMetricsF(look.font).horizontalAdvance(f"{text}   "))
     painter.setPen(look.color("text_3"))
-    about = film.about.partition(", {")[0]  # there is no room for all settings
-    words = f"{picture.caption(moment)}\n{about}"
-    painter.drawText(QRectF(whole.left(), bottom, whole.width(), 2 * line), 0, words)
+    painter.drawText(QRectF(whole.left(), bottom, whole.width(), line), 0, picture.caption(moment))
     area = QRectF(whole.left(), top, whole.width(), bottom - top - 4)
     paint(painter, picture, moment.coordinates(), Placing(picture.area, area), look, film.ghosts)
     painter.end()
@@ -63,5 +61,6 @@ def write_gif(film: Film, path: Path, progress: Callable[[str, int, int], object
         pictures.append(whole.quantize(96, method=Image.Quantize.FASTOCTREE))
     with replacing(path) as temporary:
         durations = [*[each] * (len(pictures) - 1), each + LAST_MS]
-        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0,
+                         comment=film.about)  # fmt: skip
     return path.name

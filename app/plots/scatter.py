@@ -41,7 +41,7 @@ _DOT, _MARK, _RING = 4, 9, 11  # sizes, in pixels of the design
 _FAINT, _SOLID, _CROWD = 0.15, 0.85, 25.0  # opacity of dots: least, most, and by the root of their number in view
 _DIMMED = 0.3  # of all others while one class is lit
 _NEAR_PX = 8
-_HOVER_MS, _PAINT_MS = 60, 15
+_HOVER_MS = 60
 _ZOOM = 1.25  # a press of + or -
 _STEPS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
 
@@ -143,7 +143,6 @@ class ScatterPlot(Figure):
         self.canvas = MapCanvas()
         self.view: MapView = self.canvas.getViewBox()
         self._build(legend)
-        self._drawing.setInterval(_PAINT_MS)
         self._hover_timer = self._timer(_HOVER_MS, self._look_under_mouse)
         self.view.outline_changed.connect(self._show_outline)
         self.view.outline_drawn.connect(self._outline_drawn)
@@ -291,11 +290,11 @@ class ScatterPlot(Figure):
         for dots in self._dots:
             dots.setOpacity(opacity * (_DIMMED if lit.any() else 1))
         self._lit_dots.setOpacity(max(opacity, _SOLID / 2))
-        larger = np.argsort(-self._counts, kind="stable").tolist() if len(self._centres) else []
+        order = sorted(range(len(self._centres)), key=lambda label: (label != self._highlight, -self._counts[label]))
         whole = self._chosen == self._counts
         self.canvas.names = [
             (self._names[label], QPointF(*self._centres[label].tolist()), "forget" if whole[label] else "text")
-            for label in sorted(larger, key=lambda label: label != self._highlight) if self._counts[label]
+            for label in order if self._counts[label]
         ]  # fmt: skip
         self.canvas.viewport().update()
 

@@ -103,6 +103,11 @@ class SeriesStyle:
         """Its name in the language of the window."""
         return tr(self.name)
 
+    @property
+    def short(self) -> str:
+        """Its name where there is little room."""
+        return tr("Head-only") if self.key == "head_only" else self.title
+
 
 SETS = {
     "retain": SeriesStyle("retain", mark("Retain"), "retain"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyqtgraph as pg
 
-from app.models.measure_table import SHORT
 from app.pages.verify.plots_panel import CURVES, QUICK_ONLY, SAME_CURVE, Tab
 from app.plots.base import ThemedPlot
 from app.plots.curves import FLOOR, describe_alignment
@@ -57,7 +56,7 @@ class LabelledCurves(ThemedPlot):
         self.values: dict[str, float] = {}  # by curve, as shares of the axis
         self.intervals: dict[str, str] = {}  # in words, by curve
         for key in keys:
-            self.add_series(key, MODELS[key], tr(SHORT[key])).show_dot = False
+            self.add_series(key, MODELS[key], MODELS[key].short).show_dot = False
 
     def _update_labels(self) -> None:
         labels = []
@@ -140,7 +139,7 @@ class SpectraTab(Tab):
     """One panel a set, because the colours are the models'."""
 
     def __init__(self) -> None:
-        styles = {key: (MODELS[key], tr(SHORT[key])) for key in CURVES}
+        styles = [MODELS[key] for key in CURVES]
         titles = {"retain": tr("Retain features"), "forget": tr("Forget features")}
         self.panels = {key: EigenvaluePlot(title, styles) for key, title in titles.items()}
         for panel in self.panels.values():
@@ -157,7 +156,7 @@ class SpectraTab(Tab):
                 spectra = model_measures(report, key).get("spectra") or {}
                 panel.set_values(key, spectra.get(name) or ())
                 if (rank := spectra.get(f"{name}_rank")) is not None:
-                    ranks.append(f"{inside(tr(SHORT[key]))} {fmt.decimal(rank, 1)}")
+                    ranks.append(f"{inside(MODELS[key].short)} {fmt.decimal(rank, 1)}")
             panel.set_caption(tr("effective rank: {ranks}", ranks=", ".join(ranks)) if ranks else "")
 
 
@@ -226,7 +225,7 @@ class RelearningTab(Tab):
             x_title=tr("Samples seen"),
         )  # fmt: skip
         for key in RELEARNED:
-            self.plot.add_series(key, MODELS[key], tr(SHORT[key]))
+            self.plot.add_series(key, MODELS[key], MODELS[key].short)
         super().__init__((self.plot, 1))
 
     def set_report(self, report: Report) -> None:
