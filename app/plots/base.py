@@ -68,7 +68,6 @@ class ThemedPlot(Figure):
         self._hovered_reference = ""
         self._lines: dict[str, pg.InfiniteLine] = {}
         self._cut: float | None = None
-        self._tips = (tr("Click to show it"), tr("Click to hide it"))
         self._y_title_text = y_title
         self.x_title = x_title or tr("Step")
         self.follow = True
@@ -250,7 +249,7 @@ class ThemedPlot(Figure):
             if last is not None:
                 says_value = series.visible and self.labels_say_values
                 text = f"{series.title} {self.value_format(last[1])}" if says_value else series.title
-                tip = f"{text} · {self._tips[series.visible]}"
+                tip = f"{text} · {tr('Click to hide it') if series.visible else tr('Click to show it')}"
                 labels.append(MarginLabel(
                     series.key, text, self.to_view(last[1]), series.style, tip=tip, hidden=not series.visible
                 ))  # fmt: skip

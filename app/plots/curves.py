@@ -254,8 +254,7 @@ class AlignmentPlot(Switched):
         super().__init__((self.at_k, self.profile), views, tr("Alignment"))
         self.losses = HistogramPlot()
         self.addWidget(self.losses)
-        self.chosen.connect(self.set_view)
-        self._sample, self._view, self._history = False, "at_k", RunHistory()
+        self._sample, self._history = False, RunHistory()
 
     def views(self) -> tuple[ThemedPlot, ThemedPlot, ThemedPlot]:
         """All three."""
@@ -265,12 +264,12 @@ class AlignmentPlot(Switched):
         """Show a run; for "sample" losses instead, because alignment says nothing about single images."""
         self._history, self._sample = history, mode == "sample"
         self.at_k.show_history(history, mode, overlaid)
-        self.set_view(self._view)
+        self._show()
 
-    def set_view(self, view: str) -> None:
-        """Show "at_k" or "profile"."""
-        self._view = view
-        self.show_plot(view, self.losses if self._sample else self.profile if view == "profile" else self.at_k)
+    def _show(self) -> None:
+        profile = self._wanted == "profile"
+        plot = self.losses if self._sample else self.profile if profile else self.at_k
+        self.show_plot("profile" if profile else "at_k", plot)
 
     def show_until(self, step: int | None) -> None:
         """Show profile or losses as they were at a step; None: the newest. Captions are written from them."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import functools
 import io
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.services import icons
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import mark, tr
@@ -154,15 +153,12 @@ class Figure(QWidget):
         self.add_menu_entries(menu)
         if self.enlargeable:
             menu.addSeparator()
-            icons.set_icon(menu.addAction(tr("Enlarge"), self.enlarge), "enlarge", "text_2")
-        copy = menu.addAction(tr("Copy image"), lambda: QGuiApplication.clipboard().setImage(as_image(self)))
-        icons.set_icon(copy, "copy", "text_2")
+            menu.addAction(tr("Enlarge"), self.enlarge)
+        menu.addAction(tr("Copy image"), lambda: QGuiApplication.clipboard().setImage(as_image(self)))
         for scale in PNG_SCALES:
-            entry = menu.addAction(tr("Save PNG, {scale}×…", scale=scale))
-            entry.triggered.connect(functools.partial(self._choose, "png", scale))
-            icons.set_icon(entry, "image-export", "text_2")
-        menu.addAction(tr("Save SVG…"), lambda: self._choose("svg"))
-        menu.addAction(tr("Save values as CSV…"), lambda: self._choose("csv"))
+            menu.addAction(tr("Save PNG, {scale}×…", scale=scale), partial(self._choose, "png", scale))
+        menu.addAction(tr("Save SVG…"), partial(self._choose, "svg"))
+        menu.addAction(tr("Save values as CSV…"), partial(self._choose, "csv"))
 
     def enlarge(self) -> QDialog:
         """Show the figure in a window of its own; closing that puts it back into its place."""
@@ -237,7 +233,7 @@ class Figure(QWidget):
         else:
             self.say(tr("Saved {name}", name=path.name))
 
-    def _choose(self, kind: str, scale: int = 2, *_: object) -> None:
+    def _choose(self, kind: str, scale: int = 2) -> None:
         made = contents(self, kind, scale)  # of the run that is in view now, whatever is when its file is chosen
         choose_file(self, kind, lambda path: self.save_to(path, made if path.suffix.lower() == f".{kind}" else b""))
 

@@ -194,11 +194,9 @@ class FeaturesPanel(Switched):
     def __init__(self) -> None:
         self.map, self.energy, self.eigenvalues = FeatureMapPlot(), EnergyPlot(), SpectrumPlot()
         super().__init__(self.views(), [(key, tr(name)) for key, name in VIEWS], tr("Features"))
-        self.chosen.connect(self.set_view)
         self._history = RunHistory()
         self._overlaid: tuple[RunHistory, ...] = ()
         self._until: int | None = None
-        self._wanted = ""  # the view that the user chose; "" follows what was recorded
         self._show()
 
     @property
@@ -220,11 +218,6 @@ class FeaturesPanel(Switched):
     def show_until(self, step: int | None) -> None:
         """Look back to a step; None is the newest and follows."""
         self._until = step
-        self._show()
-
-    def set_view(self, view: str) -> None:
-        """Show a view, until another run is shown."""
-        self._wanted = view
         self._show()
 
     def _show(self) -> None:

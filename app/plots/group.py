@@ -59,17 +59,24 @@ class StepGroup(QObject):
 
 
 class Switched(QStackedWidget):
-    """Plots of which one shows, each with the same switch in its head; `chosen` carries what the user switched to."""
-
-    chosen = Signal(str)
+    """Plots of which one shows, each with the same switch in its head."""
 
     def __init__(self, plots: Sequence[Figure], choices: Sequence[tuple[str, str]], name: str) -> None:
         super().__init__()
+        self._wanted = ""  # the view that the user chose
         self._switches = [Segmented(choices, name) for _ in plots]
         for plot, switch in zip(plots, self._switches, strict=True):
-            switch.changed.connect(self.chosen)
+            switch.changed.connect(self.set_view)
             plot.add_head_widget(switch)
             self.addWidget(plot)
+
+    def set_view(self, view: str) -> None:
+        """Show another view."""
+        self._wanted = view
+        self._show()
+
+    def _show(self) -> None:
+        """Call `show_plot` for the view that was chosen, or another one."""
 
     def show_plot(self, view: str, plot: QWidget) -> None:
         """Show the plot of a view."""

@@ -189,9 +189,8 @@ class ValueMargin(pg.GraphicsWidget):
         if tuple(labels) == self._labels:
             return
         self._labels = tuple(labels)
-        room = theme.px(2 + 16 + 4)
-        widest = max((self._metrics.horizontalAdvance(label.text) for label in labels), default=0) + room
-        wanted = min(max(widest + theme.px(2), theme.px(MARGIN_WIDTH)), theme.px(MARGIN_MOST))
+        widest = max((self._metrics.horizontalAdvance(label.text) for label in labels), default=0)
+        wanted = min(max(widest + theme.px(2 + 16 + 4 + 2), theme.px(MARGIN_WIDTH)), theme.px(MARGIN_MOST))
         if wanted > self.minimumWidth() or wanted < self.minimumWidth() - theme.px(24):
             self.setFixedWidth(wanted)
         self.update()
