@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from core.errors import AppError
 from core.events import ACTIVE, State
 from core.files import without_ending
-from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, list_runs
+from core.runs.folder import EVENTS, FORGET, JOB, MODEL, RunFolder, list_runs
 
 if TYPE_CHECKING:
     from app.services.shell import Services
@@ -151,6 +151,7 @@ def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | N
 
 def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
     stamp = _stamp(run, mine)
+    created = stamp[1][0] / 1e9 if stamp[1] else 0.0  # when its job was written
     if known is not None and known.stamp == stamp and known.state not in ACTIVE:  # those may die: only the lock tells
         return known
     from core.session.library import describe_run
@@ -161,11 +162,11 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
             job = run.job()
         except AppError:
             return RunRow(run.path, State.PREPARING.value, stamp=stamp)
-        return RunRow(run.path, "", created=_created(run), stamp=stamp, **_of_job(job))
+        return RunRow(run.path, "", created=created, stamp=stamp, **_of_job(job))
     about = describe_run(run)
     if about["state"] == DAMAGED:
         state = NEWER if about["newer"] else DAMAGED
-        return RunRow(run.path, state, error=about["error"], created=_created(run), stamp=stamp)
+        return RunRow(run.path, state, error=about["error"], created=created, stamp=stamp)
     job = run.job()
     sample = job.forget.mode == "sample"
     retain, forget = _sparks(run, sample)
@@ -173,7 +174,7 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
         run.path, about["state"], **_of_job(job),
         retain_accuracy=last_of(retain, about["retain_test_accuracy"]),
         forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
-        verdict=about["verdict"] or "", created=about["created"], step=about["step"], steps=about["steps"],
+        verdict=about["verdict"] or "", created=created, step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
         error=about["error"] or "", stamp=stamp,
     )  # fmt: skip
@@ -196,20 +197,13 @@ def _of_job(job: Job) -> dict[str, Any]:
 
 def _stamp(run: RunFolder, mine: bool) -> tuple[Any, ...]:
     parts: list[Any] = [mine]
-    for name in ("job.json", "status.json", "report.json", EVENTS, MODEL, FORGET):
+    for name in (JOB, "status.json", "report.json", EVENTS, MODEL, FORGET):
         try:
             stat = run.file(name).stat()
             parts.append((stat.st_mtime_ns, stat.st_size))
         except OSError:
             parts.append(None)
     return tuple(parts)
-
-
-def _created(run: RunFolder) -> float:
-    try:
-        return run.file("job.json").stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _sparks(run: RunFolder, sample: bool) -> tuple[Spark, Spark]:

@@ -960,10 +960,6 @@
         <translation>Verfahren wählen</translation>
     </message>
     <message>
-        <source>Choose a run on the Runs page.</source>
-        <translation>Wählen Sie auf der Seite „Läufe“ einen Lauf.</translation>
-    </message>
-    <message>
         <source>Choose a run.</source>
         <translation>Wählen Sie einen Lauf.</translation>
     </message>
@@ -3839,10 +3835,6 @@
         <translation>Anteil der ungesehenen Vergessensbilder, die das Modell je Klasse nennt, %</translation>
     </message>
     <message>
-        <source>Show &amp;batch results</source>
-        <translation>&amp;Ergebnisse der Stapel zeigen</translation>
-    </message>
-    <message>
         <source>Show &amp;log</source>
         <translation>&amp;Protokoll zeigen</translation>
     </message>
@@ -3925,10 +3917,6 @@
     <message>
         <source>Start</source>
         <translation>Start</translation>
-    </message>
-    <message>
-        <source>Start a &amp;later request</source>
-        <translation>&amp;Spätere Anfrage beginnen</translation>
     </message>
     <message>
         <source>Start again</source>

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu
 
 from app.dialogs.sheet import ask_to_open
 from app.pages.runs.cards import QueueCard, RunsCard
@@ -65,18 +64,16 @@ class RunsPage(Page):
         self.stack = stacked(self.empty, widget_of(column(self.queue, (self.runs, 1), spacing=t.M)))
         self.content.addWidget(self.stack, 1)
         self.buttons: dict[str, Button] = {}
-        self.menu = QMenu(self.runs.table)
-        self.menu.setToolTipsVisible(True)
-        self.entries: dict[str, QAction] = {}  # of the menu
+        self.entries: dict[str, QAction] = {}  # of the table's menu
         for key, (title, _) in COMMANDS.items():
             kind = {"open": PrimaryButton, "delete": DestructiveButton}.get(key, SecondaryButton)
             self.buttons[key] = kind(tr(title), partial(self.asked.emit, key))
-            self.entries[key] = self.menu.addAction(tr(title), partial(self.asked.emit, key))
+            self.entries[key] = QAction(tr(title), self.runs.table)
+            self.entries[key].triggered.connect(self.buttons[key].click)
         self.entries["delete"].setShortcut(QKeySequence.StandardKey.Delete)
         self.entries["delete"].setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self.runs.table.addAction(self.entries["delete"])
-        self.runs.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.runs.table.customContextMenuRequested.connect(self._open_menu)
+        self.runs.table.addActions(list(self.entries.values()))
+        self.runs.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.batch_button = SecondaryButton(tr("Batch results"), self.batches_asked.emit)
         self.batch_button.setToolTip(tr("Runs of batch files by method and forget set, means over seeds"))
         self.add_action(SecondaryButton(tr("Open a run folder…"), self.folder_asked.emit), start=True)
@@ -97,14 +94,11 @@ class RunsPage(Page):
         """Say of each command why it cannot be used now; "": it can."""
         for key, why in reasons.items():
             tip = COMMANDS[key][1]
-            for shown in (self.buttons[key], self.entries[key]):
-                shown.setEnabled(not why)
-                shown.setToolTip(why or (tr(tip) if tip else ""))
+            self.entries[key].setEnabled(not why)
+            self.buttons[key].setEnabled(not why)
+            self.buttons[key].setToolTip(why or (tr(tip) if tip else ""))
             self.buttons[key].setAccessibleDescription(why)
         self.buttons["resume"].setVisible(not reasons["resume"])
-
-    def _open_menu(self, position: QPoint) -> None:
-        self.menu.popup(self.runs.table.viewport().mapToGlobal(position))
 
 
 class RunsPresenter(QObject):
@@ -133,10 +127,6 @@ class RunsPresenter(QObject):
         controller.turned.connect(self._update)
         page.queue.moved.connect(controller.move)
         page.queue.removed.connect(controller.remove)
-        context.actions.add("runs.later", tr("Start a &later request"), partial(self._asked, "later"), menu="run",
-                            icon="forget", shortcut="Ctrl+Shift+L", tip=tr(LATER),
-                            why_disabled=self._why_no_later_now)  # fmt: skip
-        context.actions.add("runs.batches", tr("Show &batch results"), self._show_batches, menu="view", icon="runs")
         self._rows_changed()
         self._queue_changed()
         context.jobs.submit(_titles).done.connect(page.runs.model.set_titles)
@@ -247,12 +237,6 @@ class RunsPresenter(QObject):
         page.show_reasons({key: why_not(rows) for key, (_, why_not) in self._commands.items()})
         page.buttons["check"].setVisible(len(rows) > 1)
         page.set_missing((why_not_one(rows) if len(rows) == 1 else "") if rows else tr("Choose a run."))
-        self._context.actions.refresh()
-
-    def _why_no_later_now(self) -> str:
-        if not self._page.isVisible():
-            return tr("Choose a run on the Runs page.")
-        return self._page.buttons["later"].accessibleDescription()  # as the button says it
 
     def _why_no_delete(self, rows: Sequence[RunRow]) -> str:
         controller = self._context.run_controller

@@ -388,10 +388,9 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     choose(page, "b")
     assert not page.buttons["later"].isEnabled()
     assert page.buttons["later"].toolTip() == "A later request starts from a run that ended with a model."
-    assert context.actions.reason("runs.later") == page.buttons["later"].toolTip()
     choose(page, "first")
     assert page.buttons["later"].isEnabled()
-    context.actions.trigger("runs.later")  # Ctrl+Shift+L
+    page.buttons["later"].click()
     assert context.shown_pages[-1] == "project"
     qtbot.waitUntil(lambda: context.shown_pages[-1] == "forget", timeout=20_000)
     project = context.project
@@ -473,3 +472,13 @@ def test_columns_are_hidden_and_stay_so(context, page, runs, qtbot):
     menu = ColumnMenu(again, columns.HIDEABLE, context.window_state, "runs")
     assert again.isColumnHidden(columns.MODEL) and not again.isColumnHidden(columns.DATA)
     assert not menu.columns[columns.MODEL].isChecked()
+
+
+def test_the_menu_of_the_table_does_what_the_buttons_do(page, context, runs):
+    choose(page, "a")
+    assert [entry.text() for entry in page.runs.table.actions()] == [page.buttons[key].text() for key in page.entries]
+    assert not page.entries["compare"].isEnabled()
+    asked: list[str] = []
+    page.asked.connect(asked.append)
+    page.entries["open"].trigger()
+    assert asked == ["open"]
