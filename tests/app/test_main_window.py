@@ -264,7 +264,7 @@ class TestLook:
 
     def test_it_also_fits_with_log_and_a_notice(self, window, context):
         context.actions.trigger("view.log")
-        context.notifications.caution("The disk is nearly full.", "Remove old runs.", [("Open", lambda: None)])
+        context.notifications.caution("The disk is nearly full.", "Remove old runs.", "How much is free.")
         assert_fits(window)
 
     def test_the_content_has_the_size_of_the_design(self, qtbot, window):
