@@ -58,7 +58,7 @@ class RunStatus(QObject):
             text = f"{run.title}: {text}"
         outside = run.progress if run.state is not State.RUNNING or not run.makes_model else None
         done, total = (outside.done, outside.total) if outside else (run.step, run.steps)
-        self._context.shell.activity_changed.emit(ACTIVITY, Activity(text, done, total, run.remaining))
+        self._context.shell.activity_changed.emit(ACTIVITY, Activity(text, done, total))
 
     def _running(self, run: LiveRun) -> str:
         share = f"{100 * run.step // max(run.steps, 1)} %"

@@ -19,12 +19,11 @@ from core.files import runs_home
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that goes on: `total` 0 is without a measure, `left` in seconds, `on_cancel` offers *Cancel*."""
+    """Something that goes on: `total` 0 is without a measure, `on_cancel` offers *Cancel*."""
 
     text: str
     done: float = 0
     total: float = 0
-    left: float | None = None
     on_cancel: Callable[[], object] | None = None
 
 

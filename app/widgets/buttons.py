@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QDialog,
     QDialogButtonBox,
     QFrame,
@@ -118,32 +118,35 @@ class Segmented(QWidget):
     def __init__(self, choices: Sequence[tuple[str, str]], name: str) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        line = row(on=self, spacing=0)
-        self._group = QButtonGroup(self)
-        self._keys = [key for key, _ in choices]
-        for index, (_, title) in enumerate(choices):
-            button = QToolButton()
+        self._buttons = {key: QToolButton() for key, _ in choices}
+        row(*self._buttons.values(), on=self, spacing=0)
+        self._value = choices[0][0]
+        for key, title in choices:
+            button = self._buttons[key]
             button.setText(title)
             button.setAccessibleName(f"{name}: {title}")
             button.setCheckable(True)
+            button.setAutoExclusive(True)
+            button.setChecked(key == self._value)
             button.setProperty("kind", "segment")
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            self._group.addButton(button, index)
-            line.addWidget(button)
-        self._group.button(0).setChecked(True)
-        self._group.idToggled.connect(lambda index, on: self.changed.emit(self._keys[index]) if on else None)
+            button.toggled.connect(partial(self._toggled, key))
 
     def value(self) -> str:
-        return self._keys[self._group.checkedId()]
+        return self._value
 
     def set_value(self, key: str) -> None:
-        self._group.button(self._keys.index(key)).setChecked(True)
+        self._buttons[key].setChecked(True)
 
     def disable(self, key: str, why: str) -> None:
         """Disable one choice for a reason, which is its tool tip; without one it can be chosen."""
-        button = self._group.button(self._keys.index(key))
-        button.setEnabled(not why)
-        button.setToolTip(why)
+        self._buttons[key].setEnabled(not why)
+        self._buttons[key].setToolTip(why)
+
+    def _toggled(self, key: str, on: bool) -> None:
+        if on:
+            self._value = key
+            self.changed.emit(key)
 
 
 def close_box(dialog: QDialog) -> QDialogButtonBox:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.services import format as fmt
 from app.services import tokens as t
 from app.services.notifications import LINES, LogLines
 from app.services.run_words import describe_run
@@ -24,7 +23,7 @@ from app.services.shell import Activity
 from app.services.theme import set_property, theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import STATE_ICONS, Chip, IconButton, TextButton
-from app.widgets.labels import ElidedLabel, Icon, Label, caption, separator
+from app.widgets.labels import ElidedLabel, Icon, Label, separator
 from app.widgets.layout import STRETCH, column, named, row
 from app.widgets.notices import ProgressLine
 from core.files import home
@@ -182,12 +181,12 @@ class StatusLine(QFrame):
         super().__init__()
         self.setProperty("part", "status")
         theme.set_height(self, t.STATUS_HEIGHT)
-        self._label, self._left = ElidedLabel("", "caption", "text-2"), caption()
+        self._label = ElidedLabel("", "caption", "text-2")
         self._bar = ProgressLine(tr("Progress of what goes on"))
         self._bar.setFixedWidth(theme.px(160))
         self._cancel = TextButton(tr("Cancel"), self._cancel_clicked)
         self._cancel.setFixedHeight(theme.px(22))
-        self._row = row((self._label, 1), self._left, self._bar, self._cancel, on=self, margins=(t.L, 0, t.S, 0),
+        self._row = row((self._label, 1), self._bar, self._cancel, on=self, margins=(t.L, 0, t.S, 0),
                         spacing=t.M)  # fmt: skip
         self._activities: dict[str, Activity] = {}
         self._shown = ""  # the key of the one that the bar and *Cancel* are of
@@ -227,9 +226,7 @@ class StatusLine(QFrame):
         if not message:
             self._label.setText(shown.text)
         self._bar.set(shown.done, shown.total)
-        self._left.setText(fmt.left(shown.left))
-        for widget in (self._bar, self._left):
-            widget.setVisible(bool(self._activities))
+        self._bar.setVisible(bool(self._activities))
         self._cancel.setVisible(shown.on_cancel is not None)
 
     def _cancel_clicked(self) -> None:

@@ -163,8 +163,8 @@ def test_what_is_painted(panel):
 def test_a_run_without_a_map_says_why_and_shows_eigenvalues(panel):
     panel.show_history(recorded(0, 10, mapped=False), "class")
     assert panel.view == "values" and panel.currentWidget() is panel.eigenvalues
-    assert not panel._switches[0]._group.button(0).isEnabled()
-    assert panel._switches[0]._group.button(0).toolTip() == NO_MAP
+    assert not panel._switches[0]._buttons["map"].isEnabled()
+    assert panel._switches[0]._buttons["map"].toolTip() == NO_MAP
     panel.show_history(RunHistory(), "class")  # one that has not begun
     assert panel.view == "map"
     panel.map.flush()

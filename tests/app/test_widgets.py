@@ -229,7 +229,7 @@ class TestStatusLine:
     def test_the_latest_activity_shows_and_the_former_comes_back(self, qtbot):
         line = shown(qtbot, StatusLine(), 800)
         line.show_activity("a", Activity("Loading data", 1, 2))
-        line.show_activity("b", Activity("Measuring", 0, 0, 12.0))
+        line.show_activity("b", Activity("Measuring"))
         assert line.text() == "Measuring"
         line.show_activity("b", None)
         assert line.text() == "Loading data"
