@@ -60,7 +60,7 @@ def painted(self):
         if run.kind == "check":
             used = resource.getrusage(resource.RUSAGE_SELF)
             marks["processor"] = round(used.ru_utime + used.ru_stime, 1)
-            marks["code"] = ((run.report or {}).get("verdict") or {}).get("code")
+            marks["code"] = ((run.result or {}).get("verdict") or {}).get("code")
             QTimer.singleShot(500, lambda: (print(json.dumps(marks), flush=True), os._exit(0)))
     controller.events.connect(events)
     controller.run_ended.connect(ended)

@@ -111,7 +111,7 @@ class BatchQueue(QObject):
             if one.before is not None:
                 started[one.run.run] = controller.resume_run(one.before, ready.bench)
             else:
-                place = one.run.path if one.own_folder else None
+                place = one.run.folder if one.own_folder else None
                 started[one.run.run] = controller.start(one.job, ready.bench, one.selection, place)
         if started and not busy:
             self._context.project.set_run(next(iter(started.values())))
@@ -123,7 +123,7 @@ class BatchQueue(QObject):
 
     def _record(self, ready: Ready, folders: dict[str, Path]) -> None:
         """Write down which runs the batch has, in a worker."""
-        runs = tuple(replace(one.run, folder=str(folders.get(one.run.run, one.run.folder))) for one in ready.runs)
+        runs = tuple(replace(one.run, folder=folders.get(one.run.run, one.run.folder)) for one in ready.runs)
         failed = partial(self._context.notifications.error, what=tr("The batch's results will not be listed together"))
         record = BatchRecord(ready.path.absolute(), time.time(), runs)
         self._context.jobs.submit(write_record, record).then(self._context.opening.batch_recorded, failed)
@@ -152,7 +152,7 @@ def read(path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, 
     for item in batch.items():
         folder = known.folder_of(item.name) if known is not None else None
         folder = folder or runs_folder / f"{path.stem}-{item.name}"
-        recorded = RecordedRun(item.name, item.forget.name, item.method.id, item.seed, str(folder))
+        recorded = RecordedRun(item.name, item.forget.name, item.method.id, item.seed, folder)
         try:
             selection, job = make_item(item, bench, batch)
             act, own_folder = _what_to_do(folder, job, taken)

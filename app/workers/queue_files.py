@@ -194,7 +194,7 @@ def _read_entry(entry: Path) -> Waiting:
     from app.workers.live_run import Check
 
     noted = read_json(entry / WAITING)
-    folder, asked = Path(noted["folder"]), noted["check"]
+    folder, asked = Path(noted["folder"]), noted.get("check")
     check = _converted(asked, Check) if asked else None
     job = RunFolder.open(folder).job() if check else jobs.from_dict(read_json(entry / JOB))
     return Waiting(entry, job, folder, float(noted["place"]), check)
@@ -254,12 +254,7 @@ class RecordedRun:
     forget: str
     method: str
     seed: int
-    folder: str
-
-    @property
-    def path(self) -> Path:
-        """The run folder."""
-        return Path(self.folder)
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -270,14 +265,9 @@ class BatchRecord:
     queued: float
     runs: tuple[RecordedRun, ...]
 
-    @property
-    def title(self) -> str:
-        """The batch file's name."""
-        return self.file.name
-
     def folder_of(self, run: str) -> Path | None:
         """Return the folder a run of the batch has; None where it is not known."""
-        return next((recorded.path for recorded in self.runs if recorded.run == run), None)
+        return next((recorded.folder for recorded in self.runs if recorded.run == run), None)
 
 
 def batches_home() -> Path:
@@ -308,13 +298,13 @@ def records() -> tuple[BatchRecord, ...]:
 
 def rows_of(record: BatchRecord, waiting: Sequence[Path] = ()) -> list[Row]:
     """Return a row for each run of a batch, from its folder; `waiting`: folders of runs that wait in the queue."""
-    return [_row(run, run.path in waiting) for run in record.runs]
+    return [_row(run, run.folder in waiting) for run in record.runs]
 
 
 def _row(run: RecordedRun, waits: bool) -> Row:
     from core.session.batch import Row, with_result
 
-    folder = RunFolder(run.path)
+    folder = RunFolder(run.folder)
     blank = Row(run.run, run.forget, run.method, run.seed, "waiting" if waits else "missing")
     if waits or not folder.exists:
         return blank

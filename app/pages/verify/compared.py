@@ -122,7 +122,7 @@ def has_report(folder: RunFolder) -> bool:
 
 def batch_name(record: BatchRecord) -> str:
     """Name a batch by its file and the day it was queued."""
-    return f"{record.title}, {datetime.datetime.fromtimestamp(record.queued):%Y-%m-%d %H:%M}"
+    return f"{record.file.name}, {datetime.datetime.fromtimestamp(record.queued):%Y-%m-%d %H:%M}"
 
 
 def why_no_rest(record: BatchRecord, outcomes: Counter[str]) -> str:

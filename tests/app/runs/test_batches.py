@@ -46,12 +46,12 @@ def batch(context, home, tmp_path) -> BatchRecord:
     (tmp_path / "night.toml").write_text("")
     runs = tuple(
         RecordedRun(f"three-{method}-s{seed}", "three", method, seed,
-                    str(context.runs_folder() / f"night-three-{method}-s{seed}"))
+                    context.runs_folder() / f"night-three-{method}-s{seed}")
         for method in ("muda", "scrub") for seed in (1, 2)
     )  # fmt: skip
     record = BatchRecord(tmp_path / "night.toml", 1_760_000_000.0, runs)
     write_record(record)
-    end(write_run(runs[0].path, job(), Script("a").whole()), 1, 0.90)
+    end(write_run(runs[0].folder, job(), Script("a").whole()), 1, 0.90)
     return record
 
 
@@ -88,11 +88,12 @@ def test_the_table_fills_while_runs_end_and_stays_in_view(view, context, batch, 
     assert cells(view, retain) == ["90.0", "–"]
     assert view.state.text().endswith("a result · 3 not started")
     assert view.chooser.text().startswith("night.toml, 2025-10-09") and not view.title.isVisible()
-    end(write_run(batch.runs[1].path, job(seed=2), Script("b").whole()), 2, 0.94, checked=True)
+    end(write_run(batch.runs[1].folder, job(seed=2), Script("b").whole()), 2, 0.94, checked=True)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: cells(view, retain)[0] == "90.0 and 94.0")
     assert cells(view, VERDICT)[0] == "1 × Not compared, 1 × Close"
-    assert [folder.path for folder in view.compared.unchecked] == [batch.runs[0].path] and view.check_button.isVisible()
+    assert [folder.path for folder in view.compared.unchecked] == [batch.runs[0].folder]
+    assert view.check_button.isVisible()
     view.left.emit()
     assert not context.project.side_by_side
 
@@ -105,9 +106,9 @@ def test_an_entry_with_a_name_of_its_own_has_its_method_s_title_too(qapp):
 
 
 def test_a_run_that_waits_or_was_cut_off_is_told(view, context, batch, qtbot):
-    write_run(batch.runs[1].path, job(seed=2), [Script("b").started()], "running", step=3)
+    write_run(batch.runs[1].folder, job(seed=2), [Script("b").started()], "running", step=3)
     context.run_controller.hold()
-    run = context.run_controller.start_work(RunFolder(batch.runs[2].path), "unlearn", "", lambda *_: None, job())
+    run = context.run_controller.start_work(RunFolder(batch.runs[2].folder), "unlearn", "", lambda *_: None, job())
     told = "1 of 4 runs have a result · 1 waiting · 1 interrupted · 1 not started"
     qtbot.waitUntil(lambda: view.state.text() == told)
     context.run_controller.remove(run)
@@ -119,7 +120,7 @@ def test_the_menu_checks_the_runs_of_the_batch_in_view(view, page, context, batc
     monkeypatch.setattr(page.presenter.checks, "run_several", lambda folders, trained: asked.append(folders))
     assert context.actions.reason("verify.check_all") == ""
     context.actions.trigger("verify.check_all")
-    assert [[folder.path for folder in folders] for folders in asked] == [[batch.runs[0].path]]
+    assert [[folder.path for folder in folders] for folders in asked] == [[batch.runs[0].folder]]
     assert context.project.batch is not None
 
 
@@ -159,7 +160,7 @@ def test_another_batch_can_be_looked_at(view, batch, tmp_path, context, qtbot):
 
 
 def test_a_damaged_report_of_one_run_does_not_hide_the_others(view, batch, context, qtbot):
-    second = write_run(batch.runs[1].path, dataclasses.replace(job(), seed=2), Script("b").whole())
+    second = write_run(batch.runs[1].folder, dataclasses.replace(job(), seed=2), Script("b").whole())
     end(second, 2, 0.94)
     second.file(REPORT_JSON).write_text("{")
     context.run_library.refresh()

@@ -41,7 +41,7 @@ def test_a_batch_file_is_asked_about_and_queued(opened, example, tmp_path, qtbot
     queue = opened.run_controller.queue
     assert [(run.job.seed, run.path.name) for run in queue] == [(1, "night-3-finetune-s1"), (2, "night-3-finetune-s2")]
     qtbot.waitUntil(lambda: bool(records()), timeout=10_000)
-    assert [run.path.name for run in records()[0].runs] == ["night-3-finetune-s1", "night-3-finetune-s2"]
+    assert [run.folder.name for run in records()[0].runs] == ["night-3-finetune-s1", "night-3-finetune-s2"]
 
     batches.read(file)  # both wait: there is nothing to queue again
     qtbot.waitUntil(lambda: "finished or wait already" in opened.notifications.history[-1].text, timeout=20_000)

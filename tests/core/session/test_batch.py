@@ -205,10 +205,10 @@ def test_the_table_has_a_row_a_method_and_forget_set_with_means_over_seeds():
 def test_what_belongs_to_a_batch_is_known_after_the_end(tmp_path, monkeypatch):
     monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path))
     folders = [tmp_path / "runs" / name for name in ("a", "b", "c")]
-    runs = tuple(RecordedRun(f"three-finetune-s{n}", "three", "finetune", n, str(f)) for n, f in enumerate(folders))
+    runs = tuple(RecordedRun(f"three-finetune-s{n}", "three", "finetune", n, f) for n, f in enumerate(folders))
     write_record(BatchRecord(tmp_path / "night.toml", 5.0, runs))
     write_record(BatchRecord(tmp_path / "other.toml", 9.0, runs[:1]))
-    assert [record.title for record in records()] == ["other.toml", "night.toml"]
+    assert [record.file.name for record in records()] == ["other.toml", "night.toml"]
     record = read_record(tmp_path / "night.toml")
     assert record == BatchRecord(tmp_path / "night.toml", 5.0, runs) and read_record(tmp_path / "none.toml") is None
     made = RunFolder(folders[0])
