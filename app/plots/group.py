@@ -30,8 +30,9 @@ class StepGroup(QObject):
             if plot is not plots[0]:
                 plot.view.setXLink(plots[0].view)
             plot.hovered_step.connect(self.show_step)
-            plot.view.blockLink(True)
             plot.follow_changed.connect(partial(self._follow_changed, plot))
+        for plot in plots:
+            plot.view.blockLink(True)  # once all are linked: linking ends with unblocking
 
     def show_step(self, step: float | None) -> None:
         """Draw the crosshair at a step in all plots."""

@@ -200,6 +200,21 @@ class TestFollowing:
         assert accuracy.follow
         assert group is not None
 
+    def test_a_longer_axis_comes_to_each_plot_in_its_own_turn_and_a_zoom_to_all_at_once(self, qtbot, accuracy):
+        other = LossPlot()
+        qtbot.addWidget(other)
+        StepGroup([accuracy, other], accuracy)
+        other.flush()
+        measure(accuracy, (5000, 0.9, 0.1))
+        before = other.view.viewRange()[0]
+        accuracy.flush()
+        assert other.view.viewRange()[0] == before and other.dirty  # painting both in one turn would hold up
+        other.flush()
+        assert other.view.viewRange()[0] == pytest.approx(accuracy.view.viewRange()[0]) and before[1] < 5000
+        QTest.keyClick(accuracy.canvas, Qt.Key.Key_Plus)
+        assert other.view.viewRange()[0] == pytest.approx(accuracy.view.viewRange()[0])
+        assert accuracy.view.viewRange()[0][1] < 5000
+
 
 class TestZoom:
     def test_keys_and_a_double_click_zoom_both_axes_and_back(self, accuracy):
