@@ -173,7 +173,7 @@ def _field(one: Parameter) -> QCheckBox | QComboBox | NumberField:
     if one.kind == "choice":
         field: QComboBox | NumberField = combo_box(one.label, ((choice, choice) for choice in one.choices))
     else:
-        field = NumberField(one.kind == "int", one.log, one.low, one.high, one.unit)
+        field = NumberField(one)
     field.setFixedWidth(theme.px(FIELD_WIDTH))
     return field
 
@@ -191,22 +191,15 @@ class NumberField(QDoubleSpinBox):
 
     edited = Signal()  # its value, or while typing what is not a value yet
 
-    def __init__(
-        self,
-        whole: bool = False,
-        log: bool = False,
-        low: float | None = None,
-        high: float | None = None,
-        unit: str = "",
-    ) -> None:
+    def __init__(self, parameter: Parameter) -> None:
         super().__init__()
-        self._whole, self._log = whole, log
-        self._low = -_LARGEST if low is None else low
-        self._high = _LARGEST if high is None else high
-        self.setDecimals(0 if whole else 15)
+        self._whole, self._log = parameter.kind == "int", parameter.log
+        self._low = -_LARGEST if parameter.low is None else parameter.low
+        self._high = _LARGEST if parameter.high is None else parameter.high
+        self.setDecimals(0 if self._whole else 15)
         self.setRange(-_LARGEST, _LARGEST)
-        if unit:
-            self.setSuffix(f" {unit}")
+        if parameter.unit:
+            self.setSuffix(f" {parameter.unit}")
         pad_spin_box(self)
         self.lineEdit().textChanged.connect(self.edited)
         self.valueChanged.connect(self.edited)  # stepping and setting do not say that the text changed

@@ -376,7 +376,7 @@ class TestForm:
 
 class TestNumberField:
     def test_a_logarithmic_field_doubles_and_halves(self, qtbot):
-        field = NumberField(log=True, low=1e-6, high=1.0)
+        field = NumberField(Parameter("a", "float", 0.01, "", low=1e-6, high=1.0, log=True))
         qtbot.addWidget(field)
         field.setValue(0.02)
         field.stepBy(2)
@@ -385,7 +385,7 @@ class TestNumberField:
         assert field.value() == pytest.approx(0.04)
 
     def test_others_step_in_their_second_digit(self, qtbot):
-        field = NumberField()
+        field = NumberField(Parameter("a", "float", 0.5, ""))
         qtbot.addWidget(field)
         field.stepBy(1)
         assert field.value() == pytest.approx(0.1)
@@ -394,21 +394,21 @@ class TestNumberField:
         assert field.value() == pytest.approx(220.0)
 
     def test_steps_stop_at_the_range(self, qtbot):
-        field = NumberField(whole=True, low=1, high=3)
+        field = NumberField(Parameter("a", "int", 1, "", low=1, high=3))
         qtbot.addWidget(field)
         field.setValue(3)
         field.stepBy(1)
         assert field.value() == 3
 
     def test_the_unit_is_not_part_of_the_value(self, qtbot):
-        field = NumberField(whole=True, unit="images")
+        field = NumberField(Parameter("a", "int", 1, "", unit="images"))
         qtbot.addWidget(field)
         field.setValue(12)
         assert field.text() == "12 images"
         assert field.cleanText() == "12"
 
     def test_nonsense_goes_back_to_the_last_value(self, qtbot):
-        field = NumberField()
+        field = NumberField(Parameter("a", "float", 0.5, ""))
         shown(qtbot, field)
         field.setValue(2.5)
         field.lineEdit().setText("nonsense")
