@@ -75,6 +75,7 @@ class RunPresenter(QObject):
             return
         self._run, self._verdict = run, False
         self._follower.follow(run)
+        self._view.set_banners([])  # those of the run before, whose buttons are about it
         if run is not None:
             self._view.slider.reset()
             self._view.plots.show_run(run)

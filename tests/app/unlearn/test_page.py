@@ -144,6 +144,17 @@ def test_what_is_to_be_minded_about_a_result_stands_with_its_outcome(page, scrip
     search.dialog.close()
 
 
+def test_a_banner_that_says_the_same_of_another_run_acts_on_that_one(page, opened, qtbot, tmp_path):
+    for seed in (1, 2):
+        script = Script(str(seed))
+        events = [*script.whole()[:-1], script.log(UNCHANGED, "unchanged", 100), script.finished()]
+        folder = write_run(tmp_path / str(seed), job(method="finetune", seed=seed), events)
+        opened.project.set_run(LiveRun.from_folder(folder))
+    page.run_view.banners[0]._buttons[0].click()
+    assert page.setup.parameters.seeds.text() == "2"
+    page.presenter.setup.search.dialog.close()
+
+
 def test_a_result_without_warnings_shows_none(page, scripted, opened, qtbot):
     run, work, script = scripted
     work.give(*script.whole(), script.log(DAMAGE, "damage", 100))
