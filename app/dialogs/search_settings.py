@@ -80,6 +80,11 @@ class SearchDialog(Sheet):
 
     # ---- what is shown
 
+    def begin(self, labels: Mapping[str, str], samples: bool) -> None:
+        """Empty the table. `labels` name what is varied; `samples`: whether single images are to be forgotten."""
+        self.model.set_searched(labels)
+        self.table.setColumnHidden(len(labels) + 3, not samples)
+
     def set_going(self, going: bool) -> None:
         """Offer *Stop* while a search goes or waits, else what to ask of the next one."""
         self.stop.setVisible(going)

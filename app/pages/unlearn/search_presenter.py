@@ -17,6 +17,7 @@ from app.services import run_words as words
 from app.services.translation import tr
 from app.workers.search_work import SearchWork
 from core.events import State
+from core.selection import SAMPLE
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -143,7 +144,7 @@ class SearchPresenter(QObject):
         dialog, asked, controller = self.dialog, self._asked, self._context.run_controller
         if asked is None or self.going:
             return
-        dialog.model.set_searched(self._labels)
+        dialog.begin(self._labels, SAMPLE in asked.selection.kinds)
         self._work = SearchWork(lambda: asked.make_jobs()[0], asked.bench, asked.selection, dialog.tries.value())
         dialog.say("")
         title = tr("Search for settings of {method}", method=asked.method.title)

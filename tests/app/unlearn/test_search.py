@@ -112,6 +112,7 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
     assert page.setup.parameters.form.values()["epochs"] == 0.5  # what the user set stays
     assert dialog.outcome.text().startswith(f"Used: try {best.number}, Step size {best.values['lr']:g}.")
     assert page.view == "setup" and page.context.project.run is None  # a search is no run
+    assert dialog.table.isColumnHidden(dialog.model.columnCount() - 4) and not dialog.table.isColumnHidden(2)
 
 
 def test_a_run_with_found_settings_says_how_they_were_found(page, dialog, qtbot):
