@@ -172,9 +172,7 @@ def _value(row: Told, measure: Mapping[str, Any]) -> Cell:
                 ALIGN: NUMBER, COLOUR: "text_3"}  # fmt: skip
     closed, each = row.closed.get(measure["closure_key"]), ", ".join(written(value, unit) for value in values)
     tips = []
-    if len(values) == 2:
-        tips.append(tr("Both seeds: {values}", values=each))
-    elif len(values) > 2:
+    if len(values) > 2:
         tips.append(tr("Mean over %n seeds ± half of its 95 % interval: {values}", n=len(values), values=each))
     if closed is not None:
         tips.append(tr("{share} % of the gap closed", share=fmt.closed(closed)))

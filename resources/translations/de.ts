@@ -841,10 +841,6 @@
         <translation>Zu beiden gibt es auch Testbilder: Bilder derselben Klassen, mit denen das Modell nicht trainiert wurde.</translation>
     </message>
     <message>
-        <source>Both seeds: {values}</source>
-        <translation>Beide Startwerte: {values}</translation>
-    </message>
-    <message>
         <source>Browse…</source>
         <translation>Durchsuchen …</translation>
     </message>
@@ -5240,10 +5236,6 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{model} without {forgotten}</source>
         <translation>{model} ohne {forgotten}</translation>
-    </message>
-    <message>
-        <source>{model}: AUC {auc}, 95 % interval {low} to {high}</source>
-        <translation>{model}: AUC {auc}, 95-%-Intervall {low} bis {high}</translation>
     </message>
     <message>
         <source>{model}: map of images</source>

@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
 from app.pages.verify.plots_panel import CURVES, Tab
-from app.plots.export import Cell, Figure, Table, Text, whole_size
+from app.plots.export import Cell, Figure, Table, whole_size
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
@@ -49,7 +49,7 @@ class ClassBars(Figure):
         self._signed = signed
         self.rows: Sequence[ClassRow] = ()
         self._models: Sequence[str] = ()
-        self._subtitle, self.drawing = caption(), pg.PlotWidget()
+        self._subtitle, self._legend, self.drawing = caption(), caption(), pg.PlotWidget()
         self.drawing.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the wheel scrolls
         self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         item: pg.PlotItem = self.drawing.getPlotItem()
@@ -61,12 +61,13 @@ class ClassBars(Figure):
         self.bars = scrolling(self.drawing)
         self.bars.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.bars.setAccessibleName(title)
-        column(self.make_head(self.said), self._subtitle, (self.bars, 1), on=self, spacing=t.XS)
+        column(self.make_head(self.said), self._subtitle, self._legend, (self.bars, 1), on=self, spacing=t.XS)
 
     def show_rows(self, rows: list[ClassRow], models: Sequence[str], subtitle: str, words: str) -> str:
         """Show these classes, from the top, with a bar for each of `models`; returns what must be said of them."""
         self.rows, self._models = rows[:MOST_CLASSES], models
         self._subtitle.setText(subtitle)
+        self._legend.setText(" · ".join(f"{style.glyph} {style.title}" for style in map(model_style, models)))
         if len(rows) > MOST_CLASSES:
             words += " " + tr("%n classes with less not shown.", n=len(rows) - MOST_CLASSES)
         self.caption_label.setText(words)
@@ -78,12 +79,6 @@ class ClassBars(Figure):
         known = {model: value for model in self._models if (value := row.values.get(model)) is not None}
         said = ", ".join(f"{model_style(model).title} {self._text(value)}" for model, value in known.items())
         return f"{row.name}: {said or fmt.DASH}"
-
-    def texts(self) -> list[Text]:
-        """Title and subtitle with the models' markers; the caption goes into the file's own words."""
-        subtitle, font, token, place = self.text_of(self._subtitle)
-        names = [f"{style.glyph} {style.title}" for style in map(model_style, self._models)]
-        return [self.text_of(self._heading), (" · ".join([subtitle, *names]), font, token, place)]
 
     def drawn_parts(self) -> list[tuple[QWidget, QPoint]]:
         """All bars, also those scrolled out of sight."""

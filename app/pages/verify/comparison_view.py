@@ -48,7 +48,7 @@ NO_BATCHES = mark(
 SAME_JOBS = mark("These runs have the same settings in everything that decides a result.")
 NO_AGREEMENT = mark("Whether measures agree shows from three runs on that were compared with retrained models.")
 NO_SCATTER = mark("No two measures were taken of these runs.")
-FIRST_CHOICE = ("forget_test_accuracy", "probe", "js_forget", "retain_test_accuracy", "forget_accuracy")
+FIRST_CHOICE = ("forget_test_accuracy", "probe")  # across and up
 MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
 _NAME_WIDTH, _MEASURE_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 188, 92, 78, 112  # three measures show at 1280
 _WIDEST_TEXT = 160  # of a column of texts that are scrolled
@@ -147,16 +147,14 @@ class ScatterTab(Tab):
             measure["key"]: measure["title"] for measure in found["measures"]
             if any(run["measures"].get(measure["key"]) is not None for run in found["runs"])
         }  # fmt: skip
-        wanted = [key for key in FIRST_CHOICE if key in measures] + sorted(measures)
-        for combo, place in ((self.up, 1), (self.across, 0)):
-            chosen = combo.currentData()
+        for place, combo in enumerate((self.across, self.up)):
+            chosen = combo.currentData() or FIRST_CHOICE[place]
             combo.blockSignals(True)
             combo.clear()
             for key, title in measures.items():
                 combo.addItem(title, key)
-            if chosen not in measures and wanted:
-                chosen = wanted[min(place, len(wanted) - 1)]
-            combo.setCurrentIndex(combo.findData(chosen))
+            known = combo.findData(chosen)
+            combo.setCurrentIndex(known if known >= 0 else place)
             combo.blockSignals(False)
         self.setCurrentIndex(0 if len(measures) > 1 else 1)
         self._draw()

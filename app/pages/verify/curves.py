@@ -54,16 +54,16 @@ class LabelledCurves(ThemedPlot):
         super().__init__(title, y_title, y_range=(0.0, most), **axes)
         self._says, self._most = says, most
         self.values: dict[str, float] = {}  # by curve, as shares of the axis
-        self.intervals: dict[str, str] = {}  # in words, by curve
         for key in keys:
             self.add_series(key, MODELS[key], MODELS[key].short).show_dot = False
 
     def _update_labels(self) -> None:
         labels = []
         for key, value in self.values.items():
-            series, tip = self.series(key), self.intervals.get(key, "")
-            text = f"{series.title} {fmt.alignment(value)}"
-            labels.append(MarginLabel(key, text, self._most * value, series.style, tip=tip))
+            series = self.series(key)
+            labels.append(MarginLabel(
+                key, f"{series.title} {fmt.alignment(value)}", self._most * value, series.style
+            ))  # fmt: skip
         self.margin.set_labels(labels)
 
     def _description(self) -> str:
@@ -198,14 +198,9 @@ class RocTab(Tab):
             return
         plot = self.plot
         plot.values = {key: taken["auc"] for key, taken in found.items() if taken.get("auc") is not None}
-        plot.intervals = {}
         for key in ATTACKED:
-            taken = found.get(key) or {"roc": {"fpr": [], "tpr": []}}
-            plot.set_data(key, [100 * x for x in taken["roc"]["fpr"]], [100 * y for y in taken["roc"]["tpr"]])
-            if taken.get("low") is not None:
-                low, high = fmt.alignment(taken["low"]), fmt.alignment(taken["high"])
-                plot.intervals[key] = tr("{model}: AUC {auc}, 95 % interval {low} to {high}", model=MODELS[key].title,
-                                         auc=fmt.alignment(taken["auc"]), low=low, high=high)  # fmt: skip
+            roc = (found.get(key) or {}).get("roc") or {"fpr": [], "tpr": []}
+            plot.set_data(key, [100 * x for x in roc["fpr"]], [100 * y for y in roc["tpr"]])
         self.show_content(describe_attack(found, attack))
 
     def _taken(self, attack: str) -> dict[str, Mapping[str, Any]]:

@@ -123,9 +123,6 @@ class MeasuresView(QTreeView):
         self.setColumnHidden(HEAD_ONLY_COLUMN, all(row.values["head_only"] is None for row in rows))
         self.verticalScrollBar().setValue(scrolled)
 
-    def sizeHint(self) -> QSize:
-        return QSize(theme.px(600), theme.px(360))
-
     def minimumSizeHint(self) -> QSize:
         # All columns, with the beginning of the names: numbers alone say nothing.
         bar = self.verticalScrollBar().sizeHint().width()

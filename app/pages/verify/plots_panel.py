@@ -107,13 +107,13 @@ class TabSpec(NamedTuple):
     only: str = ""  # "classes", "images", or "" for both
 
 
-TABS = {
+TABS = {  # in their order; of single images the attack comes first
     mark("Alignment"): TabSpec("curves", "AlignmentTab", mark(
         "How far the forget features lie inside the retain directions, for every number of directions"), "classes"),
+    mark("Attack"): TabSpec("curves", "RocTab", mark("How many forget images an attacker tells from unseen ones")),
     mark("Spectra"): TabSpec("curves", "SpectraTab", mark("Eigenvalues of the features before and after")),
     mark("Confusion"): TabSpec("class_tabs", "ConfusionTab", mark(
         "Which classes the model takes unseen forget images for"), "classes"),
-    mark("Attack"): TabSpec("curves", "RocTab", mark("How many forget images an attacker tells from unseen ones")),
     mark("Images"): TabSpec("image_tabs", "ImagesTab", mark(
         "What each model makes of the images that were forgotten"), "images"),
     mark("Relearn"): TabSpec("curves", "RelearningTab", mark(
@@ -138,9 +138,8 @@ class PlotsPanel(QTabWidget):
         for part in (self, self.tabBar()):
             part.setAccessibleName(tr("Plots of the result"))
         self._made: dict[str, Any] = {}
-        self._holders = {title: QStackedWidget() for title in TABS}
-        for title, holder in self._holders.items():
-            self.setTabToolTip(self.addTab(holder, tr(title)), tr(TABS[title].tip))
+        for title, tab in TABS.items():
+            self.setTabToolTip(self.addTab(QStackedWidget(), tr(title)), tr(tab.tip))
         self._stale = set(TABS)  # those that do not show the report yet
         self._report: dict[str, Any] = {}
         self._run, self._about = "", ""
@@ -157,7 +156,7 @@ class PlotsPanel(QTabWidget):
             if isinstance(made, LooksTab):
                 made.wanted.connect(self.looks_wanted)
                 made.set_looks(*self._looks)
-            self._holders[title].addWidget(made)
+            self._holder(title).addWidget(made)
         if title in self._stale and self._report:
             self._stale.discard(title)
             if not isinstance(made, LooksTab):
@@ -168,7 +167,7 @@ class PlotsPanel(QTabWidget):
 
     def choose(self, title: str) -> None:
         """Bring a tab to the front."""
-        self.setCurrentWidget(self._holders[title])
+        self.setCurrentWidget(self._holder(title))
 
     def set_report(self, report: dict[str, Any], run: str, single_images: bool) -> None:
         """Show what can be drawn from a report alone; of single images only what says something of them."""
@@ -176,10 +175,8 @@ class PlotsPanel(QTabWidget):
         about = "images" if single_images else "classes"
         if about != self._about:
             self._about = about
-            for title, tab in TABS.items():
-                self.setTabVisible(self.indexOf(self._holders[title]), tab.only in ("", about))
-            place = 0 if single_images else list(TABS).index("Attack")
-            self.tabBar().moveTab(self.indexOf(self._holders["Attack"]), place)
+            for place, tab in enumerate(TABS.values()):
+                self.setTabVisible(place, tab.only in ("", about))
             attacks = model_measures(report, "unlearned").get("membership") or {}
             too_few = single_images and (attacks.get("population") or {}).get("reason")
             self.choose("Images" if too_few else FIRST[about])
@@ -200,9 +197,13 @@ class PlotsPanel(QTabWidget):
         self._make_current()
 
     def _make_current(self, *_: object) -> None:
-        current = next((title for title, holder in self._holders.items() if holder is self.currentWidget()), None)
-        if current is not None and self.isVisible():
-            self.tab(current)
+        if self.isVisible():
+            self.tab(list(TABS)[self.currentIndex()])
+
+    def _holder(self, title: str) -> QStackedWidget:
+        holder = self.widget(list(TABS).index(title))
+        assert isinstance(holder, QStackedWidget)
+        return holder
 
 
 class Pictures(QObject):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -291,11 +291,8 @@ class VerifyPresenter(QObject):
     def _why_not_all(self) -> str:
         if self.checks.runs:
             return tr("A check is under way.")
-        project = self._context.project
-        if project.batch is not None:
-            several = bool((shown := self._page.comparison.compared) is not None and shown.unchecked)
-        else:
-            several = bool(project.compared or self._together())
+        compared = self._page.comparison.compared if self._context.project.side_by_side else None
+        several = compared.unchecked if compared is not None else self._together()
         return "" if several else tr("There are no several runs to check.")
 
     def check_all(self) -> None:
@@ -303,16 +300,15 @@ class VerifyPresenter(QObject):
 
         They share retrained models and end in one ranked table, which is shown from the start.
         """
+        facts = self.facts
         if self._why_not_all():
             return
-        if self._context.project.batch is not None:
+        if self._context.project.side_by_side:
             self.comparison.check_unchecked()
-            return
-        folders: Sequence[RunFolder] = self._context.project.compared
-        if not folders and self.facts is not None:
-            folders = (self.facts.folder, *(RunFolder(row.path) for row in self._together()))
-            self._context.project.set_compared(tuple(folders))
-        self.comparison.check_all(folders)
+        elif facts is not None:
+            folders = (facts.folder, *(RunFolder(row.path) for row in self._together()))
+            self._context.project.set_compared(folders)
+            self.comparison.check_all(folders)
 
     # ---- taking along
 

@@ -34,7 +34,6 @@ CONTROL = mark(
 NO_PROOF = mark(
     "These are measurements, not proof. They show what the attacks tried here could find, on this data."
 )
-SUFFERED = " The rest suffered:"  # as core.verify.verdict says it
 CODES = {
     "close": mark("Close to retrained"), "partly": mark("Partly forgotten"),
     "hidden": mark("Hidden, not forgotten"), "not": mark("Not forgotten"), "nothing": mark("Nothing to tell"),
@@ -71,12 +70,6 @@ def check_words(check: LiveRun) -> tuple[int, int, str]:
         return progress.done, 0, progress.what
     counted = tr("{done} of {total}", done=fmt.count(progress.done), total=fmt.count(progress.total))
     return progress.done, progress.total, f"{progress.what} · {counted}"
-
-
-def split_verdict(sentence: str) -> tuple[str, str]:
-    """Part the verdict from what it says about the rest, so that each has its own line."""
-    head, found, tail = sentence.partition(SUFFERED)
-    return head, (SUFFERED + tail).strip() if found else ""
 
 
 def limits(report: dict[str, Any]) -> str:
@@ -158,7 +151,7 @@ class VerdictCard(Card):
     def __init__(self) -> None:
         super().__init__(padding=t.M)
         self.setAccessibleName(tr("Verdict"))
-        self.sentence, self.suffered = Label("", "verdict", wide=True), Label("", wide=True)
+        self.sentence = Label("", "verdict", wide=True)
         self.lamps, self.limits = LampsView(), caption(wide=True)
         self.report_button = SecondaryButton(tr("Report…"))
         menu = QMenu(self.report_button)
@@ -178,7 +171,7 @@ class VerdictCard(Card):
         self.check_button.set_menu(suites)
         self.stop_button = SecondaryButton(tr("Stop checks"), self.stop_asked.emit)
         self.progress = ProgressLine(tr("Checks"))
-        words = column(self.sentence, self.suffered, self.lamps, self.limits, STRETCH, spacing=t.XS)
+        words = column(self.sentence, self.lamps, self.limits, STRETCH, spacing=t.XS)
         buttons = row(self.report_button, self.check_button, self.stop_button)
         self.body.addLayout(row((words, 1), column(STRETCH, buttons), spacing=t.XL))
         self.body.addWidget(self.progress)
@@ -187,10 +180,8 @@ class VerdictCard(Card):
     def show_report(self, report: dict[str, Any], not_compared: bool) -> None:
         """Show the report's verdict; `not_compared`: it has none, although retrained models are on disk."""
         before = self.sentence.text()
-        verdict = tr(NOT_COMPARED) if not_compared else str((report.get("verdict") or {}).get("sentence") or "")
-        sentence, suffered = split_verdict(verdict)
+        sentence = tr(NOT_COMPARED) if not_compared else str((report.get("verdict") or {}).get("sentence") or "")
         self.sentence.setText(sentence)
-        self.suffered.say(suffered)
         self.lamps.set_report({} if not_compared else report)
         self.limits.setText(limits(report))
         self.limits.setToolTip(tr(NO_PROOF))
@@ -201,7 +192,6 @@ class VerdictCard(Card):
         """Numbers of a check under way are shown, and the verdict is not theirs."""
         self.sentence.setText(tr(CHECKING))
         self.lamps.hide()
-        self.suffered.hide()
         self.limits.setText(tr("The verdict comes with the last of them."))
 
     def show_check(self, check: LiveRun | None) -> None:

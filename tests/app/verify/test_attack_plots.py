@@ -30,7 +30,7 @@ def test_the_strongest_attack_comes_first_with_areas_and_intervals(roc):
     assert roc.switch.value() == "rmia" and roc.currentIndex() == 0
     labels = {label.key: label for label in roc.plot.margin.labels()}
     assert labels["unlearned"].text == "Unlearned 0.600" and labels["unlearned"].value == 60
-    assert labels["unlearned"].tip.endswith("95 % interval 0.500 to 0.700")
+    assert "95 % interval" in roc.words.text() and "Unlearned 0.500 to 0.700" in roc.words.text()
     assert "0.5 is chance" in roc.words.text() and "2 models" in roc.words.text()
     assert roc.plot.series("unlearned").y.tolist() == [0, 60, 100]
 

@@ -75,7 +75,6 @@ def test_a_method_has_both_values_of_two_seeds_and_of_more_the_mean(table):
     probe = column(table, "Linear probe, recall, %")
     muda = table.index(3, probe)
     assert muda.data() == "90.0 and 94.0"
-    assert muda.data(Qt.ItemDataRole.ToolTipRole).startswith("Both seeds: 90.0, 94.0")
     assert values_words([0.90, 0.92, 0.94], "percent") == "92.0 ± 5.0"
     assert table.index(0, probe, table.index(3, 0)).data() == "90.0"
     assert table.index(0, probe).data() == "98.0"

@@ -247,7 +247,7 @@ def test_a_curve_of_one_of_several_retrained_models_says_so(show, make_folder, t
 def test_classes_have_their_tabs_back(singles, show, make_folder):
     page = show(make_folder(full_report(), "run-2"))
     shown = [page.plots.tabText(place) for place in range(page.plots.count()) if page.plots.isTabVisible(place)]
-    assert shown == ["Alignment", "Spectra", "Confusion", "Attack", "Relearn", "Damage", "Map"]
+    assert shown == ["Alignment", "Attack", "Spectra", "Confusion", "Relearn", "Damage", "Map"]
     assert not page.measures.isColumnHidden(HEAD_ONLY_COLUMN)
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QTabWidget, QWidget
 from app.pages.verify import VerifyPage
 from app.pages.verify.checks import read_result
 from app.pages.verify.measures import HEAD_ONLY_COLUMN
-from app.pages.verify.verdict_card import CHECKING, NOTHING, limits, offer, split_verdict
+from app.pages.verify.verdict_card import CHECKING, NOTHING, limits, offer
 from app.services import tokens
 from app.services.run_library import RunRow
 from app.services.theme import theme
@@ -102,13 +102,11 @@ def test_with_one_the_verdict_is_in_words_with_its_limits(checked, context):
     assert "seed 1, seed 2" in checked.models.retrained.text()
 
 
-def test_damage_has_a_line_of_its_own(show, make_folder):
+def test_damage_stands_with_the_verdict(show, make_folder):
     report = full_report()
-    tail = "The rest suffered: retain accuracy is 12.4 points below retraining."
-    report["verdict"]["sentence"] = f"Partly forgotten. {tail}"
-    page = show(make_folder(report))
-    assert page.verdict.sentence.text() == "Partly forgotten."
-    assert page.verdict.suffered.text() == tail and page.verdict.suffered.isVisible()
+    sentence = "Partly forgotten. The rest suffered: retain accuracy is 12.4 points below retraining."
+    report["verdict"]["sentence"] = sentence
+    assert show(make_folder(report)).verdict.sentence.text() == sentence
 
 
 def test_warnings_of_the_run_stand_on_top(show, make_folder):
@@ -153,10 +151,6 @@ def test_limits_name_one_retrained_model_and_images_seen_before():
         "One retrained model: how far two differ was not measured · retrained with a preset, the original's recipe is "
         "not known · measured on 20 forget images the original has seen before · with so few images intervals are wide"
     )
-
-
-def test_a_verdict_without_damage_is_left_whole():
-    assert split_verdict("Not forgotten.") == ("Not forgotten.", "")
 
 
 # ---- the checks

@@ -238,7 +238,7 @@ def test_bars_by_class_can_be_taken_along(qtbot, tmp_path):
     tab.provenance = "run-1"
     rows = saved(tab, tmp_path)
     assert rows[0] == ["class", "Unlearned", "Retrained"] and len(rows) == 10
-    assert "Unlearned" in tab.texts()[1][0] and "◆ Retrained" in tab.texts()[1][0]
+    assert "● Unlearned · ◆ Retrained" in [text for text, *_ in tab.texts()]
     assert "# Run: run-1" in (tmp_path / "figure.csv").read_text(encoding="utf-8")
     assert tab.said.text() == "Saved figure.csv"
     tab.save_to(tmp_path / "missing" / "figure.csv")
