@@ -4893,8 +4893,8 @@
         <translation>Diese Reihenfolge verwenden</translation>
     </message>
     <message>
-        <source>Used: try {number}, {values}. Judged by {measure}; wanted: {wanted}.</source>
-        <translation>Verwendet: Versuch {number}, {values}. Beurteilt nach {measure}; gewünscht: {wanted}.</translation>
+        <source>Used: try {number}. Judged by {measure}; wanted: {wanted}.</source>
+        <translation>Verwendet: Versuch {number}. Beurteilt nach {measure}; gewünscht: {wanted}.</translation>
     </message>
     <message>
         <source>Values 0 to 1</source>

@@ -166,13 +166,10 @@ class RunPlots(QWidget):
         ])  # fmt: skip
 
     def _show_markers(self) -> None:
-        by_model: dict[str, tuple[float | None, float | None]] = {}
-        alignment: dict[str, float | None] = {}
         newest = newest_until(self.history.alignments, None)
-        for marker in self._markers:
-            by_model[marker.model] = (marker.retain_accuracy, marker.forget_accuracy)
-            if newest is None or marker.k is None or marker.k == newest.k:  # another k is another measure
-                alignment[marker.model] = marker.alignment
+        by_model = {marker.model: (marker.retain_accuracy, marker.forget_accuracy) for marker in self._markers}
+        alignment = {marker.model: marker.alignment for marker in self._markers
+                     if newest is None or marker.k in (None, newest.k)}  # another k is another measure
         self.alignment.set_profile("original", ())
         if self.history.started is not None and self._mode != "none" and not self._later:
             first = next((e for e in self.history.full if e.step == 0), None)

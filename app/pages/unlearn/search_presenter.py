@@ -189,7 +189,7 @@ class SearchPresenter(QObject):
                           "preset."), "caution")  # fmt: skip
         else:
             self._jobs[asked.method.id] = (work.job, work.kept)
-            self._over(outcome(found, {p.name: p.label for p in asked.method.parameters}))
+            self._over(outcome(found))
             self._take(found.best)
             if not self.dialog.isVisible():
                 self._context.notifications.info(f"{asked.method.title}: {self.dialog.outcome.text()}")
@@ -212,7 +212,7 @@ class SearchPresenter(QObject):
                                "settings were not used."), "caution")  # fmt: skip
 
 
-def outcome(found: Tuning, labels: dict[str, str]) -> str:
+def outcome(found: Tuning) -> str:
     """Say which try is used, what it was judged by, and what was wanted."""
     best, goal = found.best, found.goal
     assert best is not None
@@ -220,11 +220,8 @@ def outcome(found: Tuning, labels: dict[str, str]) -> str:
     wanted += [tr("forget {accuracy}", accuracy=fmt.percent(goal.forget))] if goal.forget is not None else []
     wanted += [tr("forget images {accuracy}", accuracy=fmt.percent(goal.samples))] if goal.samples is not None else []
     said = [] if found.complete else [tr("Stopped after %n tries.", n=len(found.tries))]
-    values = ", ".join(f"{labels[name]} {fmt.brief(best.values[name])}" for name in found.searched)
-    said.append(tr(
-        "Used: try {number}, {values}. Judged by {measure}; wanted: {wanted}.", number=fmt.count(best.number),
-        values=values, measure=found.judged_by, wanted=", ".join(wanted),
-    ))  # fmt: skip
+    said.append(tr("Used: try {number}. Judged by {measure}; wanted: {wanted}.", number=fmt.count(best.number),
+                   measure=found.judged_by, wanted=", ".join(wanted)))  # fmt: skip
     if (best.score or 0) > FAR:
         said.append(tr("Even this one is far from it: start from another preset, or vary more."))
     return " ".join(said)

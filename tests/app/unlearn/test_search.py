@@ -89,12 +89,12 @@ def test_tries_that_come_leave_the_chosen_one_chosen(qapp):
 
 
 def test_the_outcome_in_words():
-    assert outcome(FOUND, {"lr": "Step size"}) == (
-        "Used: try 3, Step size 0.1. Judged by a gap; wanted: retain 97.0 %, forget 0.0 %."
+    assert outcome(FOUND) == (
+        "Used: try 3. Judged by a gap; wanted: retain 97.0 %, forget 0.0 %."
     )
     stopped = dataclasses.replace(FOUND, tries=TRIES[:1], complete=False)
-    assert outcome(stopped, {"lr": "Step size"}).startswith("Stopped after 1 try. Used: try 1, ")
-    assert outcome(stopped, {"lr": "Step size"}).endswith("start from another preset, or vary more.")
+    assert outcome(stopped).startswith("Stopped after 1 try. Used: try 1. ")
+    assert outcome(stopped).endswith("start from another preset, or vary more.")
 
 
 # ---- the search itself
@@ -110,7 +110,7 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
     best = dialog.model.try_at(0)
     assert page.setup.parameters.form.values()["lr"] == best.values["lr"]
     assert page.setup.parameters.form.values()["epochs"] == 0.5  # what the user set stays
-    assert dialog.outcome.text().startswith(f"Used: try {best.number}, Step size {best.values['lr']:g}.")
+    assert dialog.outcome.text().startswith(f"Used: try {best.number}. ")
     assert page.view == "setup" and page.context.project.run is None  # a search is no run
     assert dialog.table.isColumnHidden(dialog.model.columnCount() - 4) and not dialog.table.isColumnHidden(2)
 
