@@ -19,7 +19,6 @@ from PySide6.QtGui import (
     QKeySequence,
     QPixmap,
     QShortcut,
-    QShowEvent,
 )
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QStackedWidget, QWidget
 
@@ -174,10 +173,6 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:  # the system's, since this window has none of its own
             theme.follow_font()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.context.actions.refresh()
 
     # ---- making the frame
 

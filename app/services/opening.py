@@ -141,10 +141,10 @@ class Opening(QObject):
         self.looked.emit(plan)
 
     def _open_plan(self, plan: Plan) -> None:
-        if plan.whole:
-            self._context.shell.said.emit(plan.sentence)
-        else:
+        if plan.left:
             self._context.notifications.caution(plan.sentence)
+        else:
+            self._context.shell.said.emit(plan.sentence)
         model, data, listed = (plan.opens.get(kind) for kind in ("model", "dataset", "forget list"))
         # A list is shown once the data is open that it came with.
         then = partial(self.open_list, listed) if listed else None

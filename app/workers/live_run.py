@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +82,6 @@ class LiveRun:
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)  # what a check has measured so far, by model
     taken_count: int = 0
     result: Any = None  # what the work returned
-    started_at: float | None = None
     asked: str = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
     inputs: tuple[Bench, Selection] | None = None  # what the job was started on
     planned: Estimate | None = None
@@ -142,13 +140,6 @@ class LiveRun:
         return self.resources.remaining if self.resources and stepping else None
 
     @property
-    def elapsed(self) -> float | None:
-        """Seconds of training and monitoring so far; wall-clock time until the run has said so itself."""
-        if self.resources is not None:
-            return self.resources.elapsed
-        return time.time() - self.started_at if self.started_at is not None and self.active else None
-
-    @property
     def forget_mode(self) -> str:
         """"class", "sample", "mixed" or "none"."""
         return self.job.forget.mode if self.job is not None else "none"
@@ -205,7 +196,6 @@ class LiveRun:
     def begin(self) -> None:
         """The worker starts."""
         self.state = State.PREPARING if self.makes_model else State.RUNNING
-        self.started_at = time.time()
 
     def end(self, result: Any, error: BaseException | None, details: str = "") -> None:
         """The worker is over: what it returned, or the exception it ended with."""
@@ -227,8 +217,6 @@ class LiveRun:
             return
         if not isinstance(event, Progress):
             self.step = event.step
-        if self.started_at is None:
-            self.started_at = event.time
         self._take(event)
         match event:
             case RunStarted():

@@ -32,49 +32,40 @@ OPENS: dict[Kind, str] = {  # what the window opens, in this order
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of some paths: of each kind the first opens, the others of its kind and what is none are left."""
+    """What becomes of some paths: of each kind the first opens; `left` says in sentences what does not, and why."""
 
     opens: dict[Kind, Path]
-    left: tuple[Path, ...] = ()
-    unknown: tuple[Path, ...] = ()
-    list_needs_data: bool = False  # a forget list is left because no data is open
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of it opens."""
-        return not self.left and not self.unknown and not self.list_needs_data
+    left: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         """What opens, and what is left and why."""
-        said = [tr(OPENS[kind], name=self.opens[kind].name) for kind in OPENS if kind in self.opens]
-        if self.left:
-            said.append(tr("Left, for one of a kind opens at a time: {names}.", names=_named(self.left)))
-        if self.list_needs_data:
-            said.append(tr("Open the data first: a forget list names its images."))
-        if self.unknown:
-            said.append(tr("No model, data, run, forget list or batch file: {names}.", names=_named(self.unknown)))
-        return " ".join(said)
+        return " ".join([*(tr(OPENS[kind], name=self.opens[kind].name) for kind in OPENS if kind in self.opens),
+                         *self.left])  # fmt: skip
 
 
 def look(paths: Sequence[Path], data_open: bool) -> Plan:
     """Return what opening these paths would do; runs in a worker, for a disk may be slow."""
     opens: dict[Kind, Path] = {}
-    left, unknown = [], []
+    more, unknown, left = [], [], []
     for path in paths:
         kind = opens_as(path)
         # A quick look stops at the first sub-folder: opening a folder says what it holds, or what is missing in it.
         kind = "dataset" if kind is None and path.is_dir() else kind
         if kind is None:
-            unknown.append(path)
+            unknown.append(path.name)
         elif kind in opens:
-            left.append(path)
+            more.append(path.name)
         else:
             opens[kind] = path
-    needs_data = "forget list" in opens and "dataset" not in opens and not data_open
-    if needs_data:
+    if more:
+        left.append(tr("Left, for one of a kind opens at a time: {names}.", names=", ".join(more)))
+    if "forget list" in opens and "dataset" not in opens and not data_open:
         del opens["forget list"]
-    return Plan(opens, tuple(left), tuple(unknown), needs_data)
+        left.append(tr("Open the data first: a forget list names its images."))
+    if unknown:
+        left.append(tr("No model, data, run, forget list or batch file: {names}.", names=", ".join(unknown)))
+    return Plan(opens, tuple(left))
 
 
 def opens_as(path: Path) -> Kind | None:
@@ -89,10 +80,6 @@ def opens_as(path: Path) -> Kind | None:
             if folder.exists and folder.job().kind == "train" and folder.has_result:
                 return "model"
     return kind if kind in OPENS else None
-
-
-def _named(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths)
 
 
 DATA_ANSWERS = ("test_fraction", "classes_file", "preprocess_file")  # of DataOptions: what the user said of the data

@@ -234,11 +234,9 @@ class RunBar(Card):
             return ""
         parts, resources = [], run.resources
         if resources is not None:
-            parts.append(tr("{number} images/s", number=fmt.count(round(resources.samples_per_second))))
-        if run.elapsed is not None:
-            parts.append(tr("{time} so far", time=fmt.duration(run.elapsed)))
-        if resources is not None:
-            parts.append(tr("memory {size}", size=fmt.size(resources.memory_bytes)))
+            parts += [tr("{number} images/s", number=fmt.count(round(resources.samples_per_second))),
+                      tr("{time} so far", time=fmt.duration(resources.elapsed)),
+                      tr("memory {size}", size=fmt.size(resources.memory_bytes))]  # fmt: skip
         if not run.mine:
             parts.append(tr("runs in another process"))
         return " · ".join(parts)
