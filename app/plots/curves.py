@@ -52,7 +52,7 @@ class HistoryPlot(ThemedPlot):
 
     smooth = 0.0  # 1: a mean of the most steps over a faint line of all
     until: int | None = None  # the step that plots of one step show; None: the newest
-    _history: RunHistory | None = None
+    _history = RunHistory()
     _mode = ""
     _overlaid: tuple[RunHistory, ...] = ()
 
@@ -66,8 +66,6 @@ class HistoryPlot(ThemedPlot):
         raise NotImplementedError
 
     def _read(self) -> None:
-        if self._history is None:
-            return
         wanted = {line.key: line for line in self.lines_of(self._history)}
         for number, history in enumerate(self._overlaid):
             for line in self.lines_of(history):
@@ -133,11 +131,10 @@ class AccuracyPlot(HistoryPlot):
 
     def _read(self) -> None:
         super()._read()
-        if self._history is not None:
-            full, newest = (events[-1:] for events in (self._history.full, self._history.evaluations))
-            of_all, of_some = (sum(e.counts.get("retain_test", 0) for e in events) for events in (full, newest))
-            title = ON[self.seen_before, 0 < of_some < of_all]
-            self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(title))
+        full, newest = (events[-1:] for events in (self._history.full, self._history.evaluations))
+        of_all, of_some = (sum(e.counts.get("retain_test", 0) for e in events) for events in (full, newest))
+        title = ON[self.seen_before, 0 < of_some < of_all]
+        self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(title))
 
 
 class ValuePlot(HistoryPlot):

@@ -231,13 +231,13 @@ def _clouds(painter: QPainter, picture: MapPicture, placing: Placing, look: Look
 
 def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look, lit: str) -> None:
     """Write the classes' names at their middles or beside, the forgotten and the lit one first, while there is room."""
-    shown = sorted((name for name in picture.members if len(picture.members) <= MOST_COLOURED or name == lit),
-                   key=lambda name: name != lit)  # fmt: skip
-    wanted = [(name, points[picture.members[name]], "text") for name in shown]
+    many, first = len(picture.members) > MOST_COLOURED, picture.laid.forget_from
+    wanted = [(name, points[rows], "text") for name, rows in picture.members.items() if name == lit or not many]
+    wanted.sort(key=lambda one: one[0] != lit)
     if len(picture.forgotten) == 1:
-        wanted.insert(0, (picture.forgotten[0], points[picture.laid.forget_from :], "forget"))
-    middles = [(name, QPointF(*np.median(pixels, axis=0)), token) for name, rows, token in wanted
-               if len(pixels := placing.pixels(rows))]  # fmt: skip
+        wanted.insert(0, (picture.forgotten[0], points[first:], "forget"))
+    middles = [(name, QPointF(*np.median(pixels, axis=0)), token) for name, there, token in wanted
+               if len(pixels := placing.pixels(there))]  # fmt: skip
     paint_names(painter, look.font, look.color, middles, _BESIDE)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
+from app.plots.base import ThemedPlot
 from app.plots.curves import HistoryPlot, Line
 from app.plots.export import Table
 from app.plots.feature_map import FeatureMapPlot
@@ -65,8 +66,7 @@ class EnergyPlot(HistoryPlot):
         return lines
 
     def _read(self) -> None:
-        alignments = self._history.alignments if self._history is not None else ()
-        self._k = k = alignments[-1].k if alignments else 0
+        self._k = k = self._history.alignments[-1].k if self._history.alignments else 0
         super()._read()
         ticks = [*map(str, range(1, k + 1)), f"> {k}"] if k else []  # in words there would be no room for the last one
         self.bottom_axis.setTicks([list(enumerate(ticks, 1))])
@@ -107,7 +107,7 @@ class EnergyPlot(HistoryPlot):
         return 100 * np.append(shares[: self._k], max(0.0, 1.0 - float(shares[: self._k].sum())))
 
 
-class EigenvaluePlot(HistoryPlot):
+class EigenvaluePlot(ThemedPlot):
     """Eigenvalues over their index on logarithmic axes, largest first, a curve a set or a model."""
 
     labels_say_values = False  # that of the last direction says nothing
@@ -126,7 +126,7 @@ class EigenvaluePlot(HistoryPlot):
         self.view.setXRange(0.0, self.to_view(float(max(size, 10))), padding=0.02)
 
 
-class SpectrumPlot(EigenvaluePlot):
+class SpectrumPlot(EigenvaluePlot, HistoryPlot):
     """A run's eigenvalues at one step over those of its start; other runs dashed."""
 
     def __init__(self) -> None:
@@ -146,10 +146,9 @@ class SpectrumPlot(EigenvaluePlot):
         first, now = self._start_and_now(self._history)
         self.set_caption(_ranks(first, now) if first is not None and now is not None else "")
 
-    def _start_and_now(self, history: RunHistory | None) -> tuple[SpectrumMeasured | None, SpectrumMeasured | None]:
-        spectra = history.spectra if history is not None else []
-        first = spectra[0] if spectra else None
-        return first, newest_until(spectra, self.until) or first
+    def _start_and_now(self, history: RunHistory) -> tuple[SpectrumMeasured | None, SpectrumMeasured | None]:
+        first = history.spectra[0] if history.spectra else None
+        return first, newest_until(history.spectra, self.until) or first
 
 
 def _line(key: str, points: tuple[Values, Values]) -> Line:
@@ -198,11 +197,6 @@ class FeaturesPanel(Switched):
         self._overlaid: tuple[RunHistory, ...] = ()
         self._until: int | None = None
         self._show()
-
-    @property
-    def view(self) -> str:
-        """The view that shows: "map", "energy" or "values"."""
-        return self._switches[0].value()
 
     def views(self) -> tuple[FeatureMapPlot, EnergyPlot, SpectrumPlot]:
         """All plots."""

@@ -44,7 +44,7 @@ def shown(panel: FeaturesPanel) -> MapPicture:
 
 def test_points_stand_where_they_were_at_the_step_of_the_slider(panel):
     panel.show_history(recorded(0, 10, 20), "class")
-    assert panel.view == "map" and shown(panel).laid.forget_from == 4
+    assert panel._switches[0].value() == "map" and shown(panel).laid.forget_from == 4
     assert panel.map.canvas.moment.coordinates()[4:].tolist() == [[4, 2], [5, 2]]  # the newest
     panel.show_until(10)
     panel.map.flush()
@@ -162,11 +162,11 @@ def test_what_is_painted(panel):
 
 def test_a_run_without_a_map_says_why_and_shows_eigenvalues(panel):
     panel.show_history(recorded(0, 10, mapped=False), "class")
-    assert panel.view == "values" and panel.currentWidget() is panel.eigenvalues
+    assert panel._switches[0].value() == "values" and panel.currentWidget() is panel.eigenvalues
     assert not panel._switches[0]._buttons["map"].isEnabled()
     assert panel._switches[0]._buttons["map"].toolTip() == NO_MAP
     panel.show_history(RunHistory(), "class")  # one that has not begun
-    assert panel.view == "map"
+    assert panel._switches[0].value() == "map"
     panel.map.flush()
     assert panel.map.canvas.accessibleDescription() == "The map begins with the first measurement."
 
