@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
-from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QElapsedTimer, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -154,20 +154,16 @@ class Placing:
 
 def paint(
     painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look,
-    ghosts: Iterable[str] = GHOSTS, lit: str = "", clouds: QPixmap | None = None,
+    ghosts: Iterable[str] = GHOSTS, clouds: QPixmap | None = None,
 ) -> None:
-    """Paint a map: classes that stay, ghosts, forget points, names. `lit` is a class to be seen among many.
-
-    `clouds`: those of retrained models, painted before.
-    """
+    """Paint a map: classes that stay, ghosts, forget points, names. `clouds`: of retrained models, painted before."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setClipRect(placing.area)
     first, coloured, px = picture.laid.forget_from, len(picture.members) <= MOST_COLOURED, look.px
-    for number, (name, rows) in enumerate(picture.members.items()):
+    for number, rows in enumerate(picture.members.values()):
         colour = look.ramp[number % len(look.ramp)] if coloured else look.color("text_3", 0.55)
         square = coloured and number >= len(look.ramp)
         cap = Qt.PenCapStyle.SquareCap if square else Qt.PenCapStyle.RoundCap
-        colour = look.color("retain") if name == lit else colour
         painter.setPen(QPen(colour, (3.4 if square else 4.0) * px, Qt.PenStyle.SolidLine, cap))
         painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in placing.pixels(points[rows]).tolist()]))
     start, now = placing.pixels(picture.start[first:]), placing.pixels(points[first:])
@@ -183,7 +179,7 @@ def paint(
     painter.fillPath(_shapes(now, "t1", 8.0 * px), look.color("forget"))
     if "head_only" in ghosts:  # it changes no feature: its points are where they were at the start
         painter.fillPath(_shapes(start, "x", 6.0 * px), look.color("head_only"))
-    _names(painter, picture, points, placing, look, lit)
+    _names(painter, picture, points, placing, look)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,13 +225,13 @@ def _clouds(painter: QPainter, picture: MapPicture, placing: Placing, look: Look
         painter.fillPath(_shapes(there, "d", 8.0 * look.px), look.color("retrained", 0.35))
 
 
-def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look, lit: str) -> None:
-    """Write the classes' names at their middles or beside, the forgotten and the lit one first, while there is room."""
-    many, first = len(picture.members) > MOST_COLOURED, picture.laid.forget_from
-    wanted = [(name, points[rows], "text") for name, rows in picture.members.items() if name == lit or not many]
-    wanted.sort(key=lambda one: one[0] != lit)
+def _names(painter: QPainter, picture: MapPicture, points: Floats, placing: Placing, look: Look) -> None:
+    """Write the classes' names at their middles or beside, the forgotten one first, while there is room."""
+    wanted = [(name, points[rows], "text") for name, rows in picture.members.items()]
+    if len(wanted) > MOST_COLOURED:
+        wanted = []
     if len(picture.forgotten) == 1:
-        wanted.insert(0, (picture.forgotten[0], points[first:], "forget"))
+        wanted.insert(0, (picture.forgotten[0], points[picture.laid.forget_from :], "forget"))
     middles = [(name, QPointF(*np.median(pixels, axis=0)), token) for name, there, token in wanted
                if len(pixels := placing.pixels(there))]  # fmt: skip
     paint_names(painter, look.font, look.color, middles, _BESIDE)
@@ -249,7 +245,7 @@ _NEAR_PX = 8
 
 
 class MapCanvas(QWidget):
-    """Paints a picture at one moment; the class of the point under the mouse is lit and named."""
+    """Paints a picture at one moment; the class of the point under the mouse is its tool tip."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,7 +253,6 @@ class MapCanvas(QWidget):
         self.picture: MapPicture | None = None
         self.moment: Moment | None = None
         self.ghosts: tuple[str, ...] = ()
-        self._lit = ""
         self.look = Look.now()
         self._clouds: tuple[tuple[object, ...], QPixmap | None] = ((), None)  # painted once: half of all painting
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -287,7 +282,7 @@ class MapCanvas(QWidget):
             as_large = painter.deviceTransform().m11() == self.devicePixelRatioF()
             on_screen = as_large and painter.paintEngine().type() == QPaintEngine.Type.Raster
             clouds = self._painted_clouds(self.picture, placing) if on_screen else None
-            paint(painter, self.picture, points, placing, look, self.ghosts, self._lit, clouds)
+            paint(painter, self.picture, points, placing, look, self.ghosts, clouds)
         painter.end()
         self.painted_ms = clock.nsecsElapsed() / 1e6
 
@@ -305,10 +300,7 @@ class MapCanvas(QWidget):
         return clouds
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._light(self._class_at(event.position()))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._light("")
+        self.setToolTip(self._class_at(event.position()))
 
     def _class_at(self, at: QPointF) -> str:
         """The class of the point nearest to a pixel; "" where none is near."""
@@ -317,12 +309,6 @@ class MapCanvas(QWidget):
         points = np.nan_to_num(self.moment.coordinates(), nan=1e9)
         best = nearest(self.placing(self.picture).pixels(points), at.x(), at.y(), theme.px(_NEAR_PX))
         return self.picture.laid.labels[best] if best >= 0 else ""
-
-    def _light(self, name: str) -> None:
-        if name != self._lit:
-            self._lit = name
-            self.setToolTip(name)
-            self.update()
 
 
 class FeatureMapPlot(Figure):

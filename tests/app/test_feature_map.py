@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QPainter
 
 from app.plots.feature_map import FRAMES_MOST, FeatureMapPlot, Look, MapPicture, Placing, paint
@@ -189,7 +189,7 @@ def test_energies_are_those_of_the_step_beside_the_start(panel):
     assert panel.currentWidget() is panel.energy  # the view stays
 
 
-def test_the_class_under_the_mouse_is_lit(panel):
+def test_the_class_under_the_mouse_is_named(panel):
     panel.show_history(recorded(0, 10), "class")
     canvas = panel.map.canvas
     panel.map.flush()
@@ -197,9 +197,7 @@ def test_the_class_under_the_mouse_is_lit(panel):
     assert canvas._class_at(QPointF(*at)) == "a" and canvas._class_at(QPointF(0, 0)) == ""
     canvas.mouseMoveEvent(QMouseEvent(QMouseEvent.Type.MouseMove, QPointF(*at), QPointF(*at), Qt.MouseButton.NoButton,
                                       Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier))  # fmt: skip
-    assert canvas._lit == "a"
-    panel.map.canvas.leaveEvent(QEvent(QEvent.Type.Leave))
-    assert canvas._lit == ""
+    assert canvas.toolTip() == "a"
 
 
 def test_a_film_has_a_frame_for_every_recorded_step(panel, tmp_path):
