@@ -112,9 +112,10 @@ class ThemedPlot(Figure):
         self.mark_dirty()
 
     def set_cut(self, step: float | None) -> None:
-        """Draw what comes after a step faded; None draws everything as ever."""
+        """Draw what comes after a step faded, and the crosshair at it; None draws everything as ever."""
         if step != self._cut:
             self._cut = step
+            self.show_step(None)
             self.mark_dirty()
 
     def clear(self) -> None:
@@ -147,7 +148,8 @@ class ThemedPlot(Figure):
         self.follow_changed.emit(follow)
 
     def show_step(self, step: float | None) -> None:
-        """Draw the crosshair at a step and read the curves there, in the place of the axis title; None: no more."""
+        """Draw the crosshair at a step and read the curves there, in the place of the axis title; None: at the cut."""
+        step = self._cut if step is None else step
         self._crosshair.setVisible(step is not None)
         if step is not None:
             self._crosshair.setValue(step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.plots.base import ThemedPlot
@@ -19,8 +19,6 @@ SLOWEST_MS = 400
 
 class StepGroup(QObject):
     """Links plots. While they follow each takes the common range in its own turn: painting all at once holds up."""
-
-    hovered_step = Signal(object)
 
     def __init__(self, plots: Sequence[ThemedPlot], parent: QObject) -> None:
         super().__init__(parent)
@@ -38,7 +36,6 @@ class StepGroup(QObject):
         """Draw the crosshair at a step in all plots."""
         for plot in self._plots:
             plot.show_step(step)
-        self.hovered_step.emit(step)
 
     def set_cut(self, step: float | None) -> None:
         """Draw what comes after a step faded in all plots; None draws everything as ever."""

@@ -274,13 +274,15 @@ class TestCrosshair:
         history.add([told({"forget": [1.0, 2.0, 3.0]}, [0, 50, 55])])
         other.flush()
         group = StepGroup([accuracy, other], accuracy)
-        with qtbot.waitSignal(group.hovered_step) as hovered:
-            accuracy.hovered_step.emit(50.0)
-        assert hovered.args == [50.0]
+        accuracy.hovered_step.emit(50.0)
         assert accuracy._y_title.text() == "step 50 · Retain 95.0 · Forget 65.0"
         assert other._y_title.text() == "step 50 · Forget 2.000"
-        group.show_step(None)
+        accuracy.hovered_step.emit(None)
         assert not accuracy._crosshair.isVisible() and accuracy._y_title.text() == "Accuracy on unseen images, %"
+        group.set_cut(50.0)  # looked back to, it is there again when the mouse has left
+        accuracy.hovered_step.emit(0.0)
+        accuracy.hovered_step.emit(None)
+        assert other._y_title.text() == "step 50 · Forget 2.000"
 
     def test_arrow_keys_move_it(self, qtbot, accuracy):
         with qtbot.waitSignal(accuracy.hovered_step) as hovered:

@@ -47,7 +47,6 @@ class RunPlots(QWidget):
         self.losses = LossPlot()
         self._by_step = (self.accuracy, self.alignment.at_k, self.losses)
         self.group = StepGroup(self._by_step, self)
-        self.group.hovered_step.connect(self._hovered)
         self._all = (self.accuracy, *self.features.views(), *self.alignment.views(), self.losses)
         self._turns = DrawTurns(self._all, self)
         self._cards: dict[QWidget, Card] = {}
@@ -146,15 +145,9 @@ class RunPlots(QWidget):
 
     def _show_moment(self) -> None:
         """Show what belongs to one step and not to the whole line."""
-        step = None if self.until is None else float(self.until)
         self.features.show_until(self.until)
         self.alignment.show_until(self.until)
-        self.group.set_cut(step)
-        self.group.show_step(step)
-
-    def _hovered(self, step: float | None) -> None:
-        if step is None and self.until is not None:  # the mouse left: back to the step of the slider
-            self.group.show_step(float(self.until))
+        self.group.set_cut(None if self.until is None else float(self.until))
 
     def _show_phases(self) -> None:
         started = self.history.started
