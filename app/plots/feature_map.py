@@ -29,7 +29,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QWidget
 
 from app.plots.export import Figure, Table, choose_file
-from app.plots.points import Floats, Ints, corners, nearest, paint_names
+from app.plots.points import Floats, Ints, nearest, paint_names
 from app.services import format as fmt
 from app.services.theme import theme
 from app.services.tokens import CLASS_TONES, Tokens
@@ -91,7 +91,8 @@ class MapPicture:
     @classmethod
     def of(cls, laid: FeatureMap, clouds: Mapping[str, Floats]) -> MapPicture:
         """Return the picture that an event lays out, with clouds of the same points; its area holds both."""
-        ends = np.stack(corners(laid.coordinates()))
+        start = laid.coordinates()
+        ends = np.stack([start.min(axis=0), start.max(axis=0)])
         picture = cls(laid, clouds, ends, ends)
         return picture.holding(cloud[laid.forget_from :] for cloud in clouds.values())
 
@@ -190,7 +191,6 @@ class Film:
     moments: Sequence[Moment]
     look: Look
     ghosts: tuple[str, ...]
-    title: str
     about: str  # the run
 
     def frames(self) -> list[Moment]:
@@ -432,7 +432,7 @@ class FeatureMapPlot(Figure):
         with theme.borrow_light():
             look = Look.now()
         moments = [event for event in moved if isinstance(event, FeaturesMoved)]
-        return Film(picture, moments, look, self._shown_ghosts(), self.title, self.provenance)
+        return Film(picture, moments, look, self._shown_ghosts(), self.provenance)
 
     def restyle(self) -> None:
         self.canvas.look = Look.now()

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter
 
-from app.plots.feature_map import Film, Moment, Placing, legend_of, paint
+from app.plots.feature_map import TITLE, Film, Moment, Placing, legend_of, paint
 from app.services import format as fmt
 from app.services.translation import tr
 from core.files import replacing
@@ -28,7 +28,7 @@ def film_frame(film: Film, moment: Moment) -> QImage:
     legend = [("▲ " + ", ".join(picture.forgotten[:3]), "forget"), *legend_of(film.ghosts)]
     painter.setFont(look.heading)
     painter.setPen(look.color("text"))
-    painter.drawText(whole, 0, f"{film.title} · {tr('step {step}', step=fmt.count(moment.step))}")
+    painter.drawText(whole, 0, f"{tr(TITLE)} · {tr('step {step}', step=fmt.count(moment.step))}")
     painter.setFont(look.font)
     place = QPointF(whole.left(), top - 6)
     for text, token in legend:

@@ -17,7 +17,6 @@ from app.plots.points import (
     Ints,
     Mask,
     class_centres,
-    corners,
     nearest,
     paint_names,
     points_in_polygon,
@@ -249,7 +248,7 @@ class ScatterPlot(Figure):
     def fit(self) -> None:
         """Show all points."""
         if len(self._points):
-            (left, low), (right, high) = (corner.tolist() for corner in corners(self._points))
+            (left, low), (right, high) = self._points.min(axis=0).tolist(), self._points.max(axis=0).tolist()
             self.view.setRange(xRange=(left, right), yRange=(low, high), padding=0.05)
 
     def set_tool(self, tool: Tool) -> None:
