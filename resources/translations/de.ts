@@ -1900,10 +1900,6 @@
         <translation>Bilder</translation>
     </message>
     <message>
-        <source>Images that were forgotten</source>
-        <translation>Vergessene Bilder</translation>
-    </message>
-    <message>
         <source>Images that were forgotten, before and after</source>
         <translation>Vergessene Bilder, vorher und nachher</translation>
     </message>
@@ -3155,10 +3151,6 @@
     <message>
         <source>Phase, round, step</source>
         <translation>Phase, Runde, Schritt</translation>
-    </message>
-    <message>
-        <source>Pictures of the feature spaces</source>
-        <translation>Bilder der Merkmalsräume</translation>
     </message>
     <message>
         <source>Plain keys in float32, for torch.load with weights_only.</source>

@@ -205,16 +205,10 @@ class EmbeddingTab(LooksTab):
 
     def __init__(self) -> None:
         self.maps = Maps()
-        super().__init__(
-            (self.maps, 1), words=tr(TURNED), name=tr("Pictures of the feature spaces"),
-            waiting=tr("The pictures need what each model says of the images."),
-        )  # fmt: skip
+        super().__init__((self.maps, 1), words=tr(TURNED))
 
     def show_looks(self, embeddings: Embeddings, images: SingleImages | None) -> None:
         self.maps.set_embeddings(embeddings)
-
-    def show_problem(self, sentence: str) -> None:
-        super().show_problem(tr("The pictures could not be made: {reason}", reason=sentence))
 
 
 class ImagesTab(LooksTab):
@@ -232,7 +226,7 @@ class ImagesTab(LooksTab):
         self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._found: SingleImages | None = None
         super().__init__(
-            (self.plot, 1), (self.view, 1), name=tr("Images that were forgotten"), waiting="",
+            (self.plot, 1), (self.view, 1),
             words=tr("Each model's answer and the probability it gives the image's own class. What a retrained model "
                      "says, it says without having seen the image."),
         )  # fmt: skip

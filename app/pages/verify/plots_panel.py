@@ -63,9 +63,10 @@ class LooksTab(Tab):
 
     wanted = Signal()
 
-    def __init__(self, *parts: Part, words: str, waiting: str, name: str) -> None:
+    def __init__(self, *parts: Part, words: str) -> None:
         super().__init__(*parts, words=words)
-        self.progress, text = ProgressLine(name), Label(waiting, "body", "text-2")
+        waiting = tr("The pictures need what each model says of the images.")
+        self.progress, text = ProgressLine(waiting), Label(waiting, "body", "text-2")
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.addWidget(widget_of(column(STRETCH, text, self.progress, STRETCH)))
         self.setCurrentIndex(WAITING)
@@ -91,7 +92,8 @@ class LooksTab(Tab):
 
     def show_problem(self, sentence: str) -> None:
         """Say why there are none."""
-        self.show_missing(sentence, tr("Try again"), self.wanted.emit)
+        reason = tr("The pictures could not be made: {reason}", reason=sentence)
+        self.show_missing(reason, tr("Try again"), self.wanted.emit)
 
     def showEvent(self, event: QShowEvent) -> None:
         if self.currentIndex() == WAITING:
