@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QLineEdit, QRadioButton
+from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QRadioButton
 
 from app.dialogs.sheet import ALL_FILES, ask_save
 from app.services import tokens as t
@@ -43,21 +43,17 @@ class FileCard(Card):
         self._formats = formats(None, "")
         self.radios: dict[str, QRadioButton] = {}
         self._texts: dict[str, ElidedLabel] = {}
-        self._group = QButtonGroup(self)
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.px(t.M))
         grid.setVerticalSpacing(theme.px(t.XS))
         grid.setColumnStretch(1, 1)
         for number, choice in enumerate(self._formats):
             radio = self.radios[choice.id] = QRadioButton(choice.title)
-            radio.setAccessibleName(choice.title)
             text = ElidedLabel("", "caption", "text-2", mode=Qt.TextElideMode.ElideRight)
             self._texts[choice.id] = text
-            self._group.addButton(radio, number)
+            radio.toggled.connect(self._format_toggled)
             grid.addWidget(radio, number, 0)
             grid.addWidget(text, number, 1)
-        self._group.button(0).setChecked(True)
-        self._group.idToggled.connect(self._format_toggled)
         label = QLabel(tr("&Path"))
         self.path_edit = QLineEdit()
         self.path_edit.setAccessibleName(tr("Path of the exported file"))
@@ -67,6 +63,7 @@ class FileCard(Card):
         self.progress, self.outcome = ProgressLine(tr("Export")), Banner()
         place = row(label, (self.path_edit, 1), self.browse)
         add_to(self.body, grid, t.XS, place, self.progress, self.outcome, STRETCH)
+        self.radios["same"].setChecked(True)
         self.clear_outcome()
 
     def set_job(self, job: Job) -> None:
@@ -84,7 +81,7 @@ class FileCard(Card):
 
     def format(self) -> Format:
         """The chosen form."""
-        return self._formats[self._group.checkedId()]
+        return next(choice for choice in self._formats if self.radios[choice.id].isChecked())
 
     def path(self) -> Path | None:
         """Where the file goes; None while nothing is named."""
@@ -118,7 +115,7 @@ class FileCard(Card):
     def _suggested(self) -> Path:
         return self.folder / (self._name + self.format().suffix)
 
-    def _format_toggled(self, _number: int, on: bool) -> None:
+    def _format_toggled(self, on: bool) -> None:
         if not on:
             return
         if (path := self.path()) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,18 +105,16 @@ class AlsoCard(Card):
         self._names: dict[str, ElidedLabel] = {}
         for key, (title, _, _) in ALSO.items():
             self.boxes[key], self._names[key] = QCheckBox(tr(title)), ElidedLabel("", "caption", "text-2")
-            self.boxes[key].setAccessibleName(tr(title).replace("&", ""))
             self.body.addLayout(row(self.boxes[key], (self._names[key], 1)))
         self.boxes["card"].setChecked(True)
         self.unchecked = Banner()
         add_to(self.body, self.unchecked, STRETCH, caption(tr(BOTH_MODELS), wide=True))
 
-    def show_there(self, report: bool, forget_list: bool) -> None:
+    def show_there(self, there: Mapping[str, bool]) -> None:
         """Say which of the run's files there are; a report is proposed, a list is not."""
-        for key, there, proposed in (("report", report, report), ("forget_list", forget_list, False)):
-            box = self.boxes[key]
-            box.setEnabled(there)
-            box.setChecked(there and (proposed or box.isChecked()))
+        for key, found in there.items():
+            self.boxes[key].setEnabled(found)
+            self.boxes[key].setChecked(found and (key == "report" or self.boxes[key].isChecked()))
 
     def show_names(self, stem: str) -> None:
         """Name the files, which begin as the model's does."""
@@ -135,8 +133,7 @@ class ExportFacts:
     folder: RunFolder
     job: Job
     checked: bool
-    has_report: bool
-    has_list: bool
+    there: Mapping[str, bool]  # which of the run's files that can be saved beside the model
     traces: Traces | None
 
 
@@ -195,7 +192,7 @@ class ExportPresenter(QObject):
             if folder := self._context.window_state.recent_folder("export"):  # of the last file that is still there
                 page.file_card.folder = Path(folder)
             page.file_card.set_job(facts.job)
-        page.also_card.show_there(facts.has_report, facts.has_list)
+        page.also_card.show_there(facts.there)
         page.show_checked(facts.checked)
         page.kept_card.setVisible(facts.traces is not None)
         if facts.traces is not None:
@@ -310,10 +307,10 @@ def read_facts(folder: RunFolder) -> ExportFacts:
         folder=folder,
         job=job,
         checked=check_state(folder)["checked"] or job.kind == "train",
-        has_report=folder.file(REPORT_HTML).is_file(),
-        has_list=folder.file(FORGET).is_file() and job.forget.count > 0,
+        there={"report": folder.file(REPORT_HTML).is_file(),
+               "forget_list": folder.file(FORGET).is_file() and job.forget.count > 0},
         traces=what_is_kept(folder) if job.kind == "unlearn" else None,
-    )
+    )  # fmt: skip
 
 
 def _export(
