@@ -181,13 +181,13 @@ QCheckBox[tone="head_only"] { color: @head_only@; }
 QCheckBox:disabled, QRadioButton:disabled { color: @disabled@; }
 QCheckBox::indicator, QAbstractItemView::indicator, QRadioButton::indicator, QMenu::indicator {
     width: @p14@; height: @p14@; border: 1px solid @outline@; background: @surface@; border-radius: @p3@; }
-QRadioButton::indicator, QMenu::indicator:exclusive { border-radius: @round_radio@; }
+QRadioButton::indicator { border-radius: @round_radio@; }
 QCheckBox::indicator:hover, QAbstractItemView::indicator:hover, QRadioButton::indicator:hover {
     border-color: @accent@; background: @sunken@; }
 QCheckBox::indicator:pressed, QRadioButton::indicator:pressed { background: @pressed@; }
 QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QMenu::indicator:checked {
     background: @accent@; border-color: @accent@; image: url("@images@/tick.svg"); }
-QRadioButton::indicator:checked, QMenu::indicator:exclusive:checked {
+QRadioButton::indicator:checked {
     background: @accent@; border-color: @accent@; image: url("@images@/dot.svg"); }
 QCheckBox::indicator:indeterminate, QAbstractItemView::indicator:indeterminate {
     background: @accent@; border-color: @accent@; image: url("@images@/dash.svg"); }
