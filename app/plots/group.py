@@ -49,11 +49,12 @@ class StepGroup(QObject):
 
     def _follow_changed(self, changed: ThemedPlot, follow: bool) -> None:
         for plot in self._plots:
-            if plot is not changed:
-                plot.set_follow(follow)
-                if not follow:
-                    plot.view.setXRange(*changed.view.viewRange()[0], padding=0)
+            if not follow and plot is not changed:
+                plot.view.setXRange(*changed.view.viewRange()[0], padding=0)
+        for plot in self._plots:
             plot.view.blockLink(follow)
+        for plot in self._plots:  # each of which says it of itself, and then all have the same axis
+            plot.set_follow(follow)
 
 
 class Switched(QStackedWidget):
