@@ -161,7 +161,7 @@ def nmi_difference(
     for i in range(resamples):
         weights = np.bincount(generator.integers(len(labels), size=len(labels)), minlength=len(labels))
         own, *rest = (
-            _nmi(np.bincount(cell, weights, rows * columns).astype(np.float64).reshape(rows, columns))
+            _nmi(np.bincount(cell, weights, rows * columns).reshape(rows, columns))
             for cell, rows, columns in cells
         )
         differences[i] = own - sum(rest) / len(rest)
@@ -178,13 +178,12 @@ def _cells(truth: NDArray[np.int64], clusters: NDArray[np.int64]) -> tuple[NDArr
 def _nmi(table: NDArray[np.float64]) -> float:
     """Return normalised mutual information of a contingency table, normalised by the mean entropy."""
     p = table / table.sum()
-    rows, columns = p.sum(1), p.sum(0)
-    mutual = _entropy(rows) + _entropy(columns) - _entropy(p.ravel())
-    scale = (_entropy(rows) + _entropy(columns)) / 2
+    both = _entropy(p.sum(1)) + _entropy(p.sum(0))
+    mutual, scale = both - _entropy(p.ravel()), both / 2
     return mutual / scale if scale > 0 else 1.0
 
 
 def _entropy(p: NDArray[np.float64]) -> float:
     """Return the entropy of probabilities in nats."""
     p = p[p > 0]
-    return float(-(p * np.log(p)).sum())
+    return float(-np.add.reduce(p * np.log(p)))
