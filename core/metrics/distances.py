@@ -161,7 +161,7 @@ def nmi_difference(
     for i in range(resamples):
         weights = np.bincount(generator.integers(len(labels), size=len(labels)), minlength=len(labels))
         own, *rest = (
-            _nmi(np.bincount(cell, weights, rows * columns).reshape(rows, columns))
+            _nmi(np.bincount(cell, weights, rows * columns).astype(np.float64, copy=False).reshape(rows, columns))
             for cell, rows, columns in cells
         )
         differences[i] = own - sum(rest) / len(rest)
