@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QTab
 from app.models.tables import TwoLevels
 from app.pages.verify.plots_panel import CURVES, LooksTab
 from app.plots.curves import HistogramPlot
-from app.plots.export import Cell, Figure, Table
+from app.plots.export import Cell, Figure, Table, one_line
 from app.plots.scatter import ScatterPlot
 from app.services import format as fmt
 from app.services import tokens as t
@@ -47,8 +47,10 @@ class Panel(ScatterPlot):
         super().__init__(tr("{model}: map of images", model=style.title))
         box = self.layout()
         assert isinstance(box, QBoxLayout)
-        box.insertWidget(0, caption(f"{style.glyph} {style.title}"))
-        self.canvas.setMinimumSize(theme.px(96), theme.px(96))
+        self.head, self._model = one_line(), f"{style.glyph} {style.title}"
+        box.insertWidget(0, self.head)
+        self.set_caption("")  # what there is to say stands in the head
+        self.canvas.setMinimumSize(theme.px(72), theme.px(72))  # four fit beside the table of the smallest window
         self.picked = pg.ScatterPlotItem(pxMode=True, size=theme.px(9), symbol="o", brush=None)
         self.marked = pg.ScatterPlotItem(pxMode=True, size=theme.px(13), symbol="o", brush=None)
         for z, item in ((26, self.picked), (28, self.marked)):
@@ -58,7 +60,8 @@ class Panel(ScatterPlot):
         """Show a model's coordinates."""
         self.set_points(found.points[model], found.labels, found.class_names)
         self.set_forget(found.forget)
-        self.set_caption(tr("{share} of the variance", share=fmt.percent(found.explained[model])))
+        share = tr("{share} of the variance", share=fmt.percent(found.explained[model]))
+        self.head.setText(f"{self._model} · {share}")
         self.mark(-1)
         self.pick(_NONE)
 

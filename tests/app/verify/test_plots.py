@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
 from app.pages.verify.curves import ProfilePlot, SpectraTab
 from app.pages.verify.image_tabs import HOVER, EmbeddingTab
+from app.services.theme import theme
 from core.session.feature_maps import Embeddings
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 
@@ -192,6 +193,17 @@ def test_a_click_on_a_ringed_image_is_the_maps(qtbot, tab):
     plot.clicked.connect(lambda index, _mode: told.append(index))
     QTest.mouseClick(plot.canvas.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert told == [4]
+
+
+def test_pictures_lie_over_nothing_in_the_smallest_window(tab):
+    tab.resize(theme.px(428), theme.px(283))  # what the lanes of the example leave at 1280 x 720
+    tab.grab()
+    assert tab.minimumSizeHint().height() <= theme.px(283)
+    for panel in tab.maps.panels.values():
+        shown = [part for part in panel.children() if getattr(part, "isVisible", bool)() and not part.isWindow()]
+        assert all(not part.geometry().intersects(panel.canvas.geometry()) for part in shown if part != panel.canvas)
+        assert panel.canvas.geometry().bottom() < panel.height()
+        assert "% of the variance" in panel.head.text()
 
 
 def test_what_is_chosen_in_one_picture_is_chosen_in_all(tab):
