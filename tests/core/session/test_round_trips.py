@@ -208,11 +208,6 @@ HF = {"do_resize": True, "do_rescale": True, "do_normalize": True, "rescale_fact
 HF |= {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}
 
 CASES = {
-    "resnet18, exact size": Case(owners.resnet, "photos", EXACT, {"resize": [32, 32], **IMAGENET}),
-    "cifar stem, halves": Case(
-        lambda: owners.resnet(3, 1, pool=False), "tiny", prepared(**HALVES), {"size": 10, "mean": 0.5, "std": 0.5},
-        "gradient-ascent",
-    ),
     "stem 3, stride 2, safetensors, plain values": Case(
         lambda: owners.resnet(3, 2), "tiny", prepared(**PLAIN), {"resize": None, "range": "0..1", **PLAIN},
         "random-labels", name="net.safetensors", write=safetensors, load=from_safetensors,
@@ -328,7 +323,8 @@ def loaded(source: Path, prepare: T.Compose) -> dict[str, tuple[torch.Tensor, to
 def accuracies_alone(monkeypatch):
     """No measures of features: what is compared here are accuracies, and decomposing 1,280 features takes longest."""
     for name in ("engine.monitor.measure_alignment", "engine.monitor.measure_spectra", "verify.suite.measure_alignment",
-                 "verify.suite.measure_spectra", "verify.suite.linear_probe"):  # fmt: skip
+                 "verify.suite.measure_spectra", "verify.suite.linear_probe",
+                 "verify.suite.measure_clustering"):  # fmt: skip
         monkeypatch.setattr(f"core.{name}", lambda *given: None)  # as where there are too few images
     monkeypatch.setattr("core.verify.relations.compare_features", lambda *given: {"cka": None, "procrustes": None})
 
