@@ -34,10 +34,10 @@ def write_npz(path: Path, height: int = 20, width: int = 20, *, grey: bool = Fal
     return path
 
 
-def write_folders(root: Path, height: int = 96, width: int = 144) -> Path:
-    """Write training and test images as PNG files in class folders."""
-    for part, count, seed in (("train", 160, 0), ("test", 80, 1)):
-        for number, (image, label) in enumerate(zip(*pictures(count, height, width, seed), strict=True)):
+def write_folders(root: Path, height: int = 96, width: int = 144, count: int = 160) -> Path:
+    """Write training images and half as many test images as PNG files in class folders."""
+    for part, images, seed in (("train", count, 0), ("test", count // 2, 1)):
+        for number, (image, label) in enumerate(zip(*pictures(images, height, width, seed), strict=True)):
             file = root / part / f"stripes {label}" / f"{number:03d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(file)

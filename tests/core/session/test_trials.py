@@ -34,7 +34,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return owners.write_folders(tmp_path_factory.mktemp("photos"))
+    return owners.write_folders(tmp_path_factory.mktemp("photos"), count=80)
 
 
 def of_arrays(path):
