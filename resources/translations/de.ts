@@ -199,8 +199,8 @@
     <message numerus="yes">
         <source>%n runs of {name} queued. Their results: Batch results on Runs.</source>
         <translation>
-            <numerusform>%n Lauf von {name} ist eingereiht. Sein Ergebnis: Ergebnisse der Stapel auf Läufe.</numerusform>
-            <numerusform>%n Läufe von {name} sind eingereiht. Ihre Ergebnisse: Ergebnisse der Stapel auf Läufe.</numerusform>
+            <numerusform>%n Lauf von {name} ist eingereiht. Sein Ergebnis: „Ergebnisse der Stapel“ auf der Seite „Läufe“.</numerusform>
+            <numerusform>%n Läufe von {name} sind eingereiht. Ihre Ergebnisse: „Ergebnisse der Stapel“ auf der Seite „Läufe“.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -447,7 +447,7 @@
     </message>
     <message>
         <source>A request that starts from the model of an earlier run. What was forgotten before stays forgotten: those images are kept out of the retain set, of the run and of its retrained models.</source>
-        <translation>Eine Anfrage, die vom Modell eines früheren Laufs ausgeht. Was früher vergessen wurde, bleibt vergessen: Diese Bilder gehören weder zur Behaltensmenge noch zum Lauf noch zu seinen neu trainierten Modellen.</translation>
+        <translation>Eine Anfrage, die vom Modell eines früheren Laufs ausgeht. Was früher vergessen wurde, bleibt vergessen: Diese Bilder gehören nicht zur Behaltensmenge, weder der des Laufs noch der seiner neu trainierten Modelle.</translation>
     </message>
     <message>
         <source>A retrained model shows where such images go when they were never learnt.</source>
@@ -1326,7 +1326,7 @@
     </message>
     <message>
         <source>download</source>
-        <translation>wird geladen</translation>
+        <translation>herunterladen</translation>
     </message>
     <message>
         <source>Drag over images to take them, with Ctrl to take them out.</source>
@@ -1748,7 +1748,7 @@
     <message>
         <source>Gap closed</source>
         <comment>title of a narrow column</comment>
-        <translation>Abstand zu</translation>
+        <translation>Geschlossen</translation>
     </message>
     <message>
         <source>GIF film (*.gif)</source>
@@ -1808,7 +1808,7 @@
     </message>
     <message>
         <source>Head-only edit, unlearned and retrained model</source>
-        <translation>Änderung nur am Kopf, verlernendes und neu trainiertes Modell</translation>
+        <translation>Änderung nur am Kopf, verlerntes und neu trainiertes Modell</translation>
     </message>
     <message>
         <source>Hidden</source>
@@ -2614,7 +2614,7 @@
     </message>
     <message>
         <source>Not checked yet: Verify compares the result with retrained models.</source>
-        <translation>Noch nicht geprüft: Prüfen vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
+        <translation>Noch nicht geprüft: „Prüfen“ vergleicht das Ergebnis mit neu trainierten Modellen.</translation>
     </message>
     <message>
         <source>Not compared</source>
@@ -3628,7 +3628,7 @@
     </message>
     <message>
         <source>Save GIF…</source>
-        <translation>GIF speichern…</translation>
+        <translation>GIF speichern …</translation>
     </message>
     <message>
         <source>Save its state dict, or open it anyway if you trust who made it.</source>
@@ -3636,7 +3636,7 @@
     </message>
     <message>
         <source>Save PNG, {scale}×…</source>
-        <translation>PNG speichern, {scale}×…</translation>
+        <translation>PNG speichern, {scale}× …</translation>
     </message>
     <message>
         <source>Save report</source>
@@ -4289,7 +4289,7 @@
     </message>
     <message>
         <source>The model's features hold values that are not finite, so there is no map.</source>
-        <translation>Die Merkmale des Modells enthalten unendliche Werte, deshalb gibt es keine Karte.</translation>
+        <translation>Die Merkmale des Modells enthalten Werte, die nicht endlich sind, deshalb gibt es keine Karte.</translation>
     </message>
     <message>
         <source>The model, the data or the forget set has changed since this search began, so its settings were not used.</source>
@@ -4507,16 +4507,16 @@
         <translation>Es gibt noch keine anderen Läufe.</translation>
     </message>
     <message>
-        <source>There are no several runs to check.</source>
-        <translation>Es gibt nicht mehrere Läufe zu prüfen.</translation>
-    </message>
-    <message>
         <source>There are no test images of this class.</source>
         <translation>Von dieser Klasse gibt es keine Testbilder.</translation>
     </message>
     <message>
         <source>There are no unseen images of what was forgotten, so there is nothing to show where they go.</source>
         <translation>Von dem Vergessenen gibt es keine ungesehenen Bilder; es ist also nicht zu zeigen, wohin sie gehen.</translation>
+    </message>
+    <message>
+        <source>There are not several runs to check.</source>
+        <translation>Es gibt nicht mehrere Läufe zu prüfen.</translation>
     </message>
     <message>
         <source>There is no finished run to check.</source>
@@ -4643,7 +4643,7 @@
     </message>
     <message>
         <source>Tick what is to be forgotten as well.</source>
-        <translation>Haken Sie an, was auch vergessen werden soll.</translation>
+        <translation>Kreuzen Sie an, was auch vergessen werden soll.</translation>
     </message>
     <message>
         <source>Tick what to remove.</source>

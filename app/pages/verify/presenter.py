@@ -293,7 +293,7 @@ class VerifyPresenter(QObject):
             return tr("A check is under way.")
         compared = self._page.comparison.compared if self._context.project.side_by_side else None
         several = compared.unchecked if compared is not None else self._together()
-        return "" if several else tr("There are no several runs to check.")
+        return "" if several else tr("There are not several runs to check.")
 
     def check_all(self) -> None:
         """Check those of the runs side by side, else of the run in view and its like, that were not compared yet.
