@@ -38,7 +38,7 @@ from app.workers.opening_job import Plan
 log = logging.getLogger(__name__)
 
 MINIMUM = QSize(800, 500)
-WIDEST, LOWEST = 1280, 640  # of a window, for its widest page; of a page: what is less scrolls
+WIDEST, LOWEST = 1280, 800  # of a window, for its widest page; of a page below its banners: what is less scrolls
 FIRST_SIZE = QSize(1360, 800)
 Factory = Callable[[AppContext], Page]
 

@@ -292,6 +292,11 @@ class TestLook:
         qtbot.waitUntil(lambda: not window.room.verticalScrollBar().isVisible())
         assert window.stack.width() == 1280 - 184
 
+    def test_a_page_with_banners_scrolls_and_squeezes_nothing(self, qtbot, window):
+        window.stack.currentWidget().setMinimumHeight(720)
+        qtbot.waitUntil(lambda: window.stack.height() == 720)
+        assert window.room.verticalScrollBar().isVisible()
+
     def test_a_screen_that_holds_no_more_is_filled(self, window):
         window.hide()
         window.resize(FIRST_SIZE.boundedTo(window.screen().availableSize()))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 ROW_HEIGHTS = (5, 4)  # the first row has the most names beside its curves
+LEAST_HEIGHTS = (210, 155)  # of a row, so that eight names and four find room; below banners the page scrolls
 
 
 class RunPlots(QWidget):
@@ -60,6 +61,7 @@ class RunPlots(QWidget):
         for place, height in enumerate(ROW_HEIGHTS):
             self._grid.setColumnStretch(place, 1)
             self._grid.setRowStretch(place, height)
+            self._grid.setRowMinimumHeight(place, theme.px(LEAST_HEIGHTS[place]))
         self.history = RunHistory()
         self._overlaid: tuple[RunHistory, ...] = ()
         self._mode = "class"

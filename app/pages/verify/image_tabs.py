@@ -22,7 +22,7 @@ from app.services.tokens import model_style
 from app.services.translation import mark, tr
 from app.widgets.buttons import Segmented
 from app.widgets.labels import caption, describe
-from app.widgets.layout import column, row, widget_of
+from app.widgets.layout import column, row, scrolling, widget_of
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import thumbnail
 
@@ -208,7 +208,7 @@ class EmbeddingTab(LooksTab):
 
     def __init__(self) -> None:
         self.maps = Maps()
-        super().__init__((self.maps, 1), words=tr(TURNED))
+        super().__init__((scrolling(self.maps, "surface"), 1), words=tr(TURNED))
 
     def show_looks(self, embeddings: Embeddings, images: SingleImages | None) -> None:
         self.maps.set_embeddings(embeddings)

@@ -95,7 +95,7 @@ class ModelsRow(QWidget):
 
 
 HEAD_ONLY_COLUMN = 1 + COLUMNS.index("head_only")
-_NAME, _NUMBER, _GAP = 190, 66, 82  # least widths of columns, in pixels of the design
+_NAME, _NUMBER, _GAP = 220, 66, 82  # least widths of columns, in pixels of the design
 
 
 class MeasuresView(QTreeView):

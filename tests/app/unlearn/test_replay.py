@@ -7,11 +7,13 @@ import shutil
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 
 from app.pages.unlearn.run_presenter import NONE, OverlaidRuns
 from app.pages.unlearn.run_view import RunView
 from app.plots.curves import LossPlot
+from app.services.theme import theme
 from app.workers.live_run import LiveRun
 from app.workers.run_history import RunHistory
 from core.runs.folder import RunFolder
@@ -48,6 +50,18 @@ def drawn(series) -> list[float]:
 
 def drawn_after(series) -> list[float]:
     return series._faint["after"].getOriginalDataset()[0].tolist()
+
+
+def test_eight_names_find_room_beside_the_accuracies_below_two_banners(shown):
+    shown.resize(1064, shown.minimumSizeHint().height())
+    plot = shown.plots.accuracy
+    values = {"original": (0.87, 0.94), "retrained": (0.865, 0.0), "head_only": (0.86, 0.0)}
+    plot.set_reference_values(values)
+    plot.flush()
+    shown.grab()
+    ys = [y for _, y in plot.margin.positions()]
+    line = QFontMetrics(theme.font("caption")).height()
+    assert len(ys) == 8 and min(later - sooner for sooner, later in itertools.pairwise(ys)) >= line - 1
 
 
 def test_every_curve_is_drawn_up_to_the_step_and_faded_after_it(shown):
