@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,6 +187,7 @@ def _of_job(job: Job) -> dict[str, Any]:
 
     file = Path(job.model.path)
     name = file.parent.name if file.name == MODEL else without_ending(file)  # all trained models' files have one name
+    name = "example" if re.fullmatch("example-[0-9a-f]{12}", name) else name  # its folder is named by its contents
     return {
         "method": job.method if job.kind == "unlearn" else "train", "kind": job.kind, "seed": job.seed,
         "forget_text": describe_forget(job), "preset": job.preset,

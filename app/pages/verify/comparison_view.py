@@ -50,7 +50,7 @@ NO_AGREEMENT = mark("Whether measures agree shows from three runs on that were c
 NO_SCATTER = mark("No two measures were taken of these runs.")
 FIRST_CHOICE = ("forget_test_accuracy", "probe")  # across and up
 MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
-_NAME_WIDTH, _MEASURE_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 188, 92, 78, 112  # three measures show at 1280
+_NAME_WIDTH, _MEASURE_WIDTH, _LAMPS_WIDTH, _WORDS_MOST = 208, 92, 78, 150  # three measures show at 1280
 _WIDEST_TEXT = 160  # of a column of texts that are scrolled
 _HEADER = 48
 
@@ -261,7 +261,7 @@ class ComparisonView(QStackedWidget):
         plots.body.addWidget(self.plots)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         beside(splitter, table, plots)
-        splitter.setSizes([theme.px(676), theme.px(376)])
+        splitter.setSizes([theme.px(716), theme.px(336)])
         self.addWidget(widget_of(column(
             row(self.title, self.chooser, self.state, STRETCH, self.rest_button,
                 TextButton(tr("Back to one run"), self.left.emit)),

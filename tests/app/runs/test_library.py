@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -32,6 +33,13 @@ def test_rows(folder):
     assert len(a.spark_forget) == 11 and a.forget_accuracy == pytest.approx(0.0)
     assert (b.state, b.step, b.forget_text) == ("interrupted", 31, "100 images")
     assert c.state == "damaged" and "schema_version" in c.error
+
+
+def test_the_model_of_the_example_is_called_so_and_not_by_a_hash(folder):
+    made = job()
+    network = replace(made.model, path="/models/example-fa812736e0c1/model.safetensors")
+    write_run(folder / "c", replace(made, model=network), Script("c").whole())
+    assert [row.model for row in read_rows(folder, [], set(), {})] == ["example"]
 
 
 def test_a_run_that_goes_while_it_is_read_costs_the_others_nothing(folder, monkeypatch):

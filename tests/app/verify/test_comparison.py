@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
-from app.models.comparison_table import FIRST, LAMPS_COLUMN, RUN_ROLE, comparison_header, told_run, values_words
-from app.models.tables import TwoLevels
+from app.models.comparison_table import (
+    FIRST,
+    LAMPS_COLUMN,
+    NAME,
+    RUN_ROLE,
+    VERDICT,
+    VERDICTS,
+    comparison_header,
+    told_run,
+    values_words,
+)
+from app.models.tables import TEXT, Line, TwoLevels
 from app.pages.verify.compared import read_comparison
 from app.services import translation
 from core.files import write_json
@@ -121,6 +131,18 @@ def test_three_measures_show_beside_the_plots_in_the_smallest_window(qtbot, view
 
     qtbot.waitUntil(lambda: len(whole()) >= 3)
     assert view.plots.width() > 300
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_verdicts_and_names_of_methods_are_whole_beside_them(view, monkeypatch, language):
+    monkeypatch.setattr(translation, "_current", language)
+    tree = view.tree
+    words = max(map(translation.tr, VERDICTS.values()), key=tree.fontMetrics().horizontalAdvance)
+    line = Line("a", [{TEXT: "1  MUDA (reconstruction)"}, {TEXT: words}])
+    tree.table.set_lines(comparison_header(view.compared.found["measures"]), [line])
+    tree.show_columns()
+    assert tree.numbers.columnWidth(VERDICT) >= tree.numbers.sizeHintForColumn(VERDICT)
+    assert tree.names.columnWidth(NAME) >= tree.names.sizeHintForColumn(NAME)
 
 
 def test_everything_has_a_name(view):
