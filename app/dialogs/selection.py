@@ -118,9 +118,10 @@ class SimilarSheet(Sheet):
         self.pairs.setRootIsDecorated(False)
         self.pairs.setIconSize(QSize(side, side))
         self.pairs.setMinimumHeight(theme.px(min(420, 60 + rows * (side + 8))))
-        self.pairs.header().setStretchLastSection(False)
-        for column in (KEPT, FORGOTTEN):
-            self.pairs.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        header, sizes = self.pairs.header(), QHeaderView.ResizeMode
+        header.setStretchLastSection(False)
+        for column, size in ((KEPT, sizes.Stretch), (FORGOTTEN, sizes.Stretch), (ALIKE, sizes.ResizeToContents)):
+            header.setSectionResizeMode(column, size)
         self._items = [QTreeWidgetItem(self.pairs) for _ in range(rows)]
         self._shown = list(zip(found.kept.tolist(), found.forgotten.tolist(), strict=True))[:rows]  # KEPT, FORGOTTEN
         for row, item in enumerate(self._items):  # the best agreement stands first

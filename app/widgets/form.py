@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import set_property, set_tone, theme
 from app.services.translation import inside, tr
@@ -205,7 +206,7 @@ class NumberField(QDoubleSpinBox):
         self.valueChanged.connect(self.edited)  # stepping and setting do not say that the text changed
 
     def textFromValue(self, value: float) -> str:
-        return str(round(value)) if self._whole else f"{value:.6g}"
+        return str(round(value)) if self._whole else fmt.in_locale(f"{value:.6g}")
 
     def valueFromText(self, text: str) -> float:
         number = self._number(text)

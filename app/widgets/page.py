@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from app.services import tokens as t
 from app.services.theme import theme
@@ -41,6 +41,13 @@ class Page(QWidget):
         """Put a widget into the action bar: at its right (the primary button last) or its start."""
         (self.action_start if start else self.action_end).addWidget(widget)
         self._bar.show()
+
+    def give_room_to_start(self) -> None:
+        """Give what is spare in the action bar to its start, which has something that can grow."""
+        bar = self._bar.layout()
+        assert isinstance(bar, QBoxLayout)
+        bar.setStretch(0, 1)
+        bar.setStretch(1, 0)
 
     def set_missing(self, sentence: str) -> None:
         """Name, left of the primary button, what is missing before it can be pressed."""

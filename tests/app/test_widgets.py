@@ -393,6 +393,17 @@ class TestNumberField:
         field.stepBy(-3)
         assert field.value() == pytest.approx(220.0)
 
+    def test_a_number_stands_as_the_language_writes_it_and_is_read_either_way(self, qtbot, german_numbers):
+        field = NumberField(Parameter("a", "float", 0.5, ""))
+        qtbot.addWidget(field)
+        field.setValue(0.25)
+        assert field.text() == "0,25"
+        for typed in ("0,75", "0.75"):
+            field.setValue(0.0)
+            field.lineEdit().setText(typed)
+            field.interpretText()
+            assert field.value() == pytest.approx(0.75)
+
     def test_steps_stop_at_the_range(self, qtbot):
         field = NumberField(Parameter("a", "int", 1, "", low=1, high=3))
         qtbot.addWidget(field)

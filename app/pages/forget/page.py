@@ -78,6 +78,7 @@ class ForgetPage(Page):
             self.add_action(widget, start=True)
         self.add_action(self.clear_button)
         self.add_action(self.next_button)
+        self.give_room_to_start()
         self.presenter = ForgetPresenter(context, self)
 
     def entered(self) -> None:
@@ -322,7 +323,7 @@ class ForgetPresenter(QObject):
                 selection.check()
                 self.earlier.joined(selection).check()
             except ForgetSetError as error:
-                problem = error.message
+                problem = tr(error.message)
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
         chosen = not self._why_no_export()

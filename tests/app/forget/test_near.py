@@ -58,6 +58,9 @@ def test_twins_are_reviewed_and_added_in_one_step(page, context, twins, qtbot):
     sheet = dialog_of(page.window(), SimilarSheet)
     assert_accessible(sheet)
     assert sheet.pairs.topLevelItemCount() == len(found)
+    sheet.pairs.headerItem().setText(2, "Übereinstimmung mit ihm")
+    sheet.pairs.header().resizeSections()
+    assert sheet.pairs.header().sectionSize(2) >= sheet.pairs.header().sectionSizeHint(2)  # no title is cut
     assert sheet.level.currentData() == SAME and sheet.answer().tolist() == same.kept.tolist()  # only what is shown
     sheet.level.setCurrentIndex(sheet.level.findData(LEVELS["near"]))
     assert sheet.answer().tolist() == same.kept.tolist()  # what is only near is shown, and left to whoever looks
