@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 WORDS = ("method", "forget_set", "retain_set", "verdict", "later_request")  # of the table's titles and the buttons
 MOST_ROWS = 4  # of the queue
-MOST_WIDTH = 168  # of a column, in pixels of the design
+MOST_WIDTH = 168  # of a column, in pixels of the design; in a wide window a seventh of the card
 LEAST_CURVES = 58  # the last column takes the room that is left
 
 
@@ -109,7 +110,6 @@ class RunsCard(Card):
         table.setModel(self.proxy)
         set_up_table(table)
         header.setResizeContentsPrecision(0)  # only what is in sight
-        header.setMaximumSectionSize(theme.px(MOST_WIDTH))
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setDefaultSectionSize(theme.px(LEAST_CURVES))
         header.setStretchLastSection(True)
@@ -129,6 +129,12 @@ class RunsCard(Card):
         for widget in (TermRow(WORDS), shown, self.search):
             self.add_action(widget)
         self.body.addWidget(table, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        header = self.table.horizontalHeader()
+        header.setMaximumSectionSize(max(theme.px(MOST_WIDTH), self.width() // 7))
+        header.resizeSections()
 
     def chosen(self) -> list[RunRow]:
         """The chosen runs, the current one first."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QTableView
 from app.dialogs.sheet import ConfirmDialog
 from app.models import run_table as columns
 from app.pages.runs import RunsPage
+from app.pages.runs.cards import MOST_WIDTH
 from app.pages.runs.run_actions import delete
 from app.services import tokens as t
 from app.services.commands import resume
@@ -71,6 +72,17 @@ def test_no_column_of_the_smallest_window_is_cut(page, context, qtbot):
         qtbot.waitUntil(lambda: table.horizontalHeader().length() == table.viewport().width())
         cut = [column for column in shown if table.columnWidth(column) < table.sizeHintForColumn(column)]
         assert cut in ([], [columns.CURVE])  # which takes the room that is left
+
+
+def test_a_long_name_is_whole_where_there_is_room(page, context, qtbot):
+    network = dataclasses.replace(job().model, path="/models/example-fa812736e0f1-small.safetensors")
+    write_run(context.runs_folder() / "a", dataclasses.replace(job(), model=network), Script("a").whole())
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1 and context.jobs.active() == 0)
+    table = page.runs.table
+    page.resize(1736, 644)
+    qtbot.waitUntil(lambda: table.horizontalHeader().length() == table.viewport().width())
+    assert table.columnWidth(columns.MODEL) >= table.sizeHintForColumn(columns.MODEL) > theme.px(MOST_WIDTH)
 
 
 def test_german_titles_of_the_columns_are_whole_at_1280(context, home, qtbot, german):
