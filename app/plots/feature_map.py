@@ -321,6 +321,7 @@ class FeatureMapPlot(Figure):
         super().__init__(title=tr(TITLE))
         self.canvas = MapCanvas()
         self.forgotten = ElidedLabel("", "caption", "forget")
+        self.forgotten.setMinimumWidth(theme.px(120))  # "Forget images", in the longest language
         self.ghosts = {key: QCheckBox(text) for key, (text, _) in zip(GHOSTS, legend_of(GHOSTS), strict=True)}
         self.why = caption("", wrap=True)  # why a ghost is not there
         side = column(self.forgotten, *self.ghosts.values(), self.why, STRETCH, spacing=2)
@@ -355,7 +356,7 @@ class FeatureMapPlot(Figure):
         """Show what retrained models make of the images; None: that is not known yet."""
         self._clouds = dict(clouds.points) if clouds is not None else {}
         self.ghosts["retrained"].setEnabled(bool(self._clouds))
-        self.why.setText(clouds.why if clouds is not None else "")
+        self.why.setText(tr(clouds.why) if clouds is not None else "")
         self.why.setVisible(bool(self.why.text()))
         self._seen = 0  # the area is to hold them, too
         self.mark_dirty()

@@ -2187,7 +2187,7 @@
     </message>
     <message>
         <source>Main plane of the start: {start} of the variance, {now} now · turned · {images}</source>
-        <translation>Hauptebene des Anfangs: {start} der Varianz, {now} jetzt · gedreht · {images}</translation>
+        <translation>Anfangsebene: {start} der Varianz, jetzt {now} · gedreht · {images}</translation>
     </message>
     <message>
         <source>Map</source>
@@ -3632,7 +3632,7 @@
     </message>
     <message>
         <source>Save its state dict, or open it anyway if you trust who made it.</source>
-        <translation>Speichern Sie das State-Dict, oder öffnen Sie die Datei trotzdem, wenn Sie vertrauen, wer sie gemacht hat.</translation>
+        <translation>Speichern Sie das State-Dict, oder öffnen Sie die Datei trotzdem, wenn Sie ihrer Quelle vertrauen.</translation>
     </message>
     <message>
         <source>Save PNG, {scale}×…</source>
@@ -4297,7 +4297,7 @@
     </message>
     <message>
         <source>The network of this model is program code: {files}. Run it only if you trust who wrote it.</source>
-        <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie vertrauen, wer ihn geschrieben hat.</translation>
+        <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie seiner Quelle vertrauen.</translation>
     </message>
     <message>
         <source>The networks could not be listed</source>

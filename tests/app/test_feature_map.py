@@ -160,6 +160,14 @@ def test_what_is_painted(panel):
     assert panel.map.canvas.ghosts == ("start", "head_only")
 
 
+def test_the_legend_is_german_and_whole(qtbot, german):
+    made = FeatureMapPlot()
+    qtbot.addWidget(made)
+    made.set_clouds(Clouds(why="No retrained model yet."))
+    assert made.why.text() == "Noch kein neu trainiertes Modell."
+    assert made.forgotten.minimumWidth() > made.forgotten.fontMetrics().horizontalAdvance("▲ Vergessensbilder")
+
+
 def test_a_run_without_a_map_says_why_and_shows_eigenvalues(panel):
     panel.show_history(recorded(0, 10, mapped=False), "class")
     assert panel._switches[0].value() == "values" and panel.currentWidget() is panel.eigenvalues
