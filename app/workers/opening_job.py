@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 OPENS: dict[Kind, str] = {  # what the window opens, in this order
     "model": mark("{name} opens as the model."),
     "dataset": mark("{name} opens as the data."),
-    "forget list": mark("{name} is imported as a forget list."),
-    "batch": mark("The runs of {name} are queued."),
+    "forget list": mark("{name} opens as a forget list."),
+    "batch": mark("{name} opens as a batch."),
     "run": mark("The run {name} opens."),
 }
 

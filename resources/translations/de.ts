@@ -4400,10 +4400,6 @@
         <translation>Die Läufe brauchen {needed} Speicherplatz; {free} sind frei.</translation>
     </message>
     <message>
-        <source>The runs of {name} are queued.</source>
-        <translation>Die Läufe von {name} sind eingereiht.</translation>
-    </message>
-    <message>
         <source>The same images in each model's feature space</source>
         <translation>Dieselben Bilder im Merkmalsraum jedes Modells</translation>
     </message>
@@ -5249,8 +5245,12 @@ Kosinus der Merkmale {value}</translation>
         <translation>{name} enthält mehrere Netze. Die anderen werden mit dem gewählten nicht zurückgegeben.</translation>
     </message>
     <message>
-        <source>{name} is imported as a forget list.</source>
-        <translation>{name} wird als Vergessensliste eingelesen.</translation>
+        <source>{name} opens as a batch.</source>
+        <translation>{name} wird als Stapel geöffnet.</translation>
+    </message>
+    <message>
+        <source>{name} opens as a forget list.</source>
+        <translation>{name} wird als Vergessensliste geöffnet.</translation>
     </message>
     <message>
         <source>{name} opens as the data.</source>

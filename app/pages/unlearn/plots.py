@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 ROW_HEIGHTS = (5, 4)  # the first row has the most names beside its curves
-LEAST_HEIGHTS = (210, 155)  # of a row, so that eight names and four find room; below banners the page scrolls
+LEAST_HEIGHTS = (194, 150)  # of a row, so that eight names and four find room; below banners the page scrolls
 
 
 class RunPlots(QWidget):

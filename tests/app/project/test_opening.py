@@ -125,7 +125,7 @@ def test_a_drag_and_a_drop_say_what_opens_and_what_is_left_in_the_same_words(
     assert said(model) == "a.pt opens as the model."
     assert said(model, insects) == "a.pt opens as the model. insects opens as the data."
     assert said(forget) == "Open the data first: a forget list names its images."
-    assert said(insects, forget) == "insects opens as the data. names.txt is imported as a forget list."
+    assert said(insects, forget) == "insects opens as the data. names.txt opens as a forget list."
     assert said(other) == "No model, data, run, forget list or batch file: a.md."
     three = [digits_file, model, other]
     before = said(*three)
