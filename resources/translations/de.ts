@@ -206,8 +206,8 @@
     <message numerus="yes">
         <source>%n runs side by side</source>
         <translation>
-            <numerusform>%n Lauf nebeneinander</numerusform>
-            <numerusform>%n Läufe nebeneinander</numerusform>
+            <numerusform>%n Lauf verglichen</numerusform>
+            <numerusform>%n Läufe verglichen</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -1070,7 +1070,7 @@
     </message>
     <message>
         <source>Close to retrained</source>
-        <translation>Nahe am neu trainierten</translation>
+        <translation>Wie neu trainiert</translation>
     </message>
     <message>
         <source>Closed form</source>
@@ -1817,7 +1817,7 @@
     </message>
     <message>
         <source>Hidden, not forgotten</source>
-        <translation>Versteckt, nicht vergessen</translation>
+        <translation>Nur versteckt</translation>
     </message>
     <message>
         <source>Higher: forget features lie more inside the retain space. The goal is the retrained value, not 1.</source>
@@ -2538,7 +2538,7 @@
     </message>
     <message>
         <source>No retrained model</source>
-        <translation>Kein neu trainiertes Modell</translation>
+        <translation>Vergleichsmodell fehlt</translation>
     </message>
     <message>
         <source>No retrained model yet, so nothing says where such images would go by themselves.</source>
@@ -3313,7 +3313,7 @@
     </message>
     <message>
         <source>Rank agreement</source>
-        <translation>Rangübereinstimmung</translation>
+        <translation>Rangvergleich</translation>
     </message>
     <message>
         <source>Reading the report of the run</source>
