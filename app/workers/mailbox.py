@@ -102,7 +102,7 @@ class RunFollower(QObject):
         """Read what is new."""
         run = self.run
         if run is not None:
-            self._jobs.submit(read_new, run.folder, run.offset, key=f"follow {run.path}").then(
+            self._jobs.submit(read_new, run.folder, run.offset, key=f"follow {id(self)}").then(
                 partial(self._read, run), partial(self._lost, run)
             )
 

@@ -89,3 +89,18 @@ def test_a_run_that_is_over_is_not_followed(jobs, tmp_path):
     follower = RunFollower(jobs)
     follower.follow(LiveRun.from_folder(write_run(tmp_path / "r", job(), Script("r").whole())))
     assert follower.run is None
+
+
+def test_two_may_follow_the_same_run(jobs, going, qtbot):
+    """One is in view and was drawn over another before: neither look takes the other back."""
+    folder, script, run = going
+    shown, drawn = RunFollower(jobs), RunFollower(jobs)
+    other = LiveRun.from_folder(folder)
+    shown.follow(run)
+    drawn.follow(other)
+    append_events(folder, [script.losses(10, 10)])
+    shown.look()
+    drawn.look()
+    qtbot.waitUntil(lambda: run.step == other.step == 10)
+    shown.follow(None)
+    drawn.follow(None)
