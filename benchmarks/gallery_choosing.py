@@ -134,7 +134,6 @@ class Choosing:
 
         page, presenter, project = self.page, self.page.presenter, self.context.project
         table, model, view = page.class_panel.table, page.class_model, page.gallery_panel.view
-        header = table.header
         box, on = Qt.ItemDataRole.CheckStateRole, Qt.CheckState.Checked
 
         def some() -> None:
@@ -145,12 +144,12 @@ class Choosing:
 
         draw, let_go = self._lasso()
         return {
-            "select_all_ms": self.median("select all", header.box_clicked.emit, presenter.clear),
+            "select_all_ms": self.median("select all", table.box.click, presenter.clear),
             "select_all_images_ms": self.median("select all images", every_image, presenter.clear),
             "invert_ms": self.median("invert", lambda: table.invert_wanted.emit(table.filter.rows.tolist()), some),
             "class_toggle_ms": self.median("class", lambda: model.setData(model.index(2, 0), on, box), some),
             "lasso_ms": self.median("lasso", let_go, lambda: (presenter.clear(), draw())),
-            "undo_ms": self.median("undo", self.context.actions["edit.undo"].trigger, header.box_clicked.emit),
+            "undo_ms": self.median("undo", self.context.actions["edit.undo"].trigger, table.box.click),
         }
 
     def _lasso(self) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -195,9 +194,7 @@ class Choosing:
             )
         panel.table.sortByColumn(0, up)
         found["search"] = self.median("search classes", lambda: panel.search.setText("7"), panel.search.clear)
-        found["toggle_shown"] = self.median(
-            "classes shown", panel.table.header.box_clicked.emit, self.page.presenter.clear
-        )
+        found["toggle_shown"] = self.median("classes shown", panel.table.box.click, self.page.presenter.clear)
         panel.search.clear()
         return found
 
