@@ -5432,7 +5432,7 @@ Kosinus der Merkmale {value}</translation>
         </translation>
     </message>
     <message>
-        <source>{share} of the variance</source>
+        <source>{share} of variance</source>
         <translation>{share} der Varianz</translation>
     </message>
     <message>

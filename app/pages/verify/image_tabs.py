@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QTableView
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QSizePolicy, QTableView
 
 from app.models.tables import TwoLevels
 from app.pages.verify.plots_panel import CURVES, LooksTab
@@ -51,6 +51,7 @@ class Panel(ScatterPlot):
         box.insertWidget(0, self.head)
         self.set_caption("")  # what there is to say stands in the head
         self.canvas.setMinimumSize(theme.px(72), theme.px(72))  # four fit beside the table of the smallest window
+        self.canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # what scrolls grants hints
         self.picked = pg.ScatterPlotItem(pxMode=True, size=theme.px(9), symbol="o", brush=None)
         self.marked = pg.ScatterPlotItem(pxMode=True, size=theme.px(13), symbol="o", brush=None)
         for z, item in ((26, self.picked), (28, self.marked)):
@@ -60,7 +61,7 @@ class Panel(ScatterPlot):
         """Show a model's coordinates."""
         self.set_points(found.points[model], found.labels, found.class_names)
         self.set_forget(found.forget)
-        share = tr("{share} of the variance", share=fmt.percent(found.explained[model]))
+        share = tr("{share} of variance", share=fmt.percent(found.explained[model]))
         self.head.setText(f"{self._model} · {share}")
         self.mark(-1)
         self.pick(_NONE)
