@@ -78,9 +78,11 @@ class RunStatus(QObject):
         if run.state is not State.FAILED:
             if run.kind == "unlearn":
                 notifications.info(words.outcome(run))
-        elif not run.makes_model or run is not self._context.project.run:
-            sentence = _FAILED.get(run.kind, mark("{run} failed. {why}"))
-            notifications.error(tr(sentence, run=run.id, why=f"{run.error} {run.hint}".strip()))
+            return
+        sentence = _FAILED.get(run.kind, mark("{run} failed. {why}"))
+        shown = run.makes_model and run is self._context.project.run  # a banner over its curves says it
+        say = notifications.keep if shown else notifications.error
+        say(tr(sentence, run=run.id, why=f"{run.error} {run.hint}".strip()))
 
     def _queue_changed(self) -> None:
         current = self._controller.current

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QBoxLayout, QWidget
@@ -41,6 +42,11 @@ class Page(QWidget):
         """Put a widget into the action bar: at its right (the primary button last) or its start."""
         (self.action_start if start else self.action_end).addWidget(widget)
         self._bar.show()
+
+    def show_error(self, text: str, buttons: Sequence[tuple[str, Callable[[], object]]] = ()) -> None:
+        """Say above the content what failed, and keep it among the messages."""
+        self.context.notifications.keep(text)
+        self.banner.show_message(text, "error", list(buttons))
 
     def give_room_to_start(self) -> None:
         """Give what is spare in the action bar to its start, which has something that can grow."""

@@ -259,7 +259,7 @@ class ExportPresenter(QObject):
             question = tr("{name} already exists.", name=error.path.name)
             ask(self._page, question, [Choice("keep", tr("Keep it")), replace], str(error.path))
         elif isinstance(error, AppError):
-            self._page.banner.show_message(explain(error), "error")
+            self._page.show_error(explain(error))
         else:
             self._context.notifications.error(error, tr("The checkpoint was not exported"))
 

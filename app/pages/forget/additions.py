@@ -91,7 +91,7 @@ class ForgetLists(QObject):
         sheet.open()
 
     def _fail(self, what: str, error: BaseException) -> None:
-        self._page.banner.show_message(f"{what} {explain(error)}", "error")
+        self._page.show_error(f"{what} {explain(error)}")
 
 
 class SimilarCard(Card):

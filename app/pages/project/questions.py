@@ -144,8 +144,7 @@ class Questions(QObject):
         self._context.opening.put(replace(request, **answer))
 
     def _say_error(self, text: str, *buttons: Button) -> None:
-        self._context.notifications.keep(text)
-        self._page.banner.show_message(text, "error", list(buttons))
+        self._page.show_error(text, buttons)
 
     # -- what can be set by hand -----------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class TrainingStarter(QObject):
         self._context.show_page("unlearn")
 
     def _failed(self, error: BaseException) -> None:
-        self._page.banner.show_message(tr("The training was not started. {why}", why=explain(error)), "error")
+        self._page.show_error(tr("The training was not started. {why}", why=explain(error)))
 
     def _run_ended(self, run: LiveRun) -> None:
         if run.kind != "train" or run.state not in (State.FINISHED, State.STOPPED) or run.job is None:

@@ -510,6 +510,7 @@ def test_a_list_for_other_data_or_none_at_all_is_told(insect_page, context, tmp_
     insect_page.presenter.lists.read(path)
     qtbot.waitUntil(insect_page.banner.isVisible)
     assert insect_page.banner.text().startswith("list.csv was not imported. The forget list does not belong to this")
+    assert context.notifications.history[-1].sentence == insect_page.banner.text()  # kept when the banner is gone
     insect_page.presenter.lists.read(tmp_path / "none.csv")
     qtbot.waitUntil(lambda: insect_page.banner.text().startswith("none.csv was not imported. "))
     assert context.project.selection.count == 0

@@ -112,6 +112,7 @@ def test_data_that_cannot_be_opened_is_told(window, context, qtbot, tmp_path):
     page.presenter.training.start(Training(str(tmp_path / "none"), "mlp", {}, 0))
     qtbot.waitUntil(page.banner.isVisible)
     assert page.banner.text().startswith("The training was not started. ")
+    assert context.notifications.history[-1].sentence == page.banner.text()  # kept when the banner is gone
 
 
 def finished_training(path: Path, state: State = State.FINISHED) -> LiveRun:

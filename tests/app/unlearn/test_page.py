@@ -172,6 +172,7 @@ def test_a_failure_says_what_happened_and_what_to_do(page, scripted, opened, qtb
     work.fail(RuntimeError("x"))
     qtbot.waitUntil(lambda: not opened.run_controller.busy)
     assert page.run_view.banner_texts == ["The loss became infinite at step 5. Choose a smaller step size."]
+    assert page.run_view.banner_texts[0] in opened.notifications.history[-1].sentence  # also once another is in view
     assert pressable(page.run_view.bar.buttons) == {"again"}
     details = page.run_view.banners[0]._buttons[0]
     details.click()
