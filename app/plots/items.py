@@ -78,9 +78,9 @@ def tick_label(value: float, places: int) -> str:
 def log_label(exponent: float) -> str:
     """Write 10**exponent: "0.01", "5", "200", beyond that with a power of ten: "10⁵", "2·10⁻⁵"."""
     if _PLAIN[0] <= exponent < _PLAIN[1]:
-        return f"{10.0**exponent:.3g}" if exponent < 3 else f"{10.0**exponent:,.0f}"
+        return fmt.in_locale(f"{10.0**exponent:.3g}") if exponent < 3 else fmt.count(round(10.0**exponent))
     whole = math.floor(exponent + 1e-6)
-    times = f"{10 ** (exponent - whole):.2g}"
+    times = fmt.in_locale(f"{10 ** (exponent - whole):.2g}")
     power = f"10{str(whole).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     return power if times == "1" else f"{times}·{power}"
 

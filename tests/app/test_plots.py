@@ -574,6 +574,9 @@ class TestLosses:
         plot.flush()
         assert not raw.isVisible()
 
+    def test_logarithmic_scales_write_numbers_as_the_language_does(self, german_numbers):
+        assert [log_label(exponent) for exponent in (-2.0, 3.0, 0.0)] == ["0,01", "1.000", "1"]
+
     def test_the_scale_can_be_logarithmic(self, plot):
         self.show(plot, {"alpha": [100.0, 0.01, -1.0]}, [0, 1, 2])
         plot.scale.changed.emit("log")
