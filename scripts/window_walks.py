@@ -151,6 +151,7 @@ def walks() -> Figures:
 
 def _live_batch(window: Window, recorded: RunFolder) -> None:
     """Note the walk of one batch of a run's events: all of a recorded run's but the last ones are told before it."""
+    from app.plots.export import Figure
     from app.workers.live_run import read_new
     from core.events import Evaluation, Resources, RunFailed, RunFinished, State
 
@@ -167,12 +168,18 @@ def _live_batch(window: Window, recorded: RunFolder) -> None:
         end.wait()
         return State.STOPPED
 
+    def drawn() -> bool:
+        return not any(figure.dirty and figure.isVisible() for figure in window.session.window.findChildren(Figure))
+
     controller, project = window.context.run_controller, window.context.project
+    window.wait(window.at_rest, "a window at rest")
+    window.rest()
     run = controller.start_work(recorded, "unlearn", "replayed", work, recorded.job())
     project.set_run(run)
     window.context.show_page("unlearn")
     window.wait(lambda: run.step >= told[last - 1].step, "a run that goes")
-    window.rest(1.5)  # longer than any plot puts its drawing off
+    window.wait(drawn, "plots that show all of it")
+    window.rest()
     window.take("a live batch", go_on.set, lambda: run.step == told[last].step)
     end.set()
     window.wait(lambda: not controller.busy, "the end of the replayed run")
