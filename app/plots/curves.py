@@ -189,6 +189,7 @@ class LossPlot(HistoryPlot):
     def set_log(self, y: bool) -> None:
         super().set_log(y)
         self._fit_y()
+        self._fit_values()  # now: until the next drawing the axis would be painted with values taken for exponents
 
     def _fit_y(self) -> None:
         self._fitted = (0.0, 0.0)

@@ -24,6 +24,7 @@ STRIP_HEIGHT = 4
 _GRID = 153  # opacity of 255
 PHASES_MOST = 15  # of more, bands and names say nothing
 _FEW_DECADES = 0.6
+_EXPONENTS = (-330.0, 310.0)  # of all numbers there are
 _PLAIN = (-3, 4)  # from 0.001 to below 10,000 a logarithmic axis writes numbers out
 THICK_BELOW = 2000  # 2 px and antialiased up to here; denser curves are 1 px, which draws ten times faster
 JAGGED_THICK_BELOW = 300  # a jagged curve of a few hundred points already takes most of a live plot's time
@@ -44,6 +45,7 @@ class ReadableAxis(pg.AxisItem):
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         if not self.logMode:
             return list(super().tickValues(low, high, size))
+        low, high = max(low, _EXPONENTS[0]), min(high, _EXPONENTS[1])
         decades = max(high - low, 1e-9)
         wide = 56 if low < _PLAIN[0] or high >= _PLAIN[1] else 40  # "5·10⁻⁵" takes more room than "0.05"
         room = size / theme.px(wide if self.orientation == "bottom" else 22)

@@ -587,6 +587,13 @@ class TestLosses:
         plot.flush()
         assert plot.left_axis.tickStrings([-200.0], 1.0, 100.0) == ["−200"]
 
+    def test_losses_of_any_size_are_not_taken_for_exponents_when_the_scale_changes(self, plot):
+        self.show(plot, {"alpha": [1e12, 1.0]}, [0, 1])
+        plot.scale.changed.emit("log")
+        assert plot.view.viewRange()[1] == pytest.approx([-1.5, 13.5])  # before anything is painted
+        (_, values), = plot.left_axis.tickValues(0.0, 1e12, 100.0)  # nor where the view was zoomed before
+        assert 0 < len(values) < 10
+
     def test_moving_mean_keeps_gaps_and_means(self):
         values = np.ones(400)
         values[100] = np.nan
