@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -239,23 +237,13 @@ class Measuring:
         """Return the curve of relearning the forgotten classes, or that there is none."""
 
         def relearn() -> Measured:
-            with self._others_beside():
-                return relearning_curve(model.network, self.ground, self._accuracy_before("forget_test_accuracy"))
+            others = [lambda other=other: other.outputs for other in (*self.retrained, *self.references)]
+            accuracy = self._accuracy_before("forget_test_accuracy")
+            return relearning_curve(model.network, self.ground, accuracy, others)
 
         if model.name not in self._relearned:
             self._relearned[model.name] = self._keep(model)("relearning", self._original_hash, relearn)
         return self._relearned[model.name]
-
-    @contextmanager
-    def _others_beside(self) -> Iterator[None]:
-        """Take the outputs of retrained models at the same time, where a core is free for it."""
-        if self.ground is None or self.ground.at_once == 1:
-            yield
-            return
-        with ThreadPoolExecutor(1) as pool:
-            taken = pool.submit(lambda: [other.outputs for other in (*self.retrained, *self.references)])
-            yield
-            taken.result()
 
     def _batches(self, model: Candidate) -> Measured:
         batches = batches_to_relearn(model.network, self.ground, self._accuracy_before("forget_accuracy"))

@@ -81,8 +81,16 @@ class Ground:
         return side_by_side(self.device) if small else 1
 
 
-def relearning_curve(network: Network | None, ground: Ground | None, original_accuracy: float | None) -> Measured:
+def relearning_curve(
+    network: Network | None,
+    ground: Ground | None,
+    original_accuracy: float | None,
+    beside: Sequence[Callable[[], object]] = (),
+) -> Measured:
     """Relearn the forgotten classes from a few images: accuracies by samples seen, means over draws, 0..1.
+
+    Once the first draw has shown that the network draws nothing at random, the others relearn at the same time where
+    cores are free, and `beside` is done with them: what will be needed and draws nothing either.
 
     Under `relearn` stand the contract's keys: `accuracy` is the mean over the curve, `needed` the samples to a share of
     `original_accuracy`, the original's on unseen forget images (null: not reached); the samples are each unseen forget
@@ -96,9 +104,8 @@ def relearning_curve(network: Network | None, ground: Ground | None, original_ac
     forget = stratified(splits.test_labels, splits.forget_test, UNSEEN, seed=0)
     retain = stratified(splits.test_labels, splits.retain_test, UNSEEN, seed=0)
 
-    def relearn(draw: int) -> Tensor | None:
+    def relearn(draw: int, tap: TappedModel) -> Tensor | None:
         """Return which of the forget and retain images are right at each point, (points, images) bool."""
-        tap = network()
         if not renew_rows(tap, splits.forget_classes, seed=draw):
             return None
         points: dict[int, Tensor] = {}
@@ -114,11 +121,16 @@ def relearning_curve(network: Network | None, ground: Ground | None, original_ac
             return None
         return torch.stack([points[step] for step in STEPS])
 
-    first = relearn(0)
+    first = relearn(0, network())
     if first is None:
         return nothing
-    with ThreadPoolExecutor(1 if drawn_since_seeded() else ground.at_once) as pool:
-        right = [first, *pool.map(relearn, range(1, DRAWS))]
+    at_once = 1 if drawn_since_seeded() else ground.at_once
+    others = [network() for _ in range(1, DRAWS)]  # here: an untrained one draws its weights from the one generator
+    with ThreadPoolExecutor(at_once) as pool:
+        done = [pool.submit(work) for work in beside if at_once > 1]
+        right = [first, *pool.map(relearn, range(1, DRAWS), others)]
+        for each in done:
+            each.result()
     known = [each.double() for each in right if each is not None]
     if len(known) < DRAWS:
         return nothing

@@ -82,6 +82,7 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
     """Dropout draws from one generator for all threads, so such networks relearn one after the other."""
 
     def network():
+        assert threading.current_thread() is threading.main_thread()  # weights are drawn from the one generator, too
         tap = make_experiment("finetune").model
         if not dropout:
             tap.module.block2[1] = torch.nn.Identity()
@@ -104,6 +105,7 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
 
     monkeypatch.setattr(relearning, "side_by_side", lambda device: 2)
     monkeypatch.setattr(relearning, "_train", counted)
-    beside = relearning_curve(network, replace(ground), 0.5)
-    assert most == [1 if dropout else 2]
+    done: list[bool] = []
+    beside = relearning_curve(network, replace(ground), 0.5, [lambda: done.append(True)])
+    assert most == [1 if dropout else 2] and done == [True] * (not dropout)
     assert (beside.values, beside.samples) == (alone.values, alone.samples) and alone.values["relearn"]
