@@ -73,6 +73,9 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+SWITCH_SECONDS = 0.001  # for so long at most does a training keep Python from the window; Python's own value is 5 ms
+
+
 def create_application() -> QApplication:
     """Return the QApplication with its names set; the one that exists already, in a test."""
     QApplication.setOrganizationName("Unlearn Studio")
@@ -82,6 +85,7 @@ def create_application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = QApplication([sys.argv[0] if sys.argv else "unlearn-studio"])
     app.setDesktopFileName("unlearn-studio")
     return app
