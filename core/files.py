@@ -6,15 +6,18 @@ the window.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar, overload
 
 import msgspec
 
@@ -30,6 +33,10 @@ WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of 
 SAVED_AS_TAR = (".pth.tar", ".pt.tar", ".ckpt.tar")
 EXPORT_FORMATS = ("same", "safetensors", "pt", "onnx", "pt2")  # "same": as the file that came in
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".torchscript", *SAVED_AS_TAR)
+
+# Flags that a system does not know ask for nothing.
+_BINARY, _NO_WAIT, _NO_LINK = (getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW"))
+_PIECE = 1 << 16  # bytes read at once where the end of a file is looked for
 
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
 
@@ -96,37 +103,85 @@ def composed(text: str) -> str:
 
 # --- reading ------------------------------------------------------------------------------------------------------
 
+TEXT_LIMIT = 1 << 30
+"""Bytes a text may have unless its reader says otherwise: a list of a hundred million names is no list of names."""
 
-def loads(data: bytes | str) -> Any:
-    """Decode one JSON document; raises ValueError with the reason where it is none."""
+JSON_LIMIT = 16 << 20
+"""Bytes of a JSON document that is not read into a declared structure: decoded, it takes up to 20 times as many."""
+
+
+def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
+    """Open a regular file for reading. A pipe, a device or a folder is refused at once: reading one may never end.
+
+    follow: whether a link is followed; files in a folder that came from elsewhere are read without. Raises InputError
+    naming the file where it cannot be opened.
+    """
     try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise ValueError(str(error).removeprefix("JSON is malformed: ")) from error
+        handle = os.open(path, os.O_RDONLY | _BINARY | _NO_WAIT | (0 if follow else _NO_LINK))
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode) or (not follow and path.is_symlink()):
+        os.close(handle)
+        raise InputError(f"{path} cannot be read: it is no regular file", "Put the file itself in its place")
+    return os.fdopen(handle, "rb")
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file; raises InputError naming the file where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+def read_bytes(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = True) -> bytes:
+    """Return the content of a regular file; raises InputError naming the file where it cannot be read.
+
+    limit: bytes it may have; a larger one is refused with both numbers before anything is read.
+    """
+    with open_regular(path, follow=follow) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            data = file.read(limit + 1) if size <= limit else b""
+        except (OSError, MemoryError) as error:
+            raise _unreadable(path, error) from error
+    if (size := max(size, len(data))) > limit:
+        raise InputError(
+            f"{path} has {size:,} bytes, and at most {limit:,} are read", "Check that it is the right file"
+        )
+    return data
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = True) -> str:
     """Read a text file in UTF-8, with or without a byte order mark; raises InputError naming the file."""
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return read_bytes(path, limit, follow=follow).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a text file in UTF-8", "Save it as UTF-8") from error
 
 
-def read_json(path: Path) -> Any:
-    """Read one JSON file; raises InputError naming the file where it is missing or no JSON."""
+@overload
+def loads(data: bytes | str) -> Any: ...
+@overload
+def loads(data: bytes | str, kind: type[Kind]) -> Kind: ...
+def loads(data: bytes | str, kind: Any = Any) -> Any:
+    """Decode one JSON document, as a declared structure where `kind` is given; fields it does not name are passed over.
+
+    Raises ValueError with the reason where it is none, nested too deeply, or of another shape.
+    """
     try:
-        return loads(read_bytes(path))
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(_reason(error)) from error
+
+
+@overload
+def read_json(path: Path, *, limit: int = JSON_LIMIT, follow: bool = True) -> Any: ...
+@overload
+def read_json(path: Path, kind: type[Kind], limit: int = TEXT_LIMIT, *, follow: bool = True) -> Kind: ...
+def read_json(path: Path, kind: Any = Any, limit: int = 0, *, follow: bool = True) -> Any:
+    """Read one JSON file, straight into a declared structure where `kind` is given: so it may be large.
+
+    Raises InputError naming the file, and the place in it, where it is missing, too large, no JSON or of another shape.
+    """
+    data = read_bytes(path, limit or (JSON_LIMIT if kind is Any else TEXT_LIMIT), follow=follow)
+    try:
+        return loads(data, kind)
     except ValueError as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from error
+        said = "damaged" if isinstance(error.__cause__, msgspec.ValidationError) else "not valid JSON"
+        raise InputError(f"{path} is {said}: {error}") from error
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -160,10 +215,27 @@ def convert(data: Any, kind: type[Kind], where: str) -> Kind:
     """
     try:
         return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).replace("`", "").partition(" - at ")
-        field = f" at {place.removeprefix('$.')}" if place else ""
-        raise InputError(f"{where} is damaged{field}: {reason[0].lower()}{reason[1:]}") from error
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise InputError(f"{where} is damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return why data was refused: "expected `int`, got `str` at steps[3]"."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    reason, _, place = str(error).removeprefix("JSON is malformed: ").partition(" - at ")
+    reason = f"{reason[:1].lower()}{reason[1:]}".replace("`", "")
+    return f"{reason} at {place.replace('`', '').removeprefix('$.')}" if place else reason
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    """Return the error for a file that cannot be read: what the system says of it, on one line."""
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return InputError(
+            f"{path} cannot be read: it is a link, and none is followed here", "Put the file itself in its place"
+        )
+    why = "memory ran out" if isinstance(error, MemoryError) else getattr(error, "strerror", None) or error
+    return InputError(f"{path} cannot be read: {why}")
 
 
 def check_schema(version: Any, newest: int, where: str) -> int:
@@ -182,10 +254,13 @@ def check_schema(version: Any, newest: int, where: str) -> int:
     return version
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_sha256(path: Path, *, follow: bool = True) -> str:
+    """Return a regular file's SHA-256 in hexadecimal, read in pieces; raises InputError where it cannot be read."""
+    with open_regular(path, follow=follow) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -201,33 +276,67 @@ def dumps_pretty(value: Any) -> bytes:
     return msgspec.json.format(dumps(value), indent=2) + b"\n"
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, private: bool = False) -> None:
     """Write `value` as indented strict JSON, atomically."""
-    write_atomic(path, dumps_pretty(value))
+    write_atomic(path, dumps_pretty(value), private=private)
 
 
-def end_last_line(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished, so that what is appended starts a line of its own."""
-    if not path.is_file():
-        return
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with path.open("r+b") as file:
-            file.truncate(end)
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file of lines to append to, and cut off a last line that a killed process left unfinished.
+
+    What is there must be a regular file, no link: a folder from elsewhere must not have lines written into other files.
+    Raises InputError where it is something else, OSError where the disk does not take it.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY | _NO_WAIT | _NO_LINK
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):  # a link, a pipe, a folder
+            raise _not_appended(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode) or path.is_symlink():
+        os.close(handle)
+        raise _not_appended(path)
+    file = os.fdopen(handle, "r+b")
+    try:
+        _end_last_line(file)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def _not_appended(path: Path) -> InputError:
+    return InputError(f"{path} is no regular file, so nothing is written to it", "Put the file itself in its place")
+
+
+def _end_last_line(file: BinaryIO) -> None:
+    """Cut a file after its last line break, looked for from its end."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _PIECE)
+        file.seek(start)
+        if (found := file.read(end - start).rfind(b"\n")) >= 0:
+            end = start + found + 1
+            break
+        end = start
+    if end < file.seek(0, os.SEEK_END):
+        file.truncate(end)
+        file.seek(0, os.SEEK_END)
+
+
+def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
     """Replace a file by `data`: readers see the old or the new content, never a part."""
-    with replacing(path) as temporary:
+    with replacing(path, private=private) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path` when the block ends, once it is whole on disk.
 
-    Where the block raises, the temporary file goes and the old file stays.
+    Where the block raises, the temporary file goes and the old file stays. A link at `path` is replaced, what it leads
+    to stays. private: only the user may read the file, as befits a list of people.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -237,10 +346,25 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
+        temporary.chmod(0o600 if private else 0o666 & ~_umask())  # mkstemp makes it private
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk: a file that was renamed is found after a power cut, too."""
+    if os.name == "nt":  # folders cannot be opened there, and NTFS keeps a log of its own
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network folders know no such call
+            raise
+    finally:
+        os.close(handle)
 
 
 @functools.cache

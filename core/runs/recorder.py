@@ -10,13 +10,13 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
 from core.errors import MismatchError, RunError
 from core.events import CheckpointSaved, Event, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
-from core.files import check_schema, dumps, end_last_line, replacing
+from core.files import check_schema, dumps, open_to_append, replacing
 from core.runs.folder import CHECKPOINTS, EVENTS, RunFolder, Status
 
 HEARTBEAT_SECONDS = 1.0
@@ -29,9 +29,7 @@ class Recorder:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        path = folder.file(EVENTS)
-        end_last_line(path)
-        self._file: IO[bytes] = path.open("ab")
+        self._file = open_to_append(folder.file(EVENTS))
         self._status = Status(State.PREPARING.value, os.getpid(), time.time())
         self._write_status()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import dumps, end_last_line, json_lines, read_json, write_atomic
+from core.files import dumps, json_lines, open_to_append, read_json, write_atomic
 from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5
@@ -112,8 +112,7 @@ class MeasureLog:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _append(self, record: dict[str, Any]) -> None:
-        end_last_line(self._path)
-        with self._path.open("ab") as file:
+        with open_to_append(self._path) as file:
             file.write(dumps(record) + b"\n")
 
 
