@@ -176,7 +176,11 @@ def read_json(path: Path, kind: Any = Any, limit: int = 0, *, follow: bool = Tru
 
     Raises InputError naming the file, and the place in it, where it is missing, too large, no JSON or of another shape.
     """
-    data = read_bytes(path, limit or (JSON_LIMIT if kind is Any else TEXT_LIMIT), follow=follow)
+    return decoded(read_bytes(path, limit or (JSON_LIMIT if kind is Any else TEXT_LIMIT), follow=follow), kind, path)
+
+
+def decoded(data: bytes, kind: type[Kind], path: Path) -> Kind:
+    """Return a JSON file's content as a declared structure; raises InputError naming the file `path` it is of."""
     try:
         return loads(data, kind)
     except ValueError as error:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from core.cli import options
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
 from core.cli.running import CHECK, measures_table, stop_on_interrupt
-from core.errors import NotFoundError, RequirementError, StoppedError, UsageError
+from core.errors import NotFoundError, RequirementError, StoppedError, UsageError, first_few
 from core.files import write_atomic
-from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
+from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.verify.lamps import LAMPS, LIGHTS, report_lamps
 from core.verify.numbers import number, percent, ratio, whole_percent
 from core.verify.table import COLUMNS, MODELS, verdict_rows
@@ -21,6 +21,7 @@ from core.verify.table import COLUMNS, MODELS, verdict_rows
 if TYPE_CHECKING:
     from core.selection import Selection
     from core.session.bench import Bench
+    from core.session.report_files import Signature
     from core.verify.shown import ShownTable
 
 TRAIN = "train"
@@ -250,23 +251,40 @@ def declare_verify_report(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify_report(given: argparse.Namespace, screen: Screen) -> int:
-    """Check the report's files."""
+    """Check the report's files and its signature, and say what the signature covers."""
     from core.session.report_files import check_report_files, check_signature
 
-    report, hashes = check_report_files(given.file)
-    signature = check_signature(report, given.signers)
-    screen.say(facts((name, sha256) for name, sha256 in hashes.items()))
-    removed = {name: noted["removed"] for name, noted in RunFolder(report.parent).removed().items() if "/" not in name}
-    for name, when in removed.items():
-        screen.say(f"{name} was removed on request ({when}); its hash was what the report says.")
-    screen.say(f"All {len(hashes)} files are what {shown(report)} says.")
-    if signature is not None:
-        whose = f" of {signature.signer}" if signature.signer else "; compare it with the one you know"
-        screen.say(f"The report's signature holds: {signature.key}{whose}.")
+    checked = check_report_files(given.file)
+    signature = check_signature(checked, given.signers)
+    report = checked.path
+    screen.say(facts(checked.hashes.items()))
+    signed = signature is not None and REMOVED in signature.covers
+    for name, when in checked.absent.items():
+        who = "signed" if signed else "which nobody signed"
+        screen.say(wrapped(f"{name} is gone: {REMOVED}, {who}, says that this was asked for ({when})."))
+    for name in checked.unchecked:
+        screen.say(wrapped(f"{name} was not checked: its hash is not in a report this old. Read {report.name}."))
+    screen.say(f"All {len(checked.hashes)} files are what {shown(report)} says.")
+    for line in _signature_text(signature, report.name):
+        screen.say(line)
     screen.document({
-        "report": report, "files": hashes, "removed": removed, "signature": signature, "valid": True,
+        "report": report, "files": checked.hashes, "removed": checked.absent, "unchecked": checked.unchecked,
+        "signature": signature, "valid": True,
     })  # fmt: skip
     return 0
+
+
+def _signature_text(signature: Signature | None, report: str) -> list[str]:
+    """Say what a signature proves and what not; of a report without one, what its hashes cannot show."""
+    if signature is None:
+        return ["It is not signed, so this shows damage and no forgery: who changes a file can change its hash, too."]
+    whose = f" of {signature.signer}" if signature.signer else "; compare it with the one you know"
+    covered = ", ".join(name for name in signature.covers if name != report)
+    rest = f" Not covered: {first_few(signature.not_covered, 8)}." if signature.not_covered else ""
+    return [
+        f"The report's signature holds: {signature.key}{whose}.",
+        wrapped(f"It covers {report} and with it {covered}.{rest}"),
+    ]
 
 
 def declare_compare(parser: argparse.ArgumentParser) -> None:

@@ -188,17 +188,26 @@ def declare_kept(parser: argparse.ArgumentParser) -> None:
         "--remove", nargs="+", action="extend", default=[], metavar="ID",
         help="delete these kinds, named as in the first column, or `all` that can be removed",
     )  # fmt: skip
+    parser.add_argument(
+        "--sign", type=path, metavar="KEY",
+        help="sign the note on what was removed with this SSH key, so that `verify-report --signers` accepts it",
+    )  # fmt: skip
 
 
 def run_kept(given: argparse.Namespace, screen: Screen) -> int:
     """List what is kept of the run's forget images, or delete what --remove names and list what is left."""
     from core.session.kept import remove_kept, what_is_kept
+    from core.session.report_files import check_key, sign_removals
 
     folder, removed = RunFolder.open(given.run), None
+    if given.sign is not None:
+        check_key(given.sign)
     if given.remove:
         removable = [kind.id for kind in what_is_kept(folder).removable]
         removed = remove_kept(folder, removable if ALL in given.remove else given.remove)
         screen.say(f"Removed {plural(removed.files, 'file')} ({bytes_text(removed.bytes)}).\n")
+    if given.sign is not None:
+        sign_removals(folder, given.sign)
     traces = what_is_kept(folder)
     screen.say(_kept_text(traces))
     screen.document({"run": str(folder.path), **asdict(traces), "removed": removed})

@@ -25,7 +25,11 @@ REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "che
 LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` holds it for a moment
 TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
-OWN_FILES = (JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE)
+REMOVED_SIGNATURE = "removed.json.sig"
+OWN_FILES = (
+    JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE,
+    REMOVED_SIGNATURE,
+)  # fmt: skip
 _LEFTOVERS = (  # temporary names of files that are replaced whole (`files.replacing`), and those of earlier versions
     *(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)),
     f"{CHECKPOINTS}/.step-*.????????.tmp",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, read_json, write_atomic
+from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, loads, write_atomic
 from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -387,8 +387,8 @@ def _runs(path: Path) -> Description:
 def _report(path: Path) -> Description:
     from core.session.report_files import check_report_files
 
-    report, hashes = check_report_files(path)
-    content = read_json(report)
+    checked = check_report_files(path)
+    content, hashes = loads(checked.content), checked.hashes
     data = {key: content.get(key) for key in ("run", "method", "forget_classes", "forget_count", "verdict")}
     facts = (
         ("Run", str(data["run"])),

@@ -23,6 +23,7 @@ from core.runs.folder import (
     FORGET,
     JOB,
     REMOVED,
+    REMOVED_SIGNATURE,
     REPORT_HTML,
     REPORT_JSON,
     TUNING,
@@ -242,4 +243,5 @@ def _note(folder: RunFolder, files: list[Path]) -> None:
             name = path.relative_to(folder.path).as_posix()
             noted[name] = {"sha256": file_sha256(path), "removed": today}
     if files:
+        folder.file(REMOVED_SIGNATURE).unlink(missing_ok=True)  # it is one of the earlier note
         write_json(folder.file(REMOVED), noted)

@@ -49,7 +49,7 @@ SCHEMA_VERSION = 1
 SUMMARY_KEYS = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy", "probe", "nmi")
 NO_COST = {"seconds": 0.0, "steps": 0, "samples_seen": 0, "operations": None}
 REPORTED_FILES = (MODEL, MODEL_PT, CARD, JOB, FORGET, EVENTS)
-"""Files that a report names with their SHA-256: none of them changes once a run has ended."""
+"""Files that a report names with their SHA-256, beside its page: none of them changes once a run has ended."""
 
 
 def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
@@ -223,14 +223,16 @@ class Result:
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
-    """Write report.json with the SHA-256 of the files it names, and report.html; returns the report with these.
+    """Write report.html and report.json with the SHA-256 of the files it names; returns the report with these.
 
-    The signature of an earlier report is removed, because it does not hold for this one.
+    The page names the files but itself; its own hash stands in report.json, so that who signs that signs the page. The
+    signature of an earlier report is removed, because it does not hold for this one.
     """
-    report = {**report, "files": _hashes(folder, REPORTED_FILES)}
+    files = _hashes(folder, REPORTED_FILES)
     folder.file(SIGNATURE).unlink(missing_ok=True)
+    write_atomic(folder.file(REPORT_HTML), render_report({**report, "files": files}, folder.events()).encode())
+    report = {**report, "files": {**files, **_hashes(folder, [REPORT_HTML])}}
     write_json(folder.file(REPORT_JSON), report)
-    write_atomic(folder.file(REPORT_HTML), render_report(report, folder.events()).encode())
     return report
 
 

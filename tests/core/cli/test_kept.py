@@ -37,7 +37,9 @@ def test_all_removes_what_can_be_removed_and_leaves_model_and_report(cli, run):
     assert cli("kept", run, "--remove", "all").code == 0
     left = {kind["id"] for kind in cli("kept", run, "--json").document["kinds"] if kind["files"]}
     assert left == {"report"} and (run / "model.safetensors").is_file()
-    assert cli("verify-report", run).code == 0
+    held = cli("verify-report", run)
+    assert held.code == 0 and "forget.csv is gone: removed.json, which nobody signed, says that" in held.out
+    assert "It is not signed, so this shows damage and no forgery" in held.out
 
 
 def test_what_cannot_be_removed_is_named(cli, run):

@@ -125,7 +125,7 @@ def test_bad_input_is_said_before_anything_is_measured(cli, run, model, argument
 
 
 @pytest.mark.parametrize(
-    "name", ["model.safetensors", "model.pt", "model.json", "job.json", "forget.csv", "events.jsonl"]
+    "name", ["model.safetensors", "model.pt", "model.json", "job.json", "forget.csv", "events.jsonl", "report.html"]
 )
 def test_one_changed_byte_is_found_and_named(cli, run, tmp_path, name):
     copy = tmp_path / "copy"
@@ -148,8 +148,10 @@ def test_a_signed_report_holds_until_it_is_changed_or_checked_anew(cli, run, tmp
     assert cli("verify", run, "--sign", key).code == 0
     held = cli("verify-report", run)
     assert held.code == 0 and "signature holds: ED25519 key SHA256:" in held.out
-    named = cli("verify-report", run, "--signers", signers, "--json")
-    assert named.document["signature"]["signer"] == "auditor@example.org"
+    assert "It covers report.json and with it model.safetensors, " in held.out and "report.html." in held.out
+    named = cli("verify-report", run, "--signers", signers, "--json").document["signature"]
+    assert named["signer"] == "auditor@example.org" and named["covers"][-1] == "report.html"
+    assert "verify.jsonl" in named["not_covered"]
     other = tmp_path / "others"
     other.write_text("")
     assert "was not signed by anyone" in cli("verify-report", run, "--signers", other).error

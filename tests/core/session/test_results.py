@@ -6,7 +6,7 @@ import pytest
 
 from core.data.splits import Splits
 from core.files import dumps, file_sha256
-from core.runs.folder import EVENTS, FORGET, JOB, SIGNATURE, RunFolder
+from core.runs.folder import EVENTS, FORGET, JOB, REPORT_HTML, SIGNATURE, RunFolder
 from core.session import results
 from core.session.measuring import Measurements
 from core.session.results import Result, write_report
@@ -48,6 +48,6 @@ def test_a_new_report_names_the_files_that_are_there_and_the_old_ones_signature_
     folder.file(SIGNATURE).write_text("of the report before")
     report = write_report(folder, {"seed": 1})
     assert report == folder.report() == {
-        "seed": 1, "files": {name: file_sha256(folder.file(name)) for name in (JOB, FORGET)}
+        "seed": 1, "files": {name: file_sha256(folder.file(name)) for name in (JOB, FORGET, REPORT_HTML)}
     }  # fmt: skip
     assert not folder.file(SIGNATURE).exists()
