@@ -229,7 +229,7 @@ def _reason(error: Exception) -> str:
         return "it is nested too deeply"
     reason, _, place = str(error).removeprefix("JSON is malformed: ").partition(" - at ")
     reason = f"{reason[:1].lower()}{reason[1:]}".replace("`", "")
-    return f"{reason} at {place.replace('`', '').removeprefix('$.')}" if place else reason
+    return f"{reason} at {place.replace('`', '').replace('$.', '')}" if place else reason
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

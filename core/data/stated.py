@@ -11,11 +11,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from core.data.steps import KINDS, interpolation_of
 from core.errors import InputError, maybe_meant
-from core.files import loads, read_text
+from core.files import convert, loads, read_text
 
 Plain = dict[str, Any]
 
@@ -40,6 +43,55 @@ _POSITIONS = {
 _SHORT_SIDE = ("CLIP", "ConvNext", "Bit", "Levit", "MobileNetV", "MobileViT", "PoolFormer", "ChineseCLIP")
 _CROPPED_BY_SHARE = {"ConvNext": IMAGENET_CROP, "PoolFormer": 0.9, "Levit": IMAGENET_CROP}
 _UNCROPPED_FROM = 384  # ConvNeXt's pixels from which on images are resized to the square, and not cropped
+
+
+_Side = Annotated[int, Meta(ge=1, le=1 << 16)] | Annotated[float, Meta(ge=1, le=1 << 16)]  # pixels
+_Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # height, width
+_Share = Annotated[float, Meta(gt=0, le=1)]
+_Values = float | list[float]  # of all channels, or one a channel
+
+
+class _Timm(msgspec.Struct):
+    """What timm's `pretrained_cfg` says of preparation."""
+
+    input_size: Annotated[list[Annotated[int, Meta(ge=1, le=1 << 16)]], Meta(min_length=2, max_length=3)] | None = None
+    mean: _Values | None = None
+    std: _Values | None = None
+    crop_mode: str | None = None
+    crop_pct: _Share | None = None
+    interpolation: str | None = None
+
+
+class _HuggingFace(msgspec.Struct):
+    """What Hugging Face's preprocessor_config.json says."""
+
+    image_processor_type: str | None = None
+    feature_extractor_type: str | None = None
+    resample: int | str | None = None
+    size: _Side | _Sides | dict[str, _Side | None] | None = None
+    crop_size: _Side | _Sides | dict[str, _Side | None] | None = None
+    crop_pct: _Share | None = None
+    rescale_factor: Annotated[float, Meta(gt=0)] = 1 / 255
+    image_mean: _Values | None = None
+    image_std: _Values | None = None
+    do_resize: bool | None = True
+    do_center_crop: bool | None = False
+    do_pad: bool | None = False
+    do_rescale: bool | None = True
+    rescale_offset: bool | None = False
+    do_normalize: bool | None = True
+    include_top: bool | None = True
+
+
+class _Torchvision(msgspec.Struct):
+    """What the transforms of torchvision's published weights say; sizes are checked as those of any step."""
+
+    resize_size: Any = None
+    crop_size: Any = None
+    mean: _Values | None = None
+    std: _Values | None = None
+    interpolation: str | None = None
+    antialias: Any = True
 
 
 def read_stated(file: Path) -> Mapping[str, Any]:
@@ -83,49 +135,51 @@ def own_keys(content: Any, where: str) -> Mapping[str, Any]:
 
 def of_timm(config: Mapping[str, Any], where: str) -> Plain:
     """Read timm's `pretrained_cfg`: what its transforms for evaluation do."""
-    config = config.get("pretrained_cfg") or config
-    height, width = (config.get("input_size") or (0, 0))[-2:]
-    mean, std = config.get("mean"), config.get("std")
-    if not (height and width and mean and std):
+    stated = convert(config.get("pretrained_cfg") or config, _Timm, where)
+    if not (stated.input_size and stated.mean and stated.std):
         raise InputError(f"{where} lacks input_size, mean or std")
-    mode, share = config.get("crop_mode") or "center", config.get("crop_pct") or IMAGENET_CROP
+    height, width = stated.input_size[-2:]
+    mode, share = stated.crop_mode or "center", stated.crop_pct or IMAGENET_CROP
     sides = [math.floor(height / share), math.floor(width / share)]
     if mode not in ("center", "squash") or (mode == "center" and sides[0] != sides[1]):
         raise InputError(f"{where}: timm's crop_mode {mode!r} for {height}×{width} pixels has no counterpart here")
-    way = interpolation_of(str(config.get("interpolation") or "bicubic"))
+    way = interpolation_of(stated.interpolation or "bicubic")
     if way is None:
-        raise InputError(f"{where}: timm's interpolation {config['interpolation']!r} has no counterpart here")
+        raise InputError(f"{where}: timm's interpolation {stated.interpolation!r} has no counterpart here")
     resize = {"size": sides if mode == "squash" else sides[0], "interpolation": way}
-    steps = [{"Resize": resize}, {"CenterCrop": [height, width]}]
-    return {"steps": steps, "mean": list(mean), "std": list(std)}
+    return {
+        "steps": [{"Resize": resize}, {"CenterCrop": [height, width]}],
+        "mean": _listed(stated.mean),
+        "std": _listed(stated.std),
+    }
 
 
 def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
     """Read Hugging Face's preprocessor_config.json."""
-    kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     if "pretrained_cfg" in config:  # of timm's models in transformers
         return of_timm(config, where)
-    way = interpolation_of(config.get("resample", None if kind and not kind.startswith("ViT") else 2))
+    stated = convert(config, _HuggingFace, where)
+    kind = stated.image_processor_type or stated.feature_extractor_type or ""
+    usual = None if kind and not kind.startswith("ViT") else 2
+    way = interpolation_of(stated.resample if "resample" in config else usual)
     steps: list[Plain] = []
-    if config.get("do_resize", True):
+    if stated.do_resize:
         if way is None:  # each processor has a default of its own
             raise InputError(f"{where} lacks resample, the number of the interpolation")
-        steps += _resized_by_hugging_face(config, kind, way, where)
-    if config.get("do_center_crop", False):
-        crop = config.get("crop_size") or config.get("size")
-        steps += [{"CenterCrop": {"size": _sides(crop, where), "down": True}}]
-    if config.get("do_pad"):
-        raise InputError(f"{where}: do_pad is not known; state the padding as a transform, {{\"Pad\": …}}")
-    scale = 255 * float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 255.0
+        steps += _resized_by_hugging_face(stated, kind, way, where)
+    if stated.do_center_crop:
+        steps += [{"CenterCrop": {"size": _sides(stated.crop_size or stated.size, where), "down": True}}]
+    if stated.do_pad:
+        raise InputError(f'{where}: do_pad is not known; state the padding as a transform, {{"Pad": …}}')
+    scale = 255 * stated.rescale_factor if stated.do_rescale else 255.0
     scale = 1.0 if math.isclose(scale, 1, rel_tol=1e-6) else scale
-    offset = 1.0 if config.get("rescale_offset") and config.get("do_rescale", True) else 0.0
-    normalised = config.get("do_normalize", True)
-    mean, std = (config.get(key) if normalised else None for key in ("image_mean", "image_std"))
-    if normalised and (mean is None or std is None):
+    offset = 1.0 if stated.rescale_offset and stated.do_rescale else 0.0
+    mean, std = (stated.image_mean, stated.image_std) if stated.do_normalize else (0.0, 1.0)
+    if mean is None or std is None:
         raise InputError(f"{where} lacks image_mean or image_std")
-    means, stds = (_numbers(value, where) for value in (mean or 0.0, std or 1.0))
-    if kind.startswith("EfficientNet") and config.get("include_top", True):  # divided by the deviation once more
-        means, stds = means, [value * value for value in stds]
+    means, stds = _listed(mean), _listed(std)
+    if kind.startswith("EfficientNet") and stated.include_top:  # divided by the deviation once more
+        stds = [value * value for value in stds]
     return {
         "steps": steps, "mean": [(value + offset) / scale for value in means], "std": [value / scale for value in stds],
     }  # fmt: skip
@@ -133,16 +187,16 @@ def of_hugging_face(config: Mapping[str, Any], where: str) -> Plain:
 
 def of_torchvision(config: Mapping[str, Any], where: str) -> Plain:
     """Read the transforms that belong to torchvision's published weights: resize_size, crop_size, mean, std."""
-    known = ("resize_size", "crop_size", "mean", "std", "interpolation", "antialias")
+    known = _Torchvision.__struct_fields__
     if unknown := [str(key) for key in config if key not in known]:
         raise InputError(f"{where} holds {', '.join(unknown)} beside torchvision's {', '.join(known)}")
-    resize, crop = config.get("resize_size"), config.get("crop_size")
+    stated = convert(config, _Torchvision, where)
     steps: list[Plain] = []
-    if resize:
-        settings = {"size": resize, "interpolation": config.get("interpolation") or "bilinear"}
-        steps.append({"Resize": {**settings, "antialias": config.get("antialias", True)}})
-    steps += [{"CenterCrop": crop}] if crop else []
-    return {"steps": steps, "mean": list(config.get("mean") or [0.0]), "std": list(config.get("std") or [1.0])}
+    if stated.resize_size:
+        settings = {"size": stated.resize_size, "interpolation": stated.interpolation or "bilinear"}
+        steps.append({"Resize": {**settings, "antialias": stated.antialias}})
+    steps += [{"CenterCrop": stated.crop_size}] if stated.crop_size else []
+    return {"steps": steps, "mean": _listed(stated.mean or 0.0), "std": _listed(stated.std or 1.0)}
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], str], Plain]] = {
@@ -160,17 +214,17 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Plain]] = {
 """What tells a form, by a key that it has."""
 
 
-def _resized_by_hugging_face(config: Mapping[str, Any], kind: str, way: Any, where: str) -> list[Plain]:
+def _resized_by_hugging_face(stated: _HuggingFace, kind: str, way: Any, where: str) -> list[Plain]:
     """Return the steps that a processor of Hugging Face resizes with."""
-    size = config.get("size")
-    if isinstance(size, Mapping) and "shortest_edge" in size:
-        short, longest = int(size["shortest_edge"]), size.get("longest_edge")
+    size = stated.size
+    if isinstance(size, dict) and (edge := size.get("shortest_edge")) is not None:
+        short, longest = int(edge), size.get("longest_edge")
     elif isinstance(size, (int, float)) and kind.startswith(_SHORT_SIDE):
         short, longest = int(size), None
     else:
         return [{"Resize": {"size": _sides(size, where), "interpolation": way}}]
     family = next((name for name in _CROPPED_BY_SHARE if kind.startswith(name)), "")
-    share = config.get("crop_pct") or _CROPPED_BY_SHARE.get(family)
+    share = stated.crop_pct or _CROPPED_BY_SHARE.get(family)
     if share is None:
         return [{"Resize": {"size": short, "interpolation": way, "max_size": longest}}]
     if family == "ConvNext" and short >= _UNCROPPED_FROM:
@@ -180,22 +234,17 @@ def _resized_by_hugging_face(config: Mapping[str, Any], kind: str, way: Any, whe
     return [{"Resize": {"size": int(short / share), "interpolation": way}}, *crop]
 
 
+def _listed(values: _Values) -> list[float]:
+    return [values] if isinstance(values, float) else values
+
+
 def _sides(size: Any, where: str) -> list[int]:
     """Return Hugging Face's size as [height, width]; raises InputError for a size of another kind."""
-    if isinstance(size, Mapping) and {"height", "width"} <= set(size):
-        return [int(size["height"]), int(size["width"])]
-    if isinstance(size, (int, float)):
-        return [int(size)] * 2
-    if isinstance(size, list) and len(size) == 2:
-        return [int(side) for side in size]
-    raise InputError(f"{where}: the size {size!r} is not known")
-
-
-def _numbers(value: Any, where: str) -> list[float]:
-    try:
-        return [float(number) for number in (value if isinstance(value, list) else [value])]
-    except (TypeError, ValueError):
-        raise InputError(f"{where}: mean and std must be numbers, got {value!r}") from None
+    sides = [size.get("height"), size.get("width")] if isinstance(size, dict) else size
+    sides = sides if isinstance(sides, list) else [sides, sides]
+    if None in sides:
+        raise InputError(f"{where}: the size {size!r} is not known")
+    return [int(side) for side in sides]
 
 
 # --- lists of transforms ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
-from core.errors import InputError, unknown_name
+from core.errors import AppError, InputError, unknown_name
 from core.models.user_code import build_from_user_code, source_key
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX, HF_PREFIX = "timm/", "hf/"
 ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
+_MOST_PARAMETERS = 8_000  # weights and biases; the largest networks of timm register about 3,000
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
 
 
@@ -137,9 +140,38 @@ def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
             "Choose a larger input size or another architecture",
         )
     try:
-        return architecture.build(spec.num_classes, spec.in_channels, spec.input_size)
-    except (ValueError, AssertionError, RuntimeError) as error:
-        raise InputError(f"{architecture.id} cannot be built for input {times(spec.input_size)}: {error}") from error
+        with _bounded(architecture.id):
+            return architecture.build(spec.num_classes, spec.in_channels, spec.input_size)
+    except (AppError, MemoryError):
+        raise
+    except Exception as error:  # settings that do not go together make other libraries raise nearly anything
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{architecture.id} cannot be built for input {times(spec.input_size)}: {reason}") from error
+
+
+@contextmanager
+def _bounded(id: str) -> Iterator[None]:
+    """End the building of a network in this block with InputError once it has more parameters than any network has.
+
+    A file may ask for 2^31 layers.
+    """
+    thread, count = threading.get_ident(), 0
+
+    def counted(module: nn.Module, name: str, parameter: Any) -> None:
+        nonlocal count
+        if threading.get_ident() == thread:  # the hook is everybody's
+            count += 1
+            if count > _MOST_PARAMETERS:
+                raise InputError(
+                    f"{id} has more than {_MOST_PARAMETERS:,} weights and biases, which no network here has",
+                    "Check its settings",
+                )
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:

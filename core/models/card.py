@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from core.data.preprocessing import Preprocessing
 from core.data.stated import of_hugging_face, of_timm, of_torchvision
 from core.data.steps import CenterCrop, Resize, Step
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, SUFFIXES, WEIGHTS_NAME, check_schema, dumps, is_card, read_json, read_object
+from core.files import CARD_NAME, SUFFIXES, WEIGHTS_NAME, check_schema, dumps, is_card, loads, read_json, read_object
 from core.models import foreign, timm_models
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
 from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card
@@ -100,10 +99,21 @@ def card_of(weights: Path, metadata: Mapping[str, str] | None = None) -> tuple[d
         readable = weights.suffix.lower() == ".safetensors" and weights.is_file()
         metadata = read_metadata(weights) if readable else {}
     where = f"The metadata of {weights.name}"
-    card, config = card_from_metadata(metadata, where), weights.with_name(HUB_CONFIG)
-    if card is None and weights.name in HUB_WEIGHTS and (said := config_card(read_object(config))):
+    card = card_from_metadata(metadata, where)
+    if card is None and weights.name in HUB_WEIGHTS and (said := config_card(_configuration(weights, HUB_CONFIG))):
         return check_card(said, HUB_CONFIG), HUB_CONFIG
     return card, where
+
+
+def _configuration(weights: Path, name: str) -> dict[str, Any]:
+    """Return the object in a JSON file beside weights, an empty one without it. Raises InputError for anything else."""
+    file = weights.with_name(name)
+    if not file.exists():
+        return {}
+    content = read_json(file)
+    if not isinstance(content, dict):
+        raise InputError(f"{file} is damaged: it holds no object", "Take the file away, or put back the whole one")
+    return content
 
 
 def find_card(weights: Path) -> Path | None:
@@ -158,7 +168,7 @@ def card_from_metadata(metadata: Mapping[str, str], where: str) -> dict[str, Any
         if name == "architecture" or name not in metadata:
             continue
         try:
-            card[name] = json.loads(metadata[name])
+            card[name] = loads(metadata[name])
         except ValueError:
             continue  # another program's field of that name
     return check_card(card, where)
@@ -186,7 +196,7 @@ def stated_preprocessing(weights: Path, card: Mapping[str, Any] | None, where: s
     config = read_object(weights.with_name(HUB_CONFIG))
     if timm_models.is_config(config):
         return _of_timm(config["pretrained_cfg"], "timm config")
-    images = read_object(weights.with_name(IMAGES_CONFIG))
+    images = _configuration(weights, IMAGES_CONFIG)
     if not images:
         return None
     where = f"The preprocessing in {IMAGES_CONFIG}"

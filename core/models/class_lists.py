@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from core.data.classes import arrange, goes_by_number, places_among, some
 from core.data.dataset import Dataset
 from core.data.sources import fingerprint
 from core.errors import MismatchError, first_few
-from core.files import composed, read_object
+from core.files import composed, loads, read_object
 from core.models.hub import HUB_CONFIG
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _beside(model: OpenedModel) -> Iterator[ClassList]:
 def _parsed(text: str) -> Any:
     """Return what a text of metadata holds: JSON, else names between commas."""
     try:
-        return json.loads(text)
+        return loads(text)
     except ValueError:
         return [part.strip() for part in text.split(",")]
 

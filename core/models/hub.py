@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from torch import nn
 
 from core.errors import AppError, InputError, unknown_name
-from core.files import WEIGHTS_NAME
+from core.files import WEIGHTS_NAME, convert
 from core.models import timm_models
 from core.models.architectures import HF_PREFIX, Architecture, Size, read_patches, settings_in
-from core.models.timm_models import text_of
+from core.models.timm_models import Number, text_of
 from core.models.user_code import FACTORY_OPTION
 
 HUB_CONFIG = "config.json"
@@ -103,34 +104,45 @@ _FACTORY = (
 )
 
 
+class _Config(msgspec.Struct):
+    """The entries of transformers' config.json that say what a card says."""
+
+    architectures: list[str] | None = None
+    model_type: str | None = None
+    num_channels: int | None = None
+    num_labels: int | None = None
+    problem_type: str | None = None
+    id2label: dict[Number, str | int | float] | None = None
+    image_size: int | list[int] | None = None
+
+
 def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what transformers' or timm's config.json says of the model beside it, as a card; None for another file.
 
     The card's architecture is an `hf/…` id. What is not known of it is said by `hub_architecture` when it is used, so
-    that a network whose code is given opens nevertheless.
+    that a network whose code is given opens nevertheless. Raises InputError for an entry of another type than it has.
     """
     if (card := timm_models.config_card(config)) is not None:
         return card
-    names, kind = config.get("architectures"), config.get("model_type")
-    if not isinstance(kind, str) and not names:
+    if not isinstance(config.get("model_type"), str) and not config.get("architectures"):
         return None
-    name = str(names[0]) if isinstance(names, list) and names else ""
-    family = _FAMILIES.get(str(kind))
+    stated = convert(config, _Config, HUB_CONFIG)
+    kind, name = str(stated.model_type), next(iter(stated.architectures or ()), "")
+    family = _FAMILIES.get(kind)
     known = family is not None and name in ("", family.name + _CLASSIFIER)
     card = {
-        "architecture": _id(str(kind), config) if known else f"{HF_PREFIX}{name or kind}",
-        "in_channels": config.get("num_channels", 3 if known else None),
-        "num_classes": config.get("num_labels"),
-        "problem_type": config.get("problem_type"),
+        "architecture": _id(kind, config) if known else f"{HF_PREFIX}{name or kind}",
+        "in_channels": 3 if known and "num_channels" not in config else stated.num_channels,
+        "num_classes": stated.num_labels,
+        "problem_type": stated.problem_type,
     }
-    labels = config.get("id2label")
-    if isinstance(labels, Mapping) and labels:
-        ordered = [str(labels[key]) for key in sorted(labels, key=lambda key: int(key))]
+    if labels := stated.id2label:
+        ordered = [str(labels[key]) for key in sorted(labels, key=int)]
         card["num_classes"] = len(ordered)
         if ordered != [f"LABEL_{number}" for number in range(len(ordered))]:
             card["classes"] = ordered
     if known and family is not None and family.sized:
-        size = config.get("image_size", 224)
+        size = 224 if "image_size" not in config else stated.image_size
         card["input_size"] = [size, size] if isinstance(size, int) else size
     return {name: value for name, value in card.items() if value is not None}
 

@@ -195,7 +195,7 @@ def called(path: Path) -> tuple[list[str], bool]:
                 return _names(archive.read(name))
         with path.open("rb") as file:
             return _names(file)
-    except (StopIteration, zipfile.BadZipFile, OSError, KeyError):
+    except Exception:  # zipfile raises nearly anything on a damaged file
         return [], False
 
 

@@ -9,12 +9,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from core.errors import InputError, UnknownNetworkError, unknown_name
+from core.files import convert
 from core.models.architectures import (
     ODD_CLASSES,
     TIMM_PREFIX,
@@ -26,6 +28,9 @@ from core.models.architectures import (
     settings_in,
 )
 from core.models.user_code import FACTORY_OPTION
+
+Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,9}$")]
+"""The number of an output, as the key of a JSON object."""
 
 # Parameters of another shape after which a network under construction is given up. Two is the most that any of
 # timm 1.0's networks makes on the way and does not keep; a wrong candidate makes five within a few layers.
@@ -103,31 +108,56 @@ def is_config(config: Mapping[str, Any]) -> bool:
     return isinstance(config.get("architecture"), str) and isinstance(config.get("pretrained_cfg"), dict)
 
 
+class _Labelled(msgspec.Struct):
+    """What timm notes of published weights: the names of their outputs, as far as this is read here."""
+
+    label_names: list[str] | dict[Number, str] | None = None
+
+
+class _Arguments(msgspec.Struct):
+    """The arguments of a network that a card states under names of its own."""
+
+    img_size: int | list[int] | None = None
+    in_chans: int | None = None
+
+
+class _Config(msgspec.Struct):
+    """The entries of timm's config.json that say what a card says."""
+
+    architecture: str
+    pretrained_cfg: _Labelled
+    model_args: _Arguments | None = None
+    num_classes: int | None = None
+    label_names: list[str] | dict[Number, str] | None = None
+
+
 def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what timm's config.json says of the model beside it, as a card; None without timm, or another's file.
 
-    Without timm such weights can still be those of a network that is known here.
+    Without timm such weights can still be those of a network that is known here. Raises InputError for an entry of
+    another type than it has.
     """
     if not installed() or not is_config(config):
         return None
-    name, published, given = config["architecture"], config["pretrained_cfg"], config.get("model_args")
-    arguments = dict(given) if isinstance(given, dict) else {}
-    size = arguments.pop("img_size", None)
-    card = {"num_classes": config.get("num_classes"), "in_channels": arguments.pop("in_chans", None)}
-    arguments.pop("num_classes", None)
+    stated = convert(config, _Config, "config.json")
+    inputs = stated.model_args or _Arguments()
+    arguments: dict[str, Any] = dict(config.get("model_args") or {})
     pool = arguments.pop("global_pool", config.get("global_pool"))
-    if isinstance(pool, str) and pool and pool != _usual_pool(name):
+    for name in ("img_size", "in_chans", "num_classes"):
+        arguments.pop(name, None)
+    if isinstance(pool, str) and pool and pool != _usual_pool(stated.architecture):
         arguments["global_pool"] = pool
     text = ",".join(f"{key}={text_of(value)}" for key, value in arguments.items() if value is not None)
-    if size is not None:
-        card["input_size"] = [size, size] if isinstance(size, int) else list(size)
-    labels = config.get("label_names") or published.get("label_names")
-    if isinstance(labels, dict):
-        labels = [labels[key] for key in sorted(labels, key=int)]
+    size = inputs.img_size
+    card: dict[str, Any] = {
+        "num_classes": stated.num_classes, "in_channels": inputs.in_chans,
+        "input_size": [size, size] if isinstance(size, int) else size,
+    }  # fmt: skip
+    labels = stated.label_names or stated.pretrained_cfg.label_names
     if labels:
-        card["classes"] = [str(label) for label in labels]
+        card["classes"] = [labels[key] for key in sorted(labels, key=int)] if isinstance(labels, dict) else labels
     known = {key: value for key, value in card.items() if value is not None}
-    return {"architecture": f"{TIMM_PREFIX}{name}" + (f":{text}" if text else ""), **known}
+    return {"architecture": f"{TIMM_PREFIX}{stated.architecture}" + (f":{text}" if text else ""), **known}
 
 
 def _usual_pool(name: str) -> str:

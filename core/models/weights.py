@@ -15,8 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from core.errors import InputError, UnsafeFileError, first_few
-from core.files import convert
+from core.errors import AppError, InputError, UnsafeFileError, first_few
+from core.files import convert, open_regular
 from core.job import entry_key
 from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
@@ -26,6 +26,8 @@ from core.models.programs import Program, exported_program, pickled_program, scr
 from core.models.trust import NO_TRUST, Trust
 from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, placed
 
+_MOST_UNPACKED, _SMALL = 4, 1 << 26  # times the file's size; bytes that are no danger. torch.save does not compress
+_MOST_REPEATED = 4  # times as many values as the file has bytes: more are some values seen again and again
 _LEVELS = 3  # of modules around a network
 _LEAST_SHARE = 0.02  # of a file's values that a network has which is deeper inside than one level
 
@@ -163,15 +165,11 @@ def read_weights(path: Path, trust: Trust = NO_TRUST, key: str | None = None) ->
 
 def file_kind(path: Path) -> Literal["safetensors", "pt", "pt2", "torchscript"]:
     """Return the format a weights file has by its name and first bytes; raises InputError where it has none."""
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder without a model.safetensors", "Open the weights file itself")
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(foreign.START)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    if size == 0:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder without a model.safetensors", "Open the weights file itself")
+    with open_regular(path) as file:
+        start = file.read(foreign.START)
+    if not start:
         raise InputError(f"{path.name} is empty", "Copy or download it again")
     foreign.refuse(path, foreign.kind_of_file(path, start))
     if path.suffix.lower() == ".safetensors" or (start[8:9] == b"{" and start[:4] != b"PK\x03\x04"):
@@ -196,16 +194,26 @@ def _open_safetensors(path: Path) -> Iterator[Any]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             yield file
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
+    except (AppError, MemoryError):
+        raise
+    except Exception as error:  # the header may say anything, and the reader raises nearly anything on it
         raise _damaged(path) from error
 
 
 def _zip_kind(path: Path) -> Literal["pt", "pt2", "torchscript"]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+            parts = archive.infolist()
+    except Exception as error:  # zipfile raises nearly anything on a damaged table of contents
         raise _damaged(path) from error
+    names = [part.filename for part in parts]
+    unpacked, packed = sum(part.file_size for part in parts), path.stat().st_size
+    if unpacked > max(_MOST_UNPACKED * packed, _SMALL):
+        raise InputError(
+            f"{path.name} has {packed:,} bytes and unpacks to {unpacked:,}: at most {_MOST_UNPACKED} times as many are "
+            "read",
+            "Save the model again, with torch.save",
+        )
     inner = {name.partition("/")[2] for name in names} | set(names)
     if {"archive_format", "serialized_exported_program.json"} & inner or any(n.startswith("models/") for n in inner):
         return "pt2"
@@ -287,6 +295,9 @@ def _clean(path: Path, found: Found, form: CheckpointForm) -> Weights:
     for key, value in values.items():
         if words := oddity(value):
             raise InputError(f"{path.name} {words.format(key)}")
+    count, size = sum(value.numel() for value in values.values()), path.stat().st_size
+    if count > max(_MOST_REPEATED * size, _SMALL):  # nn.Parameter(x.expand(…)) keeps x alone
+        raise InputError(f"{path.name} has {size:,} bytes and says it holds {count:,} values, which no network has")
     dtypes = {key: type_name(value) for key, value in values.items()}
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
     weights = Weights(tensors, dataclasses.replace(form, dtypes=dtypes), found.entries)
