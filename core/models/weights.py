@@ -72,8 +72,14 @@ class CheckpointForm:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CheckpointForm:
         """Rebuild from plain data; raises InputError where it is not that of a form."""
-        form = convert(data, cls, "The job's note of how its model file was saved")
-        return dataclasses.replace(form, scalars=unpack(form.scalars))
+        where = "The job's note of how its model file was saved"
+        form = convert(data, cls, where)
+        try:
+            scalars = unpack(form.scalars)
+            unpack(form.foreign)
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, RecursionError) as error:
+            raise InputError(f"{where} is damaged: {error}") from error
+        return dataclasses.replace(form, scalars=scalars)
 
 
 @dataclass(frozen=True)

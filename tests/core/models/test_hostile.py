@@ -15,6 +15,7 @@ from core.models.architectures import ModelSpec, build_on_meta
 from core.models.card import stated_preprocessing
 from core.models.checkpoint import read_model
 from core.models.class_lists import own_classes
+from core.models.weights import CheckpointForm
 from tests.core.models.hub_models import write_folder
 from tests.core.models.opened import open_model
 
@@ -160,3 +161,16 @@ def test_a_list_of_classes_in_the_metadata_that_is_nested_without_end_is_none(tm
     save_file(WEIGHTS, tmp_path / "net.safetensors", metadata={"classes": "[" * 9999})
     with pytest.raises(UnknownNetworkError):
         own_classes(read_model(tmp_path / "net.safetensors").opened())
+
+
+@pytest.mark.parametrize("place", ["scalars", "foreign"])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        {"tensor()": ["float32"]}, {"tensor()": ["load", 1]}, {"tensor()": ["float32", [1, 2], [3, 4]]},
+        {"numpy()": 5}, {"numpy()": ["none", 1]}, {"float()": "x"}, {"dict()": [[[], 1]]}, {"namespace()": [1]},
+    ],
+)  # fmt: skip
+def test_a_job_may_say_anything_of_what_stood_beside_its_weights(place, packed):
+    with pytest.raises(InputError, match="The job's note of how its model file was saved is damaged: "):
+        CheckpointForm.from_dict({"format": "pt", place: {"x": packed}})
