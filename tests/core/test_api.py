@@ -15,14 +15,7 @@ from safetensors.torch import load_file
 from core.api import check, export, open_data, open_model, unlearn
 from core.cli import main
 from core.engine.control import Control
-from core.errors import (
-    ForgetSetError,
-    InputError,
-    MismatchError,
-    NotFoundError,
-    StoppedError,
-    TargetExistsError,
-)
+from core.errors import ForgetSetError, InputError, MismatchError, NotFoundError, StoppedError, TargetExistsError
 from core.files import file_sha256, read_json
 from core.models.trust import Trust
 from core.runs.folder import MODEL, TUNING, RunFolder

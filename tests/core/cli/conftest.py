@@ -79,7 +79,12 @@ def process(home) -> Callable[..., Result]:
     def run(*arguments: object, timeout: float = 120) -> Result:
         done = subprocess.run(
             [sys.executable, "main.py", *map(str, arguments)],
-            cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, env=os.environ,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=os.environ,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

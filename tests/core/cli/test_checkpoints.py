@@ -90,7 +90,15 @@ def said(cli, *arguments):
     stated.parent.mkdir(parents=True, exist_ok=True)
     stated.write_text('{"size": 8, "mean": 0.3045, "std": 0.3752}')
     measures = cli(
-        "evaluate", *arguments, "--dataset", "digits", "--forget-class", 3, "--preprocess", stated, "--accept-accuracy",
+        "evaluate",
+        *arguments,
+        "--dataset",
+        "digits",
+        "--forget-class",
+        3,
+        "--preprocess",
+        stated,
+        "--accept-accuracy",
         "--json",
     ).document
     return [measures["retain_test_accuracy"], measures["forget_test_accuracy"]]

@@ -89,10 +89,7 @@ def objects():
         ({"y_train": np.array(["a"] * 12)}, "y_train must hold integers"),
         ({"y_train": np.ones((12, 3), int)}, "y_train gives 12 images several labels: this is multi-label data"),
         ({"y_train": np.zeros((12, 3), int)}, "y_train gives 12 images no label"),
-        (
-            {"y_train": np.full((12, 3), 0.5)},
-            "one label an image, got shape .* other values than 0 and 1",
-        ),
+        ({"y_train": np.full((12, 3), 0.5)}, "one label an image, got shape .* other values than 0 and 1"),
         ({"y_train": np.zeros((12, 1, 2), int)}, "y_train must be one label an image"),
         ({"y_train": np.arange(12) % 3 + 1}, "0 to K-1 without a gap.*no training image has label 0"),
         ({"y_train": np.arange(12) % 3 * 2}, "no training image has label 1"),
@@ -104,10 +101,7 @@ def objects():
         ({"x_train": np.full((12, 8, 9), np.nan)}, "infinite or not a number"),
         ({"x_train": np.full((12, 8, 9), np.inf)}, "infinite or not a number"),
         ({"x_train": np.zeros((12, 8), np.uint8)}, r"must be \(N, H, W\).*got shape \(12, 8\)"),
-        (
-            {"x_train": np.zeros((12, 8, 9, 8), np.uint8)},
-            "channels first or last, and fewer of them than pixels",
-        ),
+        ({"x_train": np.zeros((12, 8, 9, 8), np.uint8)}, "channels first or last, and fewer of them than pixels"),
         ({"x_train": np.zeros((0, 8, 9), np.uint8), "y_train": np.zeros(0, int)}, "x_train is empty"),
         ({"x_test": np.zeros((6, 8, 8), np.uint8)}, "x_train holds images of 8×9×1, x_test of 8×8×1"),
         ({"classes": np.array(["a", "b"])}, "label 2 has no name; classes holds 2 names"),

@@ -101,7 +101,10 @@ def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, class_folders, mo
 def test_deeper_folders_belong_to_their_class(tmp_path, class_folders):
     root = class_folders(tmp_path, {"train/a": 1, "train/a/z/deep": 1, "train/a/b": 1, "train/c": 1, "test/a": 1})
     assert open_dataset(str(root)).train.paths == (
-        "train/a/00.png", "train/a/b/00.png", "train/a/z/deep/00.png", "train/c/00.png",
+        "train/a/00.png",
+        "train/a/b/00.png",
+        "train/a/z/deep/00.png",
+        "train/c/00.png",
     )
 
 

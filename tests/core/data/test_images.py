@@ -164,8 +164,13 @@ def test_of_several_pictures_in_a_file_the_first_counts(kind):
 def test_exif_orientation(kind, orientation):
     upright = Image.fromarray(gradient())
     undo = {
-        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }[orientation]
     stored = upright if undo is None else upright.transpose(undo)
@@ -194,8 +199,9 @@ def test_other_sizes_are_covered_and_cropped_at_the_centre():
 
 def test_a_large_jpeg_read_in_reduced_size_looks_the_same():
     x = np.linspace(0, 255, 512).astype(np.uint8)
-    image = Image.fromarray(np.dstack([np.tile(x, (512, 1)), np.tile(x[:, None], (1, 512)), np.full((512, 512), 80)])
-                            .astype(np.uint8))
+    image = Image.fromarray(
+        np.dstack([np.tile(x, (512, 1)), np.tile(x[:, None], (1, 512)), np.full((512, 512), 80)]).astype(np.uint8)
+    )
     data = encoded(image, "JPEG", quality=95)
     form = Form((32, 32), 3)
     whole = np.asarray(Image.open(io.BytesIO(data)).resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
@@ -350,8 +356,15 @@ def test_unreadable_files_are_named_with_a_reason_and_leave_no_gap(good_and_bad,
     result = read(good_and_bad, names)
     reasons = {entry.path: entry.reason for entry in result.unreadable}
     assert set(reasons) == {
-        "a_empty.png", "b_text.png", "c_bomb.png", "d_large.png", "e_folder.png", "f_pipe.png", "g_link.png",
-        "good050b_cut.png", "missing.png",
+        "a_empty.png",
+        "b_text.png",
+        "c_bomb.png",
+        "d_large.png",
+        "e_folder.png",
+        "f_pipe.png",
+        "g_link.png",
+        "good050b_cut.png",
+        "missing.png",
     }
     assert reasons["a_empty.png"] == "the file is empty"
     assert reasons["b_text.png"] == "not an image, or of an unknown kind"

@@ -29,7 +29,16 @@ def test_found_under_the_data_root(tmp_path, write_idx, folder, gz):
     write_idx(tmp_path / folder, gz=gz)
     data = open_dataset("fashion-mnist", data_root=tmp_path)
     assert data.classes == (
-        "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
     )
     assert data.spec == "fashion-mnist" and data.title == "Fashion-MNIST" and data.image_size == (28, 28)
 

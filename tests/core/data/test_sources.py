@@ -115,8 +115,13 @@ def test_a_file_for_one_channel_makes_colour_files_grey(tmp_path, pets):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "is not valid JSON"), ({"mean": 300}, "The preprocessing in .*f.txt is wrong: mean must lie"),
-     ({"sise": 3}, "did you mean size"), ([1], "a transform is written"), (3, "must be a JSON object")],
+    [
+        ("{", "is not valid JSON"),
+        ({"mean": 300}, "The preprocessing in .*f.txt is wrong: mean must lie"),
+        ({"sise": 3}, "did you mean size"),
+        ([1], "a transform is written"),
+        (3, "must be a JSON object"),
+    ],
 )
 def test_a_wrong_file_is_named_before_the_data_is_read(tmp_path, pets, content, words, monkeypatch):
     monkeypatch.setattr("core.data.sources._load_path", lambda *a: pytest.fail("the data was read"))

@@ -113,9 +113,7 @@ def test_while_the_class_is_forgotten_passes_only_recover(monkeypatch):
     assert len(walked()[0]) == 3
     found_at_start = iter([0.9])  # the original's; from then on less, so that the others never count as recovered
     monkeypatch.setattr(
-        SetPasses,
-        "accuracy",
-        lambda self, which, limit=None: 0.0 if which == "classes" else next(found_at_start, 0.5),
+        SetPasses, "accuracy", lambda self, which, limit=None: 0.0 if which == "classes" else next(found_at_start, 0.5)
     )
     assert walked()[0] == ["max, pass 1 of 6", *(f"min, pass {number} of 6" for number in range(1, 7))]
 

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.metrics.geometry import (
-    orthogonal_fit,
-    principal_plane,
-    principal_projection,
-    turned_projection,
-)
+from core.metrics.geometry import orthogonal_fit, principal_plane, principal_projection, turned_projection
 
 torch.set_num_threads(1)
 

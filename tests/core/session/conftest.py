@@ -54,9 +54,7 @@ def new_run(tmp_path, bench, three):
     """Make a run folder with a job; options go to `make_unlearn_job`."""
     made = []
 
-    def make(
-        method: str = "muda", selection: Selection = three, precision: str = "float32", **options
-    ) -> RunFolder:
+    def make(method: str = "muda", selection: Selection = three, precision: str = "float32", **options) -> RunFolder:
         job = make_unlearn_job(bench.on("cpu", precision, threads=1), selection, method, **options)
         made.append(create_run(tmp_path / f"run-{len(made)}", job, selection, bench.dataset))
         return made[-1]

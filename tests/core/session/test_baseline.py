@@ -108,8 +108,10 @@ def test_what_is_not_on_a_map_stands_between_its_neighbours_there(monkeypatch):
     for sample in range(40):
         away = np.linalg.norm(compact[ids].astype(float) - compact[sample], axis=1)
         nearest = away.argsort()[:5]
-        expected = places[ids == sample][0] if sample in ids else np.average(
-            places[nearest], axis=0, weights=1 / np.maximum(away[nearest], 1e-6)
+        expected = (
+            places[ids == sample][0]
+            if sample in ids
+            else np.average(places[nearest], axis=0, weights=1 / np.maximum(away[nearest], 1e-6))
         )
         assert found[sample] == pytest.approx(expected, abs=1e-4)
 

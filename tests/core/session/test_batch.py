@@ -8,15 +8,7 @@ import json
 
 import pytest
 
-from app.workers.queue_files import (
-    BatchRecord,
-    RecordedRun,
-    batches_home,
-    read_record,
-    records,
-    rows_of,
-    write_record,
-)
+from app.workers.queue_files import BatchRecord, RecordedRun, batches_home, read_record, records, rows_of, write_record
 from core.data.dataset import ImageSet
 from core.engine.control import Control
 from core.errors import InputError
@@ -129,7 +121,7 @@ def go(path, out, control=None) -> BatchRun:
 
 
 def test_a_failure_stops_nothing_and_a_second_start_does_what_is_missing(write, small, tmp_path):
-    text = TEXT.replace("seeds = \"1-2\"", "seeds = 1").replace('"list.csv"', '"missing.csv"')
+    text = TEXT.replace('seeds = "1-2"', "seeds = 1").replace('"list.csv"', '"missing.csv"')
     text = text.replace('classes = ["3"]', 'classes = ["3"]\n', 1)
     out = tmp_path / "out"
     going = go(write(text), out)
@@ -151,7 +143,7 @@ def test_a_failure_stops_nothing_and_a_second_start_does_what_is_missing(write, 
 
 
 def test_a_changed_entry_does_not_take_another_run_for_its_own(write, small, tmp_path):
-    text = TEXT[: TEXT.index("[[method]]")].replace("seeds = \"1-2\"", "seeds = 1")
+    text = TEXT[: TEXT.index("[[method]]")].replace('seeds = "1-2"', "seeds = 1")
     go(write(text), tmp_path / "out")
     changed = go(write(text.replace('classes = ["3"]', 'classes = ["4"]')), tmp_path / "out")
     assert changed.rows[0].outcome == "failed" and "differs in forget set" in changed.rows[0].error

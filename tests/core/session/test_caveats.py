@@ -64,8 +64,7 @@ def test_a_class_is_unchanged_where_its_accuracy_is():
     told = found(forget=0.996)["unchanged"]
     assert told.level == "warning"
     assert told.message == (
-        "The model is unchanged: forget accuracy 100 % before, 99.6 % after. "
-        "Try a larger step size, or search for one."
+        "The model is unchanged: forget accuracy 100 % before, 99.6 % after. Try a larger step size, or search for one."
     )
     assert "unchanged" not in found(forget=0.99)
     assert "unchanged" not in found(forget=1.0, before={"forget_accuracy": 0.99})

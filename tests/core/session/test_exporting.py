@@ -232,7 +232,8 @@ def test_a_file_that_reads_back_differently_is_not_kept(run, tmp_path, monkeypat
 def test_a_file_that_lacks_a_key_is_not_kept(run, tmp_path, monkeypatch, dropped):
     write = exporting.write_same
     monkeypatch.setattr(
-        exporting, "write_same",
+        exporting,
+        "write_same",
         lambda path, state, form: write(path, {k: v for k, v in state.items() if k != dropped}, form),
     )
     with pytest.raises((InputError, RunError)):

@@ -84,7 +84,11 @@ def test_test_images_are_named_as_such():
 def test_what_is_not_found_has_its_line_and_the_nearest_names():
     match = parse("b.png\n\nB.jpeg\n5\n-1\nqqqqqq.xyz\nbag/b.png")
     assert [(u.line, u.text) for u in match.unmatched] == [
-        (3, "B.jpeg"), (4, "5"), (5, "-1"), (6, "qqqqqq.xyz"), (7, "bag/b.png"),
+        (3, "B.jpeg"),
+        (4, "5"),
+        (5, "-1"),
+        (6, "qqqqqq.xyz"),
+        (7, "bag/b.png"),
     ]
     assert match.unmatched[0].nearest[0] == "train/apron/b.png"
     assert match.unmatched[1].reason == match.unmatched[2].reason == "samples are 0 to 4"

@@ -11,8 +11,10 @@ from core.errors import MismatchError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import RunFolder
 from core.session.jobs import differences, require_same_job
+from core.session.measuring import measure_log
 from core.session.references import reference_key
 from core.session.tuning import tries_file
+from core.verify.measure_log import Measured, NotKeptError
 
 PREPARED = {"size": [8, 8], "mean": [0.5], "std": [0.5], "interpolation": "bilinear", "source": "data set"}
 JOB = Job(
@@ -101,6 +103,22 @@ def test_outputs_of_another_model_network_data_or_preparation_have_another_name(
     ]  # fmt: skip
     assert len({cache_name(**asked), *(cache_name(**other) for other in others)}) == 1 + len(others)
     assert cache_name(**{**asked, "preprocessing": {**PREPARED, "source": "file"}}) == cache_name(**asked)
+
+
+@pytest.mark.parametrize("name", ["data", "preparation of the images", "forget set", "architecture"])
+def test_what_was_measured_for_another_job_is_not_found(tmp_path, name):
+    """Neither in the run's own log nor among what all runs share."""
+
+    def found(job: Job, model: str, folder: str) -> Measured:
+        keep = measure_log(tmp_path / folder, job, only_kept=True).of(model, "a" * 64)
+        return keep("linear probe", (), Measured)
+
+    for model in ("original", "unlearned"):
+        measure_log(tmp_path / "own", JOB).of(model, "a" * 64)("linear probe", (), lambda: Measured({"forget": 0.5}))
+        with pytest.raises(NotKeptError):
+            found(CHANGED[name], model, "own")
+    for same in SAME:
+        assert found(same, "unlearned", "own") == found(same, "original", "another") == Measured({"forget": 0.5})
 
 
 def test_a_folder_of_another_job_is_refused_with_all_that_differs(tmp_path):

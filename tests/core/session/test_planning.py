@@ -62,9 +62,7 @@ def test_a_finished_run_teaches_the_next_estimate(bench, three):
     values = preset_values(bench, "muda", "", {"class"})
     first = estimate(bench, three, "muda", values)
     planning.learn(first, 3 * first.plain_seconds)
-    assert estimate(bench, three, "muda", values).seconds == pytest.approx(
-        3 * first.plain_seconds
-    )
+    assert estimate(bench, three, "muda", values).seconds == pytest.approx(3 * first.plain_seconds)
     other = preset_values(bench, "finetune", "", {"class"})
     fine = estimate(bench, three, "finetune", other)
     assert fine.seconds == fine.plain_seconds  # another method learnt nothing from it

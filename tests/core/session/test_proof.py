@@ -66,9 +66,7 @@ def test_features_that_are_dead_reach_what_chance_does():
     outputs = SetOutputs(torch.zeros(40, 2), torch.zeros(40, 4), labels)
     images = SimpleNamespace(images=torch.zeros(40, 16, 16, 3, dtype=torch.uint8))
 
-    standing = stand(
-        SimpleNamespace(train=outputs, test=outputs), SimpleNamespace(num_classes=2, train=images), {}
-    )
+    standing = stand(SimpleNamespace(train=outputs, test=outputs), SimpleNamespace(num_classes=2, train=images), {})
 
     assert (standing.accuracy, standing.chance, standing.poor) == (0.5, 0.5, False)
     assert 0.3 < standing.features == standing.pixels < 0.7

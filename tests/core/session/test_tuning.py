@@ -29,17 +29,7 @@ from core.session.checking import train_reference
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 from core.session.training import train
-from core.session.tuning import (
-    BY_GOAL,
-    BY_REFERENCE,
-    RETAIN_BOUND,
-    Judge,
-    Try,
-    chosen_images,
-    tries_file,
-    tune,
-    tuned,
-)
+from core.session.tuning import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge, Try, chosen_images, tries_file, tune, tuned
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net
@@ -122,11 +112,7 @@ def test_with_retrained_models_the_score_is_the_mean_gap():
     itself = judge.judge(tap(other))
     assert judge.by == BY_REFERENCE and itself.score == 0 and itself.distance == 0 and itself.allowed
     found = judge.judge(tap(trained_net()))
-    gaps = [
-        abs(found.forget - itself.forget),
-        abs(found.retain - itself.retain),
-        found.distance,
-    ]
+    gaps = [abs(found.forget - itself.forget), abs(found.retain - itself.retain), found.distance]
     assert found.score == pytest.approx(sum(gaps) / 3)
     flat, sure = Constant(0.0, 0.0, 0.0, 0.0), Constant(50.0, 0.0, 0.0, 0.0)
     between = judge_of(retrained=[flat]).judge(tap(sure)).distance

@@ -18,20 +18,35 @@ def measures(forget: float, probe: float, alignment: float, js: float | None, ac
     profile[1] = alignment
     spectrum = np.geomspace(30, 1e-9, 8)
     return {
-        "retain_accuracy": 0.99, "forget_accuracy": forget, "retain_test_accuracy": accuracy,
-        "forget_test_accuracy": forget, "per_class": [accuracy, forget, accuracy - 0.01],
+        "retain_accuracy": 0.99,
+        "forget_accuracy": forget,
+        "retain_test_accuracy": accuracy,
+        "forget_test_accuracy": forget,
+        "per_class": [accuracy, forget, accuracy - 0.01],
         "forget_predictions": [1 - forget, forget, 0.0],
         "dimensional_alignment": {
-            "value": alignment, "k": 2, "energy": 0.957, "centred": False, "profile": profile.tolist(), "floor": 0.5,
+            "value": alignment,
+            "k": 2,
+            "energy": 0.957,
+            "centred": False,
+            "profile": profile.tolist(),
+            "floor": 0.5,
             "sample_energy": 0.7,
         },
         "spectra": {
-            "retain": spectrum.tolist(), "forget": (spectrum / 3).tolist(), "retain_rank": 3.2, "forget_rank": 1.4,
-            "retain_norm": 12.0, "forget_norm": 9.0,
+            "retain": spectrum.tolist(),
+            "forget": (spectrum / 3).tolist(),
+            "retain_rank": 3.2,
+            "forget_rank": 1.4,
+            "retain_norm": 12.0,
+            "forget_norm": 9.0,
         },
-        "probe": {"forget": probe, "retain": 0.95, "f1": 0.9}, "nmi": 0.7 + probe / 5, "class_means": {"forget": probe},
+        "probe": {"forget": probe, "retain": 0.95, "f1": 0.9},
+        "nmi": 0.7 + probe / 5,
+        "class_means": {"forget": probe},
         "distances": {"forget_test": {} if js is None else {"js_to_retrained": js, "agreement_with_retrained": 0.8}},
-        "membership": {"population": {"auc": 0.5 + forget / 5}}, "counts": {"forget_train": 500},
+        "membership": {"population": {"auc": 0.5 + forget / 5}},
+        "counts": {"forget_train": 500},
     }
 
 
@@ -39,15 +54,25 @@ def attacked(found: dict[str, Any], level: float) -> dict[str, Any]:
     """The same with what the full suite adds; `level` is how much an attack gets."""
     rates = [0.0, 0.01, 0.1, 0.5, 1.0]
     attack = {
-        "auc": 0.5 + level / 4, "low": 0.45 + level / 4, "high": 0.55 + level / 4, "members": 500, "nonmembers": 490,
-        "reason": "", "roc": {"fpr": rates, "tpr": [rate ** (1 - level / 2) for rate in rates]},
+        "auc": 0.5 + level / 4,
+        "low": 0.45 + level / 4,
+        "high": 0.55 + level / 4,
+        "members": 500,
+        "nonmembers": 490,
+        "reason": "",
+        "roc": {"fpr": rates, "tpr": [rate ** (1 - level / 2) for rate in rates]},
     }
     return {
         **found,
         "membership": {**found["membership"], "rmia": {**attack, "references": 2}, "population_retain": attack},
         "relearn": {
-            "accuracy": 0.4 + level / 3, "needed": {"0.9": 512 if level > 0.5 else None}, "samples": [0, 64, 512],
-            "forget": [0.0, level / 2, 0.9 * level], "retain": [0.9, 0.8, 0.9], "shots": 32, "draws": 3,
+            "accuracy": 0.4 + level / 3,
+            "needed": {"0.9": 512 if level > 0.5 else None},
+            "samples": [0, 64, 512],
+            "forget": [0.0, level / 2, 0.9 * level],
+            "retain": [0.9, 0.8, 0.9],
+            "shots": 32,
+            "draws": 3,
         },
         "prototype": {"forget": 0.5 + level / 3, "shots": 16, "false_positives": 0.05},
         "geometry": {"to_retrained": {"cka": 0.7 + level / 10, "procrustes": 0.3}},
@@ -111,12 +136,28 @@ def sample_report(**changes: Any) -> dict[str, Any]:
 def sample_events() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for step, forget, alignment in ((0, 0.98, 0.78), (460, 0.3, 0.9), (920, 0.0, 0.96)):
-        rows.append({
-            "type": "evaluation", "step": step, "scope": "subset", "retain_test_accuracy": 0.92,
-            "forget_test_accuracy": forget, "forget_accuracy": forget, "forget_losses": [], "unseen_losses": [],
-        })
-        rows.append({
-            "type": "alignment", "step": step, "scope": "subset", "value": alignment, "k": 2, "energy": 0.957,
-            "centred": False, "profile": [],
-        })
+        rows.append(
+            {
+                "type": "evaluation",
+                "step": step,
+                "scope": "subset",
+                "retain_test_accuracy": 0.92,
+                "forget_test_accuracy": forget,
+                "forget_accuracy": forget,
+                "forget_losses": [],
+                "unseen_losses": [],
+            }
+        )
+        rows.append(
+            {
+                "type": "alignment",
+                "step": step,
+                "scope": "subset",
+                "value": alignment,
+                "k": 2,
+                "energy": 0.957,
+                "centred": False,
+                "profile": [],
+            }
+        )
     return [*rows, {"type": "step_metrics", "step": 920}, {"type": "made_later", "step": 1}]

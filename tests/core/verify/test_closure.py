@@ -142,8 +142,7 @@ def test_what_lies_further_from_retraining_than_the_original_moved_away():
 
 
 @pytest.mark.parametrize(
-    ("original", "unlearned", "retrained"),
-    [(None, 0.5, [0.5]), (0.5, None, [0.5]), (0.9, 0.5, []), (0.9, 0.5, [None])],
+    ("original", "unlearned", "retrained"), [(None, 0.5, [0.5]), (0.5, None, [0.5]), (0.9, 0.5, []), (0.9, 0.5, [None])]
 )
 def test_what_was_not_measured_has_no_closure(original, unlearned, retrained):
     found = closure_of("value", original, unlearned, retrained)

@@ -9,8 +9,17 @@ from core.verify.numbers import count, duration, from_to, percent, plural, point
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0.0 %"), (0.9812, "98.1 %"), (1.0, "100 %"), (0.9994, "> 99.9 %"), (0.99949, "> 99.9 %"),
-     (0.999, "99.9 %"), (None, "–"), (math.nan, "–"), (-0.031, "−3.1 %")],
+    [
+        (0.0, "0.0 %"),
+        (0.9812, "98.1 %"),
+        (1.0, "100 %"),
+        (0.9994, "> 99.9 %"),
+        (0.99949, "> 99.9 %"),
+        (0.999, "99.9 %"),
+        (None, "–"),
+        (math.nan, "–"),
+        (-0.031, "−3.1 %"),
+    ],
 )
 def test_percent(share, text):
     assert percent(share) == text
@@ -33,7 +42,14 @@ def test_ratio(value, text):
 
 def test_words():
     assert [duration(s) for s in (0.4, 8, 100, 120, 7500, 7200, 97200, None)] == [
-        "under 1 s", "8 s", "1 min 40 s", "2 min", "2 h 5 min", "2 h", "1 d 3 h", "–"
+        "under 1 s",
+        "8 s",
+        "1 min 40 s",
+        "2 min",
+        "2 h 5 min",
+        "2 h",
+        "1 d 3 h",
+        "–",
     ]
     assert count(60000) == "60,000" and count(None) == "–"
     assert plural(1, "class", "classes") == "1 class" and plural(37, "image") == "37 images"

@@ -77,10 +77,7 @@ def test_the_longest_label_is_not_cut_off(final):
     assert float(x) + 6.1 * len(html.unescape(text)) <= WIDTH  # 6.1: DejaVu Sans, the widest of the fonts asked for
 
 
-@given(
-    st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=20),
-    st.booleans(),
-)
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=20), st.booleans())
 def test_any_numbers_give_finite_coordinates(points, steps):
     svg = line_chart([Series("a", "retain", sorted(points), steps=steps)])
     assert "nan" not in svg and "inf" not in svg
@@ -147,8 +144,12 @@ def titles(report, events) -> list[str]:
 def test_a_full_report_has_all_plots_and_their_captions():
     found = {plot.title: plot for plot in plots(sample_report(), sample_events())}
     assert list(found) == [
-        "Accuracy while it ran", "Alignment while it ran", "Eigenspectra before and after",
-        "Alignment by number of directions", "Change by class", "What forget images are called now",
+        "Accuracy while it ran",
+        "Alignment while it ran",
+        "Eigenspectra before and after",
+        "Alignment by number of directions",
+        "Change by class",
+        "What forget images are called now",
     ]
     assert found["Alignment while it ran"].caption == (
         "k = 2 · 96 % of retain energy · not centred · higher = forget features lie more inside the retain space; the "

@@ -123,7 +123,11 @@ def test_it_is_one_file_that_loads_and_runs_nothing():
 def test_names_and_sentences_are_escaped_everywhere():
     hostile = "<script>alert('x')</script>&\""
     report = sample_report(
-        forget_classes=[hostile], warnings=[hostile], run=hostile, files={hostile: hostile}, machine={hostile: hostile},
+        forget_classes=[hostile],
+        warnings=[hostile],
+        run=hostile,
+        files={hostile: hostile},
+        machine={hostile: hostile},
         method_details={"title": hostile, "parameters": {hostile: hostile}, "notes": [hostile], "citation": hostile},
         dataset={"title": hostile, "classes": [hostile, "sandal", "bag"], "fingerprint": hostile},
     )

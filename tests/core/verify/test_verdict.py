@@ -14,11 +14,15 @@ def measures(
     forget=0.98, retain=0.91, js=0.6, auc=0.62, probe=0.98, nmi=0.82, means=0.96, alignment=0.80, count=500
 ) -> dict[str, Any]:
     return {
-        "forget_accuracy": forget, "forget_test_accuracy": forget,
-        "retain_accuracy": retain, "retain_test_accuracy": retain,
+        "forget_accuracy": forget,
+        "forget_test_accuracy": forget,
+        "retain_accuracy": retain,
+        "retain_test_accuracy": retain,
         "distances": {"forget_test": {"js_to_retrained": js}},
         "membership": {"population": {"auc": auc}},
-        "probe": {"forget": probe, "retain": 0.9, "f1": 0.95}, "nmi": nmi, "class_means": {"forget": means},
+        "probe": {"forget": probe, "retain": 0.9, "f1": 0.95},
+        "nmi": nmi,
+        "class_means": {"forget": means},
         "dimensional_alignment": {"value": alignment, "k": 9, "energy": 0.96, "centred": False, "profile": []},
         "counts": {"forget_train": count},
     }
@@ -118,9 +122,10 @@ def test_no_retrained_model_and_single_samples():
         "never saw them may name many of them rightly as well."
     )
     models["unlearned"]["forget_accuracy"] = 1.0  # one number, one form
-    assert "on this image went from 100.0 to 100.0 %; a model that never saw it may name it rightly" in decide(
-        models, [], forgotten=Forgotten(0, 1)
-    ).sentence
+    assert (
+        "on this image went from 100.0 to 100.0 %; a model that never saw it may name it rightly"
+        in decide(models, [], forgotten=Forgotten(0, 1)).sentence
+    )
     assert decide({"original": {}, "unlearned": {}}, []).sentence == "No retrained model, so no verdict."
 
 
@@ -360,7 +365,11 @@ def closures(values: dict[str, float]) -> dict[str, Any]:
     """A model whose gap on each named measure is closed to the given share, all others fully."""
     between = {key: values.get(key, 1.0) for key in ("forget", "auc", "probe", "nmi", "means", "alignment")}
     ends = {
-        "forget": (0.98, 0.0), "auc": (0.62, 0.5), "probe": (0.98, 0.8), "nmi": (0.82, 0.765), "means": (0.96, 0.71),
+        "forget": (0.98, 0.0),
+        "auc": (0.62, 0.5),
+        "probe": (0.98, 0.8),
+        "nmi": (0.82, 0.765),
+        "means": (0.96, 0.71),
         "alignment": (0.8, 0.991),
     }
     mixed = {key: o + share * (ends[key][1] - o) for key, share in between.items() for o in (ends[key][0],)}
@@ -497,7 +506,13 @@ def test_the_verdict_is_strict_data_with_its_thresholds():
     assert set(data) == {"code", "damaged", "sentence", "thresholds", "lamps", "measures"}
     assert data["thresholds"]["closed"] == 0.9 and data["thresholds"]["retrained_models"] == 3
     assert {row["key"] for row in data["measures"]} == {
-        "forget_accuracy", "output_distance", "membership", "probe", "nmi", "class_means", "dimensional_alignment"
+        "forget_accuracy",
+        "output_distance",
+        "membership",
+        "probe",
+        "nmi",
+        "class_means",
+        "dimensional_alignment",
     }
     probe = next(row for row in data["measures"] if row["key"] == "probe")
     assert (probe["original"], probe["head_only"], probe["retrained"]) == (0.98, 0.98, pytest.approx(0.80))
