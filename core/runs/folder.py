@@ -65,7 +65,10 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """True where the folder holds a job."""
-        return (self.path / JOB).is_file()
+        try:
+            return self.file(JOB).is_file()
+        except OSError:  # a path that no disk can have
+            return False
 
     def file(self, name: str) -> Path:
         """Return the path of one of the folder's files."""

@@ -168,3 +168,7 @@ def test_a_moment_of_somebody_elses_look_keeps_nobody_from_a_run(folder):
             assert folder.locked
     finally:
         end.join()
+
+
+def test_a_path_that_no_disk_can_have_holds_no_run(tmp_path):
+    assert not RunFolder(tmp_path / ("x" * 5000)).exists and not RunFolder("a\0b").exists
