@@ -28,6 +28,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from core.text import visible
+
 
 class AppError(Exception):
     """An error with a sentence on what happened and one on what to do; `exit_code` is that of the command line."""
@@ -203,6 +205,6 @@ def first_few(names: Iterable[str], count: int = 3) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Return a text on one line with a full stop at its end."""
-    text = " ".join(str(text).split())
+    """Return a text on one line with a full stop at its end; characters that are not drawn are written out."""
+    text = visible(" ".join(str(text).split()))
     return text if not text or text[-1] in ".?!]" else text + "."

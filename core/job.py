@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.files import check_schema, convert
+from core.text import named
 
 SCHEMA_VERSION = 1
 
@@ -159,7 +160,7 @@ class Job:
         forget = self.forget
         if forget.mode == "none":
             return "nothing"
-        names = ", ".join(forget.class_names)
+        names = ", ".join(map(named, forget.class_names))
         what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
         more = " and single images" if forget.mode == "mixed" else ""
         chain = f", {len(self.requests)} requests" if self.requests else ""

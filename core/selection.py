@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import ForgetSetError, InputError, NotFoundError, did_you_mean
 from core.files import composed
+from core.text import named
 
 LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NAMES_SHOWN = 3
@@ -199,7 +200,7 @@ class Selection:
             touched = int(np.count_nonzero(self.class_counts))
             images = f"{_counted(self.count, 'image')} in {_counted(touched, 'class', 'classes')}"
             return f"{images} · {share} of {self.total:,} · sample forgetting"
-        names = [self.class_names[index] for index in self.complete_classes]
+        names = [named(self.class_names[index]) for index in self.complete_classes]
         what = f"{'class' if len(names) == 1 else 'classes'} {_joined(names)}"
         kind = "class forgetting"
         if self.mode == "mixed":

@@ -38,6 +38,7 @@ from app.widgets.buttons import IconButton
 from app.widgets.labels import ElidedLabel, caption
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.terms import TermLabel, heading
+from core.text import cell, visible
 from core.version import VERSION
 
 PNG_SCALES = (2, 4)
@@ -289,10 +290,10 @@ def as_csv(plot: Figure) -> str:
     plot.flush()
     text = io.StringIO()
     for key, value in _metadata(plot).items():
-        text.write(f"# {key}: {value}\n")
+        text.write(f"# {key}: {visible(value)}\n")
     writer = csv.writer(text, lineterminator="\n")
     header, rows = plot.table()
-    writer.writerow(header)
+    writer.writerow(map(_written, header))
     writer.writerows([_written(cell) for cell in row] for row in rows)
     return text.getvalue()
 
@@ -310,10 +311,10 @@ def whole_size(width: int, height: int) -> QSize:
     return QSize(max(width, theme.px(320)), max(height, theme.px(200)))
 
 
-def _written(cell: Cell) -> str:
-    if isinstance(cell, str):
-        return cell
-    return f"{cell:.9g}" if cell is not None and np.isfinite(cell) else ""
+def _written(value: Cell) -> str:
+    if isinstance(value, str):
+        return cell(value)
+    return f"{value:.9g}" if value is not None and np.isfinite(value) else ""
 
 
 def _size(plot: Figure) -> QSize:

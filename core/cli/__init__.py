@@ -87,10 +87,7 @@ def main(argv: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
     except (Exception, KeyboardInterrupt) as error:
         if debug:
-            import traceback
-
-            screen.end_line()
-            traceback.print_exception(error, file=sys.stderr)
+            screen.trace(error)
         said = _said(error, argv)
         screen.notice(f"error: {said.text}")
         screen.error(said)

@@ -10,6 +10,7 @@ from core.cli import options
 from core.cli.options import path
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table
 from core.cli.running import stop_on_interrupt
+from core.text import named
 from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
         for number, item in enumerate(going.items):
             if control.ending:
                 break
-            screen.say(f"\n[{count(number + 1)} of {count(total)}] {item.name}")
+            screen.say(f"\n[{count(number + 1)} of {count(total)}] {named(item.name)}")
             row = going.step(number, RunProgress(screen))
             screen.end_line()
             if row.outcome == "failed":

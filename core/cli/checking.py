@@ -14,6 +14,7 @@ from core.cli.running import CHECK, measures_table, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError, first_few
 from core.files import write_atomic
 from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
+from core.text import named, visible
 from core.verify.lamps import LAMPS, LIGHTS, report_lamps
 from core.verify.numbers import number, percent, ratio, whole_percent
 from core.verify.table import COLUMNS, MODELS, verdict_rows
@@ -93,7 +94,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     else:
         compared = _compared(folders)
         tables = [block for found in compared for block in _ranking(found)]
-        screen.say("\n\n".join(f"{block.title}\n\n{table(block.header, block.rows, left=4)}" for block in tables))
+        for block in tables:
+            screen.say(f"{visible(block.title)}\n\n{table(block.header, block.rows, left=4)}\n")
         screen.say(wrapped(tables[-1].note) if tables else "No run was compared with a retrained model: no ranking.")
         listed = zip(folders, reports, strict=True)
         document = {
@@ -313,7 +315,7 @@ def run_compare(given: argparse.Namespace, screen: Screen) -> int:
         screen.notice(f"warning: {text}")
     for row in comparison["runs"]:
         code = (row["verdict"]["code"] or "not checked").replace("_", " ")
-        screen.say(f"{row['run']}: {row['title']}, seed {row['seed']}, {code}")
+        screen.say(f"{named(row['run'])}: {named(row['title'])}, seed {row['seed']}, {code}")
     for block in blocks(comparison):
         screen.say(f"\n{block.title}\n")
         screen.say(table(block.header, block.rows))
@@ -379,7 +381,7 @@ def _references(given: list[tuple[str, Path]]) -> dict[str, Path]:
 
 def _measures_text(measures: dict[str, Any], bench: Bench, selection: Selection) -> str:
     """Lay out the measures of one model, and its distances to the references."""
-    title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {bench.dataset.title}"
+    title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {named(bench.dataset.title)}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
     blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]

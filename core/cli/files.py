@@ -16,6 +16,7 @@ from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wr
 from core.errors import InputError, UsageError
 from core.files import EXPORT_FORMATS
 from core.likeness import level_words
+from core.text import named
 from core.verify.numbers import count, percent, plural, ratio
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _near(given: argparse.Namespace, screen: Screen) -> int:
     outputs = bench.outputs(model) if model is not None else None
     duplicates = similar_images(dataset, selection.mask, options.similar_option(given), loading)
     screen.end_line()
-    screen.say(f"{dataset.title}: {selection.describe()}\n")
+    screen.say(f"{named(dataset.title)}: {selection.describe()}\n")
     document: dict[str, Any] = {
         "kind": "dataset", "path": given.path,
         "forget": {"mode": selection.mode, "count": selection.count},

@@ -1,16 +1,21 @@
 """What a command shows: text for people or one JSON document on stdout, notices and errors on stderr; its progress.
 
-A run that goes is one line on a terminal that is written over; elsewhere a plain line now and then.
+A run that goes is one line on a terminal that is written over; elsewhere a plain line now and then. Nothing that comes
+from files steers the terminal: `Screen` writes all, and writes out characters that are not drawn.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import re
+import secrets
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -31,6 +36,7 @@ from core.events import (
 )
 from core.files import dumps_pretty
 from core.pace import Pace
+from core.text import LONGEST_CELL, named, shorten, visible
 from core.verify.numbers import DASH, count, duration, percent, plural, ratio
 
 if TYPE_CHECKING:
@@ -43,6 +49,10 @@ _UNLIMITED = 10_000  # columns of a file or a pipe
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 1.0  # between plain lines, at least …
 PLAIN_SHARE = 0.05  # … and at least this share of the time so far, so that a long run leaves a short log
+_MARK = secrets.token_hex(8)  # no name from a file holds it
+_STYLES = {f"<{_MARK}{which}>": code for which, code in (("bold", "\x1b[1m"), ("plain", "\x1b[0m"))}
+"""Marks for the styles of a table's titles, which become codes where a text is written: a code in it is a name's."""
+
 TOLD_IN_THE_SUMMARY = ("unchanged", "damage", "alignment", "unseen")  # codes of warnings that the result repeats
 
 
@@ -90,13 +100,13 @@ class Screen:
         if self.json:
             return
         self.end_line()
-        self._write(text + "\n")
+        self._write(_harmless(text) + "\n")
 
     def over(self, text: str) -> None:
         """Write a line that the next one replaces; only on a terminal."""
         if not self.live:
             return
-        text = shorten(text, self.width)
+        text = shorten(visible(text), self.width)
         self._write("\r" + text.ljust(self._open_line))
         self._open_line = len(text)
 
@@ -110,7 +120,7 @@ class Screen:
         """Write the one JSON document; nothing without --json."""
         if self.json:
             self._answered = True
-            self._write(dumps_pretty(value).decode())
+            self._write(_NOT_DRAWN.sub(_escaped, dumps_pretty(value).decode()))
 
     def error(self, error: AppError) -> None:
         """Write an error as the one JSON document; nothing without --json, or where a result was the document."""
@@ -125,9 +135,16 @@ class Screen:
 
     def notice(self, text: str) -> None:
         """Write a line to stderr, in both modes."""
+        self._tell(" ".join(text.split()))
+
+    def trace(self, error: BaseException) -> None:
+        """Write an error's traceback to stderr."""
+        self._tell("".join(traceback.format_exception(error)).rstrip())
+
+    def _tell(self, text: str) -> None:
         self.end_line()
         with contextlib.suppress(OSError):
-            self._notices.write(f"{' '.join(text.split())}\n")
+            self._notices.write(f"{_harmless(text)}\n")
             self._notices.flush()
 
     def _write(self, text: str) -> None:
@@ -137,10 +154,28 @@ class Screen:
         try:
             self._out.write(text)
             self._out.flush()
-        except BrokenPipeError:  # nobody reads any more
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError) and error.errno != errno.EIO:
+                raise  # else nobody reads any more, or the terminal was closed
             self._gone = True
             with contextlib.suppress(OSError, ValueError):  # keeps the interpreter from complaining at its end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+
+# Within JSON only texts hold such characters: those that a terminal obeys and JSON does not escape by itself.
+_NOT_DRAWN = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _harmless(text: str) -> str:
+    """Return a text for a terminal, its lines kept: what would steer it is written out, marks become styles."""
+    text = visible(text, lines=True)
+    for mark, code in _STYLES.items() if _MARK in text else ():
+        text = text.replace(mark, code)
+    return text
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -170,7 +205,7 @@ def _columns(
     for column, side in enumerate(justify):
         grid.add_column(header[column] if header else "", justify=side, overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(named(cell, LONGEST_CELL) for cell in row))
     live = sys.stdout.isatty()
     styled = live and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     console = Console(
@@ -179,7 +214,10 @@ def _columns(
     )  # fmt: skip
     with console.capture() as text:
         console.print(Padding(grid, (0, 0, 0, indent), expand=False))
-    return "\n".join(line.rstrip() for line in text.get().splitlines())
+    laid_out = text.get()
+    for mark, code in _STYLES.items():
+        laid_out = laid_out.replace(code, mark)
+    return "\n".join(line.rstrip() for line in laid_out.splitlines())
 
 
 def wrapped(text: str, indent: str = "") -> str:
@@ -192,11 +230,6 @@ def wrapped(text: str, indent: str = "") -> str:
 
 def _terminal_width() -> int:
     return max(_NARROWEST, shutil.get_terminal_size().columns)
-
-
-def shorten(text: str, width: int) -> str:
-    """Cut a text to `width` characters, saying so."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def bytes_text(size: int | None) -> str:
@@ -217,9 +250,8 @@ def shown(path: Path | str) -> str:
     """A path as a person would type it: relative where it lies below the current folder."""
     path = Path(path)
     with contextlib.suppress(ValueError, OSError):
-        below = path.resolve().relative_to(Path.cwd().resolve())
-        return str(below)
-    return str(path)
+        path = path.resolve().relative_to(Path.cwd().resolve())
+    return visible(str(path))
 
 
 # --- progress --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from core.data.preprocessing import Preprocessing
 from core.data.steps import Size
 from core.errors import first_few
+from core.text import visible
 
 if TYPE_CHECKING:
     from core.data.originals import Stored
@@ -34,9 +35,8 @@ class Unreadable:
 
     @property
     def text(self) -> str:
-        """Path and reason on one line; characters of the path that cannot be printed are escaped."""
-        path = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.path)
-        return f"{path}: {self.reason}"
+        """Path and reason on one line; characters of the path that are not drawn are written out."""
+        return f"{visible(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)

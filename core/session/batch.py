@@ -32,6 +32,7 @@ from core.session.jobs import all_requests, create_run, make_unlearn_job, requir
 from core.session.library import MEASURES, check_state
 from core.session.proof import proven
 from core.session.running import run
+from core.text import cell
 from core.verify.comparison import mean_interval
 from core.verify.numbers import DASH, count, duration
 from core.verify.shown import ShownTable, shares_over_seeds
@@ -272,7 +273,7 @@ def csv_text(groups: Sequence[Group]) -> str:
         numbers = ["" if value is None else repr(float(value)) for value in values]
         seeds = " ".join(str(row.seed) for row in group.rows)
         verdicts = " ".join(f"{code}:{number}" for code, number in group.verdicts.most_common())
-        out.writerow([group.forget, group.method, len(group.rows), group.ended, seeds, *numbers, verdicts])
+        out.writerow([cell(group.forget), cell(group.method), len(group.rows), group.ended, seeds, *numbers, verdicts])
     return text.getvalue()
 
 

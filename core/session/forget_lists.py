@@ -19,6 +19,7 @@ from core.errors import InputError, MismatchError
 from core.files import composed, read_text, write_atomic
 from core.selection import LARGEST_WEIGHT, Selection
 from core.session.naming import Names, column_called, ends_alike, nearest_values, normal
+from core.text import cell, from_cell
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset, ImageSet
@@ -211,11 +212,14 @@ def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | No
 
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
-    """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's."""
-    classes = [_quoted(name) for name in selection.class_names]
+    """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's.
+
+    Only the user may read it, for it is a list of people. A spreadsheet takes none of the names for a formula.
+    """
+    classes = [_quoted(cell(name)) for name in selection.class_names]
     rows = selection.indices.tolist()
     labels = selection.labels[selection.mask].tolist()
-    names = [""] * len(rows) if paths is None else [_quoted(paths[row]) for row in rows]
+    names = [""] * len(rows) if paths is None else [_quoted(cell(paths[row])) for row in rows]
     weights = [1.0] * len(rows) if selection.weights is None else selection.weights[selection.mask].tolist()
     lines = [",".join(COLUMNS)]
     for row, label, name, weight in zip(rows, labels, names, weights, strict=True):
@@ -223,7 +227,7 @@ def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | N
     if selection.similar is not None:
         added = [SIMILAR, *(f"{value:g}" if value else "" for value in selection.similar[selection.mask])]
         lines = [f"{line},{value}" for line, value in zip(lines, added, strict=True)]
-    write_atomic(path, ("\n".join(lines) + "\n").encode())
+    write_atomic(path, ("\n".join(lines) + "\n").encode(), private=True)
 
 
 def _quoted(text: str) -> str:
@@ -256,9 +260,11 @@ def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
     rows = []
     for cells in reader:
         if "".join(cells).strip():
-            fields = {key: cell for key, cell in zip(columns, cells, strict=False) if key}
+            fields = {key: field for key, field in zip(columns, cells, strict=False) if key}
             for key in fields.keys() & {"number", "weight"}:  # blanks may belong to the names of files and classes
                 fields[key] = fields[key].strip()
+            for key in fields.keys() & {"class_name", "path"}:
+                fields[key] = from_cell(fields[key])
             where = tuple((key[1:], fields.pop(key).strip()) for key in list(fields) if key[0] == "=")
             rows.append(_Row(reader.line_num, separator.join(cells), **fields, where=where))
     return rows[1:]  # the first is the header

@@ -19,6 +19,7 @@ from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, loads, write_ato
 from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
+from core.text import named, shorten
 from core.verify.numbers import count, percent, plural
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _description(
 ) -> Description:
     """Put together a description; facts of which nothing is known are left out."""
     known = tuple(fact for fact in facts if fact[1])
-    return Description(str(path), kind, f"{name}: a {_CALLED.get(kind, kind)}", known, data)
+    return Description(str(path), kind, f"{named(name)}: a {_CALLED.get(kind, kind)}", known, data)
 
 
 def _model(model: OpenedModel) -> Description:
@@ -272,7 +273,7 @@ def _model(model: OpenedModel) -> Description:
         ("Preprocessing", prepared.words if prepared else "not known: tried on the data, or stated with --preprocess"),
         ("Model card", "none" if not card else HUB_CONFIG if model.file.where == HUB_CONFIG else "yes"),
         ("SHA-256", model.sha256),
-        ("Beside the weights", ", ".join(f"{name}={_shortened(str(value))}" for name, value in form.scalars.items())),
+        ("Beside the weights", ", ".join(f"{name}={shorten(str(value), 60)}" for name, value in form.scalars.items())),
         ("Beside the network", f"{first_few(form.foreign, _NAMES_SHOWN)} (given back as is)" if form.foreign else ""),
         ("Not given back", f"{', '.join(form.dropped)} {_NOT_GIVEN_BACK}" if form.dropped else ""),
         ("Forgotten", f"{classes or 'single images'} {images}" if forgotten.get("count") else ""),
@@ -432,10 +433,6 @@ def _batch(path: Path) -> Description:
     data = {"model": str(batch.model), "dataset": batch.dataset, "runs": names}
     facts = (("Model", str(batch.model)), ("Data", batch.dataset), ("Runs", f"{count(len(names))}{_names(names)}"))
     return _description(path, "batch", path.name, facts, data)
-
-
-def _shortened(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _names(names: Sequence[str] | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.files import write_atomic
+from core.text import cell
 from core.verify.numbers import DASH, MINUS, number, percent, whole_percent
 from core.verify.table import COLUMNS, MODELS, measure_rows, published_rows
 
@@ -82,14 +83,14 @@ def write_tables(path: Path, tables: Sequence[ShownTable]) -> None:
 
 
 def as_csv(tables: Sequence[ShownTable]) -> str:
-    """Return tables as CSV, a blank line between two; without headings, and with numbers as programs read them."""
+    """Return tables as CSV, a blank line between two; without headings, numbers as programs read them, no formulas."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     for place, table in enumerate(tables):
         if place:
             out.writerow([])
-        out.writerow(table.header)
-        out.writerows([_plain(cell) for cell in row] for row in table.rows if len(row) > 1)
+        out.writerow(map(cell, table.header))
+        out.writerows([cell(_plain(text)) for text in row] for row in table.rows if len(row) > 1)
     return text.getvalue()
 
 
@@ -152,12 +153,12 @@ def escaped(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def _plain(cell: str) -> str:
+def _plain(text: str) -> str:
     """Return a cell without what only people read: "–" is an empty field, "−" a minus, "1,204" a number."""
-    if cell == DASH:
+    if text == DASH:
         return ""
-    cell = cell.replace(MINUS, "-")
-    return cell.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", cell) else cell
+    text = text.replace(MINUS, "-")
+    return text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text) else text
 
 
 def _flush_left(table: ShownTable) -> list[bool]:

@@ -162,12 +162,14 @@ def test_what_stands_beside_the_numbers_without_a_title_is_flush_left():
 def terminal(monkeypatch):
     """Standard output as a terminal of some columns."""
 
-    def make(columns: int, **environment: str) -> None:
-        monkeypatch.setattr("sys.stdout", Terminal())
+    def make(columns: int, **environment: str) -> Terminal:
+        out = Terminal()
+        monkeypatch.setattr("sys.stdout", out)
         for name in ("NO_COLOR", "TERM"):
             monkeypatch.delenv(name, raising=False)
         for name, value in {"COLUMNS": str(columns), **environment}.items():
             monkeypatch.setenv(name, value)
+        return out
 
     return make
 
@@ -184,8 +186,9 @@ def test_a_pipe_gets_whole_lines_without_codes(streams):
 
 def test_a_terminal_gets_bold_titles_unless_told_otherwise(terminal):
     for environment, bold in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        terminal(80, **environment)
-        assert ("\x1b[1m" in table(("name", "what"), ROWS, left=2)) == bold
+        out = terminal(80, **environment)
+        Screen().say(table(("name", "what"), ROWS, left=2))
+        assert ("\x1b[1m" in out.getvalue()) == bold
 
 
 def test_a_narrow_terminal_folds_cells_and_keeps_the_columns(terminal):

@@ -20,6 +20,7 @@ from core.session.forget_lists import (
     summarise_forget_list,
     write_forget_list,
 )
+from core.text import from_cell
 
 NAMES = ("apron", "bag")
 PATHS = ("train/apron/a.png", "train/apron/b.png", "train/bag/a.png", "train/bag/c 1.jpeg", "train/bag/d,e.png")
@@ -224,8 +225,8 @@ def test_round_trip(tmp_path_factory, chosen, names, paths):
     assert np.array_equal(mask, s.mask)
     with path.open(encoding="utf-8", newline="") as file:
         cells = list(csv.reader(file))[1:]
-    assert [row[1] for row in cells] == [names[labels[i]] for i in rows]
-    assert [row[2] for row in cells] == [paths[i] if paths else "" for i in rows]
+    assert [from_cell(row[1]) for row in cells] == [names[labels[i]] for i in rows]
+    assert [from_cell(row[2]) for row in cells] == [paths[i] if paths else "" for i in rows]
     assert (weights is None) == (s.weights is None)
     if s.weights is not None:
         assert np.array_equal(weights, s.weights)
