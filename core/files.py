@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 
 import msgspec
 
-from core.errors import InputError, MismatchError
+from core.errors import InputError, MismatchError, UsageError
 
 Kind = TypeVar("Kind")
 
@@ -99,6 +99,18 @@ def without_ending(path: Path | str) -> str:
 def composed(text: str) -> str:
     """Return a name in Unicode's composed form, for comparisons: macOS writes "ö" as two characters."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def require_place(path: Path) -> None:
+    """Raise UsageError where a path to write to is a root or the user's home folder itself.
+
+    A run would fill it with files of its own, and what clears them up later would look there.
+    """
+    place = Path(os.path.abspath(path))  # noqa: PTH100  (links are followed by nobody here)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  (raises nothing where there is none)
+    if place == Path(place.anchor) or place == home or place.resolve() == home.resolve():
+        what = "the home folder itself" if place != Path(place.anchor) else "the root of a disk"
+        raise UsageError(f"{path} is {what}, so nothing is written right into it", "Name a folder or file in it")
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
