@@ -84,6 +84,11 @@ def home(kind: str) -> Path:
     return Path(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
 
 
+def user_path(text: str | Path) -> Path:
+    """Return the path that a person wrote: "~" is their home folder; a "~name" of nobody stays as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  (a Path raises where there is no such home)
+
+
 def ending(path: Path | str) -> str:
     """Return the ending of a file's name in lower case: both parts of .pth.tar, else the last one, "" for none."""
     name = Path(path).name.lower()
@@ -146,7 +151,9 @@ def read_bytes(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = True) -> b
     with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            data = file.read(limit + 1) if size <= limit else b""
+            data = file.read(size + 1) if size <= limit else b""  # as much is set aside as is asked for
+            if size < len(data) <= limit:  # it has grown, or never had a size, as those that the system makes up
+                data += file.read(limit + 1 - len(data))
         except (OSError, MemoryError) as error:
             raise _unreadable(path, error) from error
     if (size := max(size, len(data))) > limit:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli import options
 from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import InputError, UsageError
-from core.files import EXPORT_FORMATS
+from core.files import EXPORT_FORMATS, user_path
 from core.likeness import level_words
 from core.text import named
 from core.verify.numbers import count, percent, plural, ratio
@@ -105,7 +105,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
         )
 
-    described = describe(Path(given.path).expanduser()) or inspect(
+    described = describe(user_path(given.path)) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
         arch=options.architecture_option(given), key=given.key, preview=given.preview,
     )  # fmt: skip

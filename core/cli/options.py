@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
-from core.files import require_place
+from core.files import require_place, user_path
 from core.likeness import LEVELS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def path(text: str) -> Path:
     """Type of files and folders: a path as given, `~` expanded."""
     if not text.strip():
         raise argparse.ArgumentTypeError("must name a file or folder, got nothing")
-    return Path(text).expanduser()
+    return user_path(text)
 
 
 def target(text: str) -> Path:
