@@ -284,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", help="take modules whose path holds one of these")
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="pass over so many of the sample: they were tried before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--limit",
@@ -291,6 +292,7 @@ def main() -> None:
         default=40.0,
         help="seconds of processor time for the tests of one bug, near and further ones",
     )
+    parser.add_argument("--without", nargs="*", default=[], metavar="TEST", help="leave these tests out")
     parser.add_argument("--only", nargs="*", default=[], metavar="PATH:LINE", help="try all mutants of these lines")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -298,13 +300,14 @@ def main() -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     for library in ("pytest", "hypothesis", "torchvision", "sklearn.svm", "sklearn.cluster", "scipy.stats", "msgspec"):
         __import__(library)  # here once, not in each process again
-    sample = sampled(10**6 if options.only else options.count, options.seed, options.parts)
+    sample = sampled(10**6 if options.only else options.count, options.seed, options.parts)[options.first :]
     if options.only:
         sample = [each for each in sample if f"{each[1].path}:{each[1].line}" in options.only]
     known = equivalent()
     counts: dict[str, Counter[str]] = {area: Counter() for area in AREAS}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         place = Workplace(Path(folder), options.limit)
+        place.unsound.update(options.without)
         for area, mutant in sample:
             began = time.monotonic()
             result, by = ("equivalent", known[mutant.key]) if mutant.key in known else place.try_(mutant)
