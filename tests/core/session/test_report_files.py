@@ -138,6 +138,13 @@ def test_a_removal_is_told_with_its_time(folder):
 
 
 @needs_ssh
+def test_a_key_that_is_none_is_refused_in_the_words_of_ssh_keygen(folder, tmp_path):
+    (tmp_path / "key").write_text("no key")
+    with pytest.raises(InputError, match=r"was not signed: .*[Kk]ey"):
+        sign_report(folder, tmp_path / "key")
+
+
+@needs_ssh
 def test_whose_key_it_is_counts_and_what_it_is_allowed_for(folder, key, signers, tmp_path):
     sign_report(folder, key)
     checked, allowed = check_report_files(folder.path), signers.read_text()
