@@ -186,8 +186,8 @@ class Workplace:
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
 
-    def tests_beside(self, path: str) -> tuple[list[str], list[str]]:
-        """Return the test files of the folder beside a module: those that name it, or two things it defines; others."""
+    def tests_beside(self, path: str) -> list[list[str]]:
+        """Return the test files of the folder beside a module: those named like it, those that name it, and others."""
         place = Path(path.replace("app/pages/", "app/"))
         dotted = path.removesuffix(".py").replace("/", ".")
         defined = {node.name for node in ast.parse((self.root / path).read_bytes()).body if hasattr(node, "name")}
@@ -198,9 +198,7 @@ class Workplace:
                 return 0
             return 1 if dotted in files[file] or sum(name in files[file] for name in defined) > 1 else 2
 
-        ranked = sorted(files, key=lambda file: (rank(file), file.name))
-        near = sum(rank(file) < 2 for file in ranked)
-        return [str(file) for file in ranked[:near]], [str(file) for file in ranked[near:]]
+        return [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(3)]
 
     def try_(self, mutant: Mutant) -> tuple[str, str]:
         """Return "caught", "survived" or "late" (not caught within the limit), and the test that failed.
