@@ -116,7 +116,7 @@ class Session(QObject):
         theme.apply(app, options.scheme or context.settings.values.scheme)
         app.setWindowIcon(icon("unlearn", "accent"))
         self.window: MainWindow = MainWindow(context, page_specs())
-        self.last_project = LastProject(context.project, context.opening, self)
+        self.last_project = LastProject(context.project, context.opening, say.caution, self)
         install_runs(context, self.window, ask_interrupted=not (options.example or options.paths))
         self._ring = FocusRing(app)
         self.reporter.reported.connect(say.error)
@@ -124,8 +124,8 @@ class Session(QObject):
         self._signals.stop_asked.connect(self._stop_asked)
         app.commitDataRequest.connect(self._session_ends)
         self.window.installEventFilter(self)
-        if context.settings.warning:
-            say.caution(context.settings.warning)
+        for warning in filter(None, (context.settings.warning, context.window_state.warning)):
+            say.caution(warning)
         if left_over:
             told = tr("The program ended without closing last time.")
             say.caution(told, tr("The log folder holds what is known about it."), left_over)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.actions import TITLES
+from app.services.format import plain
 from app.services.translation import mark, tr
 from app.services.window_state import day
 
@@ -76,7 +77,7 @@ class Menus:
                 self.recent.addSection(tr(title))
             for entry in entries:
                 action = self.recent.addAction(self._name(kind, entry).replace("&", "&&"))
-                action.setToolTip(entry)
+                action.setToolTip(plain(entry))
                 action.triggered.connect(functools.partial(self._open, kind, entry))
         if self.recent.isEmpty():
             self.recent.addAction(tr("Nothing was opened yet")).setEnabled(False)

@@ -85,7 +85,7 @@ class ClassOrderDialog(Sheet):
         for position in order:
             item = QListWidgetItem(self.list)
             item.setData(Qt.ItemDataRole.UserRole, position)
-            item.setToolTip(self._classes[position])
+            item.setToolTip(fmt.plain(self._classes[position]))
             item.setSizeHint(QSize(0, theme.px(t.TABLE_ROW)))
         self.list.setCurrentRow(current)
         self._show()

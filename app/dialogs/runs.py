@@ -25,7 +25,7 @@ from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label, announce
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
-from app.workers.queue_files import Waiting, drop_waiting, left_waiting
+from app.workers.queue_files import Left, Waiting, drop_waiting, left_waiting
 from core.events import State
 from core.runs.folder import RunFolder
 
@@ -199,7 +199,13 @@ class RunsLeft(QObject):
         self.dialog = ask(self._window, words.interrupted(run.step), choices, f"{what}\n{run.path}")
         self.dialog.finished.connect(self._next)
 
-    def _ask_waiting(self, found: tuple[Waiting, ...]) -> None:
+    def _ask_waiting(self, left: Left) -> None:
+        found = left.waiting
+        if left.aside:
+            self._context.notifications.caution(
+                tr("%n entries of the queue cannot be read.", n=len(left.aside)),
+                tr("They are kept in {folder}.", folder=left.aside[0].parent),
+            )
         if not found:
             return
         lines = [words_of(one) for one in found[:_NAMED]]

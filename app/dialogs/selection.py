@@ -130,7 +130,7 @@ class SimilarSheet(Sheet):
             item.setText(ALIKE, tr("same pixels") if found.exact[row] else alike)
             for column, image in enumerate(self._shown[row]):
                 item.setText(column, images.name("train", image))
-                item.setToolTip(column, images.describe("train", image))
+                item.setToolTip(column, fmt.plain(images.describe("train", image)))
             # What is only near may be of other people, until somebody has looked.
             item.setCheckState(KEPT, Qt.CheckState.Checked if row < same else Qt.CheckState.Unchecked)
         self.body.addWidget(self.level)

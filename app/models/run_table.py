@@ -110,9 +110,11 @@ class RunTableModel(ColumnTable):
             return _spark(row) if column == CURVE else None
         if role == Qt.ItemDataRole.DecorationRole and column == STATE:
             shape = _OTHERS[row.state][1] if row.state in _OTHERS else words.state_shape(State(row.state))
+            shape = "problem" if row.damage else shape
             return icons.icon(STATE_ICONS[shape], "text_2")
         if role == Qt.ItemDataRole.ToolTipRole:
-            said = {STATE: row.error, MODEL: row.model_tip, CURVE: _spark(row).text}
+            said = {STATE: " ".join(filter(None, (row.error, row.damage))), MODEL: row.model_tip,
+                    CURVE: _spark(row).text}  # fmt: skip
             return said.get(column) or str(row.path)
         if role == SORT_ROLE and column in (*_ACCURACIES, SEED, STARTED, CURVE):
             value = getattr(row, _FIELDS[column])
@@ -150,6 +152,8 @@ def _state_words(row: RunRow) -> str:
     if row.state in _OTHERS:
         return tr(_OTHERS[row.state][0])
     word = words.state_word(State(row.state))
+    if row.damage:
+        return tr("{state}, damaged", state=word)
     if row.state in (State.RUNNING.value, State.PAUSED.value, State.INTERRUPTED.value) and row.steps:
         return f"{word}, {100 * row.step // row.steps} %"
     return word

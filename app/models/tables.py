@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -11,10 +12,12 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
+from app.services import format as fmt
 from app.services.theme import theme
 from app.services.translation import tr
 from app.widgets.table import NUMBER
 from core.files import composed
+from core.text import visible
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
@@ -69,7 +72,12 @@ class ColumnTable(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if self.columns[index.column()].number else None
-        return self.cell(index.row(), index.column(), role)
+        try:
+            answer = self.cell(index.row(), index.column(), role)
+        except Exception:  # raised into Qt, which asks while it draws, it may end the process
+            sys.excepthook(*sys.exc_info())
+            return fmt.DASH if role == Qt.ItemDataRole.DisplayRole else None
+        return _harmless(answer, role) if isinstance(answer, str) else answer
 
     def tell_changed(self, first: int = 0, last: int | None = None) -> None:
         """Have the cells of these columns drawn again, in all rows."""
@@ -129,6 +137,8 @@ class _Item(QStandardItem):
 
     def data(self, role: int = TEXT) -> Any:
         held = self.cell.get(role)
+        if isinstance(held, str) and role in (TEXT, TIP):
+            return _harmless(held, role)
         if held is not None and role == COLOUR:
             return theme.brush(held)
         if held is not None and role == FONT:
@@ -280,6 +290,13 @@ class ArrangedRows(QAbstractTableModel):
         if len(self._rows):
             start, stop = self.index(0, first.column()), self.index(len(self._rows) - 1, last.column())
             self.dataChanged.emit(start, stop, roles)
+
+
+def _harmless(text: str, role: int) -> str:
+    """Return a text of a cell, which may be a name from a file, as it is to be shown: as it stands, and not obeyed."""
+    if role == TIP:
+        return fmt.plain(text)
+    return visible(text, lines=True) if role == TEXT else text
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -138,7 +138,7 @@ class Lanes(Card):
                 "{share} of them in its features.",
                 classes=forgotten, share=fmt.percent(by_model["head_only"].probe),
             )  # fmt: skip
-            self.claim.setToolTip(found)
+            self.claim.setToolTip(fmt.plain(found))
             self.claim.setAccessibleDescription(found)
         self.show()
 

@@ -300,7 +300,7 @@ class MapCanvas(QWidget):
         return clouds
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.setToolTip(self._class_at(event.position()))
+        self.setToolTip(fmt.plain(self._class_at(event.position())))
 
     def _class_at(self, at: QPointF) -> str:
         """The class of the point nearest to a pixel; "" where none is near."""

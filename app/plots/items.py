@@ -139,7 +139,8 @@ class PhaseStrip(pg.GraphicsWidget):
         if not event.isExit():
             low, high = self._view.viewRange()[0]
             step = low + event.pos().x() / max(self.rect().width(), 1.0) * (high - low)
-            self.setToolTip(next((phase.name for phase in self.phases if phase.first <= step < phase.last), ""))
+            name = next((phase.name for phase in self.phases if phase.first <= step < phase.last), "")
+            self.setToolTip(fmt.plain(name))
 
     def paint(self, painter: QPainter, *_: object) -> None:
         low, high = self._view.viewRange()[0]
@@ -212,7 +213,7 @@ class ValueMargin(pg.GraphicsWidget):
 
     def hoverEvent(self, event: Any) -> None:
         label = None if event.isExit() else self._at(event.pos().y())
-        self.setToolTip("" if label is None else label.tip or label.text)
+        self.setToolTip("" if label is None else fmt.plain(label.tip or label.text))
         self.setCursor(Qt.CursorShape.PointingHandCursor if label else Qt.CursorShape.ArrowCursor)
         self.hovered.emit(label.key if label is not None else "")
 

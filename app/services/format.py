@@ -5,10 +5,12 @@ In the user's locale, else as `core.verify.numbers` writes them for reports and 
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 
 from app.services.translation import locale, mark, tr
+from core.text import visible
 from core.verify import numbers
 from core.verify.numbers import DASH as DASH
 from core.verify.numbers import MINUS, whole_percent
@@ -19,6 +21,15 @@ _ROUGH = {"about": mark("about {time}"), "under": mark("under {time}")}
 def count(value: int | None) -> str:
     """Whole number with the locale's thousands separator: "50,000"."""
     return DASH if value is None else locale().toString(int(value))
+
+
+def plain(text: str) -> str:
+    """Return a text as a tool tip that Qt shows as it stands, whatever it holds: names come from files.
+
+    Qt takes a tool tip with a tag in it for HTML, which may name pictures to be fetched from elsewhere.
+    """
+    text = visible(text, lines=True)
+    return f"<qt>{html.escape(text, quote=False)}</qt>".replace("\n", "<br>") if "<" in text else text
 
 
 def some(names: Sequence[str], shown: int = 3) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-import msgspec
 from PySide6.QtCore import QObject
 
+from app.services.kept_files import read_kept
 from app.services.opening import Opening
 from app.services.project import ProjectState
 from app.services.translation import mark, tr
 from app.workers.opening_job import DATA_ANSWERS, Request
-from core.errors import AppError
-from core.files import home, read_json, write_json
+from core.files import home, write_json
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,12 @@ class Kept:
 class LastProject(QObject):
     """Kept whenever something was opened, and with its forget set when the window closes."""
 
-    def __init__(self, project: ProjectState, opening: Opening, parent: QObject | None = None) -> None:
+    def __init__(
+        self, project: ProjectState, opening: Opening, say: Callable[[str], object], parent: QObject | None = None
+    ) -> None:
+        """`say`: tells the user what became of a file that cannot be read."""
         super().__init__(parent)
+        self._say = say
         self.path = home("config") / "last-project.json"
         self._project, self._opening = project, opening
         self._had = False  # whether something was opened in this session
@@ -51,7 +56,8 @@ class LastProject(QObject):
         model, data, chosen = project.opened_model, project.dataset, project.selection
         if model is None and data is None:
             if self._had:
-                self.path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self.path.unlink(missing_ok=True)
             return
         options = {name: getattr(project.data_options, name, None) for name in DATA_ANSWERS}
         kept = Kept(
@@ -67,12 +73,10 @@ class LastProject(QObject):
 
     def restore(self) -> bool:
         """Open what was open; False where there is nothing."""
-        try:
-            kept = msgspec.convert(read_json(self.path), Kept) if self.path.exists() else Kept()
-        except (AppError, msgspec.ValidationError) as error:
-            log.warning("what was open is not known: %s", error)
-            return False
-        if not kept.model and not kept.data:
+        kept, problem = read_kept(self.path, Kept)
+        if problem:
+            self._say(tr("What was open last time is not known. {error}", error=problem))
+        if kept is None or not (kept.model or kept.data):
             return False
         self._opening.put(Request(
             "both" if kept.model and kept.data else "model" if kept.model else "data", tr(NAME), model=kept.model,

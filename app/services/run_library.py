@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
-from core.errors import AppError
+from app.workers.live_run import pieces
+from core.errors import AppError, MismatchError
 from core.events import ACTIVE, State
 from core.files import without_ending
-from core.runs.folder import EVENTS, FORGET, JOB, MODEL, RunFolder, list_runs
+from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, REPORT_JSON, STATUS, RunFolder, list_runs
 
 if TYPE_CHECKING:
     from app.services.shell import Services
     from app.workers.run_controller import RunController
     from core.job import Job
 
+log = logging.getLogger(__name__)
+
 DAMAGED, NEWER, DELETING = "damaged", "newer", "deleting"  # rows that are no run one can work with, now or at all
 _MOST_POINTS = 80  # of a sparkline, one a pixel
+_READ = (JOB, STATUS, REPORT_JSON, CARD, EVENTS, MODEL, FORGET)  # files that a row tells of
 Point = TypeVar("Point")
+Stamp = tuple[Any, ...]
 Spark = tuple[float | None, ...]  # accuracies over the evaluations of a run; None: not measured
 
 
@@ -52,7 +62,8 @@ class RunRow:
     data: str = ""
     forget_set: tuple[str, str] = ("", "")  # hashes of the data and of which of its images are to be forgotten
     error: str = ""
-    stamp: tuple[Any, ...] = field(default=(), compare=False)  # of its files: unchanged means read already
+    damage: str = ""  # which of its files cannot be read and why, though it is a run
+    stamp: Stamp = field(default=(), compare=False)  # of its files: unchanged means read already
 
     @property
     def has_report(self) -> bool:
@@ -136,39 +147,41 @@ class RunLibrary(QObject):
 
 def read_rows(folder: Path, others: list[Path], mine: set[Path], known: dict[Path, RunRow]) -> tuple[RunRow, ...]:
     """Return the runs in `folder` and the `others`, newest first; what is unchanged is not read again."""
-    found = [*(list_runs(folder) if folder.is_dir() else ()), *map(RunFolder, others)]
-    runs = {run.path: run for run in found if run.exists}
+    found = [*(list_runs(folder) if folder.is_dir() else ()), *(run for run in map(RunFolder, others) if run.exists)]
+    runs = {run.path: run for run in found}
     rows = [_row_or_none(run, path in mine, known.get(path)) for path, run in runs.items()]
     return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.created, reverse=True))
 
 
 def _row_or_none(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow | None:
+    stamp = _stamp(run, mine)
+    if known is not None and known.stamp == stamp and known.state not in ACTIVE:  # those may die: only the lock tells
+        return known
     try:
-        row = _row(run, mine, known)
-    except Exception as error:  # files may come and go while they are read, and hold anything
-        row = RunRow(run.path, DAMAGED, error=str(error))
+        row = _row(run, mine, stamp)
+    except Exception as error:  # files may come and go while they are read
+        log.info("%s could not be read", run.path, exc_info=True)
+        row = RunRow(run.path, DAMAGED, error=str(error), created=_created(stamp), stamp=stamp)
     return row if run.exists else None
 
 
-def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
-    stamp = _stamp(run, mine)
-    created = stamp[1][0] / 1e9 if stamp[1] else 0.0  # when its job was written
-    if known is not None and known.stamp == stamp and known.state not in ACTIVE:  # those may die: only the lock tells
-        return known
+def _row(run: RunFolder, mine: bool, stamp: Stamp) -> RunRow:
     from core.session.library import describe_run
 
-    if mine:
-        # Its lock is held by this process or about to be taken: no probing.
-        try:
-            job = run.job()
-        except AppError:
+    created = _created(stamp)
+    try:
+        job = run.job()
+    except AppError as error:
+        if mine:  # it is just being written
             return RunRow(run.path, State.PREPARING.value, stamp=stamp)
+        state = NEWER if isinstance(error, MismatchError) else DAMAGED
+        return RunRow(run.path, state, error=error.text, created=created, stamp=stamp)
+    if mine:  # its lock is held by this process or about to be taken: no probing
         return RunRow(run.path, "", created=created, stamp=stamp, **_of_job(job))
-    about = describe_run(run)
+    about = describe_run(run, job)
     if about["state"] == DAMAGED:
         state = NEWER if about["newer"] else DAMAGED
         return RunRow(run.path, state, error=about["error"], created=created, stamp=stamp)
-    job = run.job()
     sample = job.forget.mode == "sample"
     retain, forget = _sparks(run, sample)
     return RunRow(
@@ -177,7 +190,7 @@ def _row(run: RunFolder, mine: bool, known: RunRow | None) -> RunRow:
         forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
         verdict=about["verdict"] or "", created=created, step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
-        error=about["error"] or "", stamp=stamp,
+        error=about["error"] or "", damage=about["damage"] or "", stamp=stamp,
     )  # fmt: skip
 
 
@@ -197,30 +210,56 @@ def _of_job(job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stamp(run: RunFolder, mine: bool) -> tuple[Any, ...]:
-    parts: list[Any] = [mine]
-    for name in (JOB, "status.json", "report.json", EVENTS, MODEL, FORGET):
-        try:
-            stat = run.file(name).stat()
-            parts.append((stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            parts.append(None)
-    return tuple(parts)
+def _stamp(run: RunFolder, mine: bool) -> Stamp:
+    """Return what changes whenever one of the files changes that a row is read from."""
+    folder, parts = str(run.path), [None] * len(_READ)
+    for number, name in enumerate(_READ):
+        with contextlib.suppress(OSError):
+            stat = os.stat(f"{folder}/{name}")  # noqa: PTH116 - thousands of them every other second
+            parts[number] = (stat.st_mtime_ns, stat.st_size)  # type: ignore[call-overload]
+    return mine, *parts
+
+
+def _created(stamp: Stamp) -> float:
+    """Return when the job was written, in seconds since the epoch."""
+    return stamp[1][0] / 1e9 if stamp[1] else 0.0
+
+
+class _Shown(Struct, tag_field="type", tag="evaluation"):
+    """What a sparkline draws of an evaluation."""
+
+    step: int
+    scope: str
+    retain_test_accuracy: float | None = None
+    forget_test_accuracy: float | None = None
+    forget_accuracy: float | None = None
+
+
+class _Again(Struct, tag_field="type", tag="run_started"):
+    """That a run began, or went on from a step."""
+
+    resumed_at: int | None = None
+
+
+_LINE = msgspec.json.Decoder(_Shown | _Again)
 
 
 def _sparks(run: RunFolder, sample: bool) -> tuple[Spark, Spark]:
-    forget_key = "forget_accuracy" if sample else "forget_test_accuracy"
-    points = [
-        (_number(event.get("retain_test_accuracy")), _number(event.get(forget_key)))
-        for event in run.events()
-        if event.get("type") == "evaluation" and event.get("scope") != "full"
-    ]
-    points = thinned(points)
-    return tuple(p[0] for p in points), tuple(p[1] for p in points)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    shown: list[_Shown] = []
+    for lines, _ in pieces(run):
+        for line in lines:
+            if b'"evaluation"' not in line and b'"run_started"' not in line:
+                continue
+            with contextlib.suppress(msgspec.DecodeError, RecursionError):  # a damaged line
+                event = _LINE.decode(line)
+                if isinstance(event, _Shown):
+                    if event.scope != "full":
+                        shown.append(event)
+                elif event.resumed_at is not None:
+                    shown = [one for one in shown if one.step <= event.resumed_at]  # type: ignore[operator]
+    shown = thinned(shown)
+    return (tuple(one.retain_test_accuracy for one in shown),
+            tuple(one.forget_accuracy if sample else one.forget_test_accuracy for one in shown))  # fmt: skip
 
 
 def thinned(points: list[Point]) -> list[Point]:

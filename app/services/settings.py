@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
+from app.services.kept_files import read_kept, set_aside
 from app.services.tokens import Scheme
 from app.services.translation import Language, tr
-from core.errors import AppError
-from core.files import home, read_json, write_json
+from core.files import home, write_json
 
 log = logging.getLogger(__name__)
 
@@ -49,50 +48,48 @@ class Settings(QObject):
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.path = path or home("config") / "settings.json"
-        self._problem: Exception | None = None
-        self.values = self._read()
+        self.values, self._problem = self._read()
 
     @property
     def warning(self) -> str:
         """What was wrong with the file, for the window to show once."""
-        if self._problem is None:
+        if not self._problem:
             return ""
-        return tr("The settings file could not be read, so defaults are used: {error}", error=self._problem)
+        return tr("The settings file could not be read, so defaults are used. {error}", error=self._problem)
 
     def change(self, **values: Any) -> None:
-        """Set some preferences and write the file; a file that cannot be written is a warning, not an error."""
+        """Set some preferences and write the file; a file that cannot be written is a warning, not an error.
+
+        What another window has set since then stays in the file.
+        """
         new = dataclasses.replace(self.values, **values)
         names = [name for name in values if getattr(new, name) != getattr(self.values, name)]
         if not names:
             return
         self.values = new
         try:
-            write_json(self.path, new)
+            write_json(self.path, dataclasses.replace(self._read()[0], **values))
         except OSError as error:
             log.warning("settings could not be written: %s", error)
         self.changed.emit(names)
 
-    def _read(self) -> Preferences:
-        if not self.path.exists():
-            return Preferences()
-        try:
-            data = read_json(self.path)
-            version = data["schema_version"] if isinstance(data, dict) else None
-            if version != SCHEMA_VERSION:
-                raise ValueError(f"schema version {version!r} is not one this version reads")
-            return msgspec.convert(data, Preferences)
-        except (AppError, ValueError, KeyError) as error:
-            self._problem = error
-            log.warning("settings could not be read from %s: %s", self.path, error)
-            try:
-                self.path.replace(self.path.with_suffix(".broken.json"))
-            except OSError as stays:
-                log.warning("the broken settings file stays: %s", stays)
-            return Preferences()
+    def _read(self) -> tuple[Preferences, str]:
+        """Return what is in the file, defaults where nothing is, and what to say of a file that cannot be read."""
+        found, problem = read_kept(self.path, Preferences)
+        if found is not None and found.schema_version != SCHEMA_VERSION:
+            why = tr("It has schema version {version}, which this version does not read.", version=found.schema_version)
+            found, problem = None, set_aside(self.path, why)
+        return found or Preferences(), problem
 
 
 MOST_PAIRS = 100
-ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """What was said against a pair that the user took as it is."""
+
+    accepted: tuple[str, ...]
 
 
 class Pairings:
@@ -105,7 +102,7 @@ class Pairings:
         """Note that the user takes a pair as it is, though these sentences speak against it."""
         known, key = self._read(), f"{weights} {data}"
         known.pop(key, None)  # it becomes the newest
-        newest = [*known.items(), (key, {ACCEPTED: list(doubts)})][-MOST_PAIRS:]
+        newest = [*known.items(), (key, _Accepted(tuple(doubts)))][-MOST_PAIRS:]
         try:
             write_json(self.path, dict(newest))
         except OSError as error:
@@ -114,13 +111,7 @@ class Pairings:
     def accepted(self, weights: str, data: str) -> tuple[str, ...]:
         """Return the doubts of a pair that the user took as it is."""
         said = self._read().get(f"{weights} {data}")
-        doubts = said.get(ACCEPTED) if isinstance(said, dict) else None
-        return tuple(map(str, doubts)) if isinstance(doubts, list) else ()
+        return said.accepted if said is not None else ()
 
-    def _read(self) -> dict[str, Any]:
-        try:
-            found = read_json(self.path) if self.path.exists() else {}
-        except AppError as error:
-            log.warning("what was taken as it is before is not known: %s", error)
-            return {}
-        return found if isinstance(found, dict) else {}
+    def _read(self) -> dict[str, _Accepted]:
+        return read_kept(self.path, dict[str, _Accepted])[0] or {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QDate, QLocale, QObject, QSettings, Signal
 from PySide6.QtWidgets import QSplitter, QWidget
 
+from app.services.kept_files import clear_place
 from app.services.run_words import describe_forget
 from app.services.translation import locale, tr
 from app.workers.jobs import Jobs
@@ -18,6 +19,7 @@ from core.runs.folder import JOB, MODEL, MODEL_PT, RunFolder
 
 VERSION = 1
 MOST_RECENT = 10
+MOST_BYTES = 1 << 20  # of the file
 PLACES = ("model", "data", "export")  # kinds of recent entries that are places on a disk
 
 
@@ -33,6 +35,9 @@ class WindowState(QObject):
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         file = path or home("config") / "window.ini"
+        damage = clear_place(file, MOST_BYTES)
+        # What was wrong with the file, for the window to show once.
+        self.warning = tr("Recent files and the window's places are not known. {error}", error=damage) if damage else ""
         self._settings = QSettings(str(file), QSettings.Format.IniFormat, self)
         self._jobs = Jobs(1, self, name="a look for recent files")
         self._found: dict[str, str | None] = {}  # names of places at the last look; None: it is not there
@@ -81,10 +86,12 @@ class WindowState(QObject):
         return next((str(Path(entry).parent) for entry in self._list(f"recent/{kind}") if self._found.get(entry)), "")
 
     def add_recent(self, kind: str, entry: str) -> None:
-        """Put an entry on top."""
+        """Put an entry on top, also of those that another window has put there since."""
         self._found.pop(entry, None)  # it was just opened
+        self._settings.sync()
         entries = [entry, *(old for old in self._list(f"recent/{kind}") if old != entry)]
         self._settings.setValue(f"recent/{kind}", entries[:MOST_RECENT])
+        self._settings.sync()
         if kind in PLACES:
             self.recent_changed.emit()
             self.look()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.services import icons
 from app.services import tokens as t
+from app.services.format import plain
 from app.services.theme import set_property, theme
 from app.widgets.labels import ElidedLabel, Icon
 from app.widgets.layout import row
@@ -179,7 +180,7 @@ class Chip(QFrame):
         self._label.setText(text)
         self._icon.set(icon, {"caution": "caution", "error": "danger"}.get(severity, "text-2"))
         self.setAccessibleName(text)
-        self.setToolTip(tip)
+        self.setToolTip(plain(tip))
         set_property(self, "severity", severity)
         set_property(self._label, "severity", severity)
 
@@ -204,4 +205,4 @@ class ChipButton(QToolButton):
         """Show another fact."""
         self.setText(f"{text} ▾")
         self.setAccessibleName(f"{self._name}: {text}")
-        self.setToolTip(tip or self._name)
+        self.setToolTip(plain(tip or self._name))

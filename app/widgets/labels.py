@@ -7,7 +7,9 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, Q
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from app.services import icons
+from app.services.format import plain
 from app.services.theme import Role, theme
+from core.text import visible
 
 _LINE_CHARACTERS = 80
 
@@ -18,8 +20,9 @@ class Label(QLabel):
     def __init__(
         self, text: str = "", role: Role = "body", tone: str = "", wrap: bool = False, wide: bool = False
     ) -> None:
-        super().__init__(text)
+        super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
         theme.set_font(self, role)
         self.setProperty("tone", tone)
         if wrap or wide:
@@ -27,6 +30,10 @@ class Label(QLabel):
             self.setMinimumWidth(1)
         if wrap:
             self.setMaximumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
+
+    def setText(self, text: str) -> None:
+        """Show another text; what steers a line in names from files is written out."""
+        super().setText(visible(text, lines=True))
 
     def say(self, text: str) -> None:
         """Show a text; where there is none, nothing."""
@@ -104,7 +111,7 @@ class ElidedLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Show another text; what is as wide as its place whatever it says has nothing laid out anew for it."""
-        self._text = text
+        self._text = text = visible(text, lines=True)
         self.setAccessibleName(text)
         self._update_tip()
         self.update()
@@ -138,7 +145,7 @@ class ElidedLabel(QLabel):
 
     def _update_tip(self) -> None:
         elided = self.fontMetrics().horizontalAdvance(self.text()) > self.width()
-        self.setToolTip(self.text() if elided else self._hint)
+        self.setToolTip(plain(self.text() if elided else self._hint))
 
 
 def announce(widget: QWidget, text: str, assertive: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,12 @@ from core.engine.control import Control
 from core.errors import AppError, StoppedError
 from core.events import (
     ACTIVE,
+    AlignmentMeasured,
     CheckpointSaved,
     Emit,
+    Evaluation,
     Event,
+    FeaturesMoved,
     Log,
     MeasureTaken,
     PhaseChanged,
@@ -24,10 +28,12 @@ from core.events import (
     RunFailed,
     RunFinished,
     RunStarted,
+    SpectrumMeasured,
     State,
     StepMetrics,
     from_line,
 )
+from core.files import open_regular
 from core.job import Job
 from core.runs.folder import EVENTS, RunFolder, Status
 from core.verify.measure_log import merge
@@ -174,7 +180,10 @@ class LiveRun:
     def renew(self, look: Look) -> None:
         """Take in what a look at the folder found."""
         for event in look.events:  # all are this run's, also where its folder has got another name
-            self._apply(event)
+            if type(event) in _MEASURED:  # most of what a run tells: the history has it
+                self.step = event.step
+            else:
+                self._apply(event)
         self.history.add(look.events)
         self.offset = look.offset
         if look.status is not None:
@@ -305,7 +314,9 @@ ACTIONS = {
 }  # fmt: skip
 ENDS = {"stop": State.STOPPING, "discard": State.DISCARDING}  # and the state it is in at once
 
-_PIECE = 1 << 18  # bytes read at a time
+_MEASURED = frozenset({Evaluation, AlignmentMeasured, SpectrumMeasured, FeaturesMoved})
+_PIECE = 1 << 16  # bytes read at a time: what becomes of more does not stay in a processor's cache
+_LONGEST = 8 << 20  # bytes of a line
 
 
 @dataclass(frozen=True)
@@ -329,14 +340,26 @@ def _looks(folder: RunFolder, offset: int) -> Iterator[Look]:
     Damaged lines and events of a newer version are left out. A long run's log is many megabytes: by pieces, a thread
     that reads it lets others work, and steps become arrays before the next ones are read.
     """
+    for lines, end in pieces(folder, offset):
+        yield Look([event for event in map(from_line, lines) if event is not None], end)
+
+
+def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[list[bytes], int]]:
+    """Yield the lines of a run's log from `offset` on, some at a time, and where in the file they end.
+
+    A last line without its end is still being written and left for the next time. Raises InputError where the log is
+    no regular file or cannot be read.
+    """
     path = folder.file(EVENTS)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return
-    with path.open("rb") as file:
+    with open_regular(path, follow=False) as file:
         file.seek(offset)
         rest = b""
         while data := file.read(_PIECE):
             lines = (rest + data).split(b"\n")
-            rest = lines.pop()  # a last line without its end is still being written
+            rest = lines.pop()
             offset += len(data)
-            yield Look([event for event in map(from_line, lines) if event is not None], offset - len(rest))
+            if len(rest) > _LONGEST:  # no event: what is left of it is a damaged line
+                rest = b""
+            yield lines, offset - len(rest)

@@ -11,6 +11,7 @@ ended stands in its folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -21,7 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import filelock
 import msgspec
@@ -174,30 +175,83 @@ def drop_waiting(entry: Path) -> None:
     shutil.rmtree(entry, ignore_errors=True)
 
 
-def left_waiting() -> tuple[Waiting, ...]:
-    """Return what programs left in the queue when they ended, in its order.
+class Left(NamedTuple):
+    """What programs that ended have left: what waited, and where damaged entries are now."""
 
-    Entries that cannot be read are removed, and so is the check of a run that is gone.
+    waiting: tuple[Waiting, ...]
+    aside: tuple[Path, ...] = ()
+
+
+def left_waiting() -> Left:
+    """Return what waited when programs ended, in order; what another living program has is left alone.
+
+    A damaged entry is put aside. One that cannot be read just now stays for the next start, and so does the check of a
+    run whose disk is away. The check of a run that is gone is removed.
     """
-    left = []
+    left, aside = [], []
     for room in _left_rooms():
-        for entry in sorted(child for child in room.iterdir() if child.is_dir()):
-            try:
-                left.append(_read_entry(entry))
-            except _DAMAGED:
-                drop_waiting(entry)
-        _tidy(room)
-    return tuple(sorted(left, key=lambda waiting: waiting.place))
+        with contextlib.suppress(OSError):
+            for entry in sorted(child for child in room.iterdir() if child.is_dir()):
+                try:
+                    left.append(_read_entry(entry))
+                except _DAMAGED as error:
+                    log.warning("%s: %s", entry, error)
+                    if (put := _put_away(entry, error)) is not None:
+                        aside.append(put)
+            _tidy(room)
+    return Left(tuple(sorted(left, key=lambda waiting: waiting.place)), tuple(aside))
+
+
+def _put_away(entry: Path, error: Exception) -> Path | None:
+    """Do with an entry what its error asks for, and return where it is now if it was put aside."""
+    missing = isinstance(error.__cause__, FileNotFoundError)
+    if isinstance(error, NotFoundError) or (missing and not os.path.lexists(entry / WAITING)):
+        drop_waiting(entry)  # the check of a run that is gone; an entry that was never whole
+        return None
+    if isinstance(error.__cause__, OSError) and not missing:  # a passing one, for all that is known
+        return None
+    aside = damaged_home() / entry.name
+    try:
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        entry.rename(aside)
+    except OSError:
+        return None
+    return aside
+
+
+def damaged_home() -> Path:
+    """Return the folder of what waited and cannot be read."""
+    return data_home() / "queue-damaged"
 
 
 def _read_entry(entry: Path) -> Waiting:
     from app.workers.live_run import Check
 
-    noted = read_json(entry / WAITING)
-    folder, asked = Path(noted["folder"]), noted.get("check")
-    check = _converted(asked, Check) if asked else None
+    noted = read_json(entry / WAITING, _Noted)
+    folder, check = Path(noted.folder), None
+    if noted.check is not None:
+        retrained = {name: Path(path) for name, path in noted.check.retrained.items()}
+        check = Check(noted.check.seeds, retrained, noted.check.which)
+        if not folder.parent.is_dir():
+            raise InputError(f"{folder.parent} is away") from OSError(errno.ENODEV, str(folder.parent))
     job = RunFolder.open(folder).job() if check else jobs.from_dict(read_json(entry / JOB))
-    return Waiting(entry, job, folder, float(noted["place"]), check)
+    return Waiting(entry, job, folder, noted.place, check)
+
+
+class _Check(msgspec.Struct):
+    """A check as waiting.json holds it."""
+
+    seeds: tuple[int, ...] = ()
+    retrained: dict[str, str] = {}
+    which: Literal["quick", "full"] = "quick"
+
+
+class _Noted(msgspec.Struct):
+    """waiting.json."""
+
+    folder: str
+    place: float
+    check: _Check | None = None
 
 
 def keep_tries(tries: Path, folder: RunFolder) -> None:
@@ -229,7 +283,10 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
 
 
 def _left_rooms() -> Iterator[Path]:
-    for room in sorted(queue_home().iterdir()) if queue_home().is_dir() else ():
+    rooms: list[Path] = []
+    with contextlib.suppress(OSError):
+        rooms = sorted(queue_home().iterdir())
+    for room in rooms:
         lock = filelock.FileLock(room / LOCK, timeout=0, thread_local=False)
         try:
             lock.acquire()

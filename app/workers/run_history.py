@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.events import AlignmentMeasured, Evaluation, Event, RunStarted, SpectrumMeasured, StepMetrics
+from core.events import (
+    AlignmentMeasured,
+    Evaluation,
+    Event,
+    FeatureMap,
+    FeaturesMoved,
+    RunStarted,
+    SpectrumMeasured,
+    StepMetrics,
+)
 
 TOTAL = "loss"
 PAUSE = 20  # steps without a value after which a loss term has paused, rather than taken turns with another one
 ACCURACIES = ("retain_test_accuracy", "forget_test_accuracy", "retain_accuracy", "forget_accuracy")
 _FIRST_ROOM = 256
+MOST_MOMENTS = 2000  # measurements of a kind that are kept whole: an even number
+
+_step = attrgetter("step")
+_Scoped = TypeVar("_Scoped", Evaluation, AlignmentMeasured, SpectrumMeasured)
 
 
 class Curve:
@@ -79,33 +93,49 @@ class Curve:
         self._count = needed
 
 
-class _Told(dict[Curve, tuple[list[int], list[float | None]]]):
-    """Points of a batch of events by curve: many points become arrays at once."""
+class Moments(list[Any]):
+    """What was measured at single steps, oldest first: all until there are `MOST_MOMENTS`, then ever fewer.
 
-    def add(self, curve: Curve, steps: Sequence[int], values: Sequence[float | None]) -> None:
-        known = self.setdefault(curve, ([], []))
-        known[0].extend(steps)
-        known[1].extend(values)
+    Of a run of days there is more than a slider has places, and than memory has room. The newest is always there.
+    """
 
-    def hand_over(self) -> None:
-        for curve, points in self.items():
-            curve.extend(*points)
-        self.clear()
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = 0
+        self._every = 1  # of so many told one is kept
+        self._passing = False  # whether the newest goes once there is another one
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Add measurements in order."""
+        for event in events:
+            if self._passing:
+                self.pop()
+            self.append(event)
+            self._passing = self._told % self._every != 0
+            self._told += 1
+            if len(self) > MOST_MOMENTS and not self._passing:
+                del self[1::2]
+                self._every *= 2
+
+    def cut(self, step: int) -> None:
+        """Drop what comes after a step."""
+        self[:] = [event for event in self if event.step <= step]
+        self._told, self._passing = len(self) * self._every, False
 
 
 class RunHistory:
-    """Everything the plots of one run show, from its first step to the newest. Steps are kept as curves only."""
+    """Everything the plots of one run show, from its first step to the newest: curves, and moments of single steps."""
 
     def __init__(self) -> None:
         self.started: RunStarted | None = None
         self.last = 0  # the newest step
-        self.evaluations: list[Evaluation] = []  # while it runs, on the images measured then
+        self.evaluations = Moments()  # while it runs, on the images measured then
         self.full: list[Evaluation] = []  # on all images, at the start and the end
-        self.alignments: list[AlignmentMeasured] = []
+        self.alignments = Moments()
         self.full_alignments: list[AlignmentMeasured] = []
-        self.spectra: list[SpectrumMeasured] = []
+        self.spectra = Moments()
         self.feature_map: Event | None = None  # which images a map shows, and its plane
-        self.moved: list[Event] = []  # where these images were
+        self.moved = Moments()  # where these images were
         self.recorded_steps: list[int] = []  # at which something was measured: where a time slider can stop
         self.accuracies = {name: Curve() for name in ACCURACIES}
         self.alignment = Curve()
@@ -113,62 +143,89 @@ class RunHistory:
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events in, in order; a resume or a new beginning drops the later steps it made void."""
-        told = _Told()
+        kinds: dict[type[Event], list[Any]] = {}
         for event in events:
-            if isinstance(event, StepMetrics):
-                for name, values in parts_of(event).items():
-                    told.add(self.losses.setdefault(name, Curve(PAUSE)), event.steps, values)
-            elif isinstance(event, RunStarted):
-                self.started = event
-                if event.resumed_at is not None:
-                    told.hand_over()
-                    self._go_back(event.resumed_at)
+            kind = type(event)
+            if kind is RunStarted:
+                self._take(kinds)
+                kinds = {}
+                self._start(event)  # type: ignore[arg-type]
+            elif (told := kinds.get(kind)) is not None:
+                told.append(event)
             else:
-                self._add_measured(event, told)
-            self.last = max(self.last, event.step)
-        told.hand_over()
+                kinds[kind] = [event]
+        self._take(kinds)
 
-    def _add_measured(self, event: Event, told: _Told) -> None:
-        whole = getattr(event, "scope", "") == "full"
-        kept: Any
-        if isinstance(event, Evaluation):
-            kept = self.full if whole else self.evaluations
-        elif isinstance(event, AlignmentMeasured):
-            kept = self.full_alignments if whole else self.alignments
-        elif isinstance(event, SpectrumMeasured) and not whole:
-            kept = self.spectra
-        elif event.type == "features_moved":
-            kept = self.moved
-        else:
-            if event.type == "feature_map":
-                self.feature_map = event
-            return
-        kept.append(event)
-        if whole:
-            return
-        if isinstance(event, Evaluation):
-            for name, curve in self.accuracies.items():
-                told.add(curve, [event.step], [getattr(event, name)])
-        elif isinstance(event, AlignmentMeasured):
-            told.add(self.alignment, [event.step], [event.value])
-        place = bisect_left(self.recorded_steps, event.step)
-        if self.recorded_steps[place : place + 1] != [event.step]:
-            self.recorded_steps.insert(place, event.step)
+    def _start(self, started: RunStarted) -> None:
+        self.started = started
+        if started.resumed_at is not None:
+            self._go_back(started.resumed_at)
+        self.last = max(self.last, started.step)
+
+    def _take(self, kinds: dict[type[Event], list[Any]]) -> None:
+        """Take in events that follow one another: those of a kind become arrays at once."""
+        for events in kinds.values():
+            self.last = max(self.last, max(map(_step, events)))
+        self._take_losses(kinds.get(StepMetrics, []))
+        found, full = _by_scope(kinds.get(Evaluation, []))
+        self.evaluations.add(found)
+        self.full += full
+        steps = list(map(_step, found))
+        for name, curve in self.accuracies.items():
+            curve.extend(steps, list(map(attrgetter(name), found)))
+        measured, full_alignments = _by_scope(kinds.get(AlignmentMeasured, []))
+        self.alignments.add(measured)
+        self.full_alignments += full_alignments
+        self.alignment.extend(list(map(_step, measured)), [one.value for one in measured])
+        spectra, _ = _by_scope(kinds.get(SpectrumMeasured, []))
+        self.spectra.add(spectra)
+        self.moved.add(moved := kinds.get(FeaturesMoved, []))
+        self.feature_map = kinds.get(FeatureMap, [self.feature_map])[-1]
+        self._record(sorted(set(map(_step, (*found, *measured, *spectra, *moved)))))
+
+    def _take_losses(self, metrics: list[StepMetrics]) -> None:
+        told: dict[str, tuple[list[int], list[float | None]]] = {}
+        for event in metrics:
+            for name, values in parts_of(event).items():
+                known = told.get(name)
+                if known is None:
+                    known = told[name] = ([], [])
+                known[0].extend(event.steps)
+                known[1].extend(values)
+        for name, points in told.items():
+            self.losses.setdefault(name, Curve(PAUSE)).extend(*points)
+
+    def _record(self, steps: list[int]) -> None:
+        if steps:
+            known = self.recorded_steps
+            late = bisect_left(known, steps[0])
+            known[late:] = sorted({*known[late:], *steps})
 
     def _go_back(self, step: int) -> None:
         self.last = step
-        lists: tuple[list[Any], ...] = (self.evaluations, self.full, self.alignments, self.full_alignments,
-                                        self.spectra, self.moved)  # fmt: skip
-        for events in lists:
-            events[:] = [event for event in events if event.step <= step]
+        for moments in (self.evaluations, self.alignments, self.spectra, self.moved):
+            moments.cut(step)
+        self.full = [event for event in self.full if event.step <= step]
+        self.full_alignments = [event for event in self.full_alignments if event.step <= step]
         del self.recorded_steps[bisect_right(self.recorded_steps, step) :]
         for curve in (*self.accuracies.values(), self.alignment, *self.losses.values()):
             curve.cut(step)
 
 
+def _by_scope(events: list[_Scoped]) -> tuple[list[_Scoped], list[_Scoped]]:
+    """Return what was measured while the run went, and on all images at its start and end."""
+    found: tuple[list[_Scoped], list[_Scoped]] = [], []
+    for event in events:
+        found[event.scope == "full"].append(event)
+    return found
+
+
 def parts_of(event: StepMetrics) -> dict[str, list[float | None]]:
     """Return the loss terms to draw: their sum means something else in each phase, so only where it is all there is."""
-    return {name: values for name, values in event.terms.items() if name != TOTAL} or event.terms
+    terms = event.terms
+    if len(terms) < 2 or TOTAL not in terms:
+        return terms
+    return {name: values for name, values in terms.items() if name != TOTAL}
 
 
 def newest_until(events: list[Any], step: int | None) -> Any:

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Raw, Struct
 
 from core.errors import AppError, InputError, MismatchError, NotFoundError
-from core.files import file_sha256
+from core.files import file_sha256, read_json
 from core.job import Job
-from core.runs.folder import JOB, RunFolder
-from core.verify.closure import look_up
+from core.runs.folder import CARD, JOB, REPORT_JSON, STATUS, RunFolder, Status
 from core.verify.numbers import plural
 
 if TYPE_CHECKING:
     from core.verify.comparison import Run
 
+_Kind = TypeVar("_Kind")
+
 MEASURES = ("retain_accuracy", "forget_accuracy", "retain_test_accuracy", "forget_test_accuracy")
 
 
-def describe_run(folder: RunFolder) -> dict[str, Any]:
-    """Return a run in short as plain data.
+class _Measures(Struct):
+    """What the list shows of a card's measures."""
 
-    A run that cannot be read has the reason under `error`, and under `newer` whether a newer version wrote it. One
-    damaged folder never costs the list of the others, whatever its files hold.
+    retain_accuracy: float | None = None
+    forget_accuracy: float | None = None
+    retain_test_accuracy: float | None = None
+    forget_test_accuracy: float | None = None
+
+
+class _Card(Struct):
+    """What the list shows of a model card; those of earlier versions hold a verdict, too."""
+
+    measures: _Measures | None = None
+    verdict: dict[str, Any] | None = None
+    checked: bool = False
+
+
+class _Report(Struct):
+    """What the list shows of report.json; the rest of it, most of a folder's text, is passed over unread."""
+
+    verdict: dict[str, Any] | None = None
+    retrained: dict[str, Raw] | None = None
+
+
+def describe_run(folder: RunFolder, job: Job | None = None) -> dict[str, Any]:
+    """Return a run in short as plain data; `job`: the run's, where it was read already.
+
+    A run that cannot be read has the reason under `error`, and under `newer` whether a newer version wrote it. Of one
+    whose other files are not what they should be, `damage` says which and why. One damaged folder never costs the list
+    of the others, whatever its files hold.
     """
     row: dict[str, Any] = {"run": folder.id, "path": str(folder.path)}
     try:
-        return {**row, **_described(folder)}
+        return {**row, **_described(folder, job or folder.job())}
     except AppError as error:
         return {**row, "state": "damaged", "error": error.text, "newer": isinstance(error, MismatchError)}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        said = f"One of its files holds something of another kind than it should: {error}"
-        return {**row, "state": "damaged", "error": said, "newer": False}
 
 
-def _described(folder: RunFolder) -> dict[str, Any]:
-    job, status, card = folder.job(), folder.status(), folder.card() or {}
-    measures = card.get("measures") or {}
+def _described(folder: RunFolder, job: Job) -> dict[str, Any]:
+    damage: list[str] = []
+    card = _read(folder, CARD, _Card, damage) or _Card()
+    checked = _state(card, _read(folder, REPORT_JSON, _Report, damage))
+    _read(folder, STATUS, Status, damage)
+    status = folder.status()  # an interrupted run's where it cannot be read
     return {
         "state": status.state,
         "job_kind": job.kind,
@@ -52,10 +80,11 @@ def _described(folder: RunFolder) -> dict[str, Any]:
         "chain": [asdict(request) for request in job.requests],
         "step": status.step,
         "steps": status.steps,
-        **{key: look_up(measures, (key,)) for key in MEASURES},
-        "verdict": (check_state(folder)["verdict"] or {}).get("code"),
+        **{key: getattr(card.measures, key, None) for key in MEASURES},
+        "verdict": _code(checked["verdict"]),
         "created": folder.file(JOB).stat().st_mtime,
         "error": status.error,
+        "damage": " ".join(damage) or None,
     }
 
 
@@ -63,15 +92,31 @@ def check_state(folder: RunFolder) -> dict[str, Any]:
     """Return the `verdict` of a run's report (None without one) and whether it was `checked` against a retrained model.
 
     The report is asked first: the model card does not change once a run has ended, but those of earlier versions hold
-    both.
+    both. A damaged one is as none.
     """
-    report: Any = None
-    with contextlib.suppress(InputError):  # a damaged report is as none
-        report = folder.report()
-    card = folder.card() or {}
-    verdict = report.get("verdict") if isinstance(report, dict) else card.get("verdict")
-    checked = isinstance(report, dict) and bool(report.get("retrained"))
-    return {"verdict": verdict, "checked": checked or bool(card.get("checked"))}
+    return _state(_read(folder, CARD, _Card, []) or _Card(), _read(folder, REPORT_JSON, _Report, []))
+
+
+def _state(card: _Card, report: _Report | None) -> dict[str, Any]:
+    verdict = report.verdict if report is not None else card.verdict
+    return {"verdict": verdict, "checked": bool(report is not None and report.retrained) or card.checked}
+
+
+def _code(verdict: dict[str, Any] | None) -> str | None:
+    code = (verdict or {}).get("code")
+    return code if isinstance(code, str) else None
+
+
+def _read(folder: RunFolder, name: str, kind: type[_Kind], damage: list[str]) -> _Kind | None:
+    """Return what is wanted of a file in a run folder; None where it is missing, or `damage` says why not."""
+    file = folder.file(name)
+    if not os.path.lexists(file):
+        return None
+    try:
+        return read_json(file, kind, follow=False)
+    except InputError as error:
+        damage.append(error.message)
+        return None
 
 
 def request_lines(job: Job) -> tuple[str, ...]:

@@ -36,6 +36,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n entries of the queue cannot be read.</source>
+        <translation>
+            <numerusform>Ein Eintrag der Warteschlange kann nicht gelesen werden.</numerusform>
+            <numerusform>%n Einträge der Warteschlange können nicht gelesen werden.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n files</source>
         <translation>
             <numerusform>1 Datei</numerusform>
@@ -1948,6 +1955,10 @@
         <translation>Ist das Ihr Netz und Ihre Vorverarbeitung?</translation>
     </message>
     <message>
+        <source>It has schema version {version}, which this version does not read.</source>
+        <translation>Sie hat die Schemaversion {version}, die diese Version nicht liest.</translation>
+    </message>
+    <message>
         <source>It is always given with k, the number of directions, the share of retain energy in them, and whether features were centred. Near the retrained value is necessary, not sufficient.</source>
         <translation>Sie wird immer mit k, der Zahl der Richtungen, dem Anteil der Behaltensenergie darin und der Angabe genannt, ob die Merkmale zentriert wurden. Nahe am neu trainierten Wert zu liegen ist notwendig, nicht hinreichend.</translation>
     </message>
@@ -3336,6 +3347,10 @@
         <translation>Zuletzt geöffnete Daten</translation>
     </message>
     <message>
+        <source>Recent files and the window's places are not known. {error}</source>
+        <translation>Zuletzt geöffnete Dateien und die Anordnung des Fensters sind nicht bekannt. {error}</translation>
+    </message>
+    <message>
         <source>Recent models</source>
         <translation>Zuletzt geöffnete Modelle</translation>
     </message>
@@ -4440,8 +4455,8 @@
         <translation>Der Satz, der sagt, ob das Ergebnis näher am Original oder an einem neu trainierten Modell liegt. Er folgt festen Regeln; die Schwellen stehen im Bericht.</translation>
     </message>
     <message>
-        <source>The settings file could not be read, so defaults are used: {error}</source>
-        <translation>Die Einstellungsdatei konnte nicht gelesen werden; die Standardwerte gelten: {error}</translation>
+        <source>The settings file could not be read, so defaults are used. {error}</source>
+        <translation>Die Einstellungsdatei konnte nicht gelesen werden, daher gelten die Voreinstellungen. {error}</translation>
     </message>
     <message>
         <source>The t-SNE map could not be made. {reason}</source>
@@ -4565,6 +4580,10 @@
     <message>
         <source>These runs have the same settings in everything that decides a result.</source>
         <translation>Diese Läufe haben in allem, was ein Ergebnis bestimmt, dieselben Einstellungen.</translation>
+    </message>
+    <message>
+        <source>They are kept in {folder}.</source>
+        <translation>Sie liegen jetzt in {folder}.</translation>
     </message>
     <message numerus="yes">
         <source>They name %n images.</source>
@@ -4985,6 +5004,10 @@
         <translation>Was vergessen wird</translation>
     </message>
     <message>
+        <source>What was open last time is not known. {error}</source>
+        <translation>Was zuletzt geöffnet war, ist nicht bekannt. {error}</translation>
+    </message>
+    <message>
         <source>What was recorded is on disk; the run can be resumed from its last checkpoint.</source>
         <translation>Was aufgezeichnet wurde, ist auf der Platte; der Lauf kann vom letzten Checkpoint fortgesetzt werden.</translation>
     </message>
@@ -5147,6 +5170,10 @@
     <message>
         <source>{file} could not be written: {reason}.</source>
         <translation>{file} konnte nicht geschrieben werden: {reason}.</translation>
+    </message>
+    <message>
+        <source>{file} is damaged.</source>
+        <translation>{file} ist beschädigt.</translation>
     </message>
     <message>
         <source>{file} is gone.</source>
@@ -5463,6 +5490,10 @@ Kosinus der Merkmale {value}</translation>
         </translation>
     </message>
     <message>
+        <source>{state}, damaged</source>
+        <translation>{state}, beschädigt</translation>
+    </message>
+    <message>
         <source>{time} left</source>
         <translation>noch {time}</translation>
     </message>
@@ -5521,6 +5552,14 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{which} (agreement from {least}): {count}</source>
         <translation>{which} (Übereinstimmung ab {least}): {count}</translation>
+    </message>
+    <message>
+        <source>{why} It is kept as {name}.</source>
+        <translation>{why} Sie liegt jetzt unter dem Namen {name}.</translation>
+    </message>
+    <message>
+        <source>{why} It stays where it is, and nothing is kept in its place.</source>
+        <translation>{why} Sie bleibt, wo sie ist, und an ihrer Stelle wird nichts gespeichert.</translation>
     </message>
     <message>
         <source>{y} over {x}</source>

@@ -32,6 +32,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n entries of the queue cannot be read.</source>
+        <translation>
+            <numerusform>One entry of the queue cannot be read.</numerusform>
+            <numerusform>%n entries of the queue cannot be read.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n files</source>
         <translation>
             <numerusform>1 file</numerusform>

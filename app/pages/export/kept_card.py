@@ -58,7 +58,7 @@ class KeptCard(Card):
         others = traces.other_runs
         if others:
             said.append(tr("%n other runs on the same images keep lists and checkpoints of their own.", n=len(others)))
-        self.summary.setToolTip(", ".join(others))
+        self.summary.setToolTip(fmt.plain(", ".join(others)))
         self._unticked = " ".join(said)
         ticked = {kind.id for kind in self.ticked()}
         self._kinds = ()  # until all their cells are there
@@ -67,7 +67,8 @@ class KeptCard(Card):
             for column, text in enumerate(_texts(kind)):
                 item = QTableWidgetItem(text)
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-                item.setToolTip(text if column in (HOLDS, WITHOUT) else "\n".join(map(str, kind.files[:20])) or text)
+                files = "" if column in (HOLDS, WITHOUT) else "\n".join(map(str, kind.files[:20]))
+                item.setToolTip(fmt.plain(files or text))
                 if column in (FILES, SIZE):
                     item.setTextAlignment(NUMBER)
                 if column == KIND and kind.removable and kind.files:

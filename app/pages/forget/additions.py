@@ -217,7 +217,7 @@ class EarlierCard(Card):
         if mask is not None:
             said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
                       n=int(np.count_nonzero(mask)))  # fmt: skip
-        self.setToolTip("\n".join(requests))
+        self.setToolTip(fmt.plain("\n".join(requests)))
         self.words.setText("\n".join([said, *requests[-MOST_LINES:]]))
         self.setVisible(bool(said))
 

@@ -81,7 +81,7 @@ class ModelColumn(Card):
         for image, likeness in zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True):
             name, told, cosine = images.class_of("train", image), images.describe("train", image), fmt.decimal(likeness)
             item = QListWidgetItem(f"▲ {name}" if forget[image] else name, self.neighbours)
-            item.setToolTip(tr("{image}\nCosine of the features {value}", image=told, value=cosine))
+            item.setToolTip(fmt.plain(tr("{image}\nCosine of the features {value}", image=told, value=cosine)))
             item.setData(IMAGE, image)
 
     def draw(self, thumbnails: Thumbnails) -> None:

@@ -83,7 +83,7 @@ class OpenCard(Card):
         self._recent.clear()
         for place, name in entries:
             action = self._recent.addAction(name.replace("&", "&&"), partial(self.recent_chosen.emit, place))
-            action.setToolTip(place)
+            action.setToolTip(fmt.plain(place))
 
     def show_facts(self, facts: Sequence[Fact]) -> None:
         """Show facts; none at all shows the empty text."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
@@ -132,9 +132,18 @@ class RunsCard(Card):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit_columns()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Give columns the width of what is in sight; of a hidden table Qt would ask for each cell of all rows."""
         header = self.table.horizontalHeader()
         header.setMaximumSectionSize(max(theme.px(MOST_WIDTH), self.width() // 7))
-        header.resizeSections()
+        if self.table.isVisible():
+            header.resizeSections()
 
     def chosen(self) -> list[RunRow]:
         """The chosen runs, the current one first."""

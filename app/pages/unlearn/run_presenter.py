@@ -275,7 +275,7 @@ class OverlaidRuns(QObject):
                 continue
             what = " · ".join(part for part in (row.method, row.preset, row.forget_text, row.model, row.data) if part)
             action = self.menu.addAction(tr("{what}, seed {seed}", what=what, seed=row.seed))
-            action.setToolTip(str(row.path))
+            action.setToolTip(fmt.plain(str(row.path)))
             action.setCheckable(True)
             action.setChecked(row.path in wanted)
             action.setEnabled(row.path in wanted or len(wanted) < MOST_PINNED)

@@ -321,7 +321,7 @@ class ComparisonView(QStackedWidget):
         self.batches.clear()
         for name, file in batch.known:
             action = self.batches.addAction(name)
-            action.setToolTip(str(file))
+            action.setToolTip(fmt.plain(str(file)))
             action.triggered.connect(partial(self.batch_chosen.emit, file))
         self.rest_button.setEnabled(not batch.why_no_rest)
         self.rest_button.setToolTip(batch.why_no_rest or tr("Queue the runs of this batch that have no result yet"))

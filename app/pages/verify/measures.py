@@ -74,7 +74,7 @@ class ModelsRow(QWidget):
                     state = tr("{time} to train", time=fmt.about(facts.seconds))
             self._tick(seed, tr("Seed {number} · {state}", number=seed, state=state), wanted)
         for name, path in wanted.opened.items():
-            self._tick(name, name, wanted).setToolTip(str(path))
+            self._tick(name, name, wanted).setToolTip(fmt.plain(str(path)))
         self.menu.addSeparator()
         self.menu.addAction(tr("Open a retrained model…")).triggered.connect(self.open_asked)
 
@@ -90,7 +90,7 @@ class ModelsRow(QWidget):
         for run in self._rows[:MOST_OFFERED]:
             title = tr("{method}, seed {number} · {run}", method=run.method, number=run.seed, run=run.id)
             action = self.others_menu.addAction(title)
-            action.setToolTip(str(run.path))
+            action.setToolTip(fmt.plain(str(run.path)))
             action.triggered.connect(lambda _on=False, path=run.path: self.compare_asked.emit(path))
 
 

@@ -130,7 +130,7 @@ class LampsView(QWidget):
                 light = lamps[model][lamp]
                 words.setText(f"{GLYPHS[light]} {LIGHTS[light]}")
                 words.setAccessibleName(f"{MODELS[model].title}, {LAMPS[lamp]}: {LIGHTS[light]}")
-                words.setToolTip(lamp_tip(report, lamp) if model == "unlearned" else tr(CONTROL))
+                words.setToolTip(fmt.plain(lamp_tip(report, lamp)) if model == "unlearned" else tr(CONTROL))
 
 
 def lamp_tip(report: dict[str, Any], lamp: str) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPersistentModelIndex, Qt
 
-from app.models.tables import Column, ColumnTable
+from app.models.tables import TEXT, TIP, Column, ColumnTable, TwoLevels
+from app.widgets.labels import ElidedLabel, Label
 from app.widgets.table import NUMBER
 
 
@@ -82,3 +83,24 @@ def test_whatever_was_shown_the_new_rows_are_there_and_known_ones_stay_themselve
     assert table.words == after
     for word, index in held.items():
         assert not index.isValid() or index.data() == word
+
+
+class Named(ColumnTable):
+    columns = (Column("Name"),)
+
+    def count(self):
+        return 1
+
+    def cell(self, row, column, role):
+        return "<img src=x>\u202ebag" if role in (TEXT, TIP) else None
+
+
+def test_names_from_files_are_shown_as_they_stand_and_not_obeyed(qapp):
+    two = TwoLevels()
+    two.set_texts(["Name"], [[Named().cell(0, 0, TEXT)]])
+    for model in (Named(), two):
+        index = model.index(0, 0)
+        assert index.data(TEXT) == r"<img src=x>\u202ebag"
+        assert index.data(TIP) == r"<qt>&lt;img src=x&gt;\u202ebag</qt>"
+    label, short = Label("<b>\u202e"), ElidedLabel("<b>\u202e" * 50)
+    assert label.text() == r"<b>\u202e" and "<b>" not in short.toolTip() and r"&lt;b&gt;\u202e" in short.toolTip()

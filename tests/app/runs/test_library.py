@@ -47,10 +47,10 @@ def test_a_run_that_goes_while_it_is_read_costs_the_others_nothing(folder, monke
         write_run(folder / name, job(), Script(name).whole())
     real = library.describe_run
 
-    def describe(run):
+    def describe(run, job):
         if run.id == "b":  # deleted just now, by somebody else
             shutil.rmtree(run.path)
-        return real(run)
+        return real(run, job)
 
     monkeypatch.setattr(library, "describe_run", describe)
     assert [row.id for row in read_rows(folder, [], set(), {})] == ["a"]

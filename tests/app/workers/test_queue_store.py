@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.dialogs.runs import RunsLeft, words_of
-from app.workers.queue_files import keep_tries, left_waiting
+from app.workers.queue_files import damaged_home, keep_tries, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home
@@ -53,10 +54,10 @@ def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, q
         first.start(job_of(example, seed), example.bench, example.selection)
     first.move(first.queue[2], -2)
     first.remove(first.queue[3])
-    assert left_waiting() == ()  # the program lives: nobody else is offered its runs
+    assert left_waiting().waiting == ()  # the program lives: nobody else is offered its runs
     assert first.shutdown()
 
-    left = left_waiting()
+    left = left_waiting().waiting
     assert [one.job.seed for one in left] == [3, 1, 2]
     listed = read_forget_csv(left[0].entry / FORGET, example.selection.total)[0]
     assert np.array_equal(listed, example.selection.mask)
@@ -70,7 +71,7 @@ def test_what_waited_is_there_after_the_end_and_runs(new, example, home, runs, q
     assert [run.state for run in restored] == [State.FINISHED] * 2, restored[0].error
     assert RunFolder(restored[0].path).job().seed == 3 and (restored[0].path / "report.json").is_file()
     assert second.shutdown()
-    assert [one.job.seed for one in left_waiting()] == [2]
+    assert [one.job.seed for one in left_waiting().waiting] == [2]
 
 
 def test_a_run_that_begins_leaves_the_disk(new, example, home, qtbot):
@@ -90,7 +91,7 @@ def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home,
     first.start(job_of(example, 1), example.bench, example.selection)
     first.start_reference(RunFolder.create(runs / "one", job_of(example, 2)))
     assert first.shutdown()
-    left = left_waiting()  # both windows ask at the same time
+    left = left_waiting().waiting  # both windows ask at the same time
     assert len(left) == 2
     quick, slow = new(), new()
     quick.hold()
@@ -110,7 +111,7 @@ def test_what_the_disk_did_not_let_take_over_is_not_offered_again(new, example, 
     first.hold()
     first.start_reference(RunFolder.create(runs / "one", job_of(example, 2)))
     assert first.shutdown()
-    (left,) = left_waiting()
+    (left,) = left_waiting().waiting
 
     def fail(*_paths):
         raise OSError("the disk is full")
@@ -119,17 +120,58 @@ def test_what_the_disk_did_not_let_take_over_is_not_offered_again(new, example, 
     second = new()
     second.hold()
     second.remove(second.start_waiting(left))
-    assert second.shutdown() and left_waiting() == ()
+    assert second.shutdown() and left_waiting().waiting == ()
 
 
-def test_what_is_damaged_is_no_question(new, example, home):
+@pytest.fixture
+def kept(new, example, home):
+    """The folder of a run that waited when its program ended."""
     controller = new()
     controller.hold()
     run = controller.start(job_of(example, 1), example.bench, example.selection)
-    kept = run.kept_in
+    folder = run.kept_in
     controller.shutdown()
-    (kept / "job.json").write_text("{")
-    assert left_waiting() == () and not kept.exists()
+    return folder
+
+
+@pytest.mark.parametrize("name", ["job.json", "waiting.json"])
+@pytest.mark.parametrize("text", ["{", "", "[]", '{"folder": 3, "place": "x", "schema_version": "x"}', "[" * 100_000])
+def test_what_is_damaged_is_no_question_and_is_put_aside(kept, name, text):
+    (kept / name).write_text(text)
+    assert left_waiting() == ((), (damaged_home() / kept.name,))
+    assert not kept.exists() and (damaged_home() / kept.name / name).read_text() == text
+    assert left_waiting() == ((), ())
+
+
+def test_what_cannot_be_read_just_now_stays_for_the_next_start(kept, monkeypatch):
+    def fails(self, *more, **given):
+        raise OSError(errno.EIO, "Input/output error")
+
+    for where in ("os.open", "pathlib.Path.iterdir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, fails)
+            assert left_waiting() == ((), ()), where
+    (found,) = left_waiting().waiting
+    assert found.entry == kept
+
+
+def test_an_entry_that_was_never_whole_goes(kept):
+    (kept / "waiting.json").unlink()
+    assert left_waiting() == ((), ()) and not kept.exists()
+
+
+def test_a_check_whose_run_is_gone_goes_and_one_whose_disk_is_away_stays(new, example, home, runs):
+    controller = new()
+    controller.hold()
+    folder = RunFolder.create(runs / "one", job_of(example, 2))
+    kept = controller.start_reference(folder).kept_in
+    controller.shutdown()
+    runs.rename(runs.with_name("away"))
+    assert left_waiting() == ((), ()) and kept.is_dir()
+    runs.with_name("away").rename(runs)
+    assert [one.check.which for one in left_waiting().waiting] == ["quick"]
+    shutil.rmtree(folder.path)
+    assert left_waiting() == ((), ()) and not kept.exists()
 
 
 def asked_again(asking, qtbot):
@@ -157,14 +199,14 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
     asking.look()
     qtbot.waitUntil(lambda: asking.dialog is not None, timeout=5_000)
     asking.dialog.reject()  # later
-    assert len(left_waiting()) == 1
+    assert len(left_waiting().waiting) == 1
     context.run_controller.hold()
     asked_again(asking, qtbot).buttons["start"].click()
     assert [run.job.seed for run in context.run_controller.queue] == [1]
     context.run_controller.remove(context.run_controller.queue[0])
     leave(2)
     asked_again(asking, qtbot).buttons["drop"].click()
-    qtbot.waitUntil(lambda: left_waiting() == (), timeout=5_000)
+    qtbot.waitUntil(lambda: left_waiting().waiting == (), timeout=5_000)
 
 
 def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
@@ -173,7 +215,7 @@ def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, ho
     bench = example.bench
     first.start_training(bench.on("cpu", threads=1), "mlp", recipe={"epochs": 1}, seed=4)
     assert first.shutdown()
-    (left,) = left_waiting()
+    (left,) = left_waiting().waiting
     assert left.job.kind == "train" and words_of(left) == "training of mlp, seed 4"
 
     second = new()
@@ -181,7 +223,7 @@ def test_a_training_that_waited_is_there_after_the_end_and_runs(new, example, ho
     qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
     assert restored.state is State.FINISHED, restored.error
     assert restored.kind == "train" and (restored.path / "model.safetensors").is_file()
-    assert second.shutdown() and left_waiting() == () and not list(queue_home().glob("*"))
+    assert second.shutdown() and left_waiting().waiting == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home, runs, qtbot):
@@ -193,7 +235,7 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     brought = {"mine": Path(shutil.copy(example.bench.model.path, runs / "mine.safetensors"))}
     assert first.start_reference(made.folder, retrained=brought, which="quick").check.which == "quick"
     assert first.shutdown()
-    (left,) = left_waiting()
+    (left,) = left_waiting().waiting
     assert left.folder == made.path and left.check.retrained == brought
     assert words_of(left).startswith("check of finetune")
 
@@ -205,7 +247,7 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     qtbot.waitUntil(lambda: restored.ended, timeout=60_000)
     assert restored.state is State.FINISHED, restored.error
     assert set(made.folder.report()["retrained"]) == {"mine"}
-    assert second.shutdown() and left_waiting() == () and not list(queue_home().glob("*"))
+    assert second.shutdown() and left_waiting().waiting == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_of_a_run_that_is_gone_is_no_question(new, example, home, tmp_path):
@@ -214,9 +256,9 @@ def test_a_check_of_a_run_that_is_gone_is_no_question(new, example, home, tmp_pa
     folder = RunFolder.create(tmp_path / "gone", job_of(example, 1))
     controller.start_reference(folder)
     controller.shutdown()
-    assert len(left_waiting()) == 1
+    assert len(left_waiting().waiting) == 1
     (folder.path / "job.json").unlink()
-    assert left_waiting() == () and not list(queue_home().glob("*"))
+    assert left_waiting().waiting == () and not list(queue_home().glob("*"))
 
 
 def test_a_check_under_way_is_kept_until_its_end(new, example, home, tmp_path, qtbot):

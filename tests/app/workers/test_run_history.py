@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.workers.run_history import PAUSE, Curve, RunHistory, newest_until
+from app.workers.run_history import MOST_MOMENTS, PAUSE, Curve, RunHistory, newest_until
 from tests.app.scripted import Script
 
 
@@ -96,3 +96,17 @@ def test_a_million_steps_are_taken_in_at_once(script):
     history.add(events)
     assert len(history.losses["a"]) == 1_000_000 and len(history.losses["b"]) == 500_000
     assert time.thread_time() - before < 1.0
+
+
+def test_moments_of_a_long_run_are_kept_evenly_and_the_newest_always(script):
+    history, count = RunHistory(), 5 * MOST_MOMENTS + 1
+    events = [script.evaluation(step) for step in range(count)]
+    for first in range(0, count, 7):
+        history.add(events[first : first + 7])
+        assert history.evaluations[-1].step == min(first + 6, count - 1)
+    kept = [event.step for event in history.evaluations]
+    assert kept == list(range(0, count, 8)) and len(kept) <= MOST_MOMENTS + 1
+    assert len(history.accuracies["retain_accuracy"]) == len(history.recorded_steps) == count
+    history.add([script.started(resumed_at=100), script.evaluation(101), script.evaluation(102)])
+    assert [event.step for event in history.evaluations][-3:] == [96, 101, 102]
+    assert history.recorded_steps[-3:] == [100, 101, 102]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from app.workers.live_run import LiveRun, read_new
+from core.errors import InputError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, RunFolder
 
@@ -81,3 +84,24 @@ def test_a_resume_voids_what_came_after_it(folder):
     for read in (run, LiveRun.from_folder(folder)):
         read.renew(read_new(folder, read.offset))
         assert [event.step for event in read.history.evaluations] == [1, 3]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_a_log_that_is_no_file_of_the_folder_is_refused_and_never_waited_for(folder, tmp_path, kind):
+    path = folder.file(EVENTS)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        (tmp_path / "elsewhere").write_text(log(1))
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.mkdir()
+    with pytest.raises(InputError, match=r"events\.jsonl cannot be read"):
+        LiveRun.from_folder(folder)
+
+
+def test_a_line_without_an_end_does_not_take_all_memory(folder, monkeypatch):
+    monkeypatch.setattr("app.workers.live_run._LONGEST", 1000)
+    monkeypatch.setattr("app.workers.live_run._PIECE", 100)
+    write(folder, log(1) + "x" * 5000 + "\n" + log(2))
+    assert [event.step for event in read_new(folder).events] == [1, 2]
