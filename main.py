@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return cli.main(arguments)
 
     options = _parser().parse_args(arguments)
-    from core.errors import AppError
+    from core.errors import AppError, of_system
 
     try:
         return _start(options)
@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
+        if (known := of_system(error)) is not None:
+            return _complain(known)
         kind = type(error).__name__
         return _say_error(f"A fault in the program: {kind}: {error}. Start it with --debug to see where.", 1)
 

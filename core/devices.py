@@ -173,17 +173,6 @@ def free_memory(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception means that the device is out of memory."""
-    import torch
-
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower()
-    )
-
-
 def out_of_memory_error(batch: int) -> OutOfMemoryError:
     """Return the error of a run that is out of memory; it offers half the batch."""
     return OutOfMemoryError(

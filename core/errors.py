@@ -23,6 +23,7 @@ AppError
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -171,6 +172,45 @@ class RequirementError(AppError):
     """The verdict is below what was required."""
 
     exit_code = 6
+
+
+_OUT_OF_MEMORY = (
+    "out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "failed to map segment",
+    "can't start new thread",
+)  # fmt: skip
+_PATH = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
+_HANDLES = (errno.EMFILE, errno.ENFILE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception, the system's or a library's, means that memory has run out, the device's or the machine's.
+
+    Libraries that cannot be mapped into memory are said by Python to fail at their import.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    text = str(error).lower() if isinstance(error, RuntimeError | ImportError) else ""
+    return any(words in text for words in _OUT_OF_MEMORY)
+
+
+def of_system(error: BaseException) -> AppError | None:
+    """Return the error to say where the machine is the reason: disk, permissions, file handles, memory.
+
+    An AppError is returned as it is; None for an exception that is a fault of the program.
+    """
+    if isinstance(error, AppError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemoryError("Out of memory", "Close other programs, or use fewer or smaller images")
+    code = getattr(error, "errno", None)
+    if code in _HANDLES or (isinstance(error, ImportError) and "too many open files" in str(error).lower()):
+        return RunError("Too many files are open", "Allow more with `ulimit -n`, or close other programs")
+    if not isinstance(error, OSError) or code is None:
+        return None
+    said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if code in _PATH:
+        return InputError(said, "Check the path")
+    return RunError(said, "Check the disk and its permissions, then try again")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 
 import msgspec
 
-from core.errors import InputError, MismatchError
+from core.errors import InputError, MismatchError, UsageError
 
 Kind = TypeVar("Kind")
 
@@ -84,6 +84,11 @@ def home(kind: str) -> Path:
     return Path(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
 
 
+def user_path(text: str | Path) -> Path:
+    """Return the path that a person wrote: "~" is their home folder; a "~name" of nobody stays as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  (a Path raises where there is no such home)
+
+
 def ending(path: Path | str) -> str:
     """Return the ending of a file's name in lower case: both parts of .pth.tar, else the last one, "" for none."""
     name = Path(path).name.lower()
@@ -99,6 +104,18 @@ def without_ending(path: Path | str) -> str:
 def composed(text: str) -> str:
     """Return a name in Unicode's composed form, for comparisons: macOS writes "ö" as two characters."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def require_place(path: Path) -> None:
+    """Raise UsageError where a path to write to is a root or the user's home folder itself.
+
+    A run would fill it with files of its own, and what clears them up later would look there.
+    """
+    place = Path(os.path.abspath(path))  # noqa: PTH100  (links are followed by nobody here)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  (raises nothing where there is none)
+    if place == Path(place.anchor) or place == home or place.resolve() == home.resolve():
+        what = "the home folder itself" if place != Path(place.anchor) else "the root of a disk"
+        raise UsageError(f"{path} is {what}, so nothing is written right into it", "Name a folder or file in it")
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -134,9 +151,9 @@ def read_bytes(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = True) -> b
     with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            data = file.read(size + 1) if size <= limit else b""
-            if len(data) > size:  # it grew just now, or is no file that knows its size
-                data += file.read(max(0, limit + 1 - len(data)))
+            data = file.read(size + 1) if size <= limit else b""  # as much is set aside as is asked for
+            if size < len(data) <= limit:  # it has grown, or never had a size, as those that the system makes up
+                data += file.read(limit + 1 - len(data))
         except (OSError, MemoryError) as error:
             raise _unreadable(path, error) from error
     if (size := max(size, len(data))) > limit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.errors import UsageError
 
 MOST = 50
@@ -13,7 +15,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: dict[int, None] = {}
     for part in text.replace("–", "-").replace(";", ",").split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
-        if not (first.isascii() and first.isdecimal() and (not dash or (last.isascii() and last.isdecimal()))):
+        if not all(re.fullmatch("[0-9]{1,19}", number) for number in ([first, last] if dash else [first])):
             got = text.strip() or "nothing"
             raise UsageError(f"Seeds are whole numbers, got {got!r}", 'Write them as "0", "1-3" or "1, 4"')
         low, high = int(first), int(last) if dash else int(first)

@@ -279,7 +279,7 @@ def _resolve_class(wanted: str | int, by_name: dict[str, int], class_names: Sequ
         named, numbered = None, wanted
     else:
         named = by_name.get(wanted, by_name.get(composed(wanted)))
-        numbered = int(wanted) if wanted.isascii() and wanted.isdecimal() else -1
+        numbered = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 20 else -1
     inside = 0 <= numbered < count
     if named is not None:
         if inside and numbered != named:

@@ -98,8 +98,10 @@ def needed(manager: str, *, tests: bool) -> list[str]:
 
 
 def useful(manager: str) -> list[str]:
-    """Return the packages some tests use and are skipped without: a virtual display, an example data set."""
+    """Return the packages some tests use and are skipped without: a display, an example data set, a C compiler."""
     names = []
+    if shutil.which("cc") is None:  # what stands between the program and the disk, and lets its calls fail
+        names += {"apt-get": ["gcc", "libc6-dev"]}.get(manager, ["gcc"])
     if shutil.which("Xvfb") is None:
         names.append({"apt-get": "xvfb", "dnf": "xorg-x11-server-Xvfb"}.get(manager, "xorg-server-xvfb"))
     if manager == "apt-get" and not (DATASETS / "fashion-mnist").is_dir():

@@ -14,7 +14,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, Signal
 
 from app.services.translation import tr
-from core.errors import AppError
+from core.errors import AppError, of_system
 from core.files import home
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class Notifications(QObject):
 
 def describe_error(error: BaseException, what: str = "") -> tuple[str, str]:
     """Return what happened and what to do, in words for the user."""
+    error = of_system(error) or error
     if isinstance(error, AppError):
         return f"{what}: {_lower(error.message)}" if what else error.message, error.hint
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

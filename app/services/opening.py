@@ -24,7 +24,7 @@ from app.services.translation import tr
 from app.workers.jobs import JobHandle
 from app.workers.live_run import LiveRun
 from app.workers.opening_job import Plan, Request, Result, look, work
-from core.errors import AppError
+from core.errors import AppError, of_system
 from core.events import State
 from core.models.trust import NO_TRUST, Trust
 from core.models.user_code import FACTORY_OPTION
@@ -263,6 +263,7 @@ class Opening(QObject):
 
 def explain(error: BaseException) -> str:
     """Return what happened and what to do, in one line of the window's words, without what only a command line can."""
+    error = of_system(error) or error
     if not isinstance(error, AppError):
         return tr("This is a fault of the application: {error}", error=f"{type(error).__name__}: {error}")
     hint = error.hint.replace(FACTORY_OPTION, tr("the architecture FILE.py:FACTORY"))

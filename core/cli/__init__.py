@@ -6,13 +6,16 @@ With --json an error is the document on stdout, too.
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
-import sys
+import signal
+import threading
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from core.cli.output import Screen
     from core.errors import AppError
 
@@ -79,7 +82,7 @@ def main(argv: list[str]) -> int:
     debug = "--debug" in argv
     screen = Screen(json="--json" in argv)
     try:
-        with screen, warnings.catch_warnings():
+        with screen, ended_by_signals(), warnings.catch_warnings():
             if not debug:
                 warnings.simplefilter("ignore")  # the libraries' advice to programmers
             return _run(argv, screen)
@@ -92,6 +95,31 @@ def main(argv: list[str]) -> int:
         screen.notice(f"error: {said.text}")
         screen.error(said)
         return said.exit_code
+
+
+@contextlib.contextmanager
+def ended_by_signals(
+    handler: Callable[[int, FrameType | None], None] | None = None, names: Sequence[str] = ("SIGTERM", "SIGHUP")
+) -> Iterator[None]:
+    """Let `handler` answer the signals of that name, or let them end a command as Ctrl+C does, with a word.
+
+    One that is ignored, as SIGHUP is under `nohup`, stays ignored; but SIGINT, which shells ignore for what runs in the
+    background. Only the main thread gets signals.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name)):  # Windows has fewer
+            if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler or end)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _run(argv: list[str], screen: Screen) -> int:
@@ -113,24 +141,13 @@ def _run(argv: list[str], screen: Screen) -> int:
 
 
 def _said(error: BaseException, argv: list[str]) -> AppError:
-    """Return the error to say: a disk, a permission or memory may be the reason, else the program has a fault."""
-    from core.errors import AppError, FaultError, InputError, OutOfMemoryError, RunError, StoppedError
+    """Return the error to say: what the machine is the reason of, else that the program has a fault."""
+    from core.errors import FaultError, StoppedError, of_system
 
-    if isinstance(error, AppError):
-        return error
     if isinstance(error, KeyboardInterrupt):
         return StoppedError("Stopped", "Nothing was written")
-    if isinstance(error, OSError):
-        named = f"{error.filename}: " if error.filename else ""
-        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP):
-            return InputError(f"{named}{error.strerror}", "Check the path")
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
-            return RunError(f"{named}{error.strerror}", "Check the disk and its permissions, then try again")
-    if "torch" in sys.modules:
-        from core.devices import is_out_of_memory
-
-        if is_out_of_memory(error):
-            return OutOfMemoryError("Out of memory", "Close other programs, or use fewer or smaller images")
+    if (known := of_system(error)) is not None:
+        return known
     place = ""
     with contextlib.suppress(Exception):
         place = f" The details are in {_write_log(error, argv)}."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.cli import options
-from core.cli.options import path
+from core.cli.options import path, target
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table
 from core.cli.running import stop_on_interrupt
 from core.text import named
@@ -21,10 +21,10 @@ def declare_batch(parser: argparse.ArgumentParser) -> None:
     """Declare what `batch` takes."""
     parser.add_argument("file", type=path, metavar="FILE", help="the batch file (TOML); the guide shows one")
     parser.add_argument(
-        "--csv", type=path, metavar="FILE", help="write means over seeds as CSV, a row a method and forget set"
+        "--csv", type=target, metavar="FILE", help="write means over seeds as CSV, a row a method and forget set"
     )
     parser.add_argument(
-        "--out", required=True, type=path, metavar="DIR", help="a folder for the run folders and batch.json"
+        "--out", required=True, type=target, metavar="DIR", help="a folder for the run folders and batch.json"
     )
     options.add_table(parser)
     options.add_trust(parser)

@@ -295,7 +295,7 @@ def declare_compare(parser: argparse.ArgumentParser) -> None:
         "runs", nargs="+", type=options.path, metavar="RUN", help="folders of finished runs, two or more"
     )
     parser.add_argument(
-        "--html", type=options.path, metavar="FILE", help="write the comparison as one self-contained page"
+        "--html", type=options.target, metavar="FILE", help="write the comparison as one self-contained page"
     )
     options.add_table(parser)
 

@@ -21,7 +21,7 @@ def declare_example(parser: argparse.ArgumentParser) -> None:
     """Declare what `example` takes."""
     group = parser.add_argument_group("run")
     group.add_argument(
-        "--out", type=options.path, metavar="DIR", help="the run folder (else one in the folder of runs)"
+        "--out", type=options.target, metavar="DIR", help="the run folder (else one in the folder of runs)"
     )
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli import options
 from core.cli.output import Loading, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import InputError, UsageError
-from core.files import EXPORT_FORMATS
+from core.files import EXPORT_FORMATS, user_path
 from core.likeness import level_words
 from core.text import named
 from core.verify.numbers import count, percent, plural, ratio
@@ -38,7 +38,7 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
         "--format", required=True, type=options.one_of(EXPORT_FORMATS), metavar="F",
         help="same (wrapper, keys and types of the file that came in), safetensors, pt, onnx or pt2",
     )  # fmt: skip
-    group.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the file to write")
+    group.add_argument("--out", required=True, type=options.target, metavar="FILE", help="the file to write")
     group.add_argument("--force", action="store_true", help="replace the file where it exists")
     group.add_argument("--no-card", action="store_true", help="write no model card beside it")
     group.add_argument("--report", action="store_true", help="put a copy of the run's report beside it")
@@ -79,7 +79,7 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     options.add_data_options(data)
     data.add_argument(
-        "--preview", type=options.path, metavar="PNG", help="write images before and after their preparation"
+        "--preview", type=options.target, metavar="PNG", help="write images before and after their preparation"
     )
     options.add_forget(parser, "forget set, for what lies near it", random=False)
     near = parser.add_argument_group("what lies near the forget set")
@@ -87,7 +87,7 @@ def declare_inspect(parser: argparse.ArgumentParser) -> None:
         "--model", type=options.path, metavar="M", help="the model whose features and head are asked as well"
     )
     near.add_argument(
-        "--with-similar", type=options.path, metavar="FILE",
+        "--with-similar", type=options.target, metavar="FILE",
         help="write a forget list: the forget set, and the similar images listed",
     )  # fmt: skip
     options.add_similar(near)
@@ -105,7 +105,7 @@ def run_inspect(given: argparse.Namespace, screen: Screen) -> int:
             "--model and --with-similar are about a forget set", "Name one with --forget-class or --forget-samples"
         )
 
-    described = describe(Path(given.path).expanduser()) or inspect(
+    described = describe(user_path(given.path)) or inspect(
         given.path, options.bench_option(given, Loading(screen)), options.data_options(given),
         arch=options.architecture_option(given), key=given.key, preview=given.preview,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
+from core.files import require_place, user_path
 from core.likeness import LEVELS
 
 if TYPE_CHECKING:
@@ -104,9 +105,19 @@ def named_path(text: str) -> tuple[str, Path]:
 
 def path(text: str) -> Path:
     """Type of files and folders: a path as given, `~` expanded."""
-    if not text:
+    if not text.strip():
         raise argparse.ArgumentTypeError("must name a file or folder, got nothing")
-    return Path(text).expanduser()
+    return user_path(text)
+
+
+def target(text: str) -> Path:
+    """Type of what is written: a path that is no root and not the home folder itself."""
+    place = path(text)
+    try:
+        require_place(place)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(error.text) from None
+    return place
 
 
 # --- groups --------------------------------------------------------------------------------------------------------
@@ -122,8 +133,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_table(group: argparse._ActionsContainer) -> None:
     """--table."""
     group.add_argument(
-        "--table", type=path, metavar="FILE", help="write the table as FILE.csv, FILE.md (Markdown) or FILE.tex (LaTeX)"
-    )
+        "--table", type=target, metavar="FILE",
+        help="write the table as FILE.csv, FILE.md (Markdown) or FILE.tex (LaTeX)",
+    )  # fmt: skip
 
 
 def check_table(options: argparse.Namespace) -> None:
@@ -285,7 +297,7 @@ def add_seed(group: argparse._ActionsContainer, text: str) -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """--out, --resume, --seed and what a run does beside its steps."""
     group = parser.add_argument_group("run")
-    group.add_argument("--out", required=True, type=path, metavar="DIR", help="the run folder to make")
+    group.add_argument("--out", required=True, type=target, metavar="DIR", help="the run folder to make")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
     add_seed(group, "the same seed gives the same result")
     group.add_argument(

@@ -1,6 +1,7 @@
 """The commands that make a run or go on with one (`train`, `unlearn`, `resume`), and what a run came to.
 
-Ctrl+C: the first stops and keeps, the second ends the program at once.
+Ctrl+C: the first stops and keeps, the second ends the program at once. SIGTERM and SIGHUP, by which a system ends its
+programs, leave a run that is gone on with.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ import argparse
 import contextlib
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from core.cli import options
+from core.cli import ended_by_signals, options
 from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shown, table, wrapped
 from core.errors import StoppedError
 from core.job import Job
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 RUN = (
     "Stopping after this step and keeping the model as it is then. Ctrl+C again ends at once.",
     "Ended at once. Checkpoints stay; `resume` goes on from the last one.",
+    "Told to end: leaving after this step with a checkpoint. `resume` goes on from it.",
 )
 CHECK = (
     "Stopping the check. Ctrl+C again ends at once.",
     "Ended at once. Finished measures stay; the same command goes on from them.",
+    "Told to end: leaving the check. The same command goes on from the measures that are finished.",
 )
-"""What the first and the second Ctrl+C are answered with."""
+"""What the first and the second Ctrl+C are answered with, and a signal by which the system ends programs."""
 
 
 def declare_train(parser: argparse.ArgumentParser) -> None:
@@ -267,7 +269,7 @@ def run_to_end(
     if state is State.DISCARDED:
         raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
     if state is State.INTERRUPTED:
-        raise StoppedError(f"Stopped before {folder.path} went on; its checkpoints stay", "Resume it when you like")
+        raise StoppedError(f"Stopped; {folder.path} is interrupted and its checkpoints stay", "Resume it when you like")
     if then is not None and state is State.FINISHED:
         then()
         screen.end_line()
@@ -287,31 +289,29 @@ def _before_run() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(screen: Screen, answers: tuple[str, str] = RUN) -> Iterator[Control]:
-    """Give the control of a run, and turn Ctrl+C into its `stop()`.
+def stop_on_interrupt(screen: Screen, answers: tuple[str, str, str] = RUN) -> Iterator[Control]:
+    """Give the control of a run, and turn Ctrl+C into its `stop()`, SIGTERM and SIGHUP into its `leave()`.
 
-    A second Ctrl+C ends the process, and what is on disk stays as it is. `answers`: what the two are answered with.
+    A second signal ends the process, and what is on disk stays as it is. `answers`: what they are answered with.
     """
     from core.engine.control import Control
 
     control = Control()
-    if threading.current_thread() is not threading.main_thread():
-        yield control  # only the main thread gets signals
-        return
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if control.ending:
             _tell(answers[1])
             screen.error_at_once(StoppedError("Stopped at once", answers[1]))
             os._exit(StoppedError.exit_code)
-        control.stop()
-        _tell(answers[0])
+        if number == signal.SIGINT:
+            control.stop()
+            _tell(answers[0])
+        else:
+            control.leave()
+            _tell(answers[2])
 
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
+    with ended_by_signals(interrupted, ("SIGINT", "SIGTERM", "SIGHUP")):
         yield control
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _tell(text: str) -> None:

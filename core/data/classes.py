@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,8 @@ from core.errors import InputError, MismatchError
 from core.files import composed, loads, read_text
 
 MOST_CLASSES = 100_000  # a larger label is no class's number
+MOST_NAMES = 1_000_000  # in a list of class names: ten times as many as the largest public classifier has
+_NAMES_BYTES = 64 << 20  # of such a list: 64 a name
 GAP_HINT = "Renumber the labels, or list the names of all outputs in a file and give it with --classes"
 
 Data = TypeVar("Data", bound=Loaded)
@@ -122,17 +125,17 @@ def goes_by_number(classes: Sequence[str], names: Sequence[str]) -> bool:
 
 def read_class_names(path: Path) -> tuple[str, ...]:
     """Read class names, one a line or a JSON list; raises InputError naming the file."""
-    text = read_text(path)
+    text = read_text(path, _NAMES_BYTES)
     if text.lstrip().startswith("["):
         try:
-            values = loads(text)
+            values = loads(text, list[str])
         except ValueError as error:
-            raise InputError(f"{path} is not valid JSON: {error}") from error
-        if not all(isinstance(value, str) for value in values):
-            raise InputError(f"{path} must be a JSON list of names")
+            raise InputError(f"{path} must be a JSON list of names: {error}") from error
     else:
         values = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    twice = sorted({value for value in values if values.count(value) > 1})
+    if len(values) > MOST_NAMES:
+        raise InputError(f"{path} holds {len(values):,} class names, and at most {MOST_NAMES:,} are read")
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
     if twice:
         raise InputError(f"{path} names {some(twice)} twice")
     if not values:

@@ -28,7 +28,7 @@ from core.data.reading import Listing, load_listing
 from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError
 from core.events import Tell
-from core.files import RESOURCES, data_home
+from core.files import RESOURCES, data_home, user_path
 
 TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
 FASHION_CLASSES = (
@@ -85,7 +85,7 @@ class DatasetSource:
 
     def places(self, data_root: Path | str | None = None) -> list[Path]:
         """Return the folders its files are looked for in, best first."""
-        stated = [Path(data_root).expanduser()] if data_root else []
+        stated = [user_path(data_root)] if data_root else []
         return [root / folder for root in (*stated, data_folder(), *SYSTEM_FOLDERS) for folder in self.folders]
 
     def published(self) -> Any:
@@ -109,7 +109,7 @@ class DatasetSource:
 def data_folder() -> Path:
     """Return where downloaded data sets are kept; the variable UNLEARN_STUDIO_DATA names another place."""
     named = os.environ.get("UNLEARN_STUDIO_DATA")
-    return Path(named).expanduser() if named else data_home() / "data"
+    return user_path(named) if named else data_home() / "data"
 
 
 def find_source(name: str) -> DatasetSource | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ from core.data.streamed import StreamedImages
 from core.data.tables import find_table, list_table, refuse_table
 from core.errors import InputError, MismatchError, NotFoundError, ParameterError, StoppedError, did_you_mean
 from core.events import Tell, untold
-from core.files import dumps
+from core.files import dumps, user_path
 
 _FINGERPRINT_HEADER = b"unlearn-studio data 1\n"
 _ANY = Preprocessing.unscaled(1, (1, 1))  # what a preprocessing file is checked with before the data is known
@@ -291,10 +292,10 @@ def _load_path(path: Path, report: Tell, needs_test: bool) -> Loaded:
 
 def _existing_path(spec: str, data_root: Path | str | None) -> Path:
     """Return the absolute path that `spec` names, as it is or below `data_root`; raises NotFoundError."""
-    path = Path(spec).expanduser()
-    candidates = [path] if path.is_absolute() or not data_root else [path, Path(data_root).expanduser() / path]
+    path = user_path(spec)
+    candidates = [path] if path.is_absolute() or not data_root else [path, user_path(data_root) / path]
     for candidate in candidates:
-        if candidate.exists():
+        if os.path.exists(candidate):  # noqa: PTH110  (false for any text)
             return candidate.absolute()
     if len(path.parts) > 1 or path.suffix:
         raise NotFoundError(f"There is no file or folder {path}", "Check the path")

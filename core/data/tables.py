@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
+import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 from core.data.classes import several_labels
@@ -19,7 +21,7 @@ from core.data.index import FolderFiles
 from core.data.reading import PART_NAMES, TEST_NAMES, Listing, Parts
 from core.errors import InputError, first_few
 from core.events import Tell
-from core.files import composed, read_text
+from core.files import composed, open_regular, read_text
 
 # What the columns of a table may be called.
 IMAGE_COLUMNS = (
@@ -36,7 +38,10 @@ METADATA = "metadata.csv"  # what Hugging Face's imagefolder reads beside class 
 _RENAME = "Call them path, label and, for a test part, split"
 _TABLE_HINT = "Its columns are path, label and, for a test part, split (train or test)"
 _PROBE = 64 * 1024
+_MOST_MISSING = 50_000_000
+"""Cells at the ends of rows that may be left out, in all: a wide header over short rows must not fill the memory."""
 _SEPARATED = "|;,"  # what stands between the labels of an image that has several
+_LONGEST_NUMBER = 18  # digits; a longer one is a name
 _FLAGS = ("0", "1", "0.0", "1.0")
 _FEWEST_FLAGS = 2  # columns of 0 and 1 that name classes
 
@@ -58,11 +63,16 @@ class _Table:
 
     def rows(self, where: str) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield line and cells by head of each row that is not empty; raises InputError beginning with `where`."""
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.separator)
+        reader = csv.reader(lines_of(self.text), delimiter=self.separator)
         filled = (cells for cells in reader if any(cell.strip() for cell in cells))
+        missing = 0
         try:
             for cells in islice(filled, self.above, None):
-                values = [*map(str.strip, cells), *[""] * len(self.heads)]
+                missing += max(0, len(self.heads) - len(cells))
+                if missing > _MOST_MISSING:
+                    what = f"its rows lack more than {_MOST_MISSING:,} cells of its {len(self.heads):,} columns"
+                    raise InputError(f"{where}, line {reader.line_num}: {what}", "Write a cell for every column")
+                values = chain(map(str.strip, cells), repeat(""))
                 yield reader.line_num, {head: value for head, value in zip(self.heads, values, strict=False) if head}
         except csv.Error as error:
             raise InputError(f"{where}, line {reader.line_num}: {error}") from error
@@ -78,9 +88,9 @@ def find_table(path: Path) -> Parts | None:
 def _beginning(path: Path) -> str:
     """Return the beginning of a file as text, "" where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(_PROBE).decode("utf-8-sig", errors="replace")
-    except OSError:
+    except (OSError, InputError):
         return ""
 
 
@@ -117,11 +127,43 @@ def refuse_table(path: Path) -> None:
 
 def heads_of(text: str) -> list[str]:
     """Return the header of a table of images whose columns have unknown names; [] for any other text."""
-    lines = [line.strip() for line in text.lstrip().split("\n", 2)[:2]]
+    lines = _first_lines(text)
     separator = max(",;\t", key=lines[0].count)
-    first, second = ([cell.strip() for cell in row] for row in csv.reader([*lines, "", ""][:2], delimiter=separator))
+    first, second = (cells_of(line, separator) for line in lines)
     unknown = len(first) > 1 and _FORGET_LIST.isdisjoint(map(str.lower, first))
     return first if unknown and any(map(is_image, second)) and not any(map(is_image, first)) else []
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """Return the cells of one line without blanks around them; [] where it is none of a table, or is empty."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error:  # a cell that is too large, or a line break in it
+        return []
+
+
+def _first_lines(text: str) -> tuple[str, str]:
+    """Return the first two lines of a text that are not empty, without blanks around them; "" for one it has not."""
+    first, end = first_line(text)
+    return first, first_line(text, end)[0]
+
+
+def first_line(text: str, start: int = 0) -> tuple[str, int]:
+    """Return the first line from `start` on that is not empty, without blanks around it, and where it ends."""
+    begin = re.compile(r"\S").search(text, start)
+    if begin is None:
+        return "", len(text)
+    end = re.compile(r"[\r\n]").search(text, begin.start())
+    stop = end.start() if end else len(text)
+    return text[begin.start() : stop].strip(), stop
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a text with what ends them, as csv takes them.
+
+    Not splitlines(): a file name may hold the exotic characters it would split at.
+    """
+    return (line[0] for line in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text))
 
 
 def metadata_beside(root: Path, folders: Iterable[Path], names: Sequence[str]) -> dict[str, list[str]]:
@@ -177,7 +219,7 @@ def _read_rows(path: Path) -> tuple[list[_Row], tuple[str, ...]]:
         if split and split.lower() not in PART_NAMES:
             raise InputError(f"{where}: split must be train or test, got {split.lower()!r}")
         name = _as_on_disk(path.parent, name.replace("\\", "/").removeprefix("./"))
-        row = _Row(name, label, split.lower(), cells, line)
+        row = _Row(name, intern(label), intern(split.lower()), cells, line)  # few texts, held once
         first = rows.setdefault(name, row)
         if first is not row:
             twice = f"{where}: {name} stands already in line {first.line}"
@@ -243,20 +285,16 @@ def _refuse_several(path: Path, rows: Sequence[_Row]) -> None:
 
 def _as_on_disk(folder: Path, name: str) -> str:
     """Return a file's name in the Unicode form it has on disk, where only that differs: macOS decomposes."""
-    if name.isascii() or (folder / name).exists():
-        return name
-    forms = (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-    return next((form for form in forms if (folder / form).exists()), name)
+    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    there = (form for form in forms if os.path.exists(folder / form))  # noqa: PTH110  (false for any text)
+    return name if name.isascii() else next(there, name)
 
 
 def _table(text: str, *, labelled: bool = True) -> _Table | None:
     """Return a table by its first line; None where that is another kind of file's, or, if `labelled`, has no labels."""
-    first, _, rest = text.lstrip().partition("\n")
-    lines = [first.strip(), rest.lstrip().split("\n")[0].strip()]
+    lines = _first_lines(text)
     for separator in ",;\t":
-        heads, values = (
-            [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])] for line in lines
-        )
+        heads, values = (cells_of(line, separator) for line in lines)
         if len(heads) < 2:
             continue
         known = {head.lower(): head for head in reversed(heads)}
@@ -275,5 +313,5 @@ def _table(text: str, *, labelled: bool = True) -> _Table | None:
 
 def class_key(label: str) -> tuple[int, int, str]:
     """Order classes by number where they are numbers, else by name, numbers first."""
-    is_number = label.isascii() and label.isdecimal()
+    is_number = label.isascii() and label.isdecimal() and len(label) <= _LONGEST_NUMBER
     return (0, int(label), label) if is_number else (1, 0, label)

@@ -1,4 +1,4 @@
-"""What a user asks of a running engine: pause, stop, discard, checkpoint; set from any thread, polled between steps."""
+"""What is asked of a running engine: pause, stop, leave, discard, checkpoint; from any thread, polled between steps."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import threading
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: it unwinds a long refresh after stop or discard)
-    """Stop or discard was asked for during work inside a step."""
+    """The run was told to leave, or to stop or be discarded during work inside a step."""
 
 
 class Control:
-    """Thread-safe flags of a run. Stop and discard cannot be taken back; discard wins over stop."""
+    """Thread-safe flags of a run. Stop, leave and discard cannot be taken back; discard wins over stop."""
 
     def __init__(self) -> None:
         self._paused = False
         self._asked = threading.Event()  # something that ends a wait
         self._stop = False
         self._discard = False
+        self._leave = False
         self._checkpoint = False
 
     def pause(self) -> None:
@@ -31,6 +32,11 @@ class Control:
     def stop(self) -> None:
         """Ask to end after the current step and keep the model as it is."""
         self._stop = True
+        self._asked.set()
+
+    def leave(self) -> None:
+        """Ask to end after the current step with a checkpoint, from which the run is gone on with another time."""
+        self._leave = True
         self._asked.set()
 
     def discard(self) -> None:
@@ -59,9 +65,14 @@ class Control:
         return self._discard
 
     @property
+    def leaving(self) -> bool:
+        """True once the run should end as one to be gone on with."""
+        return self._leave and not self._stop and not self._discard
+
+    @property
     def ending(self) -> bool:
-        """True once the run should end, either way."""
-        return self._stop or self._discard
+        """True once the run should end, in whatever way."""
+        return self._stop or self._leave or self._discard
 
     def take_checkpoint_request(self) -> bool:
         """Return whether a checkpoint was asked for, once."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -79,11 +80,15 @@ class Engine:
     # -- the loop ------------------------------------------------------------------------------------------------
 
     def run(self) -> Iterator[Event]:
-        """Yield events until the plan ends or the user ends it; raises AppErrors of the run."""
+        """Yield events until the plan ends or the user ends it.
+
+        Raises AppErrors of the run, and Interrupted where it was told to leave: a checkpoint was saved then, unless it
+        was amidst a step.
+        """
         yield self._started()
         yield from self.monitor.evaluate(self.step, charged=False)
         self._clock = self._drained_at = self._saved_at = time.perf_counter()
-        last_phase = ""
+        last_phase, amidst = "", False
         while self.step < self.timeline.total:
             try:
                 yield from self._obey()
@@ -97,9 +102,15 @@ class Engine:
                 yield from self._said()
                 yield from self._observe()
             except Interrupted:
+                amidst = True
                 break
             except Diverged as diverged:
                 yield from self._begin_again(diverged.step)
+        if self.control.leaving and self.step < self.timeline.total:
+            if not amidst:
+                with suppress(Diverged):  # the checkpoint before those steps stays the last
+                    yield from self._checkpoint()
+            raise Interrupted
         try:
             yield from self._drain()
             round_weights(self._module, self.experiment.stored)

@@ -16,7 +16,17 @@ import filelock
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import ACTIVE, State
-from core.files import CARD_NAME, WEIGHTS_NAME, convert, file_sha256, json_lines, read_json, read_object, write_json
+from core.files import (
+    CARD_NAME,
+    WEIGHTS_NAME,
+    convert,
+    file_sha256,
+    json_lines,
+    read_json,
+    read_object,
+    require_place,
+    write_json,
+)
 from core.job import Job
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -78,6 +88,7 @@ class RunFolder:
     def wanted(cls, path: Path | str, *, resume: bool = False) -> RunFolder:
         """Return the folder of a run to make, or to `resume`. InputError where it holds a run, without `resume`."""
         folder = cls(path)
+        require_place(folder.path)
         if folder.exists and not resume:
             raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
         return folder

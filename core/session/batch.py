@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.engine.control import Control
-from core.errors import AppError, FaultError, InputError, StoppedError, UnprovenError
+from core.errors import FaultError, InputError, StoppedError, UnprovenError, of_system
 from core.events import Emit, State
 from core.files import file_sha256, write_json
 from core.job import Job
@@ -82,7 +82,7 @@ class BatchRun:
             row = with_result(planned, folder, self._do(item, folder, emit))
         except Exception as error:  # whatever it is, it must not cost the night's other runs; the run's log has it
             fault = FaultError(f"{type(error).__name__}: {error}", "This is a bug in Unlearn Studio")
-            said = error if isinstance(error, AppError) else fault
+            said = of_system(error) or fault
             row = replace(planned, outcome="failed", error=said.text, exit_code=said.exit_code)
         self.rows[number] = row
         self.write()

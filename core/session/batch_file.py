@@ -20,8 +20,10 @@ What can be seen to be wrong without the model and the data is reported when the
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +32,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.errors import AppError, InputError, nearest
-from core.files import read_text
+from core.files import read_text, user_path
 from core.methods import get_method
 from core.models.architectures import anchored
 from core.parameters import resolve
@@ -39,6 +41,8 @@ from core.selection import Selection
 from core.session.bench import DataOptions
 from core.session.forget_sets import named_selection, random_selection
 
+_MOST_BYTES = 4 << 20  # of a batch file: ten thousand forget sets
+_DEEPEST = 20  # tables and lists within one another; settings of a method are four deep
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -120,10 +124,27 @@ class Batch:
 def read_batch(path: Path) -> Batch:
     """Read a batch file. Raises InputError naming all that is wrong with it."""
     try:
-        content = tomllib.loads(read_text(path))
+        content = tomllib.loads(read_text(path, _MOST_BYTES))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
+    except RecursionError:
+        content = None
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if content is None or not _is_shallow(content):
+        raise InputError(f"{path} cannot be read: its tables or lists lie more than {_DEEPEST} deep in one another")
     return _Reader(path, content).batch()
+
+
+def _is_shallow(content: Any) -> bool:
+    """Whether tables and lists lie at most _DEEPEST deep in one another, so that all of them can be shown."""
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, (dict, list))]
+        if not level:
+            return True
+    return False
 
 
 class _Reader:
@@ -148,7 +169,7 @@ class _Reader:
         if not methods:
             self._problems.append('no method is named: write methods = ["…"] or a [[method]] table')
         for what, names in (("forget sets", [f.name for f in forgets]), ("methods", [m.name for m in methods])):
-            for name in sorted({name for name in names if names.count(name) > 1}):
+            for name in sorted(name for name, count in Counter(names).items() if count > 1):
                 self._problems.append(f"two {what} are called {name!r}: give them a name each")
         if self._problems:
             wrong = "; ".join(self._problems)
@@ -205,8 +226,10 @@ class _Reader:
     def _methods(self) -> list[Mapping[str, Any]]:
         """Return the entries of both ways to name methods as tables."""
         plain = self._content.get("methods", [])
-        if isinstance(plain, str):
-            plain = [plain]
+        plain = [plain] if isinstance(plain, str) else plain
+        if not isinstance(plain, list):
+            self._problems.append(f"methods must be a list of ids, got {plain!r}")
+            plain = []
         return [{"id": name} for name in plain] + self._tables("method")
 
     def _tables(self, name: str) -> list[Mapping[str, Any]]:
@@ -247,13 +270,13 @@ class _Reader:
 
     def _file(self, text: str) -> Path:
         """Return a path, which starts at the batch file's folder."""
-        path = Path(text).expanduser()
+        path = user_path(text)
         return path if path.is_absolute() else self._home / path
 
     def _data(self, text: str) -> str:
         """Return a data set's name as it is, and a path as one that is valid from every folder."""
         path = self._file(text)
-        return text if find_source(text) is not None and not path.exists() else str(path)
+        return text if find_source(text) is not None and not os.path.exists(path) else str(path)  # noqa: PTH110  (false for any text)
 
 
 Rule = tuple[Any, str]  # the type of an entry, and the same in words; neither where the entry is looked at by itself

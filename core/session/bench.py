@@ -21,7 +21,7 @@ from core.engine.experiment import Experiment, convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Tell, untold
-from core.files import data_home, dumps_pretty, file_sha256, write_atomic
+from core.files import data_home, dumps_pretty, file_sha256, user_path, write_atomic
 from core.job import DataPart, Job, ModelPart, OriginPart
 from core.methods import get_method
 from core.models.architectures import ModelSpec, build_model, network_key
@@ -69,7 +69,7 @@ class DataOptions:
     def absolute(self) -> DataOptions:
         """Return the options with absolute paths, `~` expanded: a run is resumed from other folders, too."""
         paths: dict[str, Any] = {
-            name: str(Path(text).expanduser().absolute())
+            name: str(user_path(text).absolute())
             for name, text in vars(self).items()
             if isinstance(text, str) and text
         }

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from core.data.tables import heads_of
+from core.data.tables import cells_of, first_line, heads_of, lines_of
 from core.errors import InputError, MismatchError
 from core.files import composed, read_text, write_atomic
 from core.selection import LARGEST_WEIGHT, Selection
-from core.session.naming import Names, column_called, ends_alike, nearest_values, normal
+from core.session.naming import Names, columns_called, ends_alike, nearest_values, normal
 from core.text import cell, from_cell
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ _HEADINGS = {
 }
 
 _SPECIAL = re.compile(r'[,"\r\n]|^\s|\s$')
-_MAX_LIST_BYTES = 512 * 2**20
+_MAX_LIST_BYTES = 1 << 30  # of a list: the paths of ten million images
+_MOST_COLUMNS = 100_000  # of a list's header: more than data of so many classes has
 _NEAREST_SEARCHED = 50  # unmatched lines that get nearest names; a list of wrong names needs no more to be understood
 
 
@@ -101,24 +102,25 @@ def match_forget_list(text: str, dataset: Dataset, name: str = "The forget list"
     """
     labels = dataset.train.labels.tolist()
     names, test_names = names_of(dataset.train, dataset.root), names_of(dataset.test, dataset.root)
-    rows = _entries(text, names, name)
-    chosen: dict[int, tuple[float, float]] = {}
+    total, entries = len(labels), 0
+    chosen, weights, similar = np.zeros(total, bool), np.ones(total), np.zeros(total)
     unmatched: list[Unmatched] = []
     in_test: dict[str, None] = {}
     several: dict[str, None] = {}
     contradictions: list[str] = []
-    for row in rows:
-        weight = _weight(row), _similar(row)
-        hits, reason = _find(row, len(labels), names)
+    for row in _entries(text, names, name):
+        entries += 1
+        hits, reason = _find(row, total, names)
+        taken: Sequence[int] = ()
         if not hits and (group := _find_group(row, names)):
             stated = composed(row.class_name.strip())
             group = [hit for hit in group if stated in ("", composed(dataset.classes[labels[hit]]))]
-            chosen |= dict.fromkeys(group, weight)
+            taken = group
             if not group:
                 unmatched.append(Unmatched(row.line, row.text, (), "its images are of other classes"))
         elif len(hits) == 1:
             contradictions += _contradiction(row, hits[0], dataset.classes[labels[hits[0]]], names)
-            chosen[hits[0]] = weight
+            taken = hits
         elif hits:
             several[row.path] = None
         elif (row.path and test_names.find(row.path)) or _find_group(row, test_names):
@@ -126,22 +128,23 @@ def match_forget_list(text: str, dataset: Dataset, name: str = "The forget list"
         else:
             alike = _nearest(row, names) if len(unmatched) < _NEAREST_SEARCHED else ()
             unmatched.append(Unmatched(row.line, row.text, alike, reason))
+        weight, agreement = _weight(row), _similar(row)
+        for index in taken:
+            chosen[index], weights[index], similar[index] = True, weight, agreement
     if contradictions:
         more = f"; {len(contradictions) - 3:,} more" if len(contradictions) > 3 else ""
         raise MismatchError(
             f"The forget list does not belong to this data: {'; '.join(contradictions[:3])}{more}",
             "Open the data the list was made for",
         )
-    matched = np.array(sorted(chosen), dtype=np.int64)
-    weights, similar = np.array([chosen[index] for index in matched.tolist()], dtype=np.float64).reshape(-1, 2).T
     return ListMatch(
-        matched=matched,
-        weights=None if (weights == 1).all() else weights,
-        similar=similar if similar.any() else None,
+        matched=np.flatnonzero(chosen),
+        weights=None if (weights == 1).all() else weights[chosen],
+        similar=similar[chosen] if similar.any() else None,
         unmatched=tuple(unmatched),
         in_test=tuple(in_test),
         several=tuple(several),
-        entries=len(rows),
+        entries=entries,
     )
 
 
@@ -157,15 +160,16 @@ def summarise_forget_list(text: str) -> ListSummary:
     """
     rows = _entries(text, Names())
     if heading_of(text):
-        rows = rows[1:]
-    by_index = sum(_is_index(row.number) for row in rows)
-    return ListSummary(
-        entries=len(rows),
-        by_index=by_index,
-        by_name=len(rows) - by_index,
-        classes=tuple(dict.fromkeys(row.class_name for row in rows if row.class_name)),
-        weighted=any(_weight(row) != 1 for row in rows),
-    )
+        next(rows)
+    entries = by_index = 0
+    classes: dict[str, None] = {}
+    weighted = False
+    for row in rows:
+        entries, by_index = entries + 1, by_index + _is_index(row.number)
+        weighted |= _weight(row) != 1
+        if row.class_name:
+            classes[row.class_name] = None
+    return ListSummary(entries, by_index, entries - by_index, tuple(classes), weighted)
 
 
 def heading_of(text: str) -> tuple[str, ...]:
@@ -173,18 +177,19 @@ def heading_of(text: str) -> tuple[str, ...]:
 
     Empty for any other list. A word above other words may be a name as well as a column, and counts as a name.
     """
-    first, *others = [*_rows(text, Names()), _Row(0, "")]
+    rows = _rows(text, Names())
+    first = next(rows, _Row(0, ""))
     if first.path != first.text or _is_integer(first.text):
         return ()  # it was a known heading, or is an entry
-    lone = not set("./*") & set(first.text) and len(others) > 1 and all(_is_integer(row.text) for row in others[:-1])
+    second = next(rows, None)
+    lone = not set("./*") & set(first.text) and second is not None
+    lone = lone and all(_is_integer(row.text) for row in chain((second,), rows) if row is not None)
     return tuple(heads_of(text)) or ((first.text,) if lone else ())
 
 
 def read_list_text(path: Path) -> str:
     """Read a forget list's text; raises InputError naming the file where it is missing, too large or no text."""
-    if path.is_file() and path.stat().st_size > _MAX_LIST_BYTES:
-        raise InputError(f"{path} is too large for a forget list")
-    text = read_text(path)
+    text = read_text(path, _MAX_LIST_BYTES)
     if "\0" in text:
         raise InputError(f"{path} is not a text file")
     return text
@@ -197,17 +202,17 @@ def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | No
     the agreement from which each was added for looking like others, (total,) float64, 0 where it was not.
     Raises InputError naming the file and line that has no index, MismatchError where one lies outside the data.
     """
-    rows = _rows(read_list_text(path), Names())
-    for row in rows:
+    mask, weights, similar = np.zeros(total, dtype=bool), np.ones(total), np.zeros(total)
+    largest = -1
+    for row in _rows(read_list_text(path), Names()):
         if not _is_index(row.number):
             raise InputError(f"{path}, line {row.line}: {row.number or row.text!r} is no sample index")
-    indices = np.array([int(row.number) for row in rows], dtype=np.int64)
-    if len(indices) and indices.max() >= total:
-        raise MismatchError(f"The forget list names sample {indices.max()}, the data has {total:,}")
-    mask, weights, similar = np.zeros(total, dtype=bool), np.ones(total), np.zeros(total)
-    mask[indices] = True
-    weights[indices] = [_weight(row) for row in rows]
-    similar[indices] = [_similar(row) for row in rows]
+        index, weight, agreement = int(row.number), _weight(row), _similar(row)
+        largest = max(largest, index)
+        if index < total:
+            mask[index], weights[index], similar[index] = True, weight, agreement
+    if largest >= total:
+        raise MismatchError(f"The forget list names sample {largest}, the data has {total:,}")
     return mask, None if (weights == 1).all() else weights, similar
 
 
@@ -235,58 +240,55 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
-def _entries(text: str, names: Names, name: str = "The forget list") -> list[_Row]:
-    """Split the list called `name` into its entries; raises InputError where it has none."""
+def _entries(text: str, names: Names, name: str = "The forget list") -> Iterator[_Row]:
+    """Yield the entries of the list called `name`; raises InputError where it has none."""
     rows = _rows(text, names)
-    if not rows:
+    first = next(rows, None)
+    if first is None:
         raise InputError(f"{name} is empty: it holds no entries", "Write one index, path or file name a line")
-    return rows
+    yield first
+    yield from rows
 
 
-def _rows(text: str, names: Names) -> list[_Row]:
-    """Split the list into rows; a header, where there is one, says which column is which."""
+def _rows(text: str, names: Names) -> Iterator[_Row]:
+    """Yield the rows of the list; a header, where there is one, says which column is which."""
     text = text.removeprefix("\ufeff")
-    first = re.search(r"[^\r\n]*\S[^\r\n]*", text)
-    separator, columns = _header(first[0] if first else "", names.columns)
+    separator, columns = _header(first_line(text)[0], names.columns)
+    yield from _table(text, separator, columns) if columns else _plain_lines(text, names)
+
+
+def _table(text: str, separator: str, columns: tuple[str, ...]) -> Iterator[_Row]:
+    """Yield the rows of a list whose header names its columns."""
+    reader = csv.reader(lines_of(text), delimiter=separator)
+    filled = (cells for cells in reader if "".join(cells).strip())
     try:
-        return _table(text, separator, columns) if columns else _plain_lines(text, names)
-    except csv.Error as error:
-        raise InputError(f"The forget list cannot be read: {error}") from error
-
-
-def _table(text: str, separator: str, columns: tuple[str, ...]) -> list[_Row]:
-    """Return the rows of a list whose header names its columns."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = []
-    for cells in reader:
-        if "".join(cells).strip():
+        next(filled, None)  # the header
+        for cells in filled:
             fields = {key: field for key, field in zip(columns, cells, strict=False) if key}
             for key in fields.keys() & {"number", "weight"}:  # blanks may belong to the names of files and classes
                 fields[key] = fields[key].strip()
             for key in fields.keys() & {"class_name", "path"}:
                 fields[key] = from_cell(fields[key])
             where = tuple((key[1:], fields.pop(key).strip()) for key in list(fields) if key[0] == "=")
-            rows.append(_Row(reader.line_num, separator.join(cells), **fields, where=where))
-    return rows[1:]  # the first is the header
+            yield _Row(reader.line_num, separator.join(cells), **fields, where=where)
+    except csv.Error as error:
+        raise InputError(f"The forget list cannot be read: line {reader.line_num}: {error}") from error
 
 
-def _plain_lines(text: str, names: Names) -> list[_Row]:
-    """Return the entries of a list without a header: a number, a name, or index, class, path and weight a line."""
-    rows = []
-    # Not splitlines(): a file name may hold the exotic characters it would split at.
-    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+def _plain_lines(text: str, names: Names) -> Iterator[_Row]:
+    """Yield the entries of a list without a header: a number, a name, or index, class, path and weight a line."""
+    for number, raw in enumerate(lines_of(text), start=1):
         line = raw.strip()
         if not line:
             continue
-        fields = _fields(line, ",")
+        fields = cells_of(line, ",") if "," in line or '"' in line else [line]
         if len(fields) == 1:
-            key = "number" if _is_integer(fields[0]) else "path"
-            rows.append(_Row(number, line, **{key: fields[0]}))
-        elif not names.find(line) and (not fields[0] or _is_integer(fields[0])):
-            rows.append(_Row(number, line, *fields[: len(COLUMNS)]))
+            is_number = _is_integer(fields[0])
+            yield _Row(number, line, fields[0] if is_number else "", "", "" if is_number else fields[0])
+        elif fields and not names.find(line) and (not fields[0] or _is_integer(fields[0])):
+            yield _Row(number, line, *fields[: len(COLUMNS)])
         else:
-            rows.append(_Row(number, line, path=line))  # a file name with a comma in it
-    return rows
+            yield _Row(number, line, path=line)  # a file name with a comma in it
 
 
 def _header(line: str, known: Collection[str]) -> tuple[str, tuple[str, ...]]:
@@ -295,10 +297,12 @@ def _header(line: str, known: Collection[str]) -> tuple[str, tuple[str, ...]]:
     known: columns of the data's table, which a list without index and path may name: they stand as "=COLUMN".
     """
     for separator in (",", ";", "\t"):  # spreadsheets of some countries write semicolons
-        columns = [column.lower() for column in _fields(line, separator)]
+        columns = [column.lower() for column in cells_of(line, separator)]
+        if len(columns) > _MOST_COLUMNS:
+            raise InputError(f"The forget list has {len(columns):,} columns, and at most {_MOST_COLUMNS:,} are read")
         keys = [_HEADINGS.get(column, "") for column in columns]
         if "number" not in keys and "path" not in keys:
-            named = [column_called(column, known) for column in columns]
+            named = columns_called(columns, known)
             if not any(named):
                 continue
             return separator, tuple(f"={own}" if own else key for own, key in zip(named, keys, strict=True))
@@ -310,11 +314,6 @@ def _header(line: str, known: Collection[str]) -> tuple[str, tuple[str, ...]]:
                 raise InputError(f"The forget list has two columns for {column!r}")
         return separator, tuple(keys)
     return ",", ()
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    """Return the cells of one line without blanks around them."""
-    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
 
 
 def _find(row: _Row, total: int, names: Names) -> tuple[list[int], str]:

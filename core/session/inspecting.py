@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, loads, write_atomic
+from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, loads, user_path, write_atomic
 from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -115,7 +115,7 @@ def inspect(
     Raises NotFoundError with the nearest names, UnsafeFileError where looking inside would run code, and InputError
     where it is damaged or nothing this program opens.
     """
-    path = Path(text).expanduser()
+    path = user_path(text)
     if described := describe(path):
         return described
     from core.data.foreign import refuse_foreign_data
@@ -152,7 +152,7 @@ def _holds_images(folder: Path) -> bool:
 
 def require_data(text: str) -> None:
     """Raise InputError for a path that is something else than data, and names the data where it is a run."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     kind = kind_of(path)
     if kind in (None, "dataset") or (kind == "model" and path.is_dir()):
         return

@@ -15,12 +15,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from core.files import composed
 
+_LONGEST = 4096  # characters of a pattern or folder: no path is longer
+_DEEPEST = 100  # folders of a path that are known by themselves: each takes a copy of the path up to it
 _NEIGHBOURS = 60  # names compared on each side of where the searched one would stand
 _WILDCARD = re.compile(r"[*?[]")
 _PIECES = re.compile(r"\*\*|\*|\?|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
@@ -63,12 +66,14 @@ class Names:
         A path from the root of the data wins over one that begins in the middle; a literal name over a pattern.
         """
         wanted = self._relative(folder).rstrip("/")
+        if len(wanted) > _LONGEST:
+            return []
         for path in (wanted, *(wanted.split("/", count)[-1] for count in range(1, wanted.count("/") + 1))):
             if path in self._folders:
                 return self._folders[path]
             if not wanted.startswith("/"):
                 break  # only of a whole path, of another machine's folder perhaps, is the end enough
-        inner = [ids for folder, ids in self._folders.items() if folder.endswith(f"/{wanted}")]
+        inner = [self._folders[path] for path in self._called.get(_file(wanted), ()) if path.endswith(f"/{wanted}")]
         return sorted(set().union(*inner)) or (self._fitting(wanted, "/.+") if is_pattern(wanted) else [])
 
     def with_value(self, column: str, wanted: str) -> list[int]:
@@ -142,9 +147,17 @@ class Names:
         """Positions of the images in every folder, at any depth."""
         folders: dict[str, list[int]] = {}
         for index, key in enumerate(self._keys):
-            for place in re.finditer("/", key):
+            for place in islice(re.finditer("/", key), _DEEPEST):
                 folders.setdefault(key[: place.start()], []).append(index)
         return folders
+
+    @cached_property
+    def _called(self) -> dict[str, list[str]]:
+        """Folders by their own name."""
+        called: dict[str, list[str]] = {}
+        for folder in self._folders:
+            called.setdefault(_file(folder), []).append(folder)
+        return called
 
 
 class _Alike:
@@ -177,9 +190,14 @@ class _Alike:
 
 def column_called(name: str, columns: Iterable[str]) -> str:
     """Return which of `columns` a text names, in any case of letters; "" for none."""
-    columns = tuple(columns)
-    alike = (column for column in columns if composed(column).casefold() == composed(name).casefold())
-    return name if name in columns else next(alike, "")
+    return columns_called([name], columns)[0]
+
+
+def columns_called(names: Iterable[str], columns: Iterable[str]) -> list[str]:
+    """Return for each text which of `columns` it names, in any case of letters; "" for none."""
+    known = dict.fromkeys(columns)
+    alike = {composed(column).casefold(): column for column in reversed(known)}
+    return [name if name in known else alike.get(composed(name).casefold(), "") for name in names]
 
 
 def nearest_values(values: Iterable[str], wanted: str) -> tuple[str, ...]:
@@ -192,12 +210,16 @@ def nearest_values(values: Iterable[str], wanted: str) -> tuple[str, ...]:
 
 def is_pattern(text: str) -> bool:
     """Whether a text has a character that stands for others."""
-    return _WILDCARD.search(text) is not None
+    return len(text) <= _LONGEST and _WILDCARD.search(text) is not None
 
 
 def _regex(pattern: str) -> str:
-    """Return a pattern as a regular expression."""
-    fixed = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    """Return a pattern as a regular expression that takes a time in proportion to what it is compared with.
+
+    What stands before the last star is taken at the first place where it fits, for good (atomic groups): a star that
+    follows takes whatever lies between, so no later place can fit where the first one does not.
+    """
+    stars = {"**": ".*", "*": "[^/]*"}
 
     def piece(text: str) -> str:
         if len(text) > 2 and text[0] == "[":
@@ -205,9 +227,27 @@ def _regex(pattern: str) -> str:
             choice = f"[^/{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
             with contextlib.suppress(re.error):  # such as [z-a]
                 return re.compile(choice).pattern
-        return fixed.get(text) or re.escape(text)
+        return "[^/]" if text == "?" else re.escape(text)
 
-    return "".join(map(piece, _PIECES.findall(pattern)))
+    parts: list[tuple[str, str]] = [("", "")]  # a star, "" for the beginning, and what follows it up to the next one
+    for text in _PIECES.findall(pattern):
+        star, fixed = parts[-1]
+        if text not in stars:
+            parts[-1] = star, fixed + piece(text)
+        elif fixed or not star:
+            parts.append((text, ""))
+        elif text == "**":  # two stars, and nothing between them
+            parts[-1] = text, ""
+    *earlier, (last, end) = parts
+    runs: list[list[str]] = []  # of what stands between two "**"
+    for star, fixed in earlier:
+        if star == "**" or not runs:
+            runs.append([stars.get(star, ""), fixed])
+        else:
+            runs[-1].append(f"(?>[^/]*?{fixed})")
+    open_run = runs.pop() if runs and last != "**" and len(runs) > 1 else []  # it must fit with what follows it
+    closed = (f"(?>{star}?{''.join(fixed)})" if star else "".join(fixed) for star, *fixed in runs)
+    return f"{''.join(closed)}{''.join(open_run)}{stars.get(last, '')}{end}"
 
 
 def _literal(pattern: str) -> str:

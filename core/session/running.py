@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from core.devices import choose_device, free_memory, is_out_of_memory, out_of_memory_error, unused_gpu
+from core.devices import choose_device, free_memory, out_of_memory_error, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.engine.step import require_finite
-from core.errors import AppError, StoppedError
+from core.errors import AppError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
 from core.files import file_sha256
 from core.job import Job, TuningPart
@@ -105,8 +106,8 @@ def run(
         try:
             outcome = runner.run(bench or Bench(), resume)
         except Interrupted:
-            # Stopped before a resumed run went on: its checkpoints stay, and it is as interrupted as before.
-            resumable = not control.discarding and bool(list_checkpoints(folder))
+            # It left, or was stopped before it went on: its checkpoints stay, and it is as interrupted as if killed.
+            resumable = control.leaving or (not control.discarding and bool(list_checkpoints(folder)))
             outcome = State.INTERRUPTED if resumable else runner.end_without_result()
         except Exception as error:
             failure = runner.fail(error)
@@ -127,6 +128,7 @@ class _Runner:
     def __init__(self, folder: RunFolder, control: Control, recorder: Recorder, emit: Emit) -> None:
         self._folder, self._control, self._recorder, self._emit = folder, control, recorder, emit
         self._step = 0
+        self._batch = 1
         self._doubts: tuple[str, ...] = ()  # what speaks against the model being used as it was trained
         self._began = time.perf_counter()
 
@@ -134,6 +136,7 @@ class _Runner:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
         job = self._folder.job()
+        self._batch = int(job.parameters.get("batch", 1))
         bench = bench.telling(self._progress, lambda: self._control.ending).for_job(job)
         experiment, original, start = self._prepare(job, bench)
         engine = Engine(
@@ -177,17 +180,21 @@ class _Runner:
         return State.DISCARDED
 
     def fail(self, error: Exception) -> Exception:
-        """Record a failure; returns the error to raise (out of memory becomes an AppError with advice)."""
+        """Record a failure; returns the error to raise (an AppError with advice where the machine is the reason).
+
+        A disk that takes no more does not take the record either: the run is then as interrupted as a killed one.
+        """
         details = "".join(traceback.format_exception(error))
         if is_out_of_memory(error):
-            job = self._folder.job()
-            error = out_of_memory_error(int(job.parameters.get("batch", 1)))
+            error = out_of_memory_error(self._batch)
+        error = of_system(error) or error
         message = f"{type(error).__name__}: {error}"
         hint = "This is a fault of the application; the log has the details"
         if isinstance(error, AppError):
             message, hint = error.message, error.hint
         event = RunFailed(**self._common(), error=message, hint=hint, details=details)
-        self._recorder.record(event)
+        with contextlib.suppress(OSError):
+            self._recorder.record(event)
         self._emit(event)
         return error
 

@@ -26,13 +26,13 @@ import torch
 from core.data.batches import ImageStore, derive_seed
 from core.data.dataset import ImageSet
 from core.data.splits import Splits, stratified
-from core.devices import is_out_of_memory, out_of_memory_error
+from core.devices import out_of_memory_error
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
 from core.engine.outputs import collect
 from core.engine.step import require_finite
-from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError
+from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError, is_out_of_memory
 from core.events import State
 from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.job import Job, TuningPart

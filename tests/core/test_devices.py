@@ -9,7 +9,6 @@ from core.devices import (
     choose_device,
     choose_precision,
     default_threads,
-    is_out_of_memory,
     list_devices,
     memory_used,
     out_of_memory_error,
@@ -72,8 +71,5 @@ def test_one_core_is_left_to_the_window():
     assert memory_used(CPU) > 10**7
 
 
-def test_out_of_memory_is_told_apart_and_offers_half_the_batch():
-    assert is_out_of_memory(MemoryError())
-    assert is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate"))
-    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+def test_out_of_memory_offers_half_the_batch():
     assert "--set batch=64" in out_of_memory_error(128).text

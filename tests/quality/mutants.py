@@ -186,8 +186,8 @@ class Workplace:
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
 
-    def tests_beside(self, path: str) -> tuple[list[str], list[str]]:
-        """Return the test files of the folder beside a module: those that name it, or two things it defines; others."""
+    def tests_beside(self, path: str) -> list[list[str]]:
+        """Return the test files of the folder beside a module: those named like it, those that name it, and others."""
         place = Path(path.replace("app/pages/", "app/"))
         dotted = path.removesuffix(".py").replace("/", ".")
         defined = {node.name for node in ast.parse((self.root / path).read_bytes()).body if hasattr(node, "name")}
@@ -198,9 +198,7 @@ class Workplace:
                 return 0
             return 1 if dotted in files[file] or sum(name in files[file] for name in defined) > 1 else 2
 
-        ranked = sorted(files, key=lambda file: (rank(file), file.name))
-        near = sum(rank(file) < 2 for file in ranked)
-        return [str(file) for file in ranked[:near]], [str(file) for file in ranked[near:]]
+        return [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(3)]
 
     def try_(self, mutant: Mutant) -> tuple[str, str]:
         """Return "caught", "survived" or "late" (not caught within the limit), and the test that failed.
@@ -284,6 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", help="take modules whose path holds one of these")
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="pass over so many of the sample: they were tried before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--limit",
@@ -291,6 +290,7 @@ def main() -> None:
         default=40.0,
         help="seconds of processor time for the tests of one bug, near and further ones",
     )
+    parser.add_argument("--without", nargs="*", default=[], metavar="TEST", help="leave these tests out")
     parser.add_argument("--only", nargs="*", default=[], metavar="PATH:LINE", help="try all mutants of these lines")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -298,13 +298,14 @@ def main() -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     for library in ("pytest", "hypothesis", "torchvision", "sklearn.svm", "sklearn.cluster", "scipy.stats", "msgspec"):
         __import__(library)  # here once, not in each process again
-    sample = sampled(10**6 if options.only else options.count, options.seed, options.parts)
+    sample = sampled(10**6 if options.only else options.count, options.seed, options.parts)[options.first :]
     if options.only:
         sample = [each for each in sample if f"{each[1].path}:{each[1].line}" in options.only]
     known = equivalent()
     counts: dict[str, Counter[str]] = {area: Counter() for area in AREAS}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         place = Workplace(Path(folder), options.limit)
+        place.unsound.update(options.without)
         for area, mutant in sample:
             began = time.monotonic()
             result, by = ("equivalent", known[mutant.key]) if mutant.key in known else place.try_(mutant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -20,6 +21,7 @@ from core.events import MeasureTaken, State
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.session.jobs import make_unlearn_job
+from core.session.planning import pace
 from tests.app.helpers import cut_off, pressable
 from tests.app.scripted import Script, Stepped, append_events, job, write_run
 from tests.app.verify.walk import unnamed_widgets
@@ -90,10 +92,12 @@ def test_discard_asks_and_the_default_is_to_keep(page, scripted, qtbot):
 
 def test_the_result_leads_to_its_check(page, scripted, opened, qtbot):
     run, work, script = scripted
+    run.planned = SimpleNamespace(plain_seconds=6.0, pace_key="of-this-kind")
     work.give(*script.whole())
     work.end()
     qtbot.waitUntil(lambda: run.ended and not opened.run_controller.busy)
     assert page.run_view.bar.headline.text() == "Finished in 12 s."
+    qtbot.waitUntil(lambda: pace("of-this-kind") == 2.0)  # the next estimate is closer
     assert page.run_view.bar.change.text().startswith("Forget accuracy on 60 unseen images went from 98.0 to 0.0 %")
     page.run_view.bar.buttons["check"].click()
     assert opened.shown_pages[-1] == "verify"

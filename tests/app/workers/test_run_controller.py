@@ -17,7 +17,7 @@ from core.errors import OutOfMemoryError
 from core.events import State
 from core.runs.folder import FORGET, RunFolder
 from core.session.forget_lists import read_forget_csv
-from core.session.jobs import create_run, make_train_job, make_unlearn_job
+from core.session.jobs import make_unlearn_job
 from tests.app.scripted import Script, Stepped
 from tests.core.session import conftest as runs_of_digits
 
@@ -263,10 +263,13 @@ def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, ben
     assert (listed == three.mask).all() and listed.sum() == run.job.forget.count
 
 
-def test_a_training_is_done_anew_with_what_it_leaves_out(controller, bench, three, tmp_path, qtbot):
-    job = make_train_job(bench.on("cpu", "float32", threads=1), "mlp", exclude=three, recipe={"epochs": 1})
-    first = create_run(tmp_path / "first", job, three, bench.dataset)
-    run = controller.train_again(first, job)
+def test_a_training_is_done_anew_with_what_it_leaves_out(controller, bench, three, qtbot):
+    trained = bench.on("cpu", "float32", threads=1)
+    first = controller.start_training(trained, "mlp", exclude=three, recipe={"epochs": 1})
+    qtbot.waitUntil(lambda: first.ended)
+    job, listed = first.folder.job(), read_forget_csv(first.folder.file(FORGET), len(bench.dataset.train))[0]
+    assert (listed == three.mask).all() and listed.sum() == job.forget.count
+    run = controller.train_again(first.folder, job)
     qtbot.waitUntil(lambda: run.ended)
     assert run.state is State.FINISHED and run.path != first.path and run.folder.job() == job
-    assert run.folder.file(FORGET).read_bytes() == first.file(FORGET).read_bytes()
+    assert run.folder.file(FORGET).read_bytes() == first.folder.file(FORGET).read_bytes()

@@ -15,8 +15,10 @@ import torch
 from safetensors.torch import save_file
 
 from core.cli import COMMANDS
+from core.errors import UsageError
 from core.files import data_home
 from core.models.architectures import ModelSpec, build_model
+from core.runs.folder import RunFolder
 
 from .conftest import ROOT
 
@@ -325,3 +327,33 @@ def test_the_guide_names_every_kind_of_error():
             if child.__module__ == "core.errors":
                 kinds.add(child.kind.fget(child.__new__(child)))
     assert {kind for kind in kinds if f"`{kind}`" not in guide} == set()
+
+
+WRITING = {
+    "train": "train --dataset digits --arch mlp --out {}", "unlearn": "unlearn --model {m} --dataset digits --out {}",
+    "batch": "batch b.toml --out {}", "batch csv": "batch b.toml --out o --csv {}", "example": "example --out {}",
+    "export": "export {m} --format pt --out {}", "compare": "compare a b --html {}", "table": "compare a b --table {}",
+    "preview": "inspect digits --preview {}", "similar": "inspect digits --with-similar {}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_nothing_is_written_right_into_a_root_or_the_home_folder(cli, tmp_path, monkeypatch, command):
+    home = tmp_path / "person"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    root = tmp_path.anchor
+    for place, said in {
+        "": "got nothing", " ": "got nothing", root: "root of a disk", f"{root}x/..": "root of a disk",
+        "~": "home folder itself", f"{home}/a/..": "home folder itself",
+    }.items():  # fmt: skip
+        words = [place if word == "{}" else word.format(m=tmp_path / "m.pt") for word in WRITING[command].split()]
+        result = cli(*words)
+        assert result.code == USAGE and said in result.error, place
+    assert not list(home.iterdir())
+
+
+def test_a_run_of_the_window_is_not_made_in_a_root_either(tmp_path):
+    with pytest.raises(UsageError, match="root of a disk"):
+        RunFolder.wanted(tmp_path.anchor)

@@ -1,4 +1,4 @@
-"""Ctrl+C and kills: the first stops and keeps, the second ends at once, and what was reached goes on later."""
+"""Signals and kills: the first Ctrl+C stops and keeps, the second ends at once; what was reached goes on later."""
 
 from __future__ import annotations
 
@@ -49,6 +49,13 @@ def kill():
     raise Killed
 
 
+ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def told_to_end(name="SIGTERM"):
+    signal.raise_signal(getattr(signal, name))
+
+
 SLOW = ("--set", "rounds=20", "batch=16")
 
 
@@ -65,6 +72,50 @@ def test_the_first_one_stops_and_keeps(cli, model, tmp_path, during):
     again = cli("resume", tmp_path / "u")
     assert again.code == 5 and "nothing was changed" in again.out
     assert contents(tmp_path / "u") == before
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_a_run_told_to_end_leaves_with_a_checkpoint_and_goes_on_to_the_same_result(
+    cli, model, tmp_path, during, monkeypatch, capfd, name
+):
+    during(StepMetrics, lambda: told_to_end(name), nth=2)
+    result = cli(*unlearn(model, tmp_path / "u", *SLOW, "--checkpoint-every", 3600))
+    assert result.code == 5 and "is interrupted and its checkpoints stay" in result.error
+    assert "Told to end: leaving after this step with a checkpoint." in capfd.readouterr().err
+    folder = RunFolder(tmp_path / "u")
+    assert folder.status().state == "interrupted" and not folder.has_result
+    assert len(list(folder.file("checkpoints").iterdir())) == 1
+    assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
+    monkeypatch.undo()
+    if name == ENDING[0]:  # the same from then on
+        assert cli("resume", tmp_path / "u").code == 0
+        assert cli(*unlearn(model, tmp_path / "whole", *SLOW)).code == 0
+        assert (tmp_path / "u" / "model.pt").read_bytes() == (tmp_path / "whole" / "model.pt").read_bytes()
+
+
+def test_one_told_to_end_before_its_first_step_stays_to_be_resumed(cli, model, tmp_path, during):
+    during(PhaseChanged, told_to_end)
+    result = cli(*unlearn(model, tmp_path / "u"))
+    assert result.code == 5 and "is interrupted" in result.error
+    assert RunFolder(tmp_path / "u").status().state == "interrupted"
+
+
+@pytest.mark.skipif("SIGHUP" not in ENDING, reason="sends POSIX signals")
+def test_a_closed_terminal_does_not_end_what_was_told_to_ignore_it(cli, model, tmp_path, during):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        during(StepMetrics, lambda: told_to_end("SIGHUP"))
+        assert cli(*unlearn(model, tmp_path / "u")).code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_a_command_without_a_run_ends_with_a_word(cli, monkeypatch, name):
+    monkeypatch.setattr("core.cli.listing.run_datasets", lambda given, screen: told_to_end(name))
+    result = cli("datasets")
+    assert result.code == 5 and result.error == "error: Stopped. Nothing was written."
+    assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
 
 
 def test_one_before_the_first_step_leaves_nothing(cli, model, tmp_path, during):

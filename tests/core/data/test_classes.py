@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from core.data import classes
+from core.data.classes import read_class_names
 from core.data.sources import open_dataset
 from core.errors import InputError, MismatchError
 
@@ -58,3 +60,24 @@ def test_a_label_that_is_no_class_number(tmp_path):
     np.savez(path, x_train=x, y_train=[0, 2_000_000], x_test=x, y_test=[0, 0])
     with pytest.raises(InputError, match="a label is 2000000, which is no class's number"):
         open_dataset(str(path), outputs_known=True)
+
+
+def test_a_long_list_is_read_in_one_pass(tmp_path):
+    names = [f"name {i}" for i in range(60_000)]  # each counted among all of them took minutes
+    assert read_class_names(listed(tmp_path, *names)) == tuple(names)
+    with pytest.raises(InputError, match="names 'name 7' twice"):
+        read_class_names(listed(tmp_path, *names, "name 7"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "outputs.txt must be a JSON list of names: expected str, got array at"),
+        ('["cat", 3]', r"outputs.txt must be a JSON list of names: expected str, got int at"),
+        ("\n".join(map(str, range(30))), "holds 30 class names, and at most 20 are read"),
+    ],
+)
+def test_a_list_of_another_shape_is_refused(tmp_path, monkeypatch, text, words):
+    monkeypatch.setattr(classes, "MOST_NAMES", 20)
+    with pytest.raises(InputError, match=words):
+        read_class_names(listed(tmp_path, text))

@@ -1,8 +1,11 @@
 """CSV tables of path, label and split."""
 
+import os
+
 import pytest
 from PIL import Image
 
+from core.data import tables
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError
 
@@ -165,3 +168,48 @@ def test_columns_of_unknown_names_are_named(table, header, message):
 def test_numbers_of_classes_are_labels(table):
     path = table("id,filename,class_id\n0,i/00.png,0\n1,i/01.png,1\n2,i/02.png,0\n3,i/03.png,1")
     assert open_dataset(str(path), test_fraction=0.5).classes == ("0", "1")
+
+
+# --- foreign content ----------------------------------------------------------------------------------------------
+
+
+def test_lines_may_end_as_on_an_old_mac(table):
+    path = table(rows(*"abab", header="path,label").replace("\n", "\r"))
+    assert open_dataset(str(path), test_fraction=0.5).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"path\tcat\tdog\na.png\t1\t0', "is not a data set"),
+        (f"path,label\na.png,{'x' * 200_000}\nb.png,b", r"line 2: field larger than field limit"),
+        (f"{'x' * 200_000},label\na.png,b\n", "is not a data set"),
+        (f"path,label\n{'i/' * 4000},a\nb.png,b", "None of the 2 images"),
+        ("path,label\nä" + "x" * 300 + ".png,a\nb\0.png,b", "None of the 2 images"),
+    ],
+)
+def test_content_of_another_shape_is_refused(table, text, words):
+    path = table(text)
+    recognise_dataset(path)
+    with pytest.raises(InputError, match=words):
+        open_dataset(str(path), test_fraction=0.5)
+
+
+def test_a_class_may_be_a_number_of_any_length(table):
+    long = "7" * 5000  # Python converts no number of so many digits
+    assert open_dataset(str(table(rows("2", long, "10", long))), test_fraction=0.4).classes == ("2", "10", long)
+
+
+def test_cells_that_are_left_out_are_counted(table, monkeypatch):
+    monkeypatch.setattr(tables, "_MOST_MISSING", 16)
+    path = table(rows(*"abab", header="path,label,a,b,c,d"))
+    assert len(open_dataset(str(path), test_fraction=0.5).train) == 2
+    path.write_text(rows(*"ababa", header="path,label,a,b,c,d"))
+    with pytest.raises(InputError, match="line 6: its rows lack more than 16 cells of its 6 columns"):
+        open_dataset(str(path), test_fraction=0.5)
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    os.mkfifo(tmp_path / "list.csv")
+    with pytest.raises(InputError, match="is not a data set"):
+        open_dataset(str(tmp_path / "list.csv"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
@@ -75,9 +76,9 @@ def test_what_is_not_tuned_keeps_its_weights_and_statistics():
 @pytest.mark.parametrize("tunes", ["last-2", "head"])
 def test_a_cached_front_gives_the_same_weights_as_none(tunes):
     """Without dropout both ways compute the same function; caching only leaves out what does not change."""
-    runs = []
+    net, runs = ToyNet(dropout=0.0), []
     for cached in (False, True):
-        engine = make_engine(make_experiment(method(tunes=tunes, cached=cached), ToyNet(dropout=0.0)))
+        engine = make_engine(make_experiment(method(tunes=tunes, cached=cached), copy.deepcopy(net)))
         run_to_end(engine)
         assert (f"tail:{tunes}" in engine.experiment.work) is cached
         runs.append(weights(engine.experiment.model.module))

@@ -84,6 +84,18 @@ def test_a_run_that_began_again_goes_on_with_the_smaller_step_size_when_resumed(
     assert same(weights(resumed.experiment.model.module), whole)
 
 
+@pytest.mark.parametrize("clip", [0.0, 0.01, 1e6])
+def test_a_clipped_step_is_as_long_as_step_size_times_clip(clip):
+    plain = Optimiser(lr=0.05, momentum=0.0)
+    plan = method(stage(length=Length(steps=1), optimiser=dataclasses.replace(plain, clip=clip)))
+    engine = make_engine(make_experiment(plan, ToyNet(dropout=0.0)))
+    before = [parameter.detach().clone() for parameter in engine.experiment.model.module.parameters()]
+    engine.advance()
+    after = engine.experiment.model.module.parameters()
+    moved = torch.cat([(new - old).flatten() for new, old in zip(after, before, strict=True)]).detach().norm()
+    assert moved == pytest.approx(0.05 * 0.01, rel=1e-3) if clip == 0.01 else moved > 0.05 * 0.1
+
+
 def test_a_front_that_an_edit_changed_is_computed_anew():
     """Activations kept from before an edit of the front would be those of other weights."""
 

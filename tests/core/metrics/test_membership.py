@@ -145,4 +145,4 @@ def test_members_and_others_are_matched_class_by_class():
     inside, outside = matched_positions(members, pool, most=20)
     assert members[inside].bincount().tolist() == [16, 4] and pool[outside].bincount().tolist() == [12, 3]
     nothing = matched_positions(members, torch.full((9,), 7))
-    assert not len(nothing[0]) and not len(nothing[1])
+    assert not len(members[nothing[0]]) and not len(pool[nothing[1]])

@@ -42,13 +42,11 @@ def test_equal_ratios_are_chance():
     assert attack_from_scores(*rmia_scores(same, same, same, same)).auc == 0.5
 
 
-def test_the_offset_enters_as_published():
-    """r = p / (((1 + a) · out + (1 − a)) / 2): by hand for one pair of samples whose order depends on a."""
-    own, out = np.array([0.30, 0.20]), np.array([0.5, 0.25])
-    for offset in (0.0, 0.3, 1.0):
-        ratio = own / (0.5 * ((1 + offset) * out + 1 - offset))
-        first, _ = rmia_scores(own[:1], out[:1], own[1:], out[1:], offset=offset)
-        assert first[0] == float(ratio[0] >= ratio[1])
+@pytest.mark.parametrize(("offset", "first"), [(0.0, 1.0), (0.25, 1.0), (0.35, 0.0), (1.0, 0.0)])
+def test_the_offset_enters_as_published(offset, first):
+    """By hand: 0.30 / (0.75 − a/4) and 0.2278 / (0.625 − 3a/8) are equal at a = 0.3."""
+    own, out = np.array([0.30, 0.2278]), np.array([0.5, 0.25])
+    assert rmia_scores(own[:1], out[:1], own[1:], out[1:], offset=offset)[0] == [first]
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,11 @@ def test_a_dead_process_leaves_an_interrupted_run(folder):
     with folder.lock():
         assert folder.status().state == "running"
     assert folder.status().step == 7
+    for damaged in ("{", "[]", ""):
+        folder.file("status.json").write_text(damaged)
+        assert folder.status() == Status("interrupted", 0, 0.0)
+    folder.file("status.json").unlink()
+    assert folder.status() == Status("interrupted", 0, 0.0)
 
 
 def test_a_state_of_a_newer_version_is_an_error_that_says_what_to_do(folder):

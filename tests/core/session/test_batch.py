@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.files import read_json, write_json
 from core.runs.folder import RunFolder, Status
 from core.session import batch as batches
+from core.session import batch_file
 from core.session.batch import BATCH, BatchRun, Row, csv_text, grouped
 from core.session.batch_file import read_batch
 from core.session.bench import Bench
@@ -118,6 +119,26 @@ def go(path, out, control=None) -> BatchRun:
     for number in range(len(going.items)):
         going.step(number, nothing)
     return going
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = " + "[" * 5000, "its tables or lists lie more than 20 deep in one another"),
+        (".".join(["a"] * 2000) + " = 1", "its tables or lists lie more than 20 deep in one another"),
+        ("seeds = " + "9" * 5000, "batch.toml cannot be read: Exceeds the limit"),
+        ('seeds = "' + "9" * 5000 + '"', "Seeds are whole numbers"),
+        ("methods = -1", "methods must be a list of ids, got -1"),
+        ('model = "~nobody-has-this-name/m.pt"', "no forget set is named"),
+        (f'dataset = "digits"\nmodel = "{"x" * 300}"', "no forget set is named"),
+        ("#" * (4 << 20), "batch.toml has 4,194,304 bytes, and at most 20 are read"),
+    ],
+)
+def test_content_of_another_shape_is_refused(write, monkeypatch, text, words):
+    if text[0] == "#":
+        monkeypatch.setattr(batch_file, "_MOST_BYTES", 20)
+    with pytest.raises(InputError, match=words):
+        read_batch(write(text))
 
 
 def test_a_failure_stops_nothing_and_a_second_start_does_what_is_missing(write, small, tmp_path):

@@ -6,11 +6,13 @@ import dataclasses
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError, RunError, TargetExistsError, UsageError
 from core.files import file_sha256, write_json
 from core.job import OriginPart
@@ -26,6 +28,7 @@ from tests.core.models.opened import open_model
 from tests.core.session import owners
 
 SPEC = ModelSpec("small-cnn", 10, 1, (8, 8))
+SIZES = {"train": 60, "test": 40}
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -313,6 +316,20 @@ def test_data_that_is_gone_is_replaced_by_noise(run, tmp_path):
     job["data"]["spec"] = str(tmp_path / "gone.npz")
     write_json(run.file("job.json"), job)
     assert export(run.path, "pt", tmp_path / "a.pt").random_samples
+
+
+def test_a_small_file_of_images_is_opened_for_the_comparison_and_a_larger_one_is_not(run, tmp_path, monkeypatch):
+    drawn, path = np.random.default_rng(0), tmp_path / "own.npz"
+    parts = {f"x_{part}": drawn.integers(0, 256, (count, 8, 8), dtype=np.uint8) for part, count in SIZES.items()}
+    np.savez(path, **parts, **{f"y_{part}": np.arange(count) % 10 for part, count in SIZES.items()})
+    source, data = open_source(run.path, Bench()), Bench().with_data(str(path)).dataset
+    stated = dataclasses.replace(source.job.data, spec=str(path), fingerprint=data.fingerprint)
+    source = dataclasses.replace(source, job=dataclasses.replace(source.job, data=stated))
+    own = Preprocessing.from_dict(source.job.model.preprocessing).apply(torch.from_numpy(parts["x_test"])[..., None])
+    for limit, opened in ((exporting.QUICK_BYTES, True), (path.stat().st_size, True), (path.stat().st_size - 1, False)):
+        monkeypatch.setattr(exporting, "QUICK_BYTES", limit)
+        images, noise = sample_images(source, Bench())
+        assert noise is not opened and torch.equal(images, own) is opened
 
 
 def test_a_run_without_a_result_is_refused(run, tmp_path):

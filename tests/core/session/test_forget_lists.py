@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from core.session.forget_lists import (
     summarise_forget_list,
     write_forget_list,
 )
+from core.session.naming import Names
 from core.text import from_cell
 
 NAMES = ("apron", "bag")
@@ -361,3 +363,47 @@ def test_paths_that_differ_by_their_form_of_unicode_alone_are_told_apart():
     paths = (DECOMPOSED, "train/p\u00fc/\u00f6.png", "train/x/y.png")
     for index, path in enumerate(paths):
         assert parse(path, paths=paths, labels=np.array([0, 0, 1])).matched.tolist() == [index]
+
+
+# --- foreign content ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"index,class\n0,{'x' * 200_000}", "cannot be read: line 2: field larger than field limit"),
+        ("," * 200_000, "has 200,001 columns, and at most 100,000 are read"),
+        (" \n" * 100_000, "is empty"),
+    ],
+)
+def test_content_of_another_shape_is_refused(text, words):
+    with pytest.raises(InputError, match=words):
+        parse(text)
+
+
+@pytest.mark.parametrize("line", ["x" * 200_000, f'"{"x" * 200_000}",1', "a/" * 100_000, "[" * 50_000, "**" * 3000])
+def test_a_long_line_names_nothing(line):
+    match = parse(f"{line}\nb.png")
+    assert match.matched.tolist() == [1] and match.unmatched[0].line == 1
+
+
+def test_lines_may_end_in_any_way():
+    assert parse("b.png\rbag/a.png\r\nd,e.png\n\r0").matched.tolist() == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize("pattern", ["*a*" * 9 + "X", "**a" * 9 + "X", "*?" * 12 + "/X", "**[ab]" * 9])
+def test_a_pattern_of_many_stars_takes_no_time(pattern):
+    long = "a" * 60 + "/" + "a" * 60 + ".png"  # all ways to share it among the stars were tried
+    assert parse(pattern, paths=(long, *PATHS[1:])).matched.tolist() in ([], [0])
+
+
+@pytest.mark.parametrize("pattern", ["*a*b", "**b/*a?", "a**b*c", "**a/**b", "*", "***a*", "?*[ab]**", "a*/**/c*"])
+def test_stars_fit_what_they_did_when_all_ways_were_tried(pattern):
+    tried = re.compile(
+        "(?:.*/)?" + re.sub(r"\*\*|\*|\?", lambda m: {"**": ".*", "*": "[^/]*", "?": "[^/]"}[m[0]], pattern)
+        + r"(?:\.[^/.]+)?(?:/.*)?", re.DOTALL,
+    )  # fmt: skip
+    letters = ["a", "b", "c", "/"]
+    paths = tuple("".join(letters[i // 4**k % 4] for k in range(5)) for i in range(4**5))
+    found = Names(paths).matching(pattern)
+    assert found == [i for i, path in enumerate(paths) if tried.fullmatch(path)]

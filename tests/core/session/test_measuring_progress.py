@@ -8,7 +8,7 @@ import torch
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs
 from core.models.tap import SetOutputs
-from core.session.measuring import Candidate, Measuring, Progress
+from core.session.measuring import FULL, Candidate, Measuring, Progress
 from core.verify import suite
 from core.verify.measure_log import MeasureLog
 from tests.core.toy import toy_dataset
@@ -68,6 +68,18 @@ def test_only_measures_that_are_not_kept_are_told(measured, tmp_path):
     first = run("a")
     assert first[0] == "Measuring accuracies, unlearned" and len(first) == len(suite.steps_of("quick"))
     assert run("a") == [] and run("b") == first
+
+
+def test_the_measures_of_a_full_check_are_counted_and_told(measured):
+    told: list[tuple[int, int]] = []
+    full, splits = measured
+    original, unlearned = (Candidate(name, name, lambda: full) for name in ("original", "unlearned"))
+    Measuring(original, unlearned, (), splits, which=FULL, tell=lambda what, *place: told.append(place)).run()
+    every = len(suite.steps_of(FULL)) + 2  # of three models, with the control: distances and relearning come with them
+    assert {of for _, of in told} == {3 * every}
+    assert {done // every for done, _ in told} == {0, 1, 2} and len(set(told)) == len(told)
+    again = [done for done, _ in told if done % every == every - 1]
+    assert again == [every - 1, 2 * every - 1, 3 * every - 1]  # the last measure of each is told, too
 
 
 def test_progress_counts_over_all_models():

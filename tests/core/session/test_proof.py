@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from core.engine.control import Control
 from core.errors import UnprovenError, UsageError
@@ -15,7 +16,7 @@ from core.session.bench import Bench, DataOptions
 from core.session.checking import check
 from core.session.exporting import export
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.proof import proven, stand
+from core.session.proof import Standing, proven, stand
 from core.session.running import run
 
 POOR = "of its own training images, where a linear probe"
@@ -59,6 +60,52 @@ def test_a_batch_is_told_in_the_words_of_its_file(overruled, tmp_path):
 def test_an_expected_accuracy_is_a_share(bench):
     with pytest.raises(UsageError, match="from 0 to 1, got 88"):
         proven(bench, expect=88)
+
+
+def test_a_model_with_the_accuracy_that_was_expected_is_proven_whatever_else_is_said(overruled, bench):
+    reached = proven(bench).proof.standing.test
+    for off in (0.0049, -0.0049):
+        assert proven(bench, expect=reached + off).proof.doubts == ()
+    for off in (0.0051, -0.0051):
+        with pytest.raises(UnprovenError, match="of the test images, not on the"):
+            proven(bench, expect=reached + off)
+    expected = proven(overruled, expect=proven(overruled, accept=True).proof.standing.test).proof
+    assert expected.doubts == () and expected.standing.poor and not expected.accepted
+
+
+def test_what_was_accepted_stands_in_the_proof(overruled):
+    proof = proven(overruled, accept=True).proof
+    assert proof.accepted and proof.as_dict()["accepted"] and POOR in proof.doubts[0]
+
+
+def weighed(*right: int, of_each: int = 200) -> Standing:
+    """Weigh a model on classes of so many images, whose features tell the class: it gets so many right of each."""
+    count = len(right)
+    labels = torch.arange(count).repeat_interleave(of_each)
+    known = torch.arange(of_each).repeat(count) < torch.tensor(right)[labels]
+    logits = F.one_hot(torch.where(known, labels, (labels + 1) % count), count).float()
+    outputs = SetOutputs(logits, F.one_hot(labels, count).float(), labels)
+    images = SimpleNamespace(images=torch.zeros(len(labels), 12, 12, 1, dtype=torch.uint8))
+    found = stand(SimpleNamespace(train=outputs, test=outputs), SimpleNamespace(num_classes=count, train=images), {})
+    assert found.features > 0.8 and found.chance == pytest.approx(1 / count)
+    assert found.accuracy == found.test == pytest.approx(sum(right) / len(labels))
+    return found
+
+
+def test_a_model_is_poor_where_its_features_tell_more_of_most_classes():
+    """In the median over classes, so that one it has forgotten changes nothing."""
+    for right, gap in (((200, 200, 0), 0.0), ((0, 0, 200), 1.0), ((200, 200, 200), 0.0)):
+        assert (weighed(*right).gap, weighed(*right).poor) == (gap, gap > 0), right
+    half = weighed(100, 0, 200)
+    assert 0.35 < half.gap < 0.65 and half.poor  # of the class in the middle, on those of its images that are judged
+    assert 0 < weighed(197, 0, 200).gap < 0.05 and not weighed(197, 0, 200).poor
+    assert 0.2 < weighed(*[4] * 12, *[0] * 8, of_each=4).gap < 0.6  # of few images each: of all of them together
+
+
+def test_four_standard_errors_are_no_chance():
+    """Of 16 further right answers among those that differ it is √16 times four, of 17 it is less than that."""
+    assert weighed(0, 0, of_each=16).gap == weighed(0, 0, of_each=17).gap == 1.0
+    assert not weighed(0, 0, of_each=16).poor and weighed(0, 0, of_each=17).poor  # half of all are judged
 
 
 def test_features_that_are_dead_reach_what_chance_does():

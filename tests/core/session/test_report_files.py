@@ -138,6 +138,27 @@ def test_a_removal_is_told_with_its_time(folder):
 
 
 @needs_ssh
+def test_a_key_that_is_none_is_refused_in_the_words_of_ssh_keygen(folder, tmp_path):
+    (tmp_path / "key").write_text("no key")
+    with pytest.raises(InputError, match=r"was not signed: .*[Kk]ey"):
+        sign_report(folder, tmp_path / "key")
+
+
+@needs_ssh
+def test_whose_key_it_is_counts_and_what_it_is_allowed_for(folder, key, signers, tmp_path):
+    sign_report(folder, key)
+    checked, allowed = check_report_files(folder.path), signers.read_text()
+    signers.write_text(allowed.replace(" ssh-", ' namespaces="git" ssh-'))
+    with pytest.raises(MismatchError, match="does not hold"):
+        check_signature(checked, signers)
+    public = new_key(tmp_path / "other").with_name("other.pub").read_text()
+    signers.write_text(f"auditor@example.org {public}")
+    with pytest.raises(MismatchError, match="was not signed by anyone in"):
+        check_signature(checked, signers)
+    assert check_signature(checked).signer == ""  # without a list a person has to compare the key
+
+
+@needs_ssh
 def test_in_a_signed_check_the_note_must_be_signed_by_the_same_key(folder, key, signers, tmp_path):
     sign_report(folder, key)
     remove_kept(folder, {"forget_list"})

@@ -52,6 +52,10 @@ def test_a_logarithmic_axis_has_equal_decades_and_drops_what_it_cannot_show():
     ys = [y for _, y in curve(svg)]
     assert len(ys) == 3
     assert ys[1] - ys[0] == pytest.approx(ys[2] - ys[1], abs=0.11)
+    decade = line_chart([Series("a", "retain", [(1, 100.0), (2, 10.0)])], log=True)
+    assert [y for _, y in curve(decade)] == [pytest.approx(TOP), pytest.approx(HEIGHT - BOTTOM)]
+    one = line_chart([Series("a", "retain", [(1, 100.0)])], log=True)  # a single value has a decade above it
+    assert [y for _, y in curve(one)] == [pytest.approx(HEIGHT - BOTTOM)]
 
 
 def test_nothing_to_draw_is_no_plot():
