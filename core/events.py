@@ -50,6 +50,9 @@ class State(StrEnum):
 ACTIVE = frozenset({State.PREPARING, State.RUNNING, State.PAUSED, State.STOPPING, State.DISCARDING})
 """States of a run that a process is working on."""
 
+ENDED = frozenset({State.FINISHED, State.STOPPED})
+"""States of a run that has ended with a result."""
+
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     """Common fields of all events."""
@@ -232,6 +235,8 @@ class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
     seconds: float
     measures: dict[str, Any] = {}
     unchanged: bool = False
+    cost: dict[str, Any] = {}  # as in the model card
+    model_sha256: str = ""  # of model.safetensors
 
 
 class RunFailed(Event, frozen=True, kw_only=True, tag="run_failed"):

@@ -11,10 +11,9 @@ import functools
 import hashlib
 import os
 import stat
-import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, overload
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 import msgspec
 
 from core.errors import InputError, MismatchError, UsageError
+from core.leftovers import building, temporary_name
 
 Kind = TypeVar("Kind")
 
@@ -355,25 +355,27 @@ def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False, alone: bool = False) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path` when the block ends, once it is whole on disk.
 
     Where the block raises, the temporary file goes and the old file stays. A link at `path` is replaced, what it leads
-    to stays. private: only the user may read the file, as befits a list of people.
+    to stays. private: only the user may read the file, as befits a list of people. alone: the temporary file lies in a
+    folder of its own and has the name of `path`, for libraries that write files beside the one they are given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o600 if private else 0o666 & ~_umask())  # mkstemp makes it private
-        temporary.replace(path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    aside = building(path) if alone else nullcontext()
+    with aside as folder:
+        temporary = temporary_name(path) if folder is None else folder / path.name
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o600 if private else 0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

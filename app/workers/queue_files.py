@@ -30,7 +30,7 @@ import msgspec
 from core import job as jobs
 from core.errors import AppError, InputError, NotFoundError
 from core.events import State
-from core.files import data_home, queue_home, read_json, write_atomic, write_json
+from core.files import data_home, queue_home, read_bytes, read_json, write_atomic, write_json
 from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 
@@ -139,20 +139,15 @@ def write_waiting(
     waiting: Waiting, selection: Selection | None = None, dataset: Dataset | None = None, tries: Path | None = None
 ) -> None:
     """Write what waits; of a run `selection` is the forget set its job was made with, `tries` its search's file."""
-    from core.selection import Selection
-    from core.session.forget_lists import write_forget_list
-    from core.session.jobs import all_requests
+    from core.session.jobs import forget_list
 
     entry = RunFolder(waiting.entry)
     entry.path.mkdir(parents=True, exist_ok=True)
     if dataset is not None:
-        chosen = selection or Selection.empty(dataset.train.labels.numpy(), dataset.classes)
-        if waiting.job.chain:
-            chosen = all_requests(Path(waiting.job.model.path), chosen, dataset)
         write_json(entry.file(JOB), waiting.job)
-        write_forget_list(entry.file(FORGET), chosen, dataset.train.paths)
+        write_atomic(entry.file(FORGET), forget_list(waiting.job, selection, dataset), private=True)
     if tries is not None:
-        keep_tries(tries, entry)
+        write_atomic(entry.file(TUNING), read_bytes(tries))
     noted = {"folder": str(waiting.folder), "place": waiting.place, "check": waiting.check}
     write_json(entry.file(WAITING), noted)  # the last: an entry without this file does not count
 
@@ -254,12 +249,6 @@ class _Noted(msgspec.Struct):
     check: _Check | None = None
 
 
-def keep_tries(tries: Path, folder: RunFolder) -> None:
-    """Copy a search's file into the folder of a run that is about to be made; the job names it by its hash."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(tries, folder.file(TUNING))
-
-
 def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
     """Make the run folder of a run that waited in `kept`, or in its own entry where it could not be taken over.
 
@@ -270,15 +259,8 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
         raise NotFoundError("Another window has taken over what waited here", "It is in that window's queue")
     if waiting.check is not None:
         return
-    try:
-        listed = entry.file(FORGET).read_bytes()
-    except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"The forget list of the run that waited is gone: {why}") from error
-    if entry.file(TUNING).is_file():
-        keep_tries(entry.file(TUNING), folder)
-    RunFolder.create(folder.path, waiting.job)
-    write_atomic(folder.file(FORGET), listed)
+    names = [FORGET, *([TUNING] if entry.holds(TUNING) else [])]
+    RunFolder.create(folder.path, waiting.job, {name: read_bytes(entry.file(name)) for name in names})
     drop_waiting(entry.path)
 
 

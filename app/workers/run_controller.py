@@ -17,11 +17,11 @@ from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
 from app.workers.live_run import Check, LiveRun, Work
 from app.workers.mailbox import Mailbox, RunThread
-from app.workers.queue_files import QueueStore, Waiting, begin_waiting, keep_tries
+from app.workers.queue_files import QueueStore, Waiting, begin_waiting
 from core.engine.control import Control
 from core.errors import AppError
 from core.events import Emit, State
-from core.files import write_atomic
+from core.files import read_bytes
 from core.job import Job
 from core.runs.folder import FORGET, RunFolder
 
@@ -107,9 +107,7 @@ class RunController(Executor):
         def make() -> None:
             from core.session.jobs import create_run
 
-            if tries is not None:
-                keep_tries(tries, live.folder)
-            create_run(live.path, job, selection, bench.dataset)
+            create_run(live.path, job, selection, bench.dataset, tries)
 
         self._add(live, self._work(live, bench, make))
         self._keep(live, lambda: job, bench.dataset, selection, tries)
@@ -143,10 +141,7 @@ class RunController(Executor):
                        title=tr("Training {network}", network=network))  # fmt: skip
 
         def make() -> None:
-            listed = trained.file(FORGET).read_bytes() if job.forget.count else b""
-            RunFolder.create(live.path, job)
-            if listed:
-                write_atomic(live.folder.file(FORGET), listed)
+            RunFolder.create(live.path, job, {FORGET: read_bytes(trained.file(FORGET))} if job.forget.count else {})
 
         return self._add(live, self._work(live, None, make))
 

@@ -159,6 +159,9 @@ def run_runs(given: argparse.Namespace, screen: Screen) -> int:
     if rows:
         header = ("run", "state", "method", "forget set", "retain-test", "forget-test", "verdict", "made")
         screen.say(table(header, map(_cells, rows), left=4))
+        for row in rows:
+            if row["state"] == "interrupted" and row["error"]:
+                screen.say(f"{row['run']}: {row['error']}")
     else:
         screen.say(f"There are no runs in {shown(folder)}.")
     screen.document(rows)

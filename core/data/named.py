@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -29,6 +28,7 @@ from core.data.splits import set_aside
 from core.errors import InputError, NotFoundError
 from core.events import Tell
 from core.files import RESOURCES, data_home, user_path
+from core.leftovers import building
 
 TEST_FRACTION = 1 / 3  # of the digits: enough unseen images of one digit for an interval and an attack score
 FASHION_CLASSES = (
@@ -153,8 +153,7 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, what: str, report: Tell) 
     cancel or a killed process leaves `folder` as it was. Raises OSError or ValueError with a reason in words.
     """
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    with tempfile.TemporaryDirectory(dir=there, prefix=".incoming-") as name:
-        staging = Path(name)
+    with building(there / "incoming") as staging:
         ready: list[Path] = []
         for number, file in enumerate(files, start=1):
             label = what if len(files) == 1 else f"{what}, file {number} of {len(files)}"

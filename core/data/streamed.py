@@ -5,8 +5,9 @@ images in memory, bit for bit. Threads, not processes: Pillow decodes outside th
 the decoded images without a copy.
 
 What was decoded is kept on disk: in a memory-mapped file of uint8 rows, named by the files' hashes and the decoded
-form. A row is written as soon as its image is decoded. A second file says which rows are valid; it is written only
-after the rows have reached the disk, so a crash can cost decoding again but never give a wrong image.
+form. A row is written as soon as its image is decoded. A second file has the checksum of each row that is valid; it is
+written only after the rows have reached the disk, and a process checks a row when it first reads it. So a crash, or a
+bit that the disk loses, costs decoding again and never gives a wrong image.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import shutil
 import threading
 import warnings
 import weakref
+import zlib
 from collections import OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
@@ -44,7 +46,8 @@ _LIMIT = 50 * 2**30  # bytes
 _DISK_SHARE = 0.5  # of the free disk, at most
 _FLUSH_BYTES = 256 * 2**20  # new rows between two notes of what is there
 _VERSION = b"decoded 1\n"  # of what `decode` makes of a file; a change here makes all rows anew
-ROWS, _READY = ".rows", ".ready"
+ROWS, _SUMS = ".rows", ".sums"
+_READY = ".ready"  # of earlier versions, which noted no checksums
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ class ImageStream:
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         kept = self._cache.has(rows)
         if kept.any():
-            images[kept] = self._cache.read(rows[kept])
+            images[kept], kept[kept] = self._cache.read(rows[kept])
         for place in np.flatnonzero(~kept).tolist():
             row = int(rows[place])
             if not self._originals.load(row, self._form, images[place]):
@@ -162,21 +165,23 @@ class DecodedCache:
     def __init__(self, path: Path, rows: int, form: Form) -> None:
         """`rows`: number of images there is room for, counted from the first; 0: none is kept. Raises OSError."""
         self._path, self.capacity = path, rows
-        self._ready = np.zeros(rows, dtype=bool)
+        self._sums = np.zeros(rows, dtype="<u4")  # a checksum for each row that is there, else 0
+        self._checked = np.zeros(rows, dtype=bool)  # rows that this process wrote or found whole
         if not rows:
             return
         self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b", buffering=0)
         if path.stat().st_size < rows * form.bytes:
             self._file.truncate(rows * form.bytes)
         self._map = np.memmap(self._file, dtype=np.uint8, mode="r", shape=(rows, *form.shape))
-        ready_path = path.with_suffix(_READY)
-        if ready_path.exists():
-            bits = np.unpackbits(np.fromfile(ready_path, dtype=np.uint8))[:rows]
-            self._ready[: len(bits)] = bits
+        path.with_suffix(_READY).unlink(missing_ok=True)
+        sums_path = path.with_suffix(_SUMS)
+        if sums_path.exists():
+            sums = np.fromfile(sums_path, dtype="<u4")[:rows]
+            self._sums[: len(sums)] = sums
         self._unsaved = 0
         self._writes = True
         self._lock = threading.Lock()
-        weakref.finalize(self, _note, self._file, path, self._ready, close=True)
+        weakref.finalize(self, _note, self._file, path, self._sums, close=True)
 
     @classmethod
     def open(cls, digests: np.ndarray | None, form: Form) -> DecodedCache:
@@ -203,12 +208,23 @@ class DecodedCache:
         """Return which of `rows` (n,) are in the cache: (n,) bool."""
         ready = np.zeros(len(rows), dtype=bool)
         inside = rows < self.capacity
-        ready[inside] = self._ready[rows[inside]]
+        ready[inside] = self._sums[rows[inside]] > 0
         return ready
 
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Return images that are in the cache: (n, H, W, C) uint8, a copy."""
-        return np.take(self._map, rows, axis=0)
+    def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return images that are in the cache, (n, H, W, C) uint8, a copy, and which are whole, (n,) bool.
+
+        The others are damaged on the disk, and not in the cache from now on.
+        """
+        images = np.take(self._map, rows, axis=0)
+        whole = np.ones(len(rows), dtype=bool)
+        for place in np.flatnonzero(~self._checked[rows]).tolist():
+            whole[place] = _sum(images[place]) == self._sums[rows[place]]
+        self._checked[rows[whole]] = True
+        if not whole.all():
+            self._sums[rows[~whole]] = 0
+            log.warning("%d decoded images were damaged on the disk and are decoded again", np.count_nonzero(~whole))
+        return images, whole
 
     def write(self, row: int, image: np.ndarray) -> None:
         """Keep one image (H, W, C). Once the disk is full no further ones are kept: they are decoded again instead."""
@@ -225,7 +241,8 @@ class DecodedCache:
                 self._writes = False
                 log.warning("no more decoded images are kept: %s", error)
                 return
-            self._ready[row] = True
+            self._sums[row] = _sum(image)
+            self._checked[row] = True
             self._unsaved += len(data)
             due = self._unsaved >= _FLUSH_BYTES
             if due:
@@ -235,7 +252,12 @@ class DecodedCache:
 
     def flush(self) -> None:
         """Bring rows to the disk, then record which are valid."""
-        _note(self._file, self._path, self._ready)
+        _note(self._file, self._path, self._sums)
+
+
+def _sum(image: np.ndarray) -> int:
+    """Return the checksum of an image, never 0."""
+    return zlib.crc32(np.ascontiguousarray(image).data) or 1
 
 
 def stated_bytes(variable: str, otherwise: float) -> float:
@@ -262,7 +284,7 @@ def _room(path: Path, wanted: int) -> int:
         size = bytes_on_disk(file)
         with contextlib.suppress(OSError):  # still open in another process, on some systems
             file.unlink()
-            file.with_suffix(_READY).unlink(missing_ok=True)
+            file.with_suffix(_SUMS).unlink(missing_ok=True)
             taken -= size
     there = bytes_on_disk(path) if path.exists() else 0
     free = shutil.disk_usage(path.parent).free * _DISK_SHARE + there
@@ -276,13 +298,13 @@ def bytes_on_disk(path: Path) -> int:
     return status.st_size if blocks is None else min(status.st_size, 512 * blocks)
 
 
-def _note(file: BinaryIO, path: Path, ready: np.ndarray, *, close: bool = False) -> None:
-    """Bring the rows in `file` to the disk, then write which are `ready`, unless `path` was deleted meanwhile."""
-    now = ready.copy()  # rows that come while the disk is waited for are noted the next time
+def _note(file: BinaryIO, path: Path, sums: np.ndarray, *, close: bool = False) -> None:
+    """Bring the rows in `file` to the disk, then write their `sums`, unless `path` was deleted meanwhile."""
+    now = sums.copy()  # rows that come while the disk is waited for are noted the next time
     try:
         if now.any() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             os.fsync(file.fileno())
-            write_atomic(path.with_suffix(_READY), np.packbits(now).tobytes())
+            write_atomic(path.with_suffix(_SUMS), now.tobytes())
     except FileNotFoundError:  # removed by whoever wants no trace of the images
         pass
     except (OSError, ValueError) as error:

@@ -1,7 +1,8 @@
 """Outputs of a network: logits and features of sets of images, in memory or in a file that is mapped into memory.
 
 They are taken in eval mode, which leaves the network bit-identical. The file is a safetensors file of train_logits,
-train_features, test_logits and test_features, float32.
+train_features, test_logits and test_features, float32, whose metadata has the SHA-256 of each: a process checks them
+before it first uses a file, which takes as long as reading it from a fast disk.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from core.data.batches import ImageStore
 from core.data.dataset import Dataset
@@ -35,6 +36,8 @@ LARGEST_CACHE = 512 * 2**20
 
 PIECE = 8
 """Chunks whose outputs are written together: whole chunks, so that results do not depend on the number."""
+
+WHAT = ("logits", "features")  # tables of each part in a file
 
 Count = Callable[[int, int], object]
 
@@ -150,14 +153,12 @@ def outputs_path(sha256: str, network: str, fingerprint: str, preprocessing: Map
 def kept_features(path: Path, part: str, ids: torch.Tensor) -> torch.Tensor | None:
     """Return the features (m, C) of the samples `ids` of a part, "train" or "test", from a file of outputs.
 
-    None where there is no such file or it holds fewer samples.
+    None where there is no such file, it is damaged, or it holds fewer samples.
     """
-    if not path.is_file():
-        return None
+    tables = _tables(path)
     try:
-        features = load_file(path)[f"{part}_features"]  # pages are read when they are needed
-        return features[ids]
-    except (OSError, SafetensorError, KeyError, IndexError):
+        return None if tables is None else tables[f"{part}_features"][ids]
+    except (KeyError, IndexError):
         return None
 
 
@@ -186,33 +187,68 @@ def keep_outputs(path: Path, outputs: FullOutputs) -> None:
     tables = {
         f"{part}_{what}": rows.float().cpu().contiguous()
         for part, taken in parts
-        for what, rows in (("logits", taken.logits), ("features", taken.features))
+        for what, rows in zip(WHAT, (taken.logits, taken.features), strict=True)
     }
     if sum(rows.nbytes for rows in tables.values()) <= LARGEST_CACHE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs a pass, not results
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, save(tables))
+            write_atomic(path, save(tables, {name: _sha256(name, rows) for name, rows in tables.items()}))
 
 
 def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:
-    """Return the outputs that a file holds, mapped into memory; None where there is none for these images.
+    """Return the outputs that a file holds, mapped into memory; None where there is none for these images."""
+    tables = _tables(path)
+    if tables is None or tables.keys() != {f"{part}_{what}" for part in ("train", "test") for what in WHAT}:
+        return None
+    outputs = FullOutputs(
+        SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
+        SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
+    )
+    complete = len(outputs.train.logits) == len(train) and len(outputs.test.logits) == len(test)
+    return outputs if complete else None
 
-    A damaged file is removed.
+
+def _tables(path: Path) -> dict[str, torch.Tensor] | None:
+    """Return the tables in a file of outputs, mapped into memory; None without one, or where it is damaged.
+
+    A damaged file is removed. What this process has checked once is not checked again while the file is the same.
     """
     if not path.is_file():
         return None
     try:
-        tables = load_file(path)  # pages are read when they are needed
-        outputs = FullOutputs(
-            SetOutputs(tables["train_logits"], tables["train_features"], train.labels.cpu()),
-            SetOutputs(tables["test_logits"], tables["test_features"], test.labels.cpu()),
-        )
-    except (OSError, SafetensorError, KeyError):
+        stamp = _stamp(path)
+        with safe_open(path, framework="pt") as file:
+            hashes = file.metadata() or {}
+            tables = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        if _checked.get(path) != stamp:
+            for name, rows in tables.items():
+                if hashes.get(name) != _sha256(name, rows):
+                    raise ValueError(f"{name} is damaged")
+            _checked[path] = stamp
+    except (OSError, SafetensorError, ValueError):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
-    complete = len(outputs.train.logits) == len(train) and len(outputs.test.logits) == len(test)
-    return outputs if complete else None
+    return tables
+
+
+_checked: dict[Path, tuple[int, ...]] = {}  # files of outputs whose hashes this process has found right, as they were
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _sha256(name: str, rows: torch.Tensor) -> str:
+    """Return the hash of a table (n, m) float32 and of what it is."""
+    digest = _hash_of(name, rows.shape)
+    digest.update(rows.numpy().data)
+    return digest.hexdigest()
+
+
+def _hash_of(name: str, shape: Sequence[int]) -> Any:
+    """Return the hash that the rows of a table go into one after the other."""
+    return hashlib.sha256(f"{name} {tuple(shape)}\n".encode())
 
 
 def stream_outputs(
@@ -224,20 +260,23 @@ def stream_outputs(
     may raise to interrupt; an unfinished file is removed. Raises OSError where it cannot be written.
     """
     parts = (("train", train), ("test", test))
-    widths = (("logits", model.num_classes), ("features", model.feature_dim))
-    header, offsets, size = _header({
-        f"{part}_{what}": (len(store), width) for part, store in parts for what, width in widths
-    })
+    widths = dict(zip(WHAT, (model.num_classes, model.feature_dim), strict=True))
+    shapes = {f"{part}_{what}": (len(store), width) for part, store in parts for what, width in widths.items()}
+    hashes = {name: _hash_of(name, shape) for name, shape in shapes.items()}
+    _, offsets, size = _header(shapes, hashes)
     tick = _counting(progress, len(train) + len(test))
     with replacing(path) as temporary, temporary.open("r+b") as file:
-        file.write(header)
         file.truncate(size)
         for part, store in parts:
             for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):
                 outputs = collect(model, store, ids, tick=tick)
-                for what, rows in (("logits", outputs.logits), ("features", outputs.features)):
-                    file.seek(offsets[f"{part}_{what}"] + 4 * rows.shape[1] * int(ids[0]))
-                    file.write(rows.numpy().tobytes())
+                for what, rows in zip(WHAT, (outputs.logits, outputs.features), strict=True):
+                    name, data = f"{part}_{what}", rows.numpy().tobytes()
+                    hashes[name].update(data)
+                    file.seek(offsets[name] + 4 * rows.shape[1] * int(ids[0]))
+                    file.write(data)
+        file.seek(0)
+        file.write(_header(shapes, hashes)[0])  # as long as before: it has the hashes now
     mapped = mapped_outputs(path, train, test)
     if mapped is None:
         raise FileNotFoundError(path)
@@ -247,9 +286,9 @@ def stream_outputs(
     return mapped
 
 
-def _header(shapes: dict[str, tuple[int, int]]) -> tuple[bytes, dict[str, int], int]:
+def _header(shapes: dict[str, tuple[int, int]], hashes: dict[str, Any]) -> tuple[bytes, dict[str, int], int]:
     """Return the file's first bytes, where each table of float32 begins, and the file's size."""
-    entries: dict[str, Any] = {}
+    entries: dict[str, Any] = {"__metadata__": {name: digest.hexdigest() for name, digest in hashes.items()}}
     position = 0
     for name, shape in shapes.items():
         end = position + 4 * shape[0] * shape[1]
@@ -258,5 +297,5 @@ def _header(shapes: dict[str, tuple[int, int]]) -> tuple[bytes, dict[str, int], 
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # safetensors aligns what follows
     first = 8 + len(text)
-    offsets = {name: first + entry["data_offsets"][0] for name, entry in entries.items()}
+    offsets = {name: first + entries[name]["data_offsets"][0] for name in shapes}
     return len(text).to_bytes(8, "little") + text, offsets, first + position

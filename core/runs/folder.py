@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import filelock
 
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
-from core.events import ACTIVE, State
+from core.events import ACTIVE, ENDED, RunFinished, State, from_dict
 from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
@@ -25,9 +26,12 @@ from core.files import (
     read_json,
     read_object,
     require_place,
+    sync_folder,
+    write_atomic,
     write_json,
 )
 from core.job import Job
+from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
@@ -40,11 +44,13 @@ OWN_FILES = (
     JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE,
     REMOVED_SIGNATURE,
 )  # fmt: skip
-_LEFTOVERS = (  # temporary names of files that are replaced whole (`files.replacing`), and those of earlier versions
-    *(f".{name}.????????.tmp" for name in (*OWN_FILES, TUNING)),
-    f"{CHECKPOINTS}/.step-*.????????.tmp",
-    *(f".{Path(name).stem}.????????{Path(name).suffix}" for name in (MODEL, MODEL_PT)),
-    f"{CHECKPOINTS}/step-*.tmp",
+MADE = {"unlearn": (MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON), "train": (MODEL, CARD)}
+"""What a run of each kind has made once it has ended with a result, in the order in which it is written."""
+
+# Temporary names of earlier versions: of files that were replaced whole.
+_EARLIER = re.compile(
+    rf"\.({'|'.join(map(re.escape, (*OWN_FILES, TUNING)))}|step-\d+\.pt)\.\w{{8}}\.tmp"
+    rf"|\.model\.\w{{8}}\.(pt|safetensors)|step-\d+\.tmp"
 )
 
 
@@ -75,9 +81,13 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """True where the folder holds a job."""
+        return self.holds(JOB)
+
+    def holds(self, name: str) -> bool:
+        """Whether a regular file of this name is in the folder; a link in it may lead anywhere and counts for none."""
         try:
-            return self.file(JOB).is_file()
-        except OSError:  # a path that no disk can have
+            return stat.S_ISREG(self.file(name).lstat().st_mode)
+        except (OSError, ValueError):  # ValueError: a path that no disk can have
             return False
 
     def file(self, name: str) -> Path:
@@ -86,34 +96,85 @@ class RunFolder:
 
     @classmethod
     def wanted(cls, path: Path | str, *, resume: bool = False) -> RunFolder:
-        """Return the folder of a run to make, or to `resume`. InputError where it holds a run, without `resume`."""
+        """Return the folder of a run to make, or to `resume`. InputError where it holds a run, without `resume`.
+
+        One that was never started is in nobody's way.
+        """
         folder = cls(path)
         require_place(folder.path)
-        if folder.exists and not resume:
+        if folder.exists and not resume and not folder.never_started:
             raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")
         return folder
 
     @classmethod
-    def create(cls, path: Path | str, job: Job) -> RunFolder:
-        """Make the folder and write the job first. Raises InputError where it already holds a run or a stray file."""
+    def create(cls, path: Path | str, job: Job, files: Mapping[str, bytes] | None = None) -> RunFolder:
+        """Make the folder of a run with its job and the `files` that belong to it, such as the forget list, by name.
+
+        All of it is there, or nothing: a new folder is filled aside and then renamed; in one that is there the job is
+        written last. Raises InputError where the folder already holds a run or a stray file, or cannot be written.
+        """
         folder = cls.wanted(path)
+        clear_leftovers(folder.path)
+        folder._clear_start()
         for name in OWN_FILES:
-            if folder.file(name).exists():  # a model of the user's may be called like this
+            if os.path.lexists(folder.file(name)):  # a model of the user's may be called like this
                 raise InputError(f"{folder.file(name)} exists, and a run would replace it", "Choose another folder")
-        if any(folder.file(CHECKPOINTS).glob("*")):  # a run drops all but its last two, and they go with the run
+        saved = folder.file(CHECKPOINTS)
+        if saved.is_symlink() or any(saved.glob("*")):  # a run drops all but its last two, and they go with the run
             raise InputError(
-                f"{folder.file(CHECKPOINTS)} holds other files, and a run would delete them", "Choose another folder"
+                f"{saved} holds other files, and a run would delete them", "Choose another folder"
             )
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            write_json(folder.file(JOB), job)
+            if folder.path.is_dir():
+                try:
+                    folder._begin(job, files or {})
+                except OSError:
+                    folder._remove_start()
+                    raise
+            else:
+                with building(folder.path) as aside:
+                    cls(aside)._begin(job, files or {})
+                    aside.rename(folder.path)
+                sync_folder(folder.path.parent)
         except OSError as error:
             raise InputError(
                 f"{folder.path} cannot be used as a run folder: {error.strerror}",
                 "Choose a folder that can be written to",
             ) from error
-        folder.write_status(Status("queued", os.getpid(), time.time()))
         return folder
+
+    def _begin(self, job: Job, files: Mapping[str, bytes]) -> None:
+        """Write what makes a run: its status, the files that belong to it, and last the job."""
+        self.write_status(Status(State.QUEUED.value, os.getpid(), time.time()))
+        for name, data in files.items():
+            write_atomic(self.file(name), data, private=name == FORGET)
+        write_json(self.file(JOB), job)
+
+    @property
+    def never_started(self) -> bool:
+        """Whether a run was made that nobody began: its process ended before, or before it left the forget list."""
+        if not self.exists or self.locked or self.holds(MODEL) or self.checkpoints():
+            return False
+        status = self._read_status()
+        if status.state == State.QUEUED:
+            return not process_lives(status.pid)
+        if self.holds(FORGET) or FORGET in self.removed() or not self.job().forget.count:
+            return False
+        return not any(event.get("type") == "run_started" for event in self.read_events())
+
+    def _clear_start(self) -> None:
+        """Remove what a start that came to nothing has left: of a run never started, or of one that had no job yet.
+
+        In the second case the status, which is written first, tells these files from a user's.
+        """
+        status = self._read_status()
+        begun = self.holds(STATUS) and status.state == State.QUEUED and not process_lives(status.pid)
+        if self.never_started if self.exists else begun and not self.locked:
+            self._remove_start()
+
+    def _remove_start(self) -> None:
+        for name in (FORGET, EVENTS, STATUS, JOB):  # in this order what is left is found again if this ends midway
+            remove(self.file(name))
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -132,9 +193,11 @@ class RunFolder:
         return file_sha256(self.file(JOB))
 
     def status(self) -> Status:
-        """Return the run's status. A run whose state is active but which no process holds is `interrupted`.
+        """Return the run's status.
 
-        Raises MismatchError where a newer version wrote a state that this one does not know.
+        `interrupted` are a run whose state is active but which no process holds, one that nobody has begun, and one
+        that has ended but lacks what it made; of the last two `error` says so. Raises MismatchError where a newer
+        version wrote a state that this one does not know.
         """
         status = self._read_status()
         if (state := State.named(status.state)) is None:
@@ -142,13 +205,23 @@ class RunFolder:
                 f"The run was written by a newer version: this one knows no state {status.state!r}",
                 "Update Unlearn Studio to open it",
             )
-        if state in ACTIVE and not self.locked:  # its process died
-            return replace(status, state=State.INTERRUPTED.value)
-        return status
+        interrupted, error = False, status.error
+        if state in ACTIVE:
+            interrupted = not self.locked  # its process died
+        elif state is State.QUEUED and self.never_started:
+            interrupted, error = True, "The run was never started: resume it, or delete it."
+        elif state in ENDED and (missing := self.missing()):
+            named = " and ".join(missing)
+            interrupted, error = True, f"The run has ended, but lacks {named}: resume it to have these written again."
+        return replace(status, state=State.INTERRUPTED.value, error=error) if interrupted else status
 
     def write_status(self, status: Status) -> None:
         """Replace status.json atomically."""
         write_json(self.file(STATUS), status)
+
+    def change_status(self, **changes: Any) -> None:
+        """Write status.json with `changes` to what it says, whatever readers take the run for."""
+        self.write_status(replace(self._read_status(), **changes))
 
     def events(self) -> list[dict[str, Any]]:
         """Return the recorded events in order, without those of steps that a resume took again.
@@ -179,12 +252,46 @@ class RunFolder:
     @property
     def has_result(self) -> bool:
         """True where the unlearned model is on disk."""
-        return self.file(MODEL).is_file()
+        return self.holds(MODEL)
+
+    def missing(self) -> list[str]:
+        """Return the names of what a run that has ended should have made and is not there, nor removed on request."""
+        names = [name for name in MADE["unlearn"] if not self.holds(name)]
+        if not names:
+            return []
+        made, removed = MADE[self.job().kind], self.removed()
+        return [name for name in names if name in made and name not in removed]
 
     @property
     def is_done(self) -> bool:
-        """True where the run has ended with a result, so that resuming it changes nothing."""
-        return self.has_result and self.status().state in (State.FINISHED, State.STOPPED)
+        """True where the run has ended with a result and lacks nothing of it, so that resuming it changes nothing."""
+        return self.has_result and self.status().state in ENDED
+
+    @property
+    def finished(self) -> bool:
+        """True where the run has taken all its steps and lacks nothing of its result."""
+        return self.is_done and self.status().state == State.FINISHED
+
+    def ending(self) -> RunFinished | None:
+        """Return how a run with a result has ended, whatever else of it is missing; None where it has not.
+
+        A process that died as it wrote the last files leaves the end in the event log, and the status as it was.
+        """
+        if not self.has_result:
+            return None
+        events, status = self.read_events(), self._read_status()
+        end = from_dict(events[-1]) if events else None
+        if not isinstance(end, RunFinished):
+            end = RunFinished(run=self.id, step=status.step, time=status.heartbeat, state=status.state, seconds=0.0)
+        same = end.model_sha256 in ("", file_sha256(self.file(MODEL), follow=False))
+        return end if same and State.named(end.state) in ENDED else None
+
+    def checkpoints(self) -> list[Path]:
+        """Return the run's checkpoints, oldest first; none where their folder is a link, which may lead anywhere."""
+        folder = self.file(CHECKPOINTS)
+        if folder.is_symlink():
+            return []
+        return sorted(path for path in folder.glob("step-*.pt") if self.holds(f"{CHECKPOINTS}/{path.name}"))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -192,12 +299,16 @@ class RunFolder:
 
         Raises InputError where another process holds it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.file(LOCK), timeout=LOCK_SECONDS, thread_local=False)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(poll_interval=LOCK_SECONDS / 10)
         except filelock.Timeout:
             raise InputError(f"{self.path} is in use by another process", "Wait for it to end, or stop it") from None
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be worked in: {error.strerror or error}", "Check the disk and permissions"
+            ) from error
         try:
             yield
         finally:
@@ -226,23 +337,23 @@ class RunFolder:
         """
         if self.locked:
             raise InputError(f"{self.path} is in use", "Stop the run first")
-        shutil.rmtree(self.file(CHECKPOINTS), ignore_errors=True)
         self.clear_leftovers()
-        for name in (*OWN_FILES, TUNING, LOCK):
-            self.file(name).unlink(missing_ok=True)
+        for name in (CHECKPOINTS, *OWN_FILES[1:], TUNING, LOCK, JOB):  # the job last: until then it is a run to delete
+            remove(self.file(name))
+        if self.exists:
+            raise InputError(f"{self.file(JOB)} cannot be removed", "Check permissions, and close what uses it")
         with suppress(OSError):  # other files may lie in it: `--out .` is allowed
             self.path.rmdir()
 
     def clear_leftovers(self) -> None:
         """Remove files that a killed process had begun to write. Call it only while no other process uses the run."""
-        for pattern in _LEFTOVERS:
-            for path in self.path.glob(pattern):
-                with suppress(OSError):
-                    path.unlink()
-
-    def size(self) -> int:
-        """Return the size of all files in the folder, in bytes."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        for folder in (self.path, self.file(CHECKPOINTS)):
+            if folder != self.path and folder.is_symlink():
+                continue
+            clear_leftovers(folder)
+            for path in folder.glob("*.*"):
+                if _EARLIER.fullmatch(path.name):
+                    remove(path)
 
     def _read_status(self) -> Status:
         """Return what status.json says; an interrupted run where it is missing or damaged."""
@@ -275,5 +386,13 @@ def list_runs(folder: Path | str) -> list[RunFolder]:
         return [RunFolder(root)]
     if not root.is_dir():
         raise NotFoundError(f"There is no folder {root}")
-    runs = [RunFolder(child) for child in root.iterdir() if child.is_dir() and RunFolder(child).exists]
-    return sorted(runs, key=lambda run: run.file(JOB).stat().st_mtime, reverse=True)
+    clear_leftovers(root)
+    runs = [RunFolder(child) for child in root.iterdir() if not is_temporary(child.name)]
+    return sorted((run for run in runs if run.exists), key=lambda run: _made(run), reverse=True)
+
+
+def _made(run: RunFolder) -> float:
+    """Return when a run's job was written; 0 where it is gone."""
+    with suppress(OSError):
+        return run.file(JOB).stat().st_mtime
+    return 0.0

@@ -1,64 +1,117 @@
 """What a run writes while it goes on, so that a crash loses none of it: events, its status, and checkpoints.
 
 Events are appended, the status is replaced. Checkpoints are written whole or not at all, and read without running code;
-the last two are kept.
+the last two are kept. Each ends with the SHA-256 of what stands before, as the comment of the zip archive it is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
-from core.errors import MismatchError, RunError
-from core.events import CheckpointSaved, Event, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
-from core.files import check_schema, dumps, open_to_append, replacing
-from core.runs.folder import CHECKPOINTS, EVENTS, RunFolder, Status
+from core.errors import InputError, MismatchError, RunError
+from core.events import CheckpointSaved, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
+from core.files import check_schema, dumps, open_regular, open_to_append, replacing
+from core.runs.folder import CHECKPOINTS, EVENTS, STATUS, RunFolder, Status
 
 HEARTBEAT_SECONDS = 1.0
 CHECKPOINTS_KEPT = 2
 SCHEMA_VERSION = 1  # of a checkpoint
+_SEAL = b"sha256:"  # what a zip archive's comment begins with
+_HINT = "Free some disk space and resume the run"
 
 
 class Recorder:
-    """Appends events to events.jsonl and keeps status.json; used by one thread."""
+    """Appends events to events.jsonl and keeps status.json; used by one thread.
+
+    All methods raise RunError where the disk does not take what is written, or the folder is gone.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._file = open_to_append(folder.file(EVENTS))
+        self._started: RunStarted | None = None
+        self._beaten = 0.0  # by a clock that nobody sets
+        self._file = self._opened()
         self._status = Status(State.PREPARING.value, os.getpid(), time.time())
-        self._write_status()
+        try:
+            self._write_status()
+        except RunError:
+            self._file.close()
+            raise
 
     def record(self, event: Event) -> None:
-        """Write one event; progress is for the screen only. Raises RunError where the disk does not take it."""
+        """Write one event; progress is for the screen only.
+
+        The end of a run changes its status only with `conclude`, once all is on disk that the run leaves.
+        """
         if isinstance(event, Progress):
             self._beat()
             return
+        if isinstance(event, RunStarted):
+            self._started = event
+        self._mend(event)
+        self._append(event)
+        self._follow(event)
+
+    def conclude(self, state: State) -> None:
+        """Write the state a run has ended in: the last that it writes."""
+        self._status = replace(self._status, state=state.value)
+        self._write_status()
+
+    def close(self) -> None:
+        """Close the event log."""
+        self._file.close()
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return open_to_append(self._folder.file(EVENTS))
+        except OSError as error:
+            raise _unwritten(EVENTS, error) from error
+
+    def _append(self, event: Event) -> None:
         try:
             self._file.write(dumps(event) + b"\n")
             self._file.flush()
             if isinstance(event, CheckpointSaved | RunFinished | RunFailed):
                 os.fsync(self._file.fileno())
         except OSError as error:
-            raise RunError(
-                f"{EVENTS} cannot be written: {error.strerror}", "Free some disk space and resume the run"
-            ) from error
-        self._follow(event)
+            raise _unwritten(EVENTS, error) from error
 
-    def close(self) -> None:
-        """Close the event log."""
+    def _mend(self, event: Event) -> None:
+        """Begin the log anew where somebody removed or replaced the file, and say so in it."""
+        path = self._folder.file(EVENTS)
+        try:
+            if os.path.samestat(path.lstat(), os.fstat(self._file.fileno())):
+                return
+        except OSError:
+            self._require_folder()
         self._file.close()
+        self._file = self._opened()
+        text = f"{EVENTS} was removed while the run went on: what it held is lost, and it begins anew here."
+        lost = Log(run=event.run, step=event.step, time=event.time, level="warning", message=text, code="log_lost")
+        for again in (lost, self._started):
+            if again is not None and again is not event:
+                self._append(again)
+
+    def _require_folder(self) -> None:
+        if not self._folder.path.is_dir():
+            raise RunError(
+                f"{self._folder.path} was removed or moved while the run went on, so nothing more of it can be written",
+                "Resume it where it is now, or start it again",
+            )
 
     def _follow(self, event: Event) -> None:
         """Bring the status up to an event: on disk at once where state or checkpoint changed, else at a beat."""
         old, changes = self._status, dict[str, Any]()
         if isinstance(event, RunStarted):
             changes = {"state": State.RUNNING.value, "steps": event.steps}
-        elif isinstance(event, PhaseChanged | RunFinished):
+        elif isinstance(event, PhaseChanged):
             changes = {"state": event.state}
         elif isinstance(event, CheckpointSaved):
             changes = {"checkpoint": event.path}
@@ -71,53 +124,110 @@ class Recorder:
             self._beat()
 
     def _beat(self) -> None:
-        """Write the status where it is older than a heartbeat."""
-        if time.time() - self._status.heartbeat >= HEARTBEAT_SECONDS:
-            self._write_status()
+        """Write the status where it is older than a heartbeat; one that the disk does not take is no reason to end."""
+        if time.monotonic() - self._beaten >= HEARTBEAT_SECONDS:
+            self._beaten = time.monotonic()
+            self._require_folder()
+            with suppress(RunError):
+                self._write_status()
 
     def _write_status(self) -> None:
         """Write the status with the time of now."""
+        self._require_folder()
         self._status = replace(self._status, heartbeat=time.time())
-        self._folder.write_status(self._status)
+        try:
+            self._folder.write_status(self._status)
+        except OSError as error:
+            raise _unwritten(STATUS, error) from error
+        self._beaten = time.monotonic()
 
 
-def save_checkpoint(folder: RunFolder, state: dict[str, Any]) -> tuple[str, int]:
+def _unwritten(name: str, error: OSError) -> RunError:
+    return RunError(f"{name} cannot be written: {error.strerror or error}", _HINT)
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------
+
+
+def save_checkpoint(folder: RunFolder, state: dict[str, Any], job_sha256: str) -> tuple[str, int]:
     """Write a state under its step and drop all but the last two; return its path in the run folder and its bytes.
 
-    Checkpoints of later steps go too: they are of an attempt that diverged, and the run began again from an earlier
-    one. Raises RunError where the disk does not take the file: a failed save must not be silent.
+    `job_sha256` is that of the job the run began with. Checkpoints of later steps go too: they are of an attempt that
+    diverged, and the run began again from an earlier one. Raises RunError where the disk does not take the file: a
+    failed save must not be silent.
     """
     path = folder.file(CHECKPOINTS) / f"step-{state['step']:09d}.pt"
     try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save({"schema_version": SCHEMA_VERSION, "job_sha256": folder.job_sha256(), **state}, file)
+        if path.parent.is_symlink():
+            raise OSError(f"{path.parent} is a link, and nothing is written through it")
+        with replacing(path) as temporary, temporary.open("w+b") as file:
+            torch.save({"schema_version": SCHEMA_VERSION, "sealed": True, "job_sha256": job_sha256, **state}, file)
+            _seal(file)
     except (OSError, RuntimeError) as error:
-        raise RunError(
-            f"The checkpoint could not be written: {error}", "Free some disk space and resume the run"
-        ) from error
-    saved = list_checkpoints(folder)
+        raise RunError(f"The checkpoint could not be written: {error}", _HINT) from error
+    saved = folder.checkpoints()
     last = saved.index(path) + 1
     for superseded in (*saved[: max(0, last - CHECKPOINTS_KEPT)], *saved[last:]):
         superseded.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{path.name}", path.stat().st_size
 
 
-def list_checkpoints(folder: RunFolder) -> list[Path]:
-    """Return the checkpoints of a run, oldest first."""
-    return sorted(folder.file(CHECKPOINTS).glob("step-*.pt"))
+def load_checkpoint(folder: RunFolder, job_sha256: str) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the newest checkpoint that is whole, or None; and the names of those that are not, newest first.
 
-
-def load_checkpoint(folder: RunFolder) -> dict[str, Any] | None:
-    """Return the newest checkpoint that can be read, or None. Raises MismatchError where it belongs to another job."""
-    for path in reversed(list_checkpoints(folder)):
+    Raises MismatchError where it belongs to another job than that with the hash `job_sha256`, or a newer version wrote
+    it.
+    """
+    damaged = []
+    for path in reversed(folder.checkpoints()):
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            with open_regular(path, follow=False) as file:
+                sealed = _check_seal(file)
+                state = torch.load(file, map_location="cpu", weights_only=True)
+            if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+                raise InputError(f"{path.name} holds no state of a run")
+            check_schema(state.get("schema_version"), SCHEMA_VERSION, path.name)
+            if state.get("sealed") and not sealed:
+                raise InputError(f"{path.name} has lost its hash")
+        except MismatchError:
+            raise
         except Exception:  # a damaged file may raise anything; the run goes on from the one before
+            damaged.append(path.name)
             continue
-        check_schema(state.get("schema_version"), SCHEMA_VERSION, path.name)
-        if state.get("job_sha256") != folder.job_sha256():
+        if state.get("job_sha256") != job_sha256:
             raise MismatchError(
                 f"{path.name} belongs to another job than job.json", "The job file was changed after the start"
             )
-        return state
-    return None
+        return state, damaged
+    return None, damaged
+
+
+def _seal(file: BinaryIO) -> None:
+    """Give a zip archive the SHA-256 of its bytes as its comment, whose length is the last thing in it so far."""
+    digest = _digest(file, file.seek(0, os.SEEK_END) - 2)
+    comment = _SEAL + digest.encode()
+    file.seek(-2, os.SEEK_END)
+    file.write(len(comment).to_bytes(2, "little") + comment)
+
+
+def _check_seal(file: BinaryIO) -> bool:
+    """Whether an archive ends with a hash, as those of earlier versions do not; InputError where it is not its own."""
+    length = len(_SEAL) + 64
+    end = file.seek(0, os.SEEK_END) - length
+    file.seek(max(0, end))
+    comment = file.read()
+    sealed = comment.startswith(_SEAL)
+    if sealed and comment[len(_SEAL) :].decode() != _digest(file, end - 2):
+        raise InputError("The hash is that of other bytes")
+    file.seek(0)
+    return sealed
+
+
+def _digest(file: BinaryIO, length: int) -> str:
+    """Return the SHA-256 of the first `length` bytes of a file in hexadecimal."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while length > 0 and (piece := file.read(min(length, 1 << 20))):
+        digest.update(piece)
+        length -= len(piece)
+    return digest.hexdigest()

@@ -117,7 +117,7 @@ class BatchRun:
     def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
         """Run, resume or skip one run; returns how it ended (one of OUTCOMES)."""
         selection, job = make_item(item, self.bench, self._batch)
-        if folder.exists:
+        if folder.exists and not folder.never_started:
             require_same_job(folder, job, OTHER_RUN)
             if folder.is_done:
                 return "skipped" if folder.status().state == State.FINISHED else "stopped"

@@ -12,12 +12,13 @@ from typing import Any
 
 from core.devices import set_threads
 from core.engine.control import Control
-from core.errors import InputError, StoppedError
+from core.errors import InputError, MismatchError, StoppedError
 from core.events import Emit, MeasureTaken, Progress, State
 from core.files import file_sha256
 from core.job import Job
+from core.leftovers import remove
 from core.models.checkpoint import OpenedModel
-from core.runs.folder import CARD, MODEL, MODEL_PT, VERIFY, RunFolder
+from core.runs.folder import CARD, JOB, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, DataOptions, original_of
 from core.session.forget_sets import run_selection
@@ -115,7 +116,10 @@ def check(
     def taken(model: str, values: Mapping[str, Any]) -> None:
         emit(MeasureTaken(run=folder.id, step=0, time=time.time(), model=model, values=dict(values)))
 
+    job_sha256 = folder.job_sha256()
+    _require_job(folder, str((folder.card() or {}).get("job_sha256") or job_sha256))
     with folder.lock():
+        folder.clear_leftovers()
         bench = (bench or Bench()).telling(tell).for_job(job)
         judged = {seed: train_reference(folder, bench, seed, control, emit) for seed in seeds}
         names = [*(f"seed {seed}" for seed in seeds), *retrained]
@@ -166,14 +170,25 @@ def check(
         tell("Writing the report", 0, 0)
         before = folder.report() or {}
         cost = {**NO_COST, **(before.get("cost") or (folder.card() or {}).get("cost") or {})}
-        state = State.STOPPED if folder.status().state == State.STOPPED else State.FINISHED
+        end = folder.ending()
+        state = State.FINISHED if end is None else State(end.state)
         doubts = doubts_of(job, bench, first, original.outputs)
         result = Result(folder, job, dataset, splits, state.value, cost, doubts)
         report = result.report(measured, retraining=_retraining(job, judged, retrained), tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again
             report["unchanged"] = bool(before.get("unchanged"))
         report.pop("log")
+        _require_job(folder, job_sha256)
         return write_report(folder, report)
+
+
+def _require_job(folder: RunFolder, sha256: str) -> None:
+    """Raise MismatchError where the job of a run is not the one with this hash, whose results are there."""
+    if folder.job_sha256() != sha256:
+        raise MismatchError(
+            f"{folder.file(JOB)} was changed after the run began: its results are those of another job",
+            "Put the original file back",
+        )
 
 
 def known_lanes(job: Job) -> tuple[Lane, ...]:
@@ -216,14 +231,17 @@ def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control
     """
     job, exclude = reference_job(folder, bench, seed)
     place = reference_folder(job, seed)
-    if not place.has_result:
-        begun = place.exists
-        if not begun:
-            create_run(place.path, job, exclude, bench.dataset)
-        state = run(place, control, emit, bench, resume=begun)
-        if state is not State.FINISHED:
-            _take_back(place)
-            raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")
+    if place.finished:
+        return place
+    if place.is_done:  # stopped, by a process that ended before it took the result back
+        _take_back(place)
+    begun = place.exists and not place.never_started
+    if not begun:
+        create_run(place.path, job, exclude, bench.dataset)
+    state = run(place, control, emit, bench, resume=begun)
+    if state is not State.FINISHED:
+        _take_back(place)
+        raise StoppedError("The training of the retrained reference was stopped", "Start it again to go on")
     return place
 
 
@@ -231,9 +249,9 @@ def _take_back(folder: RunFolder) -> None:
     """Remove the result of a training that was stopped; its checkpoints stay for the next time."""
     if not folder.has_result:
         return
+    folder.change_status(state=State.INTERRUPTED.value)
     for name in (MODEL, MODEL_PT, CARD):
-        folder.file(name).unlink(missing_ok=True)
-    folder.write_status(replace(folder.status(), state=State.INTERRUPTED.value))
+        remove(folder.file(name))
 
 
 def distinct_names(models: Mapping[str, Path], taken: Collection[str]) -> dict[str, Path]:

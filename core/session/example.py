@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.errors import StoppedError
 from core.events import Tell
 from core.files import RESOURCES, cache_home, dumps, file_sha256, json_lines, models_home, read_json
 from core.job import Job
+from core.leftovers import building
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection, resolve_classes
 from core.session.bench import Bench
@@ -86,10 +86,8 @@ def _put(shipped: Path, folder: RunFolder, selection: Selection | None = None) -
     """Put a network that ships with the program where a training would have left it; whole or not at all."""
     if folder.has_result:
         return
-    home = folder.path.parent
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home, prefix=".incoming-") as name:
-        place = RunFolder(Path(name) / folder.id)
+    with building(folder.path) as aside:
+        place = RunFolder(aside / folder.id)
         shutil.copytree(shipped, place.path)
         if selection is not None:
             write_forget_list(place.file(FORGET), selection)

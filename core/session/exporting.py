@@ -7,7 +7,6 @@ import datetime
 import filecmp
 import functools
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,8 +29,9 @@ from core.errors import (
     did_you_mean,
     first_few,
 )
-from core.files import EXPORT_FORMATS, file_sha256, read_json, write_json
+from core.files import EXPORT_FORMATS, file_sha256, read_json, sync_folder, write_json
 from core.job import Job
+from core.leftovers import building
 from core.models.card import SCHEMA_VERSION, card_to_metadata, find_card
 from core.models.checkpoint import OpenedModel, read_model
 from core.models.formats import (
@@ -137,9 +137,7 @@ def export(
     images = sample_images(origin, bench)
     bench.tell("Writing", 0, 0)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-", ignore_cleanup_errors=True) as folder:
-            staging = Path(folder)
+        with building(out) as staging:
             _write(origin, written, form, staging / out.name)
             bench.tell("Reading back", 0, 0)
             result = _read_back(origin, written, form, staging / out.name, *images)
@@ -151,6 +149,7 @@ def export(
                 shutil.copyfile(own, staging / path.name)
             for path in (out, *also):
                 (staging / path.name).replace(path)
+        sync_folder(out.parent)
     except OSError as error:
         raise InputError(f"{out} cannot be written to: {error.strerror or error}") from error
     return result

@@ -217,9 +217,14 @@ def read_forget_csv(path: Path, total: int) -> tuple[np.ndarray, np.ndarray | No
 
 
 def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | None = None) -> None:
-    """Write `selection` as index,class,path,weight with a header, atomically; paths: the training part's.
+    """Write what `forget_list_bytes` returns, atomically. Only the user may read it, for it is a list of people."""
+    write_atomic(path, forget_list_bytes(selection, paths), private=True)
 
-    Only the user may read it, for it is a list of people. A spreadsheet takes none of the names for a formula.
+
+def forget_list_bytes(selection: Selection, paths: Sequence[str] | None = None) -> bytes:
+    """Return `selection` as a file of index,class,path,weight with a header; paths: the training part's.
+
+    A spreadsheet takes none of the names for a formula.
     """
     classes = [_quoted(cell(name)) for name in selection.class_names]
     rows = selection.indices.tolist()
@@ -232,7 +237,7 @@ def write_forget_list(path: Path, selection: Selection, paths: Sequence[str] | N
     if selection.similar is not None:
         added = [SIMILAR, *(f"{value:g}" if value else "" for value in selection.similar[selection.mask])]
         lines = [f"{line},{value}" for line, value in zip(lines, added, strict=True)]
-    write_atomic(path, ("\n".join(lines) + "\n").encode(), private=True)
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _quoted(text: str) -> str:

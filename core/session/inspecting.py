@@ -374,7 +374,7 @@ def _run(path: Path) -> Description:
         ("Data", data["data"]),
         *((f"{label} accuracy", percent(value)) for label, value in measured if value is not None),
         ("Verdict", (data["verdict"] or "").replace("_", " ")),
-        ("Failed", data["error"]),
+        ("Note" if data["state"] == "interrupted" else "Failed", data["error"]),
     )
     return _description(folder.path, "run", folder.id, facts, data)
 

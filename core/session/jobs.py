@@ -16,17 +16,17 @@ from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_precision, default_threads
 from core.errors import ForgetSetError, InputError, MismatchError, UsageError
-from core.files import file_sha256, references_home, runs_home
+from core.files import file_sha256, read_bytes, references_home, runs_home
 from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart
 from core.methods import get_method
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
 from core.parameters import Values, resolve
-from core.runs.folder import FORGET, MODEL, MODEL_PT, RunFolder
+from core.runs.folder import FORGET, MODEL, MODEL_PT, TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
-from core.session.forget_lists import write_forget_list
+from core.session.forget_lists import forget_list_bytes
 from core.session.forget_sets import run_selection
 from core.version import VERSION
 
@@ -260,17 +260,26 @@ def require_same_job(
         raise MismatchError(f"{folder.path} holds a run that differs in {', '.join(names)}", hint)
 
 
-def create_run(path: Path | str, job: Job, selection: Selection | None, dataset: Dataset) -> RunFolder:
+def create_run(
+    path: Path | str, job: Job, selection: Selection | None, dataset: Dataset, tries: Path | None = None
+) -> RunFolder:
     """Make the run folder with the job and the forget list; raises InputError where it already holds a run.
 
-    `selection` is what the job was made with; images of earlier requests are added.
+    `selection` is what the job was made with; images of earlier requests are added. `tries`: the file of the search
+    that gave the job its settings.
     """
+    files = {FORGET: forget_list(job, selection, dataset)}
+    if tries is not None:
+        files[TUNING] = read_bytes(tries)
+    return RunFolder.create(path, job, files)
+
+
+def forget_list(job: Job, selection: Selection | None, dataset: Dataset) -> bytes:
+    """Return forget.csv of a job that was made with `selection`: images of earlier requests are added."""
     chosen = selection if selection is not None else Selection.empty(dataset.train.labels.numpy(), dataset.classes)
     if job.chain:
         chosen = all_requests(Path(job.model.path), chosen, dataset)
-    folder = RunFolder.create(path, job)
-    write_forget_list(folder.file(FORGET), chosen, dataset.train.paths)
-    return folder
+    return forget_list_bytes(chosen, dataset.train.paths)
 
 
 # -- chains: a model that is the result of an earlier run has forgotten images that must stay forgotten --------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import job as jobs
@@ -114,7 +114,7 @@ def what_is_kept(folder: RunFolder) -> Traces:
         ),
         Kept(
             "checkpoints", "Early checkpoints", "Weights from before the run had forgotten",
-            _below(folder.file(CHECKPOINTS)),
+            () if folder.file(CHECKPOINTS).is_symlink() else _below(folder.file(CHECKPOINTS)),
             consequence="The run can no longer be resumed.",
         ),
         Kept(
@@ -166,7 +166,7 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
         if "checkpoints" in ids:
             with contextlib.suppress(OSError):
                 folder.file(CHECKPOINTS).rmdir()
-            folder.write_status(replace(folder.status(), checkpoint=None))
+            folder.change_status(checkpoint=None)
     return Removed(count, removed, tuple(failed))
 
 
@@ -182,11 +182,12 @@ def _bytes(path: Path) -> int:
 
 
 def _below(root: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in root.rglob("*") if path.is_file())) if root.is_dir() else ()
+    return _present(*sorted(root.rglob("*"))) if root.is_dir() else ()
 
 
 def _present(*paths: Path) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.is_file())
+    """Return those of some paths that are regular files: what a link leads to is not ours to count or remove."""
+    return tuple(path for path in paths if path.is_file() and not path.is_symlink())
 
 
 def _cached_outputs(job: Job) -> tuple[Path, ...]:

@@ -54,7 +54,7 @@ def reference_folder(job: Job, seed: int) -> RunFolder:
 
 def known_references(job: Job, seeds: Iterable[int] = range(1, 9)) -> dict[int, RunFolder]:
     """Return the finished retrained references of a job's model and recipe that are already on disk, by seed."""
-    return {seed: folder for seed in seeds if (folder := reference_folder(job, seed)).has_result}
+    return {seed: folder for seed in seeds if (folder := reference_folder(job, seed)).finished}
 
 
 def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.experiment import facts_of
 from core.engine.outputs import FullOutputs
 from core.events import Tell
-from core.files import file_sha256, write_atomic, write_json
+from core.files import dumps_pretty, file_sha256, read_bytes, write_atomic, write_json
 from core.job import Job
+from core.leftovers import remove
 from core.methods import get_method
 from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
@@ -60,6 +62,11 @@ def write_models(folder: RunFolder, job: Job, module: nn.Module) -> None:
         state,
         {"architecture": job.model.architecture, "job_sha256": folder.job_sha256(), "app_version": VERSION},
     )
+    write_as_it_came(folder, job, state)
+
+
+def write_as_it_came(folder: RunFolder, job: Job, state: Mapping[str, Tensor]) -> None:
+    """Write model.pt with the keys, types and wrapper of the file that came in."""
     form = CheckpointForm.from_dict(job.model.form) if job.model.form else CheckpointForm("pt")
     write_same(folder.file(MODEL_PT), state, replace(form, format="pt"))
 
@@ -226,13 +233,16 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
     """Write report.html and report.json with the SHA-256 of the files it names; returns the report with these.
 
     The page names the files but itself; its own hash stands in report.json, so that who signs that signs the page. The
-    signature of an earlier report is removed, because it does not hold for this one.
+    signature of a report that said anything else is removed, because it does not hold for this one.
     """
     files = _hashes(folder, REPORTED_FILES)
-    folder.file(SIGNATURE).unlink(missing_ok=True)
-    write_atomic(folder.file(REPORT_HTML), render_report({**report, "files": files}, folder.events()).encode())
-    report = {**report, "files": {**files, **_hashes(folder, [REPORT_HTML])}}
-    write_json(folder.file(REPORT_JSON), report)
+    page = render_report({**report, "files": files}, folder.events()).encode()
+    report = {**report, "files": {**files, REPORT_HTML: hashlib.sha256(page).hexdigest()}}
+    data = dumps_pretty(report)
+    if not folder.holds(REPORT_JSON) or read_bytes(folder.file(REPORT_JSON), follow=False) != data:
+        remove(folder.file(SIGNATURE))
+    write_atomic(folder.file(REPORT_HTML), page)
+    write_atomic(folder.file(REPORT_JSON), data)
     return report
 
 
@@ -254,7 +264,7 @@ def _described(dataset: Dataset) -> dict[str, Any]:
 
 def _hashes(folder: RunFolder, names: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of those of a run's files that are there."""
-    return {name: file_sha256(folder.file(name)) for name in names if folder.file(name).is_file()}
+    return {name: file_sha256(folder.file(name), follow=False) for name in names if folder.holds(name)}
 
 
 def _precision_taken(folder: RunFolder) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 import traceback
 from collections.abc import Collection
@@ -16,22 +17,29 @@ from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.engine.step import require_finite
-from core.errors import AppError, StoppedError, is_out_of_memory, of_system
+from core.errors import AppError, InputError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
-from core.files import file_sha256
+from core.files import file_sha256, read_bytes, write_atomic
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
-from core.runs.folder import MODEL, TUNING, RunFolder
-from core.runs.recorder import Recorder, list_checkpoints, load_checkpoint, save_checkpoint
+from core.runs.folder import CARD, CHECKPOINTS, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, TUNING, RunFolder
+from core.runs.recorder import Recorder, load_checkpoint, save_checkpoint
 from core.selection import Selection
-from core.session.bench import Bench
+from core.session.bench import Bench, Images, original_of
 from core.session.forget_sets import run_selection
 from core.session.jobs import create_run, require_same_job
 from core.session.measuring import Candidate
 from core.session.proof import doubts_of
-from core.session.results import Result, summary, write_models, write_report
+from core.session.results import (
+    NO_COST,
+    Result,
+    summary,
+    write_as_it_came,
+    write_models,
+    write_report,
+)
 from core.session.tuning import Tuning, axes, tune, tuned
 from core.verify.numbers import plural
 from core.verify.suite import Subject, output_measures
@@ -55,7 +63,7 @@ def ready_run(
     """
     if control.ending:
         raise StoppedError.before_run()
-    if folder.exists:
+    if folder.exists and not folder.never_started:
         require_same_job(folder, _as_tuned(folder, job))
         return folder, None
     search = None
@@ -97,17 +105,20 @@ def run(
     """
     if folder.is_done:
         return State(folder.status().state)
+    bench = bench or Bench()
     with folder.lock():
         folder.clear_leftovers()
+        if resume and (end := folder.ending()) is not None:
+            return _complete(folder, end, control, emit, bench)
         recorder = Recorder(folder)
         runner = _Runner(folder, control, recorder, emit)
         failure: Exception | None = None
         outcome = State.FAILED
         try:
-            outcome = runner.run(bench or Bench(), resume)
+            outcome = runner.run(bench, resume)
         except Interrupted:
             # It left, or was stopped before it went on: its checkpoints stay, and it is as interrupted as if killed.
-            resumable = control.leaving or (not control.discarding and bool(list_checkpoints(folder)))
+            resumable = control.leaving or (not control.discarding and bool(folder.checkpoints()))
             outcome = State.INTERRUPTED if resumable else runner.end_without_result()
         except Exception as error:
             failure = runner.fail(error)
@@ -115,11 +126,72 @@ def run(
             recorder.close()
     if failure is not None:
         # Outside the except block: its traceback would keep the run's tensors alive.
-        free_memory(choose_device(folder.job().device))
+        if runner.job is not None:
+            free_memory(choose_device(runner.job.device))
         raise failure
     if outcome is State.DISCARDED:
         folder.delete()
     return outcome
+
+
+def _complete(folder: RunFolder, end: RunFinished, control: Control, emit: Emit, bench: Bench) -> State:
+    """Write what a run that has ended lacks, from the model on disk and without a step; returns the state it ended in.
+
+    `end`: what `RunFolder.ending` says. The event log stays as it is: reports name its hash. The status comes last, so
+    that this goes on where it was ended.
+    """
+
+    def tell(what: str, done: int, total: int) -> None:
+        emit(Progress(run=folder.id, step=0, time=time.time(), what=what, done=done, total=total))
+        control.check()
+
+    state, missing = State(end.state), folder.missing()
+    try:
+        if missing == [REPORT_HTML] and (report := folder.report()) is not None:
+            write_report(folder, report)
+        elif missing:
+            _write_missing(folder, end, missing, bench.telling(tell, lambda: control.ending))
+    except Interrupted:
+        return State.INTERRUPTED
+    folder.change_status(state=state.value, step=end.step, heartbeat=time.time(), error=None)
+    return state
+
+
+def _write_missing(folder: RunFolder, end: RunFinished, missing: Collection[str], bench: Bench) -> None:
+    """Write those of a run's files that are `missing`, and those that name them by their hash."""
+    job = folder.job()
+    bench = bench.for_job(job)
+    model = bench.open_beside(folder.file(MODEL), arch=job.model.builder)
+    if MODEL_PT in missing:
+        write_as_it_came(folder, job, model.build().state_dict())
+    images, splits = bench.laid_out(run_selection(folder, bench.dataset))
+    final = bench.outputs(model, "Measuring the result", images)
+    report = None if REPORT_JSON in missing else folder.report()
+    known = {**NO_COST, **((report or {}).get("cost") or (folder.card() or {}).get("cost") or end.cost or {})}
+    result = Result(folder, job, bench.dataset, splits, end.state, {key: known[key] for key in NO_COST})
+    if job.kind == "train":
+        result.write_card(output_measures(Subject(final, splits)))
+        return
+    if report is None:
+        original, start = _models_before(job, bench, images)
+        result = replace(result, doubts=doubts_of(job, bench, bench.model, start))
+        report = result.report_of_run(original, start, Candidate("unlearned", model.sha256, lambda: final), bench.tell)
+        report.pop("log")
+    if CARD in missing or MODEL_PT in missing:
+        result.write_card(report["models"]["unlearned"])
+    write_report(folder, report)
+
+
+def _models_before(job: Job, bench: Bench, images: Images) -> tuple[Candidate, FullOutputs]:
+    """Return the original that a result is compared with, and outputs of the model that the run starts from.
+
+    In a chain of requests the original is the first of all models.
+    """
+    start = bench.outputs(bench.model, "Measuring the original model", images)
+    first, outputs = bench.first_model(job), start
+    if first is not bench.model:
+        outputs = bench.outputs(first, "Measuring the original model", images)
+    return Candidate("original", first.weights_id, lambda: outputs), start
 
 
 class _Runner:
@@ -127,30 +199,38 @@ class _Runner:
 
     def __init__(self, folder: RunFolder, control: Control, recorder: Recorder, emit: Emit) -> None:
         self._folder, self._control, self._recorder, self._emit = folder, control, recorder, emit
+        self.job: Job | None = None
+        self._job_file = b""  # what job.json held when the run began
         self._step = 0
-        self._batch = 1
         self._doubts: tuple[str, ...] = ()  # what speaks against the model being used as it was trained
         self._began = time.perf_counter()
 
     def run(self, bench: Bench, resume: bool) -> State:
         """Prepare, run the engine, and write the results."""
         self._state(State.PREPARING, "Opening model and data")
-        job = self._folder.job()
-        self._batch = int(job.parameters.get("batch", 1))
+        self.job = job = self._folder.job()
+        self._job_file = read_bytes(self._folder.file(JOB), follow=False)
         bench = bench.telling(self._progress, lambda: self._control.ending).for_job(job)
         experiment, original, start = self._prepare(job, bench)
+        job_sha256 = hashlib.sha256(self._job_file).hexdigest()
         engine = Engine(
             experiment,
             self._control,
             Monitor(experiment, job.monitoring_budget, start),
-            save=lambda state: save_checkpoint(self._folder, state),
+            save=lambda state: save_checkpoint(self._folder, state, job_sha256),
             checkpoint_seconds=job.checkpoint_seconds,
         )
-        state = load_checkpoint(self._folder) if resume else None
+        state = self._checkpoint(job_sha256) if resume else None
         if resume and state is None and self._folder.read_events():
             engine.begin_anew()
         if state is not None:
-            engine.restore(state)
+            try:
+                engine.restore(state)
+            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"The checkpoint of step {state['step']} does not fit the run: {error}",
+                    f"Remove the folder {self._folder.file(CHECKPOINTS)}, and the run begins anew",
+                ) from error
         elif start is not None:
             if job.tuning is not None:
                 self._log("info", _tuning_text(job, job.tuning), "tuned")
@@ -163,6 +243,15 @@ class _Runner:
         if engine.outcome is State.DISCARDED:
             return self.end_without_result()
         return self._finish(job, bench, engine, original, start)
+
+    def _checkpoint(self, job_sha256: str) -> dict[str, Any] | None:
+        """Return the checkpoint to go on from, None where there is none; says which ones were damaged."""
+        state, damaged = load_checkpoint(self._folder, job_sha256)
+        if damaged:
+            goes_on = "begins anew" if state is None else f"goes on from step {state['step']}"
+            what = f"{' and '.join(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged"
+            self._log("warning", f"{what}: the run {goes_on}.", "checkpoint_damaged")
+        return state
 
     def _tell_undecoded(self, experiment: Experiment) -> None:
         """Log the image files that could not be decoded, where there are any."""
@@ -177,6 +266,7 @@ class _Runner:
         """End a run that was discarded, or stopped while there was nothing to keep."""
         self._state(State.DISCARDING)
         self._report(self._finished(State.DISCARDED))
+        self._recorder.conclude(State.DISCARDED)
         return State.DISCARDED
 
     def fail(self, error: Exception) -> Exception:
@@ -186,14 +276,14 @@ class _Runner:
         """
         details = "".join(traceback.format_exception(error))
         if is_out_of_memory(error):
-            error = out_of_memory_error(self._batch)
+            error = out_of_memory_error(int(self.job.parameters.get("batch", 1)) if self.job is not None else 1)
         error = of_system(error) or error
         message = f"{type(error).__name__}: {error}"
         hint = "This is a fault of the application; the log has the details"
         if isinstance(error, AppError):
             message, hint = error.message, error.hint
         event = RunFailed(**self._common(), error=message, hint=hint, details=details)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(AppError):
             self._recorder.record(event)
         self._emit(event)
         return error
@@ -219,14 +309,10 @@ class _Runner:
         original, start = None, None
         if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")
-            start = bench.outputs(bench.model, "Measuring the original model", images)
-            first, outputs = bench.first_model(job), start
-            if first is not bench.model:  # a later request: its result is compared with the first of all models
-                outputs = bench.outputs(first, "Measuring the original model", images)
-            elif job.origin is not None and job.origin.sha256 != first.sha256:
+            original, start = _models_before(job, bench, images)
+            if job.origin is not None and job.origin != original_of(job):
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
-            original = Candidate("original", first.weights_id, lambda: outputs)
             self._doubts = doubts_of(job, bench, bench.model, start)
             for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
@@ -253,6 +339,7 @@ class _Runner:
         sets = final.split(experiment.splits)
         for event in events_of(experiment, sets, engine.step, "full"):
             self._report(event)
+        self._keep_job()
         write_models(self._folder, job, experiment.model.module)
         cost = {
             "seconds": engine.elapsed,
@@ -263,21 +350,33 @@ class _Runner:
         result = Result(self._folder, job, dataset, experiment.splits, engine.outcome.value, cost, self._doubts)
         sha256 = file_sha256(self._folder.file(MODEL))  # who opens it next, a check or the window, asks for them
         keep_outputs(outputs_file(sha256, network_key(job.model), dataset), final)
+        report: dict[str, Any] | None = None
         if original is None or start is None:
-            measures = output_measures(Subject(final, experiment.splits))
-            result.write_card(measures)
-            self._report(self._finished(engine.outcome, measures))
-            return engine.outcome
-        report = result.report_of_run(original, start, Candidate("unlearned", sha256, lambda: final), self._tick)
-        for caveat in report.pop("log"):
-            self._log(caveat.level, caveat.message, caveat.code)
-        measures = report["models"]["unlearned"]
-        finished = self._finished(engine.outcome, measures, report["unchanged"])
-        self._recorder.record(finished)  # before the report, which carries the event log's hash
+            measures, unchanged = output_measures(Subject(final, experiment.splits)), False
+        else:
+            report = result.report_of_run(original, start, Candidate("unlearned", sha256, lambda: final), self._tick)
+            for caveat in report.pop("log"):
+                self._log(caveat.level, caveat.message, caveat.code)
+            measures, unchanged = report["models"]["unlearned"], report["unchanged"]
+        self._keep_job()
+        finished = self._finished(engine.outcome, measures, unchanged, cost, sha256)
+        self._recorder.record(finished)  # the last in the event log, whose hash the report carries
         result.write_card(measures)
-        write_report(self._folder, report)
+        if report is not None:
+            write_report(self._folder, report)
+        self._recorder.conclude(engine.outcome)
         self._emit(finished)
         return engine.outcome
+
+    def _keep_job(self) -> None:
+        """Put the job back that the run began with where somebody changed its file: the results are that one's."""
+        path = self._folder.file(JOB)
+        with contextlib.suppress(InputError):
+            if read_bytes(path, follow=False) == self._job_file:
+                return
+        write_atomic(path, self._job_file)
+        message = f"{JOB} was changed while the run went on; the job that the run began with was put back."
+        self._log("warning", message, "job_changed")
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -298,11 +397,14 @@ class _Runner:
         self._report(Log(**self._common(), level=level, message=message, code=code))
 
     def _finished(
-        self, state: State, measures: dict[str, Any] | None = None, unchanged: bool = False
-    ) -> RunFinished:
+        self, state: State, measures: dict[str, Any] | None = None, unchanged: bool = False,
+        cost: dict[str, Any] | None = None, model_sha256: str = "",
+    ) -> RunFinished:  # fmt: skip
         """Return the last event of a run, with those of its result's measures that lists show."""
-        seconds, shown = time.perf_counter() - self._began, summary(measures or {})
-        return RunFinished(**self._common(), state=state.value, seconds=seconds, measures=shown, unchanged=unchanged)
+        return RunFinished(
+            **self._common(), state=state.value, seconds=time.perf_counter() - self._began,
+            measures=summary(measures or {}), unchanged=unchanged, cost=cost or {}, model_sha256=model_sha256,
+        )  # fmt: skip
 
     def _tick(self, what: str, done: int, total: int) -> None:
         """Tell of the work on a result; a stop does not end it, because the result is what is to be kept."""

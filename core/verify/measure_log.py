@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import dumps, json_lines, open_to_append, read_json, write_atomic
+from core.files import dumps, json_lines, open_to_append, read_bytes, read_json, write_atomic
 from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5
@@ -66,7 +66,8 @@ class MeasureLog:
         """  # noqa: D205
         self._path, self._context, self._shared, self._only_kept = path, context, shared, only_kept
         self._kept: dict[str, Measured] = {}
-        for record in json_lines(path.read_bytes()) if path.is_file() else ():
+        ours = path.is_file() and not path.is_symlink()  # a link may lead anywhere
+        for record in json_lines(read_bytes(path, follow=False)) if ours else ():
             if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
                 self._kept[str(record.get("key"))] = Measured(record["values"], record.get("samples") or {})
 

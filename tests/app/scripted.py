@@ -33,6 +33,7 @@ from core.events import (
 from core.files import dumps
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, FORGET, RunFolder, Status
+from tests.finished import excuse
 
 
 def job(mode: str = "class", method: str = "muda", **changes: Any) -> Job:
@@ -182,8 +183,8 @@ class Stepped:
 
 def write_run(path: Path, job: Job, events: Iterable[Event], state: str = "finished", step: int = 0) -> RunFolder:
     """A run folder on disk with these events."""
-    folder = RunFolder.create(path, job)
-    folder.file(FORGET).write_text("index,class\n")
+    folder = RunFolder.create(path, job, {FORGET: b"index,class\n"})
+    excuse(folder)
     events = list(events)
     append_events(folder, events)
     folder.write_status(Status(state, 0, 0.0, step or max((e.step for e in events), default=0), 100))

@@ -12,10 +12,11 @@ from app.workers.live_run import LiveRun
 from core.files import write_json
 from core.models.architectures import ModelSpec, build_model
 from core.models.formats import write_safetensors
-from core.runs.folder import CARD, CHECKPOINTS, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
+from core.runs.folder import CARD, CHECKPOINTS, MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
+from tests.finished import call_finished
 
 torch.set_num_threads(1)
 
@@ -50,7 +51,7 @@ def folder(tmp_path, bench, selection) -> RunFolder:
     run.file(REPORT_HTML).write_text("<html></html>")
     run.file(CHECKPOINTS).mkdir()
     run.file(CHECKPOINTS).joinpath("step-000000001.pt").write_bytes(b"x" * 2048)
-    run.write_status(Status("finished", 1, 0.0, 10, 10))
+    call_finished(run)
     return run
 
 

@@ -32,6 +32,7 @@ from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
 from tests.app.scripted import Script, Stepped, job, write_run
 from tests.app.verify.walk import unnamed_widgets
+from tests.finished import call_finished
 
 
 @pytest.fixture
@@ -393,7 +394,7 @@ def test_a_later_request_starts_from_a_finished_run(page, context, example, qtbo
     source = example.bench.model.path
     shutil.copy(source, folder.file(MODEL))  # as good as a result for what is looked at here
     shutil.copy(source.with_name(CARD), folder.file(CARD))
-    folder.write_status(Status("finished", 1, 0.0, 10, 10))
+    call_finished(folder)
     write_run(context.runs_folder() / "b", job(seed=1), [Script("b").started()], "running", step=31)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: page.runs.model.rowCount() == 2)
@@ -427,7 +428,7 @@ def test_a_later_request_goes_on_after_the_question_about_program_code(page, con
     made = make_unlearn_job(bench.on("cpu", threads=1), chosen, "finetune")
     folder = create_run(context.runs_folder() / "coded", made, chosen, bench.dataset)
     shutil.copy(source, folder.file(MODEL))
-    folder.write_status(Status("finished", 1, 0.0, 10, 10))
+    call_finished(folder)
     context.run_library.refresh()
     qtbot.waitUntil(lambda: page.runs.model.rowCount() == 1)
     failed: list = []

@@ -12,6 +12,7 @@ from app.workers.queue_files import records
 from core.models.architectures import ModelSpec, build_model
 from core.runs.folder import MODEL, Status
 from core.session.jobs import create_run, make_unlearn_job
+from tests.finished import call_finished
 
 
 def text(model, *forgets: str) -> str:
@@ -65,7 +66,7 @@ def test_a_batch_goes_on_where_it_ended(opened, example, tmp_path, qtbot):
         made.append(create_run(home / f"night-3-finetune-s{seed}", job, example.selection, bench.dataset))
     done, cut, _other = made
     shutil.copy(bench.model.path, done.file(MODEL))
-    done.write_status(Status("finished", 1, 0.0, 10, 10))
+    call_finished(done)
     cut.write_status(Status("running", 1, 0.0, 3, 10))
     opened.run_controller.hold()
     batches.read(file)

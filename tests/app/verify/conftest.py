@@ -16,8 +16,9 @@ from app.workers.live_run import Check, LiveRun
 from core.events import Progress, State
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder, Status
+from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from tests.app.verify.reports import CLASSES, bare_report, full_report
+from tests.finished import call_finished
 
 
 class Library(QObject):
@@ -102,7 +103,7 @@ def make_folder(tmp_path, job) -> Callable[..., RunFolder]:
         folder.file(FORGET).write_text("index,class,path,weight\n3,3,,1\n")
         folder.file(REPORT_HTML).write_text("<html>report</html>")
         write_json(folder.file(REPORT_JSON), report)
-        folder.write_status(Status("finished", 1, 0.0, 10, 10))
+        call_finished(folder)
         return folder
 
     return make

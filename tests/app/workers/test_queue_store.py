@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from app.dialogs.runs import RunsLeft, words_of
-from app.workers.queue_files import damaged_home, keep_tries, left_waiting
+from app.workers.queue_files import damaged_home, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home
-from core.runs.folder import FORGET, TUNING, RunFolder
+from core.runs.folder import FORGET, RunFolder
 from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.runner import context, example, example_home, home, opened
@@ -272,11 +272,3 @@ def test_a_check_under_way_is_kept_until_its_end(new, example, home, tmp_path, q
     assert controller.current is run and run.kept_in == kept
     qtbot.waitUntil(lambda: run.ended, timeout=20_000)  # it fails: there is no result to check
     qtbot.waitUntil(lambda: not kept.exists(), timeout=5_000)
-
-
-def test_tries_go_into_the_folder_of_the_run(tmp_path):
-    tries = tmp_path / "tries.json"
-    tries.write_text('{"tries": []}')
-    folder = RunFolder(tmp_path / "runs" / "r")
-    keep_tries(tries, folder)
-    assert folder.file(TUNING).read_bytes() == tries.read_bytes()

@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import index, reading
+from core.data import index, reading, streamed
 from core.data.batches import Augmentation, ImageStore, Order
 from core.data.images import CannotReadError, Form, decode_into, look, reason_of
 from core.data.index import NO_STAMP, FolderFiles
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
-from core.data.streamed import DecodedCache, StreamedImages
+from core.data.streamed import ROWS, DecodedCache, StreamedImages
 from core.errors import InputError, ParameterError, StoppedError
 from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
@@ -222,7 +223,7 @@ def test_the_second_epoch_decodes_nothing_and_neither_does_the_next_session(phot
     assert torch.equal(again.train.images[:], held.train.images) and len(decodings) == len(data.train)
     again.test.images[:]
     assert len(decodings) == len(data.train) + len(data.test)
-    assert as_on_disk(own_folders) == [".ready", ".rows"]
+    assert as_on_disk(own_folders) == [".rows", ".sums"]
     # The names of images are nowhere in it.
     assert all(b"00.jpg" not in p.read_bytes() and b"more" not in p.read_bytes() for p in own_folders.rglob("*.r*"))
 
@@ -252,7 +253,43 @@ def test_rows_whose_arrival_on_disk_is_not_noted_are_decoded_again(tmp_path):
     assert cache.has(np.arange(4)).tolist() == [False, True, True, False]
     other = DecodedCache.open(digests, Form((2, 3), 1))
     assert other.has(np.arange(4)).tolist() == [False, True, False, False]
-    assert np.array_equal(other.read(np.array([1, 1])), np.stack([image, image]))
+    images, whole = other.read(np.array([1, 1]))
+    assert np.array_equal(images, np.stack([image, image])) and whole.all()
+
+
+@pytest.mark.parametrize("spoilt", [ROWS, ".sums"])
+def test_a_flipped_bit_is_noticed_when_a_row_is_first_read_and_the_image_decoded_again(
+    photos, own_folders, decodings, spoilt
+):
+    held = open_dataset(str(photos), memory_budget=EVERYTHING)
+    first = open_dataset(str(photos), memory_budget=0)
+    first.train.images[:]
+    first.train.images.stream._cache.flush()
+    path = next(own_folders.rglob(f"*{spoilt}"))
+    data = bytearray(path.read_bytes())
+    size = first.train.images[0].numel() if spoilt == ROWS else 4
+    rows = sorted(first.train.images._rows.tolist())
+    for row in (rows[0], rows[3], rows[-1]):
+        data[row * size + size // 2] ^= 16
+    path.write_bytes(data)
+    del decodings[:]
+    for _ in range(2):
+        again = open_dataset(str(photos), memory_budget=0)
+        assert torch.equal(again.train.images[:], held.train.images) and len(decodings) == 3
+        again.train.images.stream._cache.flush()
+
+
+def test_a_row_is_checked_once_by_a_process(tmp_path, monkeypatch):
+    digests, image = np.zeros((4, 32), dtype=np.uint8), np.full((2, 3, 1), 9, dtype=np.uint8)
+    cache = DecodedCache.open(digests, Form((2, 3), 1))
+    cache.write(1, image)
+    cache.write(2, np.zeros_like(image))
+    cache.flush()
+    other, summed = DecodedCache.open(digests, Form((2, 3), 1)), []
+    monkeypatch.setattr(streamed, "_sum", lambda row: summed.append(row) or zlib.crc32(row.tobytes()) or 1)
+    for _ in range(2):
+        assert other.read(np.array([1, 2]))[1].all()
+    assert len(summed) == 2
 
 
 def test_rows_are_those_of_the_same_files_decoded_in_the_same_way():
@@ -279,9 +316,9 @@ def test_the_limit_keeps_the_first_rows_and_removes_what_was_used_longest_ago(ow
         age(cache._path, 3600 - number)
         caches.append(cache)
     assert [cache._path.exists() for cache in caches] == [False, True, True]
-    assert caches[0].read(np.array([4])).shape == (1, 512, 512, 1)  # what is open stays usable
+    assert caches[0].read(np.array([4]))[0].shape == (1, 512, 512, 1)  # what is open stays usable
     caches[0].flush()
-    assert not caches[0]._path.with_suffix(".ready").exists()
+    assert not caches[0]._path.with_suffix(".sums").exists()
     large = DecodedCache.open(np.full((20, 32), 9, dtype=np.uint8), form)
     assert large.capacity == 12 and not large.has(np.arange(20)).any()
     large.write(15, side)

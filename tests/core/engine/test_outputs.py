@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from core.data.preprocessing import Preprocessing
 from core.engine import outputs
@@ -50,6 +50,48 @@ def test_a_damaged_file_is_removed_and_one_of_other_data_is_not_used(toy, tmp_pa
     path.write_bytes(path.read_bytes()[:5000])
     assert mapped_outputs(path, toy.train, toy.test) is None and not path.exists()
     assert mapped_outputs(path, toy.train, toy.test) is None
+
+
+def _kept(toy, path):
+    outputs.keep_outputs(path, collect_full(toy.model, toy.train, toy.test))
+
+
+def _streamed(toy, path):
+    stream_outputs(toy.model, toy.train, toy.test, path, lambda done, total: None)
+
+
+@pytest.mark.parametrize("write", [_kept, _streamed])
+def test_a_flipped_bit_or_zeros_anywhere_are_noticed_and_the_outputs_made_again(tmp_path, write):
+    toy = make_experiment("finetune", trained_net(), data=toy_dataset(train=40, test=20))
+    path = tmp_path / "a.safetensors"
+    write(toy, path)
+    whole, data = collect_full(toy.model, toy.train, toy.test), path.read_bytes()
+    ids = torch.arange(20)
+    for place in [*range(0, len(data), 61), len(data) - 1]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :])
+        found, features = mapped_outputs(path, toy.train, toy.test), None
+        if found is None:
+            write(toy, path) if not path.exists() else path.write_bytes(data)
+            found = mapped_outputs(path, toy.train, toy.test)
+        features = outputs.kept_features(path, "test", ids)
+        assert equal(found, whole) and torch.equal(features, whole.test.features), place
+    path.write_bytes(data[:1000] + bytes(len(data) - 1000))
+    assert outputs.kept_features(path, "test", ids) is None and not path.exists()
+
+
+def test_a_file_is_hashed_once_by_a_process(toy, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    _streamed(toy, path)
+    monkeypatch.setattr(outputs, "_sha256", lambda *given: pytest.fail("hashed again"))
+    assert mapped_outputs(path, toy.train, toy.test) is not None
+    assert outputs.kept_features(path, "train", torch.tensor([3])) is not None
+
+
+def test_a_file_of_an_earlier_version_has_no_hashes_and_is_made_again(toy, tmp_path):
+    path = tmp_path / "a.safetensors"
+    _streamed(toy, path)
+    save_file(load_file(path), path)
+    assert mapped_outputs(path, toy.train, toy.test) is None and not path.exists()
 
 
 def test_a_file_is_named_by_what_its_outputs_follow_from():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import filelock
 import pytest
@@ -16,9 +19,10 @@ from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Log, Progress, from_dict
 from core.files import dumps, loads, write_atomic, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import LOCK, LOCK_SECONDS, RunFolder, Status, effective, list_runs
+from core.runs.folder import LOCK, LOCK_SECONDS, MADE, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 from core.session.library import describe_run
+from tests.core.dying import Died, lives
 
 JOB = Job(
     model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
@@ -130,6 +134,155 @@ def test_what_a_killed_process_left_half_written_goes_and_nothing_else(folder):
     folder.clear_leftovers()
     assert not [name for name in left if folder.file(name).exists()]
     assert all(folder.file(name).exists() for name in others)
+
+
+LIST = b"index,class,path,weight\n3,3,,1\n"
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("error", [Died, lambda: OSError(errno.ENOSPC, "No space left on device")])
+def test_a_start_that_breaks_off_anywhere_leaves_no_run_or_one_that_can_be_started(tmp_path, there, error):
+    for at in itertools.count():
+        path = tmp_path / str(at) / "r"
+        path.parent.mkdir()
+        if there:
+            path.mkdir()
+            (path / "notes.txt").write_text("mine")
+        ended = lives(at, lambda path=path: RunFolder.create(path, JOB, {"forget.csv": LIST}), error)
+        folder = RunFolder(path)
+        rows = [describe_run(run) for run in list_runs(path.parent)]
+        assert len(rows) == folder.exists
+        for row in rows:  # whatever broke off, a run has all that it begins with
+            assert folder.file("forget.csv").read_bytes() == LIST
+            assert row["state"] == ("interrupted" if error is Died else "queued"), (at, row)
+        if error is Died or not folder.exists:
+            RunFolder.create(path, JOB, {"forget.csv": LIST})
+        names = sorted(file.name for file in path.iterdir() if file.name != ".lock")
+        assert names == sorted(["job.json", "forget.csv", "status.json", *(["notes.txt"] if there else [])]), at
+        assert [file.name for file in path.parent.iterdir()] == ["r"]
+        if ended:
+            break
+    assert at > 10
+
+
+def test_a_run_that_was_never_started_says_so_and_is_begun_or_deleted_in_one_act(tmp_path):
+    lives(10**6, lambda: RunFolder.create(tmp_path / "r", JOB, {"forget.csv": LIST}))
+    folder = RunFolder(tmp_path / "r")
+    row = describe_run(folder)
+    assert row["state"] == "interrupted" and row["error"] == "The run was never started: resume it, or delete it."
+    assert RunFolder.wanted(folder.path).never_started
+    with folder.lock():  # somebody begins it
+        assert not folder.never_started
+    folder.file("job.json").touch()
+    RunFolder.create(folder.path, JOB, {"forget.csv": LIST})
+    assert folder.status().state == "queued"  # this process is about to begin it
+    with pytest.raises(InputError, match="already holds a run"):
+        RunFolder.wanted(folder.path)
+    folder.delete()
+    assert not folder.path.exists()
+
+
+def test_a_run_without_its_forget_list_that_took_no_step_is_made_anew(tmp_path):
+    """Earlier versions wrote the job before the list: a run that ended between them failed at every resume."""
+    folder = RunFolder.create(tmp_path / "r", JOB)
+    folder.write_status(Status("failed", 0, 0.0, error="forget.csv is gone"))
+    recorder = Recorder(folder)
+    recorder.record(_log(0))
+    recorder.close()
+    assert RunFolder(folder.path).never_started
+    RunFolder.create(folder.path, JOB, {"forget.csv": LIST})
+    assert folder.file("forget.csv").read_bytes() == LIST and folder.read_events() == []
+    folder.write_status(Status("failed", 0, 0.0))
+    assert not folder.never_started
+
+
+def test_a_file_of_the_users_is_not_taken_for_a_start_that_broke_off(tmp_path):
+    for name, text in (("status.json", '{"state": "running", "pid": 0, "heartbeat": 0}'), ("forget.csv", "3")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match="exists, and a run would replace it"):
+            RunFolder.create(tmp_path, JOB)
+        assert (tmp_path / name).read_text() == text
+        (tmp_path / name).unlink()
+
+
+def _ended(folder, state="finished"):
+    for name in MADE["unlearn"]:
+        folder.file(name).write_bytes(b"{}")
+    folder.write_status(Status(state, 0, 0.0, 9, 9))
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pt", "model.json", "report.json", "report.html"])
+def test_a_run_that_has_ended_and_lacks_a_file_is_told_as_damaged(folder, name, state):
+    _ended(folder, state)
+    assert folder.is_done and folder.status().state == state and folder.missing() == []
+    folder.file(name).unlink()
+    assert not folder.is_done and folder.missing() == [name]
+    row = describe_run(folder)
+    assert row["state"] == "interrupted"
+    assert row["error"] == f"The run has ended, but lacks {name}: resume it to have these written again."
+    write_json(folder.file("removed.json"), {name: {"sha256": "0", "removed": "today"}})
+    assert folder.missing() == [] and folder.status().state == state
+
+
+def test_a_training_promises_its_model_and_card(tmp_path):
+    training = replace(JOB, kind="train", method="retrain")
+    folder = RunFolder.create(tmp_path / "t", training)
+    for name in MADE["train"]:
+        assert not folder.is_done
+        folder.file(name).write_bytes(b"{}")
+        folder.write_status(Status("finished", 0, 0.0, 9, 9))
+    assert folder.is_done and folder.finished
+    folder.write_status(Status("stopped", 0, 0.0, 9, 9))
+    assert folder.is_done and not folder.finished
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_deleting_and_clearing_a_strangers_folder_stays_inside_it(folder, tmp_path):
+    mine = tmp_path / "mine"
+    (mine / "deep").mkdir(parents=True)
+    for name in ("step-000000001.pt", ".step-000000002.pt.abcd1234.tmp", "deep/model.pt"):
+        (mine / name).write_text("mine")
+    before = sorted(mine.rglob("*"))
+    folder.file("checkpoints").symlink_to(mine)
+    folder.file("model.pt").symlink_to(mine / "deep" / "model.pt")
+    folder.file("model.safetensors").symlink_to(mine / "deep" / "model.pt")
+    folder.file("report.html").mkdir()
+    (folder.file("report.html") / "link").symlink_to(mine)
+    os.mkfifo(folder.file("verify.jsonl"))
+    assert not folder.has_result and folder.checkpoints() == []
+    folder.clear_leftovers()
+    assert sorted(mine.rglob("*")) == before
+    folder.delete()
+    assert sorted(mine.rglob("*")) == before and not folder.path.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_run_folder_may_be_reached_by_a_link_of_the_users(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder.path)
+    by_link = RunFolder(tmp_path / "link")
+    assert by_link.exists
+    with by_link.lock():
+        by_link.clear_leftovers()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "new").symlink_to(tmp_path / "empty")
+    assert RunFolder.create(tmp_path / "new", JOB).exists and (tmp_path / "empty" / "job.json").is_file()
+
+
+def test_a_deletion_that_breaks_off_anywhere_can_be_done_again(tmp_path):
+    for at in itertools.count():
+        folder = RunFolder.create(tmp_path / "r", JOB, {"forget.csv": LIST})
+        _ended(folder)
+        folder.file("checkpoints").mkdir()
+        (folder.file("checkpoints") / "step-000000001.pt").write_bytes(b"x")
+        ended = lives(at, folder.delete)
+        if folder.path.exists():
+            assert folder.exists or not any(folder.path.iterdir()), at
+            folder.delete()
+        assert not folder.path.exists()
+        if ended:
+            break
+    assert at > 10
 
 
 def test_runs_are_listed_newest_first(tmp_path):

@@ -13,7 +13,7 @@ from core.data.dataset import ImageSet
 from core.engine.control import Control
 from core.errors import InputError
 from core.files import read_json, write_json
-from core.runs.folder import RunFolder, Status
+from core.runs.folder import MADE, RunFolder, Status
 from core.session import batch as batches
 from core.session import batch_file
 from core.session.batch import BATCH, BatchRun, Row, csv_text, grouped
@@ -163,6 +163,18 @@ def test_a_failure_stops_nothing_and_a_second_start_does_what_is_missing(write, 
     assert RunFolder(out / "three-finetune-s1").file("model.safetensors").stat().st_mtime_ns == before
 
 
+def test_starts_that_came_to_nothing_do_not_fail_a_batch_for_ever(write, small, tmp_path):
+    """Of earlier versions, which wrote the job before its forget list, and of a process that ended after its start."""
+    text, out = TEXT[: TEXT.index("[[method]]")].replace('seeds = "1-2"', "seeds = 1"), tmp_path / "out"
+    batch = read_batch(write(text))
+    for item, left in zip(batch.items(), ("job", "start"), strict=True):
+        _, job = batches.make_item(item, small, batch)
+        folder = RunFolder.create(out / item.name, job)
+        folder.write_status(Status("failed" if left == "job" else "queued", 0, 0.0))
+    assert [row.outcome for row in go(write(text), out).rows] == ["finished", "finished"]
+    assert [row.outcome for row in go(write(text), out).rows] == ["skipped", "skipped"]
+
+
 def test_a_changed_entry_does_not_take_another_run_for_its_own(write, small, tmp_path):
     text = TEXT[: TEXT.index("[[method]]")].replace('seeds = "1-2"', "seeds = 1")
     go(write(text), tmp_path / "out")
@@ -227,7 +239,8 @@ def test_what_belongs_to_a_batch_is_known_after_the_end(tmp_path, monkeypatch):
     made = RunFolder(folders[0])
     made.path.mkdir(parents=True)
     made.file("job.json").write_text("{}")
-    made.file("model.safetensors").write_bytes(b"")
+    for name in MADE["unlearn"]:
+        made.file(name).write_bytes(b"{}")
     made.write_status(Status("finished", 1, 0.0))
     write_json(made.file("model.json"), {"measures": {"retain_test_accuracy": 0.9}, "cost": {"seconds": 3.0}})
     rows = rows_of(record, waiting=[folders[1]])

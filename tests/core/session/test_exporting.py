@@ -77,6 +77,7 @@ def run(tmp_path, original):
     }  # fmt: skip
     write_json(folder.file("model.json"), card)
     folder.file("report.html").write_text("<html></html>")
+    folder.file("report.json").write_text("{}")
     folder.file("forget.csv").write_text("index\n1\n")
     folder.write_status(Status("finished", 1, 0.0, 4, 4))
     return folder

@@ -25,6 +25,7 @@ from core.session.bench import Bench
 from core.session.feature_maps import embeddings, picture, retrained_clouds
 from core.session.jobs import create_run, make_unlearn_job
 from core.session.references import reference_folder
+from tests.finished import call_finished
 
 torch.set_num_threads(1)
 CLASSES = ("a", "b", "c", "d")
@@ -176,6 +177,7 @@ def reference(run) -> RunFolder:
     RunFolder.create(folder.path, own)
     torch.manual_seed(5)
     write_safetensors(folder.file(MODEL), build_model(ModelSpec("mlp", 10, 1, (8, 8))).state_dict(), {})
+    call_finished(folder)
     return folder
 
 

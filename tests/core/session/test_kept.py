@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,9 +13,9 @@ from core.data.index import SHARDS, cache_file
 from core.data.streamed import DecodedCache
 from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
-from core.files import cache_home, file_sha256, references_home, runs_home, write_json
+from core.files import cache_home, file_sha256, read_json, references_home, runs_home, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
+from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder, Status
 from core.selection import Selection
 from core.session.forget_lists import read_forget_csv, write_forget_list
 from core.session.kept import Kept, remove_kept, what_is_kept
@@ -100,6 +103,30 @@ def test_the_list_of_a_retrained_reference_is_a_copy_that_counts(folder):
     elsewhere = made(references_home() / "other", job(kind="train", data=DataPart(spec="digits", fingerprint="0" * 64)))
     assert reference.file(FORGET) in kind(folder, "forget_list").files
     assert elsewhere.file(FORGET) not in kind(folder, "forget_list").files
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_what_links_in_a_run_folder_lead_to_is_neither_counted_nor_removed(folder, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("step-000000001.pt", "list.csv"):
+        (mine / name).write_text("mine")
+    shutil.rmtree(folder.file("checkpoints"), ignore_errors=True)
+    folder.file("checkpoints").symlink_to(mine)
+    folder.file("forget.csv").unlink()
+    folder.file("forget.csv").symlink_to(mine / "list.csv")
+    kinds = {kind.id: kind.count for kind in what_is_kept(folder).kinds}
+    assert kinds["checkpoints"] == kinds["forget_list"] == 0
+    remove_kept(folder, ["checkpoints", "forget_list"])
+    assert sorted(path.name for path in mine.iterdir()) == ["list.csv", "step-000000001.pt"]
+
+
+def test_removing_checkpoints_of_a_run_that_lacks_a_file_keeps_its_state(folder):
+    folder.write_status(Status("finished", 0, 0.0, 3, 3, "checkpoints/step-000000003.pt"))
+    folder.file("report.html").unlink(missing_ok=True)
+    remove_kept(folder, ["checkpoints"])
+    status = read_json(folder.file("status.json"))
+    assert (status["state"], status["checkpoint"], status["error"]) == ("finished", None, None)
 
 
 def test_runs_on_the_same_forget_set_are_named(folder):
@@ -207,7 +234,7 @@ def test_decoded_images_of_a_stream_are_counted_and_go_while_they_are_in_use(fol
     found = kind(folder, "decoded")
     assert found.count == 2 and 64 * 64 <= found.bytes < 100 * 64 * 64  # the rows not written yet take no place
     remove_kept(folder, {"decoded"})
-    assert (cache.read(np.array([3])) == 7).all()
+    assert (cache.read(np.array([3]))[0] == 7).all()
     cache.write(4, np.zeros((64, 64, 1), dtype=np.uint8))
     cache.flush()
     assert kind(folder, "decoded").count == 0

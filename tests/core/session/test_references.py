@@ -12,7 +12,7 @@ from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.methods import get_method
 from core.methods.retrain import FEWEST_STEPS, assumed_recipe
 from core.parameters import resolve
-from core.runs.folder import CARD, JOB, MODEL, RunFolder
+from core.runs.folder import CARD, JOB, MODEL, RunFolder, Status
 from core.session.checking import distinct_names
 from core.session.references import (
     FIRST_ATTACKER,
@@ -47,8 +47,8 @@ def reference(seed: int, seconds: float | None = None, finished: bool = True, **
     folder = RunFolder.create(references_home() / reference_key(made, seed), made)
     if finished:
         folder.file(MODEL).write_bytes(b"w")
-    if seconds is not None:
         write_json(folder.file(CARD), {"cost": {"seconds": seconds}})
+        folder.write_status(Status("finished", 0, 0.0))
     return folder
 
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import multiprocessing
+import os
 import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import core.engine.engine as engine_module
+from core import files
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, NonFiniteError, RunError, StoppedError
 from core.events import CheckpointSaved, State, StepMetrics
 from core.files import file_sha256, loads
-from core.runs.folder import RunFolder
-from core.runs.recorder import list_checkpoints, load_checkpoint
+from core.runs.folder import MADE, RunFolder
+from core.runs.recorder import load_checkpoint
+from core.session.bench import Bench
 from core.session.checking import check, train_reference
+from core.session.jobs import create_run, make_unlearn_job
 from core.session.references import known_references, reference_folder
+from core.session.report_files import check_report_files
+from core.session.results import Result
 from core.session.running import run
+from core.session.training import train
 from tests.core.toy import same
 
 FILES = {
@@ -138,7 +149,7 @@ def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, be
         _run(folder, emit=crash, bench=bench)
     assert caught.value.exit_code == 4
     assert folder.status().state == "failed" and folder.read_events()[-1]["type"] == "run_failed"
-    assert not folder.has_result and len(list_checkpoints(folder)) <= 2
+    assert not folder.has_result and len(folder.checkpoints()) <= 2
     assert _run(folder, bench=bench, resume=True) is State.FINISHED
     assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))
     steps = [s for e in folder.events() if e["type"] == "step_metrics" for s in e["steps"]]
@@ -156,9 +167,209 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(new_run, bench):
             control.stop()
 
     _run(folder, control, stop, bench=bench)
-    older, newest = list_checkpoints(folder)
+    older, newest = folder.checkpoints()
     newest.write_bytes(newest.read_bytes()[:1000])
-    assert load_checkpoint(folder)["step"] == int(older.stem.split("-")[1])
+    assert load_checkpoint(folder, folder.job_sha256())[0]["step"] == int(older.stem.split("-")[1])
+
+
+def test_all_that_a_run_leaves_is_on_disk_before_its_status_says_so(new_run, bench, monkeypatch):
+    folder, order, replaced, synced = new_run("head-only"), [], os.replace, files.sync_folder
+
+    def replace(source, target):
+        replaced(source, target)
+        state = loads(folder.file("status.json").read_bytes())["state"]
+        order.append((Path(target).name, state))
+
+    def sync(path):
+        synced(path)
+        if path == folder.path and order and order[-1][0] != "synced":
+            order.append(("synced", path))
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(files, "sync_folder", sync)
+    _run(folder, bench=bench)
+    assert [entry for entry in order if entry[0] in MADE["unlearn"]] == [(name, "running") for name in MADE["unlearn"]]
+    for name in MADE["unlearn"]:
+        assert order[order.index((name, "running")) + 1] == ("synced", folder.path)
+    assert order[-2:] == [("status.json", "finished"), ("synced", folder.path)]
+    assert [entry for entry in order if entry[1] == "finished"] == order[-2:-1]
+    assert folder.read_events()[-1]["model_sha256"] == file_sha256(folder.file("model.safetensors"))
+
+
+def _told(report):
+    """A report without what differs between two that are written of the same run."""
+    left_out = ("created", "files", "run", "cost")
+    cost = {key: report["cost"][key] for key in ("steps", "samples_seen", "operations")}
+    return {key: value for key, value in report.items() if key not in left_out} | cost
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory, bench, three):
+    """A run that has ended, to be copied."""
+    job = make_unlearn_job(bench, three, "head-only")
+    folder = create_run(tmp_path_factory.mktemp("ended") / "run", job, three, bench.dataset)
+    _run(folder, bench=bench)
+    return folder
+
+
+@pytest.fixture
+def damaged(ended, tmp_path):
+    """Copy that run, and take away files and what the status says."""
+
+    def make(*names, state="running"):
+        folder = RunFolder(shutil.copytree(ended.path, tmp_path / "run"))
+        for name in names:
+            folder.file(name).unlink()
+        folder.write_status(replace(folder.status(), state=state))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("model.json", "report.json", "report.html"), ("report.json", "report.html"), ("report.html",), (),
+        ("model.json",), ("model.pt",), ("report.json",),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("state", ["running", "finished"])
+def test_what_a_run_that_has_ended_lacks_is_written_without_a_step(damaged, ended, bench, lost, state):
+    folder, seen = damaged(*lost, state=state), []
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+    assert folder.status().state == ("interrupted" if lost or state == "running" else "finished")
+    assert _run(folder, emit=seen.append, bench=bench, resume=True) is State.FINISHED
+    assert {event.type for event in seen} <= {"progress"}
+    assert folder.is_done and folder.status().step == ended.status().step and folder.status().error is None
+    assert _told(folder.report()) == _told(ended.report())
+    assert folder.card()["measures"] == ended.card()["measures"] and folder.card()["cost"] == ended.card()["cost"]
+    check_report_files(folder.path)
+    after = {name: folder.file(name).read_bytes() for name in before}
+    assert before["events.jsonl"] == after["events.jsonl"]
+    assert before["model.safetensors"] == after["model.safetensors"]
+    loaded = torch.load(folder.file("model.pt"), weights_only=True)
+    assert same(loaded, torch.load(ended.file("model.pt"), weights_only=True))
+    if lost == ("report.html",):
+        assert folder.file("report.html").read_bytes() == ended.file("report.html").read_bytes()
+        assert before["report.json"] == after["report.json"]
+
+
+def test_a_run_whose_model_is_another_takes_its_steps_again(damaged, ended, bench):
+    folder, seen = damaged("report.html", state="finished"), []
+    data = bytearray(folder.file("model.safetensors").read_bytes())
+    data[-1] ^= 1
+    folder.file("model.safetensors").write_bytes(data)
+    assert _run(folder, emit=seen.append, bench=bench, resume=True) is State.FINISHED
+    assert "run_started" in {event.type for event in seen}
+    assert same(load_file(folder.file("model.safetensors")), load_file(ended.file("model.safetensors")))
+
+
+def test_a_training_that_has_ended_gets_its_card_back(bench, tmp_path):
+    folder, _ = train(
+        tmp_path / "run", Bench(None, bench.dataset).on("cpu", "float32", threads=1), "mlp", Control(),
+        lambda event: None, recipe={"epochs": 1},
+    )  # fmt: skip
+    card = folder.card()
+    folder.file("model.json").unlink()
+    assert folder.status().state == "interrupted"
+    seen = []
+    assert _run(folder, emit=seen.append, resume=True) is State.FINISHED
+    assert {**folder.card(), "created": ""} == {**card, "created": ""}
+    assert {event.type for event in seen} <= {"progress"}
+
+
+def test_a_job_that_is_changed_while_its_run_goes_is_put_back(new_run, bench):
+    folder = new_run("head-only")
+    job = folder.file("job.json").read_bytes()
+
+    def change(event):
+        if event.type == "run_started":
+            folder.file("job.json").write_bytes(job.replace(b'"seed": 0', b'"seed": 7'))
+
+    assert _run(folder, emit=change, bench=bench) is State.FINISHED
+    assert folder.file("job.json").read_bytes() == job and folder.job().seed == 0
+    assert [e["message"] for e in folder.events() if e.get("code") == "job_changed"] == [
+        "job.json was changed while the run went on; the job that the run began with was put back."
+    ]
+    check_report_files(folder.path)
+
+
+def test_a_job_that_was_changed_after_its_run_is_not_attested_by_a_check(damaged, bench):
+    folder = damaged(state="finished")
+    job = folder.file("job.json").read_bytes()
+    folder.file("job.json").write_bytes(job.replace(b'"seed": 0', b'"seed": 7'))
+    with pytest.raises(MismatchError, match=r"job\.json was changed after the run began"):
+        check(folder, Control(), lambda event: None, bench=bench)
+    folder.file("job.json").write_bytes(job)
+
+    def change(event):
+        folder.file("job.json").write_bytes(job.replace(b'"seed": 0', b'"seed": 7'))
+
+    report = folder.file("report.json").read_bytes()
+    with pytest.raises(MismatchError, match=r"job\.json was changed after the run began"):
+        check(folder, Control(), change, bench=bench)
+    assert folder.file("report.json").read_bytes() == report
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_a_flipped_bit_in_a_checkpoint_costs_steps_and_never_the_result(new_run, bench, every):
+    straight = new_run(settings=SHORT)
+    _run(straight, bench=bench)
+    folder = new_run(settings=SHORT, checkpoint_seconds=0.0)
+
+    def crash(event):
+        if isinstance(event, CheckpointSaved) and event.step >= 3:
+            raise MemoryError("out of memory")
+
+    with pytest.raises(RunError):
+        _run(folder, emit=crash, bench=bench)
+    older, newest = folder.checkpoints()
+    for path in folder.checkpoints() if every else [newest]:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 4
+        path.write_bytes(data)
+    assert _run(folder, bench=bench, resume=True) is State.FINISHED
+    assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))
+    said = next(e["message"] for e in folder.events() if e.get("code") == "checkpoint_damaged")
+    start = [e["resumed_at"] for e in folder.read_events() if e["type"] == "run_started"][-1]
+    if every:
+        assert said == f"{newest.name} and {older.name} are damaged: the run begins anew." and start == 0
+    else:
+        assert said == f"{newest.name} is damaged: the run goes on from step {start}." and start == int(older.stem[5:])
+
+
+@pytest.mark.parametrize("gone", ["log", "folder"])
+def test_a_log_or_folder_removed_while_a_run_goes_is_noticed(new_run, bench, gone):
+    folder = new_run("head-only")
+
+    def spoil(event):
+        if event.type == "run_started" and gone == "log":
+            folder.file("events.jsonl").unlink()
+        elif event.type == "run_started":
+            shutil.rmtree(folder.path)
+
+    if gone == "log":
+        assert _run(folder, emit=spoil, bench=bench) is State.FINISHED
+        assert "log_lost" in {event.get("code") for event in folder.events()}
+        check_report_files(folder.path)
+    else:
+        with pytest.raises(RunError, match="was removed or moved while the run went on"):
+            _run(folder, emit=spoil, bench=bench)
+        assert not folder.exists
+
+
+def test_a_full_disk_at_the_end_is_a_sentence_and_the_run_can_be_completed(new_run, bench, monkeypatch):
+    folder = new_run("head-only")
+
+    def full(self, measures):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder.file("model.json")))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Result, "write_card", full)
+        with pytest.raises(RunError, match=r"model\.json: No space left on device\. Check the disk"):
+            _run(folder, bench=bench)
+    assert folder.status().state == "failed"
+    assert _run(folder, bench=bench, resume=True) is State.FINISHED
 
 
 def test_changed_jobs_lists_models_and_data_are_refused(new_run, bench):
