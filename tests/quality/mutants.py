@@ -62,18 +62,19 @@ TEXT = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)  # added up they 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One bug: where it stands, what stood there, and the whole source with it."""
+    """One bug: where it stands, what stood there and stands there now, and the whole source with it."""
 
     path: str
     line: int
+    text: str  # of the line
     old: str
     new: str
     source: bytes
 
     @property
     def key(self) -> str:
-        """How it is named in the list of equivalent ones, whatever its line."""
-        return f"{self.path} | {self.old} | {self.new}"
+        """How it is named in the list of equivalent ones: with the text of its line in place of the number."""
+        return f"{self.path} | {self.text} | {self.old} | {self.new}"
 
 
 def changed(node: ast.AST) -> Iterator[ast.AST]:
@@ -110,7 +111,8 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
             for keyword in keywords:
                 if keyword.arg:
                     yield with_(keywords=[other for other in keywords if other is not keyword])
-            if len(args) > 1 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
+            ordered = not (isinstance(func, ast.Name) and func.id in ("min", "max"))
+            if ordered and len(args) > 1 and not any(isinstance(arg, ast.Starred) for arg in args[:2]):
                 yield with_(args=[args[1], args[0], *args[2:]])
             if isinstance(func, ast.Attribute) and func.attr in FUNCTIONS:
                 yield with_(func=ast.Attribute(func.value, FUNCTIONS[func.attr], func.ctx))
@@ -134,9 +136,9 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             new = ast.unparse(ast.fix_missing_locations(other))
             text = f"({new})" if isinstance(other, ast.expr) else new
             old = " ".join(source[first:last].decode().split())
-            yield Mutant(
-                path.relative_to(ROOT).as_posix(), at.lineno, old, new, source[:first] + text.encode() + source[last:]
-            )
+            line = source.splitlines()[at.lineno - 1].decode().strip()
+            changed_source = source[:first] + text.encode() + source[last:]
+            yield Mutant(path.relative_to(ROOT).as_posix(), at.lineno, line, old, new, changed_source)
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
@@ -174,8 +176,10 @@ def sampled(count: int, seed: int, parts: list[str]) -> list[tuple[str, Mutant]]
 class Workplace:
     """A copy of the repository in which bugs are put, and in which the tests run."""
 
-    def __init__(self, folder: Path, limit: float) -> None:
+    def __init__(self, folder: Path, limit: float, near: bool = False) -> None:
+        """`near`: only tests named like a module or that name it are run."""
         self.root, self.temporary, self.limit, self.tried = folder / "copy", folder / "temporary", limit, 0
+        self.ranks = 2 if near else 3
         self.sound: set[str] = set()  # tests that pass without a bug
         self.unsound: set[str] = set()
         listed = subprocess.run(
@@ -198,7 +202,7 @@ class Workplace:
                 return 0
             return 1 if dotted in files[file] or sum(name in files[file] for name in defined) > 1 else 2
 
-        return [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(3)]
+        return [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(self.ranks)]
 
     def try_(self, mutant: Mutant) -> tuple[str, str]:
         """Return "caught", "survived" or "late" (not caught within the limit), and the test that failed.
@@ -290,6 +294,7 @@ def main() -> None:
         default=40.0,
         help="seconds of processor time for the tests of one bug, near and further ones",
     )
+    parser.add_argument("--near", action="store_true", help="run only tests that name the module")
     parser.add_argument("--without", nargs="*", default=[], metavar="TEST", help="leave these tests out")
     parser.add_argument("--only", nargs="*", default=[], metavar="PATH:LINE", help="try all mutants of these lines")
     options = parser.parse_args()
@@ -304,7 +309,7 @@ def main() -> None:
     known = equivalent()
     counts: dict[str, Counter[str]] = {area: Counter() for area in AREAS}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        place = Workplace(Path(folder), options.limit)
+        place = Workplace(Path(folder), options.limit, options.near)
         place.unsound.update(options.without)
         for area, mutant in sample:
             began = time.monotonic()

@@ -52,6 +52,8 @@ def test_a_truncated_last_line_is_dropped_and_appending_starts_anew(folder):
     again.record(_log(2))
     again.close()
     assert [e["step"] for e in folder.events()] == [1, 2]
+    with pytest.raises(ValueError, match="closed file"):  # no handle stays open with the folder's log
+        again.record(_log(3))
 
 
 def test_progress_is_not_written_and_unknown_events_are_kept(folder):
