@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import tarfile
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -28,11 +29,16 @@ from core.data.index import NO_STAMP, SETTLED, SHARDS, ImageFiles, Stamp, checke
 from core.data.reading import Listing, Parts, find_files
 from core.errors import InputError
 from core.events import Tell
+from core.files import open_regular
 
 CLASS_FILES = ("classes.txt", "classnames.txt")  # beside the shards: a name a line, in the order of the labels
 
 _NUMBER = np.dtype("<i8")
+_MOST_HEADER = 1 << 20  # bytes of a member's header: a long name, or what pax notes of it
+_LONGEST_NAME = 4096  # characters of a member's name: what a path may have
 _LABEL = "cls"
+_LARGEST_LABEL = 10**9 - 1
+_ENDING = re.compile("[a-z0-9]{1,12}")  # that is counted by itself
 _SHARD_HINT = "A shard holds KEY.jpg (or .png, ...) and KEY.cls with the label's number for each image"
 
 
@@ -50,12 +56,35 @@ class TarFiles(ImageFiles):
     def read(self, position: int) -> bytes:
         """Return the bytes of one image."""
         start, size = self.spans[position].tolist()
-        with self.shards[position].open("rb") as file:
+        with open_regular(self.shards[position]) as file:
             file.seek(start)
             data = file.read(size)
         if len(data) != size:
             raise CannotReadError(f"{self.shards[position].name} ends before it")
         return data
+
+
+class _Member(NamedTuple):
+    """An image in a shard: its name, where its header starts, where its bytes start, and how many they are."""
+
+    name: str
+    header: int
+    start: int
+    size: int
+
+
+class _Bounded:
+    """A shard as tarfile reads it. It asks for as many bytes as a header says, and for all where that is negative."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes; raises ReadError where they are too many for a header."""
+        if not 0 <= size <= _MOST_HEADER:
+            raise tarfile.ReadError(f"a header says that it has {size:,} bytes, at most {_MOST_HEADER:,} are read")
+        return self._file.read(size)
 
 
 @dataclass
@@ -80,7 +109,10 @@ class _Shard(msgspec.Struct, forbid_unknown_fields=True):
     def content(self, shard: Path) -> _Content:
         """Return what the shard holds, with the names read from their places; raises ValueError where none is there."""
         rows = np.frombuffer(self.images, dtype=_NUMBER).reshape(-1, 5)
-        with shard.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        starts, sizes, labels = rows[:, 2:].T
+        if (rows < 0).any() or (starts + sizes > self.size).any() or (labels > _LARGEST_LABEL).any():
+            raise ValueError("an image outside its shard, or a label that is none")
+        with open_regular(shard) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
 
             def name(start: int, length: int) -> str:
                 if not 0 <= start <= start + length <= len(whole):
@@ -162,39 +194,43 @@ def _recall_shard(shard: Path, entry: _Shard | None) -> tuple[_Content, _Shard] 
     try:
         if entry is not None and _stamp_of(shard) == (entry.size, entry.changed):
             return entry.content(shard), entry
-    except (OSError, ValueError, IndexError):  # gone meanwhile, or nothing of use: walked through anew, which says so
+    except (InputError, OSError, ValueError, IndexError):  # gone meanwhile, or of no use: walked anew, which says so
         pass
     return None
 
 
 def _walk_shard(shard: Path, report: Tell) -> tuple[_Content, _Shard | None]:
     """List the labelled images of one shard; and the entry for the cache, None where it is damaged or too new."""
-    images: dict[str, tarfile.TarInfo] = {}
+    images: dict[str, _Member] = {}
     labels: dict[str, str] = {}
     passed = Counter[str]()
     stamp: Stamp = NO_STAMP
     try:
         stamp = _stamp_of(shard)
         fault = _walk(shard, images, labels, passed, report)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        fault = str(error)
+    except MemoryError as error:
+        raise InputError(f"Memory ran out while {shard} was listed") from error
+    except InputError as error:
+        fault = error.message
+    except Exception as error:  # headers of any content
+        fault = str(error) or type(error).__name__
     reasons = {key: _why_not(member.name, labels.get(key)) for key, member in images.items()}
     kept = [(images[key], int(labels[key])) for key, why in reasons.items() if not why]
     left_out = [(images[key], why) for key, why in reasons.items() if why]
     damage = [("", f"the shard is damaged: {fault}")] if fault else []
     content = _Content(
         [member.name for member, _ in kept],
-        np.array([(member.offset_data, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
+        np.array([(member.start, member.size, label) for member, label in kept], dtype=_NUMBER).reshape(-1, 3),
         damage + [(member.name, why) for member, why in left_out],
         dict(passed),
     )
     if fault or time.time_ns() - stamp[1] <= SETTLED:
         return content, None
     try:
-        with shard.open("rb") as file:
+        with open_regular(shard) as file:
             names = np.array([_name_place(file, member) for member, _ in kept], dtype=_NUMBER).reshape(-1, 2)
             skipped = [(*_name_place(file, member), why) for member, why in left_out]
-    except (OSError, ValueError):  # walked through again the next time
+    except (InputError, OSError, ValueError):  # walked through again the next time
         return content, None
     return content, _Shard(*stamp, np.hstack([names, content.places]).tobytes(), skipped, content.passed)
 
@@ -209,45 +245,54 @@ def _why_not(name: str, label: str | None) -> str:
 
 
 def _walk(
-    shard: Path, images: dict[str, tarfile.TarInfo], labels: dict[str, str], passed: Counter[str], report: Tell
+    shard: Path, images: dict[str, _Member], labels: dict[str, str], passed: Counter[str], report: Tell
 ) -> str:
     """Fill in `images` and `labels` by key, count other members by why in `passed`; return what is wrong.
 
-    Raises what tarfile does.
+    Raises what tarfile does, and nearly anything on a damaged header.
     """
-    with tarfile.open(shard, "r:") as tar:
-        for number, member in enumerate(tar):
+    with open_regular(shard) as file:
+        tar: Any = tarfile.TarFile(fileobj=cast("Any", _Bounded(file)))
+        number, end = 0, os.fstat(file.fileno()).st_size
+        while (member := tar.next()) is not None:
+            tar.members.clear()  # which would hold all there are
             if not number % 1000:
                 report("Listing shards", 0, 0)
+            number += 1
+            if not 0 <= member.size <= end:
+                raise tarfile.ReadError(f"a header says that its file has {member.size:,} bytes, the shard has {end:,}")
+            if tar.offset <= member.offset:
+                raise tarfile.ReadError("a header leads back to itself")
             folder, _, name = member.name.rpartition("/")
             stem, dot, suffix = name.partition(".")
             if not member.isreg():
                 continue
-            if not dot or not stem:
-                passed[NO_IMAGE.format("no ending")] += 1
+            if not dot or not stem or len(member.name) > _LONGEST_NAME:
+                passed[NO_IMAGE.format("no ending" if len(member.name) <= _LONGEST_NAME else "too long a name")] += 1
                 continue
             key, suffix = f"{folder}/{stem}", suffix.lower()
+            place = _Member(member.name, member.offset, member.offset_data, member.size)
             if suffix == _LABEL:
                 text = tar.extractfile(member)
                 labels[key] = text.read(64).decode("ascii", "replace").strip() if text else ""
             elif is_image(f"x.{suffix}") and key not in images:
-                images[key] = member
+                images[key] = place
             elif why_foreign(f"x.{suffix}"):
-                images[f"{key}.{suffix}"] = member
+                images[f"{key}.{suffix}"] = place
             elif is_image(f"x.{suffix}"):
                 passed["a second image of the same key"] += 1
             else:
-                passed[NO_IMAGE.format(f".{suffix}")] += 1
-        with shard.open("rb") as file:  # without the end mark, a block of zeros, it was cut: tarfile passes over that
-            file.seek(tar.offset)
-            return "" if file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE) else "it ends in the middle"
+                ending = suffix.rpartition(".")[2]
+                passed[NO_IMAGE.format(f".{ending}" if _ENDING.fullmatch(ending) else "another ending")] += 1
+        file.seek(tar.offset)  # without the end mark, a block of zeros, it was cut: tarfile passes over that
+        return "" if file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE) else "it ends in the middle"
 
 
-def _name_place(file: BinaryIO, member: tarfile.TarInfo) -> tuple[int, int]:
+def _name_place(file: BinaryIO, member: _Member) -> tuple[int, int]:
     """Return where a name starts in its tar file, and its bytes; raises ValueError where it stands in two pieces."""
-    file.seek(member.offset)
+    file.seek(member.header)
     name = member.name.encode("utf-8", "surrogateescape")
-    return member.offset + file.read(member.offset_data - member.offset).index(name), len(name)
+    return member.header + file.read(min(member.start - member.header, _MOST_HEADER)).index(name), len(name)
 
 
 def _stamp_of(shard: Path) -> Stamp:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import io
+import math
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from core.data.classes import check_labels, several_labels
+from core.data.classes import MOST_NAMES, check_labels, several_labels
 from core.data.dataset import Found, ImageSet, Loaded
-from core.data.reading import PART_NAMES, TEST_NAMES, TRAIN_NAMES, Parts
-from core.errors import InputError
+from core.data.reading import PART_NAMES, TEST_NAMES, TRAIN_NAMES, Parts, free_memory
+from core.errors import AppError, InputError, first_few
 from core.events import Tell
+from core.files import open_regular
 
 IDX_FILES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
@@ -36,7 +39,15 @@ _IDX_NAME = re.compile(
 )
 _WHAT = ("images", "labels")
 _UBYTE = 0x08
-_MAX_BYTES = 64 * 2**30  # an IDX header that promises more is damaged
+_PIECE = 1 << 20  # bytes read at once: what a compressed file unpacks to is held once
+_HEADER_BYTES = 10_000  # of an .npy file, as numpy has it
+_MAGIC, _PICKLE, _ZIP = b"\x93NUMPY", b"\x80", b"PK"  # first bytes of an array, of objects, of an archive
+
+MOST_TIMES = 250
+"""Times that compressed arrays may be as large as their file, beyond FREELY: drawings in black on white reach 200."""
+
+FREELY = 256 << 20
+"""Bytes that a compressed file may unpack to, however small it is: a machine that trains networks has them."""
 
 
 def find_npz(path: Path) -> Parts | None:
@@ -52,24 +63,29 @@ def load_npz(files: Parts, report: Tell) -> Loaded:
     InputError naming the file, the array and what is wrong with it.
     """
     path = files.path
-    with _reading(path):
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+    with open_regular(path) as file, _reading(path.name):
+        start = file.read(len(_MAGIC))
+        if start == _MAGIC:
             raise InputError(f"{path.name} holds a single array, not an .npz archive", _HINT)
+        if start.startswith(_PICKLE):
+            raise _holds_objects(path.name)
+        size = file.seek(0, io.SEEK_END)
+        with zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
-    def read(name: str) -> np.ndarray:
-        with _reading(path, name):
-            array: np.ndarray = archive[name]
-            return array
+            def read(name: str) -> np.ndarray:
+                member, where = members[name], f"The array {name} in {path.name}"
+                packed = min(member.compress_size, size)
+                with _reading(where), archive.open(member) as opened:
+                    return _read_npy(where, opened, packed, plain=member.compress_type == zipfile.ZIP_STORED)
 
-    with archive:
-        names = archive.files
-        if names and all(_UNNAMED.fullmatch(name) for name in names):
-            raise InputError(
-                f"The arrays in {path.name} have no names ({', '.join(names)}), so nothing says which holds what",
-                "Save them as np.savez(file, x_train=..., y_train=...)",
-            )
-        return _load(path.stem, path.name, {name: name for name in names}, read, _HINT)
+            if members and all(_UNNAMED.fullmatch(name) for name in members):
+                raise InputError(
+                    f"The arrays in {path.name} have no names ({first_few(members, 12)}), so nothing says which holds "
+                    "what",
+                    "Save them as np.savez(file, x_train=..., y_train=...)",
+                )
+            return _load(path.stem, path.name, {name: name for name in members}, read, _HINT)
 
 
 def find_npy(path: Path) -> Parts | None:
@@ -89,12 +105,16 @@ def load_npy(files: Parts, report: Tell) -> Loaded:
     by_stem = {file.stem: file for file in files.train}
 
     def read(stem: str) -> np.ndarray:
-        with _reading(by_stem[stem]):
-            array = np.load(by_stem[stem], allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                what = f"{by_stem[stem].name} is an .npz archive, not a single array"
-                raise InputError(what, "Rename it to end in .npz")
-            return array
+        path = by_stem[stem]
+        with open_regular(path) as file, _reading(path.name):
+            start = file.read(len(_MAGIC))
+            if start.startswith(_ZIP):
+                raise InputError(f"{path.name} is an .npz archive, not a single array", "Rename it to end in .npz")
+            if start.startswith(_PICKLE):
+                raise _holds_objects(path.name)
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            return _read_npy(path.name, file, size, plain=True)
 
     title = files.path.name
     return _load(title, title, {stem: file.name for stem, file in by_stem.items()}, read, _NPY_HINT)
@@ -133,7 +153,7 @@ def _pairs(names: Mapping[str, str], where: str, hint: str) -> tuple[list[tuple[
     train = next((part for part in (*TRAIN_NAMES, "") if part in found), None)
     test = next((part for part in TEST_NAMES if part in found), None)
     if train is None or "images" not in found[train]:
-        listed = ", ".join(sorted(names.values())) or "nothing"
+        listed = first_few(sorted(names.values()), 30) or "nothing"
         raise InputError(f"{where} has no array x_train; it holds {listed}", hint)
     pairs = []
     for part in [train] if test is None else [train, test]:
@@ -143,7 +163,7 @@ def _pairs(names: Mapping[str, str], where: str, hint: str) -> tuple[list[tuple[
                 raise InputError(f"{where} has several arrays of {kind}: {', '.join(kinds[kind])}", hint)
             if kind not in kinds:
                 other = names[next(iter(kinds.values()))[0]]
-                listed = ", ".join(sorted(names.values()))
+                listed = first_few(sorted(names.values()), 30)
                 raise InputError(f"{where} has {other} but no {kind} with it; it holds {listed}", hint)
         pairs.append((kinds["images"][0], kinds["labels"][0]))
     unused = [name for part in found if part not in (train, test) for kind in found[part].values() for name in kind]
@@ -190,62 +210,104 @@ def load_idx(files: Parts, report: Tell, title: str = "", classes: tuple[str, ..
 
 def read_idx(path: Path) -> np.ndarray:
     """Read one IDX file of unsigned bytes; raises InputError naming the file where it is damaged."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            head = file.read(4)
-            if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
-                raise InputError(f"{path} is no IDX file of unsigned bytes")
-            raw_shape = file.read(4 * head[3])
-            if len(raw_shape) < 4 * head[3]:
-                raise InputError(f"{path} ends within its header")
-            shape = tuple(int(side) for side in np.frombuffer(raw_shape, dtype=">u4"))
-            wanted = int(np.prod(shape, dtype=object))
-            if wanted > _MAX_BYTES:
-                raise InputError(f"{path} is damaged: its header promises {wanted:,} bytes")
-            # At most what the header promises: a small compressed file must not fill the memory.
-            data = file.read(wanted)
-            if file.read(1):  # at the end of a compressed file this also compares its checksum
-                raise InputError(f"{path} is damaged: it holds more than the {wanted:,} bytes its header promises")
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except MemoryError as error:
-        raise InputError(f"{path} does not fit into memory") from error
-    if len(data) < wanted:
-        raise InputError(f"{path} is truncated: {len(data):,} of {wanted:,} bytes")
-    return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+    with open_regular(path) as file, _reading(str(path), "cannot be read"):
+        packed, plain = file.seek(0, io.SEEK_END), path.suffix != ".gz"
+        file.seek(0)
+        opened = file if plain else gzip.GzipFile(fileobj=file)
+        head = opened.read(4)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UBYTE or not 1 <= head[3] <= 4:
+            raise InputError(f"{path} is no IDX file of unsigned bytes")
+        raw_shape = opened.read(4 * head[3])
+        if len(raw_shape) < 4 * head[3]:
+            raise InputError(f"{path} ends within its header")
+        shape = tuple(int(side) for side in np.frombuffer(raw_shape, dtype=">u4"))
+        if plain:
+            packed -= len(head) + len(raw_shape)
+        return _read_rest(str(path), opened, math.prod(shape), packed, plain=plain).reshape(shape)
+
+
+def _read_npy(where: str, file: Any, packed: int, *, plain: bool) -> np.ndarray:
+    """Read one array as `np.save` writes it; packed: bytes it takes on disk; plain: as they are, not compressed.
+
+    Raises InputError beginning with `where`, and whatever numpy does on a damaged header.
+    """
+    head = file.read(len(_MAGIC) + 2)
+    if not head.startswith(_MAGIC):
+        raise InputError(f"{where} is damaged or no .npy file")
+    first = head[-2] == 1  # version 1, whose header is shorter
+    length = file.read(2 if first else 4)
+    if (count := int.from_bytes(length, "little")) > _HEADER_BYTES:
+        raise InputError(f"{where} is damaged: its header has {count:,} bytes, at most {_HEADER_BYTES:,} are read")
+    header = io.BytesIO(length + file.read(count))
+    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    shape, by_column, dtype = read(header, max_header_size=_HEADER_BYTES)
+    if dtype.hasobject:
+        raise _holds_objects(where)
+    if min(shape, default=0) < 0 or not dtype.itemsize:
+        raise InputError(f"{where} is damaged: its shape is {shape}, of {dtype}")
+    if plain:
+        packed -= len(head) + header.tell()
+    data = _read_rest(where, file, math.prod(shape) * dtype.itemsize, packed, plain=plain)
+    return data.view(dtype).reshape(shape, order="F" if by_column else "C")
+
+
+def _read_rest(where: str, file: Any, wanted: int, packed: int, *, plain: bool) -> np.ndarray:
+    """Read the `wanted` bytes that a header promises, to the file's end: (wanted,) uint8. Nothing is set aside before
+    it is known that the `packed` bytes on disk can hold them, and the memory, too.
+    """  # noqa: D205
+    if plain and wanted > packed:
+        raise _truncated(where, packed, wanted)
+    if not plain and wanted > max(FREELY, MOST_TIMES * packed):
+        raise InputError(
+            f"{where} promises {wanted:,} bytes in {packed:,}: beyond {FREELY:,} bytes, at most {MOST_TIMES} times as "
+            "many as there are on disk are unpacked",
+            "Save it without compression",
+        )
+    if wanted > (free := free_memory(swap=True)):
+        raise InputError(f"{where} does not fit into memory: it takes {wanted:,} bytes, and {int(free):,} are free")
+    data, place = np.empty(wanted, np.uint8), 0
+    while place < wanted:
+        piece = file.read(min(_PIECE, wanted - place))
+        if not piece:
+            raise _truncated(where, place, wanted)
+        data[place : place + len(piece)] = np.frombuffer(piece, np.uint8)
+        place += len(piece)
+    if file.read(1):  # at the end of a compressed file this also compares its checksum
+        raise InputError(f"{where} is damaged: it holds more than the {wanted:,} bytes its header promises")
+    return data
+
+
+def _truncated(where: str, there: int, wanted: int) -> InputError:
+    return InputError(f"{where} is truncated: {there:,} of the {wanted:,} bytes its header promises")
+
+
+def _holds_objects(where: str) -> InputError:
+    return InputError(
+        f"{where} holds Python objects; reading them could run program code, so it was not opened",
+        "Save plain number arrays (class names as strings)",
+    )
 
 
 @contextmanager
-def _reading(path: Path, name: str = "") -> Iterator[None]:
-    """Turn what numpy raises on a file, or on its array `name`, into InputError."""
+def _reading(where: str, what: str = "is damaged") -> Iterator[None]:
+    """Turn whatever is raised on a damaged file into InputError: `where` it was, and `what` of it."""
     try:
         yield
+    except AppError:
+        raise
     except MemoryError as error:
-        raise InputError(f"{path.name} does not fit into memory") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or f'it is no {path.suffix} file'}") from error
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
-        if isinstance(error, ValueError) and "pickle" in str(error).lower():
-            if not name and not _begins_as_objects(path):  # numpy takes whatever it does not know for a pickle
-                raise InputError(f"{path.name} is damaged or no {path.suffix} file", _HINT) from error
-            what = f"The array {name} in {path.name}" if name else path.name
-            raise InputError(
-                f"{what} holds Python objects; reading them could run program code, so it was not opened",
-                "Save plain number arrays (class names as strings)",
-            ) from error
-        raise InputError(f"{path.name} is damaged: {error}") from error
-
-
-def _begins_as_objects(path: Path) -> bool:
-    """Return whether a file begins as a pickle of protocol 2 or later, or as an array saved by itself."""
-    with path.open("rb") as file:
-        return file.read(6).startswith((b"\x80", b"\x93NUMPY"))
+        raise InputError(f"{where} does not fit into memory") from error
+    except Exception as error:  # archives and headers raise nearly anything where they are damaged
+        said = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{where} {what}: {said}") from error
 
 
 def _stated_classes(file: str, classes: np.ndarray) -> tuple[tuple[str, ...], str]:
     """Read class names from the array `classes`: the names, and what messages call their source."""
     if classes.ndim != 1 or classes.dtype.kind != "U" or not len(classes):
         raise InputError(f"{file}: classes must be a list of strings, got {classes.dtype} {classes.shape}")
+    if len(classes) > MOST_NAMES:
+        raise InputError(f"{file}: classes holds {len(classes):,} names, and at most {MOST_NAMES:,} are read")
     names = tuple(str(name) for name in classes)
     if len(set(names)) != len(names):
         raise InputError(f"{file}: classes holds a name twice")

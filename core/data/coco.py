@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from core.data.classes import several_labels
 from core.data.dataset import Found, Unreadable
@@ -13,13 +15,46 @@ from core.data.listings import find_class_folders
 from core.data.reading import PART_NAMES, TRAIN_NAMES, Listing, Parts, part_of
 from core.errors import InputError
 from core.events import Tell
-from core.files import read_json
+from core.files import loads, open_regular, read_bytes
 
 _IN_FOLDER = ("_annotations.coco.json", "annotations.json")  # beside the images of a part
 _BOXES = "instances"  # COCO's own files with categories, which stand beside those with captions of the same images
 _PROBE = 64 * 1024
 _KEYS = ("images", "annotations", "categories")
+_MOST_BYTES = 4 << 30  # of a file: the largest public ones have half of it
 _HINT = "It needs images (id, file_name), annotations (image_id, category_id) and categories (id, name)"
+
+
+Id = int | str
+
+
+class _Image(msgspec.Struct, gc=False):
+    """An image: its number, and the file it is."""
+
+    id: Id
+    file_name: str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    """What is seen in an image; where in it is not read."""
+
+    image_id: Id
+    category_id: int
+
+
+class _Category(msgspec.Struct, gc=False):
+    """A class."""
+
+    id: int
+    name: str
+
+
+class _Coco(msgspec.Struct):
+    """What is read of a COCO file."""
+
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
 
 
 def find_coco(path: Path) -> Parts | None:
@@ -52,16 +87,16 @@ def list_coco(files: Parts, report: Tell) -> Listing:
     names: dict[int, str] = {}
     for file in files.every:
         content = _read(file)
-        categories = {int(entry["id"]): str(entry["name"]) for entry in content["categories"]}
+        categories = {entry.id: entry.name for entry in content.categories}
         if names and categories != names:
             raise InputError(f"{files.path.name}: training and test part name their categories differently")
         names = categories
         labelled = _labels(file, content, names)
-        folder = _folder(file, [str(entry["file_name"]) for entry in content["images"]])
+        folder = _folder(file, content.images[:3])
         found[file] = []
-        for entry in content["images"]:
-            name = _relative(folder / str(entry["file_name"]), files.root)
-            if (category := labelled.get(entry["id"])) is None:
+        for entry in content.images:
+            name = _relative(folder / entry.file_name, files.root)
+            if (category := labelled.get(entry.id)) is None:
                 left_out.append(Unreadable(name, "no annotation gives it a category"))
             else:
                 paths.append(name)
@@ -86,45 +121,42 @@ def _looks_like(file: Path) -> bool:
     if file.suffix.lower() != ".json":
         return False
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             start = opened.read(_PROBE)
-    except OSError:
+    except (OSError, InputError):
         return False
     return start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") and any(f'"{key}"'.encode() in start for key in _KEYS)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Return the content of a COCO file; raises InputError where parts of it are missing or have no ids."""
-    content = read_json(file)
+def _read(file: Path) -> _Coco:
+    """Return the content of a COCO file; raises InputError where parts of it are missing or of another type."""
     try:
-        for key, fields in zip(_KEYS, (("id", "file_name"), ("image_id", "category_id"), ("id", "name")), strict=True):
-            for entry in content[key]:
-                for field in fields:
-                    entry[field]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{file.name} is no COCO file of images with categories: {error} is missing", _HINT) from error
-    return dict(content)
+        return loads(read_bytes(file, _MOST_BYTES), _Coco)
+    except ValueError as error:
+        raise InputError(f"{file.name} is no COCO file of images with categories: {error}", _HINT) from error
 
 
-def _labels(file: Path, content: Mapping[str, Any], names: Mapping[int, str]) -> dict[Any, int]:
+def _labels(file: Path, content: _Coco, names: Mapping[int, str]) -> dict[Id, int]:
     """Return the category of each annotated image, by the image's id; raises InputError for several of one image."""
-    labels: dict[Any, int] = {}
-    for entry in content["annotations"]:
-        category = int(entry["category_id"])
+    labels: dict[Id, int] = {}
+    for entry in content.annotations:
+        category = entry.category_id
         if category not in names:
             raise InputError(f"{file.name}: an annotation has category {category}, which categories does not name")
-        first = labels.setdefault(entry["image_id"], category)
+        first = labels.setdefault(entry.image_id, category)
         if first != category:
-            shown = {image["id"]: image["file_name"] for image in content["images"]}.get(entry["image_id"], "an image")
+            shown = next((image.file_name for image in content.images if image.id == entry.image_id), "an image")
             raise several_labels(f"{file.name}: {shown} has several categories ({names[first]!r}, {names[category]!r})")
     return labels
 
 
-def _folder(file: Path, names: list[str]) -> Path:
+def _folder(file: Path, images: Sequence[_Image]) -> Path:
     """Return the folder that images of a COCO file are named from: the first of the usual ones that holds one."""
     above, stem = file.parent.parent, file.stem.removeprefix("instances_")
     usual = (file.parent, file.parent / "images", above, above / "images", above / stem, above / "images" / stem)
-    return next((folder for folder in usual for name in names[:3] if (folder / name).is_file()), file.parent)
+    names = [image.file_name for image in images]
+    there = (folder for folder in usual for name in names if os.path.isfile(folder / name))  # noqa: PTH113
+    return next(there, file.parent)
 
 
 def _relative(path: Path, root: Path) -> str:

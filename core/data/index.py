@@ -259,7 +259,7 @@ def recall(path: Path, ending: str, kind: type[Memory]) -> Memory:
 
 def remember(path: Path, ending: str, memory: msgspec.Struct) -> None:
     """Write what is found about the data at `path`; failing to costs time at the next opening, nothing else."""
-    with contextlib.suppress(OSError, RuntimeError):
+    with contextlib.suppress(OSError, RuntimeError, UnicodeError):  # a reason may quote bytes that are no text
         write_atomic(cache_file(path, ending), msgspec.json.encode(memory))
 
 

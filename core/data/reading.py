@@ -198,15 +198,19 @@ def prepare_parts(
 
 def _budget(stated: float | None) -> float:
     """Return the bytes that decoded images may take."""
-    return stated_bytes(BUDGET_VARIABLE, _free_memory() * _BUDGET_SHARE) if stated is None else stated
+    return stated_bytes(BUDGET_VARIABLE, free_memory() * _BUDGET_SHARE) if stated is None else stated
 
 
-def _free_memory() -> float:
-    """Return the free bytes of memory, else all of it; infinite where the system does not tell."""
+def free_memory(*, swap: bool = False) -> float:
+    """Return the free bytes of memory, else all of it; infinite where the system does not tell.
+
+    swap: with what the system may put on disk instead.
+    """
+    wanted = ("MemAvailable:", "SwapFree:") if swap else ("MemAvailable:",)
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+        lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
+        if found := [int(line[1]) * 1024 for line in lines if line[0] in wanted]:
+            return sum(found)
     except (OSError, ValueError, IndexError):
         pass
     try:

@@ -5,6 +5,7 @@ import gc
 import io
 import json
 import os
+import re
 import tarfile
 import time
 
@@ -199,3 +200,68 @@ def test_a_spoilt_index_of_shards_is_made_anew(tmp_path, walks, own_folders, spo
     file.write_bytes(spoil)
     assert open_dataset(str(tmp_path), test_fraction=0.25).fingerprint == first.fingerprint
     assert len(walks) == 2 and file.read_bytes() == good
+
+
+# --- foreign content ----------------------------------------------------------------------------------------------
+
+
+def with_header(path, kind, size, name=b"s/0000.png"):
+    """Put a header that says another kind and size in front of a shard's members."""
+    head = bytearray(tarfile.TarInfo("s/0000.png").tobuf())
+    head[:100], head[124:136], head[156:157] = name.ljust(100, b"\0"), size, kind
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    path.write_bytes(bytes(head) + path.read_bytes())
+    os.utime(path, (1e9, 1e9))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "words"),
+    [
+        (b"0", b"\xff" * 10 + b"\xfc\0", "a header says that its file has -1,024 bytes"),
+        (b"S", b"\xff" * 10 + b"\xfc\0", "a header leads back to itself"),
+        (b"0", b"\x80" + b"\x7f" * 11, "a header says that its file has 154,135,671,558"),
+        (b"L", b"\x80" + b"\x7f" * 11, "a header says that it has 154,135,671,558.* at most 1,048,576 are read"),
+        (b"x", b"77777777777\0", "a header says that it has 8,589,934,592 bytes, at most 1,048,576 are read"),
+        (b"x", b"\xff" * 10 + b"\xfe\0", "a header says that it has -512 bytes"),
+    ],
+)
+def test_a_damaged_header_costs_its_shard_and_no_other(tmp_path, kind, size, words):
+    shard(tmp_path / "train-0.tar", samples(0, 12))
+    shard(tmp_path / "train-1.tar", samples(12, 12))
+    with_header(tmp_path / "train-1.tar", kind, size)
+    data = open_dataset(str(tmp_path), test_fraction=0.2)
+    (left,) = data.unreadable
+    assert left.path == "train-1.tar" and re.search(words, left.reason)
+    assert len(data.train) + len(data.test) == 12
+
+
+def test_names_of_members_are_neither_kept_as_endings_nor_endless(tmp_path, own_folders):
+    more = {"a/photo.john.smith": b"", "a/b.\udcff\udcff": b"", f"{'d/' * 4000}x.png": png(1), "a/c.Txt": b""}
+    shard(tmp_path / "train-0.tar", samples(0, 12) | more)
+    data = open_dataset(str(tmp_path), test_fraction=0.2)
+    why = ("no image (.smith)", "no image (.txt)", "no image (another ending)", "no image (too long a name)")
+    assert [data.files[each] for each in why] == [1, 1, 1, 1]
+    (file,) = own_folders.rglob("*.shards")
+    assert b"john" not in file.read_bytes()
+
+
+@pytest.mark.parametrize(("column", "value"), [(2, -5), (3, -5), (3, 2**62), (4, -1), (4, 2**40)])
+def test_places_outside_a_shard_are_not_believed(tmp_path, walks, own_folders, column, value):
+    shard(tmp_path / "train-0.tar", samples(0, 12))
+    first = open_dataset(str(tmp_path), test_fraction=0.25)
+    (file,) = own_folders.rglob("*.shards")
+    held = json.loads(file.read_bytes())
+    entry = next(iter(held["shards"].values()))
+    numbers = np.frombuffer(base64.b64decode(entry["images"]), "<i8").copy()
+    numbers.reshape(-1, 5)[3, column] = value
+    entry["images"] = base64.b64encode(numbers.tobytes()).decode()
+    file.write_text(json.dumps(held))
+    again = open_dataset(str(tmp_path), test_fraction=0.25)
+    assert len(walks) == 2 and again.fingerprint == first.fingerprint
+
+
+def test_a_pipe_among_shards_is_passed_over(tmp_path):
+    shard(tmp_path / "train-0.tar", samples(0, 12))
+    os.mkfifo(tmp_path / "train-1.tar")
+    assert len(open_dataset(str(tmp_path), test_fraction=0.25).train) == 9

@@ -1,10 +1,14 @@
 """Reading .npz: every form that is promised, and the words for every form that is not."""
 
+import io
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.data import arrays as readers
 from core.data.sources import open_dataset
 from core.errors import InputError
 
@@ -214,4 +218,87 @@ def test_npy_files_that_are_no_arrays(tmp_path):
         open_dataset(str(tmp_path))
     (tmp_path / "y_train.npy").unlink()
     with pytest.raises(InputError, match=r"has x_train\.npy but no labels with it"):
+        open_dataset(str(tmp_path))
+
+
+# --- foreign content ----------------------------------------------------------------------------------------------
+
+
+def npy(array, old="", new=""):
+    """Return an array as np.save writes it, with a part of its header replaced."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue().replace(old.encode(), new.encode().ljust(len(old)))
+
+
+def zipped(tmp_path, compression=zipfile.ZIP_STORED, **members):
+    path = tmp_path / "data.npz"
+    held = {name: npy(array) for name, array in arrays().items()} | members
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in held.items():
+            archive.writestr(f"{name}.npy", data)
+    return str(path)
+
+
+X = np.zeros((12, 8, 9), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no array at all", "x_train in data.npz is damaged or no .npy file"),
+        (npy(X, "(12, 8, 9)", "(12, 8, 9 "), "x_train in data.npz is damaged"),
+        (npy(X, "(12, 8, 9)", "(-2, 8, 9)"), r"is damaged: its shape is \(-2, 8, 9\)"),
+        (npy(X, "'|u1'", "'|V0'"), "is damaged: its shape is"),
+        (npy(X, "(12, 8, 9)", "(99, 8, 9)"), "is truncated: 864 of the 7,128 bytes its header promises"),
+        (npy(X, "(12, 8, 9)", "(1<<3,8,9)"), "x_train in data.npz is damaged"),
+        (npy(X)[:6] + b"\2\0\xff\xff\xff\x7f", "its header has 2,147,483,647 bytes, at most 10,000 are read"),
+        (npy(X)[:6] + b"\1\0\x10\x27" + b"(" * 9000, "x_train in data.npz is damaged"),
+    ],
+)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_that_are_no_arrays(tmp_path, content, words, compression):
+    with pytest.raises(InputError, match=words):
+        open_dataset(zipped(tmp_path, compression, x_train=content))
+
+
+def test_an_array_that_promises_more_than_it_holds_is_not_set_aside(tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "x_train.npy").write_bytes(npy(X, "(12, 8, 9), }" + " " * 20, f"({2**40}, 8, 9), }}"))
+    np.save(folder / "y_train.npy", np.zeros(12, int))
+    with pytest.raises(InputError, match=r"x_train\.npy is truncated: 864 of the 79,164,837,199,872 bytes"):
+        open_dataset(str(folder))
+
+
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "FREELY", 50_000)
+    even = np.zeros((300, 20, 20), np.uint8)
+    path = zipped(tmp_path, zipfile.ZIP_DEFLATED, x_train=npy(even), y_train=npy(np.arange(300) % 3))
+    words = r"x_train in data.npz promises 120,000 bytes in \d+: beyond 50,000 bytes, at most 250 times as many"
+    with pytest.raises(InputError, match=words):
+        open_dataset(path, test_fraction=0.5)
+    path = zipped(tmp_path, x_train=npy(even[:, :8, :9]), y_train=npy(np.arange(300) % 3))  # as it is
+    assert len(open_dataset(path).train) == 300
+    monkeypatch.setattr(readers, "free_memory", lambda swap: 20_000)
+    with pytest.raises(InputError, match="does not fit into memory: it takes 21,600 bytes, and 20,000 are free"):
+        open_dataset(path)
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    path = Path(zipped(tmp_path))
+    data = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := data.find(mark, start + 1)) >= 0:
+            data[start + place] |= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"in data\.npz is damaged: File .* is encrypted"):
+        open_dataset(str(path))
+
+
+def test_a_pipe_among_arrays_is_refused(tmp_path):
+    np.save(tmp_path / "y_train.npy", np.zeros(12, int))
+    os.mkfifo(tmp_path / "x_train.npy")
+    with pytest.raises(InputError, match=r"x_train\.npy cannot be read: it is no regular file"):
         open_dataset(str(tmp_path))

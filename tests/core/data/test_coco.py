@@ -77,9 +77,38 @@ def test_several_categories_of_one_image_are_refused_by_name(tmp_path):
         open_dataset(str(file), test_fraction=0.5)
 
 
-def test_files_that_are_damaged(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps({"images": [{"id": 1}], "annotations": [], "categories": []}))
-    with pytest.raises(InputError, match=r"a\.json is no COCO file of images with categories: 'file_name' is missing"):
+WHOLE = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "category_id": 3}],
+         "categories": [{"id": 3, "name": "cat"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"images": [{"id": 1}]}, "object missing required field file_name at images"),
+        ({"images": [{"id": [], "file_name": "a.png"}]}, "at images"),
+        ({"images": [{"id": 1, "file_name": 3}]}, "expected str, got int at images"),
+        ({"images": {}}, "expected array, got object at images"),
+        ({"categories": [{"id": "é", "name": "cat"}]}, "expected int, got str at categories"),
+        ({"annotations": [{"image_id": {}, "category_id": 3}]}, "at annotations"),
+        ({"annotations": [{"image_id": 1, "category_id": []}]}, "expected int, got array at annotations"),
+        ({"annotations": [[[]]]}, "expected object, got array at annotations"),
+        ({"categories": None}, "at categories"),
+    ],
+)
+def test_files_that_are_damaged(tmp_path, change, words):
+    (tmp_path / "a.json").write_text(json.dumps(WHOLE | change))
+    with pytest.raises(InputError, match=rf"a\.json is no COCO file of images with categories: .*{words}"):
+        open_dataset(str(tmp_path / "a.json"), test_fraction=0.5)
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    content = {
+        "images": [{"id": 1, "file_name": "x" * 5000}, {"id": 2, "file_name": "a\0"}],
+        "annotations": [{"image_id": i, "category_id": i} for i in (1, 2)],
+        "categories": [{"id": i, "name": str(i)} for i in (1, 2)],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="None of the 2 images"):
         open_dataset(str(tmp_path / "a.json"), test_fraction=0.5)
 
 

@@ -1,11 +1,13 @@
 """Reading IDX folders: plain, compressed, other spellings, and damaged ones."""
 
 import gzip
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from core.data import arrays
 from core.data.arrays import read_idx
 from core.data.sources import open_dataset, recognise_dataset
 from core.errors import InputError
@@ -50,7 +52,7 @@ def test_several_data_sets_in_one_folder_are_refused(tmp_path, idx_bytes):
         (b"", "is no IDX file of unsigned bytes"),
         (b"\x00\x00\x0d\x01\x00\x00\x00\x01\x00", "is no IDX file of unsigned bytes"),
         (b"\x00\x00\x08\x03\x00\x00", "ends within its header"),
-        (b"\x00\x00\x08\x01\x00\x00\x00\x09abc", "is truncated: 3 of 9 bytes"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x09abc", "is truncated: 3 of the 9 bytes its header promises"),
         (b"\x00\x00\x08\x04" + b"\xff" * 16, "its header promises"),
     ],
 )
@@ -100,3 +102,17 @@ def test_test_images_of_another_size(tmp_path, write_idx, idx_bytes):
     (folder / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((4, 5, 5))))
     with pytest.raises(InputError, match="images-idx3-ubyte holds images of 6×6×1, t10k-images-idx3-ubyte of 5×5×1"):
         open_dataset(str(folder))
+
+
+def test_a_compressed_file_that_unpacks_to_many_times_its_size_is_refused(tmp_path, idx_bytes, monkeypatch):
+    monkeypatch.setattr(arrays, "FREELY", 50_000)
+    path = tmp_path / "x-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros((40, 60, 60)))))
+    with pytest.raises(InputError, match=r"promises 144,000 bytes in \d+: beyond 50,000 bytes, at most 250 times"):
+        read_idx(path)
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "x-idx3-ubyte")
+    with pytest.raises(InputError, match="it is no regular file"):
+        read_idx(tmp_path / "x-idx3-ubyte")

@@ -178,7 +178,7 @@ def test_the_budget_decides_and_the_variable_sets_it(toy_folder, monkeypatch):
 
 
 def test_little_free_memory_means_a_stream(toy_folder, monkeypatch):
-    monkeypatch.setattr("core.data.reading._free_memory", lambda: 2 * 160 * 6 * 6 - 2)
+    monkeypatch.setattr("core.data.reading.free_memory", lambda: 2 * 160 * 6 * 6 - 2)
     assert isinstance(open_dataset(str(toy_folder)).train.images, StreamedImages)
 
 
