@@ -94,7 +94,11 @@ class TargetExistsError(InputError):
 
 
 class UnsafeFileError(InputError):
-    """Opening the file would run program code."""
+    """Opening the file would run program code; `digests`: SHA-256 of the files it is in, for who allows just these."""
+
+    def __init__(self, message: str, hint: str = "", digests: Iterable[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.digests = tuple(digests)
 
 
 class UnknownNetworkError(InputError):

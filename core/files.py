@@ -286,6 +286,32 @@ def file_sha256(path: Path, *, follow: bool = True) -> str:
             raise _unreadable(path, error) from error
 
 
+@contextmanager
+def hashed(path: Path) -> Iterator[str]:
+    """Give a regular file's SHA-256; what is read of the file in the block is what was hashed.
+
+    Raises InputError where it was changed or replaced in the meantime, or cannot be read.
+    """
+    with open_regular(path) as file:
+        before = _identity(os.fstat(file.fileno()))
+        try:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield digest
+        try:
+            after = _identity(path.stat())
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if before != after:
+        raise InputError(f"{path} was changed while it was read", "Open it again")
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    """Return what is another one for every other file, and after every write: nobody can set back the last of them."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 # --- writing ------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from app.services.translation import tr
 from app.workers.live_run import LiveRun
 from app.workers.queue_files import BatchRecord, RecordedRun, read_record, write_record
 from core.errors import AppError, MismatchError, UnprovenError, UnsafeFileError
-from core.models.trust import Trust
+from core.models.trust import NO_TRUST, Trust
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -72,19 +72,19 @@ class BatchQueue(QObject):
         self.dialog: ConfirmDialog | None = None
         context.opening.batch_wanted.connect(self.read)
 
-    def read(self, path: Path, trusted: bool = False) -> None:
-        """Read a batch file, and open its model and data, in a worker. `trusted`: its model may run program code."""
+    def read(self, path: Path, trust: Trust = NO_TRUST) -> None:
+        """Read a batch file, and open its model and data, in a worker. `trust`: whether its model may run code."""
         controller = self._context.run_controller
         known = [*controller.queue, controller.current]
         taken = frozenset(run.path for run in known if run is not None and run.makes_model)
-        handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trusted, key="batch").then(
-            partial(self._ask, trusted), partial(self._failed, path)
+        handle = self._context.jobs.submit(read, path, self._context.runs_folder(), taken, trust, key="batch").then(
+            partial(self._ask, trust), partial(self._failed, path, trust)
         )
         self._context.shell.follow(handle, "batch")
 
-    def _ask(self, trusted: bool, ready: Ready) -> None:
+    def _ask(self, trust: Trust, ready: Ready) -> None:
         name, wanted, say = ready.path.name, ready.wanted, self._context.notifications
-        if trusted:
+        if trust != NO_TRUST:
             self._context.trust.allow_model(ready.bench.model)
         if ready.problems:
             said = tr("%n runs of {name} cannot be started.", n=len(ready.problems), name=name)
@@ -128,10 +128,11 @@ class BatchQueue(QObject):
         record = BatchRecord(ready.path.absolute(), time.time(), runs)
         self._context.jobs.submit(write_record, record).then(self._context.opening.batch_recorded, failed)
 
-    def _failed(self, path: Path, error: BaseException) -> None:
+    def _failed(self, path: Path, trust: Trust, error: BaseException) -> None:
         say = self._context.notifications
         if isinstance(error, UnsafeFileError):
-            self.dialog = ask_trust(self._window, path.name, partial(self.read, path, True))
+            trust = Trust(True, True, (trust.only or frozenset()) | frozenset(error.digests))
+            self.dialog = ask_trust(self._window, path.name, partial(self.read, path, trust))
         elif isinstance(error, UnprovenError):
             why = tr("{name} was not queued. {reason}", name=path.name, reason=error.message)
             say.caution(why, error.hint)
@@ -139,14 +140,14 @@ class BatchQueue(QObject):
             say.error(error, tr("The batch file was not opened"))
 
 
-def read(path: Path, runs_folder: Path, taken: Collection[Path], trusted: bool, progress: Tell) -> Ready:
+def read(path: Path, runs_folder: Path, taken: Collection[Path], trust: Trust, progress: Tell) -> Ready:
     """Read a batch file and make its jobs; runs in a worker. `taken`: folders of runs that wait or go already."""
     from core.session.batch import make_item, open_batch
     from core.session.batch_file import read_batch
     from core.session.bench import Bench
 
     batch = read_batch(path)
-    bench = open_batch(batch, Bench(trust=Trust(trusted, trusted), tell=progress))
+    bench = open_batch(batch, Bench(trust=trust, tell=progress))
     known = read_record(path)
     runs, problems = [], []
     for item in batch.items():

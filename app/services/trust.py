@@ -1,12 +1,17 @@
-"""What the user allowed in this session: files that can run program code, each as it was when it was allowed."""
+"""What the user allowed in this session: files that can run program code, each as it was when it was allowed.
+
+Questions are asked by path, size and times; what runs is held against the SHA-256 of what was allowed, as it runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AppError
+from core.files import file_sha256
 from core.models.trust import Trust
 
 if TYPE_CHECKING:
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
     from core.models.checkpoint import OpenedModel
 
 HARMLESS = ".safetensors"  # holds numbers and nothing else
-_Mark = tuple[str, int, int]  # path, bytes, time of the last change
+_Mark = tuple[str, int, int, int]  # path, bytes, times of the last change of content and of anything
 
 
 class TrustedFiles:
@@ -22,27 +27,40 @@ class TrustedFiles:
 
     def __init__(self) -> None:
         self._allowed: set[_Mark] = set()
+        self._digests: set[str] = set()
 
     def allow(self, files: Iterable[Path]) -> None:
         """Take these files as trusted, as they are now."""
-        self._allowed |= {mark for path in files if (mark := _mark(path)) is not None}
+        for path in files:
+            with suppress(AppError):  # one that is gone
+                self._allow(path, file_sha256(path))
 
     def allow_model(self, model: OpenedModel) -> None:
-        """Remember what was allowed when a model was opened."""
+        """Remember what was allowed when a model was opened: that very content."""
         trust = model.file.trust
-        if trust.code and model.spec.user_code:
-            self.allow(files_of_code(model.spec.user_code))
-        if trust.pickle or trust.code:
-            self.allow([Path(model.path)])
+        if not (trust.pickle or trust.code):
+            return
+        self._allow(Path(model.path), model.sha256)
+        code = files_of_code(model.spec.user_code) if trust.code else ()
+        if trust.only is None:
+            self.allow(code)
+            return
+        self._digests |= trust.only
+        self.allow(path for path in code if path.is_file() and file_sha256(path) in trust.only)
+
+    def _allow(self, path: Path, sha256: str) -> None:
+        self._digests.add(sha256)
+        if (mark := _mark(path)) is not None:
+            self._allowed.add(mark)
 
     def of(self, job: Job, brought: Iterable[Path] = ()) -> Trust:
         """Return what is trusted of a job and the models brought to it: files that can hold code, and code itself."""
         brought = list(brought)
         risky = [path for path in files_of(job, brought) if path.suffix.lower() != HARMLESS]
-        return Trust(self._allows_all(risky), self._allows_all(code_files(job, brought)))
+        return Trust(self._allows_all(risky), self._allows_all(code_files(job, brought)), frozenset(self._digests))
 
     def allows(self, path: Path) -> bool:
-        """Whether a file is trusted as it is now."""
+        """Whether a file is trusted as it is now, as far as size and times tell; what it holds is asked as it runs."""
         return _mark(path) in self._allowed
 
     def asked(self, job: Job, brought: Iterable[Path] = ()) -> list[Path]:
@@ -91,4 +109,4 @@ def _mark(path: Path) -> _Mark | None:
         found = path.stat()
     except OSError:
         return None
-    return str(path.resolve()), found.st_size, found.st_mtime_ns
+    return str(path.resolve()), found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,14 +124,15 @@ def get_architecture(id: str) -> Architecture:
     return registry()[id]
 
 
-def build_model(spec: ModelSpec, *, trust_code: bool = False) -> nn.Module:
+def build_model(spec: ModelSpec, *, trust_code: bool = False, only: Collection[str] | None = None) -> nn.Module:
     """Build the network of `spec` with fresh weights, in training mode.
 
     Raises NotFoundError for an unknown architecture, InputError where it cannot be built like that, and
-    UnsafeFileError where it is user code and `trust_code` is false.
+    UnsafeFileError where it is user code and `trust_code` is false, or it is none of `only` (SHA-256; None: any may
+    run).
     """
     if spec.user_code:
-        return build_from_user_code(spec.user_code, spec.num_classes, trust_code=trust_code)
+        return build_from_user_code(spec.user_code, spec.num_classes, trust_code=trust_code, only=only)
     architecture = get_architecture(spec.architecture)
     if min(spec.input_size) < architecture.min_size:
         least, size = architecture.min_size, times(spec.input_size)

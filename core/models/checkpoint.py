@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.data.preprocessing import Preprocessing, count_channels
 from core.errors import AmbiguousEntryError, InputError, MismatchError, UnknownNetworkError, UnsafeFileError
-from core.files import file_sha256
+from core.files import hashed
 from core.job import weights_id
 from core.models import timm_models
 from core.models.architectures import (
@@ -40,7 +40,7 @@ from core.models.quantised import refuse_whole_numbers
 from core.models.recognise import around, compare, compare_exactly, fitting
 from core.models.tasks import SIZES, refuse_single_output, refuse_stated_task, try_out
 from core.models.trust import NO_TRUST, Trust
-from core.models.user_code import FACTORY_OPTION, is_factory
+from core.models.user_code import FACTORY_OPTION, code_digests, is_factory
 from core.models.weights import CheckpointForm, Weights, read_weights, require_finite, tied, without_tied
 from core.models.wrappers import AVERAGED, listed
 
@@ -120,7 +120,7 @@ def _with_weights(spec: ModelSpec, tensors: dict[str, Tensor], trust: Trust) -> 
         if not any(value.is_meta for value in [*module.parameters(), *module.buffers()]):
             return module.eval()
     with torch.random.fork_rng(devices=[]):
-        module = build_model(spec, trust_code=trust.runs(spec.user_code))
+        module = build_model(spec, trust_code=trust.runs(spec.user_code), only=trust.only)
     module.load_state_dict(tensors, strict=False)
     return module.eval()
 
@@ -216,8 +216,8 @@ def read_model(path: Path | str, trust: Trust = NO_TRUST, key: str | None = None
     or MismatchError (the card is of another file).
     """
     path = weights_file(Path(path))
-    weights = read_weights(path, trust, key)
-    sha256 = file_sha256(path)
+    with hashed(path) as sha256:
+        weights = read_weights(path, trust, key)
     card, where = card_of(path, weights.form.metadata)
     check_files(card or {}, path, sha256, where)
     for stated, place in ((card or {}, where), (weights.form.metadata, where), (weights.form.scalars, path.name)):
@@ -390,13 +390,14 @@ class _Opening:
             raise UnsafeFileError(
                 f"{self.file.where} names the program {file} for the network, so it was not run",
                 f"{way} if you trust who wrote it",
+                code_digests(arch),
             )
         refused: InputError | None = None
         tried: list[Shapes] = []
         for count in [card["num_classes"]] if card.get("num_classes") else _class_counts(shapes):
             spec = ModelSpec(arch, count, 0, (0, 0), user_code=arch)
             with torch.random.fork_rng(devices=[]):
-                module = build_model(spec, trust_code=trust.runs(arch))
+                module = build_model(spec, trust_code=trust.runs(arch), only=trust.only)
             wanted = shapes_of(module.state_dict())
             if wanted in tried:
                 break  # the code itself says how many classes there are

@@ -65,12 +65,15 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
                 raise OSError(str(error).splitlines()[0]) from error
 
 
-def write_module(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm, original: Path) -> None:
+def write_module(
+    path: Path, state_dict: Mapping[str, Tensor], form: CheckpointForm, original: Path, trust: Trust
+) -> None:
     """Write the whole pickled network of the file that came in with other weights, under its classes' own names.
 
-    Its code runs: that must have been allowed. Raises InputError as `write_same`, and where it cannot be unpickled.
+    Its code runs, as far as `trust` says which files may. Raises InputError as `write_same`, and where it cannot be
+    unpickled.
     """
-    tensors, pickles = _as_it_came(state_dict, form), Pickles(original)
+    tensors, pickles = _as_it_came(state_dict, form), Pickles(original, trust.only)
     network = placed(pickles.read(), form.container)
     _load(network, tensors, path)
     content = wrapped(network, form.container, form.scalars) if form.container else network

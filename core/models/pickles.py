@@ -7,11 +7,12 @@ PYTHONPATH, among the installed packages. Each file's are modules of a room of t
 from __future__ import annotations
 
 import ast
+import io
 import pickle
 import pickletools
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any, ClassVar
@@ -20,10 +21,14 @@ import torch
 from torch import nn
 
 from core.errors import AppError, InputError, UnsafeFileError, unknown_name
+from core.files import read_bytes
 from core.models.architectures import reinitialise
-from core.models.user_code import Room
+from core.models.user_code import Room, code_digests
 
 _WRAPPERS = ("DataParallel", "DistributedDataParallel")
+LARGEST = 1 << 40
+"""Bytes of a file that is read whole because it runs: as much as memory takes."""
+
 _FILES_LOOKED_AT = 200  # Python files beside a pickle, for the one that defines a class
 
 
@@ -49,10 +54,11 @@ class Pickles:
 
     __name__ = "pickle"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, only: Collection[str] | None = None) -> None:
+        """`only`: SHA-256 of the files that may run, this one and the code it imports; None: any."""
         self.path = path
         self.missing: list[str] = []  # "module.Class", of what was not found
-        self._room = Room(path.resolve(), [str(Path.cwd())])
+        self._room = Room(path.resolve(), [str(Path.cwd())], only)
         self._names: dict[int, tuple[Any, str, str]] = {}  # by id: what stands for it, and how the file names it
         names, find = self._names, self._find
 
@@ -82,11 +88,16 @@ class Pickles:
         return self.Unpickler(file, **options).load()
 
     def read(self) -> Any:
-        """Return what the file holds; its code runs. Raises InputError where that fails."""
+        """Return what the file holds; its code runs, that of the content which is looked at and no other.
+
+        Raises UnsafeFileError where it is not one of those that may run, InputError where reading it fails.
+        """
+        data = read_bytes(self.path, LARGEST)
+        self._room.require(data, self.path)
         try:
             with warnings.catch_warnings(), self._room.entered():
                 warnings.simplefilter("ignore")  # about how others pickled
-                return torch.load(self.path, map_location="cpu", weights_only=False, pickle_module=self)
+                return torch.load(io.BytesIO(data), map_location="cpu", weights_only=False, pickle_module=self)
         except AppError:
             raise
         except Exception as error:
@@ -134,12 +145,13 @@ class Pickles:
             raise self._room.failed(f"The code of {module} cannot be run", error) from error
 
 
-def pickled_network(path: Path, name: str) -> nn.Module:
+def pickled_network(path: Path, name: str, only: Collection[str] | None = None) -> nn.Module:
     """Return the network of class `name` in a pickled file, in float32 and trainable, without what was put around it.
 
-    Raises InputError where its class is not found, NotFoundError where the file holds none of that name.
+    only: SHA-256 of the files that may run; None: any. Raises InputError where its class is not found, NotFoundError
+    where the file holds none of that name.
     """
-    pickles = Pickles(path)
+    pickles = Pickles(path, only)
     networks = {type(network).__name__: network for network in reversed([*networks_in(pickles.read())])}
     if name not in networks:
         raise unknown_name(f"network in {path.name}", name, networks)
@@ -152,9 +164,9 @@ def pickled_network(path: Path, name: str) -> nn.Module:
     return network.float()
 
 
-def fresh_network(path: Path, name: str) -> nn.Module:
+def fresh_network(path: Path, name: str, only: Collection[str] | None = None) -> nn.Module:
     """Return `pickled_network` with new weights, drawn from the global generator."""
-    network = pickled_network(path, name)
+    network = pickled_network(path, name, only)
     reinitialise(network, int(torch.randint(2**62, ())))
     return network
 
@@ -175,11 +187,13 @@ def cannot_run(network: nn.Module) -> bool:
     return any(isinstance(part, Missing) for part in network.modules())
 
 
-def refuse_untrusted(path: Path) -> None:
-    """Raise the error for a pickled network that may not be read."""
+def refuse_untrusted(user_code: str) -> None:
+    """Raise the error for a pickled network, "path.pt:Class", that may not be read."""
     raise UnsafeFileError(
-        f"The network is the one pickled in {path}, which can run program code, so it was not opened",
+        f"The network is the one pickled in {user_code.rpartition(':')[0]}, which can run program code, so it was not "
+        "opened",
         "Allow it with --trust-pickle if you trust who made it",
+        code_digests(user_code),
     )
 
 

@@ -9,10 +9,14 @@ from core.models.user_code import is_factory
 
 @dataclass(frozen=True)
 class Trust:
-    """`pickle`: files may be unpickled, which can run code; `code`: programs that bring a network may run."""
+    """`pickle`: files may be unpickled, which can run code; `code`: programs that bring a network may run.
+
+    only: SHA-256 of the files this holds for, looked at in the very bytes that run; None: of those that are named.
+    """
 
     pickle: bool = False
     code: bool = False
+    only: frozenset[str] | None = None
 
     def runs(self, user_code: str) -> bool:
         """Whether the file of "path.py:factory", or the pickled network "path.pt:Class", may run."""

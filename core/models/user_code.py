@@ -17,7 +17,7 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -25,8 +25,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputError, NotFoundError, UnsafeFileError, unknown_name
-from core.files import file_sha256
+from core.errors import AppError, InputError, NotFoundError, UnsafeFileError, unknown_name
+from core.files import file_sha256, read_bytes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,34 +42,40 @@ _INSTALLED = {sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdli
 _LOADING = threading.RLock()
 
 
-def build_from_user_code(user_code: str, num_classes: int, *, trust_code: bool = False) -> nn.Module:
+def build_from_user_code(
+    user_code: str, num_classes: int, *, trust_code: bool = False, only: Collection[str] | None = None
+) -> nn.Module:
     """Run the factory of "path.py:factory" with num_classes (if it takes that) and return its network.
 
     Of another file it is the network of that class which is pickled in it, with fresh weights. Raises UnsafeFileError
-    without `trust_code`, NotFoundError where file or factory is missing, and InputError where the file cannot be run,
-    or the factory fails or gives something else than a network.
+    without `trust_code`, and for code whose SHA-256 is not in `only` (None: any may run), NotFoundError where file or
+    factory is missing, and InputError where the file cannot be run, or the factory fails or gives something else than
+    a network.
     """
     text, _, name = user_code.rpartition(":")
     if not is_factory(user_code):
         from core.models.pickles import fresh_network, refuse_untrusted
 
         if not trust_code:
-            refuse_untrusted(Path(text))
-        return fresh_network(Path(text), name)
+            refuse_untrusted(user_code)
+        return fresh_network(Path(text), name, only)
     if not trust_code:
         raise UnsafeFileError(
-            f"{text} is program code, so it was not run", "Allow it with --trust-code if you trust who wrote it"
-        )
+            f"{text} is program code, so it was not run", "Allow it with --trust-code if you trust who wrote it",
+            code_digests(user_code),
+        )  # fmt: skip
     path = Path(text)
     if not path.is_file():
         raise NotFoundError(f"There is no file {path}")
     from torch import nn
 
-    room, before = Room(path.resolve()), list(sys.path)
+    room, before = Room(path.resolve(), only=only), list(sys.path)
     try:
         factory = room.factory(name, text)
         try:
             module = factory(num_classes=num_classes) if _takes_num_classes(factory) else factory()
+        except AppError:
+            raise
         except Exception as error:
             raise room.failed(f"{name}() of {text} failed", error) from error
     finally:
@@ -94,6 +100,11 @@ def source_files(user_code: str) -> tuple[Path, ...]:
     return (path, *Room(path.resolve(), beside).imported()) if path.is_file() else (path,)
 
 
+def code_digests(user_code: str) -> tuple[str, ...]:
+    """Return the SHA-256 of each of `source_files` that is there."""
+    return tuple(file_sha256(file) for file in source_files(user_code) if file.is_file())
+
+
 def source_key(user_code: str) -> str:
     """Return a text that differs where the factory's name or the content of `source_files` does, wherever they lie."""
     files = source_files(user_code)
@@ -105,9 +116,13 @@ def source_key(user_code: str) -> str:
 class Room:
     """Where the modules of one file of the user's and of what it imports live, under a name that the file decides."""
 
-    def __init__(self, path: Path, beside: Sequence[str] = ()) -> None:
-        """`beside`: folders that modules are looked for in as well."""
+    def __init__(self, path: Path, beside: Sequence[str] = (), only: Collection[str] | None = None) -> None:
+        """`beside`: folders that modules are looked for in as well. only: SHA-256 of the files that may run; None: any.
+
+        What is run is the very content that was looked at.
+        """
         self.path = path
+        self._only = only
         package = path.parent
         parts = [] if path.stem == "__init__" else [path.stem.replace(".", "_")]
         while (package / "__init__.py").is_file() and package.parent != package and "." not in package.name:
@@ -128,6 +143,8 @@ class Room:
         """
         try:
             module = self._load()
+        except AppError:
+            raise
         except Exception as error:
             raise self.failed(f"{text} cannot be run", error) from error
         factory = getattr(module, name, None)
@@ -177,6 +194,16 @@ class Room:
         if "required positional argument" in reason:
             hint = "A factory gets num_classes where it takes that, and nothing else: give its other arguments defaults"
         return InputError(f"{what}: {type(error).__name__}: {reason}", hint)
+
+    def require(self, data: bytes, path: Path | str) -> None:
+        """Raise UnsafeFileError where the content of a file that would run is not one that was allowed."""
+        digest = hashlib.sha256(data).hexdigest()
+        if self._only is not None and digest not in self._only:
+            raise UnsafeFileError(
+                f"{path} is not the code that was allowed, so it was not run",
+                "It was changed, or nobody was asked about it: open the model again, and allow it if you trust it",
+                [digest],
+            )
 
     # --- what is the user's own ------------------------------------------------------------------------------------
 
@@ -283,6 +310,8 @@ class _Finder:
         spec = PathFinder.find_spec(fullname, path if "." in rest else room.search_path)
         if spec is not None and type(spec.loader) is SourceFileLoader:
             spec.loader = _Loader(fullname, spec.loader.path, room)
+        elif spec is not None and spec.has_location and spec.origin:  # compiled, without its text
+            room.require(read_bytes(Path(spec.origin)), spec.origin)
         return spec
 
 
@@ -301,9 +330,11 @@ class _Loader(SourceFileLoader):
         self._room = room
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return the code of the file as it is now."""
+        """Return the code of the file as it is now, where it may run."""
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        data = self.get_data(path)
+        self._room.require(data, path)
+        return self.source_to_code(data, path)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the file; its functions keep the room's `__import__`."""

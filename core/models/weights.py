@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 import warnings
 import zipfile
@@ -16,14 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import AppError, InputError, UnsafeFileError, first_few
-from core.files import convert, open_regular
+from core.files import convert, file_sha256, open_regular, read_bytes
 from core.job import entry_key
 from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
-from core.models.pickles import Pickles, called, networks_in
+from core.models.pickles import LARGEST, Pickles, called, networks_in
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.programs import Program, exported_program, pickled_program, scripted_program
 from core.models.trust import NO_TRUST, Trust
+from core.models.user_code import Room, code_digests
 from core.models.wrappers import AVERAGED, SAVE_IT, Found, beside, locate, placed
 
 _MOST_UNPACKED, _SMALL = 4, 1 << 26  # times the file's size; bytes that are no danger. torch.save does not compress
@@ -237,12 +239,15 @@ def _read_program(path: Path, kind: str, trust: Trust) -> tuple[dict[str, Any], 
         raise UnsafeFileError(
             f"{path.name} carries a program, so it was not opened",
             "Save its state dict, or open it with --trust-code if you trust who made it",
+            [file_sha256(path)],
         )
+    data = read_bytes(path, LARGEST)
+    Room(path, only=trust.only).require(data, path)
     try:
         if kind == "torchscript":
-            module = torch.jit.load(str(path), map_location="cpu")
+            module = torch.jit.load(io.BytesIO(data), map_location="cpu")
             return dict(module.state_dict()), scripted_program(module)
-        exported = torch.export.load(str(path))
+        exported = torch.export.load(io.BytesIO(data))
         return dict(exported.state_dict), exported_program(exported)
     except Exception as error:  # whatever a foreign program raises
         raise _damaged(path) from error
@@ -264,8 +269,9 @@ def _load_pt(path: Path, trust: Trust) -> tuple[Any, Pickles | None]:
             raise UnsafeFileError(
                 "This file can run program code when opened, so it was not opened.",
                 "Save its state dict, or open it with --trust-pickle if you trust who made it",
+                code_digests(f"{path}:"),
             ) from error
-    pickles = Pickles(path)
+    pickles = Pickles(path, trust.only)
     return pickles.read(), pickles
 
 

@@ -285,7 +285,8 @@ class Bench:
         """Build a job's network with fresh weights on the device; the same seed draws the same ones."""
         spec = ModelSpec(part.architecture, part.num_classes, part.in_channels, part.input_size, part.user_code)
         torch.manual_seed(seed)
-        return self._tapped(build_model(spec, trust_code=self.trust.runs(spec.user_code)), spec, layers)
+        module = build_model(spec, trust_code=self.trust.runs(spec.user_code), only=self.trust.only)
+        return self._tapped(module, spec, layers)
 
     def precision_for(self, module: torch.nn.Module) -> str:
         """Return the precision to compute a network in."""

@@ -256,7 +256,7 @@ def _write(source: Source, format: str, form: CheckpointForm, path: Path) -> Non
     """Write the weights in `form`, or a program in `format`."""
     spec = source.model.spec
     if form.module and source.pickled is not None:
-        write_module(path, source.module.state_dict(), form, source.pickled)
+        write_module(path, source.module.state_dict(), form, source.pickled, source.model.file.trust)
     elif format in _WEIGHTS:
         write_same(path, source.module.state_dict(), form)
     else:

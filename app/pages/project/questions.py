@@ -59,7 +59,7 @@ class Questions(QObject):
         if isinstance(error, StoppedError):
             return
         if isinstance(error, UnsafeFileError):
-            self._ask_trust(request)
+            self._ask_trust(request, error)
         elif isinstance(error, AmbiguousEntryError):
             said = tr("{name} was not opened. {why}", name=request.name, why=error.message)
             self._page.banner.show_message(said, "caution")
@@ -85,17 +85,18 @@ class Questions(QObject):
         dialog = ArchitectureDialog(request.name, (), self._page.window())
         _show(dialog, lambda arch: self._put(request, arch=arch))
 
-    def _ask_trust(self, request: Request) -> None:
+    def _ask_trust(self, request: Request, error: UnsafeFileError) -> None:
         window, banner = self._page.window(), self._page.banner
+        only = frozenset(error.digests) | (request.trust.only or frozenset())  # what was refused, and no other content
         if not request.trust.code and (files := files_of_code(request.arch)):
             banner.show_message(
                 tr("{name} was not opened. Its network is program code.", name=request.name), "caution"
             )
-            trust = replace(request.trust, code=True)
+            trust = replace(request.trust, code=True, only=only)
             ask_code(window, files, partial(self._put, request, trust=trust))
             return
         banner.show_message(f"{request.name}: {tr(REFUSED)}", "caution")
-        trust = Trust(pickle=True, code=True)
+        trust = Trust(pickle=True, code=True, only=only)
         ask_trust(window, request.name, partial(self._put, request, trust=trust))
 
     def _say_mismatch(self, failure: Failure, error: MismatchError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from app.services.translation import tr
 from app.workers.opening_job import DATA_ANSWERS, Request
 from core.errors import AppError
 from core.job import Job
-from core.models.trust import Trust
 from core.runs.folder import MODEL, RunFolder
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Reopening(QObject):
         self._context.opening.put(
             Request("both", name, model=model, data=data.spec, changes=changes,
                     arch=job.model.builder, key=key, prepared=job.model.preprocessing,
-                    trust=Trust(code=self._context.trust.of(job).code), then=then)
+                    trust=replace(self._context.trust.of(job), pickle=False), then=then)
         )  # fmt: skip
 
     def _failed(self, failure: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from app.services.trust import TrustedFiles
+from core.files import file_sha256
 from core.models.formats import write_safetensors
 from tests.app.scripted import job
 
@@ -63,3 +65,18 @@ def test_files_that_allowed_code_imports_are_allowed_with_it_as_they_are(coded):
     assert trust.of(asked).code
     (folder / "layers.py").write_text("import os\n\ndef net(): ...\n")
     assert not trust.of(asked).code and trust.asked(asked) == [folder / "layers.py"]
+
+
+def test_what_is_allowed_is_content_whatever_the_times_of_a_file_say(coded):
+    """Size and time of the last change can be set: what runs is held against the SHA-256 of what was allowed."""
+    asked, _, folder = coded
+    code = folder / "own.py"
+    trust = TrustedFiles()
+    trust.allow([code])
+    assert trust.of(asked).only == {file_sha256(code)}
+    times, text = code.stat(), code.read_text()
+    code.write_text(text.replace("...", "1.0"))
+    os.utime(code, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert code.stat().st_size == times.st_size and code.stat().st_mtime_ns == times.st_mtime_ns
+    assert file_sha256(code) not in trust.of(asked).only
+    assert os.name == "nt" or not trust.allows(code)
