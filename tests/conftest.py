@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import os
@@ -16,6 +17,9 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["LANGUAGE"] = "en"  # the window under test is in English, whatever the system is in
+
+# A test outlives no loss of power, and a disk that is asked for one takes milliseconds each of some ten thousand times.
+os.fsync = lambda handle: None
 
 # A shell starts what runs in the background with Ctrl+C ignored, which the programs under test would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -43,6 +47,13 @@ def pytest_collection_modifyitems(items):
     """Put files with slow tests first: one that comes last keeps one process at work while the others have none."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """Digits are parsed once by a process: from text, which takes as long as many a test that opens them."""
+    named = sys.modules.get("core.data.named")
+    if named is not None:
+        named.load_digits = functools.cache(named.load_digits)
 
 
 @pytest.fixture(autouse=True)

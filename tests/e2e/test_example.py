@@ -80,6 +80,19 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
     assert report["verdict"]["code"] == "close" and report["verdict"]["sentence"] == seen["verdict"]
     assert seen["before"]["unlearned"] == "–" and seen["after"]["unlearned"] != "–"
     assert {seen["before"][model] == seen["after"][model] for model in ("head_only", "retrained")} == {True}
+    # What the example claims: close to retrained, and no measure that decides takes the head-only edit for better.
+    assert list(report["retrained"]) == ["seed 1", "seed 2", "seed 3"] and report["suite"] == "full"
+    assert not report["verdict"]["damaged"]
+    original, unlearned = report["models"]["original"], report["models"]["unlearned"]
+    assert unlearned["forget_test_accuracy"] <= 0.02
+    assert original["retain_test_accuracy"] - unlearned["retain_test_accuracy"] <= 0.02
+    assert report["models"]["head_only"]["probe"] == original["probe"]
+    rows = {row["key"]: row for row in report["verdict"]["measures"]}
+    deciding = {key for key, row in rows.items() if row["decides"]}
+    assert deciding >= {"forget_accuracy", "output_distance", "relearn"} and len(deciding) >= 4
+    for key in (deciding | {"dimensional_alignment"}) - {"forget_accuracy"}:
+        goal = rows[key]["retrained"]
+        assert abs(rows[key]["unlearned"] - goal) < abs(rows[key]["head_only"] - goal), key
     state = torch.load(target, weights_only=True)
     from core.models.architectures import SmallCNN
 

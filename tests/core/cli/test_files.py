@@ -6,7 +6,6 @@ import hashlib
 import json
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 
@@ -147,26 +146,22 @@ def test_a_strangers_checkpoint_is_given_back_as_it_came_in(cli, tmp_path):
     assert json.loads((tmp_path / "back.json").read_text())["architecture"] == "resnet18"
 
 
-@pytest.mark.slow
-def test_the_example_without_a_window(process, tmp_path):
-    result = process("--example", "--no-window", "--out", tmp_path / "e", timeout=300)
-    assert result.code == 0, result.err
-    assert "without a window" in result.out and "The whole example took" in result.out
-    assert "model.pt: Written and read back" in result.out
+def test_the_example_without_a_window(cli, model, tmp_path, monkeypatch, capsys):
+    """With the digits in its place; what the one that ships claims is held where it runs in the window."""
+    from core.session import example
+    from core.session.bench import Bench
+    from main import main
+    from tests.digits import DIGITS
+
+    bench = Bench().with_data("digits").with_model(model / "model.safetensors")
+    recipe = {**DIGITS, "preset": "", "retrained": [1]}
+    monkeypatch.setattr(example, "open_example", lambda control, tell: example.example_of(bench, recipe))
+    command = ["--example", "--no-window", "--out", str(tmp_path / "e")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "without a window" in out and "The whole example took" in out
+    assert "model.pt: Written and read back" in out and "Found again by" in out
     report = json.loads((tmp_path / "e" / "report.json").read_text())
-    original, unlearned = report["models"]["original"], report["models"]["unlearned"]
-    assert unlearned["forget_test_accuracy"] <= 0.02
-    assert original["retain_test_accuracy"] - unlearned["retain_test_accuracy"] <= 0.02
-    assert report["models"]["head_only"]["probe"] == original["probe"]
-    # What the example claims: close to retrained, and no measure that decides takes the head-only edit for better.
-    assert "Accuracy 0 does not mean forgotten. Close to retrained" in result.out and "Found again by" in result.out
-    assert report["verdict"]["code"] == "close" and not report["verdict"]["damaged"]
-    assert list(report["retrained"]) == ["seed 1", "seed 2", "seed 3"] and report["suite"] == "full"
-    rows = {row["key"]: row for row in report["verdict"]["measures"]}
-    deciding = {key for key, row in rows.items() if row["decides"]}
-    assert deciding >= {"forget_accuracy", "output_distance", "relearn"} and len(deciding) >= 4
-    for key in (deciding | {"dimensional_alignment"}) - {"forget_accuracy"}:
-        goal = rows[key]["retrained"]
-        assert abs(rows[key]["unlearned"] - goal) < abs(rows[key]["head_only"] - goal), key
-    again = process("--example", "--no-window", "--out", tmp_path / "e")
-    assert again.code == 3 and "already holds a run" in again.error
+    assert list(report["retrained"]) == ["seed 1"] and report["suite"] == "full"
+    assert " ".join(report["verdict"]["sentence"].split()) in " ".join(out.split())
+    assert main(command) == 3 and "already holds a run" in capsys.readouterr().err

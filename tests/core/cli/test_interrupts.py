@@ -56,7 +56,7 @@ def told_to_end(name="SIGTERM"):
     signal.raise_signal(getattr(signal, name))
 
 
-SLOW = ("--set", "rounds=20", "batch=16")
+SLOW = ("--set", "rounds=4", "batch=16")
 
 
 def test_the_first_one_stops_and_keeps(cli, model, tmp_path, during):

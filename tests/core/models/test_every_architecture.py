@@ -15,12 +15,6 @@ from core.models.tap import TappedModel
 CLASSES = 7
 
 
-@pytest.fixture
-def norms_that_only_check(monkeypatch):
-    """Batch norms refuse a single value per channel as ever, and compute nothing: half of the time without weights."""
-    monkeypatch.setattr(torch, "batch_norm", lambda images, *given: images)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", [a.id for a in architectures()])
 def test_recognised_and_tapped_at_its_head_and_trains_at_its_smallest_size(architecture, norms_that_only_check):
