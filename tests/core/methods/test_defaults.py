@@ -17,6 +17,7 @@ from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.monitor import Unwatched
 from core.methods import METHODS, get_method
+from core.methods.base import Method
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
 from core.parameters import resolve
@@ -123,11 +124,16 @@ def digits() -> Digits:
     return Digits()
 
 
+def cases(method: Method) -> list[str]:
+    """Both kinds at once are held to what either is; one alone is run where it has a default of its own."""
+    if not KINDS["both"] <= method.suits:
+        return [kind for kind, kinds in KINDS.items() if kinds <= method.suits]
+    default = method.preset("", KINDS["both"])
+    return [kind for kind, kinds in KINDS.items() if kind == "both" or method.preset("", kinds) != default]
+
+
 CASES = [
-    (method.id, kind)
-    for method in METHODS.values()
-    for kind, kinds in KINDS.items()
-    if method.starts_from == "original" and kinds <= method.suits
+    (method.id, kind) for method in METHODS.values() if method.starts_from == "original" for kind in cases(method)
 ]
 
 

@@ -125,13 +125,14 @@ def test_a_network_that_was_never_trained_gets_images_as_they_are_stored_and_is_
     assert bench.proof.standing.untrained and not bench.proof.doubts
 
 
-def test_what_a_look_at_few_images_leaves_out_is_a_rival_all_the_same(tmp_path, small, monkeypatch):
-    arrays, stated = small
+def test_what_a_look_at_few_images_leaves_out_is_a_rival_all_the_same(tmp_path, arrays, monkeypatch):
     train, _ = of_arrays(arrays)
     module = owners.resnet(3, 2, False)
     module.fc = torch.nn.Sequential(torch.nn.Linear(512, 32), torch.nn.ReLU(), torch.nn.Linear(32, owners.CLASSES))
     torch.save(owners.trained(module, *train, steps=60).state_dict(), tmp_path / "net.pth")
-    options = DataOptions(preprocess_file=stated)
+    stated = tmp_path / "preprocess.json"
+    stated.write_text(json.dumps({"size": 20, "mean": 0.5, "std": 0.5}))
+    options = DataOptions(preprocess_file=str(stated))
     whole = Bench().on("cpu").open(tmp_path / "net.pth", str(arrays), options).trial
     assert whole.rivals and not whole.sure
     monkeypatch.setattr(trials, "FEW", 1)
