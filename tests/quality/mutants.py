@@ -202,7 +202,10 @@ class Workplace:
                 return 0
             return 1 if dotted in files[file] or sum(name in files[file] for name in defined) > 1 else 2
 
-        return [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(self.ranks)]
+        ranked = [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(self.ranks)]
+        if path.startswith("core/methods/"):  # the page of what they declare is held there
+            ranked.insert(1, [str(self.root / "tests" / "quality" / "test_documents.py")])
+        return ranked
 
     def try_(self, mutant: Mutant) -> tuple[str, str]:
         """Return "caught", "survived" or "late" (not caught within the limit), and the test that failed.

@@ -144,5 +144,8 @@ def test_members_and_others_are_matched_class_by_class():
     assert pool[outside].bincount().tolist() == [30, 7]  # 30 for 40 is the scarcest
     inside, outside = matched_positions(members, pool, most=20)
     assert members[inside].bincount().tolist() == [16, 4] and pool[outside].bincount().tolist() == [12, 3]
+    few = torch.tensor([0] * 100 + [1] * 2)
+    inside, outside = matched_positions(few, few, most=10)
+    assert few[inside].bincount().tolist() == few[outside].bincount().tolist() == [9, 1]  # no class is left out
     nothing = matched_positions(members, torch.full((9,), 7))
     assert not len(members[nothing[0]]) and not len(pool[nothing[1]])
