@@ -68,6 +68,7 @@ class Notifications(QObject):
         """Say that something failed: an AppError in its own words, anything else as a fault with its traceback."""
         if isinstance(error, str):
             return self._post(Notification(error, "error", topic=topic))
+        error = of_system(error) or error
         text, hint = describe_error(error, what)
         details = "" if isinstance(error, AppError) else "".join(traceback.format_exception(error))
         return self._post(Notification(text, "error", hint, details, topic=topic))

@@ -15,7 +15,7 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, SignalInstance
 
-from core.errors import AppError, StoppedError
+from core.errors import AppError, StoppedError, of_system
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class JobHandle(QObject):
             if not self._cancelled.is_set():
                 self._result = function()
         except BaseException as error:
-            self._error = error
+            self._error = of_system(error) or error
         self._over = True
         self._wake()
 

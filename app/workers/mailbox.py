@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun, Look, Work, read_new
 from core.engine.control import Control
-from core.errors import AppError
+from core.errors import AppError, of_system
 from core.events import Event, PhaseChanged, Progress, Resources, RunFailed, RunFinished, RunStarted, State
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,8 @@ class RunThread(QThread):
         except BaseException as error:  # the thread is the last place that can keep it
             self.details = "".join(traceback.format_exception(error))
             # The traceback's frames hold the run's tensors: memory would stay taken while the error is shown.
-            self.error = error.with_traceback(None)
-            level = logging.WARNING if isinstance(error, AppError) else logging.ERROR
+            self.error = (of_system(error) or error).with_traceback(None)
+            level = logging.WARNING if isinstance(self.error, AppError) else logging.ERROR
             log.log(level, "the run ended with %s\n%s", type(error).__name__, self.details)
         finally:
             del self._work
