@@ -100,8 +100,8 @@ def _shortened(file: Path) -> str:
 
 def _short(value: Any) -> Any:
     """Return a document with few entries in each list, numbers of few digits, and short packed texts."""
-    if isinstance(value, dict):
-        return {key: _short(inner) for key, inner in value.items()}
+    if isinstance(value, dict):  # a map's lists belong to its packed points
+        return value if value.get("type") == "feature_map" else {key: _short(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_short(inner) for inner in value[:SHORT]]
     if isinstance(value, float):

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from core.files import loads
 
 if TYPE_CHECKING:  # a run is described without loading it
     import numpy as np
     from numpy.typing import NDArray
+
+LARGEST = 1e100
+"""A number beyond it is none that was measured; squares and sums of smaller ones can still be written."""
+
+Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+MOST_STEPS = 100_000
+"""Steps one event may tell of: it is written every few tenths of a second."""
 
 Tell = Callable[[str, int, int], object]
 """Told what goes on, how much of it is done, and of how much (0: not known). May raise to interrupt the work."""
@@ -58,8 +70,8 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     """Common fields of all events."""
 
     run: str
-    step: int
-    time: float
+    step: Count
+    time: Number
 
     @property
     def type(self) -> str:
@@ -71,18 +83,27 @@ Emit = Callable[[Event], object]
 """Gets each event of a run, in order, in the thread that runs it."""
 
 
+class StagePart(TypedDict):
+    """A stage of the plan, from step `first` to `last`, which is no longer part of it."""
+
+    name: str
+    phase: str
+    first: Count
+    last: Count
+
+
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     """The plan is laid out; steps are counted from 0 to `steps`. Sent again, with `resumed_at`, on a resume."""
 
     method: str
-    steps: int
-    stages: list[dict[str, Any]]  # {"name", "phase", "first", "last"} with last exclusive
+    steps: Count
+    stages: list[StagePart]
     forget_mode: str  # "class", "sample" or "mixed"
-    counts: dict[str, int]  # retain_train, forget_train, retain_test, forget_test
+    counts: dict[str, Count]  # retain_train, forget_train, retain_test, forget_test
     device: str
     precision: str
-    threads: int
-    resumed_at: int | None = None
+    threads: Count
+    resumed_at: Count | None = None
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag="phase_changed"):
@@ -98,51 +119,57 @@ class StepMetrics(Event, frozen=True, kw_only=True, tag="step_metrics"):
     """Loss terms of one or more steps; lists run over `steps` and hold None where a term does not apply."""
 
     phase: str
-    steps: list[int]
-    terms: dict[str, list[float | None]]
-    learning_rate: float
-    samples_per_second: float
+    steps: list[Count]
+    terms: dict[str, list[Number | None]]
+    learning_rate: Number
+    samples_per_second: Number
+
+    def __post_init__(self) -> None:
+        """Refuse a file's lists that are of different or absurd lengths."""
+        length = len(self.steps)
+        if length > MOST_STEPS or any(len(values) != length for values in self.terms.values()):
+            raise ValueError(f"terms and steps must be of one length, and of {MOST_STEPS:,} at most")
 
 
 class Evaluation(Event, frozen=True, kw_only=True, tag="evaluation"):
     """Accuracies on fixed sets. `scope` is "subset" (while running) or "full" (start and end)."""
 
     scope: str
-    retain_accuracy: float | None  # on training images
-    forget_accuracy: float | None
-    retain_test_accuracy: float | None
-    forget_test_accuracy: float | None
-    retain_loss: float | None = None
-    forget_loss: float | None = None
-    counts: dict[str, int] = {}
-    forget_predictions: dict[str, float] = {}  # class -> share of forget-test images
-    forget_losses: list[float] = []  # sample forgetting: per-image losses, forget set
-    unseen_losses: list[float] = []  # the same on unseen images
+    retain_accuracy: Number | None  # on training images
+    forget_accuracy: Number | None
+    retain_test_accuracy: Number | None
+    forget_test_accuracy: Number | None
+    retain_loss: Number | None = None
+    forget_loss: Number | None = None
+    counts: dict[str, Count] = {}
+    forget_predictions: dict[str, Number] = {}  # class -> share of forget-test images
+    forget_losses: list[Number | None] = []  # sample forgetting: per-image losses, forget set
+    unseen_losses: list[Number | None] = []  # the same on unseen images
 
 
 class AlignmentMeasured(Event, frozen=True, kw_only=True, tag="alignment"):
     """Dimensional alignment of the forget set with the retain set; meaningless without k, energy and centring."""
 
     scope: str
-    value: float | None
-    k: int
-    energy: float | None  # share of retain energy in the k leading directions
+    value: Number | None
+    k: Count
+    energy: Number | None  # share of retain energy in the k leading directions
     centred: bool
-    profile: list[float]  # value at k = 1, 2, ..., C
-    floor: float  # sqrt(k / C), a random subspace's value
-    sample_energy: float | None = None  # mean over forget samples of |U_k^T f|^2 / |f|^2
+    profile: list[Number]  # value at k = 1, 2, ..., C
+    floor: Number  # sqrt(k / C), a random subspace's value
+    sample_energy: Number | None = None  # mean over forget samples of |U_k^T f|^2 / |f|^2
 
 
 class SpectrumMeasured(Event, frozen=True, kw_only=True, tag="spectrum"):
     """Eigenvalues of the uncentred feature Gram matrices divided by the number of samples, largest first."""
 
     scope: str
-    retain: list[float]
-    forget: list[float]
-    retain_rank: float | None  # effective rank
-    forget_rank: float | None
-    forget_norm: float | None  # mean feature norm
-    retain_norm: float | None
+    retain: list[Number]
+    forget: list[Number]
+    retain_rank: Number | None  # effective rank
+    forget_rank: Number | None
+    forget_norm: Number | None  # mean feature norm
+    retain_norm: Number | None
 
 
 class FeatureMap(Event, frozen=True, kw_only=True, tag="feature_map"):
@@ -152,15 +179,23 @@ class FeatureMap(Event, frozen=True, kw_only=True, tag="feature_map"):
     (feature - centre) @ axes / radius.
     """
 
-    counts: dict[str, int]  # points by set, in the order they stand in: retain ones first
-    ids: list[int]  # of the images: positions in the training part for sets ending in "train", else in the test part
+    counts: dict[str, Count]  # points by set, in the order they stand in: retain ones first
+    ids: list[Count]  # of the images: positions in the training part for sets ending in "train", else in the test part
     labels: list[str]  # the images' class names
-    channels: int  # C, of a feature
+    channels: Count  # C, of a feature
     centre: str  # base64 of little-endian float32: (C,)
     axes: str  # the same: (C, 2), orthonormal columns
-    radius: float  # root mean square distance of the points from the centre in the plane, at the start
+    radius: Number  # root mean square distance of the points from the centre in the plane, at the start
     points: str  # where they are at the start, packed as in `features_moved`
-    share: float | None  # of the features' variance that lies in the plane, at the start
+    share: Number | None  # of the features' variance that lies in the plane, at the start
+
+    def __post_init__(self) -> None:
+        """Refuse a file's map whose parts are not of the same points and of `channels`."""
+        points = sum(self.counts.values())
+        lengths = {points, len(self.ids), len(self.labels), len(unpack_points(self.points))}
+        plane = [len(base64.b64decode(part, validate=True)) for part in (self.centre, self.axes)]
+        if len(lengths) > 1 or plane != [4 * self.channels, 8 * self.channels]:
+            raise ValueError("a map must have as many points as it counts, in a plane of its channels")
 
     @property
     def forget_from(self) -> int:
@@ -179,8 +214,12 @@ class FeaturesMoved(Event, frozen=True, kw_only=True, tag="features_moved"):
     """
 
     points: str  # base64 of little-endian int16, (n, 2), in thousandths of the radius; -32768 is no number
-    share: float | None  # of the features' variance that lies in the plane
-    forget_energy: list[float] = []  # share of the forget features' energy in each of the leading retain directions
+    share: Number | None  # of the features' variance that lies in the plane
+    forget_energy: list[Number] = []  # share of the forget features' energy in each of the leading retain directions
+
+    def __post_init__(self) -> None:
+        """Refuse a file's points that are none."""
+        unpack_points(self.points)
 
     def coordinates(self) -> NDArray[np.float32]:
         """Return the points, (n, 2), NaN where a feature is not finite."""
@@ -191,18 +230,18 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
     """A resumable checkpoint is on disk."""
 
     path: str  # relative to the run folder
-    bytes: int
-    seconds: float
+    bytes: Count
+    seconds: Number
 
 
 class Resources(Event, frozen=True, kw_only=True, tag="resources"):
     """What the run uses."""
 
-    elapsed: float  # seconds of training and monitoring, without pauses
-    remaining: float | None
-    samples_per_second: float
-    memory_bytes: int
-    monitoring_share: float
+    elapsed: Number  # seconds of training and monitoring, without pauses
+    remaining: Number | None
+    samples_per_second: Number
+    memory_bytes: Count
+    monitoring_share: Number
 
 
 class Log(Event, frozen=True, kw_only=True, tag="log"):
@@ -217,8 +256,8 @@ class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     """Something outside the steps goes on (loading, caching, checking); not written to disk."""
 
     what: str
-    done: int
-    total: int
+    done: Count
+    total: Count
 
 
 class MeasureTaken(Event, frozen=True, kw_only=True, tag="measure_taken"):
@@ -232,7 +271,7 @@ class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
     """The run ended with a result kept (state "finished" or "stopped") or thrown away ("discarded")."""
 
     state: str
-    seconds: float
+    seconds: Number
     measures: dict[str, Any] = {}
     unchanged: bool = False
     cost: dict[str, Any] = {}  # as in the model card
@@ -265,14 +304,14 @@ _ANY = (
 )
 
 
-def from_dict(data: dict[str, Any]) -> Event | None:
-    """Return the event that a line of events.jsonl holds; unknown fields are ignored.
+def from_dict(data: Any) -> Event | None:
+    """Return the event that the content of a line of events.jsonl is; unknown fields are ignored.
 
     None for a type this version does not know, and where fields are missing or of another type.
     """
     try:
         return msgspec.convert(data, _ANY)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return None
 
 
@@ -294,16 +333,46 @@ def unpack_points(packed: str) -> NDArray[np.float32]:
     """Return the points (n, 2) that an event holds."""
     import numpy as np
 
-    steps = np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2)
+    steps = np.frombuffer(base64.b64decode(packed, validate=True), "<i2").reshape(-1, 2)
     return np.where(steps == _NO_NUMBER, np.nan, steps / POINT_UNIT).astype(np.float32)
 
 
+class _Newer(Struct):
+    """What is asked of an event whose type only a newer version knows."""
+
+    type: str
+    step: Count = 0
+
+
 _LINES = msgspec.json.Decoder(_ANY)
+_KINDS = frozenset(str(kind.__struct_config__.tag) for kind in _ANY.__args__)
 
 
 def from_line(line: bytes) -> Event | None:
     """Return the event that a line of events.jsonl holds, as `from_dict` does; None for a damaged line, too."""
     try:
         return _LINES.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+def read_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Return the events in lines of events.jsonl as plain data, each proven to be what its type declares.
+
+    Also how many lines are damaged. Of events that only a newer version knows, the step is proven.
+    """
+    events, damaged = [], 0
+    for line in data.split(b"\n"):
+        if not line:
+            continue
+        content: Any = None
+        with suppress(ValueError):
+            content = loads(line)
+        kind = str(content.get("type")) if isinstance(content, dict) else ""
+        try:
+            msgspec.convert(content, _ANY if kind in _KINDS else _Newer)
+        except (msgspec.ValidationError, RecursionError):
+            damaged += 1
+        else:
+            events.append(content)
+    return events, damaged

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from core.data.named import SOURCES
-from core.events import Event, Progress
+from core.events import Event, Progress, StagePart
 from core.methods import METHODS
 from core.methods.base import Method
 from core.models.architectures import architectures
@@ -91,9 +92,12 @@ def _parameter(parameter: Parameter) -> Sequence[str]:
     return f"`{parameter.name}`", _value(parameter.default), rule, parameter.help
 
 
+_KINDS = {"Number": "float", "Count": "int", "StagePart": f"{{{', '.join(StagePart.__annotations__)}}}"}
+
+
 def _fields(event: type[Event]) -> Iterator[Sequence[str]]:
     for name, kind in event.__annotations__.items():
-        yield f"`{name}`", f"`{kind}`"
+        yield f"`{name}`", f"`{re.sub('|'.join(_KINDS), lambda found: _KINDS[found[0]], kind)}`"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

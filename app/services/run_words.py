@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.services import format as fmt
 from app.services.translation import mark, tr
-from core.events import Evaluation, State
+from core.events import Evaluation, StagePart, State
 from core.verify.numbers import training_cost
 
 if TYPE_CHECKING:
@@ -60,20 +60,20 @@ def state_shape(state: State) -> str:
     return STATES[state][1]
 
 
-def phase_parts(stage: dict[str, Any]) -> list[str]:
+def phase_parts(stage: StagePart) -> list[str]:
     """Name a stage of the plan, and its round where it has one: ["Forget", "round 2 of 4"]."""
-    phase = str(stage.get("phase", ""))
+    phase = stage["phase"]
     word = tr(PHASES[phase]) if phase in PHASES else phase.capitalize()
-    found = _ROUND.search(str(stage.get("name", "")))
+    found = _ROUND.search(stage["name"])
     return [word, tr("round {number} of {count}", number=found[1], count=found[2])] if found else [word]
 
 
-def phase_of(stage: dict[str, Any]) -> str:
+def phase_of(stage: StagePart) -> str:
     """Name a stage of the plan for the strip: "Forget, round 2 of 4"."""
     return ", ".join(phase_parts(stage))
 
 
-def stage_at(run: LiveRun, step: int) -> dict[str, Any] | None:
+def stage_at(run: LiveRun, step: int) -> StagePart | None:
     """Return the stage of the plan that holds a step; the last one at the end."""
     for stage in run.stages:
         if stage["first"] <= step < stage["last"]:

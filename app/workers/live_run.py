@@ -29,6 +29,7 @@ from core.events import (
     RunFinished,
     RunStarted,
     SpectrumMeasured,
+    StagePart,
     State,
     StepMetrics,
     from_line,
@@ -74,7 +75,7 @@ class LiveRun:
     history: RunHistory = field(default_factory=RunHistory)
     step: int = 0
     steps: int = 0
-    stages: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[StagePart] = field(default_factory=list)
     progress: Progress | None = None
     resources: Resources | None = None
     checkpoints: int = 0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.events import (
+    MOST_STEPS,
     AlignmentMeasured,
     Evaluation,
     Event,
@@ -56,7 +57,11 @@ class Curve:
         return self._points[1, : self._count]
 
     def extend(self, steps: ArrayLike, values: Sequence[float | None]) -> None:
-        """Add points; None is a gap. Steps may come late: of phases that alternate, one is told and then the other."""
+        """Add points; None is a gap. Of a step that is told again the newer value counts.
+
+        Steps may come late: of phases that alternate, one is told and then the other. What comes later than
+        MOST_STEPS is left out, so that a log of steps in any order costs no more time than one in order.
+        """
         x, y = np.asarray(steps, dtype=float), np.array(values, dtype=float)
         if x.shape != y.shape:
             raise ValueError(f"{x.size} steps for {y.size} values")
@@ -64,6 +69,11 @@ class Curve:
             x, y = x[np.isfinite(y)], y[np.isfinite(y)]
         if not x.size:
             return
+        if self._count:
+            known = x >= self._points[0, self._count - 1] - MOST_STEPS
+            x, y = x[known], y[known]
+            if not x.size:
+                return
         begin = int(np.searchsorted(self.steps, x.min()))
         late = begin < self._count
         if late or (np.diff(x) < 0).any():
@@ -73,6 +83,8 @@ class Curve:
                 begin -= int(begin > 0 and np.isnan(self.values[begin - 1]))
             order = np.argsort(x, kind="stable")
             x, y, self._count = x[order], y[order], begin
+            last = np.append(x[1:] != x[:-1], True)  # of equal steps
+            x, y = x[last], y[last]
         if self._pause is not None:
             before = np.concatenate([self.steps[-1:] if self._count else x[:1], x[:-1]])
             gaps = np.flatnonzero(x - before > self._pause)

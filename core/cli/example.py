@@ -70,13 +70,14 @@ def lanes_text(report: Mapping[str, Any]) -> str:
     """
     lanes = lanes_of_report(report)
     rows = [
-        [f"Accuracy on {', '.join(report['forget_classes'])}", *(percent(lane.accuracy) for lane in lanes)],
+        [f"Accuracy on {', '.join(report.get('forget_classes') or ())}", *(percent(lane.accuracy) for lane in lanes)],
         ["Found again by a linear probe", *(percent(lane.probe) for lane in lanes)],
         ["Training images until it is back", *(_until_back(lane) for lane in lanes)],
     ]
     claim = "Accuracy 0 does not mean forgotten." if contradicted(lanes) else ""
     text = table(["", *(MODELS[lane.model] for lane in lanes)], rows)
-    return "\n\n".join(filter(None, [text, wrapped(f"{claim} {report['verdict']['sentence']}".strip())]))
+    sentence = (report.get("verdict") or {}).get("sentence") or ""
+    return "\n\n".join(filter(None, [text, wrapped(f"{claim} {sentence}".strip())]))
 
 
 def _until_back(lane: Lane) -> str:

@@ -341,7 +341,7 @@ def result_text(folder: RunFolder) -> str:
     if report is not None:
         if job.requests:
             blocks.append("\n".join(["Requests together:", *request_lines(job)]))
-        blocks += [measures_table(report["models"]), *_notes(report)]
+        blocks += [measures_table(report.get("models") or {}), *_notes(report)]
     else:
         blocks.append(_training_table(job, card.get("measures") or {}))
     blocks.append(facts(_places(folder)))
@@ -404,7 +404,7 @@ def _notes(report: Mapping[str, Any]) -> Iterable[str]:
 
     if images := judged(report):
         yield wrapped(f"Test columns: on {images}; the others serve stop rules, tuning and attacks.")
-    if any((m or {}).get("dimensional_alignment") for m in report["models"].values()):
+    if any((m or {}).get("dimensional_alignment") for m in (report.get("models") or {}).values()):
         yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
     if report.get("warnings"):
         yield "\n".join(wrapped(f"Warning: {text}") for text in report["warnings"])

@@ -138,7 +138,7 @@ def events_of(
     return events
 
 
-def _losses(outputs: SetOutputs) -> list[float]:
+def _losses(outputs: SetOutputs) -> list[float | None]:
     """Return losses of single images for a histogram, those that are not finite left out."""
     if not len(outputs):
         return []

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.events import StagePart
 from core.methods.base import Alternate, Edit, Optimiser, Refresh, Stage, Train, parts_of
 
 
@@ -79,7 +80,7 @@ class Timeline:
         segment = self.segments[bisect_right(self._firsts, step) - 1]  # of several with this first step the longest
         return segment, step - segment.first
 
-    def describe(self) -> list[dict[str, object]]:
+    def describe(self) -> list[StagePart]:
         """Return name, phase, first step and the step after the last of every segment with steps, for the plots."""
         return [
             {"name": s.stage.name, "phase": phase_of(s.stage), "first": s.first, "last": s.last}

@@ -16,15 +16,14 @@ import filelock
 
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
-from core.events import ACTIVE, ENDED, RunFinished, State, from_dict
+from core.events import ACTIVE, ENDED, Count, Number, RunFinished, State, from_dict, read_lines
 from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
     convert,
     file_sha256,
-    json_lines,
+    read_bytes,
     read_json,
-    read_object,
     require_place,
     sync_folder,
     write_atomic,
@@ -32,6 +31,7 @@ from core.files import (
 )
 from core.job import Job
 from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
+from core.runs import shapes
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
@@ -60,9 +60,9 @@ class Status:
 
     state: str
     pid: int
-    heartbeat: float
-    step: int = 0
-    steps: int = 0
+    heartbeat: Number
+    step: Count = 0
+    steps: Count = 0
     checkpoint: str | None = None
     error: str | None = None
 
@@ -186,7 +186,7 @@ class RunFolder:
 
     def job(self) -> Job:
         """Read the job. Raises InputError where it is damaged, MismatchError where a newer version wrote it."""
-        return jobs.from_dict(read_json(self.file(JOB)))
+        return jobs.from_dict(read_json(self.file(JOB), follow=False))
 
     def job_sha256(self) -> str:
         """Return the SHA-256 of the job file, by which cards and chains name the job."""
@@ -232,22 +232,34 @@ class RunFolder:
 
     def read_events(self) -> list[dict[str, Any]]:
         """Return every recorded event as it stands in the file."""
+        return self._events()[0]
+
+    def damaged_events(self) -> int:
+        """Return how many lines of the log hold no event and are passed over."""
+        return self._events()[1]
+
+    def _events(self) -> tuple[list[dict[str, Any]], int]:
         path = self.file(EVENTS)
-        if not path.is_file():
-            return []
-        return json_lines(path.read_bytes())
+        return read_lines(read_bytes(path, follow=False)) if path.exists() else ([], 0)
 
     def report(self) -> dict[str, Any] | None:
-        """Return report.json, or None where there is none yet."""
-        return read_json(self.file(REPORT_JSON)) if self.file(REPORT_JSON).is_file() else None
+        """Return report.json, proven to be a `shapes.Report`; None where there is none yet.
+
+        Raises InputError naming what in it is damaged, as `card` and `removed` do.
+        """
+        return self._proven(REPORT_JSON, shapes.Report)
 
     def card(self) -> dict[str, Any] | None:
-        """Return the model card, or None where there is none yet."""
-        return read_json(self.file(CARD)) if self.file(CARD).is_file() else None
+        """Return the model card, proven to be a `shapes.Card`; None where there is none yet."""
+        return self._proven(CARD, shapes.Card)
 
     def removed(self) -> dict[str, dict[str, str]]:
         """Return the files removed on request: name -> {"sha256", "removed"}; empty where none was."""
-        return read_object(self.file(REMOVED))
+        return self._proven(REMOVED, dict[str, shapes.RemovedFile]) or {}
+
+    def _proven(self, name: str, kind: Any) -> dict[str, Any] | None:
+        path = self.file(name)
+        return read_proven(path, kind) if path.exists() else None
 
     @property
     def has_result(self) -> bool:
@@ -358,9 +370,19 @@ class RunFolder:
     def _read_status(self) -> Status:
         """Return what status.json says; an interrupted run where it is missing or damaged."""
         try:
-            return convert(read_json(self.file(STATUS)), Status, STATUS)
+            return read_json(self.file(STATUS), Status, follow=False)
         except InputError:
             return Status(State.INTERRUPTED.value, 0, 0.0)
+
+
+def read_proven(path: Path, kind: Any) -> dict[str, Any]:
+    """Return a file of a run folder as plain data with all it holds, once it fits a declared structure.
+
+    Raises InputError naming file and place where it does not, or cannot be read.
+    """
+    content: dict[str, Any] = read_json(path, follow=False)
+    convert(content, kind, str(path))
+    return content
 
 
 def effective(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import InputError, NotFoundError, first_few, nearest
-from core.files import SUFFIXES, WEIGHTS_NAME, ending, is_card, loads, user_path, write_atomic
+from core.files import SUFFIXES, WEIGHTS_NAME, decoded, ending, is_card, user_path, write_atomic
 from core.models import foreign
 from core.runs.folder import JOB, REPORT_HTML, REPORT_JSON, RunFolder, list_runs
 from core.session.library import MEASURES, describe_run, request_lines
@@ -357,7 +357,8 @@ def _left_out(dataset: Dataset) -> list[tuple[str, str]]:
 def _run(path: Path) -> Description:
     folder = RunFolder(path.parent if path.name == JOB else path)
     folder.job()  # a damaged job says so
-    data = describe_run(folder)
+    folder.status()  # and one of a newer version
+    data, damaged = describe_run(folder), folder.damaged_events()
     state = data["state"]
     if data["steps"] and state != "finished":
         state += f" at step {count(data['step'])} of {count(data['steps'])}"
@@ -374,7 +375,9 @@ def _run(path: Path) -> Description:
         ("Data", data["data"]),
         *((f"{label} accuracy", percent(value)) for label, value in measured if value is not None),
         ("Verdict", (data["verdict"] or "").replace("_", " ")),
-        ("Note" if data["state"] == "interrupted" else "Failed", data["error"]),
+        ("Note" if data["state"] == "interrupted" else "Failed", data["error"] or ""),
+        ("Damaged", data["damage"] or ""),
+        ("Event log", f"{plural(damaged, 'damaged line')} passed over" if damaged else ""),
     )
     return _description(folder.path, "run", folder.id, facts, data)
 
@@ -389,12 +392,12 @@ def _report(path: Path) -> Description:
     from core.session.report_files import check_report_files
 
     checked = check_report_files(path)
-    content, hashes = loads(checked.content), checked.hashes
+    content, hashes = decoded(checked.content, dict[str, Any], checked.path), checked.hashes
     data = {key: content.get(key) for key in ("run", "method", "forget_classes", "forget_count", "verdict")}
     facts = (
         ("Run", str(data["run"])),
         ("Method", str(data["method"])),
-        ("Verdict", str((content.get("verdict") or {}).get("sentence", ""))),
+        ("Verdict", str((content.get("verdict") or {}).get("sentence") or "")),
         ("Hashes", f"all {len(hashes)} files are what the report says"),
     )
     return _description(path, "report", path.name, facts, {**data, "files": hashes})

@@ -19,6 +19,7 @@ from core.devices import autocast, set_threads
 from core.engine.experiment import block_shares
 from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
+from core.events import StagePart
 from core.files import cache_home, convert, read_json, write_json
 from core.methods import METHODS, get_method
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
@@ -81,7 +82,7 @@ class Estimate:
     """
 
     steps: int
-    stages: tuple[dict[str, Any], ...]
+    stages: tuple[StagePart, ...]
     seconds: float | None
     memory_bytes: int
     disk_bytes: int

@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import InputError, MismatchError, NotFoundError, first_few
 from core.files import JSON_LIMIT, decoded, file_sha256, loads, read_bytes
 from core.runs.folder import FORGET, LOCK, REMOVED, REMOVED_SIGNATURE, REPORT_HTML, REPORT_JSON, SIGNATURE, RunFolder
+from core.runs.shapes import Report
 
 NAMESPACE = "unlearn-studio-report"
 """The purpose ssh-keygen signs for: a signature made for another one is refused."""
@@ -61,11 +62,6 @@ class CheckedReport:
         return self.path.with_name(REMOVED_SIGNATURE)
 
 
-@dataclass(frozen=True)
-class _Stated:
-    files: dict[str, str] = field(default_factory=dict)
-
-
 def check_report_files(path: Path) -> CheckedReport:
     """Compute the SHA-256 of every file a report names; `path` is report.json, report.html or their folder.
 
@@ -82,7 +78,7 @@ def check_report_files(path: Path) -> CheckedReport:
     if not report.is_file():
         raise NotFoundError(f"There is no {report.name} beside {path}", "Its hashes stand in that file")
     content = read_bytes(report, JSON_LIMIT)
-    stated = decoded(content, _Stated, report).files
+    stated = decoded(content, Report, report).files
     if not stated:
         raise InputError(f"{report} is no report of a run: it names no files with their hashes")
     if page and path.name not in stated:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from core.events import LARGEST
+
 MINIMUM_GAP = 0.01
 """Smallest gap worth dividing by: one point of accuracy. Below it a closure would be noise over noise."""
 
@@ -232,12 +234,12 @@ def t_quantile(freedom: int) -> float:
 
 
 def look_up(measures: Any, path: Sequence[str]) -> float | None:
-    """Return the finite number at `path` in nested mappings; None for anything else."""
+    """Return the number at `path` in nested mappings; None for anything else, and for one beyond all measures."""
     for name in path:
         if not isinstance(measures, Mapping):
             return None
         measures = measures.get(name)
-    if isinstance(measures, bool) or not isinstance(measures, (int, float)) or not math.isfinite(measures):
+    if isinstance(measures, bool) or not isinstance(measures, (int, float)) or not -LARGEST <= measures <= LARGEST:
         return None
     return float(measures)
 

@@ -9,13 +9,12 @@ head-only edit has lamps of its own beneath: what it gets as well is no forgetti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
+from core.runs.shapes import Light
 from core.verify.closure import Closure
 from core.verify.numbers import percent, whole_percent
 from core.verify.table import model_measures, retrained_models
-
-Light = Literal["original", "between", "retrained", "unknown"]
 
 LAMPS = {"outputs": "Outputs", "features": "Features", "attacks": "Attacks"}
 """The lamps in their order, with their titles."""

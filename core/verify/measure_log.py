@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from core.errors import InputError
-from core.files import dumps, json_lines, open_to_append, read_bytes, read_json, write_atomic
+from core.events import Number
+from core.files import convert, dumps, json_lines, open_to_append, read_bytes, read_json, write_atomic
+from core.runs.shapes import Measures
 from core.verify.verdict import verdict_rows
 
 SUITE_VERSION = 5
@@ -68,8 +72,8 @@ class MeasureLog:
         self._kept: dict[str, Measured] = {}
         ours = path.is_file() and not path.is_symlink()  # a link may lead anywhere
         for record in json_lines(read_bytes(path, follow=False)) if ours else ():
-            if record.get("suite") == SUITE_VERSION and isinstance(record.get("values"), dict):
-                self._kept[str(record.get("key"))] = Measured(record["values"], record.get("samples") or {})
+            if record.get("suite") == SUITE_VERSION and (measured := _proven(record)) is not None:
+                self._kept[str(record.get("key"))] = measured
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -123,9 +127,25 @@ def _shared_record(path: Path | None) -> dict[str, Any] | None:
         return None
     with contextlib.suppress(InputError):
         record = read_json(path)
-        if isinstance(record, dict) and isinstance(record.get("values"), dict):
-            return {**record, "samples": record.get("samples") or {}}
+        if (measured := _proven(record)) is not None:
+            return {**record, "samples": measured.samples}
     return None
+
+
+class _Record(Struct):
+    """What a line must hold to be taken for a measure."""
+
+    values: Measures
+    samples: dict[str, list[bool | Number | list[Number]]] | None = None
+
+
+def _proven(record: Any) -> Measured | None:
+    """Return the measure in a record; None where it is damaged, so that the measure is taken again."""
+    try:
+        convert(record, _Record, "The record")
+    except InputError:
+        return None
+    return Measured(record["values"], record.get("samples") or {})
 
 
 def _share(path: Path | None, record: dict[str, Any]) -> None:

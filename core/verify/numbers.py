@@ -160,6 +160,6 @@ def moment(written: str) -> str:
     """Return an ISO moment as "24 November 2026, 17:14 UTC"; as it is where it is none."""
     try:
         utc = datetime.datetime.fromisoformat(written).astimezone(datetime.UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # no moment, or one that UTC has no year for
         return written
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"

@@ -118,7 +118,7 @@ def _spectra(report: Report) -> Plot:
     }
     svg = line_chart(
         [
-            Series(f"{name}, {when}", name.lower(), list(enumerate(spectrum[name.lower()], 1)),
+            Series(f"{name}, {when}", name.lower(), list(enumerate(spectrum.get(name.lower()) or (), 1)),
                    dash="original" if when == "before" else "")
             for name in ("Retain", "Forget")
             for when, spectrum in spectra.items()
@@ -147,13 +147,14 @@ def _profile(report: Report) -> Plot | None:
     if shown is None:
         return None
     svg = line_chart(
-        [_of_model(name, list(enumerate(alignment["profile"], 1))) for name, alignment in alignments.items()],
+        [_of_model(name, list(enumerate(alignment.get("profile") or (), 1))) for name, alignment in alignments.items()],
         label="Dimensional alignment by the number of directions", y_title="Dimensional alignment (DA)",
         x_title="Number of retain directions k", y_range=(0, 1),
     )  # fmt: skip
+    directions = count(len(shown.get("profile") or ()))
     caption = (
-        f"The table's value is the one at k = {shown['k']}. At k = {count(len(shown['profile']))}, all directions, it "
-        f"is 1 for every network and says nothing. {'Centred' if shown['centred'] else 'Not centred'}."
+        f"The table's value is the one at k = {shown['k']}. At k = {directions}, all directions, it "
+        f"is 1 for every network and says nothing. {'Centred' if shown.get('centred') else 'Not centred'}."
     )
     return Plot("Alignment by number of directions", svg, caption + _first_drawn(report))
 
@@ -216,7 +217,7 @@ def _attack(report: Report) -> Plot | None:
             svg = line_chart(
                 [
                     _of_model(
-                        name, _points(result["roc"]["fpr"], result["roc"]["tpr"], 100), final=ratio(result["auc"])
+                        name, _points(result["roc"]["fpr"], result["roc"]["tpr"], 100), final=ratio(result.get("auc"))
                     )
                     for name, result in results.items()
                 ],
@@ -252,12 +253,13 @@ def describe_relearning(report: Report) -> str:
 
 def describe_attack(results: Mapping[str, Mapping[str, Any]], attack: str) -> str:
     """Say an attack's area under the curve with its interval for each model, and on how many images it stands."""
-    parts = [f"{MODELS[name]} {ratio(result['low'])} to {ratio(result['high'])}" for name, result in results.items()]
+    ends = {name: (ratio(result.get("low")), ratio(result.get("high"))) for name, result in results.items()}
+    parts = [f"{MODELS[name]} {low} to {high}" for name, (low, high) in ends.items()]
     counts = next(iter(results.values()))
     caption = f"Area under the curve, 95 % interval: {'; '.join(parts)}. 0.5 is chance. "
     whose = "retain" if attack == "population_retain" else "forget"
     caption += f"{counts['members']:,} {whose} images against {counts['nonmembers']:,} unseen ones of the same classes."
-    if attack == "rmia":
+    if attack == "rmia" and counts.get("references") is not None:
         caption += f" With {counts['references']} models that never saw the forget set."
     return caption
 

@@ -24,6 +24,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.runs.shapes import Light
 from core.verify.closure import (
     CLOSED,
     CONFIDENCE,
@@ -37,7 +38,7 @@ from core.verify.closure import (
     closure_of,
     look_up,
 )
-from core.verify.lamps import NEAR_ORIGINAL, Light, lamps_of, light_of, near_original
+from core.verify.lamps import NEAR_ORIGINAL, lamps_of, light_of, near_original
 from core.verify.numbers import from_to, percent, plural, points, whole_percent
 
 if TYPE_CHECKING:

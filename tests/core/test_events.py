@@ -74,7 +74,7 @@ LINES = [
      '","code":""}'),
     (RunFinished(**AT, state="finished", seconds=2.0, measures={"probe": {"f1": None}, "n": 1}, unchanged=True),
      '{"type":"run_finished","run":"r","step":3,"time":1.5,"state":"finished","seconds":2.0,"measures":{"p'
-     'robe":{"f1":null},"n":1},"unchanged":true}'),
+     'robe":{"f1":null},"n":1},"unchanged":true,"cost":{},"model_sha256":""}'),
     (RunFailed(**AT, error="Out of memory.", hint="Try a smaller batch."),
      '{"type":"run_failed","run":"r","step":3,"time":1.5,"error":"Out of memory.","hint":"Try a smaller ba'
      'tch.","details":""}'),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.workers.run_history import MOST_MOMENTS, PAUSE, Curve, RunHistory, newest_until
+from core.events import MOST_STEPS
 from tests.app.scripted import Script
 
 
@@ -46,6 +47,16 @@ def test_steps_that_come_late_fill_the_pause_they_were_missing_from():
     assert len(curve) == 5
     curve.extend(range(2, 100), [float(step) for step in range(2, 100)])
     assert curve.steps.tolist() == curve.values.tolist() == list(range(102))
+
+
+def test_a_step_told_again_takes_no_more_room_and_one_told_far_too_late_is_left_out():
+    curve = Curve(PAUSE)
+    for turn in range(50):  # a log that begins anew with each event
+        curve.extend(range(100), [float(turn)] * 100)
+    assert curve.steps.tolist() == list(range(100)) and set(curve.values) == {49.0}
+    curve.extend([2 * MOST_STEPS], [1.0])
+    curve.extend([5, MOST_STEPS - 1, MOST_STEPS], [0.0, 0.0, 2.0])
+    assert curve.steps[np.isfinite(curve.values)].tolist() == [*range(100), MOST_STEPS, 2 * MOST_STEPS]
 
 
 def test_measurements_by_step(script):

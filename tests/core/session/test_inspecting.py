@@ -105,6 +105,14 @@ def test_onnx_is_said_to_be_written_only(tmp_path):
         inspect(str(tmp_path / "x.onnx"))
 
 
+def test_a_run_says_how_many_lines_of_its_log_are_passed_over_and_what_of_it_is_damaged(new_run):
+    folder = new_run()
+    folder.file("events.jsonl").write_text('{"type":"log"}\n{"type":"of_a_newer_version"}\n{\n')
+    assert ("Event log", "2 damaged lines passed over") in inspect(str(folder.path)).facts
+    folder.file("model.json").write_text('{"measures": 5}')
+    assert "model.json is damaged" in dict(inspect(str(folder.path)).facts)["Damaged"]
+
+
 def test_a_run_is_described_without_loading_anything_heavy(new_run):
     code = (
         "import sys; from core.cli import main; main(sys.argv[1:]);"
