@@ -334,11 +334,12 @@ def open_to_append(path: Path) -> BinaryIO:
     """Open a file of lines to append to, and cut off a last line that a killed process left unfinished.
 
     What is there must be a regular file, no link: a folder from elsewhere must not have lines written into other files.
-    Raises InputError where it is something else, OSError where the disk does not take it.
+    Only the user may read it: such files tell of single images, by name or by what was measured of them. Raises
+    InputError where it is something else, OSError where the disk does not take it.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY | _NO_WAIT | _NO_LINK
     try:
-        handle = os.open(path, flags, 0o666)
+        handle = os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):  # a link, a pipe, a folder
             raise _not_appended(path) from error
@@ -346,6 +347,8 @@ def open_to_append(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(handle).st_mode) or path.is_symlink():
         os.close(handle)
         raise _not_appended(path)
+    with suppress(OSError, AttributeError):  # another user's file, a system without such rights
+        os.fchmod(handle, 0o600)
     file = os.fdopen(handle, "r+b")
     try:
         _end_last_line(file)

@@ -191,7 +191,7 @@ def keep_outputs(path: Path, outputs: FullOutputs) -> None:
     }
     if sum(rows.nbytes for rows in tables.values()) <= LARGEST_CACHE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs a pass, not results
-            write_atomic(path, save(tables, {name: _sha256(name, rows) for name, rows in tables.items()}))
+            write_atomic(path, save(tables, {name: _sha256(name, rows) for name, rows in tables.items()}), private=True)
 
 
 def mapped_outputs(path: Path, train: ImageStore, test: ImageStore) -> FullOutputs | None:
@@ -265,7 +265,7 @@ def stream_outputs(
     hashes = {name: _hash_of(name, shape) for name, shape in shapes.items()}
     _, offsets, size = _header(shapes, hashes)
     tick = _counting(progress, len(train) + len(test))
-    with replacing(path) as temporary, temporary.open("r+b") as file:
+    with replacing(path, private=True) as temporary, temporary.open("r+b") as file:
         file.truncate(size)
         for part, store in parts:
             for ids in torch.arange(len(store)).split(PIECE * chunk_size(store)):

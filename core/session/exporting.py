@@ -146,7 +146,7 @@ def export(
             if card is not None:
                 write_json(staging / card.name, _exported_card(origin, result, written, others or {}))
             for own, path in copies.items():
-                shutil.copyfile(own, staging / path.name)
+                shutil.copy(own, staging / path.name)  # with its rights: a list of people stays private
             for path in (out, *also):
                 (staging / path.name).replace(path)
         sync_folder(out.parent)

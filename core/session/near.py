@@ -177,4 +177,4 @@ def _write(file: Path, value: Duplicates | Looks) -> None:
     content = BytesIO()
     np.savez(content, **vars(value))
     with contextlib.suppress(OSError):
-        write_atomic(file, content.getvalue())
+        write_atomic(file, content.getvalue(), private=True)

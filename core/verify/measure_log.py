@@ -151,7 +151,7 @@ def _proven(record: Any) -> Measured | None:
 def _share(path: Path | None, record: dict[str, Any]) -> None:
     if path is not None:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
-            write_atomic(path, dumps(record))
+            write_atomic(path, dumps(record), private=True)
 
 
 def partial_report(report: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]], suite: str) -> dict[str, Any]:

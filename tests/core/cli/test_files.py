@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
+
+from core.files import _umask, open_to_append
 
 from .conftest import unlearn
 
@@ -69,6 +73,27 @@ def test_data_without_a_test_part(cli, tmp_path):
     assert "--test-fraction" in cli("inspect", tmp_path / "d.npz").out
     parted = cli("inspect", tmp_path / "d.npz", "--test-fraction", "0.5", "--json").document
     assert (parted["train"], parted["test"], parted["test_origin"]) == (10, 10, "set aside")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such rights")
+def test_what_tells_of_single_images_is_for_its_owner_alone(cli, unlearned, home, tmp_path, monkeypatch):
+    """Lists of people, logs that may name them, and values of single images; what is given on stays readable."""
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(home))  # the one the run was made in
+    modes = {path.name: path.stat().st_mode & 0o777 for path in unlearned.iterdir() if path.is_file()}
+    private = {name for name, mode in modes.items() if mode == 0o600}
+    assert private - {".lock"} == {"forget.csv", "events.jsonl", "verify.jsonl"}
+    readable = 0o666 & ~_umask()
+    assert modes["report.html"] == modes["model.safetensors"] == modes["job.json"] == readable
+    cached = [path for kind in ("outputs", "measures") for path in (home / "cache" / kind).rglob("*") if path.is_file()]
+    assert cached and {path.stat().st_mode & 0o777 for path in cached} == {0o600}
+    out = tmp_path / "given.pt"
+    assert cli("export", unlearned, "--format", "pt", "--out", out, "--forget-list", "--report").code == 0
+    given = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert [mode for name, mode in given.items() if "forget" in name] == [0o600]
+    assert given["given.pt"] == readable and readable in [mode for name, mode in given.items() if "report" in name]
+    (unlearned / "events.jsonl").chmod(0o644)  # as earlier versions left it
+    with open_to_append(unlearned / "events.jsonl"):
+        assert (unlearned / "events.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_run_and_a_folder_of_runs(cli, unlearned):
