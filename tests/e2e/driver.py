@@ -20,7 +20,7 @@ Script = Callable[["Driver"], Generator[Condition, None, None]]
 class Driver(QObject):
     """Looks every few milliseconds whether the script may go on; a condition that never holds fails it."""
 
-    def __init__(self, script: Script, patience: float = 90.0) -> None:
+    def __init__(self, script: Script, patience: float = 300.0) -> None:
         super().__init__()
         self._script = script(self)
         self._patience = patience
@@ -114,7 +114,7 @@ class Driver(QObject):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def drive(arguments: list[str], script: Script, patience: float = 90.0) -> int:
+def drive(arguments: list[str], script: Script, patience: float = 300.0) -> int:
     """Run `main(arguments)` with a script and return its exit code; raises what the script raised."""
     from app import bootstrap
     from app.bootstrap import create_application

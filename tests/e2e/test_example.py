@@ -72,7 +72,7 @@ def test_the_example_ends_in_its_verdict_and_is_exported_and_loaded_with_plain_t
         seen["outcome"] = page.file_card.outcome.text()
         d.close()
 
-    drive(["--example", "--out", str(out)], script, patience=150)
+    drive(["--example", "--out", str(out)], script)
     assert not seen["cut"], "\n".join(seen["cut"])
     folder = RunFolder(out)
     report = folder.report()

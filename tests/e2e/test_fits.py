@@ -38,7 +38,7 @@ def test_every_text_has_its_room(environment, windows, tmp_path):
     }  # fmt: skip
     walk = subprocess.run(
         [sys.executable, "-m", "tests.e2e.fit_walk", *windows], env={**os.environ, **environment}, cwd=ROOT,
-        capture_output=True, text=True, timeout=150, check=False,
+        capture_output=True, text=True, timeout=380, check=False,
     )  # fmt: skip
     lines = walk.stdout.splitlines()
     assert lines[-1:] == ["walked"], f"ended with {walk.returncode}: {walk.stderr}"

@@ -38,7 +38,7 @@ def new(qapp, runs):
 
     yield make
     for controller in made:
-        assert controller.shutdown(10_000)
+        assert controller.shutdown()
 
 
 def job_of(example, seed):

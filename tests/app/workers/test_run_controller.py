@@ -63,7 +63,7 @@ class Listener(QObject):
 def controller(qapp, tmp_path):
     made = RunController(lambda: tmp_path / "runs")
     yield made
-    assert made.shutdown(5000)
+    assert made.shutdown()
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_the_end_of_the_program_stops_and_waits(controller, heard, new, qtbot):
     run, work, script = new("one")
     work.give(script.started())
     qtbot.waitUntil(lambda: run.state is State.RUNNING)
-    assert controller.shutdown(5000)
+    assert controller.shutdown()
     assert run.state is State.STOPPED and not work.control.discarding
 
 
