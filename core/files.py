@@ -127,7 +127,7 @@ JSON_LIMIT = 16 << 20
 """Bytes of a JSON document that is not read into a declared structure: decoded, it takes up to 20 times as many."""
 
 
-def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
+def open_regular(path: Path | str, *, follow: bool = True) -> BufferedReader:
     """Open a regular file for reading. A pipe, a device or a folder is refused at once: reading one may never end.
 
     follow: whether a link is followed; files in a folder that came from elsewhere are read without. Raises InputError
@@ -137,13 +137,13 @@ def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
         handle = os.open(path, os.O_RDONLY | _BINARY | _NO_WAIT | (0 if follow else _NO_LINK))
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise _unreadable(path, error) from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode) or (not follow and path.is_symlink()):
+    if not stat.S_ISREG(os.fstat(handle).st_mode) or (not follow and Path(path).is_symlink()):
         os.close(handle)
         raise InputError(f"{path} cannot be read: it is no regular file", "Put the file itself in its place")
     return os.fdopen(handle, "rb")
 
 
-def read_bytes(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = True) -> bytes:
+def read_bytes(path: Path | str, limit: int = TEXT_LIMIT, *, follow: bool = True) -> bytes:
     """Return the content of a regular file; raises InputError naming the file where it cannot be read.
 
     limit: bytes it may have; a larger one is refused with both numbers before anything is read.
@@ -251,7 +251,7 @@ def _reason(error: Exception) -> str:
     return f"{reason} at {place.replace('`', '').replace('$.', '')}" if place else reason
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(path: Path | str, error: Exception) -> InputError:
     """Return the error for a file that cannot be read: what the system says of it, on one line."""
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return InputError(

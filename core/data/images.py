@@ -6,14 +6,18 @@ import functools
 import io
 import math
 import struct
+import threading
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from core.data.steps import Grayscale, Step
+from core.data.steps import Grayscale, Size, Step
+from core.errors import InputError
 
 _PORTABLE = (".ppm", ".pgm", ".pbm", ".pnm")
 _SUFFIXES = frozenset(
@@ -31,7 +35,7 @@ _FOREIGN_SUFFIXES = frozenset(
 NEEDS_HEIF = 'HEIC images are read with an extra: pip install "unlearn-studio[heif]"'
 _NEEDS_AVIF = "AVIF images are read with Pillow 11.3 or newer: pip install -U Pillow"
 
-LOOK = 3  # version of what `look` finds out; what an older one found is looked at anew
+LOOK = 4  # version of what `look` finds out; what an older one found is looked at anew
 
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
@@ -39,6 +43,11 @@ _TRAIL = 64  # bytes; some programs pad a JPEG behind its end mark
 _START = 1024  # bytes of compressed pixels that a look decodes: a damaged table or stream shows there
 _UNPACKED = 64 * 1024  # bytes of them at most
 _DEFLATE_RATIO = 1032  # times that deflate can shrink at most (zlib's technical notes)
+_STRIP = 1 << 20  # pixels that are worked on at once where each step takes a copy
+_SMALL = 1 << 20  # pixels of an image that is decoded without asking for room: threads hold few of them
+_PLAIN = ("1", "L", "P", "RGB")  # modes that become L or RGB without a copy of more than a byte a channel
+_BYTES_A_PIXEL, _BYTES_OF_OTHERS = 6, 12  # that decoding takes at most, of plain modes and of all others
+_COEFFICIENTS = 6  # bytes a pixel that a progressive JPEG takes at its full size before a pixel of it is known
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 
 
@@ -79,6 +88,49 @@ class Header:
 CHANGED, SWAPPED = 1, 2
 
 
+IN_FLIGHT = 1 << 30
+"""Bytes of images that are decoded at once: one photograph of 100 megapixels, or as many small ones as threads want."""
+
+
+class _Room:
+    """Lets threads take as many bytes together as there are; what is larger than all of them goes alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taking(self, wanted: int) -> Iterator[None]:
+        """Wait until there is room for so many bytes, and take it while the block runs."""
+        wanted = min(wanted, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+
+_ROOM = _Room(IN_FLIGHT)
+
+
+@contextmanager
+def _room_for(image: Image.Image, whole: Size) -> Iterator[None]:
+    """Take the room that decoding an open image needs; whole: its (H, W) before it was asked for fewer pixels."""
+    pixels, of_all = image.width * image.height, math.prod(whole)
+    if of_all <= _SMALL:
+        yield
+        return
+    wanted = pixels * (_BYTES_A_PIXEL if image.mode in _PLAIN else _BYTES_OF_OTHERS)
+    if image.info.get("progressive"):
+        wanted += of_all * _COEFFICIENTS
+    with _ROOM.taking(wanted):
+        yield
+
+
 class CannotReadError(Exception):
     """A file cannot be decoded; the text says why."""
 
@@ -113,7 +165,10 @@ def reads_heif() -> bool:
 
 
 def _opened(source: io.BytesIO) -> Image.Image:
-    """Open an image; raises CannotReadError where what reads its kind is not installed."""
+    """Open an image; raises CannotReadError where what reads its kind is not installed.
+
+    Pillow refuses one of more than twice the pixels from which on it warns.
+    """
     start = bytes(source.getbuffer()[4:12])
     if start[:4] == b"ftyp" and start[4:] in _HEIF_BRANDS:
         if not reads_heif():
@@ -132,7 +187,8 @@ def decode(source: bytes | Image.Image, form: Form) -> np.ndarray:
         return formed(source, form)
     # A JPEG decoder can give a smaller picture for less work; twice the wanted size loses nothing visible.
     largest = 2 * max(form.size) if form.steps is None else None
-    return formed(decode_whole(source, channels_to_decode(form), largest, upright=form.upright), form)
+    with _decoded(source, channels_to_decode(form), largest, upright=form.upright) as image:
+        return formed(image, form)
 
 
 def decode_whole(
@@ -143,17 +199,25 @@ def decode_whole(
     largest: a side from which on fewer pixels are enough; upright: turned as the file says, and laid over white where
     it is transparent. Raises an exception with the reason where that fails.
     """
+    with _decoded(data, channels, largest, upright=upright) as image:
+        return image
+
+
+@contextmanager
+def _decoded(data: bytes, channels: int | None, largest: int | None, *, upright: bool) -> Iterator[Image.Image]:
+    """Give what `decode_whole` returns, and keep the room it takes while the block runs."""
     with _opened(io.BytesIO(data)) as image:
-        if excess := _excess(image):
-            raise CannotReadError(excess)
         channels = channels or (1 if is_grey(image) else 3)
+        whole = (image.height, image.width)
         if largest is not None and image.mode in ("L", "RGB"):
             image.draft(image.mode, (largest, largest))
-        if not upright:
-            image.load()
-            coloured = image.convert("RGB")
-            return coloured.convert("L") if channels == 1 else coloured
-        return _to_eight_bits(_upright(image), channels)
+        with _room_for(image, whole):
+            if upright:
+                yield _to_eight_bits(_upright(image), channels)
+            else:
+                image.load()
+                coloured = image.convert("RGB")
+                yield coloured.convert("L") if channels == 1 else coloured
 
 
 def channels_to_decode(form: Form) -> int:
@@ -208,19 +272,21 @@ def look(data: bytes) -> Header:
             size, grey = ((width, height) if rotated else (height, width)), is_grey(image)
             changed = SWAPPED if rotated else CHANGED if turned != 1 or image.has_transparency_data else 0
             header = Header(size, grey, changed=changed)
-            if fault := _excess(image) or _further_pages(image):
+            if fault := _further_pages(image):
                 return replace(header, fault=fault)
             deep = image.mode.startswith("I") or image.mode == "F"
             if not deep and _looks_whole(image, buffer, data):
                 return header
         return replace(header, size=_decoded_size(data))
+    except MemoryError:  # says nothing of the file
+        raise
     except Exception as error:  # decoders raise nearly anything on damaged files
         return replace(header, fault=reason_of(error))
 
 
 def _decoded_size(data: bytes) -> tuple[int, int]:
     """Decode all of a file and return its upright (H, W), which not every header tells."""
-    with _opened(io.BytesIO(data)) as image:
+    with _opened(io.BytesIO(data)) as image, _room_for(image, (image.height, image.width)):
         upright = _upright(image)
         _to_eight_bits(upright, 3)  # values out of range show here
         return upright.height, upright.width
@@ -236,11 +302,15 @@ def _looks_whole(image: Image.Image, buffer: io.BytesIO, data: bytes) -> bool:
 
 def _begins_to_decode(image: Image.Image, buffer: io.BytesIO, size: int) -> bool:
     """Whether the tables and first pixels of an open JPEG decode, at an eighth of its size to save work."""
+    whole = (image.height, image.width)
     image.draft(image.mode, (1, 1))
     if (cut := buffer.tell() + _START) < size:  # it was read up to its pixels
         buffer.truncate(cut)
     try:
-        image.load()
+        with _room_for(image, whole):
+            image.load()
+    except MemoryError:
+        raise
     except Exception as error:
         return isinstance(error, OSError) and "truncated" in str(error)  # all there was of it decoded
     return True
@@ -285,14 +355,6 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _excess(image: Image.Image) -> str:
-    """Say that an image has more pixels than Pillow allows, "" where it has not."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is None or image.width * image.height <= limit:
-        return ""
-    return f"{image.width}×{image.height} pixels are more than the limit of {limit:,}"
-
-
 def _further_pages(image: Image.Image) -> str:
     """Say that a TIFF has several pages of one size, of which only the first would be read; "" where it has not."""
     pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
@@ -335,12 +397,21 @@ def _to_eight_bits(image: Image.Image, channels: int) -> Image.Image:
         if isinstance(clear := image.info.get("transparency"), int):  # the value of a PNG's that is transparent
             scaled[values == clear] = 255
         image = Image.fromarray(scaled)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        image = Image.alpha_composite(ground, layer)
     wanted = "L" if channels == 1 else "RGB"
+    if image.has_transparency_data:
+        return _over_white(image, wanted)
     return image if image.mode == wanted else image.convert(wanted)
+
+
+def _over_white(image: Image.Image, mode: str) -> Image.Image:
+    """Return an image in a mode without alpha, laid over white: by strips, since each step takes a copy."""
+    result = Image.new(mode, image.size)
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        layer = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        result.paste(Image.alpha_composite(ground, layer).convert(mode), (0, top))
+    return result
 
 
 def _scaled(values: np.ndarray, mode: str) -> np.ndarray:
@@ -349,11 +420,20 @@ def _scaled(values: np.ndarray, mode: str) -> np.ndarray:
         low, high = float(values.min()), float(values.max())
         if not (low >= 0 and high <= 1):  # also refuses NaN
             raise CannotReadError(f"floating-point values from {low:g} to {high:g}, not 0 to 1")
-        return np.rint(values * np.float32(255)).astype(np.uint8)
+        return _by_strips(values, lambda strip: np.rint(strip * np.float32(255)))
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise CannotReadError(f"32-bit values from {low} to {high}, more than 16 bits")
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return _by_strips(values, lambda strip: (strip.astype(np.uint32) + 128) // 257)
+
+
+def _by_strips(values: np.ndarray, work: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return what `work` makes of values (H, W) as uint8: by strips, since each step takes a copy."""
+    result = np.empty(values.shape, np.uint8)
+    rows = max(1, _STRIP // values.shape[1])
+    for top in range(0, len(values), rows):
+        result[top : top + rows] = work(values[top : top + rows])
+    return result
 
 
 def _fit(image: Image.Image, form: Form) -> Image.Image:
@@ -374,10 +454,14 @@ def reason_of(error: Exception) -> str:
     """Say in a few words why a file cannot be read or decoded."""
     if isinstance(error, CannotReadError):
         return str(error)
+    if isinstance(error, InputError):
+        return reason_of(error.__cause__) if isinstance(error.__cause__, OSError) else error.message.rstrip(".")
     if isinstance(error, UnidentifiedImageError):
         return "not an image, or of an unknown kind"
     if isinstance(error, Image.DecompressionBombError):
-        return f"more pixels than the limit of {Image.MAX_IMAGE_PIXELS:,}"
+        return f"more pixels than the limit of {2 * (Image.MAX_IMAGE_PIXELS or 0):,}"
+    if isinstance(error, MemoryError):
+        return "memory ran out"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, OSError) and error.strerror:

@@ -26,8 +26,9 @@ from PIL import Image
 
 from core.data.dataset import hash_each
 from core.data.images import LOOK, NEEDS_HEIF, SWAPPED, CannotReadError, look, reason_of
+from core.errors import InputError, OutOfMemoryError
 from core.events import Tell
-from core.files import cache_home, write_atomic
+from core.files import cache_home, read_bytes, read_json, write_atomic
 
 FOLDER = "fingerprints"  # of the cache
 FILES, SHARDS = ".json", ".shards"  # endings: what images are, and where they lie in shards
@@ -38,7 +39,8 @@ _NUMBER = np.dtype("<i8")
 _COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey", "changed")
 _ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
 
-_MAX_FILE_BYTES = 512 * 2**20
+_MAX_FILE_BYTES = 2**30  # of an image file: what 178 megapixels of 16 bits a channel take
+_MAX_INDEX_BYTES = 16 << 30  # of what the cache holds of a data set: 150 an image
 
 Stamp = tuple[int, int]  # size in bytes, time of change in nanoseconds
 NO_STAMP: Stamp = (-1, -1)
@@ -106,11 +108,16 @@ class FolderFiles(ImageFiles):
 
     def read(self, position: int) -> bytes:
         """Return the bytes of one file."""
-        with open(self._path(position), "rb") as file:  # noqa: PTH123  (as above)
-            return file.read()
+        return read_bytes(self._path(position), _MAX_FILE_BYTES)
 
     def _path(self, position: int) -> str:
         return os.path.join(self.root, self.names[position])  # noqa: PTH118  (as above)
+
+
+def out_of_memory(name: str) -> OutOfMemoryError:
+    """Return the error for an image that there was no memory for."""
+    what = f"Memory ran out while {name} was decoded"
+    return OutOfMemoryError(what, "Close other programs, or make the image smaller")
 
 
 def checked_size(size: int) -> int:
@@ -118,7 +125,7 @@ def checked_size(size: int) -> int:
     if not size:
         raise CannotReadError("the file is empty")
     if size > _MAX_FILE_BYTES:
-        raise CannotReadError("the file is too large")
+        raise CannotReadError(f"its {size:,} bytes are more than the limit of {_MAX_FILE_BYTES:,}")
     return size
 
 
@@ -178,11 +185,13 @@ class FileIndex:
         """
         try:
             data = self.files.read(position)
+            header = look(data)
+        except MemoryError as error:  # says nothing of the file: left out, it would make other data
+            raise out_of_memory(self.files.names[position]) from error
         except Exception as error:  # a reason to leave the image out, never to stop
             return reason_of(error), False
         row = self.rows[position : position + 1]
         row["digests"] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8)
-        header = look(data)
         if header.size is not None:
             row["heights"], row["widths"] = header.size
             row["grey"], row["changed"] = header.grey, header.changed
@@ -252,8 +261,8 @@ def cache_files(path: Path) -> tuple[Path, ...]:
 
 def recall(path: Path, ending: str, kind: type[Memory]) -> Memory:
     """Return what the cache holds about the data at `path`; an empty `kind` where that is missing or damaged."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # nothing yet, damaged, or nobody's home: made anew
-        return msgspec.json.decode(cache_file(path, ending).read_bytes(), type=kind)
+    with contextlib.suppress(InputError, RuntimeError):  # nothing yet, damaged, or nobody's home: made anew
+        return read_json(cache_file(path, ending), kind, _MAX_INDEX_BYTES)
     return kind()
 
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from core.data.images import Form, channels_to_decode, decode_into, decode_whole, formed, reason_of
-from core.data.index import FileIndex, workers
+from core.data.index import FileIndex, out_of_memory, workers
 from core.data.preprocessing import Preprocessing
 from core.data.steps import CenterCrop, Resize, Size, size_after
 from core.errors import InputError, MismatchError
@@ -135,10 +135,13 @@ class FileOriginals(Originals):
         key = (row, channels_to_decode(form), form.upright)
         source = (self._held.get(key) if whole else None) or self._bytes(row)
         if again and whole and self._room > 0 and isinstance(source, bytes):
-            with contextlib.suppress(Exception):  # what decoders raise is told below
+            with contextlib.suppress(Exception):  # what decoders raise is told below, memory that ran out, too
                 image = source = self._held[key] = decode_whole(source, key[1], upright=form.upright)
                 self._room -= image.width * image.height * len(image.getbands())
-        fault = decode_into(out, source, form)
+        try:
+            fault = decode_into(out, source, form)
+        except MemoryError as error:
+            raise out_of_memory(self._index.files.names[int(self._positions[row])]) from error
         if fault:  # it looked whole when it was indexed
             name = self._index.files.names[int(self._positions[row])]
             log.warning("%r cannot be decoded and counts as black: %s", name, fault)

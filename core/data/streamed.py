@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from PIL import Image
 
 from core.data.images import Form
 from core.data.index import workers
@@ -64,6 +65,7 @@ class ImageStream:
         self._lock = threading.Lock()
         self._ahead: OrderedDict[int, tuple[Future[np.ndarray], int]] = OrderedDict()  # row -> result, place in it
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damaged metadata
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is another
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return images (n, H, W, C) uint8 of `rows` (n,) int64.

@@ -5,20 +5,25 @@ import io
 import json
 import os
 import struct
+import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.images import Form, Header, decode, look, reason_of
+from core.data import images
+from core.data.images import Form, Header, decode, decode_whole, look, reason_of
 from core.data.index import FolderFiles
 from core.data.preprocessing import Preprocessing
 from core.data.reading import Listing, load_listing, prepare_parts
 from core.data.sources import open_dataset
-from core.errors import InputError, StoppedError
+from core.errors import InputError, OutOfMemoryError, StoppedError
 from core.events import untold
 
 GREY, COLOUR = Form((4, 6), 1), Form((4, 6), 3)
@@ -343,7 +348,7 @@ def good_and_bad(tmp_path):
     noise = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)))
     (tmp_path / "good050b_cut.png").write_bytes(noise[:-60])
     (tmp_path / "c_bomb.png").write_bytes(hollow_png(100_000, 100_000))
-    (tmp_path / "d_large.png").write_bytes(hollow_png(10_000, 9_500))  # between the limit and twice the limit
+    (tmp_path / "d_large.png").write_bytes(hollow_png(10_000, 9_500))  # Pillow warns of it, and opens it
     (tmp_path / "e_folder.png").mkdir()
     os.mkfifo(tmp_path / "f_pipe.png")
     (tmp_path / "g_link.png").symlink_to("g_link.png")
@@ -369,7 +374,7 @@ def test_unreadable_files_are_named_with_a_reason_and_leave_no_gap(good_and_bad,
     assert reasons["a_empty.png"] == "the file is empty"
     assert reasons["b_text.png"] == "not an image, or of an unknown kind"
     assert "pixels" in reasons["c_bomb.png"] and "limit" in reasons["c_bomb.png"]
-    assert reasons["d_large.png"] == "10000×9500 pixels are more than the limit of 89,478,485"
+    assert reasons["d_large.png"].startswith("damaged: ")
     assert reasons["e_folder.png"] == reasons["f_pipe.png"] == "not a file"
     assert reasons["missing.png"] == "no such file"
     assert list(result.train.paths) == [n for n in names if n not in reasons]
@@ -378,11 +383,70 @@ def test_unreadable_files_are_named_with_a_reason_and_leave_no_gap(good_and_bad,
     assert not recwarn.list
 
 
-def test_the_limit_of_pixels_is_pillows(tmp_path, monkeypatch):
-    save(tmp_path / "a.png", 10, 10)
-    save(tmp_path / "b.png", 5, 5)
+def test_the_limit_of_pixels_is_where_pillow_stops(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", 10, 13)
+    save(tmp_path / "b.png", 10, 12)  # more than Pillow warns of
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
-    assert [u.path for u in read(tmp_path).unreadable] == ["a.png"]
+    (left,) = read(tmp_path).unreadable
+    assert left.path == "a.png" and left.reason == "more pixels than the limit of 120"
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [("RGBA", "PNG", {}), ("LA", "PNG", {}), ("P", "PNG", {"transparency": 3}), ("I;16", "PNG", {}), ("F", "TIFF", {})],
+)
+def test_large_images_are_worked_on_by_strips_to_the_same_pixels(monkeypatch, mode, kind, options):
+    values = np.random.default_rng(0).integers(0, 256, (40, 30, 4), dtype=np.uint8)
+    deep = values[..., 0].astype(np.uint16) * 257
+    made = {"I;16": deep, "F": values[..., 0] / np.float32(255), "LA": values[..., :2]}.get(mode, values)
+    image = Image.fromarray(made) if mode != "P" else Image.fromarray(values[..., :3]).quantize(16)
+    assert image.mode == mode
+    data = encoded(image, kind, **options)
+    whole = [np.asarray(decode_whole(data, channels)) for channels in (1, 3)]
+    monkeypatch.setattr(images, "_STRIP", 7 * 30)
+    for channels, expected in zip((1, 3), whole, strict=True):
+        assert np.array_equal(np.asarray(decode_whole(data, channels)), expected)
+
+
+def test_images_in_flight_take_no_more_than_there_is_room_for(monkeypatch):
+    room, most, taken, lock = images._Room(100), [], [0], threading.Lock()
+
+    def take(size):
+        with room.taking(size):
+            with lock:
+                taken[0] += min(size, 100)
+                most.append(taken[0])
+            with lock:
+                taken[0] -= min(size, 100)
+
+    with ThreadPoolExecutor(8) as pool:  # those above 100 go alone
+        list(pool.map(take, [40, 30, 500, 60, 100, 20, 99, 1] * 50))
+    assert len(most) == 400 and max(most) <= 100 and room._free == 100
+
+
+def test_an_image_asks_for_room_as_large_as_it_is(monkeypatch):
+    asked = []
+    monkeypatch.setattr(images, "_SMALL", 10)
+    monkeypatch.setattr(images, "_ROOM", SimpleNamespace(taking=lambda size: (asked.append(size), nullcontext())[1]))
+    colour = np.zeros((64, 64, 3), np.uint8)
+    decode(encoded(Image.fromarray(colour)), COLOUR)
+    decode(encoded(Image.fromarray(np.dstack([colour, colour[..., :1]]))), COLOUR)
+    decode(encoded(Image.fromarray(colour), "JPEG"), COLOUR)  # asked for fewer pixels
+    decode(encoded(Image.fromarray(colour), "JPEG", progressive=True), COLOUR)
+    look(encoded(Image.fromarray(colour), "TIFF"))
+    of_all = 64 * 64
+    assert asked == [of_all * 6, of_all * 12, of_all * 6 // 16, of_all * 6 // 16 + of_all * 6, of_all * 6]
+
+
+def test_memory_that_runs_out_leaves_no_image_out(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", 5, 5)
+
+    def runs_out(data):
+        raise MemoryError
+
+    monkeypatch.setattr("core.data.index.look", runs_out)
+    with pytest.raises(OutOfMemoryError, match=r"Memory ran out while a\.png was decoded"):
+        read(tmp_path)
 
 
 def test_nothing_readable(tmp_path):

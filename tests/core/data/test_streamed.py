@@ -19,7 +19,7 @@ from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 from core.data.splits import evaluation_half
 from core.data.streamed import ROWS, DecodedCache, StreamedImages
-from core.errors import InputError, ParameterError, StoppedError
+from core.errors import InputError, OutOfMemoryError, ParameterError, StoppedError
 from tests.core.data.test_images import hollow_png, only_looks_whole, with_damaged_table
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, weights
 
@@ -408,7 +408,7 @@ def test_memory_that_ran_out_says_nothing_of_a_file(photos, monkeypatch, budget)
         raise MemoryError
 
     monkeypatch.setattr("core.data.images.decode", exhausted)
-    with pytest.raises(MemoryError):
+    with pytest.raises(OutOfMemoryError, match=r"Memory ran out while train/a/\d+\.jpg was decoded"):
         open_dataset(str(photos), memory_budget=budget).train.images[:]
 
 
