@@ -46,7 +46,7 @@ FOUND = ROOT / "bench-results" / "fuzz"
 SECONDS = 60  # a run takes, unless it is told
 LIMIT_SECONDS = 2.0  # of the processor's time, for a case: other programs may be at work
 GRACE_SECONDS = 12.0  # of a clock, after which one that waits, or that Python could not interrupt, is ended
-SLICE_SECONDS = 0.3  # a reader is tried before it is the next one's turn
+SLICE_SECONDS = 0.2  # a reader is tried before it is the next one's turn
 LIMIT_BYTES, LIMIT_TIMES = 512 << 20, 4  # of memory a case may take: so much, or so many times its file
 ADDRESSES = 2 << 30  # bytes a process may ask for above what it begins with, so that no case takes the machine down
 

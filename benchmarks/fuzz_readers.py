@@ -158,6 +158,27 @@ def _history(folder: Path) -> object:
     return history
 
 
+def _tables(folder: Path) -> object:
+    from app.models.measure_table import measure_lines
+    from app.pages.unlearn.markers import _of_report
+    from app.pages.verify.class_tabs import by_class
+    from app.pages.verify.verdict_card import lamp_tip, limits
+    from core.verify.lamps import LAMPS, found_again
+    from core.verify.table import measure_rows, verdict_rows
+
+    report = RunFolder(folder).report() or {}
+    classes = [by_class(report, measure, ("original", "unlearned")) for measure in ("per_class", "forget_predictions")]
+    said = limits(report), found_again(report), [lamp_tip(report, lamp) for lamp in LAMPS]
+    rows = measure_rows(report)
+    return measure_lines(rows), verdict_rows(report), classes, said, _of_report(report, "forget_test_accuracy")
+
+
+def _compared_rows(folder: Path) -> object:
+    from app.pages.verify.compared import read_comparison
+
+    return read_comparison([RunFolder(folder), *(RunFolder(folder / "others" / name) for name in ("a", "b"))])
+
+
 def _settings(folder: Path) -> object:
     from app.services.settings import Settings
 
@@ -338,6 +359,8 @@ READERS = tuple(
         _run("window-row-status", "status.json", "json", _row),
         _run("window-row-card", "model.json", "json", _row),
         _run("window-history", "events.jsonl", "lines", _history),
+        _run("window-tables", "report.json", "json", _tables),
+        _run("window-compared", "report.json", "json", _compared_rows),
         Reader("window-settings", "settings.json", "json", _settings, samples.make_settings),
         Reader("window-pairings", "pairings.json", "json", _pairings, samples.make_pairings),
         Reader("window-queue", "waiting.json", "json", _queue, samples.make_waiting),

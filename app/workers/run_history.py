@@ -146,7 +146,7 @@ class RunHistory:
         self.alignments = Moments()
         self.full_alignments: list[AlignmentMeasured] = []
         self.spectra = Moments()
-        self.feature_map: Event | None = None  # which images a map shows, and its plane
+        self.feature_map: FeatureMap | None = None  # which images a map shows, and its plane
         self.moved = Moments()  # where these images were
         self.recorded_steps: list[int] = []  # at which something was measured: where a time slider can stop
         self.accuracies = {name: Curve() for name in ACCURACIES}
@@ -191,8 +191,10 @@ class RunHistory:
         self.alignment.extend(list(map(_step, measured)), [one.value for one in measured])
         spectra, _ = _by_scope(kinds.get(SpectrumMeasured, []))
         self.spectra.add(spectra)
-        self.moved.add(moved := kinds.get(FeaturesMoved, []))
-        self.feature_map = kinds.get(FeatureMap, [self.feature_map])[-1]
+        laid = self.feature_map = kinds.get(FeatureMap, [self.feature_map])[-1]
+        # Of a damaged log: points that are not those of the map.
+        moved = [one for one in kinds.get(FeaturesMoved, []) if laid and len(one.points) == len(laid.points)]
+        self.moved.add(moved)
         self._record(sorted(set(map(_step, (*found, *measured, *spectra, *moved)))))
 
     def _take_losses(self, metrics: list[StepMetrics]) -> None:

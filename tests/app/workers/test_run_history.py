@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.workers.run_history import MOST_MOMENTS, PAUSE, Curve, RunHistory, newest_until
-from core.events import MOST_STEPS
+from core.events import MOST_STEPS, FeatureMap, FeaturesMoved, pack_points
 from tests.app.scripted import Script
 
 
@@ -57,6 +57,19 @@ def test_a_step_told_again_takes_no_more_room_and_one_told_far_too_late_is_left_
     curve.extend([2 * MOST_STEPS], [1.0])
     curve.extend([5, MOST_STEPS - 1, MOST_STEPS], [0.0, 0.0, 2.0])
     assert curve.steps[np.isfinite(curve.values)].tolist() == [*range(100), MOST_STEPS, 2 * MOST_STEPS]
+
+
+def test_points_that_are_not_those_of_the_map_are_left_out():
+    def moved(step, points):
+        return FeaturesMoved(run="r", step=step, time=0.0, points=pack_points(np.zeros((points, 2))), share=None)
+
+    laid = FeatureMap(
+        run="r", step=0, time=0.0, counts={"retain_test": 2}, ids=[0, 1], labels=["a", "b"], channels=0, centre="",
+        axes="", radius=1.0, points=pack_points(np.zeros((2, 2))), share=None,
+    )  # fmt: skip
+    history = RunHistory()
+    history.add([laid, moved(1, 1), moved(2, 2), moved(3, 9)])
+    assert [event.step for event in history.moved] == history.recorded_steps == [2]
 
 
 def test_measurements_by_step(script):
