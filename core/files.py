@@ -10,6 +10,7 @@ import errno
 import functools
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import msgspec
 
 from core.errors import InputError, MismatchError, UsageError
 from core.leftovers import building, temporary_name
+from core.text import named, visible
 
 Kind = TypeVar("Kind")
 
@@ -38,7 +40,14 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".ts", ".tor
 _BINARY, _NO_WAIT, _NO_LINK = (getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW"))
 _PIECE = 1 << 16  # bytes read at once where the end of a file is looked for
 
-_encoder = msgspec.json.Encoder(enc_hook=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes of a file's name that are no UTF-8
 
 
 # --- where files lie, and what they are called --------------------------------------------------------------------
@@ -317,12 +326,35 @@ def _identity(found: os.stat_result) -> tuple[int, ...]:
 
 def dumps(value: Any) -> bytes:
     """Encode dataclasses, mappings, lists and scalars on one line; NaN and infinities become null."""
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{named(error.object)} is no text in UTF-8, so it cannot be written down", _RENAME) from error
 
 
 def dumps_pretty(value: Any) -> bytes:
     """Encode like `dumps`, indented for people, with a final newline."""
     return msgspec.json.format(dumps(value), indent=2) + b"\n"
+
+
+_RENAME = "Rename the file or folder"
+
+
+def dumps_shown(value: Any) -> bytes:
+    """Encode like `dumps_pretty` for who only looks at it: names that are no text are written out, as for people."""
+    try:
+        return dumps_pretty(value)
+    except InputError:
+        return dumps_pretty(_as_text(msgspec.to_builtins(value, enc_hook=_plain)))
+
+
+def _as_text(value: Any) -> Any:
+    """Return plain data with every name in it as text."""
+    if isinstance(value, str):
+        return _NO_TEXT.sub(lambda found: visible(found[0]), value)
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(one) for key, one in value.items()}
+    return [_as_text(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def write_json(path: Path, value: Any, *, private: bool = False) -> None:

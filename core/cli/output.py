@@ -34,7 +34,7 @@ from core.events import (
     SpectrumMeasured,
     StepMetrics,
 )
-from core.files import dumps_pretty
+from core.files import dumps_shown
 from core.pace import Pace
 from core.text import LONGEST_CELL, named, shorten, visible
 from core.verify.numbers import DASH, count, duration, percent, plural, ratio
@@ -120,7 +120,7 @@ class Screen:
         """Write the one JSON document; nothing without --json."""
         if self.json:
             self._answered = True
-            self._write(_NOT_DRAWN.sub(_escaped, dumps_pretty(value).decode()))
+            self._write(_NOT_DRAWN.sub(_escaped, dumps_shown(value).decode()))
 
     def error(self, error: AppError) -> None:
         """Write an error as the one JSON document; nothing without --json, or where a result was the document."""
@@ -131,7 +131,7 @@ class Screen:
         """Write an error as the JSON document past Python's buffers, for a signal that ends the process."""
         if self.json and not self._answered:
             with contextlib.suppress(OSError, ValueError):
-                os.write(self._out.fileno(), dumps_pretty({"error": error.as_dict()}))
+                os.write(self._out.fileno(), dumps_shown({"error": error.as_dict()}))
 
     def notice(self, text: str) -> None:
         """Write a line to stderr, in both modes."""

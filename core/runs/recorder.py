@@ -6,6 +6,7 @@ the last two are kept. Each ends with the SHA-256 of what stands before, as the 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -143,7 +144,9 @@ class Recorder:
 
 
 def _unwritten(name: str, error: OSError) -> RunError:
-    return RunError(f"{name} cannot be written: {error.strerror or error}", _HINT)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = _HINT if full else "Check the disk and its permissions, then resume the run"
+    return RunError(f"{name} cannot be written: {error.strerror or error}", hint)
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------

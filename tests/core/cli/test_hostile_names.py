@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
+import sys
 import unicodedata
 
 import numpy as np
 import pytest
 
 from core.cli.output import RunProgress, Screen, facts, shown, table
+from core.errors import InputError
 from core.events import Log
+from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import FORGET, RunFolder
 
@@ -79,6 +83,19 @@ def test_progress_notices_tables_and_paths(monkeypatch, capsys, live, tmp_path):
     check(written.out.replace("\r", ""))
     check(written.err)
     assert r"\x1b]0;pwned\x07" in written.out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are no text")
+def test_a_name_that_is_no_text_is_shown_and_not_written_down(cli, tmp_path):
+    name = os.fsdecode(b"evil\xff")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "job.json").write_text("{")
+    (row,) = cli("runs", tmp_path, "--json").document
+    assert row["run"] == r"evil\udcff" and row["state"] == "damaged"
+    check(cli("runs", tmp_path).out)
+    with pytest.raises(InputError, match=r"evil\\udcff is no text in UTF-8, so it cannot be written down\. Rename"):
+        write_json(tmp_path / "a.json", {"path": name})
+    assert not (tmp_path / "a.json").exists()
 
 
 def test_titles_are_bold_and_a_name_cannot_be(monkeypatch, capsys):
