@@ -185,6 +185,8 @@ def test_the_plan_says_what_the_last_blocks_begin_with_in_a_whole_sentence():
     values = resolve(PARAMETERS, {"relearn_blocks": 3, "relearn_keep": 0.1})
     sentence = "The last 3 blocks begin anew, 10 % of their weights kept, and learn again from what stays."
     assert explain(values, Facts(100, 0, 900, 10))[0] == sentence
+    stages = plan(values, Facts(100, 0, 900, 10))
+    assert [stage.name for stage in stages[:2]] == ["fresh weights for the last blocks", "learn the last blocks again"]
 
 
 def test_small_data_gets_the_shortest_phase_allowed():

@@ -3,9 +3,12 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from core.engine.control import Control
 from core.errors import UnprovenError, UsageError
@@ -106,6 +109,25 @@ def test_four_standard_errors_are_no_chance():
     """Of 16 further right answers among those that differ it is √16 times four, of 17 it is less than that."""
     assert weighed(0, 0, of_each=16).gap == weighed(0, 0, of_each=17).gap == 1.0
     assert not weighed(0, 0, of_each=16).poor and weighed(0, 0, of_each=17).poor  # half of all are judged
+
+
+def test_probes_are_ridge_regressions_on_the_other_half():
+    """By scikit-learn, with as many directions as images, where the penalty decides."""
+    drawn = torch.Generator().manual_seed(0)
+    labels = torch.arange(120) % 3
+    features = torch.randn(120, 60, generator=drawn) + 1.5 * F.one_hot(labels, 60)
+    pixels = torch.randint(0, 60, (120, 12, 12, 1), generator=drawn)
+    pixels[:, 0, :4, 0] += 30 * labels[:, None]
+    outputs = SetOutputs(torch.randn(120, 3, generator=drawn), features, labels)
+    data = SimpleNamespace(num_classes=3, train=SimpleNamespace(images=pixels.to(torch.uint8)))
+    found = stand(SimpleNamespace(train=outputs, test=outputs), data, {})
+    fitted, judged = np.split(np.random.default_rng(0).permutation(120), 2)
+    for rows, share in ((features, found.features), (pixels.flatten(1), found.pixels)):
+        scaler = StandardScaler().fit(rows[fitted])
+        scaled = scaler.transform(rows[fitted])
+        ridge = Ridge(alpha=0.01 * (scaled**2).sum(1).mean()).fit(scaled, np.eye(3)[labels[fitted]])
+        right = ridge.predict(scaler.transform(rows[judged])).argmax(1) == labels[judged].numpy()
+        assert share == pytest.approx(right.mean()) and 0.5 < share < 0.6
 
 
 def test_features_that_are_dead_reach_what_chance_does():

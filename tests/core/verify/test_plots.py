@@ -67,6 +67,7 @@ def test_accuracies_of_all_images_come_before_those_of_a_sample_and_end_in_words
     assert [(each.value, each.token) for each in plot.references] == [
         (pytest.approx(92), "retain"), (pytest.approx(1), "forget"),
     ]  # fmt: skip
+    assert [each.label for each in plot.references] == ["Retrained 92.0", "Retrained 1.0"]
     assert "retain on a fixed sample of 100 of 400" in plot.caption and "◆" in plot.caption
 
 
