@@ -78,6 +78,17 @@ def _of_another_hash(data: bytes) -> bytes:
     return data[:-1] + (b"0" if data[-1:] != b"0" else b"1")
 
 
+def test_the_status_follows_the_steps_within_a_heartbeat(folder, monkeypatch):
+    monkeypatch.setattr(recording, "HEARTBEAT_SECONDS", 3600.0)
+    made = Recorder(folder)
+    made.record(Log(run="r", step=4, time=0.0, level="info", message="a step"))
+    assert folder.status().step == 0
+    monkeypatch.setattr(recording, "HEARTBEAT_SECONDS", 0.0)
+    made.record(Log(run="r", step=5, time=0.0, level="info", message="another"))
+    assert folder.status().step == 5
+    made.close()
+
+
 @pytest.mark.parametrize("damage", [_halved, _flipped_weight, _without_hash, _of_another_hash, lambda data: b""])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(folder, damage):
     weights = torch.frombuffer(bytearray(b"\x01\x02\x03\x04" * 200), dtype=torch.uint8)
