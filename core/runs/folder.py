@@ -16,12 +16,13 @@ import filelock
 
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
-from core.events import ACTIVE, ENDED, Count, Number, RunFinished, State, from_dict, read_lines
+from core.events import ACTIVE, ENDED, Count, Event, Number, RunFinished, State, from_line, read_lines
 from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
     convert,
     file_sha256,
+    open_regular,
     read_bytes,
     read_json,
     require_place,
@@ -36,6 +37,7 @@ from core.runs import shapes
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
 MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
+_LAST_LINE = 1 << 20  # bytes of the event log in which the run's end is looked for
 LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` holds it for a moment
 TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
@@ -291,8 +293,7 @@ class RunFolder:
         """
         if not self.has_result:
             return None
-        events, status = self.read_events(), self._read_status()
-        end = from_dict(events[-1]) if events else None
+        end, status = self._last_event(), self._read_status()
         if not isinstance(end, RunFinished):
             end = RunFinished(run=self.id, step=status.step, time=status.heartbeat, state=status.state, seconds=0.0)
         same = end.model_sha256 in ("", file_sha256(self.file(MODEL), follow=False))
@@ -366,6 +367,15 @@ class RunFolder:
             for path in folder.glob("*.*"):
                 if _EARLIER.fullmatch(path.name):
                     remove(path)
+
+    def _last_event(self) -> Event | None:
+        """Return the event in the last line of the log; None where there is none, or it is damaged."""
+        if not self.holds(EVENTS):
+            return None
+        with open_regular(self.file(EVENTS), follow=False) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE))
+            lines = file.read().split(b"\n")
+        return from_line(lines[-2]) if len(lines) > 1 else None  # what stands behind the last line break is cut off
 
     def _read_status(self) -> Status:
         """Return what status.json says; an interrupted run where it is missing or damaged."""

@@ -54,7 +54,14 @@ def reference_folder(job: Job, seed: int) -> RunFolder:
 
 def known_references(job: Job, seeds: Iterable[int] = range(1, 9)) -> dict[int, RunFolder]:
     """Return the finished retrained references of a job's model and recipe that are already on disk, by seed."""
-    return {seed: folder for seed in seeds if (folder := reference_folder(job, seed)).finished}
+    return {seed: folder for seed in seeds if _finished(folder := reference_folder(job, seed))}
+
+
+def _finished(folder: RunFolder) -> bool:
+    """Whether a training has ended; not one whose folder is damaged."""
+    with contextlib.suppress(AppError):
+        return folder.finished
+    return False
 
 
 def references_on_disk(job: Job) -> tuple[tuple[RunFolder, Job], ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ from torch import nn
 
 from core.data.preprocessing import Preprocessing
 from core.errors import InputError, MismatchError, RunError, TargetExistsError, UsageError
-from core.files import file_sha256, write_json
+from core.files import file_sha256, read_json, write_json
 from core.job import OriginPart
+from core.leftovers import clear_leftovers
 from core.models.architectures import ModelSpec, build_model
 from core.models.trust import Trust
 from core.models.weights import CheckpointForm, read_weights, round_weights
@@ -24,6 +27,7 @@ from core.session import exporting
 from core.session.bench import Bench
 from core.session.exporting import export, open_source, read_back_run, sample_images
 from core.session.results import write_models
+from tests.core.dying import lives
 from tests.core.models.opened import open_model
 from tests.core.session import owners
 
@@ -81,6 +85,24 @@ def run(tmp_path, original):
     folder.file("forget.csv").write_text("index\n1\n")
     folder.write_status(Status("finished", 1, 0.0, 4, 4))
     return folder
+
+
+def test_an_export_that_breaks_off_anywhere_leaves_whole_files_and_goes_through_the_next_time(run, tmp_path):
+    expected, folder = load_file(run.file("model.safetensors")), tmp_path / "out"
+    out, before = folder / "m.safetensors", {path: path.read_bytes() for path in run.path.iterdir()}
+    for at in itertools.count():
+        ended = lives(at, lambda: export(run.path, "safetensors", out, overwrite=True))
+        if out.exists():
+            assert load_file(out).keys() == expected.keys()
+        for path in folder.glob("m.json"):
+            assert read_json(path)["kind"] == "unlearn"
+        clear_leftovers(folder)
+        assert {path.name for path in folder.glob("*")} <= {"m.safetensors", "m.json"}, at
+        if ended:
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+    assert at > 10 and {path.name for path in folder.iterdir()} == {"m.safetensors", "m.json"}
+    assert before == {path: path.read_bytes() for path in run.path.iterdir()}
 
 
 def test_same_gives_back_keys_types_shapes_wrapper_and_scalars(run, original, tmp_path):
