@@ -22,6 +22,8 @@ from core.engine.control import Control
 from core.errors import InputError, MismatchError, NonFiniteError, RunError, StoppedError
 from core.events import CheckpointSaved, State, StepMetrics
 from core.files import file_sha256, loads
+from core.leftovers import clear_leftovers, is_temporary
+from core.runs import recorder
 from core.runs.folder import MADE, RunFolder
 from core.runs.recorder import load_checkpoint
 from core.session.bench import Bench
@@ -32,6 +34,7 @@ from core.session.report_files import check_report_files
 from core.session.results import Result
 from core.session.running import run
 from core.session.training import train
+from tests.core.dying import dying, lives
 from tests.core.toy import same
 
 FILES = {
@@ -252,6 +255,30 @@ def test_what_a_run_that_has_ended_lacks_is_written_without_a_step(damaged, ende
     if lost == ("report.html",):
         assert folder.file("report.html").read_bytes() == ended.file("report.html").read_bytes()
         assert before["report.json"] == after["report.json"]
+
+
+def test_a_run_that_dies_as_it_writes_its_end_is_not_called_finished_before(new_run, bench, ended, monkeypatch):
+    monkeypatch.setattr(recorder, "HEARTBEAT_SECONDS", 1e9)  # so that each run makes nearly the same calls
+    weights = load_file(ended.file("model.safetensors"))
+    _run(new_run("head-only"), bench=bench)  # what the others find in the cache
+    with dying(10**9) as calls:
+        _run(new_run("head-only"), bench=bench)
+    died = 0
+    for at in (len(calls) // 2, len(calls) - 34, len(calls) - 22, len(calls) - 14):
+        folder = new_run("head-only")
+        if lives(at, lambda folder=folder: _run(folder, bench=bench)):
+            continue
+        died += 1
+        if folder.status().state == "finished":  # it died after its last write
+            check_report_files(folder.path)
+        else:
+            assert folder.status().state == "interrupted", at
+        assert _run(folder, bench=bench, resume=True) is State.FINISHED
+        assert same(load_file(folder.file("model.safetensors")), weights), at
+        check_report_files(folder.path)
+        clear_leftovers(folder.path)  # as who looks at the run next does
+        assert not [path for path in folder.path.rglob("*") if is_temporary(path.name)], at
+    assert died > 1
 
 
 def test_a_run_whose_model_is_another_takes_its_steps_again(damaged, ended, bench):
