@@ -6,30 +6,64 @@ row group of a parquet file after the other.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from core.data.classes import check_labels, several_labels
 from core.data.dataset import Found, Unreadable
 from core.data.images import CannotReadError
-from core.data.index import ImageFiles, Stamp, checked_size
+from core.data.index import MAX_FILE_BYTES, ImageFiles, Stamp, checked_size
 from core.data.reading import PART_NAMES, TRAIN_NAMES, Listing, Parts, find_files
 from core.data.tables import IMAGE_COLUMNS, LABEL_COLUMNS, class_key
-from core.errors import InputError
+from core.errors import AppError, InputError, first_few
 from core.events import Tell
-from core.files import read_json
+from core.files import convert, loads, open_regular, read_bytes, read_json
 
 _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 _FEATURES = b"huggingface"  # of the metadata of a parquet file: what its columns are
 _ROW_GROUPS = 8  # held at once
+_ROWS_A_BYTE = 8  # of a table's files, at most: what an empty cell takes, so that no header promises more rows
+
+
+class _File(msgspec.Struct):
+    """A file of a saved part."""
+
+    filename: str
+
+
+class _State(msgspec.Struct):
+    """What state.json says of a saved part: its files, and whether only some of their rows are meant."""
+
+    files: list[_File] = msgspec.field(default_factory=list, name="_data_files")
+    indices: list[Any] | None = msgspec.field(default=None, name="_indices_data_files")
+
+
+class _Info(msgspec.Struct):
+    """What dataset_info.json says of a saved part."""
+
+    features: dict[str, Any] | None = None
+
+
+class _Noted(msgspec.Struct):
+    """What Hugging Face's `datasets` notes in a parquet file."""
+
+    info: _Info
+
+
+class _Feature(msgspec.Struct):
+    """What is noted of a column of one value."""
+
+    type: str = msgspec.field(default="", name="_type")
+    names: list[str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +101,7 @@ class ArrowFiles(ImageFiles):
             cell = cell.get("bytes") or cell.get("path")
         if not cell:
             raise CannotReadError("the cell is empty")
-        data: bytes = (self.root / cell).read_bytes() if isinstance(cell, str) else cell
+        data: bytes = read_bytes(self.root / cell, MAX_FILE_BYTES) if isinstance(cell, str) else cell
         checked_size(len(data))
         return data
 
@@ -117,14 +151,15 @@ def _listing(parts: Parts, report: Tell, opened: Callable[[Path, str], _Part], w
     numbers = {name: number for number, name in enumerate(classes)}
     names, places, left_out = [], [], []
     found: tuple[list[int], list[int]] = ([], [])
-    for part in (*train, *test):
+    for number_of_part, part in enumerate((*train, *test)):
+        is_test = number_of_part >= len(train)
         for row, label in enumerate(part.labels):
             name = f"{part.name}/{row}"
             number = numbers.get(label, -1) if isinstance(label, str) else label
             if isinstance(number, int) and 0 <= number < len(classes):
                 names.append(name)
                 places.append((part, row))
-                found[part in test].append(number)
+                found[is_test].append(number)
             else:
                 left_out.append(Unreadable(name, f"its label is {label!r}"))
     return Listing(
@@ -163,51 +198,73 @@ def _open_saved(folder: Path, name: str) -> _Part:
     import pyarrow as pa
 
     where = f"{folder.name} of {folder.parent.name}"
-    features, state = read_json(folder / _INFO).get("features") or {}, read_json(folder / _STATE)
-    if state.get("_indices_data_files"):
+    features, state = _known(read_json(folder / _INFO, _Info).features, where), read_json(folder / _STATE, _State)
+    if state.indices:
         raise InputError(f"{where} is a selection of rows", "Call flatten_indices() before save_to_disk()")
     image, label = _columns(where, features, {})
-    paths = [folder / str(entry["filename"]) for entry in state.get("_data_files", ())]
-    try:
+    paths = [folder / Path(entry.filename).name for entry in state.files]
+    with _reading(where, "damaged"):
         tables = [_table(path) for path in paths]
         chunks = [chunk for table in tables for chunk in table.column(image).chunks]
         labels = [value for table in tables for value in table.column(label).to_pylist()]
         more = _texts(pa.concat_tables(tables), features, {image, label}) if tables else {}
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise InputError(f"{where} is damaged: {error}") from error
-    if not labels:
+        images = pa.chunked_array(chunks) if chunks else None
+    if not labels or images is None:
         raise InputError(f"{where} holds no rows")
-    images = pa.chunked_array(chunks)
     return _Part(name, paths, lambda row: images[row].as_py(), labels, *_stated(features, label), more)
+
+
+@contextmanager
+def _reading(where: str, what: str) -> Iterator[None]:
+    """Turn whatever pyarrow raises on a damaged file into InputError: `where` it was, and `what` it is."""
+    try:
+        yield
+    except AppError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{where} does not fit into memory") from error
+    except Exception as error:  # tables of any content
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{where} is {what}: {said}") from error
+
+
+def _check_rows(path: Path, rows: int) -> None:
+    """Raise InputError where a table has more rows than its file can hold."""
+    with open_regular(path) as file:
+        size = file.seek(0, 2)
+    if rows > _ROWS_A_BYTE * size:
+        what = f"{path.name} promises {rows:,} rows in {size:,} bytes"
+        raise InputError(what, f"At most {_ROWS_A_BYTE} a byte are read; write the file again")
 
 
 def _table(path: Path) -> Any:
     """Map the table of an Arrow file into memory."""
     import pyarrow as pa
 
-    source = pa.memory_map(str(path))
+    open_regular(path).close()  # a pipe would be waited for
     try:
-        return pa.ipc.open_stream(source).read_all()
+        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
     except pa.ArrowInvalid:  # the other of Arrow's two layouts
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    _check_rows(path, table.num_rows)
+    table.validate(full=True)  # places and lengths inside it may lead anywhere
+    return table
 
 
 def _open_parquet(file: Path, name: str) -> _Part:
     """Open a parquet file; raises InputError where columns are missing or it is damaged."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(file) as opened:
-            schema = opened.schema_arrow
-            features = _features(schema)
-            image, label = _columns(file.name, features, {field.name: _kind(field.type) for field in schema})
-            small = [field.name for field in schema if field.name not in (image, label) and _is_small(field.type)]
-            table = opened.read(columns=[label, *small])
-            labels, more = table.column(label).to_pylist(), _texts(table, features, {image, label})
-            counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise InputError(f"{file.name} is damaged or no parquet file: {error}") from error
+    open_regular(file).close()  # a pipe would be waited for
+    with _reading(file.name, "damaged or no parquet file"), pq.ParquetFile(file) as opened:
+        _check_rows(file, opened.metadata.num_rows)
+        schema = opened.schema_arrow
+        features = _features(schema, file.name)
+        image, label = _columns(file.name, features, {field.name: _kind(field.type) for field in schema})
+        small = [field.name for field in schema if field.name not in (image, label) and _is_small(field.type)]
+        table = opened.read(columns=[label, *small])
+        labels, more = table.column(label).to_pylist(), _texts(table, features, {image, label})
+        counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
     if not labels:
         raise InputError(f"{file.name} holds no rows")
     return _Part(name, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label), more)
@@ -237,13 +294,24 @@ class _RowGroups:
             return opened.read_row_group(group, columns=[self._column]).column(0)
 
 
-def _features(schema: Any) -> dict[str, Any]:
+def _features(schema: Any, where: str) -> dict[str, _Feature]:
     """Return what Hugging Face's `datasets` notes of a parquet file's columns; nothing where it did not write it."""
+    noted = (schema.metadata or {}).get(_FEATURES)
     try:
-        noted = json.loads((schema.metadata or {}).get(_FEATURES, b"{}"))
-        return dict(noted["info"]["features"])
-    except (ValueError, KeyError, TypeError):
+        return {} if noted is None else _known(loads(noted, _Noted).info.features, where)
+    except ValueError:
         return {}
+
+
+def _known(features: Mapping[str, Any] | None, where: str) -> dict[str, _Feature]:
+    """Return what is noted of columns, those of several values as columns of no known type.
+
+    Raises InputError where a note is of another shape.
+    """
+    return {
+        name: convert(noted, _Feature, f"What {where} notes of {name}") if isinstance(noted, dict) else _Feature()
+        for name, noted in (features or {}).items()
+    }
 
 
 def _kind(column: Any) -> str:
@@ -265,14 +333,13 @@ def _is_small(column: Any) -> bool:
     return any(is_kind(column) for is_kind in kinds)
 
 
-def _texts(table: Any, features: dict[str, Any], used: set[str]) -> dict[str, list[str]]:
+def _texts(table: Any, features: Mapping[str, _Feature], used: set[str]) -> dict[str, list[str]]:
     """Return what a table says beside the columns `used`, as texts; class labels by their names."""
     found = {}
     for column in table.schema:
         if column.name in used or not _is_small(column.type):
             continue
-        noted = features.get(column.name)
-        names = (noted.get("names") if isinstance(noted, dict) else None) or ()
+        names = features.get(column.name, _Feature()).names or ()
         values = table.column(column.name).to_pylist()
         found[column.name] = [
             "" if value is None else names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
@@ -281,13 +348,12 @@ def _texts(table: Any, features: dict[str, Any], used: set[str]) -> dict[str, li
     return found
 
 
-def _columns(where: str, features: dict[str, Any], kinds: dict[str, str]) -> tuple[str, str]:
+def _columns(where: str, features: Mapping[str, _Feature], kinds: Mapping[str, str]) -> tuple[str, str]:
     """Return the columns of images and labels, by their noted types, else by their `kinds` and names.
 
     Raises InputError where there is none.
     """
-    noted = [(name, feature) for name, feature in features.items() if isinstance(feature, dict)]
-    column = {feature.get("_type"): name for name, feature in reversed(noted)}  # the first of each type
+    column = {feature.type: name for name, feature in reversed(list(features.items()))}  # the first of each type
     names = list(features or kinds)
     lower = {name.lower(): name for name in names}
     images = [name for name, kind in kinds.items() if kind == "image"]
@@ -296,14 +362,13 @@ def _columns(where: str, features: dict[str, Any], kinds: dict[str, str]) -> tup
     label = column.get("ClassLabel") or next((lower[name] for name in LABEL_COLUMNS if name in lower), None)
     if image is None or label is None:
         lacks = "image" if image is None else "label"
-        raise InputError(f"{where} has no {lacks} column; its columns are {', '.join(names) or 'unknown'}")
+        raise InputError(f"{where} has no {lacks} column; its columns are {first_few(names, 30) or 'unknown'}")
     return image, label
 
 
-def _stated(features: dict[str, Any], label: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+def _stated(features: Mapping[str, _Feature], label: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """Return the class names that a label column states, and the word that others like it are not used."""
-    described = {name: feature for name, feature in features.items() if isinstance(feature, dict)}
-    names = described.get(label, {}).get("names")
-    others = [name for name, feature in described.items() if feature.get("_type") == "ClassLabel" and name != label]
+    names = features.get(label, _Feature()).names
+    others = [name for name, feature in features.items() if feature.type == "ClassLabel" and name != label]
     said = f"The label is the column {label}; not used: {', '.join(others)}."
-    return (tuple(map(str, names)) if names else None), (said,) if others else ()
+    return (tuple(names) if names else None), (said,) if others else ()

@@ -39,7 +39,7 @@ _NUMBER = np.dtype("<i8")
 _COLUMNS = ("keys", "sizes", "times", "heights", "widths", "grey", "changed")
 _ROW = np.dtype([*((name, _NUMBER) for name in _COLUMNS), ("digests", np.uint8, 32)])
 
-_MAX_FILE_BYTES = 2**30  # of an image file: what 178 megapixels of 16 bits a channel take
+MAX_FILE_BYTES = 2**30  # of an image file: what 178 megapixels of 16 bits a channel take
 _MAX_INDEX_BYTES = 16 << 30  # of what the cache holds of a data set: 150 an image
 
 Stamp = tuple[int, int]  # size in bytes, time of change in nanoseconds
@@ -108,7 +108,7 @@ class FolderFiles(ImageFiles):
 
     def read(self, position: int) -> bytes:
         """Return the bytes of one file."""
-        return read_bytes(self._path(position), _MAX_FILE_BYTES)
+        return read_bytes(self._path(position), MAX_FILE_BYTES)
 
     def _path(self, position: int) -> str:
         return os.path.join(self.root, self.names[position])  # noqa: PTH118  (as above)
@@ -124,8 +124,8 @@ def checked_size(size: int) -> int:
     """Return the size of an encoded image in bytes; raises CannotReadError where it is 0 or too large."""
     if not size:
         raise CannotReadError("the file is empty")
-    if size > _MAX_FILE_BYTES:
-        raise CannotReadError(f"its {size:,} bytes are more than the limit of {_MAX_FILE_BYTES:,}")
+    if size > MAX_FILE_BYTES:
+        raise CannotReadError(f"its {size:,} bytes are more than the limit of {MAX_FILE_BYTES:,}")
     return size
 
 

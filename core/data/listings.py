@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.events import Tell
 from core.files import composed
 
 _IGNORED = ("__macosx", "__pycache__", "lost+found", "$recycle.bin")
+_DEEPEST = 100  # levels below a class folder
 _UPWARD = "a link to a folder that holds it, not followed"
 _TWICE = "a link to a folder of its class, which is read once"
 _DEAD = "a link that leads nowhere"
@@ -133,8 +134,7 @@ class _Scan:
         """Return image files at any depth, sorted by folder, then name. Links are followed, no folder twice."""
         entered = {_identity(folder)}
         images: dict[str, list[str]] = {}  # names by folder
-        for current, folders, names in os.walk(folder, followlinks=True):
-            here = Path(current)
+        for here, folders, names in self._walk(folder):
             kept = []
             for name in sorted(folders):
                 identity = _identity(here / name)
@@ -146,7 +146,7 @@ class _Scan:
                     continue
                 entered.add(identity)
                 kept.append(name)
-            folders[:] = kept
+            folders[:] = kept  # those that are entered
             relative = here.relative_to(self._root).as_posix()
             # Hidden by their first letter only: no other name that is passed over ends like an image.
             candidates = sorted(name for name in names if is_image(name) and name[0] != ".")
@@ -154,6 +154,23 @@ class _Scan:
             self._leave_out(here, set(candidates).difference(images[relative]), "the file name is not valid Unicode", 1)
             self._pass_over(here, set(names).difference(candidates))
         return [f"{relative}/{name}" for relative in sorted(images) for name in images[relative]]
+
+    def _walk(self, folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+        """Yield each folder from `folder` on with the names of its folders and files; what is taken out is not entered.
+
+        Not os.walk: Python 3.11's calls itself once for every level. What lies too deep is left out.
+        """
+        waiting = [(folder, 0)]
+        while waiting:
+            here, depth = waiting.pop()
+            entries = _everything(here)
+            folders = [entry.name for entry in entries if _is_folder(entry)]
+            within = set(folders)
+            yield here, folders, [entry.name for entry in entries if entry.name not in within]
+            if depth == _DEEPEST and folders:
+                self._leave_out(here, folders, f"more than {_DEEPEST} folders deep")
+                continue
+            waiting += [(here / name, depth + 1) for name in reversed(folders)]
 
     def look_around(self, parts: Parts) -> None:
         """Count the files outside the class folders."""
@@ -183,7 +200,14 @@ class _Scan:
 
     def _count(self, folder: Path, why: str) -> None:
         """Count all files below a folder that is passed over; links to folders are not followed."""
-        count = sum(len(names) for _, _, names in os.walk(folder))
+        count, waiting = 0, [(folder, 0)]
+        while waiting:
+            here, depth = waiting.pop()
+            for entry in _everything(here):
+                if not _is_folder(entry):
+                    count += 1
+                elif depth < _DEEPEST and not entry.is_symlink():
+                    waiting.append((here / entry.name, depth + 1))
         if count:
             self.passed[why] += count
 

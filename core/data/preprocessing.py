@@ -230,7 +230,8 @@ class Preprocessing:
         if problems:
             raise InputError(f"{where} is wrong: {'; '.join(problems)}")
         # Who said it is for people to read; a card of another program may use other words.
-        said_by = data["source"] if data.get("source") in SOURCES else "file"
+        said_by = source_named if isinstance(source_named := data.get("source"), str) else ""
+        said_by = said_by if said_by in SOURCES else "file"
         sides = (size[0], size[-1])
         return cls(sides, mean, std, values.get("interpolation", "bilinear"), source or said_by, steps, upright)
 

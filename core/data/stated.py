@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from msgspec import Meta
 
 from core.data.steps import KINDS, interpolation_of
 from core.errors import InputError, maybe_meant
-from core.files import convert, loads, read_text
+from core.files import JSON_LIMIT, convert, loads, read_text
 
 Plain = dict[str, Any]
 
@@ -31,6 +32,7 @@ _TRAINING = (
     "Mixup", "MixUp", "CutMix", "Cutout", "ElasticTransform", "ScaleJitter",
 )  # fmt: skip
 _MOST_TIMES = 64  # how often the values of a list may be repeated: no network takes more channels
+_MOST_TEXT = 64 << 10  # characters of transforms: Python's parser takes a thousand times as many bytes
 _FIT = "Fit"  # how `Preprocessing.transforms` writes a size alone, which torchvision has no name for
 _POSITIONS = {
     **{name: [field for field in kind.__struct_fields__ if field != "down"] for name, kind in KINDS.items()},
@@ -47,7 +49,7 @@ _UNCROPPED_FROM = 384  # ConvNeXt's pixels from which on images are resized to t
 
 _Side = Annotated[int, Meta(ge=1, le=1 << 16)] | Annotated[float, Meta(ge=1, le=1 << 16)]  # pixels
 _Sides = Annotated[list[_Side], Meta(min_length=2, max_length=2)]  # height, width
-_Share = Annotated[float, Meta(gt=0, le=1)]
+_Share = Annotated[float, Meta(ge=0.01, le=1)]
 _Values = float | list[float]  # of all channels, or one a channel
 
 
@@ -96,7 +98,7 @@ class _Torchvision(msgspec.Struct):
 
 def read_stated(file: Path) -> Mapping[str, Any]:
     """Read a preparation from a file in any of the forms that `stated_in` knows; raises InputError naming the file."""
-    return stated_in(read_text(file), f"The preprocessing in {file}")
+    return stated_in(read_text(file, JSON_LIMIT), f"The preprocessing in {file}")
 
 
 def stated_in(text: str, where: str) -> Mapping[str, Any]:
@@ -255,7 +257,11 @@ def _of_transforms(listed: Any, where: str) -> Plain:
     result: Plain = {}
     steps: list[Plain] = []
     scaled, bytes_kept = False, False
-    for name, settings in _entries(listed, where):
+    try:
+        entries = _entries(listed, where)
+    except RecursionError:
+        raise InputError(f"{where} is nested too deeply") from None
+    for name, settings in entries:
         if name in KINDS or name == _FIT:
             if "mean" in result:
                 raise InputError(f"{where}: {name} after Normalize is not known; state it before")
@@ -304,7 +310,12 @@ def _entries(listed: Any, where: str) -> list[tuple[str, Any]]:
         name, settings = next(iter(listed.items()))
         name = str(name).rpartition(".")[2]
         return _entries(settings, where) if name == "Compose" else [(name, settings)]
-    raise InputError(f'{where}: a transform is written {{"Resize": 36}} or "Resize(36)", got {listed!r}')
+    raise InputError(f'{where}: a transform is written {{"Resize": 36}} or "Resize(36)", got {_short(listed)}')
+
+
+def _short(value: Any) -> str:
+    """Return a value as Python writes it, its beginning where it is long."""
+    return reprlib.repr(value)
 
 
 def _written(text: str, where: str) -> list[tuple[str, Any]]:
@@ -312,14 +323,17 @@ def _written(text: str, where: str) -> list[tuple[str, Any]]:
 
     Nothing of it is run.
     """
+    if len(text) > _MOST_TEXT:
+        raise InputError(f"{where} has {len(text):,} characters of transforms, and at most {_MOST_TEXT:,} are read")
     lines = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
     listed = re.sub(r"(?<=[^(\[,=])\n", ",\n", "\n".join(lines))  # Python prints no commas
     program = re.match(r"[^(]*?(Compose\(.*)", listed, re.DOTALL)  # with what is imported and the list's name before
     try:
         tree = ast.parse(f"[{program[1] if program else listed}]", mode="eval").body
-    except (SyntaxError, ValueError):
-        raise InputError(f"{where}: {text.strip()!r} is no transform") from None
-    return [entry for node in (tree.elts if isinstance(tree, ast.List) else [tree]) for entry in _called(node, where)]
+        nodes = tree.elts if isinstance(tree, ast.List) else [tree]
+        return [entry for node in nodes for entry in _called(node, where)]
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two of brackets within brackets
+        raise InputError(f"{where}: {_short(text.strip())} is no transform") from None
 
 
 def _called(node: ast.expr, where: str) -> list[tuple[str, Any]]:
@@ -337,8 +351,8 @@ def _called(node: ast.expr, where: str) -> list[tuple[str, Any]]:
             raise ValueError
         settings = dict(zip(positions, map(_literal, given), strict=False))
         return [(name, settings | {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords})]
-    except ValueError:
-        raise InputError(f"{where}: {ast.unparse(node)!r} is no transform") from None
+    except (ArithmeticError, TypeError, ValueError):
+        raise InputError(f"{where}: {_short(ast.unparse(node))} is no transform") from None
 
 
 def _literal(node: ast.expr) -> Any:

@@ -213,3 +213,36 @@ def test_further_columns_are_kept_as_texts(tmp_path):
         assert [row["city"] for _, row in rows] == ["Köln", "", "y", "z", "z"]
         assert [row["split_of"] for _, row in rows] == ["left", "right", "left", "left", "left"]
         assert set(rows[0][1]) == {"customer", "city", "split_of"}
+
+
+# --- foreign content ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("dataset_info.json", [], "dataset_info.json is damaged: expected object, got array"),
+        ("dataset_info.json", {"features": {"label": {"_type": []}}}, "What train of d notes of label is damaged"),
+        ("dataset_info.json", {"features": {"label": {"names": 3}}}, "What train of d notes of label is damaged"),
+        ("state.json", {"_data_files": [3]}, r"state\.json is damaged: expected object, got int at _data_files"),
+        ("state.json", {"_data_files": [{"filename": "../x"}]}, "x cannot be read: No such file"),
+    ],
+)
+def test_notes_of_another_shape_are_refused(tmp_path, file, content, words):
+    save_part(tmp_path / "d" / "train", [{"bytes": png(i), "path": None} for i in range(4)], [0, 1, 0, 1])
+    (tmp_path / "d" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    (tmp_path / "d" / "train" / file).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=words):
+        open_dataset(str(tmp_path / "d"), test_fraction=0.5)
+
+
+def test_tables_of_any_content_are_refused_in_a_sentence(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for column in (pa.array([2**31 - 1] * 4, pa.date32()), pa.array([{"a": 1}] * 4), pa.array([[1], [], None, [2]])):
+        pq.write_table(pa.table({"image": pa.array([png(1)] * 4), "label": column}), tmp_path / "t.parquet")
+        with pytest.raises(InputError):
+            open_dataset(str(tmp_path / "t.parquet"), test_fraction=0.5)
+    pq.write_table(pa.table({"image": pa.nulls(10**6), "label": pa.nulls(10**6)}), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"t\.parquet promises 1,000,000 rows in"):
+        open_dataset(str(tmp_path / "t.parquet"), test_fraction=0.5)
+

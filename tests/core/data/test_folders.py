@@ -257,3 +257,15 @@ def test_images_straight_in_train_beside_class_folders_in_training(tmp_path, cla
     root = class_folders(tmp_path, {"train": 3, "training/a": 2, "training/b": 2, "test/a": 1})
     with pytest.raises(InputError, match=r"train holds images without class folders, while training/ has"):
         open_dataset(str(root))
+
+
+def test_folders_within_folders_are_entered_to_a_depth(tmp_path, class_folders):
+    root = class_folders(tmp_path / "d", {"a": 3, "b": 3, "a/one/two": 1})
+    here = root / "b"
+    for _ in range(700):
+        here = here / "d"
+        here.mkdir()
+    data = open_dataset(str(root), test_fraction=0.3)
+    assert len(data.train) + len(data.test) == 7
+    (left,) = data.unreadable
+    assert left.reason == "more than 100 folders deep" and left.path.count("/d") == 101

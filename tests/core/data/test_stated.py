@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 
 from core.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from core.data.sources import open_dataset
-from core.data.stated import own_keys, read_stated
+from core.data.stated import own_keys, read_stated, stated_in
 from core.errors import InputError
 
 MEAN, STD = list(IMAGENET_MEAN), list(IMAGENET_STD)
@@ -280,3 +280,27 @@ def test_a_model_card_is_a_preparation_too(tmp_path):
     p = Preprocessing.from_dict({"resize": 36, "crop": 32, "mean": MEAN, "std": STD})
     (tmp_path / "card.json").write_text(json.dumps({"architecture": "mlp", "preprocessing": p.to_dict()}))
     assert Preprocessing.from_dict(read_stated(tmp_path / "card.json")) == p
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ToTensor(" + "(" * 3000, "is no transform"),
+        ("Resize(" + "-" * 5000 + "1)", "is no transform"),
+        ("a" + ".a" * 5000, "x"),
+        ("Resize(" + "9" * 5000 + ")", "is no transform"),
+        ("Normalize([1" + "0" * 400 + " / 3], [1])", "is no transform"),
+        ("Resize({[]: 1})", "is no transform"),
+        ("# " + "x" * 70_000, "has 70,002 characters of transforms, and at most 65,536 are read"),
+        ("[" * 400 + "]" * 400, "x"),
+        ('{"preprocessing": {"size": 8, "mean": 0.5, "std": 0.5, "source": []}}', ""),
+        ('{"do_resize": true, "resample": 3, "size": {"shortest_edge": 224}, "crop_pct": 1e-308}', "x"),
+    ],
+)
+def test_text_of_any_content_is_read_or_refused_in_a_short_sentence(text, words):
+    try:
+        Preprocessing.from_dict(stated_in(text, "x"), base=Preprocessing.unscaled(3, (8, 8)))
+    except InputError as error:
+        assert words and words in error.message and len(error.text) < 600
+    else:
+        assert not words or text.startswith("[")
