@@ -62,7 +62,9 @@ class Call:
         return f"{self.function} {_VARYING.sub('*', self.path)}"
 
 
-_VARYING = re.compile(r"(?<=\.)[a-z0-9_]{8}(?=\.tmp$)|(?<=\.export-)\w{8}|(?<=\.tmp)\w{6}$|[0-9a-f]{12,}|\d{3,}")
+_VARYING = re.compile(
+    r"(?<=\.)([0-9a-f]{8}-\d+-[0-9a-f]{7,}|\w{8})(?=\.tmp\b)|(?<=\.export-)\w{8}|(?<=\.tmp)\w{6}$|[0-9a-f]{12,}|\d{3,}"
+)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ WRITING = ("write", "pwrite", "pwrite64", "writev", "fwrite", "sendfile", "copy_
 NAMING = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "rename", "link", "unlink", "unlinkat", "mkdir",
           "rmdir", "chmod")  # fmt: skip
 GROWING = (*WRITING, *NAMING[:8], "mkdir", "fsync", "fdatasync", "ftruncate", "ftruncate64")
+WITHIN = tuple(name for name in GROWING if name != "mkdir")  # calls that do not themselves ask for a folder
 YEAR = 365 * 86_400
 HANGS = 5  # seconds
 LEVELS = 20
@@ -43,23 +44,24 @@ class Kind(NamedTuple):
     mode: str
     worth: int = 0
     functions: tuple[str, ...] = ()  # () for all
-    each: int = 2
+    each: int = 1
     most: int = 1 << 30  # in one scenario
+    once: bool = False  # a place that several scenarios share is tried in the first of them
 
 
 KINDS = {
-    "kill": Kind("killed at a call", "kill", each=5),
-    "torn": Kind("killed when half was written", "tear", functions=WRITING, each=3),
-    "full": Kind("disk full at a call", "fail", errno.ENOSPC, GROWING),
-    "full-on": Kind("disk full from a call on", "fail on", errno.ENOSPC, GROWING),
+    "kill": Kind("killed at a call", "kill", each=2),
+    "torn": Kind("killed when half was written", "tear", functions=WRITING, each=2),
+    "full": Kind("disk full at a call", "fail", errno.ENOSPC, GROWING, once=True),
+    "full-on": Kind("disk full from a call on", "fail on", errno.ENOSPC, GROWING, once=True),
     "read-only": Kind("read-only disk", "fail on", errno.EROFS, each=1, most=1),
-    "eio": Kind("disk faulty at a call", "fail", errno.EIO),
-    "eacces": Kind("not permitted at a call", "fail", errno.EACCES, NAMING),
-    "second": Kind("a second process on the folder", "stop", each=1, most=8),
-    "moved": Kind("run folder moved away", "stop", each=1, most=8),
-    "removed": Kind("run folder removed", "stop", each=1, most=8),
-    "clock": Kind("clock set back a year", "clock", YEAR, each=1, most=5),
-    "hang": Kind("a call takes five seconds", "sleep", HANGS, each=1, most=3),
+    "eio": Kind("disk faulty at a call", "fail", errno.EIO, once=True),
+    "eacces": Kind("not permitted at a call", "fail", errno.EACCES, NAMING, once=True),
+    "second": Kind("a second process on the folder", "stop", most=8),
+    "moved": Kind("run folder moved away", "stop", functions=WITHIN, most=8),
+    "removed": Kind("run folder removed", "stop", functions=WITHIN, most=8),
+    "clock": Kind("clock set back a year", "clock", YEAR, most=5),
+    "hang": Kind("a call takes five seconds", "sleep", HANGS, most=3),
     "level": Kind("disk full at a level", "fill"),
     "moment": Kind("killed at a random moment", "moment", signal.SIGKILL),
     "sigterm": Kind("SIGTERM at a random moment", "moment", signal.SIGTERM),
@@ -92,6 +94,7 @@ class Trials:
         self.place = place
         self._wholes: dict[str, Whole] = {}
         self._templates: dict[str, Path] = {}
+        self._tried: dict[tuple[str, str], str] = {}
         self._original = _hashes(place.original)
 
     def whole(self, scenario: Scenario) -> Whole:
@@ -118,11 +121,16 @@ class Trials:
             return
         elif kind in SIGNALS:
             yield from (Point(scenario, kind, draw.randrange(20, 970)) for _ in range(MOMENTS // 2))
+        elif kind == "read-only":
+            yield Point(scenario, kind, 1)
         elif kind == "level":
             yield from (Point(scenario, kind, level) for level in range(LEVELS))
         else:
             places: dict[str, int] = {}
             for call in whole.calls:
+                shared = (kind, call.place.replace("/3-ssd-s0/", "/run/").replace("/3-neggrad-plus-s0/", "/run/"))
+                if how.once and self._tried.setdefault(shared, scenario.name) != scenario.name:
+                    continue
                 if (not how.functions or call.function in how.functions) and (kind != "torn" or call.size > 1):
                     places[call.place] = places.get(call.place, 0) + 1
             found = [(at, name) for name, count in places.items() for at in _spread(range(1, count + 1), how.each)]
@@ -145,6 +153,7 @@ class Trials:
             if point.place and not any(call.hit for call in done.calls):
                 raise NotPossibleError("the program did not come to this call")
             if point.kind in FOLDER_GOES:
+                honest(scenario, case, whole.case)
                 _put_back(case)
             if point.kind == "removed" and not (case / "out" / "run").exists() and scenario.begins_with_run:
                 done.expect(0, 2, 3, 4, 5, 6)
@@ -225,14 +234,15 @@ _MEANWHILE: dict[str, Callable[[Trials, Scenario, Path], None]] = {
 
 
 def _put_back(case: Path) -> None:
-    """Give a run that was moved away its place again; what stands there instead must be no run."""
+    """Give a run that was moved away its place again; what was made anew there must be told as the run it is."""
     moved, place = case / "out" / "elsewhere", case / "out" / "run"
     if not moved.exists():
         return
     if place.exists():
-        if made := sorted(path.name for path in place.rglob("*")):
-            raise LostError(f"made anew where the run was: {', '.join(made[:4])}")
-        place.rmdir()
+        if not (place / "job.json").exists():
+            made = sorted(path.name for path in place.rglob("*"))
+            raise LostError(f"left behind where the run was: {', '.join(made[:4])}")
+        shutil.rmtree(place)
     moved.rename(place)
 
 

@@ -1,6 +1,6 @@
 """Faults done to the program, one at each call that writes to the disk, and at random moments; what survives them.
 
-    python -m benchmarks.faults [--all | --seconds S --seed N | --only WORDS] [--json]
+    python -m benchmarks.faults [--all | --seconds S --seed N … | --only WORDS] [--json]
 
 A run, a training, a check, a batch, an export and so on are begun again and again in children of one process, each time
 with one fault: killed, half a write, a full, faulty or forbidding disk, signals, a clock set back, a folder that goes.
@@ -11,6 +11,7 @@ with and ends as it does unharmed: the same weights bit for bit, the same files,
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import sys
 import time
@@ -24,7 +25,8 @@ from benchmarks.fault_place import LostError, NotPossibleError, Place, preload, 
 from benchmarks.fault_scenarios import SCENARIOS, Scenario
 from benchmarks.fault_trials import KINDS, Point, Trials, named
 
-SAMPLED = 6  # scenarios of a sample: each takes a few seconds before its first fault
+LEAST = 5  # faults of a sample, however long they take
+SAMPLED = 3  # scenarios of a sample: each takes a second or two before its first fault
 
 
 class Tally:
@@ -78,7 +80,7 @@ def main() -> None:
                 if number % 100 == 0:
                     spent = time.monotonic() - began
                     _tell(f"{number} of {len(chosen)} done in {spent:.0f} s, {len(tally.lost)} lost")
-                if options.seconds and time.monotonic() - began > options.seconds:
+                if options.seconds and number >= LEAST and time.monotonic() - began > options.seconds:
                     break
         except KeyboardInterrupt:
             _tell("stopped; what was done so far:")
@@ -123,9 +125,14 @@ def _column(scenario: Scenario) -> str:
 
 def _chosen(options: argparse.Namespace, trials: Trials) -> list[Point | Case]:
     """Return the faults to do, in the order they are done: mixed, so that a part of them is a sample of all."""
-    draw = random.Random(options.seed)
     if [*options.only.split("/"), "", ""][2].isdigit():
         return [named(options.only)]
+    parts = [_drawn(random.Random(seed), options, trials) for seed in options.seed]
+    return [what for turn in itertools.zip_longest(*parts) for what in turn if what is not None]
+
+
+def _drawn(draw: random.Random, options: argparse.Namespace, trials: Trials) -> list[Point | Case]:
+    """Return the faults that are asked for; for a sample, those of a few scenarios."""
     scenarios = [one for one in SCENARIOS if options.only.startswith(one.name) or options.only in f"{one.name}/"]
     if options.seconds:
         scenarios = draw.sample(SCENARIOS, SAMPLED)
@@ -142,7 +149,9 @@ def _arguments() -> argparse.Namespace:
     what.add_argument("--all", action="store_true", help="do every fault there is (an hour)")
     what.add_argument("--seconds", type=float, default=0, metavar="S", help="a random sample for so long")
     what.add_argument("--only", default="", metavar="WORDS", help="one by its name, or those whose names hold this")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn at random")
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[0], metavar="N", help="of what is drawn at random; of several, in turn"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser.parse_args()
 

@@ -409,22 +409,24 @@ def _end_last_line(file: BinaryIO) -> None:
         file.seek(0, os.SEEK_END)
 
 
-def write_atomic(path: Path, data: bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, *, private: bool = False, make: bool = True) -> None:
     """Replace a file by `data`: readers see the old or the new content, never a part."""
-    with replacing(path, private=private) as temporary:
+    with replacing(path, private=private, make=make) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def replacing(path: Path, *, private: bool = False, alone: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False, alone: bool = False, make: bool = True) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path` when the block ends, once it is whole on disk.
 
     Where the block raises, the temporary file goes and the old file stays. A link at `path` is replaced, what it leads
     to stays. private: only the user may read the file, as befits a list of people. alone: the temporary file lies in a
-    folder of its own and has the name of `path`, for libraries that write files beside the one they are given.
+    folder of its own and has the name of `path`, for libraries that write files beside the one they are given. make:
+    whether the folder of `path` is made where it is not there; a folder that was moved away is not to be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = building(path) if alone else nullcontext()
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    aside = building(path, make=False) if alone else nullcontext()
     with aside as folder:
         temporary = temporary_name(path) if folder is None else folder / path.name
         try:

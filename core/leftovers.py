@@ -45,9 +45,13 @@ def temporary_name(path: Path) -> Path:
 
 
 @contextmanager
-def building(path: Path) -> Iterator[Path]:
-    """Give a new folder beside `path` to build something in, which may be moved to `path`; what stays in it goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def building(path: Path, *, make: bool = True) -> Iterator[Path]:
+    """Give a new folder beside `path` to build something in, which may be moved to `path`; what stays in it goes.
+
+    make: whether the folder of `path` is made where it is not there.
+    """
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
     folder = temporary_name(path)
     folder.mkdir()
     try:

@@ -169,7 +169,7 @@ def logits_of(network: Any, images: Tensor) -> Tensor:
 def _writing(path: Path) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path`; raises InputError where the disk does not take it."""
     try:
-        with replacing(path, alone=True) as temporary:  # safetensors and torch.onnx write files beside it
+        with replacing(path, alone=True, make=False) as temporary:  # safetensors and torch.onnx write files beside it
             yield temporary
     except (OSError, SafetensorError) as error:  # safetensors raises its own for errors of the disk, too
         raise InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error

@@ -21,6 +21,7 @@ from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
     convert,
+    dumps_pretty,
     file_sha256,
     open_regular,
     read_bytes,
@@ -28,7 +29,6 @@ from core.files import (
     require_place,
     sync_folder,
     write_atomic,
-    write_json,
 )
 from core.job import Job
 from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
@@ -149,8 +149,8 @@ class RunFolder:
         """Write what makes a run: its status, the files that belong to it, and last the job."""
         self.write_status(Status(State.QUEUED.value, os.getpid(), time.time()))
         for name, data in files.items():
-            write_atomic(self.file(name), data, private=name == FORGET)
-        write_json(self.file(JOB), job)
+            self.write(name, data)
+        self.write(JOB, dumps_pretty(job))
 
     @property
     def never_started(self) -> bool:
@@ -217,9 +217,16 @@ class RunFolder:
             interrupted, error = True, f"The run has ended, but lacks {named}: resume it to have these written again."
         return replace(status, state=State.INTERRUPTED.value, error=error) if interrupted else status
 
+    def write(self, name: str, data: bytes) -> None:
+        """Replace one of the folder's files atomically; a list of people is for the user's eyes only.
+
+        Raises FileNotFoundError where the folder is gone: one that was moved away is not made anew.
+        """
+        write_atomic(self.file(name), data, private=name == FORGET, make=False)
+
     def write_status(self, status: Status) -> None:
         """Replace status.json atomically."""
-        write_json(self.file(STATUS), status)
+        self.write(STATUS, dumps_pretty(status))
 
     def change_status(self, **changes: Any) -> None:
         """Write status.json with `changes` to what it says, whatever readers take the run for."""

@@ -163,7 +163,8 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any], job_sha256: str) -
     try:
         if path.parent.is_symlink():
             raise OSError(f"{path.parent} is a link, and nothing is written through it")
-        with replacing(path) as temporary, temporary.open("w+b") as file:
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path, make=False) as temporary, temporary.open("w+b") as file:
             torch.save({"schema_version": SCHEMA_VERSION, "sealed": True, "job_sha256": job_sha256, **state}, file)
             _seal(file)
     except (OSError, RuntimeError) as error:

@@ -15,7 +15,7 @@ from core.data.streamed import FOLDER as DECODED
 from core.data.streamed import ROWS, bytes_on_disk
 from core.engine.outputs import names_begin
 from core.errors import AppError, InputError
-from core.files import cache_home, file_sha256, queue_home, read_json, runs_home, write_json
+from core.files import cache_home, dumps_pretty, file_sha256, queue_home, read_json, runs_home
 from core.job import Job
 from core.runs.folder import (
     CHECKPOINTS,
@@ -152,6 +152,7 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
     chosen = [kind for kind in traces.kinds if kind.id in ids]
     removed, failed, count = 0, [], 0
     with folder.lock():
+        folder.clear_leftovers()
         _note(folder, [path for kind in chosen for path in kind.files if path.is_relative_to(folder.path)])
         for path in (path for kind in chosen for path in kind.files):
             try:
@@ -163,9 +164,9 @@ def remove_kept(folder: RunFolder, ids: Collection[str]) -> Removed:
                 failed.append(f"{path}: {error.strerror or error}")
                 continue
             removed, count = removed + size, count + 1
+        with contextlib.suppress(OSError):
+            folder.file(CHECKPOINTS).rmdir()  # where it is empty
         if "checkpoints" in ids:
-            with contextlib.suppress(OSError):
-                folder.file(CHECKPOINTS).rmdir()
             folder.change_status(checkpoint=None)
     return Removed(count, removed, tuple(failed))
 
@@ -245,4 +246,4 @@ def _note(folder: RunFolder, files: list[Path]) -> None:
             noted[name] = {"sha256": file_sha256(path), "removed": today}
     if files:
         folder.file(REMOVED_SIGNATURE).unlink(missing_ok=True)  # it is one of the earlier note
-        write_json(folder.file(REMOVED), noted)
+        folder.write(REMOVED, dumps_pretty(noted))

@@ -17,7 +17,7 @@ from core.data.splits import Splits
 from core.engine.experiment import facts_of
 from core.engine.outputs import FullOutputs
 from core.events import Tell
-from core.files import dumps_pretty, file_sha256, read_bytes, write_atomic, write_json
+from core.files import dumps_pretty, file_sha256, read_bytes
 from core.job import Job
 from core.leftovers import remove
 from core.methods import get_method
@@ -226,7 +226,7 @@ class Result:
             original = original_of(job)
             card["original"] = {"sha256": original.sha256, "name": Path(original.path).name}
             card["chain"] = [asdict(request) for request in job.requests]
-        write_json(folder.file(CARD), card)
+        folder.write(CARD, dumps_pretty(card))
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
@@ -241,8 +241,8 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
     data = dumps_pretty(report)
     if not folder.holds(REPORT_JSON) or read_bytes(folder.file(REPORT_JSON), follow=False) != data:
         remove(folder.file(SIGNATURE))
-    write_atomic(folder.file(REPORT_HTML), page)
-    write_atomic(folder.file(REPORT_JSON), data)
+    folder.write(REPORT_HTML, page)
+    folder.write(REPORT_JSON, data)
     return report
 
 

@@ -19,7 +19,7 @@ from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs
 from core.engine.step import require_finite
 from core.errors import AppError, InputError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
-from core.files import file_sha256, read_bytes, write_atomic
+from core.files import file_sha256, read_bytes
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
@@ -374,7 +374,7 @@ class _Runner:
         with contextlib.suppress(InputError):
             if read_bytes(path, follow=False) == self._job_file:
                 return
-        write_atomic(path, self._job_file)
+        self._folder.write(JOB, self._job_file)
         message = f"{JOB} was changed while the run went on; the job that the run began with was put back."
         self._log("warning", message, "job_changed")
 

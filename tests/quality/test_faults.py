@@ -1,6 +1,8 @@
-"""The benchmark of faults can tell what was survived from what was not."""
+"""The benchmark of faults can tell what was survived from what was not, and a sample of its faults is survived."""
 
+import json
 import os
+import random
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ from benchmarks.fault_scenarios import METHODS, SCENARIOS, nothing_left
 from benchmarks.fault_trials import KINDS, Point, named
 from core.data.images import look
 
+SECONDS = 55  # of the sample
 LENGTH = 60  # bytes of a line in the program below
 
 # Arms the library as told, then writes three lines, each into a file that is synced and renamed.
@@ -140,3 +143,18 @@ def test_the_bomb_is_whole_and_one(tmp_path, monkeypatch):
     monkeypatch.undo()
     write_bomb(tmp_path / "bomb.png")
     assert "pixels" in look((tmp_path / "bomb.png").read_bytes()).fault
+
+
+# --- a sample ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_sample_of_faults_is_survived(library, capsys):
+    seeds = [1, random.SystemRandom().randrange(10**6)]
+    with capsys.disabled():
+        print(f"\nfaults of the seeds {seeds}")
+    command = [sys.executable, "-m", "benchmarks.faults", "--json", "--seconds", SECONDS, "--seed", *seeds]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300)
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["lost"] == {} and figures["faults"] >= 5, done.stderr
+    assert done.returncode == 0

@@ -187,6 +187,7 @@ def test_a_checkpoint_of_a_newer_version_is_refused(folder):
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 def test_nothing_is_read_written_or_removed_through_links(folder, tmp_path):
     elsewhere = RunFolder(tmp_path / "elsewhere")
+    elsewhere.path.mkdir()
     for step in (1, 2):
         _save(elsewhere, step=step)
     before = {path: path.read_bytes() for path in elsewhere.path.rglob("*.pt")}

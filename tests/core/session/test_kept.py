@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -15,6 +16,7 @@ from core.engine.outputs import cache_name
 from core.errors import InputError, MismatchError
 from core.files import cache_home, file_sha256, read_json, references_home, runs_home, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.leftovers import temporary_name
 from core.runs.folder import CHECKPOINTS, EVENTS, FORGET, MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder, Status
 from core.selection import Selection
 from core.session.forget_lists import read_forget_csv, write_forget_list
@@ -22,6 +24,7 @@ from core.session.kept import Kept, remove_kept, what_is_kept
 from core.session.report_files import check_report_files
 
 LABELS = np.repeat(np.arange(3), 4)
+FORGET_LIST = "forget_list"
 CHOSEN = Selection.empty(LABELS, ("a", "b", "c")).with_classes([1])
 
 
@@ -164,6 +167,26 @@ def test_a_second_removal_adds_to_the_note(folder):
     remove_kept(folder, {"forget_list"})
     assert FORGET in folder.removed()
     assert "checkpoints/step-000000010.pt" in folder.removed()
+
+
+def test_a_second_removal_takes_what_the_first_left_when_it_was_killed(folder):
+    saved = folder.file(CHECKPOINTS)
+    saved.mkdir(exist_ok=True)
+    for path in saved.glob("*"):
+        path.unlink()
+    left = temporary_name(folder.file(REMOVED))
+    left = left.with_name(re.sub(r"-\d+-", "-2147483647-", left.name))  # of a process that is not there
+    left.touch()
+    remove_kept(folder, {FORGET_LIST})
+    assert not saved.exists() and not left.exists()
+
+
+def test_a_run_that_goes_while_its_files_are_removed_is_not_made_anew(folder, monkeypatch):
+    moved = folder.path.with_name("moved")
+    monkeypatch.setattr("core.session.kept._note", lambda run, files: run.path.rename(moved))
+    with pytest.raises(FileNotFoundError):
+        remove_kept(folder, {"checkpoints", FORGET_LIST})
+    assert moved.exists() and not folder.path.exists()
 
 
 def test_the_report_cannot_be_removed(folder):
