@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from core.methods import METHODS
+from core.parameters import resolve
 from tests.core.methods.cases import SHORT
 from tests.core.toy import make_engine, make_experiment, run_to_end
 
@@ -52,3 +54,9 @@ def test_a_batch_of_the_forget_set_goes_beside_each_of_the_retain_set(method):
     forget = torch.cat(batches)
     assert int((~forget).sum()) == ON_BOTH_TOGETHER[method] and len(ids[forget].unique()) == 20
     assert all(part.any() and not part.all() for part in batches)
+
+
+def test_losses_look_at_one_layer_unless_more_are_asked_for():
+    assert {method.layers(resolve(method.parameters, {})) for method in METHODS.values()} == {1}
+    muda = METHODS["muda"]
+    assert muda.layers(resolve(muda.parameters, {"layers": 3})) == 3

@@ -35,6 +35,11 @@ def test_many_small_classes_do_not_exceed_the_budget():
 def test_an_edited_copy_leaves_the_table_as_it_was():
     table = torch.arange(12.0).reshape(4, 3)
     before, edited = table.clone(), Rows(table, silenced=[1], value=-5.0)
+    assert (
+        (edited.ndim, tuple(edited.shape), len(edited))
+        == (table.ndim, tuple(table.shape), len(table))
+        == (2, (4, 3), 4)
+    )
     wanted = torch.tensor([[0.0, -5.0, 2.0], [3.0, -5.0, 5.0]])
     assert torch.equal(edited[:2], wanted) and torch.equal(edited[torch.tensor([0, 1])], wanted)
     assert torch.equal(next(edited.split(2)), wanted) and torch.equal(edited[0], wanted[0])

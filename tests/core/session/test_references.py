@@ -80,7 +80,10 @@ def test_only_finished_ones_of_the_same_kind_serve_as_references():
     reference(4, model=model(preprocessing={"size": [16, 16], "mean": [0.5], "std": [0.5]}))  # other images to a net
     reference(5, parameters=dict(resolve(get_method("retrain").parameters, {"epochs": 99})))
     assert list(trained_references(job())) == [1]
-    assert list(known_references(job())) == [1]
+    reference(0)
+    reference(8)
+    reference(9)
+    assert list(known_references(job())) == [1, 8]  # of the seeds that are looked for unasked
 
 
 def test_those_that_only_attack_are_none_to_be_judged_by():
