@@ -45,9 +45,9 @@ def test_a_job_is_written_and_read_as_ever():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seed": "x"}, "The job file is damaged at seed: expected int, got str"),
-        ({"model": {}}, "The job file is damaged at model: object missing required field architecture"),
-        ({"data": {"spec": 3}}, "damaged at data.spec: expected str, got int"),
+        ({"seed": "x"}, "The job file is damaged: expected int, got str at seed"),
+        ({"model": {}}, "The job file is damaged: object missing required field architecture at model"),
+        ({"data": {"spec": 3}}, "damaged: expected str, got int at data.spec"),
         ({"schema_version": "1"}, "schema_version must be a whole number from 1, got '1'"),
         ({"schema_version": True}, "schema_version must be a whole number from 1, got True"),
     ],
