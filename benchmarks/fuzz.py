@@ -45,9 +45,11 @@ ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "bench-results" / "fuzz"
 SECONDS = 60  # a run takes, unless it is told
 LIMIT_SECONDS = 2.0  # of the processor's time, for a case: other programs may be at work
-GRACE_SECONDS = 12.0  # of a clock, after which one that waits, or that Python could not interrupt, is ended
+GRACE_SECONDS = 4.0  # of the processor's time, after which a case that Python could not interrupt is ended
+WAIT_SECONDS = 60.0  # of a clock, after which a case that waits for something is
 SLICE_SECONDS = 0.2  # a reader is tried before it is the next one's turn
 LIMIT_BYTES, LIMIT_TIMES = 512 << 20, 4  # of memory a case may take: so much, or so many times its file
+_PROGRESS = "ddq"  # of a case: when it began, what of the processor's time was used until then, its number
 ADDRESSES = 2 << 30  # bytes a process may ask for above what it begins with, so that no case takes the machine down
 
 
@@ -183,7 +185,7 @@ def _work(orders: Connection, shared: mmap.mmap, made: Path, folder: Path, seeds
         while number < first + most and time.monotonic() - began < SLICE_SECONDS and not grown:
             case = case_of(reader, samples, seeds, number)
             start = time.process_time()
-            shared[:16] = struct.pack("dq", time.monotonic(), number)
+            shared[:] = struct.pack(_PROGRESS, time.monotonic(), start, number)
             said, text = judge(reader, place, case)
             tally.slowest = max(tally.slowest, time.process_time() - start)
             number += 1
@@ -197,7 +199,7 @@ def _work(orders: Connection, shared: mmap.mmap, made: Path, folder: Path, seeds
                 if key not in known:
                     known.add(key)
                     tally.samples[key] = keep(reader, case, f"{said}\n{text}")
-        shared[:16] = struct.pack("dq", 0.0, 0)
+        shared[:] = struct.pack(_PROGRESS, 0.0, 0.0, 0)
         tally.seconds = time.process_time() - used
         orders.send((tally, number, grown))
 
@@ -218,12 +220,21 @@ def keep(reader: Reader, case: bytes, words: str) -> str:
 # --- in the process that counts ------------------------------------------------------------------------------------
 
 
+def _used(process: int | None) -> float:
+    """Return how many seconds of the processor's time a process has used; 0 of one that is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Worker:
     """A process that reads cases, begun again where it dies."""
 
     def __init__(self, number: int, made: Path, rooms: Path, seeds: Sequence[str]) -> None:
         self._fixed = (made, rooms / str(number), seeds)
-        self._shared = mmap.mmap(-1, 16)
+        self._shared = mmap.mmap(-1, struct.calcsize(_PROGRESS))
         self.task: tuple[int, int, int] | None = None
         self._begin()
 
@@ -237,7 +248,7 @@ class Worker:
     def order(self, task: tuple[int, int, int]) -> None:
         """Have cases read: of which reader, from which number on, and at most how many."""
         self.task = task
-        self._shared[:16] = struct.pack("dq", 0.0, task[1])
+        self._shared[:] = struct.pack(_PROGRESS, 0.0, 0.0, task[1])
         self.orders.send(task)
 
     def result(self) -> tuple[Tally, int] | None:
@@ -252,15 +263,14 @@ class Worker:
                 return tally, number
         except (EOFError, OSError):
             return self._died(index, "died")
-        began, number = struct.unpack("dq", self._shared[:16])
+        began, used, _ = struct.unpack(_PROGRESS, self._shared[:])
         if not self._process.is_alive():
             return self._died(index, "died")
-        if began and time.monotonic() - began > GRACE_SECONDS:
-            return self._died(index, "hang for good")
-        return None
+        hangs = time.monotonic() - began > WAIT_SECONDS or _used(self._process.pid) - used > GRACE_SECONDS
+        return self._died(index, "hang for good") if began and hangs else None
 
     def _died(self, index: int, how: str) -> tuple[Tally, int]:
-        number = max(self.task[1] if self.task else 0, struct.unpack("dq", self._shared[:16])[1])
+        number = max(self.task[1] if self.task else 0, struct.unpack(_PROGRESS, self._shared[:])[2])
         made, _, seeds = self._fixed
         reader = READERS[index]
         self._again()

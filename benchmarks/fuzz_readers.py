@@ -131,7 +131,8 @@ def _tries(folder: Path) -> object:
 def _checkpoint(folder: Path) -> object:
     from core.runs.recorder import load_checkpoint
 
-    return load_checkpoint(RunFolder(folder))
+    run = RunFolder(folder)
+    return load_checkpoint(run, run.job_sha256())
 
 
 def _forget_csv(folder: Path) -> object:
@@ -144,9 +145,10 @@ def _forget_csv(folder: Path) -> object:
 
 
 def _row(folder: Path) -> object:
-    from app.services.run_library import _row as row
+    from app.services import run_library
 
-    return row(RunFolder(folder), False, None)
+    run = RunFolder(folder)
+    return run_library._row(run, False, run_library._stamp(run, False))
 
 
 def _history(folder: Path) -> object:

@@ -129,16 +129,18 @@ def make_tuning(folder: Path) -> Contents:
 
 
 def make_checkpoint(folder: Path) -> Contents:
-    """Return a checkpoint of a run."""
+    """Return a checkpoint of a run, and the same as earlier versions wrote it, without a seal."""
     import torch
 
     from core.runs.folder import RunFolder
+    from core.runs.recorder import save_checkpoint
 
     make_run("job.json", folder)
-    target = io.BytesIO()
-    state = {"schema_version": 1, "job_sha256": RunFolder(folder).job_sha256(), "step": 4, "model": _tensors()}
-    torch.save(state, target)
-    return [target.getvalue()]
+    run, target = RunFolder(folder), io.BytesIO()
+    state = {"step": 4, "model": _tensors()}
+    save_checkpoint(run, state, run.job_sha256())
+    torch.save({"schema_version": 1, "job_sha256": run.job_sha256(), **state}, target)
+    return [run.file(CHECKPOINT).read_bytes(), target.getvalue()]
 
 
 def make_settings(folder: Path) -> Contents:
