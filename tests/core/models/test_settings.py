@@ -114,7 +114,7 @@ def test_unknown_settings_are_refused_by_name(id, error, words):
 
 def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(InputError, match="7 heads do not divide its width of 768"):
-        build_model(ModelSpec("vit_b_16:heads=7", 5, 3, (224, 224)))
+        build_on_meta(ModelSpec("vit_b_16:heads=7", 5, 3, (224, 224)))
 
 
 def first_version(net):

@@ -63,7 +63,6 @@ PREPARATIONS = {
     "exact": [T.Resize((32, 32)), T.ToTensor(), IMAGENET],
     "resize and crop": [T.Resize(36), T.CenterCrop(32), T.ToTensor(), HALVES],
     "short side": [T.Resize(32), T.CenterCrop(32), T.ToTensor()],
-    "64": [T.Resize((64, 64)), T.ToTensor(), HALVES],
     "as stored": [T.ToTensor(), IMAGENET],
     "of one's own": [T.Resize((20, 28)), T.ToTensor(), T.Normalize((0.3,) * 3, (0.4,) * 3)],
     "cropped alone": [T.CenterCrop(80), T.Resize(32), T.ToTensor(), IMAGENET],
