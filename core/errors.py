@@ -211,7 +211,8 @@ def of_system(error: BaseException) -> AppError | None:
         return RunError("Too many files are open", "Allow more with `ulimit -n`, or close other programs")
     if not isinstance(error, OSError) or code is None:
         return None
-    said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    name = error.filename2 or error.filename  # of two files the one that was written
+    said = f"{name}: {error.strerror}" if name else str(error.strerror)
     if code in _PATH:
         return InputError(said, "Check the path")
     return RunError(said, "Check the disk and its permissions, then try again")

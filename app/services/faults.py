@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import math
@@ -63,7 +64,8 @@ class CrashReporter(QObject):
             qInstallMessageHandler(None)
         if self._fault_file is not None:
             faulthandler.disable()
-            self._fault_file.close()
+            with contextlib.suppress(OSError):  # a full disk
+                self._fault_file.close()
             self._fault_file = None
 
     def start_fault_file(self, folder: Path | None = None) -> str:

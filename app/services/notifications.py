@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import time
@@ -167,4 +168,5 @@ def remove_log(*handlers: logging.Handler | None) -> None:
     for handler in handlers:
         if handler is not None:
             root.removeHandler(handler)
-            handler.close()
+            with contextlib.suppress(OSError):  # a full disk does not take the last lines
+                handler.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import shutil
 
 import pytest
 
-from app.services.notifications import Notifications
+from app.services.notifications import Notifications, install_log, remove_log, start_file_log
 from core.errors import RunError
 from core.events import State
 from core.files import write_json
@@ -92,3 +94,16 @@ def test_a_full_disk_is_no_fault_of_the_program(context, qtbot, tmp_path):
         said = Notifications().error(error)
         assert (said.text, said.details) == (run.error, "") and said.hint == run.hint
     assert all(isinstance(error, RunError) for error in (*found, run.failure))
+
+
+def test_a_window_closes_on_a_full_disk(tmp_path):
+    class Full(io.StringIO):
+        def close(self):
+            raise FULL
+
+    handler = start_file_log(tmp_path)
+    handler.stream = Full()
+    install_log(handler)
+    remove_log(handler)
+    assert handler not in logging.getLogger().handlers
+    handler.stream = None
