@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
-    "start", "gui", "speed", "methods", "monitor", "quality", "verify", "calibration", "faults", "fuzz", "scaling",
-    "gallery", "similar",
+    "start", "gui", "week", "speed", "methods", "monitor", "quality", "verify", "calibration", "faults", "fuzz",
+    "scaling", "gallery", "similar",
 )  # fmt: skip
 
 

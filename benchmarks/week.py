@@ -9,6 +9,7 @@ python -m benchmarks.week [--quick] [--json]
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import os
@@ -32,7 +33,7 @@ SETTLED = 10  # runs after which the window must not grow
 PERIOD = 10  # milliseconds between two ticks of the watch
 PATIENCE = 900.0  # seconds until what never comes is given up
 LIMITS = {  # what must hold
-    "growth_percent": 5.0, "list_cpu_seconds": 2.0, "open_seconds": 5.0, "open_mb": 600.0, "turn_ms": 100.0,
+    "growth_percent": 5.0, "list_cpu_seconds": 2.0, "open_cpu_seconds": 5.0, "open_mb": 600.0, "turn_ms": 100.0,
 }  # fmt: skip
 PARTS = {"runs": "200 short runs", "folders": "2,000 run folders", "log": "a log of a million events"}
 MIX = {  # how many lines of a log are of a kind, in a thousand: as a training of an hour wrote them
@@ -66,7 +67,8 @@ def _table(figures: dict[str, Any], sizes: dict[str, int]) -> list[list[str]]:
         ("processor seconds of a start until Runs is shown, without a run", "empty_cpu_seconds", ""),
         ("longest turn, ms", "list_turn_ms", "turn_ms"),
         ("a look at what has changed, ms of a worker", "look_ms", ""),
-        (f"{sizes['log']:,} events: seconds until they are drawn", "open_seconds", "open_seconds"),
+        (f"{sizes['log']:,} events: processor seconds until they are drawn", "open_cpu_seconds", "open_cpu_seconds"),
+        ("the same by the clock, with whatever else the machine does", "open_seconds", ""),
         ("size of the log, MB", "log_mb", ""), ("memory more than before, MB", "open_mb", "open_mb"),
         ("longest turn, ms", "open_turn_ms", "turn_ms"), ("longest turn of a walk over the steps, ms", "walk_turn_ms",
                                                           "turn_ms"),
@@ -319,12 +321,12 @@ def long_log(count: int) -> dict[str, Any]:
     context.opening.open_run(_short(folder))
     window.wait(lambda: context.project.run is not None and context.jobs.active() == 0)
     window.rest(1.0)
-    before, began = anonymous_memory(), time.perf_counter()
+    before, began, spent = anonymous_memory(), time.perf_counter(), time.process_time()
     with window.watched() as late:
         context.opening.open_run(folder)
         window.wait(lambda: context.project.run.path == folder)
         window.rest(0.1)
-        took = time.perf_counter() - began
+        took, spent = time.perf_counter() - began, time.process_time() - spent
         window.wait(lambda: context.jobs.active() == 0)
         window.rest(0.5)
     grown = anonymous_memory() - before
@@ -337,7 +339,8 @@ def long_log(count: int) -> dict[str, Any]:
         page.run_view.plots.show_until(None)
         window.rest(0.5)
     return {
-        "open_seconds": round(took, 2), "open_mb": round(grown / 1e6, 1), "open_turn_ms": round(max(late), 1),
+        "open_seconds": round(took, 2), "open_cpu_seconds": round(spent, 2), "open_mb": round(grown / 1e6, 1),
+        "open_turn_ms": round(max(late), 1),
         "walk_turn_ms": round(max(walked), 1), "log_mb": round((folder / EVENTS).stat().st_size / 1e6, 1),
     }  # fmt: skip
 
@@ -373,8 +376,9 @@ def write_log(folder: Path, count: int) -> None:
             ev.RunStarted(run=folder.name, step=0, time=0.0, method="finetune", steps=steps, stages=stages,
                           forget_mode="class", counts={}, device="cpu", precision="float32", threads=1),
             ev.FeatureMap(run=folder.name, step=0, time=0.0, counts={"retain_test": POINTS - 20, "forget_test": 20},
-                          ids=list(range(POINTS)), labels=["3"] * POINTS, channels=CHANNELS, centre="", axes="",
-                          radius=1.0, points=points, share=0.5),
+                          ids=list(range(POINTS)), labels=["3"] * POINTS, channels=CHANNELS,
+                          centre=_zeros(CHANNELS), axes=_zeros(2 * CHANNELS), radius=1.0, points=points,
+                          share=0.5),
         ):  # fmt: skip
             file.write(dumps(event) + b"\n")
         step = 0
@@ -414,6 +418,11 @@ def _measured(kind: str, about: dict[str, Any], drawn: random.Random, points: st
         return ev.FeaturesMoved(**about, points=points, share=0.4, forget_energy=some)
     return ev.Resources(**about, elapsed=5.0, remaining=60.0, samples_per_second=3800.0, memory_bytes=700_000_000,
                         monitoring_share=0.05)  # fmt: skip
+
+
+def _zeros(count: int) -> str:
+    """Return so many numbers as a feature map holds them."""
+    return base64.b64encode(bytes(4 * count)).decode()
 
 
 def _random_points() -> Any:

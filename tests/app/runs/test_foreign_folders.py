@@ -18,13 +18,16 @@ from app.plots.sparkline import SPARK_ROLE
 from app.services.run_library import DAMAGED, read_rows
 from core.files import dumps
 from core.runs.folder import CARD, EVENTS, JOB, MODEL, REPORT_JSON, STATUS, RunFolder
+from tests.app.runner import context, window
 from tests.app.scripted import Script, job, write_run
 from tests.app.verify.reports import full_report
 
+__all__ = ["context", "window"]
 WRONG: tuple[Any, ...] = (None, "x", -1, "1e400", [], {}, "long " * 20_000)
 WHOLE = (b"", b"[]", b"null", b"[" * 100_000, b"\x00\xff", b'{"schema_version": 1e400}')
 ROLES = [*map(int, Qt.ItemDataRole), SORT_ROLE, SPARK_ROLE]
 MOST = int(os.environ.get("FOREIGN", 40))  # changes of a file that are tried, drawn with a seed
+SHOWN = max(4, MOST // 20)  # of them, on all pages
 
 
 def changed(document: Any) -> Iterator[tuple[str, Any]]:
@@ -108,3 +111,22 @@ def test_the_list_says_of_each_what_is_damaged_and_no_cell_raises(name, good, qa
             assert name in row.error + row.damage or name == JOB, (path, row.error, row.damage)
         assert row.state != DAMAGED or name == JOB  # a run with a job can be worked with
     assert any(row.damage or row.state == DAMAGED for row in rows.values()) or name == EVENTS  # lines are left out
+
+
+@pytest.mark.parametrize("name", [JOB, STATUS, CARD, REPORT_JSON, EVENTS])
+def test_every_page_shows_it_or_says_why_not(name, good, window, context, qtbot, caplog):
+    context.show_page("forget")
+    for place, run in changed_runs(good, name, SHOWN):
+        for page in ("runs", "unlearn", "verify", "export"):
+            context.opening.open_run(run.path)
+            qtbot.waitUntil(lambda: not context.jobs.active())
+            context.show_page(page)
+            qtbot.waitUntil(lambda: not context.jobs.active())
+            window.grab()
+        context.project.set_compared((run, good))
+        context.show_page("verify")
+        qtbot.waitUntil(lambda: not context.jobs.active())
+        window.grab()
+        context.project.set_compared(())
+        faults = [one.getMessage() for one in caplog.records if one.exc_info or "Traceback" in one.getMessage()]
+        assert not faults, (place, faults[0][-800:])
