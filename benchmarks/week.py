@@ -301,7 +301,8 @@ def copy_runs(home: Path, count: int) -> None:
     for number in range(count):
         folder = home / f"run-{number:04}"
         shutil.copytree(first, folder, ignore=shutil.ignore_patterns("*.pt", "checkpoints"))
-        (folder / "model.safetensors").write_bytes(b"")
+        for name in ("model.safetensors", "model.pt"):
+            (folder / name).write_bytes(b"")
     shutil.rmtree(first)
 
 
