@@ -45,6 +45,8 @@ _UNPACKED = 64 * 1024  # bytes of them at most
 _DEFLATE_RATIO = 1032  # times that deflate can shrink at most (zlib's technical notes)
 _STRIP = 1 << 20  # pixels that are worked on at once where each step takes a copy
 _SMALL = 1 << 20  # pixels of an image that is decoded without asking for room: threads hold few of them
+_FREELY = 16 << 20  # pixels that a file may have however small it is
+_PIXELS_A_BYTE = 100_000  # beyond these: an empty page as a fax writes it has 40,000
 _PLAIN = ("1", "L", "P", "RGB")  # modes that become L or RGB without a copy of more than a byte a channel
 _BYTES_A_PIXEL, _BYTES_OF_OTHERS = 6, 12  # that decoding takes at most, of plain modes and of all others
 _COEFFICIENTS = 6  # bytes a pixel that a progressive JPEG takes at its full size before a pixel of it is known
@@ -175,7 +177,11 @@ def _opened(source: io.BytesIO) -> Image.Image:
             raise CannotReadError(NEEDS_HEIF)
     elif start[:4] == b"ftyp" and start[4:] in _AVIF_BRANDS and not features.check("avif"):
         raise CannotReadError(_NEEDS_AVIF)
-    return Image.open(source)
+    image = Image.open(source)
+    pixels, size = image.width * image.height, len(source.getbuffer())
+    if pixels > max(_FREELY, _PIXELS_A_BYTE * size):
+        raise CannotReadError(f"damaged: {size:,} bytes cannot be {image.width}×{image.height} pixels")
+    return image
 
 
 def decode(source: bytes | Image.Image, form: Form) -> np.ndarray:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -63,10 +63,20 @@ class _Remembered(msgspec.Struct, forbid_unknown_fields=True):
     faults: dict[int, str] = {}  # by position
     look: int = 0  # version of what was looked for
     listing: str = ""  # hash of all names, where these are the keys of all of them
+    check: str = ""  # hash of all of this: a flipped bit in it would make other data
+
+    def checked(self) -> str:
+        """Return the hash of what is kept."""
+        whole = hashlib.blake2b(digest_size=16)
+        for name in _COLUMNS:
+            whole.update(getattr(self, name))
+        whole.update(repr((self.digests, sorted(self.faults.items()), self.listing)).encode("utf-8", "replace"))
+        return whole.hexdigest()
 
     def rows(self) -> np.ndarray:
         """Return the columns as rows (n,) of _ROW: none where they do not fit together or are of another version."""
-        rows = np.zeros(len(self.keys) // _NUMBER.itemsize if self.look == LOOK else 0, _ROW)
+        believed = self.look == LOOK and self.check == self.checked()
+        rows = np.zeros(len(self.keys) // _NUMBER.itemsize if believed else 0, _ROW)
         try:
             for name in _COLUMNS:
                 rows[name] = np.frombuffer(getattr(self, name), _NUMBER, len(rows))
@@ -298,11 +308,12 @@ def _save(index: FileIndex, current: np.ndarray, listing: str) -> None:
     times = index.rows["times"]
     positions = np.flatnonzero((times >= 0) & (time.time_ns() - times > SETTLED) & current)
     rows = index.rows[positions]
-    columns = {name: rows[name].tobytes() for name in _COLUMNS}
+    columns: dict[str, Any] = {name: rows[name].tobytes() for name in _COLUMNS}
     faults = {row: index.faults[place] for row, place in enumerate(positions.tolist()) if place in index.faults}
     whole = listing if len(rows) == len(index) else ""
     digests = rows["digests"].tobytes().hex()
-    memory = _Remembered(**columns, digests=digests, faults=faults, look=LOOK, listing=whole)
+    memory = _Remembered(digests=digests, faults=faults, look=LOOK, listing=whole, **columns)
+    memory.check = memory.checked()
     remember(index.files.root, FILES, memory)
 
 

@@ -13,11 +13,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.data import images
+from core.data import images, index
 from core.data.images import Form, Header, decode, decode_whole, look, reason_of
 from core.data.index import FolderFiles
 from core.data.preprocessing import Preprocessing
@@ -490,12 +491,19 @@ def test_digests_are_remembered_by_size_and_time_and_without_names(tmp_path, own
     first = digest()
     (cache,) = own_folders.rglob("*.json")
     assert "a.png" not in cache.read_text() and "secret" not in str(cache)
+
+    def write_wrong():
+        memory = msgspec.json.decode(cache.read_bytes(), type=index._Remembered)
+        memory.digests = "ab" * 32
+        memory.check = memory.checked()
+        cache.write_bytes(msgspec.json.encode(memory))
+
     # A wrong entry shows that it is used; a changed file shows that it is not used blindly.
-    cache.write_text(cache.read_text().replace(first, "ab" * 32))
+    write_wrong()
     assert digest() == "ab" * 32
     age(folder / "a.png", 200)
     assert digest() == first
-    cache.write_text(cache.read_text().replace(first, "ab" * 32))
+    write_wrong()
     time_of_change = (folder / "a.png").stat().st_mtime_ns
     (folder / "a.png").write_bytes((folder / "a.png").read_bytes() + b"padded")
     os.utime(folder / "a.png", ns=(time_of_change, time_of_change))
@@ -540,3 +548,25 @@ def test_a_tiff_of_several_pages_is_named_instead_of_read_in_part(tmp_path):
     data = open_dataset(str(tmp_path), test_fraction=0.5)
     assert [(file.path, file.reason[:20]) for file in data.unreadable] == [("a/stack.tif", "3 pages of one size;")]
     assert len(data.train) + len(data.test) == 4
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_file_that_cannot_hold_its_pixels_is_not_decoded():
+    data = bytearray(encoded(Image.fromarray(np.zeros((9, 8), np.float32)), "TIFF"))
+    place = data.index(b"\x01\x01\x04\x00\x01\0\0\0\x09\0\0\0")  # the height
+    data[place + 8 : place + 12] = struct.pack("<I", 16_777_226)
+    assert look(bytes(data)).fault == f"damaged: {len(data)} bytes cannot be 8×16777226 pixels"
+
+
+def test_an_index_with_a_flipped_bit_is_made_anew(tmp_path, own_folders):
+    for number in range(4):
+        save(tmp_path / f"{number}.png", 6, 5)
+        os.utime(tmp_path / f"{number}.png", (1e9, 1e9))
+    digests = read(tmp_path).train.digests.copy()
+    (file,) = own_folders.rglob("fingerprints/*.json")
+    held = json.loads(file.read_bytes())
+    for change in ({"digests": "0" + held["digests"][1:]}, {"widths": held["heights"]}, {"faults": {"0": "x"}}):
+        file.write_text(json.dumps(held | change))
+        again = read(tmp_path)
+        assert np.array_equal(again.train.digests, digests) and not again.unreadable
+
