@@ -80,7 +80,8 @@ def main() -> None:
                 if number % 100 == 0:
                     spent = time.monotonic() - began
                     _tell(f"{number} of {len(chosen)} done in {spent:.0f} s, {len(tally.lost)} lost")
-                if options.seconds and number >= LEAST and time.monotonic() - began > options.seconds:
+                enough = sum(tally.tried.values()) >= LEAST and time.monotonic() - began > options.seconds
+                if options.seconds and enough:
                     break
         except KeyboardInterrupt:
             _tell("stopped; what was done so far:")

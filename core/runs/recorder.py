@@ -19,6 +19,7 @@ import torch
 from core.errors import InputError, MismatchError, RunError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
 from core.files import check_schema, dumps, open_regular, open_to_append, replacing
+from core.leftovers import remove
 from core.runs.folder import CHECKPOINTS, EVENTS, STATUS, RunFolder, Status
 
 HEARTBEAT_SECONDS = 1.0
@@ -172,7 +173,7 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any], job_sha256: str) -
     saved = folder.checkpoints()
     last = saved.index(path) + 1
     for superseded in (*saved[: max(0, last - CHECKPOINTS_KEPT)], *saved[last:]):
-        superseded.unlink(missing_ok=True)
+        remove(superseded)
     return f"{CHECKPOINTS}/{path.name}", path.stat().st_size
 
 
@@ -202,6 +203,8 @@ def load_checkpoint(folder: RunFolder, job_sha256: str) -> tuple[dict[str, Any] 
             raise MismatchError(
                 f"{path.name} belongs to another job than job.json", "The job file was changed after the start"
             )
+        for superseded in folder.checkpoints()[: -CHECKPOINTS_KEPT - len(damaged)]:
+            remove(superseded)  # a process that died, or a disk, kept it from going when it was due
         return state, damaged
     return None, damaged
 

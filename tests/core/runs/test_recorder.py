@@ -7,6 +7,7 @@ import json
 import os
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -182,6 +183,23 @@ def test_a_checkpoint_of_a_newer_version_is_refused(folder):
     _save(folder, step=10, schema_version=2)
     with pytest.raises(MismatchError, match=r"step-000000010\.pt was written by a newer version"):
         load_checkpoint(folder, JOB)
+
+
+def test_superseded_checkpoints_that_stayed_go_with_the_next_look(folder, monkeypatch):
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path.name.startswith("step-"):
+            raise PermissionError(path)
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        for step in (1, 2, 3, 4):
+            _save(folder, step=step)
+    assert len(folder.checkpoints()) == 4
+    assert _loaded(folder)["step"] == 4
+    assert [path.name for path in folder.checkpoints()] == ["step-000000003.pt", "step-000000004.pt"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
