@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -189,6 +190,7 @@ def loads(data: bytes | str, kind: Any = Any) -> Any:
 
     Raises ValueError with the reason where it is none, nested too deeply, or of another shape.
     """
+    _look_at(kind)
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -245,10 +247,23 @@ def convert(data: Any, kind: type[Kind], where: str) -> Kind:
 
     where: what the data is of, in words. Raises InputError naming the field that is missing or of another type.
     """
+    _look_at(kind)
     try:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"{where} is damaged: {_reason(error)}") from error
+
+
+_looked_at: set[Any] = {Any}
+_looking = threading.Lock()
+
+
+def _look_at(kind: Any) -> None:
+    """Have msgspec look at a structure before it is used: two threads that do so at once end the process."""
+    if kind not in _looked_at:
+        with _looking:
+            msgspec.json.Decoder(kind)
+            _looked_at.add(kind)
 
 
 def _reason(error: Exception) -> str:

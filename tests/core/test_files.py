@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -140,3 +142,22 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_its_target_stays(tmp_path
     with replacing(link) as temporary:
         temporary.write_text("new")
     assert (target.read_text(), link.read_text(), link.is_symlink()) == ("old", "new", False)
+
+
+def test_threads_that_meet_a_structure_for_the_first_time_do_not_end_the_process():
+    code = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from core.files import convert, loads
+from core.runs import shapes
+start = threading.Barrier(8)
+def read(number):
+    start.wait()
+    for _ in range(20):
+        convert({"models": {}}, shapes.Report, "a") if number % 2 else loads(b"{}", shapes.Card)
+threads = [threading.Thread(target=read, args=(number,)) for number in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
