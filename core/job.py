@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from core.errors import InputError
 from core.files import check_schema, convert
@@ -134,7 +134,7 @@ class Job:
     """One job. Parameters of the method are checked by core.methods."""
 
     schema_version: int = SCHEMA_VERSION
-    kind: str = "unlearn"  # or "train"
+    kind: Literal["unlearn", "train"] = "unlearn"
     model: ModelPart
     data: DataPart
     forget: ForgetPart

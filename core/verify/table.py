@@ -159,7 +159,7 @@ def published_rows(report: Report) -> tuple[TableRow, ...]:
 def verdict_rows(report: Report) -> tuple[TableRow, ...]:
     """Return the tables' row of each measure of the verdict, in its order."""
     shown = {row.verdict["key"]: row for row in measure_rows(report) if row.verdict is not None}
-    judged = (report.get("verdict") or {}).get("measures", [])
+    judged = (report.get("verdict") or {}).get("measures") or ()
     return tuple(shown[verdict["key"]] for verdict in judged if verdict["key"] in shown)
 
 
@@ -183,7 +183,7 @@ def _rows(
     `retrained`: the measures of each retrained model, in whose place `models` has one. The verdict's row on a measure
     stands with the entry whose value it was read from.
     """
-    verdicts = {row["key"]: row for row in (report.get("verdict") or {}).get("measures", [])}
+    verdicts = {row["key"]: row for row in ((report.get("verdict") or {}).get("measures") or ())}
     judged = {place(measure.paths, models.values()): verdicts.get(measure.key) for measure in reversed(MEASURES)}
     for entry in entries:
         path = place([tuple(path.split("/")) for path in entry.paths], models.values())

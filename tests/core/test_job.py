@@ -82,3 +82,8 @@ def test_an_earlier_schema_is_brought_up_step_by_step(monkeypatch):
     job = from_dict({**old, "recipe": "scrub", "forget": "class"})
     assert (job.method, job.forget.mode, job.schema_version) == ("scrub", "class", 3)
     assert from_dict({**old, "schema_version": 2, "method": "ssd", "forget": "sample"}).method == "ssd"
+
+
+def test_a_job_of_no_known_kind_is_refused():
+    with pytest.raises(InputError, match="kind"):
+        from_dict({**loads(dumps(JOB)), "kind": "x"})

@@ -8,6 +8,7 @@ from core.errors import InputError
 from core.events import MOST_STEPS, read_lines
 from core.files import dumps, loads, write_json
 from core.runs.folder import RunFolder
+from core.verify.table import measure_rows, verdict_rows
 from tests.core.verify.sample_report import full_report, sample_report
 
 STEPS = (
@@ -110,3 +111,10 @@ def test_an_event_tells_of_so_many_steps_and_no_more():
         return len(read_lines(line.encode())[0])
 
     assert told(MOST_STEPS) == 1 and told(MOST_STEPS + 1) == 0
+
+
+def test_a_verdict_without_measures_is_shown(folder):
+    report = full_report()
+    report["verdict"]["measures"] = None
+    folder.file("report.json").write_bytes(dumps(report))
+    assert measure_rows(folder.report()) and not verdict_rows(folder.report())

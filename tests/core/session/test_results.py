@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.data.splits import Splits
+from core.events import RunStarted
 from core.files import dumps, file_sha256
 from core.runs.folder import EVENTS, FORGET, JOB, REPORT_HTML, SIGNATURE, RunFolder
 from core.session import results
@@ -37,7 +38,10 @@ def test_a_cost_is_held_against_the_same_cost_of_retraining(new_run, report_of):
 def test_the_precision_is_that_of_the_last_start(new_run, report_of):
     folder = new_run(precision="float32")
     assert report_of(folder)["precision"] == "float32"
-    starts = [{"type": "run_started", "step": 0, "precision": taken} for taken in ("float32", "bfloat16")]
+    about = {"run": "r", "step": 0, "time": 0.0, "method": "ssd", "steps": 1, "stages": [], "forget_mode": "class"}
+    starts = [
+        RunStarted(**about, counts={}, device="cpu", precision=taken, threads=1) for taken in ("float32", "bfloat16")
+    ]
     folder.file(EVENTS).write_bytes(b"".join(dumps(event) + b"\n" for event in starts))
     assert report_of(folder)["precision"] == "bfloat16"
 
