@@ -134,7 +134,9 @@ def _chosen(options: argparse.Namespace, trials: Trials) -> list[Point | Case]:
 
 def _drawn(draw: random.Random, options: argparse.Namespace, trials: Trials) -> list[Point | Case]:
     """Return the faults that are asked for; for a sample, those of a few scenarios."""
-    scenarios = [one for one in SCENARIOS if options.only.startswith(one.name) or options.only in f"{one.name}/"]
+    beginnings = {one.name: [f"{one.name}/{kind}/" for kind in KINDS] for one in SCENARIOS}
+    asked = [name for name, them in beginnings.items() if any(options.only in b or b in options.only for b in them)]
+    scenarios = [one for one in SCENARIOS if one.name in asked]
     if options.seconds:
         scenarios = draw.sample(SCENARIOS, SAMPLED)
     points = [point for scenario in scenarios for kind in KINDS for point in trials.points(scenario, kind, draw)]
