@@ -190,9 +190,8 @@ def loads(data: bytes | str, kind: Any = Any) -> Any:
 
     Raises ValueError with the reason where it is none, nested too deeply, or of another shape.
     """
-    _look_at(kind)
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=prepared(kind))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(_reason(error)) from error
 
@@ -247,9 +246,8 @@ def convert(data: Any, kind: type[Kind], where: str) -> Kind:
 
     where: what the data is of, in words. Raises InputError naming the field that is missing or of another type.
     """
-    _look_at(kind)
     try:
-        return msgspec.convert(data, kind)
+        return msgspec.convert(data, prepared(kind))
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"{where} is damaged: {_reason(error)}") from error
 
@@ -258,12 +256,13 @@ _looked_at: set[Any] = {Any}
 _looking = threading.Lock()
 
 
-def _look_at(kind: Any) -> None:
-    """Have msgspec look at a structure before it is used: two threads that do so at once end the process."""
+def prepared(kind: Any) -> Any:
+    """Return a declared structure once msgspec knows it: two threads that first use one at once end the process."""
     if kind not in _looked_at:
         with _looking:
             msgspec.json.Decoder(kind)
             _looked_at.add(kind)
+    return kind
 
 
 def _reason(error: Exception) -> str:

@@ -30,7 +30,7 @@ import msgspec
 from core import job as jobs
 from core.errors import AppError, InputError, NotFoundError
 from core.events import State
-from core.files import data_home, queue_home, read_bytes, read_json, write_atomic, write_json
+from core.files import data_home, prepared, queue_home, read_bytes, read_json, write_atomic, write_json
 from core.job import Job
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 
@@ -370,4 +370,4 @@ def _read_record(place: Path) -> BatchRecord | None:
 
 
 def _converted(document: Any, kind: type[_Kept]) -> _Kept:
-    return msgspec.convert(document, kind, dec_hook=lambda wanted, value: wanted(value))  # paths
+    return msgspec.convert(document, prepared(kind), dec_hook=lambda wanted, value: wanted(value))  # paths

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from core.data.steps import MAX_SIDE, Side, Size, Step, channels_after, plain, size_after, step_of
 from core.errors import InputError, MismatchError, maybe_meant
+from core.files import prepared
 
 if TYPE_CHECKING:
     from core.data.streamed import StreamedImages
@@ -352,7 +353,7 @@ def _checked(problems: list[str], value: Any, key: str, default: Any, rules: lis
     checked = None
     for kind, rule in rules:
         try:
-            checked = msgspec.convert(value, kind, strict=False)  # 32.0 is a whole number
+            checked = msgspec.convert(value, prepared(kind), strict=False)  # 32.0 is a whole number
         except msgspec.ValidationError:
             problems.append(f"{key} must {rule.format(repr(value))}")
             return None

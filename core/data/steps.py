@@ -15,6 +15,7 @@ from msgspec import Meta
 from PIL import Image
 
 from core.errors import InputError
+from core.files import prepared
 
 Size = tuple[int, int]  # (H, W)
 
@@ -205,7 +206,7 @@ def step_of(entry: Any) -> Step:
     if values.get("antialias") == "warn":  # what some versions of torchvision print for its default
         del values["antialias"]
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, prepared(kind))
     except msgspec.ValidationError as error:
         raise InputError(f"{name} is wrong: {_readable(str(error))}") from error
 

@@ -14,7 +14,18 @@ from core.data.preprocessing import Preprocessing
 from core.data.stated import of_hugging_face, of_timm, of_torchvision
 from core.data.steps import CenterCrop, Resize, Step
 from core.errors import InputError, MismatchError, NotFoundError
-from core.files import CARD_NAME, SUFFIXES, WEIGHTS_NAME, check_schema, dumps, is_card, loads, read_json, read_object
+from core.files import (
+    CARD_NAME,
+    SUFFIXES,
+    WEIGHTS_NAME,
+    check_schema,
+    dumps,
+    is_card,
+    loads,
+    prepared,
+    read_json,
+    read_object,
+)
 from core.models import foreign, timm_models
 from core.models.architectures import TIMM_PREFIX, ModelSpec, get_architecture
 from core.models.hub import HUB_CONFIG, HUB_WEIGHTS, config_card
@@ -176,7 +187,7 @@ def card_from_metadata(metadata: Mapping[str, str], where: str) -> dict[str, Any
 
 def _fits(value: Any, kind: Any) -> bool:
     try:
-        msgspec.convert(value, kind)
+        msgspec.convert(value, prepared(kind))
     except msgspec.ValidationError:
         return False
     return True

@@ -34,7 +34,7 @@ from core.engine.outputs import collect
 from core.engine.step import require_finite
 from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError, is_out_of_memory
 from core.events import State
-from core.files import cache_home, dumps, file_sha256, read_json, write_json
+from core.files import cache_home, dumps, file_sha256, prepared, read_json, write_json
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.methods.base import Method, SearchRange
@@ -438,7 +438,7 @@ def _kept_tries(path: Path, about: dict[str, Any]) -> dict[int, Try]:
     if content.get("references") != about["references"]:
         return {}
     try:
-        tries = msgspec.convert(content.get("tries"), tuple[Try, ...])
+        tries = msgspec.convert(content.get("tries"), prepared(tuple[Try, ...]))
     except msgspec.ValidationError as error:
         raise InputError(f"{path} is damaged: {error}", "Remove it, or choose another folder") from error
     return {done.number: done for done in tries}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from core.files import RESOURCES
+from core.files import RESOURCES, prepared
 from core.verify.closure import CLOSED, MEASURES, look_up, place
 from core.verify.numbers import count, mean, percent
 
@@ -104,7 +104,7 @@ class Entry(msgspec.Struct, frozen=True):
 @cache
 def catalogue(part: Literal["measured", "cost", "published"]) -> list[Entry]:
     """Return a part of `measures.toml` in the order it is shown: ours, what a run cost, or the field's own measures."""
-    return msgspec.toml.decode(CATALOGUE.read_bytes(), type=dict[str, list[Entry]])[part]
+    return msgspec.toml.decode(CATALOGUE.read_bytes(), type=prepared(dict[str, list[Entry]]))[part]
 
 
 def model_measures(report: Report, name: str) -> Mapping[str, Any]:
