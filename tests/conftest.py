@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import itertools
@@ -53,7 +54,8 @@ def pytest_collection_finish():
     """Digits are parsed once by a process: from text, which takes as long as many a test that opens them."""
     named = sys.modules.get("core.data.named")
     if named is not None:
-        named.load_digits = functools.cache(named.load_digits)
+        parsed = functools.cache(named.load_digits)
+        named.load_digits = lambda: copy.deepcopy(parsed())  # tests change images
 
 
 @pytest.fixture(autouse=True)

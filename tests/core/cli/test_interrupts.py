@@ -56,6 +56,15 @@ def told_to_end(name="SIGTERM"):
     signal.raise_signal(getattr(signal, name))
 
 
+@pytest.fixture(autouse=True)
+def signals_as_in_a_shell():
+    """What starts the tests may ignore SIGHUP, as nohup does, and processes inherit that."""
+    before = {name: signal.signal(getattr(signal, name), signal.SIG_DFL) for name in ENDING}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
 SLOW = ("--set", "rounds=4", "batch=16")
 
 

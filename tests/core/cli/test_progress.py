@@ -224,9 +224,12 @@ def test_the_time_left_is_held_back_until_steps_say_it(streams, monkeypatch):
     )  # fmt: skip
     progress(started)
     clock[0] = 0.4  # the first evaluation and the first step
-    for event in (msgspec.structs.replace(metrics, steps=[0]), unknown):
+    def told(steps: range) -> StepMetrics:
+        return msgspec.structs.replace(metrics, steps=list(steps), terms={"loss": [1.0] * len(steps)})
+
+    for event in (told(range(1)), unknown):
         progress(event)
     assert "left" not in progress.line()
     clock[0] += 2.0
-    progress(msgspec.structs.replace(metrics, steps=list(range(1, 501))))
+    progress(told(range(1, 501)))
     assert "6 s left" in progress.line()

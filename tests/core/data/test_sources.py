@@ -45,7 +45,7 @@ def test_class_order_renumbers_the_labels(tmp_path, pets, text):
         ("cat\ndog\ncow\ncat\n", InputError, "names 'cat' twice"),
         ("", InputError, "holds no class names"),
         ("[1, 2]", InputError, "must be a JSON list of names"),
-        ('["cat"', InputError, "is not valid JSON"),
+        ('["cat"', InputError, "must be a JSON list of names: .*truncated"),
     ],
 )
 def test_wrong_class_orders(tmp_path, pets, text, error, words):

@@ -158,9 +158,9 @@ def test_folders_that_cannot_be_made_are_an_error(tmp_path, make_model):
 
 
 def test_files_are_readable_by_others_as_usual(tmp_path, make_model):
-    write_same(tmp_path / "new" / "out.pt", make_model().state_dict(), PLAIN)
+    write_same(tmp_path / "out.pt", make_model().state_dict(), PLAIN)
     (tmp_path / "plain").write_text("")
-    assert (tmp_path / "new" / "out.pt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "out.pt").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize(

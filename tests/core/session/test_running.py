@@ -339,7 +339,8 @@ def test_a_job_that_was_changed_after_its_run_is_not_attested_by_a_check(damaged
 
 
 @pytest.mark.parametrize("every", [False, True])
-def test_a_flipped_bit_in_a_checkpoint_costs_steps_and_never_the_result(new_run, bench, every):
+def test_a_flipped_bit_in_a_checkpoint_costs_steps_and_never_the_result(new_run, bench, every, monkeypatch):
+    monkeypatch.setattr(engine_module, "DRAIN_SECONDS", 0.0)  # there is a checkpoint after each step
     straight = new_run(settings=SHORT)
     _run(straight, bench=bench)
     folder = new_run(settings=SHORT, checkpoint_seconds=0.0)
