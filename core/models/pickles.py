@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import pickle
 import pickletools
 import warnings
@@ -197,6 +198,15 @@ def refuse_untrusted(user_code: str) -> None:
     )
 
 
+class Bounded(io.BufferedReader):
+    """A file that is never asked for more than it has: memory would be set aside for what a length in it says."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most `size` of the bytes that are left."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def called(path: Path) -> tuple[list[str], bool]:
     """Return what the pickle in a file that torch refused calls ("module name"), and whether that is no dictionary's.
 
@@ -207,7 +217,7 @@ def called(path: Path) -> tuple[list[str], bool]:
             with zipfile.ZipFile(path) as archive:
                 name = next(n for n in archive.namelist() if n.endswith("data.pkl"))
                 return _names(archive.read(name))
-        with path.open("rb") as file:
+        with Bounded(io.FileIO(path)) as file:
             return _names(file)
     except Exception:  # zipfile raises nearly anything on a damaged file
         return [], False

@@ -21,7 +21,7 @@ from core.files import convert, file_sha256, open_regular, read_bytes
 from core.job import entry_key
 from core.models import foreign, quantised
 from core.models.architectures import Shapes, shapes_of
-from core.models.pickles import LARGEST, Pickles, called, networks_in
+from core.models.pickles import LARGEST, Bounded, Pickles, called, networks_in
 from core.models.plain import oddity, pack, packed_few, type_name, unpack
 from core.models.programs import Program, exported_program, pickled_program, scripted_program
 from core.models.trust import NO_TRUST, Trust
@@ -258,7 +258,10 @@ def _load_pt(path: Path, trust: Trust) -> tuple[Any, Pickles | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how others pickled; what matters is said below
-            return torch.load(path, map_location="cpu", weights_only=True), None
+            if zipfile.is_zipfile(path):
+                return torch.load(path, map_location="cpu", weights_only=True), None
+            with Bounded(io.FileIO(path)) as file:
+                return torch.load(file, map_location="cpu", weights_only=True), None
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
         names, alone = called(path)
         if all(map(_HARMLESS.fullmatch, names)):

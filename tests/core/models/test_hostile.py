@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 
 import pytest
@@ -174,3 +175,17 @@ def test_a_list_of_classes_in_the_metadata_that_is_nested_without_end_is_none(tm
 def test_a_job_may_say_anything_of_what_stood_beside_its_weights(place, packed):
     with pytest.raises(InputError, match="The job's note of how its model file was saved is damaged: "):
         CheckpointForm.from_dict({"format": "pt", place: {"x": packed}})
+
+
+def test_a_length_in_an_old_file_sets_no_memory_aside(tmp_path):
+    """A text that says it has 4 GB, in a pickle of thirty bytes."""
+    torch.save(WEIGHTS, tmp_path / "net.pt", _use_new_zipfile_serialization=False)
+    data = (tmp_path / "net.pt").read_bytes()
+    place = data.index(b"X\x0d\x00\x00\x00little_endian")
+    (tmp_path / "net.pt").write_bytes(data[: place + 1] + b"\xf0\xff\xff\xff" + data[place + 5 :])
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"net\.pt is damaged"):
+        read_model(tmp_path / "net.pt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
