@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import numpy as np
@@ -183,8 +184,9 @@ def reference(run) -> RunFolder:
 
 def laid(names: tuple[str, ...], points: np.ndarray, ids: list[int], forgotten: int) -> FeatureMap:
     counts = {"retain_test": len(ids) - forgotten, "forget_test": forgotten}
-    return FeatureMap(run="r", step=0, time=0.0, counts=counts, ids=ids, labels=list(names), channels=2, centre="",
-                      axes="", radius=1.0, points=pack_points(points), share=1.0)  # fmt: skip
+    centre, axes = (base64.b64encode(bytes(4 * values)).decode() for values in (2, 4))
+    return FeatureMap(run="r", step=0, time=0.0, counts=counts, ids=ids, labels=list(names), channels=2, centre=centre,
+                      axes=axes, radius=1.0, points=pack_points(points), share=1.0)  # fmt: skip
 
 
 def test_a_retrained_model_is_turned_onto_the_start_of_the_map(run, reference):
