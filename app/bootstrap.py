@@ -100,10 +100,12 @@ class Session(QObject):
         super().__init__()
         from app.context import create_context
         from app.main_window import MainWindow
+        from app.services.collector import Collector
         from app.services.last_project import LastProject
         from app.widgets.focus_ring import FocusRing
 
         self._options = options
+        self._collector = Collector(self)
         self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
         self.context: AppContext = create_context(self)
@@ -150,6 +152,7 @@ class Session(QObject):
             log.warning("the run can be resumed from its last checkpoint")
         self._signals.close()
         self._ring.close()
+        self._collector.close()
         self.reporter.remove()
         remove_log(*self._handlers)
         return left
@@ -162,6 +165,7 @@ class Session(QObject):
         handle.then(self._libraries_loaded, failed, finished=self.loaded)
 
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
+        self._collector.settle()
         self.context.shell.device_named.emit(*device)
         self.context.device_jobs.submit(load_the_rest)
         if self._options.example:

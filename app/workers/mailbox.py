@@ -96,7 +96,10 @@ class RunFollower(QObject):
         """Follow another run, or none. Only a run of another process that is under way is worth following."""
         worth = run is not None and run.from_disk and (run.active or run.state is State.QUEUED)
         self.run = run if worth else None
-        self._timer.start()
+        if worth:
+            self._timer.start()
+        else:
+            self._timer.stop()
 
     def look(self) -> None:
         """Read what is new."""
@@ -127,4 +130,5 @@ class RunFollower(QObject):
 
     def _end(self, run: LiveRun) -> None:
         self.run = None
+        self._timer.stop()
         self.ended.emit(run)

@@ -22,6 +22,7 @@ from app.workers.mailbox import RunThread
 QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for `helpers`, which stands beside this file
+gc.disable()  # as in the program (app.services.collector); a test's own garbage goes when it has ended
 PATIENCE_MS = 180_000  # a wait ends when what it waits for comes, so only a test that fails takes as long
 Executor.shutdown.__defaults__ = (PATIENCE_MS,)
 # What the offscreen platform says of itself.
@@ -129,6 +130,7 @@ def themed(request):
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item):
     result = yield
+    gc.collect(1)
     if HERE in item.path.parents and QApplication.instance() is not None:
         left = _left_over()
         if left:

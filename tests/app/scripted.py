@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import queue
 import time
 from collections.abc import Iterable
@@ -47,6 +48,11 @@ def job(mode: str = "class", method: str = "muda", **changes: Any) -> Job:
         "forget": forget, "method": method, "parameters": {"batch": 64},
     }  # fmt: skip
     return Job(**{**given, **changes})
+
+
+def _zeros(count: int) -> str:
+    """Return numbers of a map's plane, as an event holds them."""
+    return base64.b64encode(bytes(4 * count)).decode()
 
 
 class Script:
@@ -107,8 +113,8 @@ class Script:
         points = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [4, 0], [5, 0]], float)
         moved = points + np.array([[0, 0]] * 4 + [[0, step / 10]] * 2)
         laid = FeatureMap(**self.common(0), counts={"retain_test": 4, "forget_test": 2}, ids=list(range(6)),
-                          labels=["a", "a", "b", "b", "c", "c"], channels=16, centre="", axes="", radius=1.0,
-                          points=pack_points(points), share=0.5)  # fmt: skip
+                          labels=["a", "a", "b", "b", "c", "c"], channels=16, centre=_zeros(16), axes=_zeros(32),
+                          radius=1.0, points=pack_points(points), share=0.5)  # fmt: skip
         energy = [0.25, 0.25, *[0.0] * 7, *[step / 1000] * 2]
         now = FeaturesMoved(**self.common(step), points=pack_points(moved), share=0.4, forget_energy=energy)
         return [now] if step else [laid, now]

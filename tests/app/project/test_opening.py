@@ -9,7 +9,7 @@ import torch
 
 from app.services.opening import explain
 from app.workers.live_run import LiveRun
-from core.errors import InputError, MismatchError
+from core.errors import InputError, MismatchError, OutOfMemoryError
 from core.events import State
 
 
@@ -285,7 +285,7 @@ def test_a_failed_measurement_is_told_and_can_be_tried_again(context, digits_fil
     context.opening.open_data("digits")
     context.opening.open_model(digits_file)
     idle()
-    assert isinstance(context.project.evaluation["failure"], MemoryError)
+    assert isinstance(context.project.evaluation["failure"], OutOfMemoryError)
     monkeypatch.undo()
     context.opening.measuring.again()
     idle()

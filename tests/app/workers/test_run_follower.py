@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QTimer
 
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun
@@ -45,6 +46,7 @@ def test_new_events_arrive_and_only_those(jobs, going, qtbot):
     follower.look()
     qtbot.waitUntil(lambda: len(heard) == 5)
     follower.follow(None)
+    assert not follower.findChild(QTimer).isActive()
 
 
 def test_a_line_that_is_half_written_waits(jobs, going, qtbot):
