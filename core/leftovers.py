@@ -57,7 +57,7 @@ def building(path: Path, *, make: bool = True) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -74,12 +74,16 @@ def is_temporary(name: str) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all in it; nothing that a link leads to. What cannot be removed stays."""
-    with suppress(OSError):
-        if stat.S_ISDIR(path.lstat().st_mode):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+    """Remove a file, a link or a folder with all in it; nothing that a link leads to. What cannot be removed stays.
+
+    It is tried twice: a scanner of viruses, or a disk far away, may refuse once.
+    """
+    for _ in range(2):
+        with suppress(OSError):
+            if stat.S_ISDIR(path.lstat().st_mode):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def process_lives(pid: int) -> bool:

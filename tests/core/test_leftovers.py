@@ -79,3 +79,18 @@ def test_names_are_known_again_however_long_what_is_written_is_called(tmp_path):
 def test_processes_that_live_are_known(tmp_path):
     assert process_lives(os.getpid()) and process_lives(os.getppid())
     assert not any(map(process_lives, (0, -1, DEAD, 2**40)))
+
+
+def test_a_folder_that_cannot_be_removed_at_once_goes_all_the_same(tmp_path, monkeypatch):
+    real, refused = os.rmdir, []
+
+    def rmdir(path, **how):
+        if not refused:
+            refused.append(path)
+            raise PermissionError(13, "Permission denied")
+        real(path, **how)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    with building(tmp_path / "model.pt") as folder:
+        (folder / "part").write_text("x")
+    assert refused and not list(tmp_path.iterdir())

