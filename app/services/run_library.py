@@ -250,7 +250,7 @@ def _sparks(run: RunFolder, sample: bool) -> tuple[Spark, Spark]:
         for line in lines:
             if b'"evaluation"' not in line and b'"run_started"' not in line:
                 continue
-            with contextlib.suppress(msgspec.DecodeError, RecursionError):  # a damaged line
+            with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):  # a damaged line, or no text
                 event = _LINE.decode(line)
                 if isinstance(event, _Shown):
                     if event.scope != "full":

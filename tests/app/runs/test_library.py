@@ -87,6 +87,17 @@ def test_a_long_run_has_a_sparkline_of_few_points(folder):
     assert len(row.spark_retain) == 80 and row.spark_forget[-1] == pytest.approx(0.0)
 
 
+def test_a_line_of_the_log_that_is_no_text_costs_its_point_and_no_more(folder):
+    script = Script("d")
+    run = write_run(folder / "d", job(), [script.evaluation(step, forget=0.5) for step in (0, 10, 20)])
+    events = run.file("events.jsonl")
+    lines = events.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"subset", b"sub\xffset")
+    events.write_bytes(b"".join(lines))
+    (row,) = read_rows(folder, [], set(), {})
+    assert row.id == "d" and len(row.spark_forget) == 2
+
+
 def test_the_library_follows_the_controller(context, qtbot, tmp_path):
     assert context.run_library.rows == ()
     work = Stepped()
