@@ -14,7 +14,7 @@ from app.services.settings import Settings
 from app.services.trust import TrustedFiles
 from app.services.window_state import WindowState
 from app.workers.jobs import JobHandle, Jobs
-from core.files import runs_home
+from core.files import runs_home, user_path
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Services:
     def runs_folder(self) -> Path:
         """Where new runs go."""
         chosen = self.settings.values.runs_folder
-        return Path(chosen).expanduser() if chosen else runs_home()
+        return user_path(chosen) if chosen else runs_home()
 
     def show_page(self, page_id: str) -> None:
         """Bring a page into view."""

@@ -17,6 +17,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from core.errors import AppError, InputError, unknown_name
+from core.files import user_path
 from core.models.user_code import build_from_user_code, source_key
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def is_user_code(arch: str) -> bool:
 def anchored(arch: str, folder: Path) -> str:
     """Return an `--arch` text as it is; the path of user code counts from `folder` and becomes absolute."""
     file, _, factory = arch.rpartition(":")
-    return f"{(folder / Path(file).expanduser()).absolute()}:{factory}" if is_user_code(arch) else arch
+    return f"{(folder / user_path(file)).absolute()}:{factory}" if is_user_code(arch) else arch
 
 
 def settings_in(id: str) -> tuple[str, dict[str, str]]:

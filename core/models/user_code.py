@@ -26,7 +26,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AppError, InputError, NotFoundError, UnsafeFileError, unknown_name
-from core.files import file_sha256, read_bytes
+from core.files import file_sha256, read_bytes, user_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,7 +95,7 @@ def source_files(user_code: str) -> tuple[Path, ...]:
 
     Nothing is run. A file that is gone is returned all the same.
     """
-    path = Path(user_code.rpartition(":")[0]).expanduser()
+    path = user_path(user_code.rpartition(":")[0])
     beside = [] if path.suffix == CODE else [str(Path.cwd())]
     return (path, *Room(path.resolve(), beside).imported()) if path.is_file() else (path,)
 

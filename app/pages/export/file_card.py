@@ -22,7 +22,7 @@ from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel
 from app.widgets.layout import STRETCH, add_to, row
 from app.widgets.notices import Banner, ProgressLine
-from core.files import SAVED_AS_TAR, ending, without_ending
+from core.files import SAVED_AS_TAR, ending, user_path, without_ending
 
 if TYPE_CHECKING:
     from core.job import Job
@@ -86,7 +86,7 @@ class FileCard(Card):
     def path(self) -> Path | None:
         """Where the file goes; None while nothing is named."""
         text = self.path_edit.text().strip()
-        return Path(text).expanduser() if text else None
+        return user_path(text) if text else None
 
     def set_path(self, path: Path, chosen: bool = False) -> None:
         """Name the file; one that the user has `chosen` stays when another run is shown."""

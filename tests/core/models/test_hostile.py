@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from core.data.stated import of_hugging_face, of_timm
 from core.errors import InputError, UnknownNetworkError
-from core.models.architectures import ModelSpec, build_on_meta
+from core.models.architectures import ModelSpec, anchored, build_on_meta
 from core.models.card import stated_preprocessing
 from core.models.checkpoint import read_model
 from core.models.class_lists import own_classes
@@ -189,3 +189,7 @@ def test_a_length_in_an_old_file_sets_no_memory_aside(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6
+
+
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(tmp_path):
+    assert anchored("~nobody-of-this-name/net.py:make", tmp_path) == f"{tmp_path}/~nobody-of-this-name/net.py:make"
