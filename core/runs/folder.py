@@ -46,7 +46,7 @@ OWN_FILES = (
     JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE,
     REMOVED_SIGNATURE,
 )  # fmt: skip
-MADE = {"unlearn": (MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON), "train": (MODEL, CARD)}
+MADE = {"unlearn": (MODEL, MODEL_PT, CARD, REPORT_JSON, REPORT_HTML), "train": (MODEL, CARD)}
 """What a run of each kind has made once it has ended with a result, in the order in which it is written."""
 
 # Temporary names of earlier versions: of files that were replaced whole.

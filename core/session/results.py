@@ -233,7 +233,8 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
     """Write report.html and report.json with the SHA-256 of the files it names; returns the report with these.
 
     The page names the files but itself; its own hash stands in report.json, so that who signs that signs the page. The
-    signature of a report that said anything else is removed, because it does not hold for this one.
+    signature of a report that said anything else is removed, because it does not hold for this one. So is its page, to
+    come back last: a run without one says so, and a resume writes it from the report.
     """
     files = _hashes(folder, REPORTED_FILES)
     page = render_report({**report, "files": files}, folder.events()).encode()
@@ -241,8 +242,9 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> dict[str, Any]:
     data = dumps_pretty(report)
     if not folder.holds(REPORT_JSON) or read_bytes(folder.file(REPORT_JSON), follow=False) != data:
         remove(folder.file(SIGNATURE))
-    folder.write(REPORT_HTML, page)
+        remove(folder.file(REPORT_HTML))
     folder.write(REPORT_JSON, data)
+    folder.write(REPORT_HTML, page)
     return report
 
 

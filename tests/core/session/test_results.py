@@ -11,6 +11,7 @@ from core.runs.folder import EVENTS, FORGET, JOB, REPORT_HTML, SIGNATURE, RunFol
 from core.session import results
 from core.session.measuring import Measurements
 from core.session.results import Result, write_report
+from tests.core.dying import Died, dying
 
 
 @pytest.fixture
@@ -55,3 +56,22 @@ def test_a_new_report_names_the_files_that_are_there_and_the_old_ones_signature_
         "seed": 1, "files": {name: file_sha256(folder.file(name)) for name in (JOB, FORGET, REPORT_HTML)}
     }  # fmt: skip
     assert not folder.file(SIGNATURE).exists()
+
+
+def test_wherever_a_report_breaks_off_page_and_report_agree_or_the_page_is_gone(new_run, monkeypatch):
+    monkeypatch.setattr(results, "render_report", lambda report, events: f"<html>{report['seed']}</html>")
+    gone, at = 0, 0
+    while True:
+        folder = new_run()
+        write_report(folder, {"seed": 1})
+        try:
+            with dying(at):
+                write_report(folder, {"seed": 2})
+        except Died:
+            page, report = folder.file(REPORT_HTML), folder.report()
+            gone += not page.exists()
+            assert not page.exists() or report["files"][REPORT_HTML] == file_sha256(page), f"call {at}"
+            at += 1
+        else:
+            break
+    assert at > 5 and gone
