@@ -15,12 +15,17 @@ from core.verify import numbers
 from core.verify.numbers import DASH as DASH
 from core.verify.numbers import MINUS, whole_percent
 
+_LARGEST = 2**63  # what Qt takes for a whole number is smaller
 _ROUGH = {"about": mark("about {time}"), "under": mark("under {time}")}
 
 
 def count(value: int | None) -> str:
     """Whole number with the locale's thousands separator: "50,000"."""
-    return DASH if value is None else locale().toString(int(value))
+    if value is None:
+        return DASH
+    if abs(value) >= _LARGEST:  # only a damaged file says so
+        return locale().toString(float(value), "g", 4)
+    return locale().toString(int(value))
 
 
 def plain(text: str) -> str:

@@ -79,6 +79,7 @@ class TestFormat:
 
     def test_others(self):
         assert fmt.count(50000) == "50,000"
+        assert (fmt.count(2**63 - 1), fmt.count(-(10**30))) == ("9,223,372,036,854,775,807", "-1e+30")
         assert fmt.alignment(0.61349) == "0.613"
         assert fmt.alignment(0.99961) == "> 0.999" and fmt.alignment(1.0) == "1.000"
         assert fmt.closed(0.896) == "89"
