@@ -38,6 +38,7 @@ JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.
 MODEL, MODEL_PT, CARD = WEIGHTS_NAME, "model.pt", CARD_NAME
 REPORT_HTML, REPORT_JSON, CHECKPOINTS, LOCK = "report.html", "report.json", "checkpoints", ".lock"
 _LAST_LINE = 1 << 20  # bytes of the event log in which the run's end is looked for
+LOG_LIMIT = 1 << 36  # bytes of an event log: a run of some days writes more than any text has
 LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` holds it for a moment
 TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
@@ -249,7 +250,7 @@ class RunFolder:
 
     def _events(self) -> tuple[list[dict[str, Any]], int]:
         path = self.file(EVENTS)
-        return read_lines(read_bytes(path, follow=False)) if path.exists() else ([], 0)
+        return read_lines(read_bytes(path, LOG_LIMIT, follow=False)) if path.exists() else ([], 0)
 
     def report(self) -> dict[str, Any] | None:
         """Return report.json, proven to be a `shapes.Report`; None where there is none yet.

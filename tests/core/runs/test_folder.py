@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Log, Progress, from_dict
-from core.files import dumps, loads, write_atomic, write_json
+from core.files import TEXT_LIMIT, dumps, loads, write_atomic, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import LOCK, LOCK_SECONDS, MADE, RunFolder, Status, effective, list_runs
+from core.runs.folder import EVENTS, LOCK, LOCK_SECONDS, MADE, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 from core.session.library import describe_run
 from tests.core.dying import Died, lives
@@ -332,3 +332,15 @@ def test_a_moment_of_somebody_elses_look_keeps_nobody_from_a_run(folder):
 
 def test_a_path_that_no_disk_can_have_holds_no_run(tmp_path):
     assert not RunFolder(tmp_path / ("x" * 5000)).exists and not RunFolder("a\0b").exists
+
+
+def test_the_log_of_a_run_of_days_is_read_though_no_other_text_is_as_long(folder, monkeypatch):
+    asked = []
+
+    def read(path, limit=TEXT_LIMIT, **how):
+        asked.append(limit)
+        return b""
+
+    monkeypatch.setattr("core.runs.folder.read_bytes", read)
+    folder.file(EVENTS).touch()
+    assert folder.read_events() == [] and asked[-1] >= 64 * TEXT_LIMIT
