@@ -180,7 +180,7 @@ class Trials:
             finished(scenario, case, whole)
         honest(scenario, case, whole)
         self._go_on(scenario, case)
-        if point.kind in SIGNALS and any(read_json(run / "status.json")["state"] == "stopped" for run in folders(case)):
+        if point.kind in SIGNALS and _stopped(case):
             honest(scenario, case, whole)  # the model as it was then is kept, and stays
             return
         finished(scenario, case, whole)
@@ -192,7 +192,7 @@ class Trials:
         said = ""
         for command in scenario.again(self.place, case):
             done = scenario.call(self.place, case, command).expect(0, 2, 3, 4, 5, 6)
-            if done.code == 0:
+            if done.code == 0 or (done.code == 5 and _stopped(case)):  # one that was stopped stays as it is
                 return
             said = done.err.strip().splitlines()[-1][-300:]
         raise LostError(f"cannot be gone on with: {said}")
@@ -231,6 +231,11 @@ _MEANWHILE: dict[str, Callable[[Trials, Scenario, Path], None]] = {
     "moved": Trials._moved,
     "removed": Trials._removed,
 }
+
+
+def _stopped(case: Path) -> bool:
+    """Whether a run was stopped and its model kept."""
+    return any(read_json(run / "status.json")["state"] == "stopped" for run in folders(case))
 
 
 def _put_back(case: Path) -> None:

@@ -67,8 +67,8 @@ ENDED = frozenset({State.FINISHED, State.STOPPED})
 """States of a run that has ended with a result."""
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Common fields of all events."""
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """Common fields of all events. None leads back to itself, so Python's garbage collector need not look at them."""
 
     run: str
     step: Count
@@ -127,8 +127,8 @@ class StepMetrics(Event, frozen=True, kw_only=True, tag="step_metrics"):
 
     def __post_init__(self) -> None:
         """Refuse a file's lists that are of different or absurd lengths."""
-        length = len(self.steps)
-        if length > MOST_STEPS or any(len(values) != length for values in self.terms.values()):
+        lengths = {len(self.steps), *map(len, self.terms.values())}
+        if len(lengths) > 1 or len(self.steps) > MOST_STEPS:
             raise ValueError(f"terms and steps must be of one length, and of {MOST_STEPS:,} at most")
 
 
@@ -363,6 +363,15 @@ def from_line(line: bytes) -> Event | None:
         return _LINES.decode(line)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+def from_lines(data: bytes) -> list[Event]:
+    """Return the events in whole lines of events.jsonl, all at once; what `from_line` makes nothing of is left out."""
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+        events = _LINES.decode_lines(data)
+        if len(events) == data.count(b"\n"):  # one a line, as they are written
+            return events
+    return [event for event in map(from_line, data.split(b"\n")) if event is not None]
 
 
 def read_lines(data: bytes) -> tuple[list[dict[str, Any]], int]:

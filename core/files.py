@@ -147,7 +147,8 @@ def open_regular(path: Path | str, *, follow: bool = True) -> BufferedReader:
         handle = os.open(path, os.O_RDONLY | _BINARY | _NO_WAIT | (0 if follow else _NO_LINK))
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise _unreadable(path, error) from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode) or (not follow and Path(path).is_symlink()):
+    link = not follow and not _NO_LINK and os.path.islink(path)  # noqa: PTH114 - where the system cannot refuse it
+    if link or not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise InputError(f"{path} cannot be read: it is no regular file", "Put the file itself in its place")
     return os.fdopen(handle, "rb")

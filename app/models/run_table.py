@@ -38,6 +38,7 @@ _FIELDS = {  # of a row, which a column says or is sorted by
     FORGET_ACCURACY: "forget_accuracy", STARTED: "created", CURVE: "created",
 }  # fmt: skip
 _ACCURACIES = (RETAIN, FORGET_ACCURACY)
+_SORTED_BY_VALUE = (*_ACCURACIES, SEED, STARTED, CURVE)
 _OTHERS = {  # what a row may be besides a run in one of its states: words and shape
     DAMAGED: (mark("Damaged"), "problem"), NEWER: (mark("Newer version"), "problem"),
     DELETING: (mark("Deleting"), "running"), "": (mark("Preparing"), "running"),
@@ -104,6 +105,9 @@ class RunTableModel(ColumnTable):
         row = self._rows[number]
         if row.path == self._live:
             row = replace(row, **self._told)
+        if role == SORT_ROLE:  # first: of thousands of rows it is asked for most
+            value = getattr(row, _FIELDS[column]) if column in _SORTED_BY_VALUE else self._text(row, column).lower()
+            return -1.0 if value is None else value
         if role == PATH_ROLE:
             return row.path
         if role == SPARK_ROLE:
@@ -116,13 +120,8 @@ class RunTableModel(ColumnTable):
             said = {STATE: " ".join(filter(None, (row.error, row.damage))), MODEL: row.model_tip,
                     CURVE: _spark(row).text}  # fmt: skip
             return said.get(column) or str(row.path)
-        if role == SORT_ROLE and column in (*_ACCURACIES, SEED, STARTED, CURVE):
-            value = getattr(row, _FIELDS[column])
-            return -1.0 if value is None else value
         if role == Qt.ItemDataRole.AccessibleTextRole and column == CURVE:
             return _spark(row).text
-        if role == SORT_ROLE:
-            return self._text(row, column).lower()
         shown = role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole)
         return self._text(row, column) if shown else None
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
 from app.workers.live_run import pieces
+from app.workers.run_history import Moments
 from core.errors import AppError, MismatchError
-from core.events import ACTIVE, State
+from core.events import ACTIVE, Evaluation, RunStarted, State, from_line
 from core.files import without_ending
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, REPORT_JSON, STATUS, RunFolder, list_runs
 
@@ -225,39 +224,18 @@ def _created(stamp: Stamp) -> float:
     return stamp[1][0] / 1e9 if stamp[1] else 0.0
 
 
-class _Shown(Struct, tag_field="type", tag="evaluation"):
-    """What a sparkline draws of an evaluation."""
-
-    step: int
-    scope: str
-    retain_test_accuracy: float | None = None
-    forget_test_accuracy: float | None = None
-    forget_accuracy: float | None = None
-
-
-class _Again(Struct, tag_field="type", tag="run_started"):
-    """That a run began, or went on from a step."""
-
-    resumed_at: int | None = None
-
-
-_LINE = msgspec.json.Decoder(_Shown | _Again)
+_DRAWN = (b'{"type":"evaluation"', b'{"type":"run_started"')  # how lines begin that sparklines are drawn from
 
 
 def _sparks(run: RunFolder, sample: bool) -> tuple[Spark, Spark]:
-    shown: list[_Shown] = []
+    found = Moments()
     for lines, _ in pieces(run):
-        for line in lines:
-            if b'"evaluation"' not in line and b'"run_started"' not in line:
-                continue
-            with contextlib.suppress(msgspec.DecodeError, ValueError, RecursionError):  # a damaged line, or no text
-                event = _LINE.decode(line)
-                if isinstance(event, _Shown):
-                    if event.scope != "full":
-                        shown.append(event)
-                elif event.resumed_at is not None:
-                    shown = [one for one in shown if one.step <= event.resumed_at]  # type: ignore[operator]
-    shown = thinned(shown)
+        for event in map(from_line, [line for line in lines.split(b"\n") if line.startswith(_DRAWN)]):
+            if isinstance(event, RunStarted) and event.resumed_at is not None:
+                found.cut(event.resumed_at)
+            elif isinstance(event, Evaluation) and event.scope != "full":
+                found.add([event])
+    shown: list[Evaluation] = thinned(found)
     return (tuple(one.retain_test_accuracy for one in shown),
             tuple(one.forget_accuracy if sample else one.forget_test_accuracy for one in shown))  # fmt: skip
 

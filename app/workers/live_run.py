@@ -32,7 +32,7 @@ from core.events import (
     StagePart,
     State,
     StepMetrics,
-    from_line,
+    from_lines,
 )
 from core.files import open_regular
 from core.job import Job
@@ -181,8 +181,13 @@ class LiveRun:
     def renew(self, look: Look) -> None:
         """Take in what a look at the folder found."""
         for event in look.events:  # all are this run's, also where its folder has got another name
-            if type(event) in _MEASURED:  # most of what a run tells: the history has it
+            kind = type(event)
+            if kind in _MEASURED:  # most of what a run tells: the history has it
                 self.step = event.step
+            elif kind is StepMetrics:
+                self.step, self.progress = event.step, None
+            elif kind is Resources:
+                self.step, self.resources = event.step, event  # type: ignore[assignment]
             else:
                 self._apply(event)
         self.history.add(look.events)
@@ -342,10 +347,10 @@ def _looks(folder: RunFolder, offset: int) -> Iterator[Look]:
     that reads it lets others work, and steps become arrays before the next ones are read.
     """
     for lines, end in pieces(folder, offset):
-        yield Look([event for event in map(from_line, lines) if event is not None], end)
+        yield Look(from_lines(lines), end)
 
 
-def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[list[bytes], int]]:
+def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[bytes, int]]:
     """Yield the lines of a run's log from `offset` on, some at a time, and where in the file they end.
 
     A last line without its end is still being written and left for the next time. Raises InputError where the log is
@@ -358,8 +363,9 @@ def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[list[bytes], in
         file.seek(offset)
         rest = b""
         while data := file.read(_PIECE):
-            lines = (rest + data).split(b"\n")
-            rest = lines.pop()
+            end = data.rfind(b"\n") + 1
+            lines = rest + data[:end] if end else b""
+            rest = data[end:] if end else rest + data
             offset += len(data)
             if len(rest) > _LONGEST:  # no event: what is left of it is a damaged line
                 rest = b""

@@ -28,6 +28,9 @@ ACCURACIES = ("retain_test_accuracy", "forget_test_accuracy", "retain_accuracy",
 _FIRST_ROOM = 256
 MOST_MOMENTS = 2000  # measurements of a kind that are kept whole: an even number
 
+Points = NDArray[np.float64]
+_LAST = np.array([True])
+
 _step = attrgetter("step")
 _Scoped = TypeVar("_Scoped", Evaluation, AlignmentMeasured, SpectrumMeasured)
 
@@ -66,43 +69,50 @@ class Curve:
         if x.shape != y.shape:
             raise ValueError(f"{x.size} steps for {y.size} values")
         if self._pause is not None:
-            x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+            x, y = _where(np.isfinite(y), x, y)
+        if self._count:
+            x, y = _where(x >= self._points[0, self._count - 1] - MOST_STEPS, x, y)
         if not x.size:
             return
-        if self._count:
-            known = x >= self._points[0, self._count - 1] - MOST_STEPS
-            x, y = x[known], y[known]
-            if not x.size:
-                return
-        begin = int(np.searchsorted(self.steps, x.min()))
-        late = begin < self._count
-        if late or (np.diff(x) < 0).any():
-            x, y = np.concatenate([self.steps[begin:], x]), np.concatenate([self.values[begin:], y])
-            if self._pause is not None:
-                x, y = x[np.isfinite(y)], y[np.isfinite(y)]
-                begin -= int(begin > 0 and np.isnan(self.values[begin - 1]))
-            order = np.argsort(x, kind="stable")
-            x, y, self._count = x[order], y[order], begin
-            last = np.append(x[1:] != x[:-1], True)  # of equal steps
-            x, y = x[last], y[last]
+        if (self._count and x[0] <= self._points[0, self._count - 1]) or (x[1:] < x[:-1]).any():
+            x, y = self._in_order(x, y)
+        x, y = _where(np.concatenate([x[1:] != x[:-1], _LAST]), x, y)  # of equal steps the last
         if self._pause is not None:
             before = np.concatenate([self.steps[-1:] if self._count else x[:1], x[:-1]])
             gaps = np.flatnonzero(x - before > self._pause)
-            x, y = np.insert(x, gaps, before[gaps] + 1), np.insert(y, gaps, np.nan)
-        self._append(np.stack([x, y]))
+            if gaps.size:
+                x, y = np.insert(x, gaps, before[gaps] + 1), np.insert(y, gaps, np.nan)
+        self._append(x, y)
+
+    def _in_order(self, x: Points, y: Points) -> tuple[Points, Points]:
+        """Return points and all that are there from the first of them on, in order; these are taken off the end."""
+        begin = int(np.searchsorted(self.steps, x.min()))
+        x, y = np.concatenate([self.steps[begin:], x]), np.concatenate([self.values[begin:], y])
+        if self._pause is not None:
+            x, y = _where(np.isfinite(y), x, y)
+            begin -= int(begin > 0 and np.isnan(self.values[begin - 1]))
+        order = np.argsort(x, kind="stable")
+        self._count = begin
+        return x[order], y[order]
 
     def cut(self, step: float) -> None:
         """Drop what comes after a step."""
         self._count = int(np.searchsorted(self.steps, step, side="right"))
 
-    def _append(self, points: NDArray[np.float64]) -> None:
-        needed = self._count + points.shape[1]
+    def _append(self, x: Points, y: Points) -> None:
+        needed = self._count + x.size
         if needed > self._points.shape[1]:
             grown = np.empty((2, max(needed, 2 * self._points.shape[1])))
             grown[:, : self._count] = self._points[:, : self._count]
             self._points = grown
-        self._points[:, self._count : needed] = points
+        self._points[0, self._count : needed] = x
+        self._points[1, self._count : needed] = y
         self._count = needed
+
+
+def _where(kept: NDArray[np.bool_], x: Points, y: Points) -> tuple[Points, Points]:
+    """Return those points that are to be kept."""
+    return (x, y) if kept.all() else (x[kept], y[kept])
 
 
 class Moments(list[Any]):
@@ -119,12 +129,15 @@ class Moments(list[Any]):
 
     def add(self, events: Iterable[Event]) -> None:
         """Add measurements in order."""
-        for event in events:
+        told, index = list(events), -1
+        while index + 1 < len(told):
             if self._passing:
                 self.pop()
-            self.append(event)
-            self._passing = self._told % self._every != 0
-            self._told += 1
+            passed = min(-self._told % self._every, len(told) - index - 2)  # until one stays, or is the newest
+            index += passed + 1
+            self.append(told[index])
+            self._passing = (self._told + passed) % self._every != 0
+            self._told += passed + 1
             if len(self) > MOST_MOMENTS and not self._passing:
                 del self[1::2]
                 self._every *= 2

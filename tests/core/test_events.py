@@ -22,6 +22,8 @@ from core.events import (
     SpectrumMeasured,
     StepMetrics,
     from_dict,
+    from_line,
+    from_lines,
     pack_points,
 )
 from core.files import dumps, loads
@@ -117,3 +119,18 @@ def test_points_of_a_map_are_packed_to_a_thousandth_and_cut_off_far_away():
 
     steps = np.frombuffer(base64.b64decode(event.points), "<i2").reshape(-1, 2)
     assert (steps[0] / 1000).tolist() == [1.0, -1.0]
+
+
+@pytest.mark.parametrize("between", [
+    "", "\n", "no event\n", '{"type":"from the future","run":"r","step":1,"time":0}\n', "[" * 5000 + "\n",
+])  # fmt: skip
+def test_lines_read_at_once_are_those_read_one_by_one(between):
+    lines = [line for _, line in LINES]
+    data = "\n".join([*lines[:3], between + lines[3], *lines[4:], ""]).encode()
+    assert from_lines(data) == [from_line(line.encode()) for line in lines]
+
+
+@pytest.mark.parametrize("text", ['{"type":"log","run":"r","step":1,"time":0,"level":"info",\n"message":""}\n',
+                                  2 * '{"type":"log","run":"r","step":1,"time":0,"level":"info","message":""} ' + "\n"])
+def test_an_event_is_a_line_and_a_line_is_an_event(text):
+    assert from_lines(text.encode()) == []

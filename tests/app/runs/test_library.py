@@ -87,6 +87,14 @@ def test_a_long_run_has_a_sparkline_of_few_points(folder):
     assert len(row.spark_retain) == 80 and row.spark_forget[-1] == pytest.approx(0.0)
 
 
+def test_what_a_resume_took_back_is_no_part_of_a_sparkline(folder):
+    script = Script("d")
+    told = [script.evaluation(step, forget=step / 100) for step in (0, 10, 20)]
+    write_run(folder / "d", job(), [*told, script.started(resumed_at=10), script.evaluation(15, forget=0.15)])
+    (row,) = read_rows(folder, [], set(), {})
+    assert row.spark_forget == (0.0, 0.1, 0.15)
+
+
 def test_a_line_of_the_log_that_is_no_text_costs_its_point_and_no_more(folder):
     script = Script("d")
     run = write_run(folder / "d", job(), [script.evaluation(step, forget=0.5) for step in (0, 10, 20)])

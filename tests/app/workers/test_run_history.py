@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.workers.run_history import MOST_MOMENTS, PAUSE, Curve, RunHistory, newest_until
+from app.workers.run_history import MOST_MOMENTS, PAUSE, Curve, Moments, RunHistory, newest_until
 from core.events import MOST_STEPS, FeatureMap, FeaturesMoved, pack_points
 from tests.app.scripted import Script
 
@@ -57,6 +57,28 @@ def test_a_step_told_again_takes_no_more_room_and_one_told_far_too_late_is_left_
     curve.extend([2 * MOST_STEPS], [1.0])
     curve.extend([5, MOST_STEPS - 1, MOST_STEPS], [0.0, 0.0, 2.0])
     assert curve.steps[np.isfinite(curve.values)].tolist() == [*range(100), MOST_STEPS, 2 * MOST_STEPS]
+
+
+def test_of_a_step_told_twice_at_once_the_newer_value_counts():
+    curve = Curve()
+    curve.extend([1, 2, 2, 3], [1.0, 2.0, 20.0, 3.0])
+    assert curve.steps.tolist() == [1, 2, 3] and curve.values.tolist() == [1.0, 20.0, 3.0]
+
+
+@pytest.mark.parametrize("most", [4, 10])
+def test_which_moments_stay_does_not_depend_on_how_many_come_at_once(script, monkeypatch, most):
+    monkeypatch.setattr("app.workers.run_history.MOST_MOMENTS", most)
+    told = [script.evaluation(step) for step in range(200)]
+    one_by_one = Moments()
+    for step, event in enumerate(told):
+        one_by_one.add([event])
+        assert one_by_one[-1] is event and len(one_by_one) <= most + 2
+        for size in (1, 3, 7, 200):
+            if (step + 1) % size == 0:
+                in_pieces = Moments()
+                for first in range(0, step + 1, size):
+                    in_pieces.add(told[first : first + size])
+                assert in_pieces == one_by_one
 
 
 def test_points_that_are_not_those_of_the_map_are_left_out():
