@@ -289,6 +289,10 @@ def _wait(child: int, meanwhile: Callable[[], None] | None) -> tuple[int, float]
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 raise LostError(f"did not end within {WAIT:.0f} seconds")
+    except KeyboardInterrupt:  # the child was told, too, and may go on writing for a while
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     finally:
         os.close(handle)
 

@@ -166,12 +166,8 @@ def nothing_left(case: Path, whole: Path) -> None:
     """Require the files of the unharmed end and no others, and of each run two checkpoints at most.
 
     What is cached is named by content, and by models with the time of their making in them: any may be there or not,
-    as long as it is whole. What a dead process left in a folder of the cache goes when another one first writes there.
+    as long as it is whole.
     """
-    from core.leftovers import clear_leftovers
-
-    for folder in (case / "home" / "cache").glob("*"):
-        clear_leftovers(folder)
     there, expected = (
         {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.match(SAVED)}
         for root in (case, whole)

@@ -6,7 +6,8 @@ this one has it and drew otherwise. Of another machine, which may share the disk
 for a day. A number that another program got since then keeps a leftover until that one ends, and never costs a file.
 
 Leftovers go at the next look: all in a folder when a process first writes there (`temporary_name`), those in a run
-folder whenever a process works on the run or deletes it, and those beside runs when these are listed.
+folder whenever a process works on the run or deletes it, with those of the cache the first time it does, and those
+beside runs when these are listed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def temporary_name(path: Path) -> Path:
 
     What dead processes left in that folder goes the first time this one asks.
     """
-    _clear_once(path.parent)
+    clear_once(path.parent)
     name = path.name.encode()[:_LONGEST].decode(errors="ignore")
     return path.with_name(f".{name}.{_HOST}-{os.getpid()}-{_DRAWN}{next(_COUNT)}.tmp")
 
@@ -123,5 +124,6 @@ def _lives_on_windows(pid: int) -> bool:
 
 
 @functools.cache
-def _clear_once(folder: Path) -> None:
+def clear_once(folder: Path) -> None:
+    """Do as `clear_leftovers`, but only the first time that this process asks: folders of the cache may be large."""
     clear_leftovers(folder)

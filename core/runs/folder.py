@@ -20,6 +20,7 @@ from core.events import ACTIVE, ENDED, Count, Event, Number, RunFinished, State,
 from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
+    cache_home,
     convert,
     dumps_pretty,
     file_sha256,
@@ -31,7 +32,7 @@ from core.files import (
     write_atomic,
 )
 from core.job import Job
-from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
+from core.leftovers import building, clear_leftovers, clear_once, is_temporary, process_lives, remove
 from core.runs import shapes
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -215,7 +216,10 @@ class RunFolder:
             interrupted, error = True, "The run was never started: resume it, or delete it."
         elif state in ENDED and (missing := self.missing()):
             named = " and ".join(missing)
-            interrupted, error = True, f"The run has ended, but lacks {named}: resume it to have these written again."
+            again = "resume it to have these written again"
+            if state is State.STOPPED and MODEL in missing:  # nothing else holds the weights it had then
+                again = "resumed, it goes on from its last checkpoint to its end"
+            interrupted, error = True, f"The run has ended, but lacks {named}: {again}."
         return replace(status, state=State.INTERRUPTED.value, error=error) if interrupted else status
 
     def write(self, name: str, data: bytes) -> None:
@@ -367,7 +371,12 @@ class RunFolder:
             self.path.rmdir()
 
     def clear_leftovers(self) -> None:
-        """Remove files that a killed process had begun to write. Call it only while no other process uses the run."""
+        """Remove files that killed processes had begun to write, in the cache, too.
+
+        Call it only while no other process uses the run.
+        """
+        for folder in cache_home().glob("*"):
+            clear_once(folder)
         for folder in (self.path, self.file(CHECKPOINTS)):
             if folder != self.path and folder.is_symlink():
                 continue

@@ -26,6 +26,7 @@ from core.session.bench import Bench
 from core.session.forget_lists import write_forget_list
 from core.session.jobs import make_unlearn_job
 from core.session.references import reference_folder
+from core.verify.measure_log import sealed
 
 SHIPPED = RESOURCES / "example"
 RECIPE = SHIPPED / "recipe.json"
@@ -104,4 +105,4 @@ def _put_measures(home: Path) -> None:
     for record in json_lines(gzip.decompress(MEASURES.read_bytes())):
         file = home / f"{record['key']}.json"
         if not file.exists():
-            file.write_bytes(dumps(record))  # one that is cut off is measured anew
+            file.write_bytes(dumps(sealed(record)))  # one that is cut off is measured anew

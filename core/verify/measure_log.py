@@ -1,8 +1,9 @@
 """Finished measures in verify.jsonl, one a line, so that a check that was stopped goes on and a repeated one is quick.
 
 A line is found again by what determines it: the model's hash, data, forget set, the version of the suite, the measure,
-and the hashes of the models it was compared with. Lines of other versions stay and are not read. What was measured of
-originals and retrained models is also kept in a folder that all runs share, because all runs are compared with them.
+and the hashes of the models it was compared with. Lines of other versions, and those that are not what was written,
+stay and are not read. What was measured of originals and retrained models is also kept in a folder that all runs share,
+because all runs are compared with them.
 """
 
 from __future__ import annotations
@@ -88,17 +89,17 @@ class MeasureLog:
             if key in self._kept:
                 return self._kept[key]
             shared = self._shared / f"{key}.json" if self._shared is not None and model != "unlearned" else None
-            record = _shared_record(shared)
+            record = _shared_record(shared, key)
             if record is None:
                 if self._only_kept:
                     raise NotKeptError(measure)
                 began = time.perf_counter()
                 measures = compute()
-                record = {
+                record = sealed({
                     "measure": measure, "model": model, "key": key, "model_sha256": sha256, "suite": SUITE_VERSION,
                     "time": time.time(), "seconds": time.perf_counter() - began,
                     "values": dict(measures.values), "samples": dict(measures.samples),
-                }  # fmt: skip
+                })  # fmt: skip
                 _share(shared, record)
             self._append({**record, "model": model})
             self._kept[key] = Measured(record["values"], record["samples"])
@@ -109,7 +110,7 @@ class MeasureLog:
     def find(self, model: str, sha256: str, measure: str, depends_on: tuple[str, ...]) -> Measured | None:
         """Return what is kept of a measure of a model that is not the run's own; None where nothing is."""
         key = self._key(sha256, measure, depends_on)
-        record = _shared_record(None if self._shared is None else self._shared / f"{key}.json")
+        record = _shared_record(None if self._shared is None else self._shared / f"{key}.json", key)
         return self._kept.get(key) or (None if record is None else Measured(record["values"], record["samples"]))
 
     def _key(self, sha256: str, measure: str, depends_on: tuple[str, ...]) -> str:
@@ -121,13 +122,22 @@ class MeasureLog:
             file.write(dumps(record) + b"\n")
 
 
-def _shared_record(path: Path | None) -> dict[str, Any] | None:
-    """Return a measure that another run took; None where there is none, or its file is damaged."""
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the SHA-256 of what was measured and of its key, by which one that was changed is told."""
+    return {**record, "sha256": _sha256(record)}
+
+
+def _sha256(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dumps([record.get(name) for name in ("key", "values", "samples")])).hexdigest()
+
+
+def _shared_record(path: Path | None, key: str) -> dict[str, Any] | None:
+    """Return a measure that another run took; None where there is none, or its file is damaged or another one's."""
     if path is None or not path.is_file():
         return None
     with contextlib.suppress(InputError):
         record = read_json(path)
-        if (measured := _proven(record)) is not None:
+        if (measured := _proven(record)) is not None and record["key"] == key:
             return {**record, "samples": measured.samples}
     return None
 
@@ -135,6 +145,8 @@ def _shared_record(path: Path | None) -> dict[str, Any] | None:
 class _Record(Struct):
     """What a line must hold to be taken for a measure."""
 
+    key: str
+    sha256: str
     values: Measures
     samples: dict[str, list[bool | Number | list[Number]]] | None = None
 
@@ -142,8 +154,10 @@ class _Record(Struct):
 def _proven(record: Any) -> Measured | None:
     """Return the measure in a record; None where it is damaged, so that the measure is taken again."""
     try:
-        convert(record, _Record, "The record")
+        found = convert(record, _Record, "The record")
     except InputError:
+        return None
+    if found.sha256 != _sha256(record):
         return None
     return Measured(record["values"], record.get("samples") or {})
 

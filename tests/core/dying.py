@@ -48,7 +48,7 @@ def dying(at: int, error: Callable[[], BaseException] = Died) -> Iterator[list[s
 
 def lives(at: int, act: Callable[[], object], error: Callable[[], BaseException] = Died) -> bool:
     """Whether `act` comes to its end with a fault at its call number `at`, because it makes fewer."""
-    leftovers._clear_once.cache_clear()  # as in a process of its own
+    leftovers.clear_once.cache_clear()  # as in a process of its own
     with dying(at, error) as made:
         try:
             act()

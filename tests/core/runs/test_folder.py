@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Log, Progress, from_dict
-from core.files import TEXT_LIMIT, dumps, loads, write_atomic, write_json
+from core.files import TEXT_LIMIT, cache_home, dumps, loads, write_atomic, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.leftovers import clear_once, temporary_name
 from core.runs.folder import EVENTS, LOCK, LOCK_SECONDS, MADE, RunFolder, Status, effective, list_runs
 from core.runs.recorder import Recorder
 from core.session.library import describe_run
@@ -222,9 +223,25 @@ def test_a_run_that_has_ended_and_lacks_a_file_is_told_as_damaged(folder, name, 
     assert not folder.is_done and folder.missing() == [name]
     row = describe_run(folder)
     assert row["state"] == "interrupted"
-    assert row["error"] == f"The run has ended, but lacks {name}: resume it to have these written again."
+    again = "resume it to have these written again"
+    if (state, name) == ("stopped", "model.safetensors"):  # the weights it had when it was stopped are nowhere else
+        again = "resumed, it goes on from its last checkpoint to its end"
+    assert row["error"] == f"The run has ended, but lacks {name}: {again}."
     write_json(folder.file("removed.json"), {name: {"sha256": "0", "removed": "today"}})
     assert folder.missing() == [] and folder.status().state == state
+
+
+def test_work_on_a_run_clears_what_dead_processes_left_in_the_cache(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNLEARN_STUDIO_HOME", str(tmp_path / "home"))
+    outputs = cache_home() / "outputs"
+    outputs.mkdir(parents=True)
+    mine, kept = temporary_name(outputs / "a.safetensors"), outputs / "b.safetensors"
+    left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{2**31 - 2}-"))
+    for file in (mine, left, kept):
+        file.write_bytes(b"x")
+    clear_once.cache_clear()
+    folder.clear_leftovers()
+    assert sorted(outputs.iterdir()) == sorted([mine, kept])
 
 
 def test_a_training_promises_its_model_and_card(tmp_path):

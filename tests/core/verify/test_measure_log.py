@@ -55,6 +55,35 @@ def test_a_line_that_was_cut_off_goes_and_what_follows_is_whole(tmp_path):
     assert measure.taken == 1
 
 
+@pytest.mark.parametrize("said", [(b"1.1", b"1.4"), (b"[1,0,1]", b"[1,1,1]"), (b'"key":"', b'"key":"f')])
+def test_a_line_that_says_something_else_than_was_measured_is_measured_again(tmp_path, said):
+    path, shared, measure = tmp_path / "verify.jsonl", tmp_path / "shared", Counted()
+    log = MeasureLog(path, ("data",), shared)
+    log.of("unlearned", "abc")("probe", (), measure)
+    log.of("original", "abd")("probe", (), measure)
+    assert measure.taken == 2
+    for file in (path, *shared.iterdir()):
+        lines = file.read_bytes()
+        assert said[0] in lines or file.parent == shared
+        file.write_bytes(lines.replace(*said).replace(b"2.1", b"2.4"))
+    log = MeasureLog(path, ("data",), shared)
+    assert log.find("original", "abd", "probe", ()) is None
+    assert log.of("unlearned", "abc")("probe", (), measure).values["value"] == pytest.approx(3.1)
+    assert log.of("original", "abd")("probe", (), measure).values["value"] == pytest.approx(4.1)
+
+
+def test_a_file_of_another_measure_is_as_none(tmp_path):
+    shared, measure = tmp_path / "shared", Counted()
+    MeasureLog(tmp_path / "one.jsonl", ("data",), shared).of("original", "abc")("probe", (), measure)
+    (file,) = shared.iterdir()
+    for other in ("nmi", "probe"):
+        MeasureLog(tmp_path / f"{other}.jsonl", ("other",), shared).of("original", "abc")(other, (), Counted())
+    for name in {path.name for path in shared.iterdir()} - {file.name}:
+        (shared / name).write_bytes(file.read_bytes())
+    MeasureLog(tmp_path / "two.jsonl", ("other",), shared).of("original", "abc")("nmi", (), measure)
+    assert measure.taken == 2
+
+
 def test_models_that_runs_share_are_measured_once_for_all_of_them(tmp_path):
     shared, measure = tmp_path / "shared", Counted()
     for name in ("one", "two"):
