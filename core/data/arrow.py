@@ -32,6 +32,8 @@ _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 _FEATURES = b"huggingface"  # of the metadata of a parquet file: what its columns are
 _ROW_GROUPS = 8  # held at once
 _ROWS_A_BYTE = 8  # of a table's files, at most: what an empty cell takes, so that no header promises more rows
+_BATCH = 1024  # rows of a parquet file's texts and labels that are read at once
+_UNPACKED, _AT_LEAST = 100, 64 << 20  # a file may unpack to so many times its bytes, and to so many bytes in any case
 
 
 class _File(msgspec.Struct):
@@ -228,45 +230,73 @@ def _reading(where: str, what: str) -> Iterator[None]:
         raise InputError(f"{where} is {what}: {said}") from error
 
 
-def _check_rows(path: Path, rows: int) -> None:
-    """Raise InputError where a table has more rows than its file can hold."""
-    with open_regular(path) as file:
-        size = file.seek(0, 2)
-    if rows > _ROWS_A_BYTE * size:
-        what = f"{path.name} promises {rows:,} rows in {size:,} bytes"
-        raise InputError(what, f"At most {_ROWS_A_BYTE} a byte are read; write the file again")
+@dataclass
+class _Budget:
+    """What the table of one file may hold: refused is more than a file of its size says without being made for it."""
+
+    path: Path
+    rows: int = 0
+    bytes: int = 0
+
+    def __post_init__(self) -> None:
+        """Open the file once: a pipe would be waited for."""
+        with open_regular(self.path) as file:
+            self._size = file.seek(0, 2)
+
+    def add(self, rows: int, unpacked: int) -> None:
+        """Count rows and the bytes they take in memory; raises InputError where they are too many."""
+        self.rows, self.bytes = self.rows + rows, self.bytes + unpacked
+        if self.rows > _ROWS_A_BYTE * self._size:
+            what = f"{self.path.name} promises {self.rows:,} rows in {self._size:,} bytes"
+            raise InputError(what, f"At most {_ROWS_A_BYTE} a byte are read; write the file again")
+        if self.bytes > max(_UNPACKED * self._size, _AT_LEAST):
+            what = f"{self.path.name} unpacks from {self._size:,} bytes to more than {_UNPACKED} times as many"
+            raise InputError(what, "Write the file again, with less compression or none")
 
 
 def _table(path: Path) -> Any:
     """Map the table of an Arrow file into memory."""
     import pyarrow as pa
 
-    open_regular(path).close()  # a pipe would be waited for
+    budget, batches = _Budget(path), []
+    mapped = pa.memory_map(str(path))
     try:
-        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+        opened = pa.ipc.open_stream(mapped)
+        found = iter(opened)
     except pa.ArrowInvalid:  # the other of Arrow's two layouts
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    _check_rows(path, table.num_rows)
+        opened = pa.ipc.open_file(mapped)
+        found = (opened.get_batch(number) for number in range(opened.num_record_batches))
+    for batch in found:
+        budget.add(batch.num_rows, batch.nbytes)
+        batches.append(batch)
+    table = pa.Table.from_batches(batches, opened.schema)
     table.validate(full=True)  # places and lengths inside it may lead anywhere
     return table
 
 
 def _open_parquet(file: Path, name: str) -> _Part:
     """Open a parquet file; raises InputError where columns are missing or it is damaged."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    open_regular(file).close()  # a pipe would be waited for
+    budget = _Budget(file)
     with _reading(file.name, "damaged or no parquet file"), pq.ParquetFile(file) as opened:
-        _check_rows(file, opened.metadata.num_rows)
+        groups = [opened.metadata.row_group(number) for number in range(opened.num_row_groups)]
+        for group in groups:
+            budget.add(group.num_rows, group.total_byte_size)
         schema = opened.schema_arrow
         features = _features(schema, file.name)
         image, label = _columns(file.name, features, {field.name: _kind(field.type) for field in schema})
         small = [field.name for field in schema if field.name not in (image, label) and _is_small(field.type)]
-        table = opened.read(columns=[label, *small])
+        batches = []
+        for batch in opened.iter_batches(_BATCH, columns=[label, *small]):  # one text may stand for many rows
+            budget.add(0, batch.nbytes)
+            batches.append(batch)
+        if not budget.rows:
+            raise InputError(f"{file.name} holds no rows")
+        table = pa.Table.from_batches(batches)
         labels, more = table.column(label).to_pylist(), _texts(table, features, {image, label})
-        counts = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
-    if not labels:
-        raise InputError(f"{file.name} holds no rows")
+        counts = [group.num_rows for group in groups]
     return _Part(name, [file], _RowGroups(file, image, counts).cell, labels, *_stated(features, label), more)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -234,6 +235,33 @@ def test_notes_of_another_shape_are_refused(tmp_path, file, content, words):
     (tmp_path / "d" / "train" / file).write_text(json.dumps(content))
     with pytest.raises(InputError, match=words):
         open_dataset(str(tmp_path / "d"), test_fraction=0.5)
+
+
+def test_a_table_that_unpacks_to_many_times_its_bytes_is_refused(tmp_path, monkeypatch):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("core.data.arrow._AT_LEAST", 1000)
+    zeros = [{"bytes": bytes(500_000), "path": None}] * 4
+    texts = pa.table({"text": ["x" * 10_000] * 400, "image": [png(1)] * 400, "label": [0, 1] * 200})
+    pq.write_table(texts, tmp_path / "texts.parquet")  # the text stands there once
+    save_part(tmp_path / "saved", zeros, [0, 1, 0, 1], files=1)
+    table = pa.ipc.open_stream(str(tmp_path / "saved" / "data-00000-of-00001.arrow")).read_all()
+    packed = pa.ipc.IpcWriteOptions(compression="zstd")
+    for number, new in enumerate((pa.ipc.new_stream, pa.ipc.new_file)):
+        folder = tmp_path / f"packed {number}"
+        shutil.copytree(tmp_path / "saved", folder)
+        file = folder / "data-00000-of-00001.arrow"
+        with pa.OSFile(str(file), "wb") as sink, new(sink, table.schema, options=packed) as writer:
+            writer.write_table(table)
+    for name in ("texts.parquet", "packed 0", "packed 1"):
+        with pytest.raises(InputError, match=r"unpacks from [\d,]+ bytes to more than 100 times as many"):
+            open_dataset(str(tmp_path / name), test_fraction=0.5)
+    with pytest.raises(InputError, match="No image can be used|cannot be read|not an image"):
+        open_dataset(str(tmp_path / "saved"), test_fraction=0.5)  # as large as it is
+    pq.write_table(texts.slice(0, 8), tmp_path / "texts.parquet")
+    assert len(open_dataset(str(tmp_path / "texts.parquet"), test_fraction=0.5).train) == 4
+    pq.write_table(texts.slice(0, 0), tmp_path / "texts.parquet")
+    with pytest.raises(InputError, match=r"texts\.parquet holds no rows"):
+        open_dataset(str(tmp_path / "texts.parquet"), test_fraction=0.5)
 
 
 def test_tables_of_any_content_are_refused_in_a_sentence(tmp_path):
