@@ -403,6 +403,13 @@ READERS = tuple(
         Reader("data-coco", "coco.json", "json", _coco, samples.make_coco),
         Reader("data-shards", "data.tar", "tar", partial(_data, "data.tar"), samples.make_shard),
         Reader("data-saved-info", "saved/dataset_info.json", "json", partial(_data, "saved"), samples.make_saved_info),
+        Reader(
+            "data-saved-table",
+            "saved/data-00000-of-00001.arrow",
+            "bytes",
+            partial(_data, "saved"),
+            samples.make_saved_table,
+        ),
         Reader("data-parquet", "data.parquet", "bytes", partial(_data, "data.parquet"), samples.make_parquet),
         Reader("data-image", "image", "bytes", _image, samples.make_images),
         Reader("data-preparation", "preparation", "json", _preparation, samples.make_preparations),
@@ -411,7 +418,7 @@ READERS = tuple(
         Reader("forget-list", "list.csv", "table", _forget_list, samples.make_forget_lists),
         Reader("batch-file", "batch.toml", "toml", _batch, samples.make_batch),
     )
-    if not (reader.name in ("data-parquet", "data-saved-info") and find_spec("pyarrow") is None)
+    if not (reader.name.startswith(("data-parquet", "data-saved")) and find_spec("pyarrow") is None)
     and not (reader.name == "config-timm" and find_spec("timm") is None)
     and not (reader.name.startswith("window-") and find_spec("PySide6") is None)
 )

@@ -413,7 +413,7 @@ def make_saved_info(folder: Path) -> Contents:
     import pyarrow as pa
 
     saved = folder / "saved"
-    saved.mkdir()
+    saved.mkdir(exist_ok=True)
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     cells = [{"bytes": _png(number), "path": None} for number in range(4)]
     table = pa.table({"image": pa.array(cells, kind), "label": [0, 1, 0, 1]})
@@ -424,6 +424,20 @@ def make_saved_info(folder: Path) -> Contents:
     (saved / "state.json").write_text(json.dumps(listed))
     label = {"names": ["a", "b"], "_type": "ClassLabel"}
     return [json.dumps({"features": {"image": {"_type": "Image"}, "label": label}}).encode()]
+
+
+def make_saved_table(folder: Path) -> Contents:
+    """Return the table of such data in both layouts, and compressed; what describes it lies beside it."""
+    import pyarrow as pa
+
+    (folder / "saved" / "dataset_info.json").write_bytes(*make_saved_info(folder))
+    stream = (folder / "saved" / "data-00000-of-00001.arrow").read_bytes()
+    table, others = pa.ipc.open_stream(stream).read_all(), [io.BytesIO(), io.BytesIO()]
+    for target, compression in zip(others, (None, "lz4"), strict=True):
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with pa.ipc.new_file(target, table.schema, options=options) as out:
+            out.write_table(table)
+    return [stream, *(target.getvalue() for target in others)]
 
 
 def make_images(folder: Path) -> Contents:

@@ -6,6 +6,7 @@ row group of a parquet file after the other.
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ _INFO, _STATE, _SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 _FEATURES = b"huggingface"  # of the metadata of a parquet file: what its columns are
 _ROW_GROUPS = 8  # held at once
 _ROWS_A_BYTE = 8  # of a table's files, at most: what an empty cell takes, so that no header promises more rows
+_MAGIC = b"ARROW1\0\0"
 _BATCH = 1024  # rows of a parquet file's texts and labels that are read at once
 _UNPACKED, _AT_LEAST = 100, 64 << 20  # a file may unpack to so many times its bytes, and to so many bytes in any case
 
@@ -260,18 +262,48 @@ def _table(path: Path) -> Any:
 
     budget, batches = _Budget(path), []
     mapped = pa.memory_map(str(path))
-    try:
-        opened = pa.ipc.open_stream(mapped)
-        found = iter(opened)
-    except pa.ArrowInvalid:  # the other of Arrow's two layouts
-        opened = pa.ipc.open_file(mapped)
-        found = (opened.get_batch(number) for number in range(opened.num_record_batches))
-    for batch in found:
+    begin = len(_MAGIC) if mapped.read(len(_MAGIC)) == _MAGIC else 0  # of Arrow's two layouts one is the other, framed
+    mapped.seek(begin)
+    if any(_is_packed(message.metadata) for message in pa.ipc.MessageReader.open_stream(mapped)):
+        what = f"{path.name} is compressed inside, so it cannot be mapped into memory"
+        raise InputError(what, "Write it without compression, as save_to_disk does")
+    mapped.seek(begin)
+    opened = pa.ipc.open_stream(mapped)
+    for batch in opened:
         budget.add(batch.num_rows, batch.nbytes)
         batches.append(batch)
     table = pa.Table.from_batches(batches, opened.schema)
     table.validate(full=True)  # places and lengths inside it may lead anywhere
     return table
+
+
+def _is_packed(message: bytes) -> bool:
+    """Whether what a message announces is compressed: a length in it may be any, and would be set aside unread.
+
+    message: its flatbuffer, Arrow's Message.fbs: of a Message the fields 1 and 2 are the kind and the header, of a
+    DictionaryBatch (kind 2) field 1 is a RecordBatch (kind 3), and of that field 3 says how it is compressed.
+    """
+
+    def at(format: str, place: int) -> int:
+        if place < 0:
+            raise ValueError("a place outside the file")
+        return int(struct.unpack_from(format, message, place)[0])
+
+    def field(table: int, number: int) -> int:
+        """Return where a field of a table stands, 0 where it is left out."""
+        names = table - at("<i", table)
+        offset = at("<H", names + 4 + 2 * number) if 4 + 2 * number < at("<H", names) else 0
+        return table + offset if offset else 0
+
+    def below(place: int) -> int:
+        return place + at("<I", place)
+
+    root = below(0)
+    kind, header = field(root, 1), field(root, 2)
+    batch = below(header) if kind and header and at("<B", kind) in (2, 3) else 0
+    if batch and at("<B", kind) == 2:
+        batch = below(data) if (data := field(batch, 1)) else 0
+    return bool(batch and field(batch, 3))
 
 
 def _open_parquet(file: Path, name: str) -> _Part:

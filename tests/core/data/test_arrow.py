@@ -237,6 +237,20 @@ def test_notes_of_another_shape_are_refused(tmp_path, file, content, words):
         open_dataset(str(tmp_path / "d"), test_fraction=0.5)
 
 
+def test_both_layouts_of_arrow_are_read_also_with_a_dictionary(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    save_part(tmp_path / "a", cells(0, 6), [0, 1] * 3, files=1)
+    file = tmp_path / "a" / "data-00000-of-00001.arrow"
+    table = pa.ipc.open_stream(file.read_bytes()).read_all()
+    table = table.append_column("kind", pa.array(["x", "y"] * 3).dictionary_encode())
+    found = []
+    for new in (pa.ipc.new_stream, pa.ipc.new_file):
+        with pa.OSFile(str(file), "wb") as sink, new(sink, table.schema) as writer:
+            writer.write_table(table)
+        found.append(open_dataset(str(tmp_path / "a"), test_fraction=0.5))
+    assert len(found[0].train) == 2 and found[0].fingerprint == found[1].fingerprint
+
+
 def test_a_table_that_unpacks_to_many_times_its_bytes_is_refused(tmp_path, monkeypatch):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("core.data.arrow._AT_LEAST", 1000)
@@ -252,10 +266,12 @@ def test_a_table_that_unpacks_to_many_times_its_bytes_is_refused(tmp_path, monke
         file = folder / "data-00000-of-00001.arrow"
         with pa.OSFile(str(file), "wb") as sink, new(sink, table.schema, options=packed) as writer:
             writer.write_table(table)
-    for name in ("texts.parquet", "packed 0", "packed 1"):
-        with pytest.raises(InputError, match=r"unpacks from [\d,]+ bytes to more than 100 times as many"):
+    with pytest.raises(InputError, match=r"unpacks from [\d,]+ bytes to more than 100 times as many"):
+        open_dataset(str(tmp_path / "texts.parquet"), test_fraction=0.5)
+    for name in ("packed 0", "packed 1"):
+        with pytest.raises(InputError, match=r"data-00000-of-00001\.arrow is compressed inside"):
             open_dataset(str(tmp_path / name), test_fraction=0.5)
-    with pytest.raises(InputError, match="No image can be used|cannot be read|not an image"):
+    with pytest.raises(InputError, match="None of the 4 images in"):
         open_dataset(str(tmp_path / "saved"), test_fraction=0.5)  # as large as it is
     pq.write_table(texts.slice(0, 8), tmp_path / "texts.parquet")
     assert len(open_dataset(str(tmp_path / "texts.parquet"), test_fraction=0.5).train) == 4
