@@ -119,18 +119,20 @@ class Window:
         """Let the event loop run until something holds, and everything that follows from it is drawn."""
         from PySide6.QtCore import QEventLoop, QTimer
 
-        end = time.monotonic() + PATIENCE
+        end, held = time.monotonic() + PATIENCE, False
         loop, timer = QEventLoop(), QTimer()
 
         def look() -> None:
-            if done() or time.monotonic() > end:
+            nonlocal held
+            held = held or done()  # which may be over again before the loop has ended
+            if held or time.monotonic() > end:
                 loop.quit()
 
         timer.timeout.connect(look)
         timer.start(PERIOD)
         loop.exec()
         timer.stop()
-        if not done():
+        if not held:
             raise SystemExit("what was waited for did not come")
 
     def rest(self, seconds: float = 0.3) -> None:

@@ -55,6 +55,7 @@ class RunRow:
     spark_forget: Spark = ()
     has_model: bool = False
     has_list: bool = False  # the list of its forget images
+    has_checkpoint: bool = False  # of a run that failed: resuming it does not begin anew
     preset: str = ""
     model: str = ""  # the original's name; the architecture of a training
     model_tip: str = ""
@@ -68,6 +69,11 @@ class RunRow:
     def has_report(self) -> bool:
         """Whether it ended with a result and a report on it, so that it can be compared."""
         return self.kind == "unlearn" and self.state in (State.FINISHED.value, State.STOPPED.value)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on: it was cut off, or failed after a checkpoint, for a reason that may be over by now."""
+        return self.state == State.INTERRUPTED.value or self.has_checkpoint
 
     @property
     def readable(self) -> bool:
@@ -189,6 +195,7 @@ def _row(run: RunFolder, mine: bool, stamp: Stamp) -> RunRow:
         forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
         verdict=about["verdict"] or "", created=created, step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
+        has_checkpoint=about["state"] == State.FAILED.value and bool(run.checkpoints()),
         error=about["error"] or "", damage=about["damage"] or "", stamp=stamp,
     )  # fmt: skip
 

@@ -141,6 +141,11 @@ class LiveRun:
         return self.kind in ("unlearn", "train")
 
     @property
+    def resumable(self) -> bool:
+        """Whether it can go on: it was cut off, or failed after a checkpoint, for a reason that may be over by now."""
+        return self.state is State.INTERRUPTED or (self.state is State.FAILED and self.checkpoints > 0)
+
+    @property
     def remaining(self) -> float | None:
         """Seconds its steps still take, as the run itself estimates; None while it measures, or where all are taken."""
         stepping = self.active and self.makes_model and self.progress is None and self.step < self.steps

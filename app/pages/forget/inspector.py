@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
+from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QWidget
 
 from app.dialogs.sheet import Dialog
@@ -23,7 +23,7 @@ from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.cards import Card
 from app.widgets.labels import ElidedLabel, Label, caption
 from app.widgets.layout import STRETCH, column, named, row
-from app.workers.thumbnails import Thumbnails, pixels_of, thumbnail
+from app.workers.thumbnails import Thumbnails, picture, pixels_of
 
 if TYPE_CHECKING:
     from app.services.shell import Services
@@ -124,10 +124,11 @@ class ImageInspector(Dialog):
         where = tr("Training image {number}", number=number)
         facts = [tr("Class {name}", name=images.class_of(part, image)),
                  where if train else tr("Test image {number}: never trained on", number=number)]  # fmt: skip
-        shown = thumbnail(pixels_of(images.dataset)((part, image)), round(self._side * self.devicePixelRatioF()))
-        shown.setDevicePixelRatio(self.devicePixelRatioF())
-        self.picture.setPixmap(QPixmap.fromImage(shown))
+        pixels = partial(pixels_of(images.dataset), (part, image))
+        shown, why_not = picture(pixels, self._side, self.devicePixelRatioF())
+        self.picture.setPixmap(shown)
         self.picture.setAccessibleName(", ".join([name, *facts]))
+        facts += [why_not] if why_not else []
         self.name.setText(name)
         self.setWindowTitle(name)
         self.facts.setText("\n".join(facts))

@@ -35,7 +35,7 @@ from app.widgets.layout import column, stacked, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from app.widgets.terms import TermLabel
-from app.workers.thumbnails import Thumbnails, pixels_of
+from app.workers.thumbnails import TOPIC, Thumbnails, pixels_of
 from core.errors import ForgetSetError
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ class ForgetPresenter(QObject):
         classes.hovered.connect(view.light_class)
         classes.hovered.connect(lambda label: scatter.highlight_class(label if label >= 0 else None))
         classes.opened.connect(page.tools.choose_class)
+        page.thumbnails.failed.connect(partial(context.notifications.error, topic=TOPIC))
+        page.thumbnails.recovered.connect(partial(context.notifications.settle, TOPIC))
         view.mark_wanted.connect(self._gallery_marked)
         view.inspect_wanted.connect(self._inspect)
         view.menu_wanted.connect(lambda image, place: self.menu(image).popup(place))

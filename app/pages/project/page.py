@@ -25,7 +25,7 @@ from app.widgets.buttons import PrimaryButton, TextButton
 from app.widgets.layout import add_to, row
 from app.widgets.page import Page
 from app.workers.opening_job import Plan
-from app.workers.thumbnails import Thumbnails
+from app.workers.thumbnails import TOPIC, Thumbnails
 from core.files import RESOURCES, read_json
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ class ProjectPresenter(QObject):
         page.proof_card.attempt_chosen.connect(opening.open_as)
         page.proof_card.accepted.connect(opening.accept)
         page.thumbnails.ready.connect(page.table_model.samples_came)
+        page.thumbnails.failed.connect(partial(self._context.notifications.error, topic=TOPIC))
+        page.thumbnails.recovered.connect(partial(self._context.notifications.settle, TOPIC))
         opening.looked.connect(self._dragged)
         opening.started.connect(self._started)
         opening.failed.connect(self.questions.answer_failure)

@@ -22,7 +22,7 @@ from app.widgets.layout import column, stacked, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.page import Page
 from core.errors import AppError
-from core.events import ACTIVE, State
+from core.events import ACTIVE
 from core.job import Job
 from core.runs.folder import RunFolder
 
@@ -274,8 +274,9 @@ def why_not_one(rows: Sequence[RunRow]) -> str:
 
 def why_no_resume(rows: Sequence[RunRow]) -> str:
     """Why no run can go on."""
-    interrupted = len(rows) == 1 and rows[0].state == State.INTERRUPTED.value
-    return "" if interrupted else why_not_one(rows) or tr("Only an interrupted run can be resumed.")
+    if len(rows) == 1 and rows[0].resumable:
+        return ""
+    return why_not_one(rows) or tr("Only a run that was interrupted, or failed after a checkpoint, can be resumed.")
 
 
 def why_no_compare(rows: Sequence[RunRow]) -> str:

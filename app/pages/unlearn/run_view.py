@@ -204,11 +204,11 @@ class RunBar(Card):
 
     def _show_buttons(self, run: LiveRun, verdict: bool) -> None:
         state, going, check = run.state, run.active and run.mine, run.kind == "check"
-        finished, interrupted = state in (State.FINISHED, State.STOPPED), state is State.INTERRUPTED
+        finished = state in (State.FINISHED, State.STOPPED)
         result = finished and run.kind == "unlearn"
         shown = {
-            **dict.fromkeys(_ASKING, going and not check), "stop": going, "restart": interrupted,
-            "again": run.ended or interrupted or (run.active and not run.mine), "check": result and not verdict,
+            **dict.fromkeys(_ASKING, going and not check), "stop": going, "restart": run.resumable,
+            "again": run.ended or run.resumable or (run.active and not run.mine), "check": result and not verdict,
             "details": result and verdict, "export": result and verdict, "forget": finished and run.kind == "train",
         }  # fmt: skip
         for name, button in self.buttons.items():

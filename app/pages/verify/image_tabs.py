@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHeaderView, QLabel, QSizePolicy, QTableView
 
 from app.models.tables import TwoLevels
@@ -24,7 +24,7 @@ from app.widgets.buttons import Segmented
 from app.widgets.labels import caption, describe
 from app.widgets.layout import column, row, scrolling, widget_of
 from app.widgets.table import set_up_table
-from app.workers.thumbnails import thumbnail
+from app.workers.thumbnails import picture
 
 if TYPE_CHECKING:
     from core.session.feature_maps import Embeddings
@@ -194,8 +194,10 @@ class Maps(Figure):
                 f"{model_style(model).title} {found.class_names[int(predicted[index])]}"
                 for model, predicted in found.predictions.items()
             ]
-            self.words.setText(" · ".join(parts) + "\n" + tr("Called: {classes}", classes=", ".join(called)))
-            self.thumbnail.setPixmap(QPixmap.fromImage(thumbnail(found.image(index), theme.px(_THUMBNAIL))))
+            shown, why_not = picture(partial(found.image, index), theme.px(_THUMBNAIL))
+            second = why_not or tr("Called: {classes}", classes=", ".join(called))
+            self.words.setText(f"{' · '.join(parts)}\n{second}")
+            self.thumbnail.setPixmap(shown)
         elif found is not None and self._chosen.size:
             forget = fmt.count(int(found.forget[self._chosen].sum()))
             self.words.setText(tr("%n images chosen, {forget} of them to forget", n=self._chosen.size, forget=forget))

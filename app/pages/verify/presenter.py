@@ -323,8 +323,11 @@ class VerifyPresenter(QObject):
         return "" if self.facts is not None and self.facts.has_page else tr("There is no report to open.")
 
     def _open_report(self) -> None:
-        if self.facts is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.facts.folder.file(REPORT_HTML))))
+        page = self.facts.folder.file(REPORT_HTML) if self.facts is not None else None
+        if page is not None and page.is_file():
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+        else:  # it went after it was last looked for
+            self.refresh()
 
     def _save_report(self) -> None:
         from app.pages.verify.comparison import save_as

@@ -151,3 +151,20 @@ def _context_menu(page, number: int):
 
     at = cell(page, number)
     return QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, page.gallery_panel.view.viewport().mapToGlobal(at))
+
+
+def test_an_image_whose_file_is_gone_opens_with_a_sentence_and_is_drawn_once_it_is_back(inspector, digits, monkeypatch):
+    def gone(dataset):
+        def pixels(key):
+            raise InputError(f"{key[0]}/a{key[1]}.png was there and cannot be read now", "Put the file back")
+
+        return pixels
+
+    monkeypatch.setattr(module, "pixels_of", gone)
+    inspector.open("train", 5)
+    assert inspector.window.isVisible() and inspector.window.windowTitle() == "Image 5"
+    assert "train/a5.png was there and cannot be read now. Put the file back." in inspector.window.facts.text()
+    assert inspector.window.picture.pixmap().isNull()
+    monkeypatch.undo()
+    inspector.open("train", 5)
+    assert "cannot be read" not in inspector.window.facts.text() and not inspector.window.picture.pixmap().isNull()

@@ -16,6 +16,7 @@ from app.models.class_table import NAME, TRAIN, ClassTableModel
 from app.models.gallery import Wanted
 from app.pages.forget.class_panel import ClassPanel
 from app.workers.opening_job import Request
+from core.errors import InputError
 from core.session.forget_lists import read_forget_csv
 from tests.app.helpers import assert_accessible, assert_fits
 from tests.app.opened import dialog_of
@@ -588,3 +589,12 @@ def test_shift_reaches_from_the_image_that_was_clicked_last_also_in_another_orde
     qtbot.waitUntil(lambda: model.order[-1] == 0)
     view._mark_cell(model.cell_of(5), SHIFT)
     assert context.project.selection.indices.tolist() == [3, 4, 5]
+
+
+def test_images_that_cannot_be_read_are_told_in_the_window_and_taken_back(page, context):
+    settled = []
+    context.notifications.settled.connect(settled.append)
+    page.thumbnails.failed.emit(InputError("train/a.png cannot be read now", "Put the file back"))
+    assert context.notifications.history[-1].sentence == "train/a.png cannot be read now. Put the file back."
+    page.thumbnails.recovered.emit()
+    assert settled == [context.notifications.history[-1].topic]

@@ -157,6 +157,20 @@ def test_the_run_under_way_is_opened_as_it_is(page, context, runs, qtbot):
     qtbot.waitUntil(lambda: not context.run_controller.busy)
 
 
+def test_a_run_that_failed_can_be_resumed_where_it_has_a_checkpoint(page, context, runs, qtbot):
+    for name in ("c", "d"):
+        write_run(runs / name, job(), [Script(name).started(), Script(name).failed()], "failed", step=31)
+    checkpoint = runs / "d" / "checkpoints" / "step-000000020.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"weights")
+    context.run_library.refresh()
+    qtbot.waitUntil(lambda: page.runs.model.rowCount() == 4)
+    choose(page, "c")
+    assert page.buttons["resume"].isHidden() and "failed after a checkpoint" in page.buttons["resume"].toolTip()
+    choose(page, "d")
+    assert not page.buttons["resume"].isHidden()
+
+
 def test_only_an_interrupted_run_can_be_resumed(page, context, runs, monkeypatch, qtbot):
     choose(page, "a")
     assert page.buttons["resume"].isHidden()

@@ -54,6 +54,16 @@ def test_buttons_follow_from_the_state(qtbot, run, state):
     assert bar.buttons["pause"].text() == ("Resume" if state is State.PAUSED else "Pause")
 
 
+def test_a_run_that_failed_after_a_checkpoint_goes_on_from_there(qtbot, run, script):
+    """Its disk may have room again, its data be back."""
+    bar = RunBar()
+    qtbot.addWidget(bar)
+    run.begin()
+    run.apply([script.started(), script.checkpoint(20), script.failed("The disk is full.")])
+    bar.show_run(run)
+    assert run.state is State.FAILED and pressable(bar.buttons) == {"restart", "again"}
+
+
 @pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPING])
 def test_a_run_of_another_process_has_no_buttons_here(qtbot, run, state):
     bar = RunBar()

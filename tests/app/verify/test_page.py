@@ -320,6 +320,18 @@ def test_commands_say_why_they_cannot_be_used(page, context):
     assert context.actions.reason("verify.report") == "There is no report to open."
 
 
+def test_a_report_that_went_with_its_folder_is_not_opened_and_the_page_says_why(checked, context, monkeypatch, qtbot):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    checked.verdict.report_asked.emit()
+    assert len(opened) == 1
+    folder = context.project.run.path
+    folder.rename(folder.with_name("elsewhere"))
+    checked.verdict.report_asked.emit()
+    qtbot.waitUntil(lambda: checked.empty.text() == f"The folder of this run is gone: {folder}")
+    assert len(opened) == 1
+
+
 # ---- whole page
 
 

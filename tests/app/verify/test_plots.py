@@ -15,6 +15,7 @@ from app.pages.verify.class_tabs import NO_IMAGES, ConfusionTab, DamageTab
 from app.pages.verify.curves import ProfilePlot, SpectraTab
 from app.pages.verify.image_tabs import HOVER, EmbeddingTab
 from app.services.theme import theme
+from core.errors import InputError
 from core.session.feature_maps import Embeddings
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 
@@ -167,6 +168,19 @@ def test_what_is_hovered_in_one_picture_is_ringed_in_the_others(tab, found):
     assert tab.maps.thumbnail.isVisible()
     tab.maps.panels["original"].hovered.emit(-1)
     assert ring(tab, "unlearned") == [] and tab.maps.words.text() == HOVER
+
+
+def test_an_image_whose_file_is_gone_is_named_where_it_is_pointed_at(tab, found, monkeypatch):
+    def gone(position):
+        raise InputError(f"test/a{position}.png was there and cannot be read now", "Put the file back")
+
+    monkeypatch.setattr(Embeddings, "image", lambda self, position: gone(position))
+    tab.maps.panels["original"].hovered.emit(10)
+    assert "unseen image 10" in tab.maps.words.text() and "test/a10.png was there" in tab.maps.words.text()
+    assert tab.maps.thumbnail.pixmap().isNull()
+    monkeypatch.undo()
+    tab.maps.panels["original"].hovered.emit(10)
+    assert "Unlearned 8" in tab.maps.words.text() and not tab.maps.thumbnail.pixmap().isNull()
 
 
 def test_a_click_keeps_the_image_and_a_second_one_lets_it_go(tab):

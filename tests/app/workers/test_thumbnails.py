@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QThread
 
-from app.workers.thumbnails import MOST_WAITING, Thumbnails, thumbnail
+from app.workers.thumbnails import MOST_WAITING, Thumbnails, picture, thumbnail
+from core.errors import InputError
 
 
 @pytest.fixture
@@ -94,18 +95,48 @@ def test_nothing_of_an_older_source_arrives(thumbnails, qtbot):
     assert thumbnails.get(0).toImage().pixelColor(1, 1).red() == 2
 
 
-def test_an_image_that_cannot_be_drawn_is_not_asked_for_again(thumbnails, qtbot, caplog):
-    asked = []
+def test_images_that_cannot_be_read_are_told_once_and_asked_for_again_a_while_later(thumbnails, qtbot, caplog):
+    asked, failed, recovered, away = [], [], [], [InputError("a.png is gone")]
 
-    def broken(key):
+    def pixels(key):
         asked.append(key)
-        raise ValueError("no such image")
+        if away:
+            raise away[0]
+        return grey(key)
 
-    thumbnails.set_source(broken, 16)
+    thumbnails.failed.connect(failed.append)
+    thumbnails.recovered.connect(lambda: recovered.append(True))
+    thumbnails.set_source(pixels, 16)
+    for key in (0, 1):
+        with qtbot.waitSignal(thumbnails.ready):
+            thumbnails.get(key)
+    assert thumbnails.get(0) is None and thumbnails.wait(60_000)
+    assert asked == [0, 1] and failed == away and caplog.text.count("no thumbnail") == 1
+    thumbnails._again.setInterval(0)
+    failed.clear()
+    with qtbot.waitSignal(thumbnails.ready) as signal:
+        pass
+    assert signal.args == [{0, 1}]  # whoever shows them is to ask anew
+    error, away[:] = away[0], []
+    with qtbot.waitSignal(thumbnails.ready):
+        assert thumbnails.get(1) is None
+    assert thumbnails.get(1) is not None and recovered == [True] and not failed
+    away.append(error)
     with qtbot.waitSignal(thumbnails.ready):
         thumbnails.get(0)
-    assert thumbnails.get(0) is None and thumbnails.wait(60_000)
-    assert asked == [0] and "no thumbnail of 0" in caplog.text
+    assert failed == [error]  # it is another time
+    thumbnails.set_source(None, 16)
+    assert recovered == [True, True] and not thumbnails._again.isActive()
+
+
+def test_an_image_looked_at_alone_is_there_at_once_or_says_why_not(qapp):
+    def gone():
+        raise InputError("a.png is gone", "Put it back")
+
+    drawn, why_not = picture(lambda: grey(7), 16, 2.0)
+    assert drawn.size().toTuple() == (32, 32) and drawn.devicePixelRatio() == 2 and not why_not
+    drawn, why_not = picture(gone, 16)
+    assert drawn.isNull() and why_not == "a.png is gone. Put it back."
 
 
 @pytest.mark.parametrize(
