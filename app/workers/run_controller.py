@@ -19,7 +19,7 @@ from app.workers.live_run import Check, LiveRun, Work
 from app.workers.mailbox import Mailbox, RunThread
 from app.workers.queue_files import QueueStore, Waiting, begin_waiting
 from core.engine.control import Control
-from core.errors import AppError
+from core.errors import AppError, InputError, NotFoundError
 from core.events import Emit, State
 from core.files import read_bytes
 from core.job import Job
@@ -109,7 +109,7 @@ class RunController(Executor):
 
             create_run(live.path, job, selection, bench.dataset, tries)
 
-        self._add(live, self._work(live, bench, make))
+        self._add(live, self._work(live, bench, make, wanted=folder is not None))
         self._keep(live, lambda: job, bench.dataset, selection, tries)
         return live
 
@@ -177,7 +177,7 @@ class RunController(Executor):
 
         def make() -> None:
             moved.result()
-            begin_waiting(waiting, kept, folder)
+            begin_waiting(waiting, kept, live.folder)
 
         return self._add(live, self._work(live, None, make))
 
@@ -276,33 +276,48 @@ class RunController(Executor):
         return True
 
     def _work(
-        self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, resume: bool = False
-    ) -> Work:
+        self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, *, resume: bool = False,
+        wanted: bool = False,
+    ) -> Work:  # fmt: skip
         """Return the work of a run or a check: its folder is made, then it goes; without a bench it opens all itself.
 
-        Program code it may run is what the user has allowed by now.
+        Program code it may run is what the user has allowed by now. wanted: whether the user named the folder.
         """
-        folder, check, job = live.folder, live.check, live.job
+        check, job = live.check, live.job
         trust = self._trust.of(job, check.retrained.values() if check is not None else ()) if job is not None else None
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.bench import Bench
 
-            if make is not None:
+            if make is not None and wanted:
                 make()
+            elif make is not None:
+                self._make(live, make)
             opened = bench or Bench()
             if trust is not None:
                 opened = opened.trusting(trust)
             if check is None:
                 from core.session.running import run
 
-                return run(folder, control, emit, opened, resume=resume)
+                return run(live.folder, control, emit, opened, resume=resume)
             from core.session import checking
 
-            return checking.check(folder, control, emit, opened, seeds=check.seeds, retrained=dict(check.retrained),
-                                  which=check.which)  # fmt: skip
+            return checking.check(live.folder, control, emit, opened, seeds=check.seeds,
+                                  retrained=dict(check.retrained), which=check.which)  # fmt: skip
 
         return work
+
+    def _make(self, live: LiveRun, make: Callable[[], None]) -> None:
+        """Make a run's folder; under another name where the one it was queued with is another window's by now."""
+        queued = live.path
+        while True:
+            try:
+                make()
+                return
+            except InputError as error:
+                if isinstance(error, NotFoundError) or not live.path.exists():
+                    raise
+                live.folder = RunFolder(self._free(queued))
 
     def _add(self, run: LiveRun, work: Work) -> LiveRun:
         run.work = work

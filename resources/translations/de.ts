@@ -5424,6 +5424,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{runs}, auf {data}.</translation>
     </message>
     <message>
+        <source>{run} cannot be checked</source>
+        <translation>{run} kann nicht geprüft werden</translation>
+    </message>
+    <message>
         <source>{run} failed. {why}</source>
         <translation>{run} schlug fehl. {why}</translation>
     </message>

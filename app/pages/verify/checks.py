@@ -16,7 +16,7 @@ from app.services import format as fmt
 from app.services.translation import tr
 from app.services.trust import HARMLESS, files_of
 from app.workers.live_run import Check
-from core.errors import UnsafeFileError
+from core.errors import AppError, UnsafeFileError
 from core.events import State
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
 from core.verify.lanes import Lane, lanes_so_far, merged
@@ -197,8 +197,14 @@ class Checks(QObject):
 
     def run_several(self, folders: Sequence[RunFolder], trained: Collection[int]) -> None:
         """Check runs one after the other; the first trains what is missing, and all share it."""
-        if folders and not self.runs:
-            self._start(folders, folders[0].job(), trained, QUICK, len(folders))
+        if not folders or self.runs:
+            return
+        try:
+            job = folders[0].job()
+        except AppError as error:
+            self._not_started(folders[0], error)
+            return
+        self._start(folders, job, trained, QUICK, len(folders))
 
     def _start(
         self, folders: Sequence[RunFolder], job: Job, trained: Collection[int], which: str, together: int = 0
@@ -216,11 +222,19 @@ class Checks(QObject):
         if self.runs:  # another one began while the question stood
             self._context.notifications.info(tr("A check is under way."))
             return
-        self._follow([
-            self._context.run_controller.start_reference(
-                folder, check.seeds, bench=self._context.project.bench, retrained=check.retrained, which=check.which
-            ) for folder in folders
-        ], check.which, together)  # fmt: skip
+        started, bench = [], self._context.project.bench
+        for folder in folders:
+            try:
+                started.append(self._context.run_controller.start_reference(
+                    folder, check.seeds, bench=bench, retrained=check.retrained, which=check.which
+                ))  # fmt: skip
+            except AppError as error:  # its folder went since it came into view
+                self._not_started(folder, error)
+        if started:
+            self._follow(started, check.which, together)
+
+    def _not_started(self, folder: RunFolder, error: AppError) -> None:
+        self._context.notifications.error(error, tr("{run} cannot be checked", run=folder.id))
 
     def _follow(self, runs: list[LiveRun], suite: str, together: int = 0) -> None:
         self.runs, self.suite, self.asked_for, self._shown_count = runs, suite, together, 0

@@ -332,6 +332,17 @@ def test_a_report_that_went_with_its_folder_is_not_opened_and_the_page_says_why(
     assert len(opened) == 1
 
 
+def test_a_check_of_a_run_that_went_is_not_begun_and_says_why(checked, context):
+    folder = context.project.run.path
+    folder.rename(folder.with_name("elsewhere"))
+    checked.presenter.checks.run()
+    checked.presenter.checks.run_several([context.project.run.folder], [])
+    assert not checked.presenter.checks.runs
+    said = [one.sentence for one in context.notifications.history]
+    why = f"{folder.name} cannot be checked: {folder}/job.json cannot be read: No such file or directory."
+    assert said == [f"{why} (2×)"]
+
+
 # ---- whole page
 
 

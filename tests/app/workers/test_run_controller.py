@@ -263,6 +263,22 @@ def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, ben
     assert (listed == three.mask).all() and listed.sum() == run.job.forget.count
 
 
+def test_a_run_whose_folder_another_window_took_while_it_waited_gets_one_of_its_own(
+    controller, new, bench, three, qtbot, tmp_path
+):  # fmt: skip
+    _, before, _ = new("one")
+    job = make_unlearn_job(bench.on("cpu", "float32", threads=1), three, "head-only")
+    run, named = controller.start(job, bench, three), controller.start(job, bench, three, tmp_path / "named")
+    queued = run.path
+    for path in (queued, named.path):  # two windows named them in the same second
+        RunFolder.create(path, job, {FORGET: b"theirs"})
+    before.end()
+    qtbot.waitUntil(lambda: named.ended)
+    assert run.state is State.FINISHED and run.path == queued.with_name(f"{queued.name}-2") and run.folder.is_done
+    assert RunFolder(queued).file(FORGET).read_bytes() == b"theirs" and not RunFolder(queued).is_done
+    assert named.state is State.FAILED and named.error.endswith("named already holds a run.")
+
+
 def test_a_training_is_done_anew_with_what_it_leaves_out(controller, bench, three, qtbot):
     trained = bench.on("cpu", "float32", threads=1)
     first = controller.start_training(trained, "mlp", exclude=three, recipe={"epochs": 1})
