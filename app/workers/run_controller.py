@@ -343,7 +343,6 @@ class RunController(Executor):
         assert run.work is not None
         if run.kept_in is not None and run.makes_model and not run.adopted:  # that drops itself once it has begun
             self._store.drop(run)
-        self._mailbox = Mailbox()
         thread = RunThread(run.work, run.control, self._mailbox)
         thread.announced.connect(self._look, Qt.ConnectionType.QueuedConnection)
         thread.finished.connect(self._finish, Qt.ConnectionType.QueuedConnection)

@@ -40,10 +40,8 @@ class Missing(nn.Module):
         super().__init__()
 
     def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict) and "_modules" in state:
+        if isinstance(state, dict):  # else that of an object without attributes, or with slots alone
             super().__setstate__(state)
-        elif isinstance(state, dict):
-            self.__dict__.update(state)
 
     def forward(self, *_: Any) -> Any:
         """Raise InputError: what the class computes is not known."""

@@ -56,6 +56,7 @@ FUNCTIONS = {
     "floor": "ceil", "ceil": "floor", "clamp_min": "clamp_max", "square": "abs",
 }  # fmt: skip
 BUILT_IN = {"min", "max", "any", "all"}  # of those above, what needs nothing before the dot
+PATIENCE = "PATIENCE_MS = 180_000", "PATIENCE_MS = 15_000"  # of tests of the window: most bugs there end a wait in vain
 NO_TESTS = 5  # exit code of pytest where all tests of the files given are slow
 TEXT = (ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)  # added up they are joined: no arithmetic
 
@@ -189,6 +190,8 @@ class Workplace:
             if (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name)
+        patient = self.root / "tests" / "app" / "conftest.py"
+        patient.write_text(patient.read_text("utf-8").replace(*PATIENCE), "utf-8")
 
     def tests_beside(self, path: str) -> list[list[str]]:
         """Return the test files of the folder beside a module: those named like it, those that name it, and others."""
@@ -202,7 +205,8 @@ class Workplace:
                 return 0
             return 1 if dotted in files[file] or sum(name in files[file] for name in defined) > 1 else 2
 
-        ranked = [[str(file) for file in sorted(files) if rank(file) == wanted] for wanted in range(self.ranks)]
+        small_first = sorted(files, key=lambda file: (file.stat().st_size, file))
+        ranked = [[str(file) for file in small_first if rank(file) == wanted] for wanted in range(self.ranks)]
         if path.startswith("core/methods/"):  # the page of what they declare is held there
             ranked.insert(1, [str(self.root / "tests" / "quality" / "test_documents.py")])
         return ranked

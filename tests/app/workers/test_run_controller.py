@@ -11,14 +11,15 @@ import pytest
 from PySide6.QtCore import QObject, QThread, QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.workers.live_run import LiveRun
-from app.workers.run_controller import HIDDEN_MS, PERIOD_MS, RunController
+from app.workers.live_run import Check, LiveRun
+from app.workers.run_controller import HIDDEN_MS, PERIOD_MS, TELL_MS, RunController
 from core.errors import OutOfMemoryError
 from core.events import State
 from core.runs.folder import FORGET, RunFolder
+from core.session import checking
 from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
-from tests.app.scripted import Script, Stepped
+from tests.app.scripted import Script, Stepped, job, write_run
 from tests.core.session import conftest as runs_of_digits
 
 digits, digits_model = runs_of_digits.digits, runs_of_digits.digits_model
@@ -197,6 +198,43 @@ def test_held_back_nothing_starts(controller, heard, new, qtbot):
     controller.remove(b)
 
 
+def test_a_search_and_a_check_take_along_what_they_need(controller, new, tmp_path, monkeypatch):
+    _, first, _ = new("a")  # what comes now waits
+    folder, work = write_run(tmp_path / "done", job(), [], "finished"), Stepped()
+    search = controller.start_search(work, "Searching settings")
+    assert (search.kind, search.title, search.folder) == ("search", "Searching settings", work.place)
+    assert work.place.path.parent == tmp_path / "runs" and work.place.id.endswith("-search")
+    check = controller.start_reference(folder, (3, 4), retrained={"mine": tmp_path / "m.pt"}, which="full")
+    assert (check.kind, check.folder, check.job) == ("check", folder, folder.job())
+    assert check.check == Check((3, 4), {"mine": tmp_path / "m.pt"}, "full")
+    asked, control, emit = [], object(), object()
+    monkeypatch.setattr(checking, "check", lambda *args, **options: asked.append((args, options)))
+    check.work(control, emit)
+    ((called, options),) = asked
+    assert called[:3] == (folder, control, emit)
+    assert options == {"seeds": (3, 4), "retrained": {"mine": tmp_path / "m.pt"}, "which": "full"}
+    plain = controller.start_reference(folder)
+    assert plain.check == Check((), {}, "quick")
+    for waiting in (search, check, plain):
+        controller.remove(waiting)
+    first.end()
+
+
+def test_numbers_of_the_run_that_goes_are_told_ten_times_a_second(controller, heard, new, qtbot):
+    assert (TELL_MS, controller._telling.interval()) == (100, 100)
+    told: list[LiveRun] = []
+    controller.state_changed.connect(told.append)
+    controller._tell()
+    assert told == []  # nothing goes
+    run, work, _ = new("a")
+    told.clear()
+    controller._tell()
+    assert told == [run] and controller._telling.isActive()
+    work.end()
+    qtbot.waitUntil(lambda: heard.ended == [run])
+    assert not controller._telling.isActive()
+
+
 def test_the_end_of_the_program_stops_and_waits(controller, heard, new, qtbot):
     run, work, script = new("one")
     work.give(script.started())
@@ -256,8 +294,8 @@ def test_a_run_is_looked_at_once_a_second_while_the_window_is_hidden(controller,
 
 
 def test_a_run_that_was_started_has_its_forget_set_in_its_folder(controller, bench, three, qtbot):
-    job = make_unlearn_job(bench.on("cpu", "float32", threads=1), three, "head-only")
-    run = controller.start(job, bench, three)
+    made = make_unlearn_job(bench.on("cpu", "float32", threads=1), three, "head-only")
+    run = controller.start(made, bench, three)
     qtbot.waitUntil(lambda: run.state is State.FINISHED)
     listed = read_forget_csv(run.folder.file(FORGET), len(bench.dataset.train))[0]
     assert (listed == three.mask).all() and listed.sum() == run.job.forget.count

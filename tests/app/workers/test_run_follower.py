@@ -7,7 +7,7 @@ from PySide6.QtCore import QTimer
 
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun
-from app.workers.mailbox import RunFollower
+from app.workers.mailbox import RunFollower, read_new
 from core.events import State
 from core.runs.folder import Status
 from tests.app.scripted import Script, append_events, job, write_run
@@ -33,7 +33,9 @@ def test_new_events_arrive_and_only_those(jobs, going, qtbot):
     folder, script, run = going
     follower = RunFollower(jobs)
     heard: list = []
+    steps: list[int] = []
     follower.events.connect(heard.extend)
+    follower.changed.connect(lambda changed: steps.append(changed.step))
     follower.follow(run)
     assert run.state is State.RUNNING and follower.run is run
     append_events(folder, [script.losses(10, 10), *script.measured(10)])
@@ -45,6 +47,7 @@ def test_new_events_arrive_and_only_those(jobs, going, qtbot):
     qtbot.waitUntil(lambda: jobs.active() == 0)
     follower.look()
     qtbot.waitUntil(lambda: len(heard) == 5)
+    assert steps == [10, 20]  # nothing has changed where nothing new was read
     follower.follow(None)
     assert not follower.findChild(QTimer).isActive()
 
@@ -106,3 +109,27 @@ def test_two_may_follow_the_same_run(jobs, going, qtbot):
     qtbot.waitUntil(lambda: run.step == other.step == 10)
     shown.follow(None)
     drawn.follow(None)
+
+
+def test_the_next_look_is_timed_once_the_last_has_ended(qtbot, going):
+    asked = []
+
+    class Never:
+        """Jobs that are asked and do not come to it."""
+
+        def submit(self, function, *args, key):
+            asked.append((function, *args, key))
+            return self
+
+        def then(self, done, failed):
+            self.done = done
+
+    never = Never()
+    follower = RunFollower(never)
+    follower._timer.setInterval(0)
+    follower.follow(going[2])
+    qtbot.waitUntil(lambda: len(asked) > 0)
+    assert not follower._timer.isActive()
+    never.done(read_new(*asked[0][1:3]))
+    assert follower._timer.isActive() and len(asked) == 1
+    follower.follow(None)

@@ -23,6 +23,12 @@ def grey(value: int, side: int = 8) -> np.ndarray:
     return np.full((side, side, 1), value, np.uint8)
 
 
+def test_without_a_source_there_is_nothing_to_come_and_a_side_all_the_same(thumbnails):
+    assert thumbnails.side == 96 and thumbnails.get(0) is None
+    thumbnails.close()
+    assert thumbnails.side == 96 and thumbnails.get(0) is None
+
+
 def test_it_comes_later_and_is_kept(thumbnails, qtbot):
     asked = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 
 from core.data.batches import Augmentation
 from core.data.splits import SETS
+from core.engine import engine as engine_module
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Monitor, events_of
@@ -443,3 +445,14 @@ def test_constants_of_steps_that_became_infinite_are_not_there_when_a_run_begins
     engine = make_engine(make_experiment(replace(_method(_classify), plan=lambda values, facts: [stage])))
     run_to_end(engine)
     assert found == [False, False] and engine.lr_scale == 0.5
+
+
+def test_what_a_run_took_counts_to_its_last_step(monkeypatch):
+    """Also where it is over before anybody has looked."""
+    monkeypatch.setattr(engine_module, "DRAIN_SECONDS", 1e9)
+    monkeypatch.setattr(engine_module, "DRAIN_STEPS", 10**9)
+    engine = make_engine(make_experiment("finetune", epochs=1))
+    began = time.perf_counter()
+    assert list(engine.run())
+    assert 0 < engine.elapsed <= time.perf_counter() - began
+    assert engine.step == engine.timeline.total

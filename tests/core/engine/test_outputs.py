@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,6 +29,15 @@ def toy():
 def equal(one, other) -> bool:
     pairs = [(one.train, other.train), (one.test, other.test)]
     return all(torch.equal(getattr(a, what), getattr(b, what)) for a, b in pairs for what in ("logits", "features"))
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "images"),
+    [(1, (28, 28), 500), (1, (1, 20_000), 500), (1, (100, 1000), 100), (1, (1, 909_091), 10), (3, (224, 224), 66),
+     (4, (5000, 5000), 1)],
+)  # fmt: skip
+def test_a_chunk_holds_500_images_and_ten_million_values_at_most(channels, size, images):
+    assert chunk_size(SimpleNamespace(preprocessing=SimpleNamespace(channels=channels, size=size))) == images
 
 
 @pytest.mark.parametrize("piece", [1, 2, 8])

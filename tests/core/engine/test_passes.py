@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.engine.experiment import FORWARD, GRADIENT
 from core.engine.passes import SetPasses
 from core.methods.base import Length, Train
 from core.methods.strength import mean_sizes
@@ -103,3 +104,15 @@ def test_a_share_of_a_set_is_drawn_by_the_seed_of_the_run():
     assert torch.equal(first, again) and not torch.equal(first, other)
     labels, retain = make_experiment("muda").splits.labels, make_experiment("muda").ids("retain")
     assert torch.equal(torch.bincount(labels[first]), torch.bincount(labels[retain]) // 2)
+
+
+def test_passes_are_counted_by_the_images_of_their_set(context):
+    work, forget, retain = context._experiment.work, int((DATA.train.labels == 1).sum()), len(DATA.train)
+    retain -= forget
+    context.outputs("forget")
+    assert work == {FORWARD: forget}
+    context.accuracy("retain", limit=20)
+    seen = len(context.labels("retain", 20))
+    assert work == {FORWARD: forget + seen} and seen <= retain
+    context.gradient("retain", cross_entropy)
+    assert work == {FORWARD: forget + seen, GRADIENT: retain}

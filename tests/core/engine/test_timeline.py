@@ -138,3 +138,12 @@ def test_constants_of_parts_that_take_turns_are_due_after_so_many_rounds():
     assert [taken for taken in range(both.steps) if both.renewed(taken)] == [4, 8, 12]
     (alone,) = Timeline([forget], SIZES).segments
     assert [taken for taken in range(alone.steps) if alone.renewed(taken)] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(("every", "due"), [(0, []), (1, [1, 2, 3, 4, 5, 6]), (3, [3, 6])])
+def test_a_rule_is_due_after_so_many_steps_of_its_stage_and_never_within_parts_that_take_turns(every, due):
+    stage = _train("a", "forget", length=Length(steps=6), until=lambda context: False, until_every=every)
+    (segment,) = Timeline([stage], SIZES).segments
+    assert [taken for taken in range(1, 7) if segment.asks(taken)] == due
+    (segment,) = Timeline([Alternate("both", (stage, stage))], SIZES).segments
+    assert not any(map(segment.asks, range(1, 13)))

@@ -84,6 +84,13 @@ def test_both_sets_are_read_in_turn_or_together():
     assert [s.reads for s in make_experiment("random-labels", epochs=2, order="mixed").plan] == ["all", "all"]
 
 
+def test_the_most_steps_are_those_of_a_pass_over_the_forget_set_alone():
+    turns = make_experiment("random-labels", epochs=1, max_steps=3).plan
+    assert [(s.length.epochs, s.length.most) for s in turns] == [(1, 3), (1, 0)]
+    (mixed,) = make_experiment("random-labels", epochs=1, max_steps=3, order="mixed").plan
+    assert (mixed.length.epochs, mixed.length.most) == (1, 0)
+
+
 @pytest.mark.parametrize("method", ["random-labels", "salun"])
 def test_the_class_is_forgotten_and_the_others_are_kept(method):
     experiment = make_experiment(method, epochs=6, batch=16, lr=0.1)

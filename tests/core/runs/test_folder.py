@@ -361,3 +361,13 @@ def test_the_log_of_a_run_of_days_is_read_though_no_other_text_is_as_long(folder
     monkeypatch.setattr("core.runs.folder.read_bytes", read)
     folder.file(EVENTS).touch()
     assert folder.read_events() == [] and asked[-1] >= 64 * TEXT_LIMIT
+
+
+def test_a_lock_makes_the_folder_it_is_in_and_a_run_without_one_is_not_in_use(tmp_path):
+    folder = RunFolder(tmp_path / "not yet" / "made")
+    assert not folder.locked
+    with folder.lock():
+        assert folder.file(LOCK).exists() and folder.locked
+    assert not folder.locked
+    with folder.lock():  # which is there by now
+        assert folder.locked

@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,6 +104,22 @@ def test_an_export_that_breaks_off_anywhere_leaves_whole_files_and_goes_through_
         shutil.rmtree(folder, ignore_errors=True)
     assert at > 10 and {path.name for path in folder.iterdir()} == {"m.safetensors", "m.json"}
     assert before == {path: path.read_bytes() for path in run.path.iterdir()}
+
+
+@pytest.mark.parametrize(("format", "share"), [("safetensors", 1e-6), ("pt", 1e-6), ("onnx", 1e-3), ("pt2", 1e-3)])
+@pytest.mark.parametrize(("logits", "scale"), [([0.25, -0.5], 1.0), ([2.0, -8.0], 8.0)])
+def test_what_was_written_may_differ_by_a_share_of_the_largest_logit(run, monkeypatch, format, share, logits, scale):
+    source, path, images = open_source(run.path, Bench()), run.file("model.safetensors"), torch.zeros(7, 1, 8, 8)
+    monkeypatch.setattr(exporting, "logits_of", lambda module, images: torch.tensor([logits]))
+    for difference, kept in ((0.999 * share * scale, True), (1.001 * share * scale, False), (float("nan"), False)):
+        found = SimpleNamespace(keys=3, same_form=True, largest_difference=difference)
+        monkeypatch.setattr(exporting, "compare_export", lambda *_, found=found: found)
+        if kept:
+            result = exporting._read_back(source, format, exporting.PLAIN, path, images, False)
+            assert (result.largest_difference, result.samples) == (difference, 7)
+            continue
+        with pytest.raises(RunError, match="differs in what it says of the same images"):
+            exporting._read_back(source, format, exporting.PLAIN, path, images, False)
 
 
 def test_same_gives_back_keys_types_shapes_wrapper_and_scalars(run, original, tmp_path):

@@ -71,3 +71,15 @@ def test_kept_measures_belong_to_an_original(tmp_path):
     for name in ("unlearned", "seed 1"):
         near = [{**each.models, **each.retrained}[name]["neighbours"] for each in (first, kept, again, anew)]
         assert near[0] == near[1] != near[2] == near[3], name
+
+
+@pytest.mark.parametrize(("retrained", "references", "most", "used"),
+                         [(1, 0, 9, 1), (2, 0, 9, 1), (0, 3, 9, 3), (2, 2, 9, 3), (1, 3, 2, 2)])  # fmt: skip
+def test_a_result_is_attacked_with_as_many_references_as_a_retrained_model_has(
+    monkeypatch, retrained, references, most, used
+):
+    monkeypatch.setattr(relations, "MOST_REFERENCES", most)
+    others = [MODELS[name] for name in NAMES[2:]]
+    original, unlearned = MODELS["original"], MODELS["unlearned"]
+    pool = Measuring(original, unlearned, others[:retrained], SPLITS, FULL, others[retrained : retrained + references])
+    assert pool._attackers() == used

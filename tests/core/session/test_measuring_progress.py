@@ -97,3 +97,13 @@ def test_what_comes_after_all_models_is_counted_and_told():
     progress.of("unlearned")("b")
     progress.of("fresh")("relearning")
     assert told == [("Measuring b, unlearned", 3, 5), ("Measuring relearning, untrained", 4, 5)]
+
+
+def test_all_of_the_result_is_measured_before_the_retrained_models(measured):
+    told: list[str] = []
+    full, splits = measured
+    original, unlearned, seed = (Candidate(name, name, lambda: full) for name in ("original", "unlearned", "seed 1"))
+    Measuring(original, unlearned, (seed,), splits, which=FULL, tell=lambda what, *_: told.append(what)).run()
+    first = next(place for place, what in enumerate(told) if what.endswith(", seed 1"))
+    relearned = [told.index(f"Measuring relearning, {name}") for name in ("original", "unlearned", "head-only edit")]
+    assert relearned == sorted(relearned) and relearned[-1] < first

@@ -13,13 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from core.engine.control import Control
 from core.errors import UnprovenError, UsageError
 from core.models.tap import SetOutputs
+from core.session import proof as proof_module
 from core.session.batch import open_batch
 from core.session.batch_file import read_batch
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check
 from core.session.exporting import export
 from core.session.jobs import create_run, make_unlearn_job
-from core.session.proof import Standing, proven, stand
+from core.session.proof import Proof, Standing, proven, stand
 from core.session.running import run
 
 POOR = "of its own training images, where a linear probe"
@@ -140,3 +141,14 @@ def test_features_that_are_dead_reach_what_chance_does():
 
     assert (standing.accuracy, standing.chance, standing.poor) == (0.5, 0.5, False)
     assert 0.3 < standing.features == standing.pixels < 0.7
+
+
+@pytest.mark.parametrize(("count", "said"), [(12, "c10, c11:"), (13, "c10, c11, …:")])
+def test_of_an_order_the_first_twelve_classes_are_named(monkeypatch, count, said):
+    names = [f"c{number}" for number in range(count)]
+    order = SimpleNamespace(offered=True, better=range(count), accuracy_now=0.1, accuracy_better=0.9, part="test")
+    standing = SimpleNamespace(accuracy=0.1, untrained=False)
+    monkeypatch.setattr(proof_module, "write_class_order", lambda order: "order of\nall.txt")
+    bench = SimpleNamespace(dataset=SimpleNamespace(classes=names))
+    (doubt,) = proof_module._doubts(Proof("card", "card", standing, order=order), bench, False)
+    assert f"in the order c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, {said} give it with --classes 'order of" in doubt

@@ -177,3 +177,8 @@ def test_a_damaged_reference_is_left_out():
     broken.mkdir()
     (broken / "job.json").write_text("{")
     assert list(trained_references(job())) == [1]
+
+
+def test_the_name_of_a_references_folder_is_twenty_digits_of_a_hash():
+    key = reference_key(job(), 1)
+    assert len(key) == 20 and int(key, 16) > 0 and key == reference_key(job(), 1) != reference_key(job(), 2)

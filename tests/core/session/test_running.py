@@ -61,6 +61,9 @@ def test_a_finished_run_leaves_every_file_of_the_contract(new_run, bench, three)
     assert _run(folder, emit=seen.append, bench=bench) is State.FINISHED
     assert {path.name for path in folder.path.iterdir()} >= FILES
     assert folder.status().state == "finished" and not folder.locked
+    told = [(event.done, event.total) for event in seen if getattr(event, "what", "") == "Measuring the result"]
+    images = len(bench.dataset.train) + len(bench.dataset.test)
+    assert told[0] == (0, 0) and told[-1] == (images, images) and told == sorted(told)
     types = {event["type"] for event in folder.events()}
     assert types >= {
         "run_started",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.verify import pages
 from core.verify.pages import (
     BOTTOM,
     HEIGHT,
@@ -200,3 +201,30 @@ def test_the_plot_says_of_which_images_its_numbers_are():
     assert "retain on a fixed sample of 2,000 of 4,991" in plots(sample_report(), rows)[0].caption
     assert "sample" not in plots(sample_report(), sample_events())[0].caption
     assert "sample" not in plots(sample_report(), [{"type": "evaluation", "step": 920, **whole}])[0].caption
+
+
+def test_the_measures_of_a_drawing():
+    """Names are as wide as their letters in the widest font, and lines of them as far apart as they are high."""
+    assert (WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM) == (440, 250, 40, 136, 28, 40)
+    assert (pages.LABEL_START, pages.LETTER, LABEL_GAP) == (37, 6.2, 14)
+
+
+def test_names_of_a_legend_stand_beside_each_other_and_those_coloured_by_category_have_none():
+    bars = [Bars("Original", [1.0], "retain", "square"), Bars("each", [1.0], "", tokens=["forget"]),
+            Bars("New", [1.0], "forget")]  # fmt: skip
+    placed = pages._legend(bars)
+    assert [series.name for _, series in placed] == ["Original", "New"]
+    assert [x for x, _ in placed] == [4.0, pytest.approx(4 + 34 + 8 * 6.2)]
+
+
+@pytest.mark.parametrize(("longest", "left"), [("seven77", 16 + 7 * 6.6), ("x" * 60, 140)])
+def test_bars_begin_behind_the_longest_name(longest, left):
+    svg = str(draw_bars(["a", longest], [Bars("b", [0.0, 1.0], "retain")], label="l", x_title="x"))
+    ends = [float(x) for x in re.findall(r'<text class="name" x="([^"]*)" y="[^"]*" text-anchor="end"', svg)]
+    assert ends == [pytest.approx(left - 8, abs=0.06)] * 2
+
+
+@pytest.mark.parametrize(("value", "ends"), [(5.0, (5.0, 10.0)), (0.0, (0.0, 1.0)), (-3.0, (-3.0, 0.0))])
+def test_one_value_has_a_scale_above_it(value, ends):
+    assert pages._apart(value, value) == ends
+    assert pages._apart(value, value + 1e-3) == (value, value + 1e-3)

@@ -179,3 +179,14 @@ def test_beside_single_images_alignment_is_of_the_class_alone():
     assert abs(of_class.value - of_both.value) > 1e-3
     for key, ids in (("forget_single_accuracy", both.forget_single_train), ("forget_accuracy", both.forget_train)):
         assert found[key] == pytest.approx(np.mean(right(full.train.logits[ids], both.labels[ids]))), key
+
+
+@pytest.mark.parametrize(("few", "said"), [(1, "1 retain image is"), (12, "12 retain images are")])
+def test_of_too_few_retain_images_it_is_said_that_they_are_retain_images(models, monkeypatch, few, said):
+    def refused(subject, members, pool):
+        return population_attack(torch.zeros(few, 3), torch.zeros(few).long(), torch.zeros(100, 3),
+                                 torch.zeros(100).long())  # fmt: skip
+
+    monkeypatch.setattr(suite, "_attack", refused)
+    membership = suite._over_protection(suite.Subject(models[0], SPLITS)).values["membership"]
+    assert membership["population_retain"]["reason"].startswith(f"{said} too few")

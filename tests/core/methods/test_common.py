@@ -1,0 +1,46 @@
+"""What methods share: stages from the values of a method's parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.methods import get_method
+from core.methods.base import Length, Optimiser
+from core.methods.common import classification, contrasting, forgetting, keeping, optimiser_of, training
+from core.parameters import resolve
+
+GIVEN = {"epochs": 2.5, "batch": 32, "lr": 0.3, "momentum": 0.5, "weight_decay": 0.01, "clip": 4.0,
+         "schedule": "cosine", "optimiser": "nesterov"}  # fmt: skip
+
+
+@pytest.fixture
+def values():
+    return resolve(get_method("finetune").parameters, GIVEN)
+
+
+def loss(*_):
+    raise AssertionError
+
+
+def test_a_stage_is_what_the_values_of_a_method_say(values):
+    stage = training("a name", "a phase", "forget", loss, values, stream="train")
+    assert (stage.name, stage.phase, stage.reads, stage.loss) == ("a name", "a phase", "forget", loss)
+    assert (stage.batch, stage.stream, stage.length) == (32, "train", Length(2.5, least=0, most=0))
+    assert stage.optimiser == Optimiser("nesterov", 0.3, 0.5, 0.01, 4.0, "cosine", "stage")
+    bounded = training("n", "p", "forget", loss, type(values)({**values, "min_steps": 3, "max_steps": 7}))
+    assert bounded.length == Length(2.5, least=3, most=7)
+    replaced = training("n", "p", "retain", loss, values, length=Length(9), batch=1, optimiser=Optimiser())
+    assert (replaced.length, replaced.batch, replaced.optimiser) == (Length(9), 1, Optimiser())
+    assert optimiser_of(values, lr=0.7, span="run") == Optimiser("nesterov", 0.7, 0.5, 0.01, 4.0, "cosine", "run")
+
+
+def test_what_stages_that_forget_or_keep_read(values):
+    forget, beside = forgetting("f", loss, values), contrasting("c", loss, values)
+    assert [(each.name, each.phase, each.reads, each.beside) for each in (forget, beside)] == [
+        ("f", "forget", "forget", None), ("c", "forget", "retain", "forget"),
+    ]  # fmt: skip
+    assert (forget.batch_norm, forget.augment, beside.batch_norm, beside.augment) == ("frozen", False, "frozen", True)
+    keep = keeping("k", values)
+    assert (keep.name, keep.phase, keep.reads, keep.loss) == ("k", "recover", "retain", classification)
+    assert keep.stream == "train" and keep.batch_norm != "frozen" and keep.augment
+    assert keeping("k", values, loss, "relearn").phase == "relearn"
