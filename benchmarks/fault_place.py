@@ -30,7 +30,8 @@ from typing import Any
 
 SOURCE = Path(__file__).with_name("fault_calls.c")
 MODES = ("count", "kill", "tear", "fail", "fail on", "fill", "stop", "sleep", "clock", "moment")  # as in SOURCE
-FORGOTTEN = "3"
+FORGOTTEN, LATER = "3", "2"
+PROGRAMS = ("onnx", "pt2")  # formats that hold the network as a program
 WAIT = 60.0  # seconds that any command may take
 STEPS = 4  # from one checkpoint to the next
 SIDE, IMAGES = 8, 40  # pixels; training and test images
@@ -175,6 +176,7 @@ class Place:
                  "--threads", 1, "--out", self.original],
                 self.unlearn(home / "run", "ssd"),
                 ["verify", home / "run", "--retrained", "train", "--seeds", 1],
+                *(["export", home / "run", "--format", format, "--out", home / f"m.{format}"] for format in PROGRAMS),
             ):  # fmt: skip
                 # Done here and not in a child: what a process makes on first use, every child then has.
                 if code := _main(command, home):
@@ -190,11 +192,14 @@ class Place:
         folder.mkdir()
         return folder
 
-    def unlearn(self, out: Path, method: str, *more: object, data: Path | None = None) -> Command:
-        """Return the arguments of a run, which writes a checkpoint whenever it can."""
+    def unlearn(
+        self, out: Path, method: str, *more: object, data: Path | None = None, after: Path | None = None
+    ) -> Command:
+        """Return the arguments of a run that saves whenever it can, `after` another one those of a later request."""
         return [
-            "unlearn", "--model", self.original, "--dataset", data or self.data, "--forget-class", FORGOTTEN,
-            "--method", method, "--threads", 1, "--checkpoint-every", 0, "--out", out, *more,
+            "unlearn", "--model", after or self.original, "--dataset", data or self.data,
+            "--forget-class", LATER if after else FORGOTTEN, "--method", method, "--threads", 1,
+            "--checkpoint-every", 0, "--out", out, *more,
         ]  # fmt: skip
 
     def call(

@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fault_place import NONE, Call, Command, Done, Fault, LostError, Place, write_folder
+from benchmarks.fault_place import NONE, PROGRAMS, Call, Command, Done, Fault, LostError, Place, write_folder
 
 ENDED = ("finished", "stopped")
 RESULT = ("model.safetensors", "model.pt", "model.json", "report.json", "report.html")
-SAVED = "checkpoints/step-*.pt"
+FOLDER = "checkpoints"
+SAVED = f"{FOLDER}/step-*.pt"
 STREAMED = {"UNLEARN_STUDIO_MEMORY": "0"}  # images are read from files at every step
 
 # Settings with which a method takes a few steps, of several stages where it has several.
@@ -76,6 +77,7 @@ class Scenario:
     ends: Callable[[Path, Path], None] = lambda case, whole: None
     whole: Callable[[Path, Path], None] = lambda case, whole: None
     environment: dict[str, str] = field(default_factory=dict)
+    slow: bool = False  # takes seconds: of each kind of fault only some are tried
 
     @property
     def begins_with_run(self) -> bool:
@@ -169,7 +171,7 @@ def nothing_left(case: Path, whole: Path) -> None:
     as long as it is whole.
     """
     there, expected = (
-        {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.match(SAVED)}
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.match(SAVED) and path.name != FOLDER}
         for root in (case, whole)
     )
     left = [name for name in there - expected if not _cached(name) or Path(name).parent.as_posix() not in expected]
@@ -194,15 +196,22 @@ def read_json(path: Path) -> Any:
 # --- runs ----------------------------------------------------------------------------------------------------------
 
 
-def _goes_on(command: Callable[[Place, Path], Command], place: Place, case: Path) -> list[Command]:
+def _goes_on(
+    command: Callable[[Place, Path], Command], place: Place, case: Path, name: str = "run"
+) -> list[Command]:
     """Return how a run is gone on with: resumed; by its command with --resume; begun anew."""
     same = command(place, case)
-    return [["resume", case / "out" / "run"], [*same, "--resume"], same]
+    return [["resume", case / "out" / name], [*same, "--resume"], same]
 
 
 def _run(method: str, place: Place, case: Path) -> Command:
     settings = METHODS[method]
     return place.unlearn(case / "out" / "run", method, *(["--set", *settings] if settings else []))
+
+
+def _later(place: Place, case: Path) -> Command:
+    settings = METHODS["neggrad-plus"]
+    return place.unlearn(case / "out" / "later", "neggrad-plus", "--set", *settings, after=case / "out" / "run")
 
 
 def _train(place: Place, case: Path) -> Command:
@@ -280,9 +289,12 @@ def _export(format: str, name: str, place: Place, case: Path) -> Command:
 
 def _exported(name: str, case: Path, whole: Path, *, there: bool = False) -> None:
     """Require a whole export, or none while it need not be `there`."""
-    path = case / "out" / "exports" / name
+    path, other = (root / "out" / "exports" / name for root in (case, whole))
     if there or path.exists():
-        same_tensors(path, whole / "out" / "exports" / name)
+        if path.suffix[1:] not in PROGRAMS:
+            same_tensors(path, other)
+        elif path.read_bytes() != other.read_bytes():
+            raise LostError(f"{path.name} holds another program")
 
 
 def _again(command: Callable[[Place, Path], Command], *more: str) -> Callable[[Place, Path], list[Command]]:
@@ -293,7 +305,7 @@ def _export_scenario(format: str, name: str) -> Scenario:
     command = partial(_export, format, name)
     return Scenario(
         f"export-{format}", command, _again(command, "--force"), start=_a_run,
-        ends=partial(_exported, name, there=True), whole=partial(_exported, name),
+        ends=partial(_exported, name, there=True), whole=partial(_exported, name), slow=format in PROGRAMS,
     )  # fmt: skip
 
 
@@ -311,5 +323,7 @@ SCENARIOS = (
     Scenario("batch", _batch, _again(_batch), runs=("3-ssd-s0", "3-neggrad-plus-s0")),
     Scenario("check", _verify, _again(_verify), start=_a_run, ends=_checked),
     Scenario("removal", _kept, _again(_kept), start=_a_run, ends=_removed),
+    Scenario("later", _later, partial(_goes_on, _later, name="later"), runs=("run", "later"), start=_a_run),
     *(_export_scenario(*way) for way in (("safetensors", "m.safetensors"), ("same", "m.safetensors"), ("pt", "m.pt"))),
+    *(_export_scenario(format, f"m.{format}") for format in PROGRAMS),
 )  # fmt: skip

@@ -34,6 +34,7 @@ WITHIN = tuple(name for name in GROWING if name != "mkdir")  # calls that do not
 YEAR = 365 * 86_400
 HANGS = 5  # seconds
 LEVELS = 20
+FEW = 6  # of a kind, in scenarios that are slow
 MOMENTS = 10  # a scenario; runs of methods whose calls are not tried have twice as many
 
 
@@ -113,9 +114,10 @@ class Trials:
     def points(self, scenario: Scenario, kind: str, draw: random.Random) -> Iterator[Point]:
         """Return the faults of one kind to do to a scenario; moments are drawn."""
         how, whole = KINDS[kind], self.whole(scenario)
+        most = FEW if scenario.slow else len(whole.calls)
         every = not scenario.name.startswith("run-") or scenario.name.removeprefix("run-") in EVERY_CALL
         if kind == "moment":
-            count = MOMENTS if every else 2 * MOMENTS
+            count = (MOMENTS if every else 2 * MOMENTS) // (3 if scenario.slow else 1)
             yield from (Point(scenario, kind, draw.randrange(20, 970)) for _ in range(count))
         elif not every or (kind in FOLDER_GOES and scenario.runs != ("run",)):
             return
@@ -124,7 +126,7 @@ class Trials:
         elif kind == "read-only":
             yield Point(scenario, kind, 1)
         elif kind == "level":
-            yield from (Point(scenario, kind, level) for level in range(LEVELS))
+            yield from (Point(scenario, kind, level) for level in _spread(range(LEVELS), most))
         else:
             places: dict[str, int] = {}
             for call in whole.calls:
@@ -134,7 +136,7 @@ class Trials:
                 if (not how.functions or call.function in how.functions) and (kind != "torn" or call.size > 1):
                     places[call.place] = places.get(call.place, 0) + 1
             found = [(at, name) for name, count in places.items() for at in _spread(range(1, count + 1), how.each)]
-            yield from (Point(scenario, kind, at, name) for at, name in _spread(found, how.most))
+            yield from (Point(scenario, kind, at, name) for at, name in _spread(found, min(how.most, most)))
 
     def do(self, point: Point) -> None:
         """Do a fault and all that must hold after it.

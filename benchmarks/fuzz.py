@@ -168,7 +168,7 @@ def _work(orders: Connection, shared: mmap.mmap, made: Path, folder: Path, seeds
     space = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE + ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     gc.freeze()
-    room, known, begun = Room(made, folder), set[str](), set[int]()
+    room, known, begun, fresh = Room(made, folder), set[str](), set[int](), True
     while True:
         try:
             index, first, most = orders.recv()
@@ -187,6 +187,10 @@ def _work(orders: Connection, shared: mmap.mmap, made: Path, folder: Path, seeds
             start = time.process_time()
             shared[:] = struct.pack(_PROGRESS, time.monotonic(), start, number)
             said, text = judge(reader, place, case)
+            if said == "memory" and not fresh:  # others may have used up the addresses: it is read again on its own
+                grown = True
+                break
+            fresh = False
             tally.slowest = max(tally.slowest, time.process_time() - start)
             number += 1
             tally.cases += 1

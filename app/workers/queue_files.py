@@ -227,7 +227,12 @@ def _read_entry(entry: Path) -> Waiting:
     if noted.check is not None:
         retrained = {name: Path(path) for name, path in noted.check.retrained.items()}
         check = Check(noted.check.seeds, retrained, noted.check.which)
-        if not folder.parent.is_dir():
+        try:
+            there = folder.parent.is_dir()
+        except OSError as error:
+            passing = error.errno != errno.ENAMETOOLONG  # such a folder is nowhere
+            raise InputError(f"{folder.parent} cannot be looked at") from (error if passing else None)
+        if not there:
             raise InputError(f"{folder.parent} is away") from OSError(errno.ENODEV, str(folder.parent))
     job = RunFolder.open(folder).job() if check else jobs.from_dict(read_json(entry / JOB))
     return Waiting(entry, job, folder, noted.place, check)

@@ -29,7 +29,7 @@ Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX, HF_PREFIX = "timm/", "hf/"
 ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
-_MOST_PARAMETERS = 8_000  # weights and biases; the largest networks of timm register about 3,000
+_MOST_PARAMETERS = 5_000  # weights and biases; the largest networks of timm register about 3,000
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
 
 

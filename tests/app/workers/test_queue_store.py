@@ -13,7 +13,7 @@ from app.dialogs.runs import RunsLeft, words_of
 from app.workers.queue_files import damaged_home, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
-from core.files import queue_home
+from core.files import queue_home, read_json, write_json
 from core.runs.folder import FORGET, RunFolder
 from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
@@ -170,6 +170,11 @@ def test_a_check_whose_run_is_gone_goes_and_one_whose_disk_is_away_stays(new, ex
     assert left_waiting() == ((), ()) and kept.is_dir()
     runs.with_name("away").rename(runs)
     assert [one.check.which for one in left_waiting().waiting] == ["quick"]
+    odd = kept.with_name("a-" + kept.name)  # a name that no disk can have costs its own entry only
+    shutil.copytree(kept, odd)
+    write_json(odd / "waiting.json", {**read_json(odd / "waiting.json"), "folder": f"/{'x' * 300}/run"})
+    left = left_waiting()
+    assert [one.entry for one in left.waiting] == [kept] and left.aside == (damaged_home() / odd.name,)
     shutil.rmtree(folder.path)
     assert left_waiting() == ((), ()) and not kept.exists()
 

@@ -88,7 +88,7 @@ def test_a_header_of_safetensors_may_say_anything(tmp_path, header):
 
 
 def test_a_network_of_endless_layers_is_given_up():
-    with pytest.raises(InputError, match="more than 8,000 weights and biases"):
+    with pytest.raises(InputError, match="more than 5,000 weights and biases"):
         build_on_meta(ModelSpec("hf/vit:num_hidden_layers=2147483648,hidden_size=12", 10, 3, (224, 224)))
 
 
