@@ -223,10 +223,24 @@ def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparis
     return Comparison(spec, problems)
 
 
-@functools.lru_cache(maxsize=256)
 def _signature(id: str, channels: int, size: Size) -> dict[str, tuple[int, ...]]:
-    """Return keys and shapes of an architecture for ODD_CLASSES classes, so that what is as wide as these shows."""
-    return signature(ModelSpec(id, ODD_CLASSES, channels, size))
+    """Return keys and shapes of an architecture for ODD_CLASSES classes, so that what is as wide as these shows.
+
+    Raises InputError where it cannot be built.
+    """
+    found = _tried(id, channels, size)
+    if isinstance(found, InputError):
+        raise found.with_traceback(None)
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _tried(id: str, channels: int, size: Size) -> dict[str, tuple[int, ...]] | InputError:
+    """Return what `_signature` does, or the error: a network too large to be built is tried once, not for each part."""
+    try:
+        return signature(ModelSpec(id, ODD_CLASSES, channels, size))
+    except InputError as error:
+        return error
 
 
 def _candidates(shapes: Shapes) -> list[Architecture]:

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from core.data.stated import of_hugging_face, of_timm
 from core.errors import InputError, UnknownNetworkError
-from core.models.architectures import ModelSpec, anchored, build_on_meta
+from core.models import recognise
+from core.models.architectures import ModelSpec, anchored, build_on_meta, get_architecture
 from core.models.card import stated_preprocessing
 from core.models.checkpoint import read_model
 from core.models.class_lists import own_classes
@@ -90,6 +91,17 @@ def test_a_header_of_safetensors_may_say_anything(tmp_path, header):
 def test_a_network_of_endless_layers_is_given_up():
     with pytest.raises(InputError, match="more than 5,000 weights and biases"):
         build_on_meta(ModelSpec("hf/vit:num_hidden_layers=2147483648,hidden_size=12", 10, 3, (224, 224)))
+
+
+def test_a_network_that_cannot_be_built_is_tried_once_however_many_parts_a_file_has(monkeypatch):
+    tried = []
+    real = recognise.signature
+    monkeypatch.setattr(recognise, "signature", lambda spec: tried.append(spec) or real(spec))
+    network = get_architecture("hf/resnet:embedding_size=4,hidden_sizes=4-8,depths=1-99999")
+    for _ in range(3):
+        with pytest.raises(InputError, match="more than 5,000 weights and biases"):
+            recognise.compare(network, {"a": (4, 4)})
+    assert len(tried) == 1
 
 
 def test_a_width_that_no_tensor_has_is_a_sentence():
