@@ -55,7 +55,6 @@ class RunRow:
     spark_forget: Spark = ()
     has_model: bool = False
     has_list: bool = False  # the list of its forget images
-    has_checkpoint: bool = False  # of a run that failed: resuming it does not begin anew
     preset: str = ""
     model: str = ""  # the original's name; the architecture of a training
     model_tip: str = ""
@@ -72,8 +71,8 @@ class RunRow:
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on: it was cut off, or failed after a checkpoint, for a reason that may be over by now."""
-        return self.state == State.INTERRUPTED.value or self.has_checkpoint
+        """Whether it can go on: it was cut off, or failed for a reason that may be over by now, as on a full disk."""
+        return self.state in (State.INTERRUPTED.value, State.FAILED.value)
 
     @property
     def readable(self) -> bool:
@@ -195,7 +194,6 @@ def _row(run: RunFolder, mine: bool, stamp: Stamp) -> RunRow:
         forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
         verdict=about["verdict"] or "", created=created, step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
-        has_checkpoint=about["state"] == State.FAILED.value and bool(run.checkpoints()),
         error=about["error"] or "", damage=about["damage"] or "", stamp=stamp,
     )  # fmt: skip
 

@@ -142,8 +142,9 @@ class LiveRun:
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on: it was cut off, or failed after a checkpoint, for a reason that may be over by now."""
-        return self.state is State.INTERRUPTED or (self.state is State.FAILED and self.checkpoints > 0)
+        """Whether it can go on: it was cut off, or failed for a reason that may be over by now, as on a full disk."""
+        failed = self.state is State.FAILED and self.makes_model and self.folder.exists
+        return failed or self.state is State.INTERRUPTED
 
     @property
     def remaining(self) -> float | None:

@@ -61,8 +61,9 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
         with temporary.open("wb") as file:
             try:
                 torch.save(content, file)
-            except RuntimeError as error:  # torch raises it where the disk is full
-                raise OSError(str(error).splitlines()[0]) from error
+            except RuntimeError as error:  # torch raises it where the disk is full, in place of the system's error
+                full = error.__context__
+                raise (full if isinstance(full, OSError) else OSError(str(error).splitlines()[0])) from error
 
 
 def write_module(
@@ -172,7 +173,8 @@ def _writing(path: Path) -> Iterator[Path]:
         with replacing(path, alone=True, make=False) as temporary:  # safetensors and torch.onnx write files beside it
             yield temporary
     except (OSError, SafetensorError) as error:  # safetensors raises its own for errors of the disk, too
-        raise InputError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+        said = f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
+        raise InputError(said, "Check the disk and its permissions, then try again") from error
 
 
 def _as_it_came(state_dict: Mapping[str, Tensor], form: CheckpointForm) -> dict[str, Tensor]:

@@ -169,7 +169,10 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any], job_sha256: str) -
             torch.save({"schema_version": SCHEMA_VERSION, "sealed": True, "job_sha256": job_sha256, **state}, file)
             _seal(file)
     except (OSError, RuntimeError) as error:
-        raise RunError(f"The checkpoint could not be written: {error}", _HINT) from error
+        # torch tells of a full disk in words of its own; the system's error stands behind them.
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
+        words = getattr(reason, "strerror", None) or reason
+        raise RunError(f"The checkpoint could not be written: {words}", _HINT) from error
     saved = folder.checkpoints()
     last = saved.index(path) + 1
     for superseded in (*saved[: max(0, last - CHECKPOINTS_KEPT)], *saved[last:]):

@@ -2819,8 +2819,8 @@
         <translation>Ein Startwert oder mehrere: "0", "1-3", "1, 4". Jeder ist ein eigener Lauf.</translation>
     </message>
     <message>
-        <source>Only a run that was interrupted, or failed after a checkpoint, can be resumed.</source>
-        <translation>Fortsetzen lässt sich nur ein Lauf, der unterbrochen wurde oder nach einem Checkpoint fehlschlug.</translation>
+        <source>Only a run that was interrupted or failed can be resumed.</source>
+        <translation>Fortsetzen lässt sich nur ein Lauf, der unterbrochen wurde oder fehlgeschlagen ist.</translation>
     </message>
     <message>
         <source>Only finished runs that forget can be compared.</source>

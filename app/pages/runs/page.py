@@ -276,7 +276,7 @@ def why_no_resume(rows: Sequence[RunRow]) -> str:
     """Why no run can go on."""
     if len(rows) == 1 and rows[0].resumable:
         return ""
-    return why_not_one(rows) or tr("Only a run that was interrupted, or failed after a checkpoint, can be resumed.")
+    return why_not_one(rows) or tr("Only a run that was interrupted or failed can be resumed.")
 
 
 def why_no_compare(rows: Sequence[RunRow]) -> str:

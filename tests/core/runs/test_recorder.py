@@ -147,6 +147,23 @@ def test_a_save_that_breaks_off_leaves_the_checkpoint_of_that_step(folder, monke
     assert [path.name for path in folder.file("checkpoints").iterdir()] == ["step-000000010.pt"]
 
 
+def test_a_full_disk_is_told_in_the_systems_words_where_torch_puts_its_own_in_their_place(folder, monkeypatch):
+    def full(content, file):
+        class Full:
+            def write(self, data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            def flush(self):
+                pass
+
+        real(content, Full())
+
+    real = torch.save
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(RunError, match=r"could not be written: No space left on device\. Free some disk space"):
+        _save(folder, step=10)
+
+
 def test_a_process_killed_while_it_saves_leaves_the_checkpoint_of_that_step(folder, monkeypatch):
     _save(folder, step=10, attempt=1)
     seen = []
