@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 import msgspec
 
 from core.errors import InputError, MismatchError, UsageError
-from core.leftovers import building, temporary_name
+from core.leftovers import building, clear_once, temporary_name
 from core.text import named, visible
 
 Kind = TypeVar("Kind")
@@ -62,6 +62,12 @@ def data_home() -> Path:
 def cache_home() -> Path:
     """Return the folder of what can be made again: thumbnails, outputs of original models."""
     return home("cache")
+
+
+def clear_cache_leftovers() -> None:
+    """Remove what dead processes had begun to write in the cache, the first time that this process asks."""
+    for folder in cache_home().glob("*"):
+        clear_once(folder)
 
 
 def runs_home() -> Path:

@@ -20,7 +20,7 @@ from core.events import ACTIVE, ENDED, Count, Event, Number, RunFinished, State,
 from core.files import (
     CARD_NAME,
     WEIGHTS_NAME,
-    cache_home,
+    clear_cache_leftovers,
     convert,
     dumps_pretty,
     file_sha256,
@@ -32,7 +32,7 @@ from core.files import (
     write_atomic,
 )
 from core.job import Job
-from core.leftovers import building, clear_leftovers, clear_once, is_temporary, process_lives, remove
+from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
 from core.runs import shapes
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -375,8 +375,7 @@ class RunFolder:
 
         Call it only while no other process uses the run.
         """
-        for folder in cache_home().glob("*"):
-            clear_once(folder)
+        clear_cache_leftovers()
         for folder in (self.path, self.file(CHECKPOINTS)):
             if folder != self.path and folder.is_symlink():
                 continue

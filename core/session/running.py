@@ -19,7 +19,7 @@ from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs
 from core.engine.step import require_finite
 from core.errors import AppError, InputError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
-from core.files import file_sha256, read_bytes
+from core.files import clear_cache_leftovers, file_sha256, read_bytes
 from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
@@ -103,6 +103,7 @@ def run(
     from the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
     stopped before its first step ends as INTERRUPTED. Raises the AppError a run failed with, after recording it.
     """
+    clear_cache_leftovers()
     if folder.is_done:
         return State(folder.status().state)
     bench = bench or Bench()
