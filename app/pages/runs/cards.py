@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QListWidget, QListWidgetItem, QTableView
 
 from app.models import run_table as columns
@@ -136,10 +136,16 @@ class RunsCard(Card):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._fit_columns()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Of a hidden table Qt would ask for each cell of all rows, whenever one changes."""
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        super().hideEvent(event)
+
     def _fit_columns(self) -> None:
-        """Give columns the width of what is in sight; of a hidden table Qt would ask for each cell of all rows."""
+        """Give columns the width of what is in sight."""
         header = self.table.horizontalHeader()
         header.setMaximumSectionSize(max(theme.px(MOST_WIDTH), self.width() // 7))
         if self.table.isVisible():

@@ -19,6 +19,7 @@ from app.pages.runs.cards import MOST_WIDTH
 from app.pages.runs.run_actions import delete
 from app.services import tokens as t
 from app.services.commands import resume
+from app.services.run_library import RunRow
 from app.services.theme import theme
 from app.widgets.frame import StatusLine
 from app.widgets.table import ColumnMenu
@@ -54,6 +55,32 @@ def runs(context, page, qtbot) -> Path:
     context.run_library.refresh()
     qtbot.waitUntil(lambda: page.runs.model.rowCount() == 2)
     return folder
+
+
+def test_runs_that_change_while_the_page_is_hidden_are_not_measured(page, context, monkeypatch):
+    """With 250 runs, the end of each took the window a quarter of a second on whichever page was in view."""
+    texts: list[int] = []
+    real = columns.RunTableModel.cell
+
+    def cell(self, row, column, role):
+        if role == Qt.ItemDataRole.DisplayRole:
+            texts.append(row)
+        return real(self, row, column, role)
+
+    rows = [RunRow(Path(f"/runs/{number:03}"), "finished", "muda", created=number) for number in range(300)]
+    context.run_library.rows = tuple(rows[:-1])
+    context.run_library.changed.emit()
+    QApplication.processEvents()
+    monkeypatch.setattr(columns.RunTableModel, "cell", cell)
+    page.hide()
+    context.run_library.rows = (dataclasses.replace(rows[0], verdict="close"), *rows[1:])
+    context.run_library.changed.emit()
+    for _ in range(3):
+        QApplication.processEvents()
+    assert not texts
+    page.show()
+    page.grab()
+    assert 0 < len(set(texts)) < 60
 
 
 def test_no_column_of_the_smallest_window_is_cut(page, context, qtbot):
