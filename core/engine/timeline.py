@@ -114,6 +114,5 @@ def _steps(stage: Stage, sizes: dict[str, int]) -> int:
         return 1
     parts = parts_of(stage)
     first, size = parts[0], sizes[parts[0].reads]
-    if first.share < 1:
-        size = min(size, max(1, round(size * first.share)))
+    size = min(size, max(1, round(size * first.share)))
     return first.length.steps_over(size, first.batch) * len(parts)

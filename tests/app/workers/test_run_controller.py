@@ -220,6 +220,24 @@ def test_a_search_and_a_check_take_along_what_they_need(controller, new, tmp_pat
     first.end()
 
 
+def test_a_check_is_kept_while_it_waits_and_while_it_goes(controller, new, tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(controller._store, "put", lambda run, job, place, *_: kept.append((run.kind, place)))
+    folder = write_run(tmp_path / "done", job(), [], "finished")
+    _, first, _ = new("a")
+    waiting = [controller.start_reference(folder) for _ in range(2)]
+    assert kept == [("check", 0), ("check", 1)]
+    going = waiting.pop(0)
+    controller.remove(going)
+    controller._keep(going, lambda: job())
+    assert kept[2:] == [("check", -1)]
+    kept.clear()
+    controller._keep(LiveRun(folder, "unlearn"), lambda: job())
+    assert kept == []
+    controller.remove(waiting[0])
+    first.end()
+
+
 def test_numbers_of_the_run_that_goes_are_told_ten_times_a_second(controller, heard, new, qtbot):
     assert (TELL_MS, controller._telling.interval()) == (100, 100)
     told: list[LiveRun] = []

@@ -128,6 +128,7 @@ def test_the_next_look_is_timed_once_the_last_has_ended(qtbot, going):
     follower = RunFollower(never)
     follower._timer.setInterval(0)
     follower.follow(going[2])
+    assert follower._timer.isActive()
     qtbot.waitUntil(lambda: len(asked) > 0)
     assert not follower._timer.isActive()
     never.done(read_new(*asked[0][1:3]))

@@ -453,6 +453,6 @@ def test_what_a_run_took_counts_to_its_last_step(monkeypatch):
     monkeypatch.setattr(engine_module, "DRAIN_STEPS", 10**9)
     engine = make_engine(make_experiment("finetune", epochs=1))
     began = time.perf_counter()
-    assert list(engine.run())
+    assert engine.outcome is State.RUNNING and list(engine.run())
     assert 0 < engine.elapsed <= time.perf_counter() - began
-    assert engine.step == engine.timeline.total
+    assert engine.step == engine.timeline.total and engine.outcome is State.FINISHED

@@ -12,6 +12,7 @@ from torch import nn
 
 from core.data.batches import Augmentation
 from core.engine.experiment import FORWARD, GRADIENT
+from core.engine.forward import ForwardPasses
 from core.methods.base import Length, Method, Optimiser, Train
 from core.models.tap import SplitModel, TappedModel
 from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
@@ -241,3 +242,13 @@ def test_the_teacher_looks_at_the_images_that_the_network_sees(augment):
     experiment = make_experiment(method(**stage), augmentation=Augmentation(pad=2, flip=True))
     run_to_end(make_engine(experiment))
     assert len(apart) == 4 and max(apart) < 1e-5
+
+
+def test_of_streamed_images_the_three_batches_that_follow_are_read_ahead(monkeypatch):
+    experiment, asked = make_experiment("finetune"), []
+    monkeypatch.setattr(type(experiment.train), "streamed", True)
+    monkeypatch.setattr(type(experiment.train), "prefetch", lambda self, ids: asked.append(ids.tolist()))
+    forward, part = ForwardPasses(experiment, lambda: None), experiment.plan[0]
+    forward._read(part, part.reads, "a stream", 4)
+    order = forward._orders["a stream"]
+    assert asked == [order.ids(position)[0].tolist() for position in (5, 6, 7)]

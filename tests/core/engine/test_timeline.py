@@ -147,3 +147,11 @@ def test_a_rule_is_due_after_so_many_steps_of_its_stage_and_never_within_parts_t
     assert [taken for taken in range(1, 7) if segment.asks(taken)] == due
     (segment,) = Timeline([Alternate("both", (stage, stage))], SIZES).segments
     assert not any(map(segment.asks, range(1, 13)))
+
+
+@pytest.mark.parametrize(
+    ("share", "images", "steps"), [(1, 60, 12), (0.25, 60, 3), (0.001, 60, 1), (0.5, 1, 1)]
+)
+def test_a_share_of_a_set_has_one_image_at_least(share, images, steps):
+    plan = [_train("a", "retain", length=Length(epochs=1), batch=5, share=share)]
+    assert Timeline(plan, {"retain": images}).total == steps

@@ -13,7 +13,7 @@ from core.events import Log
 from core.methods import get_method
 from core.methods.base import Edit, Facts, StageOutput
 from core.methods.losses import divergence
-from core.methods.scrub import error_in_mix, leave, nearest_snapshot, plan, rewind, stay, wrong_enough
+from core.methods.scrub import error_in_mix, leave, nearest_snapshot, plan, rewind, stay, unseen_error, wrong_enough
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
@@ -140,6 +140,16 @@ def test_rewinding_looks_at_all_passes_whatever_the_goal():
 
 
 # -- rewinding -------------------------------------------------------------------------------------------------------
+
+
+def test_the_goal_counts_classes_that_no_single_image_has_as_well():
+    labels = torch.tensor([0, 0, 1, 3])
+    logits = F.one_hot(torch.tensor([0, 1, 1, 3]), 4).float()
+    context = SimpleNamespace(
+        num_classes=4, labels=lambda which: {"singles": torch.tensor([0, 0, 1])}[which],
+        outputs=lambda which: {"unseen": SimpleNamespace(logits=logits, labels=labels)}[which],
+    )  # fmt: skip
+    assert unseen_error(context) == pytest.approx((2 * 0.5 + 0) / 3)
 
 
 def test_the_goal_is_the_error_in_the_class_mix_of_the_forget_set():

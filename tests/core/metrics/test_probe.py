@@ -93,6 +93,11 @@ def test_nothing_to_probe_is_none(sets):
     assert linear_probe(train, torch.zeros_like(train_labels), test, test_labels, {2}) is None
     assert measure_class_means(train[:0], train_labels[:0], test, test_labels, CLASSES, {2}) is None
     assert measure_class_means(train * float("inf"), train_labels, test, test_labels, CLASSES, {2}) is None
+    for part in (train, test):  # one value in one class
+        broken = part.clone()
+        broken[0, 0] = float("nan")
+        both = (broken, test) if part is train else (train, broken)
+        assert measure_class_means(both[0], train_labels, both[1], test_labels, CLASSES, {2}) is None
     assert measure_clustering(test[:0], test_labels[:0], CLASSES) is None
     assert measure_clustering(test[:3], test_labels[:3], CLASSES) is None
     assert measure_clustering(test * float("nan"), test_labels, CLASSES) is None

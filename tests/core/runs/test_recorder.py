@@ -51,6 +51,13 @@ def test_the_last_two_are_kept_and_the_last_is_read(folder):
     assert _loaded(folder)["step"] == 30
 
 
+def test_a_checkpoint_of_a_gpu_is_read_on_a_machine_without_one(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        _save(folder, step=10, weights=torch.ones(2))
+    assert _loaded(folder)["weights"].device == torch.device("cpu")
+
+
 def test_a_run_that_began_again_keeps_what_it_saves_now(folder):
     for step in (400, 500):
         _save(folder, step=step, lr_scale=1.0)

@@ -438,3 +438,26 @@ def test_an_export_is_compared_on_images_of_the_runs_own_data(run, bench, tmp_pa
     own, noise = sample_images(source, bench)
     found, other_noise = sample_images(source, Bench(None, other))
     assert not noise and not other_noise and torch.equal(own, found) and len(own) > 20
+
+
+@pytest.mark.parametrize(
+    ("module", "pickled", "format", "writer"),
+    [
+        ("Net", True, "pt", "write_module"),
+        ("Net", False, "pt", "write_same"),
+        ("", True, "pt", "write_same"),
+        ("", True, "safetensors", "write_same"),
+        ("", True, "onnx", "export_onnx"),
+        ("", False, "pt2", "export_pt2"),
+    ],
+)
+def test_a_whole_network_is_written_only_where_one_came_in_and_is_given_back(
+    run, tmp_path, monkeypatch, module, pickled, format, writer
+):
+    called = []
+    for name in ("write_module", "write_same", "export_onnx", "export_pt2"):
+        monkeypatch.setattr(exporting, name, lambda path, *_, name=name: called.append((name, path)))
+    source = open_source(run.path, Bench())
+    monkeypatch.setattr(type(source), "pickled", tmp_path if pickled else None)
+    exporting._write(source, format, dataclasses.replace(exporting.PLAIN, module=module), tmp_path / "out")
+    assert called == [(writer, tmp_path / "out")]

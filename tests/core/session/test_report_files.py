@@ -11,8 +11,18 @@ import pytest
 from core.errors import InputError, MismatchError
 from core.files import file_sha256, write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
-from core.runs.folder import FORGET, JOB, MODEL, REMOVED, REMOVED_SIGNATURE, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session import results
+from core.runs.folder import (
+    FORGET,
+    JOB,
+    MODEL,
+    REMOVED,
+    REMOVED_SIGNATURE,
+    REPORT_HTML,
+    REPORT_JSON,
+    SIGNATURE,
+    RunFolder,
+)
+from core.session import report_files, results
 from core.session.kept import remove_kept
 from core.session.report_files import check_report_files, check_signature, sign_removals, sign_report
 
@@ -194,3 +204,18 @@ def test_a_file_that_is_a_link_is_not_read(folder, tmp_path):
     folder.file(MODEL).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="it is a link"):
         check_report_files(folder.path)
+
+
+@pytest.mark.parametrize(("code", "written"), [(1, True), (0, False), (1, False), (0, True)])
+def test_a_signature_counts_where_the_program_says_so_and_it_is_there(folder, key, monkeypatch, code, written):
+    def signed(command):
+        if written:
+            folder.file(SIGNATURE).write_text("of somebody")
+        return subprocess.CompletedProcess(command, code, b"", b"one line\nthe last line\n")
+
+    monkeypatch.setattr(report_files, "_run", signed)
+    if code == 0 and written:
+        assert sign_report(folder, key) == folder.file(SIGNATURE)
+        return
+    with pytest.raises(InputError, match=r"report.json was not signed: the last line"):
+        sign_report(folder, key)

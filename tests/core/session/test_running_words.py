@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.engine.control import Control, Interrupted
+from core.errors import MismatchError
 from core.events import Log, Progress, State
 from core.job import OriginPart
 from core.runs.folder import RunFolder
@@ -120,3 +121,6 @@ def test_a_run_begins_anew_and_searches_nothing_unless_it_is_told(new_run, bench
     job = make_unlearn_job(bench.on("cpu", "float32", threads=1), three, "muda")
     made, search = ready_run(RunFolder(tmp_path / "new"), job, three, bench, Control())
     assert made.job() == job and search is None
+    assert ready_run(made, job, three, bench, Control()) == (made, None)
+    with pytest.raises(MismatchError):
+        ready_run(made, replace(job, seed=job.seed + 1), three, bench, Control())

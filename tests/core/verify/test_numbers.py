@@ -40,6 +40,15 @@ def test_ratio(value, text):
     assert ratio(value) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "0 s"), (-0.2, "0 s"), (0, "0 s"), (0.001, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (59.4, "59 s"),
+     (60, "1 min"), (3599, "59 min 59 s"), (86_400, "1 d"), (90_000, "1 d 1 h"), (math.inf, "–"), (math.nan, "–")],
+)  # fmt: skip
+def test_times(seconds, text):
+    assert duration(seconds) == text
+
+
 def test_words():
     assert [duration(s) for s in (0.4, 8, 100, 120, 7500, 7200, 97200, None)] == [
         "under 1 s",
