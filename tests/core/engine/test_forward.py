@@ -252,3 +252,14 @@ def test_of_streamed_images_the_three_batches_that_follow_are_read_ahead(monkeyp
     forward._read(part, part.reads, "a stream", 4)
     order = forward._orders["a stream"]
     assert asked == [order.ids(position)[0].tolist() for position in (5, 6, 7)]
+
+
+def test_noise_is_drawn_from_the_range_of_preprocessed_pixels():
+    experiment = make_experiment("finetune")
+    low, high = ForwardPasses(experiment, lambda: None)._bounds
+    channels, height, width = experiment.input_shape
+    images = torch.stack([torch.zeros(height, width, channels), torch.full((height, width, channels), 255.0)])
+    black, white = experiment.train.preprocessing.apply(images.to(torch.uint8))
+    assert low.shape == high.shape == (channels, 1, 1)
+    assert torch.equal(low.expand_as(black), black) and torch.equal(high.expand_as(white), white)
+    assert bool((low < high).all())

@@ -127,6 +127,17 @@ def test_an_interrupted_pass_leaves_nothing(toy, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_outputs_that_cannot_be_kept_are_taken_all_the_same(toy, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(outputs, "stream_outputs", full)
+    told, images = [], (toy.train, toy.test)
+    taken = outputs.kept_outputs(tmp_path / "a.safetensors", lambda: toy.model, images, lambda *at: told.append(at))
+    assert equal(taken, collect_full(toy.model, *images)) and told[-1] == (2000, 2000)
+    assert not list(tmp_path.iterdir())
+
+
 def test_outputs_too_large_to_keep_are_not_kept(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "LARGEST_CACHE", 1000)
     written = stream_outputs(toy.model, toy.train, toy.test, tmp_path / "a.safetensors", lambda done, total: None)

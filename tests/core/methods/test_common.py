@@ -6,7 +6,16 @@ import pytest
 
 from core.methods import get_method
 from core.methods.base import Length, Optimiser
-from core.methods.common import classification, contrasting, forgetting, keeping, optimiser_of, training
+from core.methods.common import (
+    Group,
+    classification,
+    contrasting,
+    forgetting,
+    keeping,
+    optimiser_of,
+    optimiser_parameters,
+    training,
+)
 from core.parameters import resolve
 
 GIVEN = {"epochs": 2.5, "batch": 32, "lr": 0.3, "momentum": 0.5, "weight_decay": 0.01, "clip": 4.0,
@@ -44,3 +53,14 @@ def test_what_stages_that_forget_or_keep_read(values):
     assert (keep.name, keep.phase, keep.reads, keep.loss) == ("k", "recover", "retain", classification)
     assert keep.stream == "train" and keep.batch_norm != "frozen" and keep.augment
     assert keeping("k", values, loss, "relearn").phase == "relearn"
+
+
+def test_limits_that_keep_typing_errors_out():
+    """So wide that nobody meets them; written in full here, as the page of all parameters rounds them."""
+    group = Group("Heading")
+    steps = (group.most_steps("a pass"), group.fewest_steps("a set"))
+    made = (*steps, group.images("n", 5, "So many."), group("x", 1, "X."))
+    assert [(each.low, each.high) for each in made] == [(0, 1_000_000), (0, 1_000_000), (0, 100_000_000), (0, 1000)]
+    limits = {each.name: each.high for each in get_method("muda").parameters}
+    assert limits["refresh_every"] == 1_000_000 and limits["recover_lr_factor"] == 100
+    assert {each.name: each.high for each in optimiser_parameters(0.1)}["clip"] == 1_000_000

@@ -8,7 +8,7 @@ import torch
 from core.engine.control import Control, Interrupted
 from core.engine.passes import SetPasses
 from core.events import Log
-from core.methods.dampening import dampened
+from core.methods.dampening import dampened, squared_norms
 from core.methods.losses import cross_entropies
 from core.methods.strength import mean_sizes
 from tests.core.toy import DATA, make_engine, make_experiment, run_to_end, same, trained_net, weights
@@ -111,3 +111,9 @@ def test_a_stop_during_importances_leaves_the_original():
     with pytest.raises(Interrupted):
         engine.advance()
     assert same(weights(experiment.model.module), weights(trained_net()))
+
+
+def test_without_labels_importance_is_of_the_squared_length_of_the_logits():
+    logits = torch.tensor([[3.0, -4.0], [0.5, 0.0]])
+    for labels in (torch.tensor([0, 1]), torch.tensor([1, 0])):
+        assert squared_norms(logits, labels).tolist() == [25.0, 0.25]

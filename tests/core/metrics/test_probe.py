@@ -151,3 +151,14 @@ def test_clusters_of_separate_blobs_are_the_classes():
 def test_collapsed_features_share_one_cluster():
     assert len(set(k_means(np.ones((20, 3)), 4))) == 1
     assert measure_clustering(torch.ones(20, 3), torch.arange(20) % 4, CLASSES).nmi == 0.0
+
+
+def test_the_probe_states_all_that_its_fit_depends_on(sets, monkeypatch):
+    """A default of scikit-learn may change from one version to the next."""
+    import sklearn.linear_model
+
+    asked, fit = [], sklearn.linear_model.LogisticRegression
+    monkeypatch.setattr(sklearn.linear_model, "LogisticRegression", lambda **given: asked.append(given) or fit(**given))
+    train, train_labels, test, test_labels = sets
+    assert linear_probe(train, train_labels, test, test_labels, {1}) is not None
+    assert asked == [{"C": 1.0, "tol": 1e-4, "max_iter": 500}]

@@ -135,3 +135,14 @@ def test_energy_in_directions_is_that_of_each_sample_s_part_along_them():
     np.testing.assert_allclose(found, (parts.sum(0) / parts.sum())[:4], rtol=1e-9)
     assert sum(energy_in_directions(FeatureSpace(forget), FeatureSpace(retain), 99)) == pytest.approx(1)
     assert energy_in_directions(FeatureSpace(torch.zeros(5, 6)), FeatureSpace(retain), 4) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_largest_entry_of_a_principal_direction_is_positive(seed):
+    features = torch.randn(50, 6, generator=torch.Generator().manual_seed(seed)) * torch.arange(1.0, 7.0)
+    directions, share = spaces.FeatureSpace(features).principal(2)
+    _, values, vectors = np.linalg.svd((features - features.mean(0)).double().numpy(), full_matrices=False)
+    for found, expected in zip(directions.T.numpy(), vectors, strict=False):
+        assert found[np.abs(found).argmax()] > 0
+        assert np.allclose(found, expected * np.sign(expected[np.abs(expected).argmax()]), atol=1e-6)
+    assert share == pytest.approx((values[:2] ** 2).sum() / (values**2).sum())

@@ -366,6 +366,7 @@ def test_a_small_file_of_images_is_opened_for_the_comparison_and_a_larger_one_is
     stated = dataclasses.replace(source.job.data, spec=str(path), fingerprint=data.fingerprint)
     source = dataclasses.replace(source, job=dataclasses.replace(source.job, data=stated))
     own = Preprocessing.from_dict(source.job.model.preprocessing).apply(torch.from_numpy(parts["x_test"])[..., None])
+    assert exporting.QUICK_BYTES == 268_435_456
     for limit, opened in ((exporting.QUICK_BYTES, True), (path.stat().st_size, True), (path.stat().st_size - 1, False)):
         monkeypatch.setattr(exporting, "QUICK_BYTES", limit)
         images, noise = sample_images(source, Bench())
