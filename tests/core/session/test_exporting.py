@@ -462,3 +462,12 @@ def test_a_whole_network_is_written_only_where_one_came_in_and_is_given_back(
     monkeypatch.setattr(type(source), "pickled", tmp_path if pickled else None)
     exporting._write(source, format, dataclasses.replace(exporting.PLAIN, module=module), tmp_path / "out")
     assert called == [(writer, tmp_path / "out")]
+
+
+def test_no_file_of_a_run_is_a_target_and_elsewhere_its_name_is_free(run, tmp_path):
+    source = open_source(run.path, Bench())
+    for name in ("model.json", "report.json", "forget.csv"):
+        with pytest.raises(InputError, match="is one of a run's own files"):
+            exporting._check_targets(source, [run.file(name)], True, set())
+        exporting._check_targets(source, [tmp_path / "elsewhere" / name], True, set())
+    exporting._check_targets(source, [run.file("given-back.safetensors")], True, set())

@@ -152,3 +152,11 @@ def test_of_an_order_the_first_twelve_classes_are_named(monkeypatch, count, said
     bench = SimpleNamespace(dataset=SimpleNamespace(classes=names))
     (doubt,) = proof_module._doubts(Proof("card", "card", standing, order=order), bench, False)
     assert f"in the order c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, {said} give it with --classes 'order of" in doubt
+
+
+@pytest.mark.parametrize(
+    ("stated", "networks", "named"), [(False, 1, "as photos"), (False, 2, "mlp, as photos"), (True, 2, "mlp")]
+)
+def test_an_attempt_is_named_by_what_was_in_doubt(stated, networks, named):
+    attempt = SimpleNamespace(network=SimpleNamespace(architecture="mlp"), words="as photos")
+    assert proof_module._named(attempt, SimpleNamespace(stated=stated, networks=networks)) == named
