@@ -129,15 +129,16 @@ class Moments(list[Any]):
 
     def add(self, events: Iterable[Event]) -> None:
         """Add measurements in order."""
-        told, index = list(events), -1
-        while index + 1 < len(told):
+        told, taken = list(events), 0
+        while taken < len(told):
             if self._passing:
                 self.pop()
-            passed = min(-self._told % self._every, len(told) - index - 2)  # until one stays, or is the newest
-            index += passed + 1
-            self.append(told[index])
-            self._passing = (self._told + passed) % self._every != 0
-            self._told += passed + 1
+            stays = taken + (-self._told) % self._every  # the next one that does
+            newest = min(stays, len(told) - 1)
+            self.append(told[newest])
+            self._passing = newest < stays
+            self._told += newest + 1 - taken
+            taken = newest + 1
             if len(self) > MOST_MOMENTS and not self._passing:
                 del self[1::2]
                 self._every *= 2
