@@ -204,7 +204,7 @@ class RunsLeft(QObject):
         if left.aside:
             self._context.notifications.caution(
                 tr("%n entries of the queue cannot be read.", n=len(left.aside)),
-                tr("They are kept in {folder}.", folder=left.aside[0].parent),
+                tr("Such entries are kept in {folder}.", folder=left.aside[0].parent),
             )
         if not found:
             return

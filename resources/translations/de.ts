@@ -4065,6 +4065,10 @@
         <translation>Hält an · {what}</translation>
     </message>
     <message>
+        <source>Such entries are kept in {folder}.</source>
+        <translation>Solche Einträge liegen jetzt in {folder}.</translation>
+    </message>
+    <message>
         <source>SVG drawing (*.svg)</source>
         <translation>SVG-Zeichnung (*.svg)</translation>
     </message>
@@ -4580,10 +4584,6 @@
     <message>
         <source>These runs have the same settings in everything that decides a result.</source>
         <translation>Diese Läufe haben in allem, was ein Ergebnis bestimmt, dieselben Einstellungen.</translation>
-    </message>
-    <message>
-        <source>They are kept in {folder}.</source>
-        <translation>Sie liegen jetzt in {folder}.</translation>
     </message>
     <message numerus="yes">
         <source>They name %n images.</source>
