@@ -45,6 +45,7 @@ COMMANDS = {  # on the chosen runs: what the button and the menu say, and what i
 }  # fmt: skip
 BUTTONS = ("resume", "compare", "check", "later", "duplicate", "open")  # at the right of the foot
 WATCH_MS = 2000  # how often the folder is looked at while the page is in view: runs of a terminal appear by themselves
+TITLES_MS = 100  # after rows came: they are drawn by then
 
 
 class RunsPage(Page):
@@ -127,9 +128,10 @@ class RunsPresenter(QObject):
         controller.turned.connect(self._update)
         page.queue.moved.connect(controller.move)
         page.queue.removed.connect(controller.remove)
+        self._naming = QTimer(self, interval=TITLES_MS, singleShot=True)
+        self._naming.timeout.connect(self._ask_titles)
         self._rows_changed()
         self._queue_changed()
-        context.jobs.submit(_titles).done.connect(page.runs.model.set_titles)
 
     def _asked(self, key: str) -> None:
         act, why_not = self._commands[key]
@@ -220,8 +222,15 @@ class RunsPresenter(QObject):
             told.disconnect(self._show_live)
 
     def _rows_changed(self) -> None:
-        self._page.runs.set_rows(self._context.run_library.rows)
+        rows = self._context.run_library.rows
+        self._page.runs.set_rows(rows)
         self._update()
+        if rows and not self._page.runs.model.titled and not self._naming.isActive():
+            self._naming.start()
+
+    def _ask_titles(self) -> None:
+        """Have methods named: it loads PyTorch, beside which reading and drawing the rows takes thrice as long."""
+        self._context.jobs.submit(_titles).done.connect(self._page.runs.model.set_titles)
 
     def _queue_changed(self) -> None:
         self._page.queue.set_runs(self._context.run_controller.queue)
