@@ -218,6 +218,11 @@ def of_system(error: BaseException) -> AppError | None:
     return RunError(said, "Check the disk and its permissions, then try again")
 
 
+def behind_torch(error: Exception) -> Exception:
+    """Return the system's error behind one that torch raises in its place, as on a full disk; else the error itself."""
+    return error.__context__ if isinstance(error.__context__, OSError) else error
+
+
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Return the names most similar to `name`, best first; empty where none shares most of its letters."""
     by_lower = {choice.lower(): choice for choice in names}

@@ -76,11 +76,6 @@ class RunTableModel(ColumnTable):
         """Show these runs; those known keep their rows."""
         self.replace_rows(self._rows, rows, lambda row: row.path)
 
-    @property
-    def titled(self) -> bool:
-        """Whether methods have their titles."""
-        return bool(self._titles)
-
     def set_titles(self, titles: Mapping[tuple[str, str], str]) -> None:
         """Titles of methods and of their presets, by the ids of both; that of a method is the one of preset ""."""
         self._titles = titles

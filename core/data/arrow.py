@@ -234,7 +234,7 @@ def _reading(where: str, what: str) -> Iterator[None]:
 
 @dataclass
 class _Budget:
-    """What the table of one file may hold: refused is more than a file of its size says without being made for it."""
+    """What the table of one file may hold, in proportion to the file's size; more is refused."""
 
     path: Path
     rows: int = 0

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.errors import InputError, first_few
+from core.errors import InputError, behind_torch, first_few
 from core.files import replacing
 from core.models.architectures import Size, shapes_of
 from core.models.pickles import Pickles
@@ -61,9 +61,9 @@ def write_same(path: Path, state_dict: Mapping[str, Tensor], form: CheckpointFor
         with temporary.open("wb") as file:
             try:
                 torch.save(content, file)
-            except RuntimeError as error:  # torch raises it where the disk is full, in place of the system's error
-                full = error.__context__
-                raise (full if isinstance(full, OSError) else OSError(str(error).splitlines()[0])) from error
+            except RuntimeError as error:  # torch raises it where the disk is full
+                reason = behind_torch(error)
+                raise (reason if isinstance(reason, OSError) else OSError(str(error).splitlines()[0])) from error
 
 
 def write_module(

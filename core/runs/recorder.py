@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from core.errors import InputError, MismatchError, RunError
+from core.errors import InputError, MismatchError, RunError, behind_torch
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, RunStarted, State
 from core.files import check_schema, dumps, open_regular, open_to_append, replacing
 from core.leftovers import remove
@@ -169,8 +169,7 @@ def save_checkpoint(folder: RunFolder, state: dict[str, Any], job_sha256: str) -
             torch.save({"schema_version": SCHEMA_VERSION, "sealed": True, "job_sha256": job_sha256, **state}, file)
             _seal(file)
     except (OSError, RuntimeError) as error:
-        # torch tells of a full disk in words of its own; the system's error stands behind them.
-        reason = error.__context__ if isinstance(error.__context__, OSError) else error
+        reason = behind_torch(error)
         words = getattr(reason, "strerror", None) or reason
         raise RunError(f"The checkpoint could not be written: {words}", _HINT) from error
     saved = folder.checkpoints()

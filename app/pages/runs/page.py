@@ -130,6 +130,10 @@ class RunsPresenter(QObject):
         page.queue.removed.connect(controller.remove)
         self._naming = QTimer(self, interval=TITLES_MS, singleShot=True)
         self._naming.timeout.connect(self._ask_titles)
+        if context.run_library.rows:
+            self._naming.start()
+        else:
+            context.run_library.changed.connect(self._naming.start, Qt.ConnectionType.SingleShotConnection)
         self._rows_changed()
         self._queue_changed()
 
@@ -222,11 +226,8 @@ class RunsPresenter(QObject):
             told.disconnect(self._show_live)
 
     def _rows_changed(self) -> None:
-        rows = self._context.run_library.rows
-        self._page.runs.set_rows(rows)
+        self._page.runs.set_rows(self._context.run_library.rows)
         self._update()
-        if rows and not self._page.runs.model.titled and not self._naming.isActive():
-            self._naming.start()
 
     def _ask_titles(self) -> None:
         """Have methods named: it loads PyTorch, beside which reading and drawing the rows takes thrice as long."""

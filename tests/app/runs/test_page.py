@@ -90,7 +90,8 @@ def test_no_column_of_the_smallest_window_is_cut(page, context, qtbot):
     made = dataclasses.replace(job(), data=data, model=network)
     write_run(context.runs_folder() / "a", made, Script("a").whole())
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: page.runs.model.titled and context.jobs.active() == 0)
+    qtbot.waitUntil(lambda: page.runs.model.index(0, columns.METHOD).data() == "MUDA (reconstruction)")
+    qtbot.waitUntil(lambda: context.jobs.active() == 0)
     table = page.runs.table
     shown = [column for column in range(page.runs.model.columnCount()) if not table.isColumnHidden(column)]
     assert shown == [column for column in range(12) if column != columns.SEED]
@@ -502,7 +503,7 @@ def test_two_runs_of_one_method_are_told_apart(context, page, qtbot):
     for name, made in (("a", one), ("b", other)):
         write_run(folder / name, made, Script(name).whole())
     context.run_library.refresh()
-    qtbot.waitUntil(lambda: model.rowCount() == 2 and model.titled)
+    qtbot.waitUntil(lambda: model.index(0, columns.METHOD).data() == "MUDA (reconstruction)")
     told = (columns.PRESET, columns.MODEL, columns.DATA)
     rows = {model.row_at(row).id: [model.index(row, column).data() for column in told] for row in range(2)}
     assert rows["b"] == ["–", "other", "photos"] and rows["a"][0] == "Single images" and rows["a"] != rows["b"]
