@@ -6,6 +6,8 @@ import importlib
 import logging
 import os
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,6 +75,7 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+LOADING_MS = 5  # of a turn of the window that loads plots
 SWITCH_SECONDS = 0.001  # for so long at most does a training keep Python from the window; Python's own value is 5 ms
 
 
@@ -106,6 +109,9 @@ class Session(QObject):
 
         self._options = options
         self._collector = Collector(self)
+        self._loading: Iterator[None] = iter(())
+        self._turns = QTimer(self, interval=0)
+        self._turns.timeout.connect(self._load_on)
         self.reporter = CrashReporter(self)
         left_over = self.reporter.start_fault_file()
         self.context: AppContext = create_context(self)
@@ -144,6 +150,7 @@ class Session(QObject):
 
     def close(self) -> list[str]:
         """Take everything down: what has threads first, then hooks, last the log. Returns what is still at work."""
+        self._turns.stop()
         self.last_project.keep()
         left = shut_down()
         for name in left:
@@ -168,12 +175,22 @@ class Session(QObject):
         self._collector.settle()
         self.context.shell.device_named.emit(*device)
         self.context.device_jobs.submit(load_the_rest)
+        self._loading = load_plots()
+        self._turns.start()
         if self._options.example:
             self.context.opening.open_example(start_run=True)
         elif self._options.paths:
             self.context.opening.open_paths(list(self._options.paths))
         elif self.context.settings.values.restore_project:
             self.last_project.restore()
+
+    def _load_on(self) -> None:
+        """Load for some milliseconds, then let the window have its turn."""
+        end = time.perf_counter() + LOADING_MS / 1000
+        while time.perf_counter() < end:
+            if next(self._loading, "over") == "over":
+                self._turns.stop()
+                return
 
     def _stop_asked(self) -> None:
         if self.window.guard.stop_and_save():
@@ -228,6 +245,21 @@ def load_libraries(device: str) -> tuple[str, str]:
 
 def load_the_rest() -> None:
     """Load what the first run would load while one watches it: loading holds up every thread; runs in a worker."""
-    for name in ("pyqtgraph", "sklearn.linear_model", "sklearn.cluster", "sklearn.metrics"):
+    for name in ("sklearn.linear_model", "sklearn.cluster", "sklearn.metrics"):
         importlib.import_module(name)
 
+
+def load_plots() -> Iterator[None]:
+    """Load what plots are drawn with, a class of Qt a step and pyqtgraph last; in the window's thread.
+
+    PySide makes a class of Qt when its name is first read, and notes it, and every class that is derived from one, in
+    a table that Qt itself reads without Python's lock, at each event. A class made in a worker changes the table under
+    it, which ends the process now and then. pyqtgraph reads the names of all classes and derives more than a hundred of its own.
+    """
+    from PySide6 import QtCore, QtGui, QtWidgets
+
+    for module in (QtCore, QtGui, QtWidgets):
+        for name in dir(module):
+            getattr(module, name)
+            yield
+    importlib.import_module("pyqtgraph")

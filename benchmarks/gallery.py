@@ -13,6 +13,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -62,17 +63,25 @@ def _alone(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
         process.start()
         theirs.close()
         try:
-            figures: dict[str, Any] = ours.recv()
+            figures: dict[str, Any] | str = ours.recv()
         except EOFError:
-            raise SystemExit(f"{work.__name__} ended without figures") from None
+            process.join()
+            said = "\n".join(path.read_text() for path in Path(home).rglob("*.log"))  # a native crash, too
+            raise SystemExit(f"{work.__name__} ended with {process.exitcode}, without figures.\n{said}") from None
         process.join()
+        if isinstance(figures, str):
+            raise SystemExit(figures)
     return figures
 
 
 def _send(connection: Connection, work: Callable[..., dict[str, Any]], *args: Any) -> None:
-    connection.send(work(*args))
+    """Send the figures, or how the work failed, and end at once: a window that is left open is not waited for."""
+    try:
+        connection.send(work(*args))
+    except BaseException:
+        connection.send(traceback.format_exc())
     connection.close()
-    os._exit(0)  # the window's threads and libraries are not waited for
+    os._exit(0)
 
 
 def _rows(few: dict[str, Any], many: dict[str, Any]) -> list[list[str]]:

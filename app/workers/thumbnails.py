@@ -51,7 +51,8 @@ class Thumbnails(Executor):
         self._again.timeout.connect(self._ask_again)
         self.side = 96  # in logical pixels
         self._source: Source | None = None
-        # Images asked for, the newest last, and at least as many starts of `_work`; both threads change it by one call.
+        # Images asked for, the newest last. Both threads change it by one call each, and there are never fewer starts of
+        # `_work` to come than images: one is started after its image is in, and none that waits is taken out and put back.
         self._waiting: OrderedDict[Key, Source] = OrderedDict()
         self._finished: deque[tuple[Source, Key, QImage | Exception]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
@@ -72,9 +73,11 @@ class Thumbnails(Executor):
             self._pixmaps.move_to_end(key)
             return self._pixmaps[key]
         if self._source is not None:
-            if self._waiting.pop(key, None) is None:
+            try:
+                self._waiting.move_to_end(key)
+            except KeyError:  # it does not wait: a worker may have taken it just now
+                self._waiting[key] = self._source
                 self._pool.start(self._work)
-            self._waiting[key] = self._source
             if len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
         return None

@@ -47,6 +47,44 @@ def test_it_comes_later_and_is_kept(thumbnails, qtbot):
     assert asked == [7]
 
 
+class Crossing:
+    """A key at which the workers come in between: they do all they were started for when it is hashed for the n-th time."""
+
+    def __init__(self, moment: int, work) -> None:
+        self.moment, self.work, self.hashed = moment, work, 0
+
+    def __hash__(self) -> int:
+        self.hashed += 1
+        if self.hashed == self.moment:
+            self.work()
+        return 1
+
+
+@pytest.mark.parametrize("moment", range(1, 10))
+def test_whenever_a_worker_comes_in_between_an_image_that_is_asked_for_comes(thumbnails, qtbot, moment, monkeypatch):
+    started = []
+    monkeypatch.setattr(thumbnails._pool, "start", started.append)
+
+    def work():
+        while started:
+            started.pop()()
+
+    thumbnails.set_source(lambda _: grey(7), 32)
+    key = Crossing(moment, work)
+    thumbnails.get(key)
+    thumbnails.get(key)  # drawn again before it has come
+    work()
+    qtbot.waitUntil(lambda: thumbnails.get(key) is not None, timeout=2000)
+
+
+def test_a_worker_that_begins_at_once_finds_what_it_was_started_for(thumbnails, qtbot, monkeypatch):
+    monkeypatch.setattr(thumbnails._pool, "start", lambda work: work())
+    thumbnails.set_source(lambda _: grey(7), 32)
+    with qtbot.waitSignal(thumbnails.ready, timeout=2000) as signal:
+        thumbnails.get(3)
+    assert signal.args == [{3}]
+
+
 def test_the_newest_request_is_served_first_and_the_oldest_dropped(thumbnails, qtbot):
     go, held, order = threading.Event(), [], []
 
