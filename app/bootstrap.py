@@ -254,7 +254,7 @@ def load_plots() -> Iterator[None]:
 
     PySide makes a class of Qt when its name is first read, and notes it, and every class that is derived from one, in
     a table that Qt itself reads without Python's lock, at each event. A class made in a worker changes the table under
-    it, which ends the process now and then. pyqtgraph reads the names of all classes and derives more than a hundred of its own.
+    it, which ends the process now and then. pyqtgraph reads the names of all classes and derives a hundred of its own.
     """
     from PySide6 import QtCore, QtGui, QtWidgets
 

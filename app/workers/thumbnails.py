@@ -51,8 +51,8 @@ class Thumbnails(Executor):
         self._again.timeout.connect(self._ask_again)
         self.side = 96  # in logical pixels
         self._source: Source | None = None
-        # Images asked for, the newest last. Both threads change it by one call each, and there are never fewer starts of
-        # `_work` to come than images: one is started after its image is in, and none that waits is taken out and put back.
+        # Images asked for, the newest last. Both threads change it by one call each, and as many starts of `_work` are
+        # to come at least: each follows its image, and none that waits is taken out and put back.
         self._waiting: OrderedDict[Key, Source] = OrderedDict()
         self._finished: deque[tuple[Source, Key, QImage | Exception]] = deque()
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)

@@ -48,7 +48,7 @@ def test_it_comes_later_and_is_kept(thumbnails, qtbot):
 
 
 class Crossing:
-    """A key at which the workers come in between: they do all they were started for when it is hashed for the n-th time."""
+    """A key at which workers come in between: they do all they were started for when it is hashed for the n-th time."""
 
     def __init__(self, moment: int, work) -> None:
         self.moment, self.work, self.hashed = moment, work, 0
