@@ -134,7 +134,8 @@ class Row(Struct):
 
     def __post_init__(self) -> None:
         """Refuse a measure that says something, and not what."""
-        _require(not self.informative or self.closure is not None, "an informative measure needs its closure")
+        known = self.closure is not None and self.position is not None
+        _require(not self.informative or known, "an informative measure needs its closure and its position")
 
 
 class Lamps(Struct):

@@ -51,6 +51,8 @@ def put(content, path, value):
         ("models/unlearned/relearn/forget", [0.5], "samples and forget must be of one length"),
         ("retrained/seed 1", None, "retrained[...]"),
         ("verdict/measures/0/key", None, "measures[0].key"),
+        ("verdict/measures/0/position", None, "an informative measure needs its closure and its position"),
+        ("verdict/measures/0/closure", None, "an informative measure needs its closure and its position"),
         ("verdict/measures/0/light", "red", "measures[0].light"),
         ("verdict/lamps", {"unlearned": {}}, "lamps[...]"),
         ("forget_classes", "3", "forget_classes"),
