@@ -40,7 +40,7 @@ SHOTS = 32
 """Forget images of a class that the attacker has, and as many of every other class …"""
 
 MOST_RETAIN = 512
-"""… but no more retain images than this, of all classes together."""
+"""… but of all classes together no more retain images than about this, up to the rounding of each class's share."""
 
 DRAWS = 3
 """Draws of them; curves are means over draws."""

@@ -39,6 +39,10 @@ def test_a_check_can_only_be_stopped(live, state):
     assert {action for action in ACTIONS if live.can(action)} == ({"stop"} if state is State.RUNNING else set())
 
 
+def test_a_run_that_waits_has_taken_no_step(live):
+    assert (live.step, live.steps, live.checkpoints, live.ended) == (0, 0, 0, False)
+
+
 def test_events_of_another_run_are_dropped(live, script):
     other = Script("an older run")
     taken = live.apply([other.started(), script.started(), other.finished(), other.losses(50)])

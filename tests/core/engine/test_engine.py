@@ -68,6 +68,20 @@ def test_how_often_one_looks_does_not_change_the_weights():
     assert same(weights(quiet.model.module), weights(curious.model.module))
 
 
+def test_the_time_left_follows_from_the_pace_since_the_first_look(monkeypatch):
+    monkeypatch.setattr(engine_module, "DRAIN_SECONDS", 0.0)
+    monkeypatch.setattr("core.pace.LEAST_SECONDS", 0.0)
+    experiment = make_experiment("finetune", batch=8)
+    found = [e for e in run_to_end(Engine(experiment, Control(), Greedy(experiment, 1.0))) if e.type == "resources"]
+    first = next(event for event in found if event.step > 0)
+    known = [event for event in found if event.step >= first.step + 3 and event.elapsed > first.elapsed]
+    total = run_to_end(make_engine(make_experiment("finetune", batch=8)))[0].steps
+    assert len(known) > 3
+    for event in known:
+        pace = (event.elapsed - first.elapsed) / (event.step - first.step)
+        assert event.remaining == pytest.approx(pace * (total - event.step))
+
+
 class Watching(Monitor):
     """Keeps the weights that it measured last."""
 

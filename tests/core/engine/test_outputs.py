@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from core.data.preprocessing import Preprocessing
 from core.engine import outputs
 from core.engine.control import Control
-from core.engine.outputs import cache_name, chunk_size, collect_full, mapped_outputs, names_begin, stream_outputs
+from core.engine.outputs import cache_name, chunk_size, collect, collect_full, mapped_outputs, names_begin, stream_outputs
 from core.metrics.rows import Rows
 from core.session.bench import Bench, DataOptions
 from core.session.training import train
@@ -38,6 +38,12 @@ def equal(one, other) -> bool:
 )  # fmt: skip
 def test_a_chunk_holds_500_images_and_ten_million_values_at_most(channels, size, images):
     assert chunk_size(SimpleNamespace(preprocessing=SimpleNamespace(channels=channels, size=size))) == images
+
+
+def test_of_no_images_there_is_nothing_of_the_kinds_that_images_have(toy):
+    none, one = (collect(toy.model, toy.train, torch.arange(count)) for count in (0, 1))
+    assert len(none.labels) == len(none.logits) == len(none.features) == 0
+    assert none.labels.dtype == one.labels.dtype and none.logits.dtype == one.logits.dtype
 
 
 @pytest.mark.parametrize("piece", [1, 2, 8])

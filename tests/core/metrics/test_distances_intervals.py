@@ -14,6 +14,12 @@ def test_proportion_agrees_with_the_normal_interval():
     assert (low + high) / 2 == pytest.approx(0.3, abs=0.003)
 
 
+def test_values_of_two_kinds_are_a_proportion_only_where_these_are_0_and_1():
+    low, high = bootstrap_mean(np.repeat([2.0, 0.0], [300, 700]))
+    half = 2 * 1.96 * np.sqrt(0.3 * 0.7 / 1000)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.08) and (low + high) / 2 == pytest.approx(0.6, abs=0.006)
+
+
 def test_mean_agrees_with_scipy():
     values = np.random.default_rng(3).exponential(size=200)
     mine = bootstrap_mean(values)

@@ -182,6 +182,7 @@ def test_features_without_a_plane_have_none(clusters):
     broken[0, 0] = float("inf")
     for features in (broken, torch.ones(6, 4), torch.randn(6, 1), clusters[0][:1]):
         assert principal_plane(features) is None
+    assert principal_plane(clusters[0][:, :2]) is not None  # two channels are a plane already
     plane = principal_plane(clusters[0])
     assert plane is not None
     for features in (broken, torch.ones(200, 12)):

@@ -57,7 +57,8 @@ def put(content, path, value):
         ("verdict/lamps", {"unlearned": {}}, "lamps[...]"),
         ("forget_classes", "3", "forget_classes"),
         ("forget_count", -1, "forget_count"),
-        ("seed", 2**70, "seed"),
+        ("models/unlearned/counts", {"retain_test": 2**31}, "counts"),
+        ("seed", 2**63, "seed"), ("seed", -(2**63) - 1, "seed"),
         ("cost", {"seconds": "long"}, "cost[...]"),
         ("files", {"model.safetensors": 5}, "files[...]"),
         ("method_details/parameters", {"lr": [[[1]]]}, "parameters"),
@@ -70,6 +71,14 @@ def test_a_report_of_another_shape_is_refused_at_its_place(folder, path, value, 
     with pytest.raises(InputError) as caught:
         folder.report()
     assert str(folder.file("report.json")) in caught.value.message and place in caught.value.message
+
+
+def test_the_largest_numbers_are_kept(folder):
+    for seed in (2**63 - 1, -(2**63)):
+        report = {**full_report(), "seed": seed, "models": {"unlearned": {"counts": {"retain_test": 2**31 - 1}}}}
+        write_json(folder.file("report.json"), report)
+        assert folder.report()["seed"] == seed
+        assert folder.report()["models"]["unlearned"]["counts"] == {"retain_test": 2**31 - 1}
 
 
 @pytest.mark.parametrize(

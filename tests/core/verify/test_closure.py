@@ -46,6 +46,13 @@ def test_overshoot_lowers_the_closure_and_shows_in_the_position():
     assert (worse.value, worse.position) == (pytest.approx(-0.5), pytest.approx(-0.5))
 
 
+def test_what_is_left_is_counted_in_half_widths():
+    found = closure_of("value", 0.9, 0.7, [0.5, 0.52, 0.48], images=SURE)
+    assert 0 < found.half_width < 1 and found.deviation == pytest.approx(0.2 / found.half_width)
+    assert closure_of("value", 0.9, 0.7, [0.5]).deviation == 0.0  # the half-width is not known
+    assert closure_of("value", 0.9, 0.5, [0.5, 0.5, 0.5], images=SURE).deviation == 0.0
+
+
 def test_a_distance_is_zero_at_best():
     assert closure_of("distance", 0.6, 0.15, [], images=SURE).value == pytest.approx(0.75)
     found = closure_of("distance", 0.6, 0.15, [0.05, 0.06, 0.04], images=SURE)

@@ -50,6 +50,7 @@ def test_accuracies_of_all_images_come_before_those_of_a_sample_and_end_in_words
     events = [
         evaluation(0, 0.98, count=400, forget_test_accuracy=0.9, forget_accuracy=1.0),
         evaluation(5, 0.95, "subset", 100, forget_test_accuracy=0.5),
+        evaluation(7, 0.92),  # nothing is known of the forget classes there
         evaluation(10, 0.9, count=400, forget_test_accuracy=0.125),
         evaluation(10, 0.1, "subset", 100, forget_test_accuracy=0.7),  # of a step that was measured in full
         {"type": "alignment", "step": 7, "retain_test_accuracy": 0.3},
@@ -62,7 +63,7 @@ def test_accuracies_of_all_images_come_before_those_of_a_sample_and_end_in_words
         },
     }
     plot = drawn(report, events)["Accuracy while it ran"]
-    assert curves(plot) == {"Retain": [(0, 98), (5, 95), (10, 90)], "Forget": [(0, 90), (5, 50), (10, 12.5)]}
+    assert curves(plot) == {"Retain": [(0, 98), (5, 95), (7, 92), (10, 90)], "Forget": [(0, 90), (5, 50), (10, 12.5)]}
     assert [series.label for series in plot.parts[0]] == ["Retain 90.0", "Forget 12.5"] and plot.y_range == (0, 100)
     assert [(each.value, each.token) for each in plot.references] == [
         (pytest.approx(92), "retain"), (pytest.approx(1), "forget"),

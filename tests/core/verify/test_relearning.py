@@ -51,6 +51,21 @@ def test_a_curve_is_the_mean_over_the_draws(ground, network, monkeypatch):
     assert measured.samples["relearn"] == pytest.approx([1 / DRAWS] * len(ground.splits.forget_test))
 
 
+def test_the_attacker_has_32_images_of_a_forgotten_class_and_as_many_of_each_other_one(ground, monkeypatch):
+    splits = ground.splits
+    usable = torch.zeros(len(splits.labels), dtype=torch.bool)
+    usable[torch.cat([splits.forget_train, splits.retain_train])] = True
+    for most in (relearning.MOST_RETAIN, 20):
+        monkeypatch.setattr(relearning, "MOST_RETAIN", most)
+        mask = relearning._shots(splits, draw=1)
+        for label in splits.forget_classes:
+            there = int((splits.labels[splits.forget_train] == label).sum())
+            assert int(mask[splits.labels == label].sum()) == min(32, there) > 0
+        wanted = min(most, 32 * len(splits.retain_classes), len(splits.retain_train))
+        assert abs(int(mask[splits.retain_train].sum()) - wanted) <= len(splits.retain_classes) / 2 and wanted > 0
+        assert not mask[~usable].any()
+
+
 @pytest.mark.parametrize(("share", "batches"), [(1.0, 3), (0.955, 3), (0.945, LONGEST)])
 def test_relearned_is_95_percent_of_the_originals_accuracy(share, batches, ground, network, monkeypatch):
     """A network that names the class for every image from batch 3 on, which is `share` of what the original gets."""
