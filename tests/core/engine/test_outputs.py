@@ -12,7 +12,15 @@ from safetensors.torch import load_file, save_file
 from core.data.preprocessing import Preprocessing
 from core.engine import outputs
 from core.engine.control import Control
-from core.engine.outputs import cache_name, chunk_size, collect, collect_full, mapped_outputs, names_begin, stream_outputs
+from core.engine.outputs import (
+    cache_name,
+    chunk_size,
+    collect,
+    collect_full,
+    mapped_outputs,
+    names_begin,
+    stream_outputs,
+)
 from core.metrics.rows import Rows
 from core.session.bench import Bench, DataOptions
 from core.session.training import train
