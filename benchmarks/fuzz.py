@@ -116,7 +116,7 @@ def judge(reader: Reader, folder: Path, case: bytes) -> tuple[str, str]:
     said = "answer"
     try:
         reader.read(folder)
-    except AppError as error:
+    except (AppError, MemoryError) as error:
         said = "memory" if _ran_out(error) else ""
         text = traceback.format_exc() if said else ""
     except HangError as error:

@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from io import BufferedReader
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, overload
 
@@ -42,11 +43,13 @@ _BINARY, _NO_WAIT, _NO_LINK = (getattr(os, name, 0) for name in ("O_BINARY", "O_
 _PIECE = 1 << 16  # bytes read at once where the end of a file is looked for
 
 
-
 def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+_JSON_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_LEVELS = {bracket: 1 if bracket in b"[{" else -1 for bracket in b"[]{}"}
+_NO_BRACKETS = bytes(set(range(256)) - set(_LEVELS))
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes of a file's name that are no UTF-8
 
@@ -142,6 +145,9 @@ TEXT_LIMIT = 1 << 30
 JSON_LIMIT = 16 << 20
 """Bytes of a JSON document that is not read into a declared structure: decoded, it takes up to 20 times as many."""
 
+DEPTH_LIMIT = 100
+"""Lists and objects in one another in such a document: what copies or prints it calls itself for each of them."""
+
 
 def open_regular(path: Path | str, *, follow: bool = True) -> BufferedReader:
     """Open a regular file for reading. A pipe, a device or a folder is refused at once: reading one may never end.
@@ -198,9 +204,19 @@ def loads(data: bytes | str, kind: Any = Any) -> Any:
     Raises ValueError with the reason where it is none, nested too deeply, or of another shape.
     """
     try:
+        if kind is Any and _is_deep(data.encode() if isinstance(data, str) else data):
+            raise RecursionError
         return msgspec.json.decode(data, type=prepared(kind))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(_reason(error)) from error
+
+
+def _is_deep(document: bytes) -> bool:
+    """Whether lists and objects of a JSON document lie more than DEPTH_LIMIT deep in one another."""
+    if document.count(b"[") + document.count(b"{") <= DEPTH_LIMIT:
+        return False
+    brackets = _JSON_TEXT.sub(b"", document).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > DEPTH_LIMIT
 
 
 @overload

@@ -75,6 +75,16 @@ def test_nesting_that_is_too_deep_is_a_reason(opening, tmp_path):
         read_json(path)
 
 
+@pytest.mark.parametrize(("opening", "end"), [("[", "]"), ('{"[": ', "}"), ('[{"a\\"[[": ', "}]")])
+def test_plain_data_may_be_a_hundred_levels_deep(opening, end):
+    levels = 100 // len(end)
+    assert loads(opening * levels + "0" + end * levels)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        loads(opening * (levels + 1) + "0" + end * (levels + 1))
+    assert loads(("[" + ",".join([opening + "0" + end] * 200) + "]").encode())  # many beside one another
+    assert loads('["' + "[{" * 200 + '"' + ", []" * 101 + "]")  # in a text
+
+
 def test_a_document_of_another_shape_is_refused_with_the_place(tmp_path):
     (path := tmp_path / "x.json").write_text('{"steps": [1, "x"], "more": 1}')
     with pytest.raises(InputError, match=r"x.json is damaged: expected int, got str at steps\[1\]"):
