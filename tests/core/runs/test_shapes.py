@@ -58,6 +58,7 @@ def put(content, path, value):
         ("forget_classes", "3", "forget_classes"),
         ("forget_count", -1, "forget_count"),
         ("models/unlearned/counts", {"retain_test": 2**31}, "counts"),
+        ("models/unlearned/counts", {"retain_test": -1}, "counts"),
         ("seed", 2**63, "seed"), ("seed", -(2**63) - 1, "seed"),
         ("cost", {"seconds": "long"}, "cost[...]"),
         ("files", {"model.safetensors": 5}, "files[...]"),
@@ -73,12 +74,12 @@ def test_a_report_of_another_shape_is_refused_at_its_place(folder, path, value, 
     assert str(folder.file("report.json")) in caught.value.message and place in caught.value.message
 
 
-def test_the_largest_numbers_are_kept(folder):
-    for seed in (2**63 - 1, -(2**63)):
-        report = {**full_report(), "seed": seed, "models": {"unlearned": {"counts": {"retain_test": 2**31 - 1}}}}
+def test_the_largest_and_the_smallest_numbers_are_kept(folder):
+    for seed, count in ((2**63 - 1, 2**31 - 1), (-(2**63), 0)):
+        report = {**full_report(), "seed": seed, "models": {"unlearned": {"counts": {"retain_test": count}}}}
         write_json(folder.file("report.json"), report)
         assert folder.report()["seed"] == seed
-        assert folder.report()["models"]["unlearned"]["counts"] == {"retain_test": 2**31 - 1}
+        assert folder.report()["models"]["unlearned"]["counts"] == {"retain_test": count}
 
 
 @pytest.mark.parametrize(

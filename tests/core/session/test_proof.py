@@ -106,6 +106,13 @@ def test_a_model_is_poor_where_its_features_tell_more_of_most_classes():
     assert 0.2 < weighed(*[4] * 12, *[0] * 8, of_each=4).gap < 0.6  # of few images each: of all of them together
 
 
+def test_a_class_without_judged_images_counts_for_no_median():
+    labels = torch.arange(3).repeat_interleave(8)  # none of the last of four
+    own = torch.zeros(24, dtype=torch.bool)
+    assert proof_module._median_gap(own, labels < 2, labels, 4) == 1.0
+    assert proof_module._median_gap(own, labels < 1, labels, 4) == 0.0
+
+
 def test_four_standard_errors_are_no_chance():
     """Of 16 further right answers among those that differ it is √16 times four, of 17 it is less than that."""
     assert weighed(0, 0, of_each=16).gap == weighed(0, 0, of_each=17).gap == 1.0
