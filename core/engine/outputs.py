@@ -70,8 +70,6 @@ def collect(
             layers.append([layer.float().cpu() for layer in out.layers])
             if tick:
                 tick(len(batch))
-    if not logits:
-        return SetOutputs(torch.empty(0, 0), torch.empty(0, 0), torch.empty(0, dtype=torch.int64))
     return SetOutputs(
         torch.cat(logits),
         torch.cat(features),

@@ -136,7 +136,7 @@ def _grid(dataset: Dataset, ids: torch.Tensor) -> torch.Tensor:
     for chunk in ids.split(256):
         images = torch.as_tensor(np.asarray(dataset.train.images[chunk.numpy()])).permute(0, 3, 1, 2).float()
         parts.append(F.adaptive_avg_pool2d(images, _PIXEL_SIDE).flatten(1))
-    return torch.cat(parts) if parts else torch.empty(0, 0)
+    return torch.cat(parts)
 
 
 # --- the question --------------------------------------------------------------------------------------------------
