@@ -312,6 +312,15 @@ def test_a_model_file_is_converted_on_seeded_noise(original, tmp_path):
     assert load_file(result.path)["hidden.weight"].dtype == torch.float32
 
 
+def test_a_torchscript_program_comes_back_as_a_state_dict_and_is_told(tmp_path):
+    network = build_model(ModelSpec("small-cnn", 3, 1, (8, 8))).eval()
+    torch.jit.trace(network, torch.zeros(1, 1, 8, 8)).save(str(tmp_path / "script.pt"))
+    result = export(tmp_path / "script.pt", "same", tmp_path / "out.pt", Bench(trust=Trust(code=True)))
+    assert "The file that came in was a TorchScript program; this is its state dict." in result.notes
+    written = torch.load(tmp_path / "out.pt", weights_only=True)
+    assert all(torch.equal(value, written[name]) for name, value in network.state_dict().items())
+
+
 @pytest.mark.parametrize("format", ["onnx", "pt2", "pt"])
 def test_weights_that_fit_several_networks_are_written_as_none_of_them_unasked(tmp_path, format):
     file, out = tmp_path / "net.pth", tmp_path / f"a.{format}"
