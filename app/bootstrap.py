@@ -109,7 +109,7 @@ class Session(QObject):
 
         self._options = options
         self._collector = Collector(self)
-        self._loading: Iterator[None] = iter(())
+        self._loading = load_plots()
         self._turns = QTimer(self, interval=0)
         self._turns.timeout.connect(self._load_on)
         self.reporter = CrashReporter(self)
@@ -175,7 +175,6 @@ class Session(QObject):
         self._collector.settle()
         self.context.shell.device_named.emit(*device)
         self.context.device_jobs.submit(load_the_rest)
-        self._loading = load_plots()
         self._turns.start()
         if self._options.example:
             self.context.opening.open_example(start_run=True)
@@ -187,10 +186,10 @@ class Session(QObject):
     def _load_on(self) -> None:
         """Load for some milliseconds, then let the window have its turn."""
         end = time.perf_counter() + LOADING_MS / 1000
-        while time.perf_counter() < end:
-            if next(self._loading, "over") == "over":
-                self._turns.stop()
+        for _ in self._loading:
+            if time.perf_counter() >= end:
                 return
+        self._turns.stop()
 
     def _stop_asked(self) -> None:
         if self.window.guard.stop_and_save():

@@ -17,7 +17,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from io import BufferedReader
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, overload
 
@@ -47,9 +46,6 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-_JSON_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_LEVELS = {bracket: 1 if bracket in b"[{" else -1 for bracket in b"[]{}"}
-_NO_BRACKETS = bytes(set(range(256)) - set(_LEVELS))
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _NO_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of bytes of a file's name that are no UTF-8
 
@@ -204,19 +200,23 @@ def loads(data: bytes | str, kind: Any = Any) -> Any:
     Raises ValueError with the reason where it is none, nested too deeply, or of another shape.
     """
     try:
-        if kind is Any and _is_deep(data.encode() if isinstance(data, str) else data):
+        document = msgspec.json.decode(data, type=prepared(kind))
+        if kind is Any and not is_shallow(document, DEPTH_LIMIT):
             raise RecursionError
-        return msgspec.json.decode(data, type=prepared(kind))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(_reason(error)) from error
+    return document
 
 
-def _is_deep(document: bytes) -> bool:
-    """Whether lists and objects of a JSON document lie more than DEPTH_LIMIT deep in one another."""
-    if document.count(b"[") + document.count(b"{") <= DEPTH_LIMIT:
-        return False
-    brackets = _JSON_TEXT.sub(b"", document).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > DEPTH_LIMIT
+def is_shallow(content: Any, deepest: int) -> bool:
+    """Whether lists and dicts lie at most `deepest` deep in one another, so that all can be copied and shown."""
+    level: list[Any] = [[content]]
+    for _ in range(deepest + 1):
+        inside = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [each for values in inside for each in values if isinstance(each, (dict, list))]
+        if not level:
+            return True
+    return False
 
 
 @overload

@@ -32,7 +32,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.named import find_source
 from core.errors import AppError, InputError, nearest
-from core.files import read_text, user_path
+from core.files import is_shallow, read_text, user_path
 from core.methods import get_method
 from core.models.architectures import anchored
 from core.parameters import resolve
@@ -131,20 +131,9 @@ def read_batch(path: Path) -> Batch:
         content = None
     except ValueError as error:  # a number of thousands of digits
         raise InputError(f"{path} cannot be read: {error}") from error
-    if content is None or not _is_shallow(content):
+    if content is None or not is_shallow(content, _DEEPEST):
         raise InputError(f"{path} cannot be read: its tables or lists lie more than {_DEEPEST} deep in one another")
     return _Reader(path, content).batch()
-
-
-def _is_shallow(content: Any) -> bool:
-    """Whether tables and lists lie at most _DEEPEST deep in one another, so that all of them can be shown."""
-    level = [content]
-    for _ in range(_DEEPEST):
-        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
-        level = [one for one in level if isinstance(one, (dict, list))]
-        if not level:
-            return True
-    return False
 
 
 class _Reader:
