@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs translations clean
+.PHONY: help setup setup-tests run test check lint types tests-core tests-rest bench screenshots docs translations wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ docs: setup  ## write docs/reference.md from what the program declares
 
 translations: setup  ## bring resources/translations up to date with the window's texts, and compile them
 	@$(PY) -m scripts.translations
+
+wheel: setup  ## build dist/: the wheel that pip, pipx and uv install, and the source archive
+	@$(PY) -m hatchling build -d dist
 
 clean:  ## remove .venv and all caches; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core import cli
+from core.program import command_name
 
 if TYPE_CHECKING:
     from core.errors import AppError
@@ -22,6 +23,7 @@ DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with `argv` (without its own name) and return the exit code."""
     multiprocessing.freeze_support()
+    _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _command_line(arguments)
     if command is not None:
@@ -73,7 +75,7 @@ def _command_line(arguments: list[str]) -> list[str] | None:
 
 def _start(options: argparse.Namespace) -> int:
     if options.out and not options.example:
-        return _say_error("--out belongs to --example or to a subcommand. See `python main.py --help`.", 2)
+        return _say_error(f"--out belongs to --example or to a subcommand. See `{command_name()} --help`.", 2)
     paths = tuple(Path(text).expanduser() for text in options.paths)
     for text, path in zip(options.paths, paths, strict=True):
         if not path.exists():
@@ -103,7 +105,7 @@ def _open_window(options: argparse.Namespace, paths: tuple[Path, ...]) -> int:
         missing = isinstance(error, ModuleNotFoundError)
         return _say_error(
             f"The window needs PySide6 and pyqtgraph, which cannot be loaded: {error}. "
-            + ("Install them with `pip install PySide6-Essentials pyqtgraph`" if missing else "Install what it names")
+            + ('Install the extra gui: pip install "unlearn-studio[gui]"' if missing else "Install what it names")
             + " (in a checkout, `make setup` does), or work without a window: --help lists the subcommands.",
             exit_code=3,
         )
@@ -138,14 +140,25 @@ def _complain(error: AppError) -> int:
 
 def _say_error(text: str, exit_code: int) -> int:
     sys.stderr.write(f"error: {' '.join(text.split())}\n")
+    if sys.__stderr__ is None and sys.platform == "win32":  # nobody sees that line
+        import ctypes
+
+        ctypes.windll.user32.MessageBoxW(None, text, "Unlearn Studio", 0x10)  # with the sign of an error
     return exit_code
+
+
+def _open_streams() -> None:
+    """Let what is printed go nowhere where there is no console, as beside a window on Windows."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115, as long as the process
 
 
 class _Parser(argparse.ArgumentParser):
     """Says errors of usage on one line, as all errors are said."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_say_error(f"{message}. See `python main.py --help`.", exit_code=2))
+        self.exit(_say_error(f"{message}. See `{command_name()} --help`.", exit_code=2))
 
 
 class _Version(argparse.Action):
@@ -165,10 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     width = max(map(len, cli.LISTED))
     phrases = {name: cli.COMMANDS[name].summary.partition(". ")[0].rstrip(".") for name in cli.LISTED}
     commands = "\n".join(f"  {name:<{width}}  {phrase}" for name, phrase in phrases.items())
+    name = command_name()
     parser = _Parser(
-        prog="main.py",
-        usage="main.py [PATH ...] [--example] [--no-window] [--scheme light|dark] [--out DIR]\n"
-        "       main.py SUBCOMMAND ...",
+        prog=name,
+        usage=f"{name} [PATH ...] [--example] [--no-window] [--scheme light|dark] [--out DIR]\n"
+        f"       {name} SUBCOMMAND ...",
         description="Make a trained image classifier forget chosen classes or samples, watch its features\n"
         "move, check the result against a retrained model and export it. Without a subcommand it\n"
         "opens the window.",

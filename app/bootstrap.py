@@ -210,7 +210,7 @@ def page_specs() -> list[PageSpec]:
 
 
 def _make_page(page_id: str, context: AppContext) -> Page:
-    page: Page = getattr(importlib.import_module(f"app.pages.{page_id}"), f"{page_id.title()}Page")(context)
+    page: Page = getattr(importlib.import_module(f"{__package__}.pages.{page_id}"), f"{page_id.title()}Page")(context)
     return page
 
 

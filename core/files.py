@@ -24,11 +24,11 @@ import msgspec
 
 from core.errors import InputError, MismatchError, UsageError
 from core.leftovers import building, clear_once, temporary_name
+from core.program import NAME
 from core.text import named, visible
 
 Kind = TypeVar("Kind")
 
-APP = "unlearn-studio"
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"  # what ships with the program
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "model.json"  # in the folder of a run or a model
@@ -96,7 +96,7 @@ def home(kind: str) -> Path:
         return Path(home) / kind
     import platformdirs
 
-    return Path(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
+    return Path(getattr(platformdirs, f"user_{kind}_dir")(NAME, appauthor=False))
 
 
 def user_path(text: str | Path) -> Path:

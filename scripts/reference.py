@@ -24,7 +24,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 HEAD = """\
 # Reference
 
-Made by `make docs` from what the program declares. `python main.py methods`, `datasets` and `architectures` print the
+Made by `make docs` from what the program declares. `unlearn-studio methods`, `datasets` and `architectures` print the
 same.
 """
 

@@ -115,7 +115,7 @@ def _lower(text: str) -> str:
 FILE_BYTES, FILES = 2_000_000, 3
 LINES = 2000
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-_ROOTS = ("app", "core")  # the loggers whose info lines are ours
+_ROOTS = tuple(name.rpartition(".")[0] for name in (__package__, AppError.__module__))  # our own loggers: app, core
 
 
 class LogLines(logging.Handler):

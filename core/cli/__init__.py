@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Command(NamedTuple):
     """A subcommand: `module` of this package holds `declare_NAME(parser)` and `run_NAME(options, screen) -> exit code`.
 
-    `main.py --help` lists the first sentence of `summary`; the command's own --help shows all of it.
+    The program's --help lists the first sentence of `summary`; the command's own --help shows all of it.
     """
 
     module: str
@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "example": Command("example", "Run the bundled example without a window: a network forgets a class of clothes."),
 }
-LISTED = tuple(name for name in COMMANDS if name != "example")  # `main.py --example` runs it where there is no window
+LISTED = tuple(name for name in COMMANDS if name != "example")  # `--example` runs it where there is no window
 
 
 def main(argv: list[str]) -> int:
@@ -126,13 +126,14 @@ def _run(argv: list[str], screen: Screen) -> int:
     """Find the subcommand, read its options and run it; returns its exit code."""
     from core.cli.options import Parser, add_output
     from core.errors import UsageError, did_you_mean
+    from core.program import command_name
 
     name, arguments = (argv[0], list(argv[1:])) if argv else ("", [])
     if name not in COMMANDS:
-        hint = did_you_mean(name, LISTED, count=2) or "`python main.py --help` lists the subcommands"
+        hint = did_you_mean(name, LISTED, count=2) or f"`{command_name()} --help` lists the subcommands"
         raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
     command, function = COMMANDS[name], name.replace("-", "_")
-    module = importlib.import_module(f"core.cli.{command.module}")
+    module = importlib.import_module(f"{__name__}.{command.module}")
     parser = Parser(name, command.summary)
     getattr(module, f"declare_{function}")(parser)
     add_output(parser)

@@ -12,6 +12,7 @@ from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
 from core.files import require_place, user_path
 from core.likeness import LEVELS
+from core.program import command_name
 
 if TYPE_CHECKING:
     from core.cli.output import Screen
@@ -28,8 +29,7 @@ class Parser(argparse.ArgumentParser):
     """Parses the arguments of one subcommand; raises UsageError instead of printing its usage."""
 
     def __init__(self, name: str, summary: str) -> None:
-        super().__init__(prog=f"main.py {name}", description=summary, allow_abbrev=False)
-        self._name = name
+        super().__init__(prog=f"{command_name()} {name}", description=summary, allow_abbrev=False)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Return the options; an option that does not exist is named before one that is missing."""
@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError."""
         message = message.removeprefix("argument ")
         message = message.replace("the following arguments are required:", "missing:")
-        see = f"See `python main.py {self._name} --help`."
+        see = f"See `{self.prog} --help`."
         raise UsageError(message[:1].upper() + message[1:], f"{hint} {see}".strip())
 
 

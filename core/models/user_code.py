@@ -36,8 +36,7 @@ FACTORY_OPTION = "--arch FILE.py:FACTORY --trust-code"
 
 CODE = ".py"  # ending of files that hold a factory; of other files a network pickled in them is meant
 _PREFIX = "unlearn_studio_user_"
-_PROGRAM = str(Path(__file__).resolve().parents[2])  # the folder that holds `core` and `app`
-_PROGRAMS_OWN = ("core", "app", "main", "resources")  # where that folder holds installed libraries as well
+_PROGRAM = str(Path(__file__).resolve().parents[2])  # holds `core` and `app`: a checkout is on sys.path
 _INSTALLED = {sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib")}
 _LOADING = threading.RLock()
 
@@ -225,7 +224,7 @@ class Room:
     def _is_own(self, top: str) -> bool:
         """Decide by where Python would find it: the user's folders come first, as those of a script do."""
         usual = _regular(PathFinder.find_spec(top, sys.path))
-        if usual and _is_programs(top, usual):
+        if usual and _is_programs(usual):
             places = [place for place in self.search_path if os.path.realpath(place) != _PROGRAM]
             return PathFinder.find_spec(top, places) is not None
         first = [self.root, *self._added]
@@ -347,11 +346,10 @@ def _regular(spec: ModuleSpec | None) -> ModuleSpec | None:
     return spec if spec is not None and spec.origin is not None else None
 
 
-def _is_programs(top: str, spec: ModuleSpec) -> bool:
+def _is_programs(spec: ModuleSpec) -> bool:
     """Whether what `spec` finds belongs to this program."""
     places = spec.submodule_search_locations or [spec.origin or ""]
-    inside = any(os.path.dirname(os.path.realpath(place)) == _PROGRAM for place in places)  # noqa: PTH120
-    return inside and (top in _PROGRAMS_OWN or _PROGRAM not in _INSTALLED)
+    return any(os.path.dirname(os.path.realpath(place)) == _PROGRAM for place in places)  # noqa: PTH120
 
 
 def _imports(path: Path, name: str) -> Iterator[tuple[str, bool]]:

@@ -170,6 +170,44 @@ def test_without_pyside_the_error_says_what_to_do():
     )
     assert result.returncode == 3
     assert result.stderr.startswith("error: The window needs PySide6") and result.stderr.count("\n") == 1
-    assert "`pip install PySide6-Essentials pyqtgraph` (in a checkout, `make setup` does)" in result.stderr
-    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert {"PySide6-Essentials", "pyqtgraph"} <= {re.match(r"[\w-]+", line)[0] for line in requirements}
+    assert 'pip install "unlearn-studio[gui]" (in a checkout, `make setup` does)' in result.stderr
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    gui, always = (
+        {re.match(r"[\w-]+", line)[0] for line in lines}
+        for lines in (project["optional-dependencies"]["gui"], project["dependencies"])
+    )
+    assert gui == {"PySide6-Essentials", "pyqtgraph"} and not gui & always
+
+
+@pytest.mark.parametrize(
+    ("started", "said"),
+    [
+        ("main.py", "python main.py"), ("/some/place/main.py", "python main.py"), ("/bin/unlearn-studio", None),
+        ("/lib/unlearn_studio/__main__.py", "python -m unlearn_studio"), ("/lib/pytest/__main__.py", None),
+        ("C:/Scripts/unlearn-studio-gui.exe", None), ("", None),
+    ],
+)  # fmt: skip
+def test_messages_name_the_command_that_was_typed(started, said, monkeypatch, capsys):
+    said = said or "unlearn-studio"
+    monkeypatch.setattr(sys, "argv", [started])
+    assert main.main(["--out", "x"]) == 2
+    assert f"See `{said} --help`." in capsys.readouterr().err
+    assert main.main(["unlearn", "--modle", "x"]) == 2
+    assert f"See `{said} unlearn --help`." in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    assert f"usage: {said} [PATH ...]" in capsys.readouterr().out
+
+
+def test_without_a_console_nothing_is_printed_and_an_error_is_shown_in_a_box(monkeypatch):
+    """As Windows starts `unlearn-studio-gui`: there are no streams, and a line on one would be seen by nobody."""
+    import ctypes
+
+    shown: list[tuple[object, ...]] = []
+    box = types.SimpleNamespace(user32=types.SimpleNamespace(MessageBoxW=lambda *words: shown.append(words)))
+    monkeypatch.setattr(ctypes, "windll", box, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    for name in ("stdout", "stderr", "__stderr__"):
+        monkeypatch.setattr(sys, name, None)
+    assert main.main(["unlern"]) == 3
+    assert len(shown) == 1 and "Did you mean unlearn?" in str(shown[0][1])

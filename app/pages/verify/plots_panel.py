@@ -152,7 +152,7 @@ class PlotsPanel(QTabWidget):
         """The tab of a title with the report, made where it was not looked at yet."""
         made = self._made.get(title)
         if made is None:
-            made = getattr(import_module(f"app.pages.verify.{TABS[title].module}"), TABS[title].kind)()
+            made = getattr(import_module(f"{__package__}.{TABS[title].module}"), TABS[title].kind)()
             self._made[title] = made
             made.full_asked.connect(self.full_asked)
             if isinstance(made, LooksTab):

@@ -205,7 +205,7 @@ def test_a_hostile_pickle_runs_nothing(cli, tmp_path, wrapped):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_subcommand_has_help_without_an_error(cli, name):
     result = cli(name, "--help")
-    assert result.code == 0 and f"main.py {name}" in result.out and not result.err
+    assert result.code == 0 and f"unlearn-studio {name}" in result.out and not result.err
 
 
 def test_a_mistyped_subcommand_names_the_nearest(cli):
