@@ -89,6 +89,7 @@ def unlearn(
     accept_accuracy: bool = False,
     expect_accuracy: float | None = None,
     resume: bool = False,
+    launcher: str = "thread",
     emit: Emit | None = None,
     control: Control | None = None,
 ) -> RunFolder:
@@ -100,7 +101,8 @@ def unlearn(
     preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
     `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the
     model is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program
-    measures it, is proof. resume: go on with the run that `out` holds. emit gets each event (`core.events`) in this
+    measures it, is proof. resume: go on with the run that `out` holds. launcher: what starts
+    it, "thread" (this one), "process" or "torchrun N". emit gets each event (`core.events`) in this
     thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
 
     `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
@@ -109,19 +111,21 @@ def unlearn(
     be resumed) or StoppedError (it was stopped with nothing to keep).
     """
     from core.errors import StoppedError
+    from core.job import Launcher
+    from core.launch import launch
     from core.runs.folder import RunFolder
     from core.session.forget_sets import named_selection
     from core.session.jobs import make_unlearn_job
     from core.session.proof import proven
-    from core.session.running import ready_run, run
+    from core.session.running import ready_run
 
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)
     selection = named_selection(bench.dataset, classes, where=where, folders=folders).with_samples(samples)
     bench = proven(bench, accept=accept_accuracy, expect=expect_accuracy)
-    job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed)
+    job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed, launcher=launcher)
     folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())
-    run(folder, control, emit, bench, resume=resume)
+    launch(folder, control, emit, bench, resume=resume, launcher=Launcher.parse(launcher))
     if not folder.has_result:
         raise StoppedError(f"The run in {folder.path} was stopped with nothing to keep", "Start it again")
     return folder

@@ -15,7 +15,8 @@ AppError
 │   └── ForgetSetError       the forget set is empty, everything, or does not match the data
 ├── RunError              4  the run failed while running
 │   ├── NonFiniteError       a loss or weight became infinite or not a number
-│   └── OutOfMemoryError     the device has too little memory
+│   ├── OutOfMemoryError     the device has too little memory
+│   └── ProcessEndedError    the process of a run ended before it; the run can be resumed
 ├── StoppedError          5  the user stopped or discarded it
 └── RequirementError      6  the verdict is below what was required
 """
@@ -159,6 +160,10 @@ class NonFiniteError(RunError):
 
 class OutOfMemoryError(RunError):
     """The device has too little memory for the batch."""
+
+
+class ProcessEndedError(RunError):
+    """The process that worked on a run ended before the run did, or cannot be reached; the run can be resumed."""
 
 
 class StoppedError(AppError):

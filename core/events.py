@@ -105,6 +105,7 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     precision: str
     threads: Count
     resumed_at: Count | None = None
+    host: str = ""  # name of the machine it runs on
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag="phase_changed"):
@@ -254,7 +255,7 @@ class Log(Event, frozen=True, kw_only=True, tag="log"):
 
 
 class Progress(Event, frozen=True, kw_only=True, tag="progress"):
-    """Something outside the steps goes on (loading, caching, checking); not written to disk."""
+    """Something outside the steps goes on (loading, caching, checking); on disk twice a second."""
 
     what: str
     done: Count

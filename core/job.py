@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.errors import InputError
+from core.errors import InputError, UsageError
 from core.files import check_schema, convert
 from core.text import named
 
@@ -129,6 +130,47 @@ class OriginPart:
         return weights_id(self.sha256, self.key)
 
 
+LAUNCHERS = "thread, process, torchrun N or ssh HOST [PROGRAM]"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What starts a run, as `--on` and job.json say it: LAUNCHERS.
+
+    "thread" is the process that asks for the run, "process" one of its own; "torchrun" are `processes` that share the
+    work, and "ssh" is the program on another machine, `host`, where it is called `program`.
+    """
+
+    kind: Literal["thread", "process", "torchrun", "ssh"] = "thread"
+    processes: int = 1
+    host: str = ""
+    program: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Launcher:
+        """Read a launcher. Raises UsageError where it is none; no text can become an option or a second command."""
+        match text.split():
+            case ["thread" | "process" as kind]:
+                return cls(kind)
+            case ["torchrun", number] if number.isdecimal() and 1 <= len(number) <= 4 and int(number):
+                return cls("torchrun", int(number))
+            case ["ssh", host, *program] if len(program) <= 1 and all(map(_WORD.fullmatch, [host, *program])):
+                return cls("ssh", host=host, program=program[0] if program else PROGRAM)
+        raise UsageError(
+            f"{text!r} does not say what starts a run",
+            f"Use {LAUNCHERS}; HOST as ssh knows it, PROGRAM the command's path on that machine",
+        )
+
+    def __str__(self) -> str:
+        """Return the launcher in words."""
+        parts = {"torchrun": [str(self.processes)], "ssh": [self.host, *([self.program] * (self.program != PROGRAM))]}
+        return " ".join([self.kind, *parts.get(self.kind, [])])
+
+
+PROGRAM = "unlearn-studio"
+_WORD = re.compile(r"[\w~/.][\w.@:%+/~\[\]-]*", re.ASCII)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One job. Parameters of the method are checked by core.methods."""
@@ -145,6 +187,7 @@ class Job:
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0  # 0: chosen at the start
+    launcher: str = "thread"  # what starts the run: a Launcher in words
     monitoring_budget: float = 0.1
     checkpoint_seconds: float = 20.0
     tuning: TuningPart | None = None

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from app.workers.live_run import pieces
 from app.workers.run_history import Moments
 from core.errors import AppError, MismatchError
 from core.events import ACTIVE, Evaluation, RunStarted, State, from_line
 from core.files import without_ending
 from core.runs.folder import CARD, EVENTS, FORGET, JOB, MODEL, REPORT_JSON, STATUS, RunFolder, list_runs
+from core.runs.following import pieces
 
 if TYPE_CHECKING:
     from app.services.shell import Services

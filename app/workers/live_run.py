@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +31,10 @@ from core.events import (
     StagePart,
     State,
     StepMetrics,
-    from_lines,
 )
-from core.files import open_regular
 from core.job import Job
-from core.runs.folder import EVENTS, RunFolder, Status
+from core.runs.folder import RunFolder
+from core.runs.following import Look, looks
 from core.verify.measure_log import merge
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ class LiveRun:
         job = folder.job()
         run = cls(folder, job.kind, job=job)
         run.from_disk = True
-        for look in _looks(folder, 0):
+        for look in looks(folder, 0):
             run.renew(look)
         run.renew(Look([], run.offset, folder.status()))
         return run
@@ -327,52 +325,3 @@ ACTIONS = {
 ENDS = {"stop": State.STOPPING, "discard": State.DISCARDING}  # and the state it is in at once
 
 _MEASURED = frozenset({Evaluation, AlignmentMeasured, SpectrumMeasured, FeaturesMoved})
-_PIECE = 1 << 16  # bytes read at a time: what becomes of more does not stay in a processor's cache
-_LONGEST = 8 << 20  # bytes of a line
-
-
-@dataclass(frozen=True)
-class Look:
-    """Events read at one time; `offset`: where to read on."""
-
-    events: list[Event]
-    offset: int
-    status: Status | None = None
-
-
-def read_new(folder: RunFolder, offset: int = 0) -> Look:
-    """Return what was appended after `offset`, whole lines only."""
-    status, found = folder.status(), list(_looks(folder, offset))
-    return Look([event for look in found for event in look.events], found[-1].offset if found else offset, status)
-
-
-def _looks(folder: RunFolder, offset: int) -> Iterator[Look]:
-    """Yield the events of a piece of the log after the other; whole lines only.
-
-    Damaged lines and events of a newer version are left out. A long run's log is many megabytes: by pieces, a thread
-    that reads it lets others work, and steps become arrays before the next ones are read.
-    """
-    for lines, end in pieces(folder, offset):
-        yield Look(from_lines(lines), end)
-
-
-def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[bytes, int]]:
-    """Yield the lines of a run's log from `offset` on, some at a time, and where in the file they end.
-
-    A last line without its end is still being written and left for the next time. Raises InputError where the log is
-    no regular file or cannot be read.
-    """
-    path = folder.file(EVENTS)
-    if not os.path.lexists(path):
-        return
-    with open_regular(path, follow=False) as file:
-        file.seek(offset)
-        rest = b""
-        while data := file.read(_PIECE):
-            end = data.rfind(b"\n") + 1
-            lines = rest + data[:end] if end else b""
-            rest = data[end:] if end else rest + data
-            offset += len(data)
-            if len(rest) > _LONGEST:  # no event: what is left of it is a damaged line
-                rest = b""
-            yield lines, offset - len(rest)

@@ -11,10 +11,11 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from app.workers.jobs import Jobs
-from app.workers.live_run import LiveRun, Look, Work, read_new
+from app.workers.live_run import LiveRun, Work
 from core.engine.control import Control
 from core.errors import AppError, of_system
 from core.events import Event, PhaseChanged, Progress, Resources, RunFailed, RunFinished, RunStarted, State
+from core.runs.following import Look, read_new
 
 log = logging.getLogger(__name__)
 

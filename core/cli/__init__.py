@@ -58,6 +58,7 @@ COMMANDS = {
         "list what lies near it in the data.",
     ),
     "resume": Command("running", "Go on with an interrupted run. It ends as if it had not been interrupted."),
+    "ask": Command("running", "Ask a run that another process works on to pause, go on, stop or save a checkpoint."),
     "runs": Command("listing", "List the runs of a folder: state, method, forget set, accuracies."),
     "kept": Command(
         "listing",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
 from core.files import require_place, user_path
+from core.job import LAUNCHERS, Launcher
 from core.likeness import LEVELS
 from core.program import command_name
 
@@ -299,6 +300,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument("--out", required=True, type=target, metavar="DIR", help="the run folder to make")
     group.add_argument("--resume", action="store_true", help="go on with the run that DIR already holds")
+    add_launcher(group)
     add_seed(group, "the same seed gives the same result")
     group.add_argument(
         "--checkpoint-every", default=20.0, type=number(0), metavar="SECONDS",
@@ -308,6 +310,22 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "--monitoring-budget", default=None, type=number(0, 1), metavar="SHARE",
         help="largest share of the time that measuring while running may take",
     )  # fmt: skip
+
+
+def add_launcher(group: argparse._ActionsContainer) -> None:
+    """--on."""
+    group.add_argument(
+        "--on", type=_launcher, metavar="LAUNCHER",
+        help=f"what starts the run: {LAUNCHERS} (default: thread, this process; of a run that is resumed its own)",
+    )  # fmt: skip
+
+
+def _launcher(text: str) -> Launcher:
+    """Read a launcher in words."""
+    try:
+        return Launcher.parse(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(error.text) from error
 
 
 # --- what they say -------------------------------------------------------------------------------------------------
@@ -330,6 +348,7 @@ def architecture_option(options: argparse.Namespace) -> str | None:
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return what every job has beside the bench's settings, for the functions of core.session that make one."""
     settings = {"seed": options.seed, "checkpoint_seconds": options.checkpoint_every}
+    settings |= {"launcher": str(options.on)} if options.on is not None else {}
     if options.monitoring_budget is not None:
         settings["monitoring_budget"] = options.monitoring_budget
     return settings

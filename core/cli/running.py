@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli import ended_by_signals, options
 from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shown, table, wrapped
-from core.errors import StoppedError
-from core.job import Job
+from core.errors import InputError, StoppedError
+from core.job import Job, Launcher
+from core.runs.asked import ASKS, Ask, ask
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
 from core.session.library import check_resumable, request_lines
 from core.verify.numbers import DASH, about, count, duration, percent, plural, ratio, training_cost
@@ -67,7 +68,8 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.running import ready_run
 
     recipe = parse_assignments(given.recipe, "--recipe")
-    choose_device(given.device)
+    if given.on is None or given.on.kind != "ssh":  # that machine says itself what it has
+        choose_device(given.device)
     resolve(get_method("retrain").parameters, recipe, owner="the recipe")  # wrong ones are told before data is read
     arch = options.architecture_option(given) or ""
     user_code = arch if is_user_code(arch) else ""
@@ -89,7 +91,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
             bench, arch, exclude=exclude, recipe=recipe, user_code=user_code, **options.run_options(given)
         )
         folder, _ = ready_run(folder, job, exclude, bench, control)
-        return run_to_end(folder, control, screen, bench, resume=given.resume)
+        return run_to_end(folder, control, screen, bench, resume=given.resume, launcher=given.on)
 
 
 def declare_unlearn(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +130,8 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
     method = get_method(given.method)
-    choose_device(given.device)
+    if given.on is None or given.on.kind != "ssh":
+        choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
     folder = RunFolder.wanted(given.out, resume=given.resume)
     resumed = folder.exists
@@ -150,7 +153,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         elif given.tune and not resumed:
             screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
         screen.say(selection.describe())
-        return run_to_end(folder, control, screen, bench, resume=given.resume)
+        return run_to_end(folder, control, screen, bench, resume=given.resume, launcher=given.on)
 
 
 def _show_plan(given: argparse.Namespace, bench: Bench, selection: Selection, job: Job, screen: Screen) -> int:
@@ -239,6 +242,7 @@ def tuning_text(search: Tuning) -> str:
 def declare_resume(parser: argparse.ArgumentParser) -> None:
     """Declare what `resume` takes."""
     parser.add_argument("run", type=options.path, metavar="RUN", help="the run folder")
+    options.add_launcher(parser)
     options.add_trust(parser)
 
 
@@ -248,24 +252,52 @@ def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     if not folder.is_done:
         check_resumable(folder.job())
     with stop_on_interrupt(screen) as control:
-        return run_to_end(folder, control, screen, options.bench_option(given), resume=True)
+        bench = options.bench_option(given)
+        return run_to_end(folder, control, screen, bench, resume=True, launcher=given.on)
 
+
+def declare_ask(parser: argparse.ArgumentParser) -> None:
+    """Declare what `ask` takes."""
+    parser.add_argument("run", type=options.path, metavar="RUN", help="the folder of a run that is going")
+    parser.add_argument(
+        "what", type=options.one_of(ASKS), metavar="WHAT",
+        help="pause, resume (after a pause), checkpoint (save one now), stop (and keep the model as it is then), leave "
+        "(with a checkpoint, to be resumed) or discard (and keep nothing)",
+    )  # fmt: skip
+
+
+def run_ask(given: argparse.Namespace, screen: Screen) -> int:
+    """Ask a run that another process works on for something; it answers after its step."""
+    folder = RunFolder.open(given.run)
+    if not folder.locked:
+        raise InputError(f"No process works on {folder.path}", "`resume` goes on with a run that was interrupted")
+    ask(folder, given.what)
+    screen.say(f"Asked {folder.id} to {WISHES[given.what]}.")
+    screen.document({"run": str(folder.path), "asked": given.what})
+    return 0
+
+
+WISHES: dict[Ask, str] = {
+    "pause": "pause", "resume": "go on", "checkpoint": "save a checkpoint", "stop": "stop and keep the model",
+    "leave": "leave with a checkpoint", "discard": "end and keep nothing",
+}  # fmt: skip
+"""What is asked, in words that follow "to"."""
 
 def run_to_end(
     folder: RunFolder, control: Control, screen: Screen, bench: Bench, *, resume: bool = False,
-    then: Callable[[], object] | None = None,
-) -> int:
+    then: Callable[[], object] | None = None, launcher: Launcher | None = None,
+) -> int:  # fmt: skip
     """Run or resume the job in `folder`, show what it came to, and return the exit code.
 
     A run that has a result already is shown as it is. `then` goes on with a run that was not stopped before it is
-    shown.
+    shown. launcher: what starts it, where not what its job names.
     """
     from core.events import State
-    from core.session.running import run
+    from core.launch import launch
 
     if folder.is_done:
         screen.say("This run already has its result; nothing was changed.")
-    state = run(folder, control, RunProgress(screen), bench, resume=resume)
+    state = launch(folder, control, RunProgress(screen), bench, resume=resume, launcher=launcher)
     if state is State.DISCARDED:
         raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
     if state is State.INTERRUPTED:

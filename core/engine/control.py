@@ -19,6 +19,7 @@ class Control:
         self._discard = False
         self._leave = False
         self._checkpoint = False
+        self._part = False
 
     def pause(self) -> None:
         """Ask to hold after the current step."""
@@ -48,6 +49,20 @@ class Control:
         """Ask for a checkpoint after the current step."""
         self._checkpoint = True
         self._asked.set()
+
+    def ask(self, what: str) -> None:
+        """Ask for one of `core.runs.asked.ASKS` by its name."""
+        (self.request_checkpoint if what == "checkpoint" else getattr(self, what))()
+
+    def part(self) -> None:
+        """Ask whoever follows a run of another process to leave it to itself; the run hears nothing of it."""
+        self._part = True
+        self._asked.set()
+
+    @property
+    def parting(self) -> bool:
+        """True once nobody wants to follow the run any more."""
+        return self._part
 
     @property
     def paused(self) -> bool:

@@ -17,6 +17,7 @@ A second training loop anywhere in core is a bug: retraining, training and attac
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -345,6 +346,7 @@ class Engine:
             precision=experiment.precision,
             threads=torch.get_num_threads(),
             resumed_at=self._resumed_at,
+            host=platform.node(),
         )
 
     def _phase(self, state: State, segment: Segment | None = None) -> PhaseChanged:

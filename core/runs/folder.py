@@ -22,9 +22,11 @@ from core.files import (
     WEIGHTS_NAME,
     clear_cache_leftovers,
     convert,
+    dumps,
     dumps_pretty,
     file_sha256,
     open_regular,
+    open_to_append,
     read_bytes,
     read_json,
     require_place,
@@ -43,10 +45,11 @@ LOG_LIMIT = 1 << 36  # bytes of an event log: a run of some days writes more tha
 LOCK_SECONDS = 0.3  # to wait for a lock: another program that asks `locked` holds it for a moment
 TUNING = "tuning.json"  # tries of a search for settings, written before the job, whose values it chooses
 VERIFY, REMOVED, SIGNATURE = "verify.jsonl", "removed.json", "report.json.sig"
+ASKED = "asked.jsonl"  # what other processes ask of the run while it goes
 REMOVED_SIGNATURE = "removed.json.sig"
 OWN_FILES = (
     JOB, FORGET, EVENTS, STATUS, MODEL, MODEL_PT, CARD, REPORT_HTML, REPORT_JSON, VERIFY, REMOVED, SIGNATURE,
-    REMOVED_SIGNATURE,
+    REMOVED_SIGNATURE, ASKED,
 )  # fmt: skip
 MADE = {"unlearn": (MODEL, MODEL_PT, CARD, REPORT_JSON, REPORT_HTML), "train": (MODEL, CARD)}
 """What a run of each kind has made once it has ended with a result, in the order in which it is written."""
@@ -236,6 +239,11 @@ class RunFolder:
     def change_status(self, **changes: Any) -> None:
         """Write status.json with `changes` to what it says, whatever readers take the run for."""
         self.write_status(replace(self._read_status(), **changes))
+
+    def append(self, event: Event) -> None:
+        """Add an event to the log of a run that no process works on. Raises OSError where the disk does not take it."""
+        with open_to_append(self.file(EVENTS)) as file:
+            file.write(dumps(event) + b"\n")
 
     def events(self) -> list[dict[str, Any]]:
         """Return the recorded events in order, without those of steps that a resume took again.

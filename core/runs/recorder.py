@@ -23,6 +23,7 @@ from core.leftovers import remove
 from core.runs.folder import CHECKPOINTS, EVENTS, STATUS, RunFolder, Status
 
 HEARTBEAT_SECONDS = 1.0
+PROGRESS_SECONDS = 0.5
 CHECKPOINTS_KEPT = 2
 SCHEMA_VERSION = 1  # of a checkpoint
 _SEAL = b"sha256:"  # what a zip archive's comment begins with
@@ -38,7 +39,8 @@ class Recorder:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._started: RunStarted | None = None
-        self._beaten = 0.0  # by a clock that nobody sets
+        self._beaten = self._progressed = 0.0  # by a clock that nobody sets
+        self._going_on = ""  # what the last progress written tells of
         self._file = self._opened()
         self._status = Status(State.PREPARING.value, os.getpid(), time.time())
         try:
@@ -48,13 +50,15 @@ class Recorder:
             raise
 
     def record(self, event: Event) -> None:
-        """Write one event; progress is for the screen only.
+        """Write one event; of progress what is new, and the rest twice a second.
 
         The end of a run changes its status only with `conclude`, once all is on disk that the run leaves.
         """
         if isinstance(event, Progress):
-            self._beat()
-            return
+            if event.what == self._going_on and time.monotonic() - self._progressed < PROGRESS_SECONDS:
+                self._beat()
+                return
+            self._going_on, self._progressed = event.what, time.monotonic()
         if isinstance(event, RunStarted):
             self._started = event
         self._mend(event)

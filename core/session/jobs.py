@@ -17,7 +17,7 @@ from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_precision, default_threads
 from core.errors import ForgetSetError, InputError, MismatchError, UsageError
 from core.files import file_sha256, read_bytes, references_home, runs_home
-from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart
+from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart
 from core.methods import get_method
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
@@ -75,8 +75,8 @@ def make_unlearn_job(
 ) -> Job:
     """Describe one unlearning run on the bench. Raises AppErrors for anything that could not run.
 
-    `options`: seed and checkpoint_seconds. Where the model is the result of an earlier run, the forget set is that of
-    all requests together.
+    `options`: seed, checkpoint_seconds and launcher. Where the model is the result of an earlier run, the forget set is
+    that of all requests together.
     """
     bench.model.require_trainable()
     selection.check()
@@ -116,7 +116,7 @@ def make_train_job(
 ) -> Job:
     """Describe the training of an original model or, with `exclude`, of a retrained reference on the bench's data.
 
-    `options`: seed and checkpoint_seconds. Raises AppErrors for anything that could not run.
+    `options`: seed, checkpoint_seconds and launcher. Raises AppErrors for anything that could not run.
     """
     dataset = bench.dataset
     if exclude is not None and exclude.count:
@@ -146,7 +146,9 @@ def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
         raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
     if bench.precision not in PRECISIONS:
         raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {bench.precision!r}")
-    choose_precision(bench.precision, bench.place, convolutional=True)  # refuses what the device has not
+    away = Launcher.parse(parts.get("launcher", "thread")).kind == "ssh"  # what that machine has shows there
+    if not away:
+        choose_precision(bench.precision, bench.place, convolutional=True)  # refuses what the device has not
     if bench.threads < 0:
         raise UsageError(f"--threads must be at least 1, got {bench.threads}")
     data = bench.dataset
@@ -155,9 +157,9 @@ def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
             spec=data.spec, fingerprint=data.fingerprint, test_origin=data.test_origin,
             notices=data.said, **asdict(bench.options),
         ),
-        device=str(bench.place),
+        device=bench.device if away else str(bench.place),
         precision=bench.precision,
-        threads=bench.threads or default_threads(),
+        threads=bench.threads if away else bench.threads or default_threads(),
         monitoring_budget=monitoring_budget,
         app_version=VERSION,
         libraries=_library_versions(),

@@ -24,6 +24,7 @@ from core.job import Job, TuningPart
 from core.methods import get_method
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
+from core.runs.asked import answering, asked_until_now
 from core.runs.folder import CARD, CHECKPOINTS, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, TUNING, RunFolder
 from core.runs.recorder import Recorder, load_checkpoint, save_checkpoint
 from core.selection import Selection
@@ -96,18 +97,22 @@ def run(
     bench: Bench | None = None,
     *,
     resume: bool = False,
+    asked_from: int | None = None,
 ) -> State:
     """Run the job in `folder` and return the state it ended in; every event is on disk before `emit` sees it.
 
     `bench` says what is trusted; the job's model and data are opened where it does not hold them. `resume` goes on
     from the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
-    stopped before its first step ends as INTERRUPTED. Raises the AppError a run failed with, after recording it.
+    stopped before its first step ends as INTERRUPTED. What other processes ask in its folder counts like what `control`
+    is asked; asked_from: from which byte of that file on, where it is not its end now. Raises the AppError a run failed
+    with, after recording it.
     """
     clear_cache_leftovers()
     if folder.is_done:
         return State(folder.status().state)
     bench = bench or Bench()
-    with folder.lock():
+    since = asked_until_now(folder) if asked_from is None else asked_from
+    with folder.lock(), answering(folder, control.ask, since):
         folder.clear_leftovers()
         if resume and (end := folder.ending()) is not None:
             return _complete(folder, end, control, emit, bench)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core import job as jobs
-from core.errors import InputError, MismatchError
+from core.errors import InputError, MismatchError, UsageError
 from core.files import dumps, loads
-from core.job import DataPart, ForgetPart, Job, ModelPart, OriginPart, RequestPart, TuningPart, from_dict
+from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart, TuningPart, from_dict
 
 MODEL = ModelPart(
     path="/m.pt", architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8), classes=("a", "b")
@@ -30,7 +30,7 @@ TEXT = (
     '":{"spec":"digits","fingerprint":"","data_root":"","test_fraction":0.25,"classes_file":"","preprocess_file":'
     '"","test_origin":"own","notices":[]},"forget":{"mode":"class","classes":[3],"class_names":["3"],"count":5,"total":50,"sha'
     '256":"","weights_sha256":"","similar":0,"similar_from":0.0},"method":"muda","preset":"","parameters":{"lr":0.00001,"mask":null},"seed":0,"dev'
-    'ice":"auto","precision":"auto","threads":0,"monitoring_budget":0.1,"checkpoint_seconds":20.0,"tuning":{"aske'
+    'ice":"auto","precision":"auto","threads":0,"launcher":"thread","monitoring_budget":0.1,"checkpoint_seconds":20.0,"tuning":{"aske'
     'd":3,"tried":2,"best":1,"score":null,"judged_by":"probe","images":100,"searched":["lr"],"sha256":""},"chain"'
     ':["ff"],"requests":[{"method":"muda","mode":"class","class_names":[],"count":0,"run":"","job_sha256":""}],"o'
     'rigin":{"path":"/m.pt","sha256":"00","key":""},"app_version":"","libraries":{}}'
@@ -87,3 +87,29 @@ def test_an_earlier_schema_is_brought_up_step_by_step(monkeypatch):
 def test_a_job_of_no_known_kind_is_refused():
     with pytest.raises(InputError, match="kind"):
         from_dict({**loads(dumps(JOB)), "kind": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "launcher"),
+    [
+        ("thread", Launcher()),
+        ("process", Launcher("process")),
+        ("torchrun 2", Launcher("torchrun", 2)),
+        ("ssh  me@gpu.example ", Launcher("ssh", host="me@gpu.example", program="unlearn-studio")),
+        ("ssh gpu ~/.local/bin/unlearn-studio", Launcher("ssh", host="gpu", program="~/.local/bin/unlearn-studio")),
+    ],
+)
+def test_a_launcher_is_read_from_words_and_said_in_the_same(text, launcher):
+    assert Launcher.parse(text) == launcher
+    assert str(launcher) == " ".join(text.split()) and Launcher.parse(str(launcher)) == launcher
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "threads", "thread 2", "torchrun", "torchrun 0", "torchrun -1", "torchrun 99999", "ssh", "ssh gpu a b",
+     "ssh -oProxyCommand=x", "ssh gpu -rf", "ssh gpu;rm", "ssh gpu $(id)", "ssh gpu a|b",
+     "ssh gpu `id`", "ssh gpu a&b"],
+)  # fmt: skip
+def test_what_is_no_launcher_is_refused_and_no_option_or_second_command(text):
+    with pytest.raises(UsageError, match="does not say what starts a run"):
+        Launcher.parse(text)

@@ -7,9 +7,10 @@ from PySide6.QtCore import QTimer
 
 from app.workers.jobs import Jobs
 from app.workers.live_run import LiveRun
-from app.workers.mailbox import RunFollower, read_new
+from app.workers.mailbox import RunFollower
 from core.events import State
 from core.runs.folder import Status
+from core.runs.following import read_new
 from tests.app.scripted import Script, append_events, job, write_run
 
 

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from app.workers.live_run import LiveRun, read_new
+from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import EVENTS, RunFolder
+from core.runs.following import read_new
 
 LINE = '{{"type": "{}", "run": "r", "step": {}, "time": 0.0{}}}\n'
 
@@ -101,7 +102,7 @@ def test_a_log_that_is_no_file_of_the_folder_is_refused_and_never_waited_for(fol
 
 
 def test_a_line_without_an_end_does_not_take_all_memory(folder, monkeypatch):
-    monkeypatch.setattr("app.workers.live_run._LONGEST", 1000)
-    monkeypatch.setattr("app.workers.live_run._PIECE", 100)
+    monkeypatch.setattr("core.runs.following._LONGEST", 1000)
+    monkeypatch.setattr("core.runs.following._PIECE", 100)
     write(folder, log(1) + "x" * 5000 + "\n" + log(2))
     assert [event.step for event in read_new(folder).events] == [1, 2]

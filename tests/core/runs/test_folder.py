@@ -57,11 +57,23 @@ def test_a_truncated_last_line_is_dropped_and_appending_starts_anew(folder):
         again.record(_log(3))
 
 
-def test_progress_is_not_written_and_unknown_events_are_kept(folder):
+def test_progress_is_written_where_it_is_new_and_else_twice_a_second(folder, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("core.runs.recorder.time.monotonic", lambda: clock[0])
     recorder = Recorder(folder)
-    recorder.record(Progress(run="r", step=0, time=0.0, what="loading", done=1, total=2))
+    told = (
+        (10.0, "loading", 1), (10.4, "loading", 2), (10.5, "loading", 3), (10.6, "loading", 4),
+        (10.7, "checking", 1), (11.1, "checking", 2), (11.2, "checking", 3),
+    )  # fmt: skip
+    for clock[0], what, done in told:
+        recorder.record(Progress(run="r", step=0, time=0.0, what=what, done=done, total=9))
     recorder.close()
-    assert folder.events() == []
+    assert [(event["what"], event["done"]) for event in folder.events()] == [
+        ("loading", 1), ("loading", 3), ("checking", 1), ("checking", 3),
+    ]  # fmt: skip
+
+
+def test_unknown_events_are_kept(folder):
     folder.file("events.jsonl").write_bytes(b'{"type": "from_the_future", "step": 3, "colour": 1}\n')
     assert folder.events()[0]["colour"] == 1
     assert from_dict(folder.events()[0]) is None
