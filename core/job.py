@@ -117,6 +117,14 @@ class RequestPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PluginPart:
+    """The installed package that the method comes from."""
+
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OriginPart:
     """The model before the first request of a chain, which results are compared with."""
 
@@ -181,6 +189,7 @@ class Job:
     data: DataPart
     forget: ForgetPart
     method: str
+    plugin: PluginPart | None = None  # where the method is none of the program's own
     preset: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)  # all of them, also those left at their default
     seed: int = 0

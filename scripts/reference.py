@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.data.named import SOURCES
 from core.events import Event, Progress, StagePart
-from core.methods import METHODS
+from core.methods import methods, plugged
 from core.methods.base import Method
 from core.models.architectures import architectures
 from core.models.settings import SETTINGS
@@ -38,9 +38,9 @@ def render() -> str:
     """Return the whole page."""
     parts: list[str] = [HEAD]
     parts += ["## Methods\n", _table(("id", "method", "what it does"), (
-        (f"[`{m.id}`](#{m.id})", m.title, m.summary) for m in METHODS.values()
+        (f"[`{m.id}`](#{m.id})", m.title, m.summary) for m in methods().values()
     ))]
-    for method in METHODS.values():
+    for method in methods().values():
         parts += _method(method)
     parts += ["## Data sets\n", _table(("name", "data set", "images", "channels", "classes"), (
         (f"`{s.id}`", f"{s.title}. {s.summary}", _size(s.size), str(s.channels), str(_count(s.classes)))
@@ -64,6 +64,8 @@ def _method(method: Method) -> Iterator[str]:
     yield f"### {method.id}\n"
     yield f"**{method.title}** ({method.status}). {method.summary}\n"
     facts = []
+    if package := plugged().origins.get(method.id):
+        facts.append(f"From the package {package}.")
     if method.citation:
         facts.append(f"Source: {method.citation}.")
     facts.append(f"For {_words(method.suits)} forgetting.")

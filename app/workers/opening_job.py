@@ -122,8 +122,10 @@ def work(
 ) -> Result:
     """Open what a request asks for."""
     from core.data.preprocessing import Preprocessing
+    from core.methods import plugged
     from core.session.bench import Bench, DataOptions
 
+    plugged()  # what packages bring may take long to load, and is asked for by the window's thread next
     if request.side == "example":
         return _example(request, settings, progress, cancelled)
     model, dataset, options, trust, arch = present

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli import options
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
-from core.cli.running import CHECK, measures_table, stop_on_interrupt
+from core.cli.running import CHECK, TITLES, measures_table, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError, first_few
 from core.files import write_atomic
 from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
@@ -213,6 +213,7 @@ def _text(folder: RunFolder, report: dict[str, Any]) -> str:
         f"{folder.job().forget_text} with {report['method_details']['title']}, {report['suite']} suite.",
         measures_table(models | report["retrained"]),
         _gaps(report),
+        _plugins(report),
         *(wrapped(f"Warning: {text}") for text in report["warnings"]),
         wrapped(report["verdict"]["sentence"]),
         _lamps(report),
@@ -239,6 +240,22 @@ def _gaps(report: dict[str, Any]) -> str:
         note = " · ".join(filter(None, (chance, row.note)))
         lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed, note])
     return table(["", *(MODELS[name] for name in COLUMNS), "gap closed", ""], lines) if lines else ""
+
+
+def _plugins(report: Mapping[str, Any]) -> str:
+    """Lay out what measures of installed packages came to: a row a measure, a column a model, and why a value lacks."""
+    declared = report.get("plugin_measures") or ()
+    every = {name: (values or {}).get("plugins") or {} for name, values in (report.get("models") or {}).items()}
+    taken = {name: values for name, values in every.items() if values}
+    rows, reasons = [], []
+    for one in declared:
+        found = {name: values.get(one["id"]) or {} for name, values in taken.items()}
+        rows.append([one["title"], *(number(value.get("value"), one["unit"]) for value in found.values())])
+        reasons += [f"{one['title']}, {TITLES.get(name, name)}: {value['reason']}"
+                    for name, value in found.items() if value.get("reason")]  # fmt: skip
+    if not rows:
+        return ""
+    return "\n".join([table(["", *(TITLES.get(name, name) for name in taken)], rows), *map(wrapped, reasons)])
 
 
 def declare_verify_report(parser: argparse.ArgumentParser) -> None:
@@ -384,6 +401,7 @@ def _measures_text(measures: dict[str, Any], bench: Bench, selection: Selection)
     title = f"{shown(bench.model.path)} ({bench.model.spec.architecture}) on {named(bench.dataset.title)}"
     blocks = [f"{title}\n{selection.describe()}" if selection.count else title]
     blocks.append(measures_table({"model": measures, **measures.get("references", {})}))
+    blocks.append(_plugins({"models": {"unlearned": measures, **measures.get("references", {})}, **measures}))
     blocks += [wrapped(f"Warning: {text}") for text in measures.get("warnings", ())]
     if bench.dataset.test_origin == "set aside":
         blocks.append("Test images were set aside from the training images: seen before by a model trained on all.")

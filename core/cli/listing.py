@@ -26,9 +26,11 @@ def declare_methods(parser: argparse.ArgumentParser) -> None:
 
 def run_methods(given: argparse.Namespace, screen: Screen) -> int:
     """List or show methods."""
-    from core.methods import METHODS, get_method
+    from core.methods import get_method, methods, plugged
 
-    chosen = [get_method(given.name)] if given.name else METHODS.values()
+    chosen = [get_method(given.name)] if given.name else list(methods().values())
+    for left_out in plugged().left_out:
+        screen.notice(f"warning: {left_out.text}")
     screen.say("\n\n".join(_in_full(method) if given.name else _in_short(method) for method in chosen))
     if not given.name:
         screen.say("\n`methods NAME` lists the parameters of one.")
@@ -38,9 +40,12 @@ def run_methods(given: argparse.Namespace, screen: Screen) -> int:
 
 def _described(method: Method) -> dict[str, Any]:
     """Return what is declared of a method as plain data."""
+    from core.methods import plugged
+
     return {
         **{name: getattr(method, name) for name in _DECLARED},
         **{name: sorted(getattr(method, name)) for name in ("suits", "needs", "trained_on")},
+        "plugin": plugged().origins.get(method.id),
         "search": method.searched,
         "parameters": [{**asdict(p), "title": p.label, "rule": p.rule} for p in method.parameters],
         "presets": [{**asdict(preset), "suits": sorted(preset.suits & method.suits)} for preset in method.presets],
@@ -52,9 +57,12 @@ _DECLARED = ("id", "title", "summary", "citation", "status", "starts_from", "hon
 
 def _in_short(method: Method) -> str:
     """Return a method's name, summary, status and presets."""
-    suits = " and ".join(sorted(method.suits))
+    from core.methods import plugged
+
+    suits, package = " and ".join(sorted(method.suits)), plugged().origins.get(method.id)
     presets = f"; presets: {', '.join(preset.name for preset in method.presets)}" if method.presets else ""
-    paragraphs = (method.summary, f"{method.status}; for {suits} forgetting{presets}")
+    origin = f"; from the package {package}" if package else ""
+    paragraphs = (method.summary, f"{method.status}; for {suits} forgetting{presets}{origin}")
     return "\n".join([f"{method.id}  {method.title}", *(wrapped(text, "  ") for text in paragraphs)])
 
 

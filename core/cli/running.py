@@ -406,8 +406,6 @@ def result_document(folder: RunFolder) -> dict[str, Any]:
 
 def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
     """Say in a sentence what the run did and how long it took, or at which step it was stopped."""
-    from core.methods import get_method
-
     cost, status = card.get("cost") or {}, folder.status()
     seconds = duration(cost.get("seconds"))
     if job.kind == "train":
@@ -415,11 +413,19 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
         done, what = "Trained", f"{job.model.architecture} on {job.data.spec}{without}"
     else:
         preset = f", preset {job.preset}" if job.preset else ""
-        done, what = "Unlearned", f"{job.forget_text} with {get_method(job.method).title}{preset}"
+        done, what = "Unlearned", f"{job.forget_text} with {_title(folder, job)}{preset}"
     if status.state != "stopped":
         return f"{done} {what} in {seconds}."
     steps = f"{count(cost.get('steps'))} of {count(status.steps)}"
     return f"Stopped at step {steps} after {seconds}: {what}. The model is kept as it was then."
+
+
+def _title(folder: RunFolder, job: Job) -> str:
+    """Return the method's title: as its report has it, which needs no package that may be gone, else as it is now."""
+    from core.methods import methods
+
+    told = ((folder.report() or {}).get("method_details") or {}).get("title")
+    return str(told or getattr(methods().get(job.method), "title", job.method))
 
 
 def _training_table(job: Job, measures: Mapping[str, Any]) -> str:

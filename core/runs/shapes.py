@@ -91,6 +91,24 @@ class Confusion(Struct):
     counts: list[list[Count]] = []
 
 
+class PluginValue(Struct):
+    """What a measure of an installed package came to; without a value, why."""
+
+    value: Number | None = None
+    reason: str | None = None
+
+
+class PluginMeasure(Struct):
+    """What a report says of such a measure."""
+
+    id: str
+    title: str
+    unit: Literal["percent", "ratio", "number", "count", "seconds"]
+    explanation: str = ""
+    better: str = ""
+    package: str = ""
+
+
 class Measures(Struct):
     """The measures of one model that are read by name; all others are looked up as numbers, wherever they stand."""
 
@@ -108,6 +126,7 @@ class Measures(Struct):
     spectra: Spectra | None = None
     membership: dict[str, Attack | None] | None = None
     relearn: Relearning | None = None
+    plugins: dict[str, PluginValue] | None = None
 
 
 class Row(Struct):
@@ -254,6 +273,7 @@ class Report(Struct):
     suite: str | None = None
     suite_version: Whole | None = None
     models: dict[str, Measures | None] | None = None
+    plugin_measures: list[PluginMeasure] | None = None
     retrained: dict[str, Measures] | None = None
     retrained_notes: Retraining | None = None
     verdict: VerdictPart | None = None

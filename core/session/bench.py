@@ -23,7 +23,7 @@ from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Tell, untold
 from core.files import data_home, dumps_pretty, file_sha256, user_path, write_atomic
 from core.job import DataPart, Job, ModelPart, OriginPart
-from core.methods import get_method
+from core.methods import method_of
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
@@ -314,7 +314,7 @@ class Bench:
 
         The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
         """
-        method = get_method(job.method)
+        method = method_of(job)
         layers = method.layers(values)
         if method.starts_from == "original" and self.opened_model is not None:
             network = self.network(self.model, layers=layers)

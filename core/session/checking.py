@@ -17,6 +17,7 @@ from core.events import Emit, MeasureTaken, Progress, State
 from core.files import file_sha256
 from core.job import Job
 from core.leftovers import remove
+from core.methods import method_of
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import CARD, JOB, MODEL, MODEL_PT, VERIFY, RunFolder
 from core.selection import Selection
@@ -68,6 +69,7 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
     retrained = [candidate for candidate in others.values() if candidate is not original]
     measured = Measuring(original, model, retrained, splits).run()
     measures, models = measured.models["unlearned"], {**measured.models, **measured.retrained}
+    measures |= {"plugin_measures": measured.declared} if measured.declared else {}
     if others:
         measures["references"] = {name: models[name] for name in others}
     if original is not None:
@@ -105,6 +107,7 @@ def check(
         raise InputError(f"{folder.path} trained a model, so there is nothing to check", "Name a run of `unlearn`")
     if not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
+    method_of(job)  # what a report says of a method is the method's
     weights = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
     retrained = distinct_names(weights, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
 

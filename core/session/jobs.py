@@ -18,7 +18,7 @@ from core.devices import PRECISIONS, choose_precision, default_threads
 from core.errors import ForgetSetError, InputError, MismatchError, UsageError
 from core.files import file_sha256, read_bytes, references_home, runs_home
 from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart
-from core.methods import get_method
+from core.methods import get_method, plugin_part
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
@@ -97,6 +97,7 @@ def make_unlearn_job(
         model=_model_part(model.spec, bench.dataset, **source),
         forget=_forget_part(selection),
         method=method.id,
+        plugin=plugin_part(method.id),
         preset=method.preset(preset, selection.kinds).name,
         parameters=dict(values),
         monitoring_budget=monitoring_budget,

@@ -138,7 +138,11 @@ def gone(original: str) -> NotFoundError:
 
 
 def check_resumable(job: Job) -> None:
-    """Raise an error that says what is missing where a run cannot go on: its original model is gone or was changed."""
+    """Raise an error where a run cannot go on: its original is gone or was changed, or its method is not installed."""
+    if job.plugin is not None:  # asked for alone: methods load torch
+        from core.methods import method_of
+
+        method_of(job)
     if job.kind != "unlearn" or not job.model.path:
         return
     original = Path(job.model.path)

@@ -17,7 +17,7 @@ from core.events import Tell
 from core.files import cache_home
 from core.job import Job
 from core.models.architectures import network_key
-from core.verify import relations, suite
+from core.verify import plugged, relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
@@ -50,6 +50,7 @@ class Measurements:
     half_widths: dict[str, dict[str, float]] = field(default_factory=dict)  # by model, by measure
     published: dict[str, relations.PublishedRow] = field(default_factory=dict)
     suite: str = QUICK
+    declared: list[dict[str, Any]] = field(default_factory=list)  # measures of installed packages, as reports say them
 
 
 class Progress:
@@ -101,7 +102,7 @@ class Measuring:
         self.judged = [model for model in (self.original, self.unlearned) if model is not None]
         if self.original is not None and self.splits.forget_classes:  # the control: its head-only edit
             self.judged.append(_control(self.original, self.ground, self.splits))
-        measures = [step.title for step in suite.steps_of(self.which)] + ["distances"]
+        measures = [step.title for step in suite.steps_of(self.which)] + plugged.titles() + ["distances"]
         measures += ["published"] if self.ground else []
         measures += ["relearning"] if self.which == FULL else []
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
@@ -136,6 +137,7 @@ class Measuring:
             {model.name: relations.half_widths(taken[model.name], list(retrained.values())) for model in self.judged},
             relations.published_rows(rows, list(retrained), bool(self.splits.forget_classes)) if self.ground else {},
             self.which,
+            plugged.declared(),
         )
 
     def _take(self, model: Candidate) -> Measured:
@@ -151,6 +153,8 @@ class Measuring:
             subject, suite=self.which, features_of=taken_before, keep=self._keep(model),
             depends_on=self._original_hash,
         )  # fmt: skip
+        packages = plugged.take(model.outputs, self.splits, self.say.of(model.name))
+        measures = Measured({**measures.values, **packages}, measures.samples)
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(model.name, measures.values)
         return measures

@@ -21,7 +21,7 @@ from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
 from core.events import StagePart
 from core.files import cache_home, convert, read_json, write_json
-from core.methods import METHODS, get_method
+from core.methods import get_method, methods, plugged
 from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
 from core.parameters import resolve
@@ -43,11 +43,12 @@ ORDER = ("reconstruction", "baseline", "control", "reference")
 
 @dataclass(frozen=True)
 class Choice:
-    """A method with whether it suits a forget set; `reason` says why not."""
+    """A method with whether it suits a forget set; `reason` says why not. `package`: where it comes from one."""
 
     method: Method
     suits: bool
     reason: str = ""
+    package: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,12 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
     """
     kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
     options = []
-    for method in METHODS.values():
+    for method in methods().values():
         suits = kinds <= method.suits
         only = "whole classes" if CLASS in method.suits else "single images"
         reason = "" if suits else f"Works on {only} only."
-        options.append(Choice(method, suits, reason))
+        package = plugged().origins.get(method.id)
+        options.append(Choice(method, suits, reason, "" if package is None else str(package)))
     best = {group: len(ORDER) for group in GROUPS}
     for choice in options:
         if choice.suits:

@@ -20,7 +20,7 @@ from core.events import Tell
 from core.files import dumps_pretty, file_sha256, read_bytes
 from core.job import Job
 from core.leftovers import remove
-from core.methods import get_method
+from core.methods import method_of
 from core.models.formats import write_safetensors, write_same
 from core.models.weights import CheckpointForm
 from core.parameters import resolve
@@ -43,6 +43,7 @@ from core.session.measuring import Candidate, Measurements, Measuring, measure_l
 from core.session.near import similar_images
 from core.verify import relations
 from core.verify.measure_log import SUITE_VERSION
+from core.verify.plugged import plugged
 from core.verify.report import render_report
 from core.verify.verdict import Forgotten, decide
 from core.version import VERSION
@@ -100,7 +101,7 @@ class Result:
         mean cost of the retrained models.
         """
         job, dataset, splits = self.job, self.dataset, self.splits
-        method = get_method(job.method)
+        method = method_of(job)
         models, references = measured.models, measured.retrained
         verdict = decide(
             models, list(references.values()), set(method.trained_on), forgotten=Forgotten.of(splits),
@@ -149,6 +150,7 @@ class Result:
             "suite": measured.suite,
             "suite_version": SUITE_VERSION,
             "models": models,
+            **({"plugin_measures": measured.declared} if measured.declared else {}),
             "retrained": references,
             "retrained_notes": retraining,
             "verdict": verdict.as_dict(),
@@ -161,7 +163,9 @@ class Result:
             },
             "unchanged": is_unchanged(models, splits),
             "proof": job.model.proof or None,
-            "warnings": [*self.doubts, *(caveat.message for caveat in said)],
+            "warnings": [
+                *self.doubts, *(caveat.message for caveat in said), *(one.text for one in plugged().left_out),
+            ],
             "seed": job.seed,
             "device": job.device,
             "precision": _precision_taken(self.folder) or job.precision,

@@ -17,11 +17,12 @@ from core.engine.experiment import Experiment
 from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.engine.step import require_finite
+from core.entry_points import failed
 from core.errors import AppError, InputError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
 from core.files import clear_cache_leftovers, file_sha256, read_bytes
 from core.job import Job, TuningPart
-from core.methods import get_method
+from core.methods import changed_package, method_of, package_of
 from core.models.architectures import network_key
 from core.parameters import Values, resolve
 from core.runs.asked import answering, asked_until_now
@@ -68,7 +69,7 @@ def ready_run(
         require_same_job(folder, _as_tuned(folder, job))
         return folder, None
     search = None
-    if tries and axes(get_method(job.method), Values(job.parameters), fixed):
+    if tries and axes(method_of(job), Values(job.parameters), fixed):
         file = folder.file(TUNING)
         with folder.lock():
             search = tune(job, bench, selection, tries, fixed=fixed, keep=file, control=control)
@@ -116,6 +117,8 @@ def run(
         folder.clear_leftovers()
         if resume and (end := folder.ending()) is not None:
             return _complete(folder, end, control, emit, bench)
+        if resume:
+            _require_method(folder)
         recorder = Recorder(folder)
         runner = _Runner(folder, control, recorder, emit)
         failure: Exception | None = None
@@ -138,6 +141,15 @@ def run(
     if outcome is State.DISCARDED:
         folder.delete()
     return outcome
+
+
+def _require_method(folder: RunFolder) -> None:
+    """Raise NotFoundError where the method of a run is not installed: the folder stays as it is, and can be resumed."""
+    try:
+        job = folder.job()
+    except AppError:  # one that cannot be read is told by the run
+        return
+    method_of(job)
 
 
 def _complete(folder: RunFolder, end: RunFinished, control: Control, emit: Emit, bench: Bench) -> State:
@@ -284,6 +296,8 @@ class _Runner:
         if is_out_of_memory(error):
             error = out_of_memory_error(int(self.job.parameters.get("batch", 1)) if self.job is not None else 1)
         error = of_system(error) or error
+        if not isinstance(error, AppError) and self.job is not None and (package := package_of(self.job)) is not None:
+            error = failed(f"The method {self.job.method!r}", package, error)
         message = f"{type(error).__name__}: {error}"
         hint = "This is a fault of the application; the log has the details"
         if isinstance(error, AppError):
@@ -305,7 +319,9 @@ class _Runner:
         if (idle := unused_gpu(bench.place)) is not None:
             self._log("warning", f"Running on the processor; {idle} is free. Use it from the next run on.", "cpu")
         selection = run_selection(self._folder, dataset)
-        method = get_method(job.method)
+        method = method_of(job)
+        if changed := changed_package(job):
+            self._log("warning", changed, "plugin")
         if selection.weights is not None and job.kind == "unlearn" and not method.honours_weights:
             message = f"{method.title} does not use the forget list's weights: all images count 1."
             self._log("warning", message, "weights")

@@ -36,7 +36,7 @@ from core.errors import AppError, InputError, MismatchError, RunError, StoppedEr
 from core.events import State
 from core.files import cache_home, dumps, file_sha256, prepared, read_json, write_json
 from core.job import Job, TuningPart
-from core.methods import get_method
+from core.methods import method_of
 from core.methods.base import Method, SearchRange
 from core.metrics.accuracy import accuracy
 from core.metrics.distances import jensen_shannon
@@ -292,7 +292,7 @@ def tune(
     The same job gives the same tries. Raises UsageError where the method has nothing to search, InputError where the
     test part has no calibration half, MismatchError where `keep` holds the tries of another job.
     """
-    method = get_method(job.method)
+    method = method_of(job)
     values = resolve(method.parameters, job.parameters, owner=method.id)
     searched = axes(method, values, fixed)
     if not searched:
@@ -371,7 +371,7 @@ class _Trials:
         """
         began, steps = time.perf_counter(), 0
         result: dict[str, Any] = {"reason": "Its outputs are not numbers."}
-        method = get_method(self._job.method)
+        method = method_of(self._job)
         try:
             resolved = resolve(method.parameters, {**self._job.parameters, **values}, owner=method.id)
             experiment = self._bench.experiment(self._job, resolved, self._images, self._splits)

@@ -370,13 +370,17 @@ def _share(value: float | None) -> str:
 
 
 def _interval(seeds: Mapping[str, Any], unit: str) -> str:
-    """Write an interval, or both values of two; no measure is below 0, no share above 1, whatever a t-interval says."""
+    """Write an interval, or both values of two; no share is above 1, and nothing below 0 that never is.
+
+    Only measures of packages may be. A t-interval knows of neither.
+    """
     if seeds["low"] is None:
         return numbers.DASH
     if seeds["n"] == 2:
         return over_seeds(seeds, unit)
     high = min(1.0, seeds["high"]) if unit == "percent" and seeds["mean"] <= 1 else seeds["high"]
-    return f"{number(max(0.0, seeds['low']), unit)} … {number(high, unit)}"
+    low = max(0.0, seeds["low"]) if min(seeds["values"]) >= 0 else seeds["low"]
+    return f"{number(low, unit)} … {number(high, unit)}"
 
 
 def _tau(value: float | None) -> str:

@@ -34,6 +34,11 @@ COLUMNS = ("original", "head_only", "unlearned", "retrained")
 PUBLISHED = "As published"
 """The group of the field's own measures, which no verdict and no bar refers to."""
 
+PLUGINS = "From packages"
+"""The group of measures of installed packages; no verdict refers to them either."""
+
+NO_VALUE = "It says nothing of this model and forget set."
+
 TRAINED_ON = "trained on: shown, not counted"
 NO_RETRAINED = "No retrained model yet."
 NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
@@ -144,8 +149,28 @@ def measure_rows(report: Report) -> tuple[TableRow, ...]:
     costs = {"unlearned": report.get("cost") or {}, "retrained": retraining}
     return (
         *_rows(catalogue("measured"), report, report["models"], (report.get("retrained") or {}).values()),
+        *_plugin_rows(report),
         *_rows(catalogue("cost"), report, costs),
     )
+
+
+def _plugin_rows(report: Report) -> Iterator[TableRow]:
+    """Return a row for each measure of an installed package, as the report itself declares it."""
+    retrained = (report.get("retrained") or {}).values()
+    for one in report.get("plugin_measures") or ():
+        better = {"as retrained": PUBLISHED_NOTE}.get(one["better"], f"{one['better'].capitalize()} is better.")
+        said = f"{one['explanation']} {better} From the package {one['package']}."
+        place = f"plugins/{one['id']}"
+        entry = Entry(place, PLUGINS, one["title"], one["unit"], (f"{place}/value",), said)
+        for row in _rows([entry], report, report["models"], retrained):
+            told = {name: _plugin_reason(report, name, one["id"]) for name in row.missing}
+            yield replace(row, missing={name: told[name] or why for name, why in row.missing.items()})
+
+
+def _plugin_reason(report: Report, model: str, measure: str) -> str:
+    """Return why a measure of a package has no value for a model; "" where that is not said."""
+    taken = (model_measures(report, model).get("plugins") or {}).get(measure) or {}
+    return str(taken.get("reason") or ("" if not taken else NO_VALUE))
 
 
 def published_rows(report: Report) -> tuple[TableRow, ...]:

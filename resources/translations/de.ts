@@ -1737,6 +1737,10 @@
         <translation>Ab dem nächsten Start.</translation>
     </message>
     <message>
+        <source>From the package {package}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Full checks</source>
         <translation>Alle Prüfungen</translation>
     </message>
@@ -4281,6 +4285,10 @@
     <message>
         <source>The message in full</source>
         <translation>Die ganze Meldung</translation>
+    </message>
+    <message>
+        <source>The method {method} comes from the package {package}, which is not installed here.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The model and data of {run}</source>

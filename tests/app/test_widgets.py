@@ -35,8 +35,8 @@ from app.widgets.layout import first_and_last_row
 from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import Gap, paint_gap
 from app.widgets.terms import Fact, FactTable, TermLabel, TermRow, heading
+from core.conformance.checks import invalid_values
 from core.parameters import Parameter
-from tests.core.invalid_values import invalid_values
 
 
 def shown(qtbot, widget: QWidget, width: int = 400) -> QWidget:

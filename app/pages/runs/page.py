@@ -260,10 +260,11 @@ class RunsPresenter(QObject):
 
 
 def _titles() -> dict[tuple[str, str], str]:
-    from core.methods import METHODS
+    from core.methods import methods
 
-    presets = {(method.id, preset.name): preset.title for method in METHODS.values() for preset in method.presets}
-    return presets | {(method.id, ""): method.title for method in METHODS.values()}
+    known = methods().values()
+    presets = {(method.id, preset.name): preset.title for method in known for preset in method.presets}
+    return presets | {(method.id, ""): method.title for method in known}
 
 
 # ---- why a command cannot be used on the chosen runs; "" where it can ------------------------------------------------

@@ -59,7 +59,8 @@ class MethodCard(QCheckBox):
     def set_cost(self, cost: str) -> None:
         """Say what training costs, in words; "" where it is not known."""
         choice, method = self.choice, self.choice.method
-        facts = [method.summary, words.suits(method) if choice.suits else "", words.needs(method), cost]
+        package = tr("From the package {package}", package=choice.package) if choice.package else ""
+        facts = [method.summary, words.suits(method) if choice.suits else "", words.needs(method), cost, package]
         self._facts.setText("\n".join(filter(None, facts)))
         self.setAccessibleDescription("\n".join(filter(None, (choice.reason, *facts, method.citation))))
 
@@ -127,10 +128,15 @@ class MethodList(Card):
         """One method with whether it suits."""
         return self._cards[method_id].choice
 
-    def set_choices(self, choices: Sequence[Choice]) -> None:
+    def knows(self, method_id: str) -> bool:
+        """Whether there is a card of this method."""
+        return method_id in self._cards
+
+    def set_choices(self, choices: Sequence[Choice], left_out: Sequence[str] = ()) -> None:
         """Show these under the headings of their groups, those that do not suit under one of their own, last.
 
-        Ticks stay where the method still suits, else the first one gets it.
+        Ticks stay where the method still suits, else the first one gets it. `left_out`: what is said below of methods
+        of packages that have no card.
         """
         before = self.ticked()
         titled: dict[str, list[MethodCard]] = {}
@@ -149,6 +155,7 @@ class MethodList(Card):
         if not self.ticked() and choices and choices[0].suits:
             self._cards[choices[0].method.id].setChecked(True)
         parts = [part for above, cards in self._headings.items() for part in (above, *cards)]
+        parts += [caption(text, wrap=True) for text in left_out]
         inside = widget_of(column(*parts, STRETCH, margins=(2, 2, t.S, 2)))
         inside.setProperty("ground", "surface")
         self._area.setWidget(inside)

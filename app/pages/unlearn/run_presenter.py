@@ -234,9 +234,9 @@ def _may_search(run: LiveRun) -> bool:
     unchanged = any(log.code == "unchanged" for log in run.warnings)
     if not unchanged or run.job is None or run.kind != "unlearn":
         return False  # before torch is loaded, as for a run opened right at the start
-    from core.methods import METHODS
+    from core.methods import methods
 
-    method = METHODS.get(run.job.method)
+    method = methods().get(run.job.method)
     return method is not None and bool(method.searched)
 
 

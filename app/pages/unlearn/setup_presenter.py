@@ -85,6 +85,7 @@ class SetupPresenter(QObject):
         if subject is None:
             return
         from core.devices import list_devices  # the bench is open, so torch is loaded
+        from core.methods import plugged
         from core.session.planning import choices
 
         bench, selection = subject
@@ -92,7 +93,7 @@ class SetupPresenter(QObject):
         if about != self._about:
             self._about, self._drafts, self._form_of = about, {}, ""  # presets depend on both
             self._context.device_jobs.submit(list_devices).done.connect(self._view.parameters.set_devices)
-            self._view.methods.set_choices(choices(selection))
+            self._view.methods.set_choices(choices(selection), [one.text for one in plugged().left_out])
         self._view.plan.set_forget(words.chosen(selection), selection.describe())
         self._plan_later()
 
@@ -103,6 +104,11 @@ class SetupPresenter(QObject):
         self._form_of = ""
         self._view.parameters.set_common(job.device, job.monitoring_budget, job.precision, str(job.seed))
         self._view.methods.tick(job.method, only=True)
+        if job.plugin is not None and not self._view.methods.knows(job.method):
+            package = f"{job.plugin.distribution} {job.plugin.version}"
+            said = tr("The method {method} comes from the package {package}, which is not installed here.",
+                      method=job.method, package=package)  # fmt: skip
+            self._context.notifications.caution(said)
         self._method_changed()  # also where the method does not suit and another one stays in view
 
     def why_not(self) -> str:

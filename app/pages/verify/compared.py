@@ -83,7 +83,7 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
 
 def read_batch(file: Path | None, waiting: Sequence[Path]) -> Compared | None:
     """Read a batch's results (`file`; None: the one queued last); None where there is no batch; runs in a worker."""
-    from core.methods import METHODS
+    from core.methods import methods
     from core.session.batch import csv_text, grouped, results_block
     from core.session.library import runs_of
 
@@ -102,7 +102,7 @@ def read_batch(file: Path | None, waiting: Sequence[Path]) -> Compared | None:
         name: told_run(runs[places[path]], reports[places[path]]) for name, path in paths.items() if path in places
     }  # fmt: skip
     groups = grouped(rows)
-    told = told_batch(groups, finished, {method.id: method.title for method in METHODS.values()})
+    told = told_batch(groups, finished, {method.id: method.title for method in methods().values()})
     outcomes = Counter(one.outcome for one in rows)
     batch = Batch(
         batch_name(record), record.file, tuple((batch_name(one), one.file) for one in known), progress_words(outcomes),

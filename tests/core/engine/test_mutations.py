@@ -15,25 +15,24 @@ import core.engine.passes as passes_module
 import core.engine.step as step_module
 import core.methods.losses as losses
 import core.methods.muda as muda
+from core.conformance import checks
+from core.conformance.checks import Case, Trial
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
 from core.engine.timeline import Segment
 from core.models.tap import TappedModel
 from tests.core.engine import test_engine, test_plain_loop, test_timeline
-from tests.core.methods import test_every_method as generic
 from tests.core.methods import test_losses, test_muda
-from tests.core.methods.cases import Case
 
 MUDA = Case("muda", "class", {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3})
 
 
 def _resume() -> None:
-    generic.resumes_from_every_step_to_identical_weights(MUDA, *generic.walk(MUDA))
+    checks.resumes_to_identical_weights(Trial(MUDA))
 
 
 def _resume_with_constants() -> None:
-    case = Case("muda", "class", {**MUDA.values, "alternation": "round"})
-    generic.resumes_from_every_step_to_identical_weights(case, *generic.walk(case))
+    checks.resumes_to_identical_weights(Trial(MUDA._replace(values={**MUDA.values, "alternation": "round"})))
 
 
 def flip_the_sign_of_the_alignment_loss(patch):
@@ -185,7 +184,7 @@ MUTATIONS: list[tuple[Callable, Callable]] = [
     (keep_gradients_from_step_to_step, test_plain_loop.test_fine_tuning_equals_a_plain_torch_loop),
     (
         share_the_teacher_with_the_student,
-        lambda: generic.ends_with_finite_values_and_leaves_the_teacher_alone(*generic.watch(MUDA)),
+        lambda: checks.ends_finite_and_leaves_the_teacher_alone(Trial(MUDA)),
     ),
     (
         train_everything_where_only_the_head_should,

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from core.conformance.checks import IDENTITY, SEED, Case
 from core.methods import METHODS
-
-
-class Case(NamedTuple):
-    """A method on a kind of forget set. `never`: the generic demands that its nature rules out."""
-
-    method: str
-    mode: str
-    values: dict[str, Any]
-    never: frozenset[str] = frozenset()
-
-
-SEED = "differs with another seed"  # ruled out where nothing is drawn
-IDENTITY = "zero step size is the identity"  # ruled out where a weight changes without a step
 
 SHORT: dict[str, dict[str, Any]] = {
     "boundary-shrink": {"epochs": 2, "batch": 8},
