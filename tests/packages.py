@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from core.entry_points import MEASURES, METHODS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def template() -> tuple[dict, str]:
+    """The package of docs/plugins.md: its pyproject.toml, read, and its module."""
+    page = ROOT.joinpath("docs", "plugins.md").read_text(encoding="utf-8")
+    (project,), (module,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.S) for kind in ("toml", "python"))
+    return tomllib.loads(project), module
+
+
+def install_template(folder: Path) -> Path:
+    """Put the package of docs/plugins.md into a folder, as its pyproject.toml says."""
+    project, text = template()
+    (module,) = project["tool"]["setuptools"]["py-modules"]
+    points = project["project"]["entry-points"]
+    named = {key: project["project"][key] for key in ("name", "version")}
+    return install(folder, {module: text}, methods=points[METHODS], measures=points[MEASURES], **named)
 
 
 def install(

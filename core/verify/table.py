@@ -160,11 +160,10 @@ def _plugin_rows(report: Report) -> Iterator[TableRow]:
     for one in report.get("plugin_measures") or ():
         better = {"as retrained": PUBLISHED_NOTE}.get(one["better"], f"{one['better'].capitalize()} is better.")
         said = f"{one['explanation']} {better} From the package {one['package']}."
-        place = f"plugins/{one['id']}"
-        entry = Entry(place, PLUGINS, one["title"], one["unit"], (f"{place}/value",), said)
-        for row in _rows([entry], report, report["models"], retrained):
-            told = {name: _plugin_reason(report, name, one["id"]) for name in row.missing}
-            yield replace(row, missing={name: told[name] or why for name, why in row.missing.items()})
+        values, single = _values(("plugins", one["id"], "value"), report["models"], retrained)
+        reasons = {model: _plugin_reason(report, model, one["id"]) for model, value in values.items() if value is None}
+        entry = Entry(f"plugins/{one['id']}", PLUGINS, one["title"], one["unit"], (), said)
+        yield _row(entry, report, values, reasons, single, None)
 
 
 def _plugin_reason(report: Report, model: str, measure: str) -> str:
@@ -212,18 +211,26 @@ def _rows(
     judged = {place(measure.paths, models.values()): verdicts.get(measure.key) for measure in reversed(MEASURES)}
     for entry in entries:
         path = place([tuple(path.split("/")) for path in entry.paths], models.values())
-        values = {model: look_up(models.get(model), path) for model in COLUMNS}
+        values, single = _values(path, models, retrained)
         if entry.beside:
             of_classes = (look_up(model, entry.beside.split("/")) for model in models.values())
             if all(value is None for value in values.values()) or all(value is None for value in of_classes):
                 continue
-        single = [value for measures in retrained if (value := look_up(measures, path)) is not None]
-        if retrained:
-            values["retrained"] = mean(single)
         reasons = {model: _reason(entry.needs, report, model) for model, value in values.items() if value is None}
         # What speaks of whole classes alone is no row for single images: the page says once why.
         if len(reasons) < len(values) or (any(reasons.values()) and report.get("forget_classes")):
-            yield _row(entry, report, values, reasons, tuple(single), judged.get(path))
+            yield _row(entry, report, values, reasons, single, judged.get(path))
+
+
+def _values(
+    path: tuple[str, ...], models: Mapping[str, Mapping[str, Any]], retrained: Collection[Mapping[str, Any]]
+) -> tuple[dict[str, float | None], tuple[float, ...]]:
+    """Return each column's value at `path`, and that of each retrained model, whose mean stands in its column."""
+    values = {model: look_up(models.get(model), path) for model in COLUMNS}
+    single = tuple(value for measures in retrained if (value := look_up(measures, path)) is not None)
+    if retrained:
+        values["retrained"] = mean(single)
+    return values, single
 
 
 def _row(

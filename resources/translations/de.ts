@@ -1738,7 +1738,7 @@
     </message>
     <message>
         <source>From the package {package}</source>
-        <translation type="unfinished"></translation>
+        <translation>Aus dem Paket {package}</translation>
     </message>
     <message>
         <source>Full checks</source>
@@ -4288,7 +4288,7 @@
     </message>
     <message>
         <source>The method {method} comes from the package {package}, which is not installed here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Methode {method} kommt aus dem Paket {package}, das hier nicht installiert ist.</translation>
     </message>
     <message>
         <source>The model and data of {run}</source>

@@ -9,9 +9,6 @@ import pytest
 from core.cli import main
 from core.entry_points import Origin
 from core.errors import NotFoundError, RunError
-from core.events import State
-from core.files import read_json
-from core.job import PluginPart
 from core.methods import METHODS, get_method, methods, plugged
 from core.methods.base import Facts
 from core.parameters import resolve
@@ -106,5 +103,5 @@ def test_methods_lists_those_of_packages_and_names_what_is_left_out(offer, capsy
     offer({"slow": GOOD}, methods={"slowly": "slow:SLOWLY", "gone": "nowhere:METHOD"})
     assert main(["methods"]) == 0
     said = capsys.readouterr()
-    assert "from the package forget-more 1.2" in said.out
+    assert "from the package forget-more 1.2" in " ".join(said.out.split())
     assert "warning: The method 'gone' of the package forget-more 1.2 is left out: ModuleNotFoundError" in said.err

@@ -15,6 +15,7 @@ from app.services import run_words as words
 from app.services.theme import theme
 from core.methods import METHODS
 from core.methods.base import GROUPS
+from core.methods.card import NEEDS
 from core.session.planning import Choice
 from tests.app.helpers import focusable, unnamed
 
@@ -226,10 +227,21 @@ def test_needs_and_suits_in_words():
     assert words.needs(method({"retain set", "forget set", "teacher"}, {"class"})) == (
         "Needs: forget images, retain images, the original as teacher"
     )
-    assert {need for known in METHODS.values() for need in known.needs} <= set(words.NEEDS)
+    assert tuple(words.NEEDS) == NEEDS  # what a record is held to, in the same order
+    assert {need for known in METHODS.values() for need in known.needs} <= set(NEEDS)
     assert words.needs(method(set(), {"class"})) == "Needs nothing but the model"
     assert words.suits(method(set(), {"class", "sample"})) == "For whole classes and single images"
     assert words.suits(method(set(), {"sample"})) == "For single images"
+
+
+def test_a_card_names_the_package_and_what_is_left_out_stands_below(methods):
+    own = dataclasses.replace(choice(1, "gradient"), package="forget-flat 0.1")
+    methods.set_choices([own], ["The method 'x' of the package y 1 is left out: ImportError."])
+    assert "From the package forget-flat 0.1" in "\n".join(lines(methods._cards["m1"]))
+    below = [label.text() for label in methods._area.widget().findChildren(QLabel)]
+    assert "The method 'x' of the package y 1 is left out: ImportError." in below
+    methods.set_choices(many())
+    assert not any("left out" in label.text() for label in methods._area.widget().findChildren(QLabel))
 
 
 def test_every_group_has_a_title_and_a_line():
