@@ -115,7 +115,7 @@ def measure(longest: float) -> tuple[list[tuple[float, float | None, float]], in
             if not running or time.monotonic() - self._began > longest:
                 self._timer.stop()
                 if run is not None:
-                    controller.discard()
+                    controller.ask("discard")
                 QTimer.singleShot(1500, create_application().quit)
 
     app = create_application()

@@ -63,6 +63,8 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     )),
     (mark("Runs"), (
         Field("device", mark("Device"), NEXT_RUN, choices=(("auto", mark("Default")),)),
+        Field("launcher", mark("Runs go in"), NEXT_RUN, choices=(
+            ("thread", mark("this window")), ("process", mark("a process of their own")))),
         Field("threads", mark("Threads"), NEXT_RUN, span=(0, physical_cores()), least=mark("Default ({threads})")),
         Field("monitoring_budget", mark("Monitoring budget"), NEXT_RUN, unit="%", span=(0, 50), factor=100),
         Field("checkpoint_seconds", mark("Checkpoint every"), NEXT_RUN, unit="s", span=(1, 3600)),

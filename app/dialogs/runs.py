@@ -62,7 +62,7 @@ class RunCloseGuard(QObject):
         """The session ends: stop and keep without asking. True where no run is going."""
         run = self._controller.current
         if run is not None:
-            self._end(run, self._controller.stop)
+            self._end(run, self._controller.part if run.outlasts else partial(self._controller.ask, "stop"))
         return run is None
 
     # ---- parts
@@ -71,11 +71,15 @@ class RunCloseGuard(QObject):
         stop = tr("Stop, save and quit") if run.makes_model else tr("Stop and quit")
         choices = [
             Choice("keep", tr("Keep running")),
-            Choice("stop", stop, act=partial(self._end, run, self._controller.stop)),
+            Choice("stop", stop, act=partial(self._end, run, partial(self._controller.ask, "stop"))),
         ]
         details = []
+        if run.outlasts:
+            part = partial(self._end, run, self._controller.part)
+            choices.insert(1, Choice("part", tr("Quit, the run goes on"), act=part))
+            details.append(tr("It has a process of its own and goes on without the window; Runs shows it."))
         if run.makes_model:
-            discard = partial(self._end, run, self._controller.discard)
+            discard = partial(self._end, run, partial(self._controller.ask, "discard"))
             choices.append(Choice("discard", tr("Discard and quit"), True, discard))
             details.append(words.on_disk(run))
         waiting = len(self._controller.queue)

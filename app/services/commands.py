@@ -44,8 +44,8 @@ def register_run_commands(context: AppContext) -> None:
         return "" if project.selection is not None and project.selection.count else tr("Choose at least one image.")
 
     def pause() -> None:
-        if not controller.resume():
-            controller.pause()
+        if not controller.ask("resume"):
+            controller.ask("pause")
 
     def discard() -> None:
         if controller.current is not None:
@@ -62,8 +62,8 @@ def register_run_commands(context: AppContext) -> None:
     add("run.start", tr("&Start unlearning"), start, "play", "Ctrl+Return", why_no_start)
     for name, text, act, shortcut, tip, allowed in (
         ("pause", tr("&Pause or resume"), pause, "Ctrl+Shift+Return", "", ("pause", "resume")),
-        ("checkpoint", tr("&Checkpoint now"), controller.checkpoint, (), "", ("checkpoint",)),
-        ("stop", tr("Stop and &keep"), controller.stop, (), tr(words.STOP_TIP), ("stop",)),
+        ("checkpoint", tr("&Checkpoint now"), lambda: controller.ask("checkpoint"), (), "", ("checkpoint",)),
+        ("stop", tr("Stop and &keep"), lambda: controller.ask("stop"), (), tr(words.STOP_TIP), ("stop",)),
         ("discard", tr("&Discard run…"), discard, (), "", ("discard",)),
     ):
         add(f"run.{name}", text, act, name, shortcut, partial(why_not, allowed), tip=tip)
@@ -74,7 +74,7 @@ def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> No
 
     def discard() -> None:
         if run.state is not State.DISCARDED and run.can("discard"):
-            context.run_controller.discard()
+            context.run_controller.ask("discard", run)
 
     if not context.settings.values.confirm_discard:
         discard()

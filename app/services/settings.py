@@ -30,6 +30,7 @@ class Preferences:
     data_root: str = ""  # where data sets are looked for; "" is the data folder
     runs_folder: str = ""  # where new runs go; "" is below the data folder
     device: str = "auto"
+    launcher: str = "thread"  # what starts runs: a core.job.Launcher in words
     threads: int = 0  # 0: all physical cores but one
     monitoring_budget: float = 0.1
     checkpoint_seconds: float = 20.0  # of a run, between two checkpoints

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from app.services.translation import tr
 from app.workers.run_history import RunHistory
 from core.engine.control import Control
-from core.errors import AppError, StoppedError
+from core.errors import AppError, ProcessEndedError, StoppedError
 from core.events import (
     ACTIVE,
     AlignmentMeasured,
@@ -33,6 +33,7 @@ from core.events import (
     StepMetrics,
 )
 from core.job import Job
+from core.runs.asked import Ask, ask
 from core.runs.folder import RunFolder
 from core.runs.following import Look, looks
 from core.verify.measure_log import merge
@@ -130,8 +131,13 @@ class LiveRun:
 
     @property
     def mine(self) -> bool:
-        """Whether this window runs it, so that it can be paused and stopped here."""
+        """Whether this window started it."""
         return self.work is not None
+
+    @property
+    def outlasts(self) -> bool:
+        """Whether it goes in a process of its own, which goes on without the window."""
+        return self.makes_model and self.job is not None and self.job.launcher not in ("", "thread")
 
     @property
     def makes_model(self) -> bool:
@@ -157,7 +163,7 @@ class LiveRun:
 
     def can(self, action: str) -> bool:
         """Whether a user's action is allowed now; derived from the one table of states."""
-        if not self.mine:
+        if not (self.mine or (self.from_disk and self.active)):
             return False
         if not self.makes_model:
             return action == "stop" and self.state is State.RUNNING
@@ -207,7 +213,10 @@ class LiveRun:
             return False
         # A check keeps nothing of a half-trained reference, so that stopping it is quick.
         asked = "discard" if action == "stop" and self.kind == "check" else action
-        getattr(self.control, asked if asked != "checkpoint" else "request_checkpoint")()
+        if self.mine:
+            self.control.ask(asked)
+        else:
+            ask(self.folder, cast(Ask, asked))
         self.asked = "" if action in ENDS else action
         self.state = ENDS.get(action, self.state)
         return True
@@ -293,6 +302,9 @@ class LiveRun:
                 self.asked = ""
 
     def _fail(self, error: BaseException, details: str) -> None:
+        if isinstance(error, ProcessEndedError):
+            self.state, self.error, self.hint, self.details = State.INTERRUPTED, error.message, error.hint, details
+            return
         if isinstance(error, StoppedError) or (self.control.ending and type(error).__name__ == "Interrupted"):
             self.state = State.DISCARDED if self.control.discarding else State.STOPPED
             return

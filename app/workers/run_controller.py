@@ -224,38 +224,37 @@ class RunController(Executor):
 
     # -- what the user asks ----------------------------------------------------------------------------------------
 
-    def pause(self) -> bool:
-        """Hold after the current step; False where there is nothing to pause."""
-        return self._ask("pause")
+    def ask(self, action: str, run: LiveRun | None = None) -> bool:
+        """Ask the run under way, or one that another process works on, for one of live_run.ACTIONS.
 
-    def resume(self) -> bool:
-        """Go on after a pause."""
-        return self._ask("resume")
+        False where its state does not allow that. Before "discard" the caller has asked the user.
+        """
+        run = run or self._current
+        if run is None or not run.ask(action):
+            return False
+        self._turned(run)
+        return True
 
     def end(self, run: LiveRun) -> None:
         """Stop a run where it goes, or take it out of the queue where it waits."""
         if run is self.current:
-            self.stop()
+            self.ask("stop")
         else:
             self.remove(run)
 
-    def stop(self) -> bool:
-        """End after the current step and keep the model as it is now."""
-        return self._ask("stop")
-
-    def discard(self) -> bool:
-        """End and keep nothing. The caller has asked the user."""
-        return self._ask("discard")
-
-    def checkpoint(self) -> bool:
-        """Save a resumable checkpoint after the current step."""
-        return self._ask("checkpoint")
+    def part(self) -> None:
+        """Leave the run under way to its own process, where it has one; it is followed no more."""
+        if self._current is not None:
+            self._current.control.part()
 
     def close(self) -> None:
-        """Stop and keep what is going; on the usual way out the close guard has seen to it already."""
+        """Stop and keep what goes in this process, and leave to itself what has one of its own.
+
+        On the usual way out the close guard has seen to it already.
+        """
         self.hold()
         if self._current is not None:
-            self._current.control.stop()
+            (self._current.control.part if self._current.outlasts else self._current.control.stop)()
 
     def wait(self, milliseconds: int) -> bool:
         """Wait for the run, and for the queue to be on disk; False where one of them did not end in time."""
@@ -267,13 +266,6 @@ class RunController(Executor):
         return self._store.close(max(0.0, end - time.monotonic()))
 
     # -- parts -----------------------------------------------------------------------------------------------------
-
-    def _ask(self, action: str) -> bool:
-        run = self._current
-        if run is None or not run.ask(action):
-            return False
-        self._turned(run)
-        return True
 
     def _work(
         self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, *, resume: bool = False,
@@ -297,9 +289,9 @@ class RunController(Executor):
             if trust is not None:
                 opened = opened.trusting(trust)
             if check is None:
-                from core.session.running import run
+                from core.launch import launch
 
-                return run(live.folder, control, emit, opened, resume=resume)
+                return launch(live.folder, control, emit, opened, resume=resume)
             from core.session import checking
 
             return checking.check(live.folder, control, emit, opened, seeds=check.seeds,

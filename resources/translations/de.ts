@@ -357,6 +357,10 @@
         <translation>&amp;Lauf</translation>
     </message>
     <message>
+        <source>&amp;Runs in</source>
+        <translation>&amp;Läuft in</translation>
+    </message>
+    <message>
         <source>&amp;Seed</source>
         <translation>&amp;Startwert</translation>
     </message>
@@ -451,6 +455,14 @@
     <message>
         <source>a plot is saved as .png, .svg or .csv, not {ending}</source>
         <translation>ein Diagramm wird als .png, .svg oder .csv gespeichert, nicht als {ending}</translation>
+    </message>
+    <message>
+        <source>A process of its own</source>
+        <translation>Einem eigenen Prozess</translation>
+    </message>
+    <message>
+        <source>a process of their own</source>
+        <translation>einem eigenen Prozess</translation>
     </message>
     <message>
         <source>A request that starts from the model of an earlier run. What was forgotten before stays forgotten: those images are kept out of the retain set, of the run and of its retrained models.</source>
@@ -711,6 +723,10 @@
     <message>
         <source>Another architecture</source>
         <translation>Eine andere Architektur</translation>
+    </message>
+    <message>
+        <source>Another machine</source>
+        <translation>Einem anderen Rechner</translation>
     </message>
     <message>
         <source>Another:</source>
@@ -1790,6 +1806,10 @@
         <translation>Zur Seite „{page}“</translation>
     </message>
     <message>
+        <source>Goes on when the window is closed; a crash of either leaves the other standing.</source>
+        <translation>Geht weiter, wenn das Fenster geschlossen wird; stürzt eines von beiden ab, bleibt das andere stehen.</translation>
+    </message>
+    <message>
         <source>Gradient</source>
         <translation>Gradient</translation>
     </message>
@@ -1957,6 +1977,10 @@
     <message>
         <source>Is this your network and your preprocessing?</source>
         <translation>Ist das Ihr Netz und Ihre Vorverarbeitung?</translation>
+    </message>
+    <message>
+        <source>It has a process of its own and goes on without the window; Runs shows it.</source>
+        <translation>Er hat einen eigenen Prozess und geht ohne das Fenster weiter; „Läufe“ zeigt ihn.</translation>
     </message>
     <message>
         <source>It has schema version {version}, which this version does not read.</source>
@@ -2783,6 +2807,10 @@
         <translation>Jetzt</translation>
     </message>
     <message>
+        <source>Number of processes, or name of the machine</source>
+        <translation>Anzahl der Prozesse oder Name des Rechners</translation>
+    </message>
+    <message>
         <source>of all {test} test images (seen before) are right · {share} of the {train} training images</source>
         <translation>aller {test} Testbilder (schon gesehen) sind richtig · {share} der {train} Trainingsbilder</translation>
     </message>
@@ -3248,6 +3276,10 @@
         <translation>Problem</translation>
     </message>
     <message>
+        <source>Processes that share each step's images, as on a machine with several GPUs: how many?</source>
+        <translation>Prozesse, die sich die Bilder jedes Schritts teilen, etwa auf einem Rechner mit mehreren GPUs: wie viele?</translation>
+    </message>
+    <message>
         <source>profile</source>
         <translation>Profil</translation>
     </message>
@@ -3313,6 +3345,10 @@
     <message>
         <source>Quit anyway</source>
         <translation>Trotzdem beenden</translation>
+    </message>
+    <message>
+        <source>Quit, the run goes on</source>
+        <translation>Beenden, der Lauf geht weiter</translation>
     </message>
     <message>
         <source>Rail</source>
@@ -3598,6 +3634,10 @@
         <translation>Läufe</translation>
     </message>
     <message>
+        <source>Runs go in</source>
+        <translation>Läufe gehen in</translation>
+    </message>
+    <message>
         <source>runs in another process</source>
         <translation>läuft in einem anderen Prozess</translation>
     </message>
@@ -3808,6 +3848,10 @@
     <message>
         <source>Several forget sets, methods and seeds on one model and data, written down in a file. Every combination is a run, and the results are one table.</source>
         <translation>Mehrere Vergessensmengen, Verfahren und Startwerte für ein Modell und seine Daten, in einer Datei aufgeschrieben. Jede Kombination ist ein Lauf, und die Ergebnisse sind eine Tabelle.</translation>
+    </message>
+    <message>
+        <source>Several processes</source>
+        <translation>Mehreren Prozessen</translation>
     </message>
     <message>
         <source>Share of each set's energy in each retain direction, %</source>
@@ -4323,6 +4367,10 @@
         <translation>Modell, Daten oder Vergessensmenge haben sich geändert, seit diese Suche begann; darum wurden ihre Einstellungen nicht verwendet.</translation>
     </message>
     <message>
+        <source>The name of a machine as ssh knows it, and where the program is there, if it is not on its path.</source>
+        <translation>Der Name eines Rechners, wie ssh ihn kennt, und wo das Programm dort liegt, wenn es nicht in seinem Pfad ist.</translation>
+    </message>
+    <message>
         <source>The network of this model is program code: {files}. Run it only if you trust who wrote it.</source>
         <translation>Das Netz dieses Modells ist Programmcode: {files}. Führen Sie ihn nur aus, wenn Sie seiner Quelle vertrauen.</translation>
     </message>
@@ -4367,6 +4415,10 @@
         <translation>Die schnellen, Wiederlernen sowie Prototyp- und Referenzangriffe; trainiert, was diese brauchen</translation>
     </message>
     <message>
+        <source>The quickest start. What ends the window ends the run, which can be resumed.</source>
+        <translation>Der schnellste Start. Was das Fenster beendet, beendet den Lauf, der dann fortgesetzt werden kann.</translation>
+    </message>
+    <message>
         <source>the rest lies within chance</source>
         <translation>der Rest liegt im Bereich des Zufalls</translation>
     </message>
@@ -4389,6 +4441,10 @@
     <message>
         <source>The retain features also give the space that alignment is measured in.</source>
         <translation>Die zu behaltenden Merkmale geben auch den Raum vor, in dem die Ausrichtung gemessen wird.</translation>
+    </message>
+    <message>
+        <source>The run cannot be asked</source>
+        <translation>Der Lauf kann nicht gefragt werden</translation>
     </message>
     <message>
         <source>The run cannot be resumed</source>
@@ -4655,6 +4711,14 @@
     <message>
         <source>This run was written by a newer version. Update Unlearn Studio to open it.</source>
         <translation>Dieser Lauf stammt von einer neueren Version. Aktualisieren Sie Unlearn Studio, um ihn zu öffnen.</translation>
+    </message>
+    <message>
+        <source>This window</source>
+        <translation>Diesem Fenster</translation>
+    </message>
+    <message>
+        <source>this window</source>
+        <translation>diesem Fenster</translation>
     </message>
     <message>
         <source>Threads</source>

@@ -48,5 +48,5 @@ def test_four_clicks_lead_from_two_dropped_files_to_a_run_that_forgets_a_class(w
     qtbot.waitUntil(lambda: context.run_controller.current is not None)
     run = context.run_controller.current
     assert run.job.forget.mode == "class"
-    context.run_controller.discard()
+    context.run_controller.ask("discard")
     qtbot.waitUntil(lambda: run.ended)

@@ -43,7 +43,7 @@ def test_the_main_path_leads_to_a_check_by_the_keyboard_alone(opened, window, qt
     assert len(project.selection.complete_classes) == 1
     press(window, Qt.Key.Key_Return, control)  # leads on, and starts
     qtbot.waitUntil(lambda: project.run is not None and project.run.step > 0, timeout=60_000)
-    controller.stop()  # the rest is no matter of keys
+    controller.ask("stop")  # the rest is no matter of keys
     qtbot.waitUntil(lambda: project.run.ended, timeout=60_000)
     assert window.current_page == "unlearn" and project.run.state is State.STOPPED
     tab_to_button(window, "Check the result")
@@ -53,5 +53,5 @@ def test_the_main_path_leads_to_a_check_by_the_keyboard_alone(opened, window, qt
     tab_to_button(window, "Run checks")
     press(window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: controller.current is not None and controller.current.kind == "check")
-    controller.stop()
+    controller.ask("stop")
     qtbot.waitUntil(lambda: not controller.busy, timeout=60_000)

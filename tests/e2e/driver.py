@@ -98,7 +98,7 @@ class Driver(QObject):
         if window is not None and self.error is not None:
             controller = window.context.run_controller
             if controller is not None and controller.current is not None:
-                controller.discard()
+                controller.ask("discard")
         QApplication.exit(0)
 
     def leave(self) -> None:

@@ -73,6 +73,7 @@ class TrainingStarter(QObject):
             recipe=dict(training.recipe),
             seed=training.seed,
             checkpoint_seconds=settings.checkpoint_seconds,
+            launcher=settings.launcher,
         )
         self._context.project.set_run(run)
         self._context.show_page("unlearn")

@@ -52,8 +52,8 @@ class RunPresenter(QObject):
         self._verdict = False  # whether the result of the run was held against retrained models
         self._controller = controller = context.run_controller
         self._follower = RunFollower(context.jobs, self)
-        acts: dict[str, Any] = {  # the first four are offered only while the run in view is the one that goes
-            "pause": self._pause, "checkpoint": controller.checkpoint, "stop": controller.stop,
+        acts: dict[str, Any] = {  # the first four are offered only while the run in view goes
+            "pause": self._pause, "checkpoint": lambda: self._ask("checkpoint"), "stop": lambda: self._ask("stop"),
             "discard": self._discard, "again": self.left,
             "check": lambda: context.show_page("verify"), "details": lambda: context.show_page("verify"),
             "export": lambda: context.show_page("export"), "restart": self._restart,
@@ -125,6 +125,10 @@ class RunPresenter(QObject):
 
     def _show_banners(self, run: LiveRun) -> None:
         found = [self._failure(run)] if run.state is State.FAILED else []
+        if run.state is State.INTERRUPTED and run.error:
+            text = " ".join(part for part in (run.error, run.hint) if part)
+            details = (tr("Details…"), lambda: self._show_details(run))
+            found.append((text, "error", [(tr("Resume"), self._restart), details]))
         outcome = words.outcome_warnings(run)
         if outcome:
             search = (tr("Search settings…"), lambda: self.search_wanted.emit(run.job))
@@ -159,7 +163,14 @@ class RunPresenter(QObject):
     # ---- buttons
 
     def _pause(self) -> None:
-        (self._controller.resume if self._view.bar.resuming else self._controller.pause)()
+        self._ask("resume" if self._view.bar.resuming else "pause")
+
+    def _ask(self, action: str) -> None:
+        """Ask the run in view, in whatever process it goes."""
+        try:
+            self._controller.ask(action, self._run)
+        except AppError as error:  # of one that is followed on disk
+            self._context.notifications.error(error, tr("The run cannot be asked"))
 
     def _discard(self) -> None:
         assert self._run is not None

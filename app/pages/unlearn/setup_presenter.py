@@ -102,7 +102,9 @@ class SetupPresenter(QObject):
         self.refresh()
         self._drafts[job.method] = Draft(job.preset, dict(job.parameters))
         self._form_of = ""
-        self._view.parameters.set_common(job.device, job.monitoring_budget, job.precision, str(job.seed))
+        self._view.parameters.set_common(
+            job.device, job.monitoring_budget, job.precision, str(job.seed), job.launcher
+        )
         self._view.methods.tick(job.method, only=True)
         if job.plugin is not None and not self._view.methods.knows(job.method):
             package = f"{job.plugin.distribution} {job.plugin.version}"
@@ -178,9 +180,10 @@ class SetupPresenter(QObject):
         return {**self._view.parameters.common(), "threads": own.threads, "checkpoint_seconds": own.checkpoint_seconds}
 
     def _preferences_changed(self, names: list[str]) -> None:
-        if {"device", "monitoring_budget"} & set(names):
+        if {"device", "monitoring_budget", "launcher"} & set(names):
             own, parameters = self._context.settings.values, self._view.parameters
-            parameters.set_common(own.device, own.monitoring_budget, parameters.precision.currentData())
+            precision = parameters.precision.currentData()
+            parameters.set_common(own.device, own.monitoring_budget, precision, launcher=own.launcher)
 
     def _method_changed(self) -> None:
         self._keep_draft()
@@ -340,12 +343,16 @@ def _make_plan(
     from core.session.planning import estimate, retraining_seconds, shares_of_retraining
 
     selection = all_requests(bench.model.path, selection, bench.dataset)
-    bench = _set_up(bench, common).telling(None, cancelled)
+    bench = _estimated_on(bench, common).telling(None, cancelled)
     estimates = {
         method: estimate(bench, selection, method, draft.values, runs_folder=runs_folder, measure=measure,
                          monitoring_budget=common["monitoring_budget"])
         for method, draft in drafts.items()
     }  # fmt: skip
+    if common["launcher"] == "process":
+        from core.launch.children import keep_warm
+
+        keep_warm()  # once nothing is measured any more
     whole = retraining_seconds(bench, selection)
     edited = {method: planned.share_of(whole) for method, planned in estimates.items()}
     return Plan(estimates, {**shares_of_retraining(bench, selection), **edited})
@@ -356,13 +363,19 @@ def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
     return bench.on(common["device"], common["precision"], common["threads"])
 
 
+def _estimated_on(bench: Bench, common: Mapping[str, Any]) -> Bench:
+    """Return the bench that estimates are made on: this machine, where runs go to another one, too."""
+    away = common["launcher"].startswith("ssh ")
+    return bench.on("auto", "auto", common["threads"]) if away else _set_up(bench, common)
+
+
 def _make_jobs(
     bench: Bench, selection: Selection, drafts: Chosen, seeds: Sequence[int], common: Mapping[str, Any]
 ) -> list[Job]:
     from core.session.jobs import make_unlearn_job
 
-    place = settled(_set_up(bench, common))
-    often = {name: common[name] for name in ("monitoring_budget", "checkpoint_seconds")}
+    place = _set_up(settled(_estimated_on(bench, common)), common)
+    often = {name: common[name] for name in ("monitoring_budget", "checkpoint_seconds", "launcher")}
     return [
         make_unlearn_job(place, selection, method, preset=draft.preset, settings=draft.values, seed=seed, **often)
         for method, draft in drafts.items()

@@ -30,6 +30,7 @@ from app.widgets.labels import ElidedLabel, Label, caption, section, separator
 from app.widgets.layout import STRETCH, column, form, row, scrolling, widget_of
 from app.widgets.terms import Fact, FactTable
 from core.errors import AppError
+from core.job import Launcher
 from core.seeds import parse_seeds
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
 AUTOMATIC = mark("Automatic")
 DEVICES = (("auto", AUTOMATIC),)  # until it is known which there are
 PRECISIONS = (("auto", AUTOMATIC), ("float32", mark("32 bit")), ("bfloat16", "bfloat16"), ("float16", "float16"))
+LAUNCHERS = (("thread", mark("This window")), ("process", mark("A process of its own")),
+             ("torchrun", mark("Several processes")), ("ssh", mark("Another machine")))  # fmt: skip
+LAUNCHER_TIPS = {
+    "thread": mark("The quickest start. What ends the window ends the run, which can be resumed."),
+    "process": mark("Goes on when the window is closed; a crash of either leaves the other standing."),
+    "torchrun": mark("Processes that share each step's images, as on a machine with several GPUs: how many?"),
+    "ssh": mark("The name of a machine as ssh knows it, and where the program is there, if it is not on its path."),
+}
+MORE = {"torchrun": "2", "ssh": "me@gpu-server"}  # what is typed, for example
+ELSEWHERE = ("cpu", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "mps")  # what another machine may have
 START, SEARCH = mark("Start unlearning"), mark("Search settings…")
 METHODS_WIDTH, PLAN_WIDTH = (336, 480), (288, 360)  # at least, at most: texts gain from room, fields do not
 PARAMETERS_WIDTH, NARROW = 360, 240  # what fields need; what cards do with where the font is large
@@ -53,13 +64,20 @@ class ParametersCard(Card):
     def __init__(self) -> None:
         super().__init__(tr("Parameters"), padding=t.M)
         self._presets: Sequence[Preset] = ()
+        self._launcher, self._away = "thread", False
         self.notes = Label("", "body", "text-2", wrap=True)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reason, self.seeds_problem = caption(wrap=True), caption(wrap=True)
         set_tone(self.seeds_problem, "danger")
         policy = QComboBox.SizeAdjustPolicy.AdjustToContents
         self.preset, self.device, self.precision = (QComboBox(sizeAdjustPolicy=policy) for _ in range(3))
+        self._devices: Sequence[tuple[str, str]] = DEVICES
         _fill(self.device, DEVICES)
+        self.launcher, self.launched_on = QComboBox(sizeAdjustPolicy=policy), QLineEdit()
+        _fill(self.launcher, LAUNCHERS)
+        self.launched_on.setAccessibleName(tr("Number of processes, or name of the machine"))
+        self.launcher_problem = caption(wrap=True)
+        set_tone(self.launcher_problem, "danger")
         _fill(self.precision, PRECISIONS)
         self.seeds = QLineEdit("0")
         self.seed_values: tuple[int, ...] = ()  # what is typed means; nothing where it is wrong
@@ -80,6 +98,7 @@ class ParametersCard(Card):
         self.search.setProperty("compact", True)
         self._lay_out()
         for signal in (self.seeds.textChanged, self.device.activated, self.precision.activated,
+                       self.launcher.currentIndexChanged, self.launched_on.textChanged,
                        self.budget.valueChanged, self.form.changed):  # fmt: skip
             signal.connect(self._changed)
         self._changed()
@@ -88,17 +107,18 @@ class ParametersCard(Card):
 
     def problems(self) -> list[str]:
         """What is wrong, one sentence each."""
-        return [problem for problem in (self.seeds_problem.text(), *self.form.problems()) if problem]
+        said = (self.seeds_problem.text(), self.launcher_problem.text(), *self.form.problems())
+        return [problem for problem in said if problem]
 
     def preset_name(self) -> str:
         """Name of the chosen preset; "" where the method has none."""
         return self.preset.currentData() or ""
 
     def common(self) -> dict[str, Any]:
-        """What holds for all runs of the group: device, precision, monitoring budget (0..1)."""
+        """What holds for all runs of the group: device, precision, monitoring budget (0..1) and launcher."""
         return {
             "device": self.device.currentData(), "precision": self.precision.currentData(),
-            "monitoring_budget": self.budget.value() / 100,
+            "monitoring_budget": self.budget.value() / 100, "launcher": self._launcher,
         }  # fmt: skip
 
     # ---- what is shown
@@ -123,10 +143,16 @@ class ParametersCard(Card):
 
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
         """Offer these devices besides the automatic choice."""
-        _fill(self.device, [*DEVICES, *((one.id, one.title) for one in devices)], self.device.currentData())
+        self._devices = [*DEVICES, *((one.id, one.title) for one in devices)]
+        self._offer_devices()
 
-    def set_common(self, device: str, budget: float, precision: str = "auto", seeds: str = "") -> None:
+    def set_common(
+        self, device: str, budget: float, precision: str = "auto", seeds: str = "", launcher: str = "thread"
+    ) -> None:
         """Show what holds for all runs; the budget is 0..1."""
+        kind, _, more = launcher.partition(" ")
+        show_value(self.launcher, kind)
+        self.launched_on.setText(more)
         show_value(self.device, device)
         show_value(self.precision, precision)
         self.budget.setValue(100 * budget)
@@ -143,8 +169,30 @@ class ParametersCard(Card):
             self.seed_values, problem = (), error.text
         self.seeds_problem.say(problem)
         set_property(self.seeds, "invalid", bool(problem))
+        self._read_launcher()
         self._update_fold()
         self.edited.emit()
+
+    def _read_launcher(self) -> None:
+        """Take in what starts the runs, say what is wrong with it, and offer what can be typed and chosen with it."""
+        kind, problem = self.launcher.currentData(), ""
+        self.launched_on.setVisible(kind in MORE)
+        self.launched_on.setPlaceholderText(MORE.get(kind, ""))
+        self.launcher.setToolTip(tr(LAUNCHER_TIPS[kind]))
+        try:
+            self._launcher = str(Launcher.parse(f"{kind} {self.launched_on.text() if kind in MORE else ''}"))
+        except AppError:
+            problem = tr(LAUNCHER_TIPS[kind])
+        self.launcher_problem.say(problem)
+        set_property(self.launched_on, "invalid", bool(problem) and bool(self.launched_on.text()))
+        if self._away is not (kind == "ssh"):
+            self._away = not self._away
+            self._offer_devices()
+
+    def _offer_devices(self) -> None:
+        """Offer the devices of this machine, or those that another one may have."""
+        away = [*DEVICES, *((name, name) for name in ELSEWHERE)]
+        _fill(self.device, away if self._away else self._devices, self.device.currentData())
 
     def _update_fold(self) -> None:
         """Say what the preset is for and how many values differ from it."""
@@ -163,8 +211,10 @@ class ParametersCard(Card):
             _form((tr("&Preset"), self.preset, below)),
             self.fold,
             separator(),
-            _form((tr("S&eeds"), self.seeds, self.seeds_problem), (tr("&Device"), self.device),
-                  (tr("Prec&ision"), self.precision), (tr("&Monitoring budget"), self.budget)),
+            _form((tr("S&eeds"), self.seeds, self.seeds_problem),
+                  (tr("&Runs in"), self.launcher, self.launched_on, self.launcher_problem),
+                  (tr("&Device"), self.device), (tr("Prec&ision"), self.precision),
+                  (tr("&Monitoring budget"), self.budget)),
             self._about,
             STRETCH,
             spacing=t.M, margins=(0, 0, t.XS, 0),

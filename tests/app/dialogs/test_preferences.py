@@ -14,8 +14,8 @@ from app.services.settings import Preferences
 
 FIELDS = [field for _, fields in GROUPS for field in fields]
 OTHER = {"scheme": "dark", "language": "de", "data_root": "/data/sets", "runs_folder": "/data/runs", "device": "cpu",
-         "threads": 1, "monitoring_budget": 0.2, "checkpoint_seconds": 60.0, "thumbnail_size": 128,
-         "restore_project": False, "confirm_discard": False, "confirm_trash": False}  # fmt: skip
+         "launcher": "process", "threads": 1, "monitoring_budget": 0.2, "checkpoint_seconds": 60.0,
+         "thumbnail_size": 128, "restore_project": False, "confirm_discard": False, "confirm_trash": False}  # fmt: skip
 
 
 @pytest.fixture

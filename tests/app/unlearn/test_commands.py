@@ -109,7 +109,7 @@ def test_a_checkpoint_that_was_asked_for_is_confirmed(wired, run, qtbot):
     live, work, script = run
     work.give(script.checkpoint(31))  # one of its own makes no words
     qtbot.waitUntil(lambda: live.checkpoint_step == 31)
-    wired.run_controller.checkpoint()
+    wired.run_controller.ask("checkpoint")
     before = len(wired.notifications.history)
     work.give(script.checkpoint(33))
     qtbot.waitUntil(lambda: len(wired.notifications.history) > before)

@@ -18,7 +18,7 @@ def test_the_plan_of_a_later_request_counts_the_earlier_ones(example, tmp_path):
     shutil.copy(source.with_name(CARD), folder.file(CARD))
     later = Bench(None, example.bench.dataset).open_beside(folder.path)
     chosen = example.selection.cleared().with_classes([5])
-    common = {"device": "cpu", "precision": "auto", "threads": 1, "monitoring_budget": 0.1}
+    common = {"device": "cpu", "precision": "auto", "threads": 1, "monitoring_budget": 0.1, "launcher": "thread"}
     first, second = (
         _make_plan(Bench(model, example.bench.dataset), chosen, {"finetune": Draft("")}, common, tmp_path,
                    measure=False).estimates["finetune"]

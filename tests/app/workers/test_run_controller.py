@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QObject, QThread, QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.workers.live_run import Check, LiveRun
+from app.workers.live_run import ACTIONS, Check, LiveRun
 from app.workers.run_controller import HIDDEN_MS, PERIOD_MS, TELL_MS, RunController
 from core.errors import OutOfMemoryError
 from core.events import State
@@ -147,16 +147,15 @@ def test_stop_keeps_and_discard_does_not(controller, heard, new, qtbot):
         run, work, script = new(action)
         work.give(script.started())
         qtbot.waitUntil(lambda run=run: run.state is State.RUNNING)
-        assert getattr(controller, action)()
+        assert controller.ask(action)
         assert run.state in (State.STOPPING, State.DISCARDING)
-        assert not controller.pause() and not controller.checkpoint()
+        assert not controller.ask("pause") and not controller.ask("checkpoint")
         qtbot.waitUntil(lambda run=run: run in heard.ended)
         assert run.state is end
 
 
 def test_nothing_can_be_asked_of_no_run(controller):
-    assert not any((controller.pause(), controller.resume(), controller.stop(), controller.discard(),
-                    controller.checkpoint()))  # fmt: skip
+    assert not any(controller.ask(action) for action in ACTIONS)
 
 
 def test_a_thread_dies_in_one_way_and_leaves_nothing(controller, heard, new, qtbot):
@@ -288,10 +287,10 @@ def test_pause_reaches_the_worker(controller, new, qtbot):
     run, work, script = new("one")
     work.give(script.started())
     qtbot.waitUntil(lambda: run.state is State.RUNNING)
-    assert controller.pause() and work.control.paused
+    assert controller.ask("pause") and work.control.paused
     work.give(script.state(State.PAUSED, 1))
     qtbot.waitUntil(lambda: run.state is State.PAUSED)
-    assert controller.resume() and not work.control.paused
+    assert controller.ask("resume") and not work.control.paused
     work.end()
 
 

@@ -1,0 +1,122 @@
+"""Runs in processes of their own, as the window starts, shows, asks and leaves them."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.dialogs.runs import RunCloseGuard
+from app.dialogs.sheet import ConfirmDialog
+from app.pages.unlearn.run_presenter import RunPresenter
+from app.pages.unlearn.run_view import RunView
+from app.pages.unlearn.setup_view import ParametersCard
+from app.widgets.buttons import SecondaryButton
+from app.workers.live_run import LiveRun
+from core.events import State
+from core.runs.asked import asked_until_now
+from core.runs.folder import RunFolder
+
+
+@pytest.fixture
+def start(context, example, tmp_path):
+    """Start a run of the digits in a process of its own."""
+    from core.session.jobs import make_unlearn_job
+
+    def make(**settings) -> LiveRun:
+        bench = example.bench.on("cpu", "float32", threads=1)
+        job = make_unlearn_job(
+            bench, example.selection, "finetune", settings=settings, checkpoint_seconds=0.0, launcher="process"
+        )
+        return context.run_controller.start(job, bench, example.selection, tmp_path / "run")
+
+    return make
+
+
+@pytest.fixture
+def view(context, qtbot):
+    """The page's view of the run of the project, with its presenter."""
+    made = RunView()
+    qtbot.addWidget(made)
+    presenter = RunPresenter(context, made, made)
+    context.project.run_changed.connect(lambda: presenter.show_run(context.project.run))
+    return made
+
+
+def test_a_killed_process_leaves_the_window_with_a_reason_and_a_way_to_go_on(context, start, view, qtbot):
+    run = start(epochs=40.0)
+    context.project.set_run(run)
+    qtbot.waitUntil(lambda: (run.checkpoint_step or 0) > 0)
+    pid = run.folder.status().pid
+    assert pid != os.getpid()
+    os.kill(pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: context.run_controller.current is None)
+    assert run.state is State.INTERRUPTED and run.resumable and not run.ended
+    assert run.error.startswith("The process of the run was killed, as systems do where memory runs out (SIGKILL).")
+    banner = view.banners[0]
+    assert run.error in banner.text()
+    assert [button.text() for button in banner.findChildren(SecondaryButton)] == ["Resume", "Details…"]
+    again = context.run_controller.resume_run(LiveRun.from_folder(run.folder), None)
+    qtbot.waitUntil(lambda: again.state is State.RUNNING and again.step > 0)
+    assert context.run_controller.ask("discard")
+    qtbot.waitUntil(lambda: context.run_controller.current is None)
+    assert again.state is State.DISCARDED and not run.path.exists()
+
+
+def question() -> ConfirmDialog | None:
+    return next((w for w in QApplication.topLevelWidgets() if isinstance(w, ConfirmDialog) and w.isVisible()), None)
+
+
+def test_the_window_closes_and_the_run_goes_on_and_is_asked_from_another_window(context, start, view, qtbot):
+    run = start(epochs=400.0)
+    qtbot.waitUntil(lambda: run.step > 0)
+    guard = RunCloseGuard(context, view)
+    assert not guard.may_close()
+    asked = question()
+    assert list(asked.buttons) == ["discard", "stop", "part", "keep"]
+    asked.buttons["part"].click()
+    qtbot.waitUntil(lambda: context.run_controller.current is None)
+    assert run.folder.locked and run.folder.status().state == "running"
+    # Another window, later: it follows the folder and asks through it.
+    other = LiveRun.from_folder(RunFolder(run.path))
+    assert not other.mine and other.can("pause") and other.can("stop") and not other.can("resume")
+    context.run_controller.hold(False)
+    context.project.set_run(other)
+    view.bar.buttons["pause"].click()
+    assert other.asked == "pause" and asked_until_now(other.folder)
+    qtbot.waitUntil(lambda: other.state is State.PAUSED)
+    view.bar.buttons["stop"].click()
+    qtbot.waitUntil(lambda: other.state is State.STOPPED)
+    assert other.folder.has_result
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "launcher", "wrong"),
+    [("thread", "", "thread", False), ("process", "", "process", False), ("torchrun", "2", "torchrun 2", False),
+     ("torchrun", "two", "", True), ("torchrun", "", "", True), ("ssh", "me@gpu", "ssh me@gpu", False),
+     ("ssh", "-oProxyCommand=x", "", True)],
+)  # fmt: skip
+def test_what_starts_the_runs_is_chosen_and_wrong_ones_are_said(qtbot, kind, more, launcher, wrong):
+    card = ParametersCard()
+    qtbot.addWidget(card)
+    card.launcher.setCurrentIndex(card.launcher.findData(kind))
+    card.launched_on.setText(more)
+    assert bool(card.problems()) is wrong
+    assert card.launched_on.isHidden() is not (kind in ("torchrun", "ssh"))
+    if not wrong:
+        assert card.common()["launcher"] == launcher
+
+
+def test_another_machine_has_devices_of_its_own(qtbot):
+    card = ParametersCard()
+    qtbot.addWidget(card)
+    card.set_common("auto", 0.1, launcher="ssh gpu")
+    assert card.device.findData("cuda:1") >= 0
+    card.device.setCurrentIndex(card.device.findData("cuda:1"))
+    assert card.common() == {
+        "device": "cuda:1", "precision": "auto", "monitoring_budget": 0.1, "launcher": "ssh gpu",
+    }  # fmt: skip
+    card.set_common("auto", 0.1)
+    assert card.device.findData("cuda:1") < 0 and card.common()["launcher"] == "thread"
