@@ -17,6 +17,7 @@ from core.program import command_name
 if TYPE_CHECKING:
     from core.errors import AppError
 
+SHELLS = ("bash", "zsh", "fish")
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
@@ -76,6 +77,8 @@ def _command_line(arguments: list[str]) -> list[str] | None:
 def _start(options: argparse.Namespace) -> int:
     if options.out and not options.example:
         return _say_error(f"--out belongs to --example or to a subcommand. See `{command_name()} --help`.", 2)
+    if options.desktop_entry:
+        return _change_desktop_entry(options.desktop_entry)
     paths = tuple(Path(text).expanduser() for text in options.paths)
     for text, path in zip(options.paths, paths, strict=True):
         if not path.exists():
@@ -113,6 +116,17 @@ def _open_window(options: argparse.Namespace, paths: tuple[Path, ...]) -> int:
 
     out = Path(options.out).expanduser() if options.out else None
     return run(Options(paths=paths, example=options.example, scheme=options.scheme, out=out))
+
+
+def _change_desktop_entry(what: str) -> int:
+    from app.services import desktop_entry
+
+    changed = desktop_entry.install() if what == "install" else desktop_entry.remove()
+    word = "Wrote" if what == "install" else "Removed"
+    sys.stdout.writelines(f"{word} {path}\n" for path in changed)
+    if not changed:
+        sys.stdout.write("There is no desktop entry.\n")
+    return 0
 
 
 def _run_commands(commands: list[list[str]], debug: bool) -> int:
@@ -174,6 +188,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Completion(argparse.Action):
+    """Prints the script that completes this program's words in a shell."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: argparse.Namespace, shell: Any, *__: Any) -> None:
+        from core.cli.completion import script
+
+        sys.stdout.write(script(shell, parser))
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     width = max(map(len, cli.LISTED))
     phrases = {name: cli.COMMANDS[name].summary.partition(". ")[0].rstrip(".") for name in cli.LISTED}
@@ -199,6 +223,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--scheme", choices=("light", "dark"), help="colours of the window (else the system's)")
     add("--out", metavar="DIR", help="the run folder of --example (else one in the folder of runs)")
     add("--debug", action="store_true", help="show the traceback of an error")
+    add("--desktop-entry", choices=("install", "remove"),
+        help="put the window among the system's applications, or take it away (Linux)")  # fmt: skip
+    add("--completion", action=_Completion, choices=SHELLS, metavar="SHELL",
+        help="print what bash, zsh or fish needs to complete this program's words")  # fmt: skip
     add("--version", action=_Version, help="print the version")
     return parser
 

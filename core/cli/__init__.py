@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, ModuleType
 
+    from core.cli.options import Parser
     from core.cli.output import Screen
     from core.errors import AppError
 
@@ -125,7 +126,6 @@ def ended_by_signals(
 
 def _run(argv: list[str], screen: Screen) -> int:
     """Find the subcommand, read its options and run it; returns its exit code."""
-    from core.cli.options import Parser, add_output
     from core.errors import UsageError, did_you_mean
     from core.program import command_name
 
@@ -133,13 +133,23 @@ def _run(argv: list[str], screen: Screen) -> int:
     if name not in COMMANDS:
         hint = did_you_mean(name, LISTED, count=2) or f"`{command_name()} --help` lists the subcommands"
         raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
-    command, function = COMMANDS[name], name.replace("-", "_")
-    module = importlib.import_module(f"{__name__}.{command.module}")
-    parser = Parser(name, command.summary)
-    getattr(module, f"declare_{function}")(parser)
-    add_output(parser)
-    code: int = getattr(module, f"run_{function}")(parser.parse(arguments), screen)
+    options = parser_of(name).parse(arguments)
+    code: int = getattr(_module(name), f"run_{name.replace('-', '_')}")(options, screen)
     return code
+
+
+def parser_of(name: str) -> Parser:
+    """Return the parser of a subcommand's options."""
+    from core.cli.options import Parser, add_output
+
+    parser = Parser(name, COMMANDS[name].summary)
+    getattr(_module(name), f"declare_{name.replace('-', '_')}")(parser)
+    add_output(parser)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{COMMANDS[name].module}")
 
 
 def _said(error: BaseException, argv: list[str]) -> AppError:

@@ -92,6 +92,7 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
         meant = f"; did you mean {alike[0]}?" if alike else ""
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(allowed)}, got {text!r}{meant}")
 
+    parse.__dict__["names"] = allowed  # what a shell offers
     return parse
 
 

@@ -126,3 +126,8 @@ def test_the_method_in_the_documents_works():
 
     assert loss(torch.zeros(3, 4)) == pytest.approx(math.log(4))
     assert loss(torch.tensor([[9.0, 0, 0, 0]] * 3)) > math.log(4)
+
+
+def test_the_citation_names_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", text, flags=re.MULTILINE)[1] == VERSION
