@@ -39,11 +39,11 @@ def script(shell: str, program: argparse.ArgumentParser) -> str:
 def _names() -> dict[str, Sequence[str]]:
     """Return the names that options take, by what their value is stored as."""
     from core.data.named import SOURCES
-    from core.methods import METHODS
+    from core.methods import methods
     from core.models.architectures import architectures
 
     return {
-        "method": list(METHODS),
+        "method": list(methods()),
         "dataset": [source.id for source in SOURCES],
         "arch": [architecture.id for architecture in architectures()],
     }
