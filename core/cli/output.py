@@ -321,6 +321,11 @@ class RunProgress:
             case RunFinished() | RunFailed():
                 self._screen.end_line()
 
+    @property
+    def done(self) -> tuple[int, int]:
+        """Steps that are done, and all of them; (0, 0) before the first."""
+        return self._step, self._steps
+
     def line(self, width: int = 0) -> str:
         """The line as it is now; in fewer words where it would not fit `width` characters."""
         parts = [  # in full and in short

@@ -180,6 +180,13 @@ def bar_chart(categories: Sequence[str], bars: Sequence[Bars], *, label: str, x_
     return _drawn("bar_chart", box, label, axis, x_title, _legend(bars), categories, bars, row_height)
 
 
+def standalone(svg: Markup) -> str:
+    """Return a chart as the content of a file of its own, with the colours that a page would have given it."""
+    style = template("plot.css.j2").render().replace(":root", "svg.plot")
+    head, _, rest = svg.partition(">")
+    return f'{head} xmlns="http://www.w3.org/2000/svg" style="background:var(--surface)"><style>{style}</style>{rest}'
+
+
 def gap_bar(position: float | None, whisker: float | None = None, *, label: str) -> Markup:
     """Draw how far a model got from Original (0, left) to Retrained (1, right); hatched where nothing can be told.
 

@@ -21,7 +21,8 @@ ROOT = HERE.parents[1]
 
 # What lies in the package, and where it comes from. Of `docs` only the pages, which open inside the window.
 PARTS = ("core/**/*.py", "app/**/*.py", "main.py", "resources/**/*", "docs/*.md")
-FACE = ("__init__.py", "__main__.py", "conformance.py", "plugin.py")  # of the package itself, from beside this file
+# Of the package itself, from beside this file.
+FACE = ("__init__.py", "__main__.py", "conformance.py", "notebook.py", "plugin.py")
 MODULES = ("core", "app", "main", "resources", "docs")  # names at the top of the checkout, below the package in a wheel
 
 _FROM = re.compile(r"from\s+")

@@ -312,7 +312,7 @@ def test_a_missing_icon_is_an_error(qapp):
 
 
 def test_reports_have_the_colours_of_the_window():
-    css = (Path(TEMPLATES) / "style.css.j2").read_text(encoding="utf-8")
+    css = (Path(TEMPLATES) / "plot.css.j2").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{([^}]*)\}", css)
     assert len(blocks) == 2
     for block, scheme in zip(blocks, (t.LIGHT, t.DARK), strict=True):

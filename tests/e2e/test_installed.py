@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import venv
+import xml.etree.ElementTree as ET
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,17 +127,41 @@ def test_the_public_functions_load_nothing_heavy(installed):
     assert out.split() == [installed.wheel.name.split("-")[1], "[]"]
 
 
-def test_the_example_a_training_and_an_export_without_qt_in_another_folder(installed):
+def test_the_example_without_qt_in_another_folder(installed):
     example = installed.run("unlearn-studio", "--example", "--no-window", "--out", "example")
     assert example.returncode == 0, example.stderr
     assert "Accuracy 0 does not mean forgotten. Close to retrained on all" in example.stdout
-    train = installed.run(
-        "python", "-m", "unlearn_studio", "train", "--dataset", "digits", "--arch", "mlp", "--recipe", "epochs=1",
-        "--out", "trained",
-    )
-    assert train.returncode == 0, train.stderr
-    export = installed.run("unlearn-studio", "export", "trained", "--format", "pt", "--out", "trained.pt")
-    assert export.returncode == 0 and (installed.folder / "trained.pt").is_file(), export.stderr
+
+
+RUN_NOTEBOOK = """
+import ast, json, pathlib
+names = {}
+for cell in json.loads(pathlib.Path(PLACE).read_text(encoding="utf-8"))["cells"]:
+    if cell["cell_type"] == "code":
+        *body, last = ast.parse("".join(cell["source"])).body
+        if not isinstance(last, ast.Expr):
+            body, last = [*body, last], ast.parse("None").body[0]
+        exec(compile(ast.Module(body, []), "cell", "exec"), names)
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+        print("shown", json.dumps(getattr(value, "_repr_html_", lambda: repr(value))()))
+"""
+
+
+def test_the_notebook_trains_forgets_checks_and_exports_without_qt(installed):
+    """Its cells one after the other, in a plain Python; what a cell ends in is shown as a notebook would."""
+    pytest.importorskip("pandas")
+    lines = installed.python(RUN_NOTEBOOK.replace("PLACE", repr(str(ROOT / "docs" / "example.ipynb")))).splitlines()
+    shown = [json.loads(line.removeprefix("shown ")) for line in lines if line.startswith("shown ")]
+    told = [line for line in lines if not line.startswith("shown ")]
+    _, opened, verdict, frame, figures, evaluations, exported = shown
+    assert "[1198, 8, 8, 1]" in opened and verdict[-2:] == ".'"
+    assert "<table" in frame and "Head-only edit" in frame and "not centred" in frame
+    drawings = re.findall(r"<svg.*?</svg>", figures, flags=re.DOTALL)
+    assert len(drawings) >= 5 and all(ET.fromstring(drawing).tag.endswith("svg") for drawing in drawings)
+    assert figures.count("<figcaption>") == len(drawings)
+    assert "forget_test_accuracy" in evaluations
+    assert "Written and read back" in exported and (installed.folder / "without-three.safetensors").is_file()
+    assert any(re.search(r"step \d+ of \d+", line) for line in told), told  # a line where there is no bar
 
 
 @pytest.mark.parametrize("command", ["unlearn-studio", "unlearn-studio-gui"])
