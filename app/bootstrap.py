@@ -23,6 +23,7 @@ from app.services.platform import check_platform
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.workers.jobs import shut_down
+from core.libraries import load_on_the_way
 from core.version import VERSION
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Session(QObject):
     def _libraries_loaded(self, device: tuple[str, str]) -> None:
         self._collector.settle()
         self.context.shell.device_named.emit(*device)
-        self.context.device_jobs.submit(load_the_rest)
+        self.context.device_jobs.submit(load_on_the_way)
         self._turns.start()
         if self._options.example:
             self.context.opening.open_example(start_run=True)
@@ -240,12 +241,6 @@ def load_libraries(device: str) -> tuple[str, str]:
     name = titles.get(str(chosen), str(chosen))
     idle = unused_gpu(chosen)
     return name, tr("Running on the processor; {gpu} is free. Use it from the next run on.", gpu=idle) if idle else ""
-
-
-def load_the_rest() -> None:
-    """Load what the first run would load while one watches it: loading holds up every thread; runs in a worker."""
-    for name in ("sklearn.linear_model", "sklearn.cluster", "sklearn.metrics"):
-        importlib.import_module(name)
 
 
 def load_plots() -> Iterator[None]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import AppError, FaultError, InputError, RunError, StoppedError, UsageError, of_system
+from core.libraries import load_on_the_way
 from core.models.trust import Trust
 
 
@@ -61,6 +62,8 @@ def main(arguments: list[str]) -> None:
     from core.session.bench import Bench
     from core.session.running import run
 
+    if not arguments:  # started before anybody asks for a run
+        load_on_the_way()
     line = arguments[0].encode() if arguments else sys.stdin.buffer.readline()
     if not line.strip():
         return

@@ -75,7 +75,7 @@ sys.path.insert(0, {root!r})
 from PySide6.QtCore import QTimer
 import app.bootstrap as bootstrap
 bootstrap.load_libraries = lambda device: ("none", "")  # these keep the test short
-bootstrap.load_the_rest = int
+bootstrap.load_on_the_way = int
 application = bootstrap.create_application()
 session = bootstrap.Session(application, bootstrap.Options())
 session.show()

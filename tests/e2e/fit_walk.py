@@ -216,7 +216,7 @@ def use(app: object, scheme: str) -> None:
 def main(wanted: list[str]) -> int:
     """Walk every window that is named and print what is wrong."""
     bootstrap.load_libraries = lambda device: ("Processor, 2 cores", "")  # nothing is computed here
-    bootstrap.load_the_rest = lambda: None
+    bootstrap.load_on_the_way = lambda: None
     Theme.motion_ms = lambda self, wanted: 0  # type: ignore[method-assign]
     app = create_application()
     app.setFont(QFont("DejaVu Sans", int(os.environ.get("FONT_POINTS", "10"))))
