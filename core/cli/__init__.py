@@ -72,6 +72,7 @@ COMMANDS = {
     "architectures": Command(
         "listing", "List the architectures known by name. Your own is given as FILE.py:FACTORY."
     ),
+    "host": Command("host", "Do what another machine asks for, which starts runs on this one through ssh."),
     "example": Command("example", "Run the bundled example without a window: a network forgets a class of clothes."),
 }
 LISTED = tuple(name for name in COMMANDS if name != "example")  # `--example` runs it where there is no window

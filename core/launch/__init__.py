@@ -6,14 +6,16 @@ only follows that folder.
 
 from __future__ import annotations
 
-from core.engine.control import Control
-from core.errors import UsageError
-from core.events import Emit, State
+from typing import TYPE_CHECKING
+
+from core.events import State
 from core.job import Launcher
-from core.launch.children import run_in_child
-from core.runs.folder import RunFolder
-from core.session.bench import Bench
-from core.session.running import run
+
+if TYPE_CHECKING:  # what another machine is asked for in passing need not load torch
+    from core.engine.control import Control
+    from core.events import Emit
+    from core.runs.folder import RunFolder
+    from core.session.bench import Bench
 
 
 def launch(
@@ -22,19 +24,27 @@ def launch(
 ) -> State:  # fmt: skip
     """Run the job in `folder` and return the state it ended in, as `running.run` does.
 
-    launcher: what starts it, where not what the job names.
+    launcher: what starts it, where the user chooses that now; else what the job names.
 
     `emit` gets the events of the run in this thread, wherever it goes; `control` reaches it there. Elsewhere model and
     data are opened anew, and of `bench` only the trust counts. Raises the AppError the run failed with, and
     ProcessEndedError where its process ended before it. Once `control` is parting, a run elsewhere is left to itself,
     and its state is returned as it is then.
     """
-    launcher = launcher or Launcher.parse(folder.job().launcher)
-    if launcher.kind == "ssh":
-        raise UsageError("Runs on other machines are not started yet", "Use another launcher")
+    chosen, launcher = launcher is not None, launcher or Launcher.parse(folder.job().launcher)
     if launcher.kind == "thread":
+        from core.session.running import run
+
         return run(folder, control, emit, bench, resume=resume)
     if folder.is_done:
         return State(folder.status().state)
-    trust = (bench or Bench()).trust
+    from core.models.trust import NO_TRUST
+
+    trust = bench.trust if bench is not None else NO_TRUST
+    if launcher.kind == "ssh":
+        from core.launch.remote import run_remotely
+
+        return run_remotely(launcher, folder, control, emit, trust, chosen=chosen)
+    from core.launch.children import run_in_child
+
     return run_in_child(folder, control, emit, trust, resume=resume, processes=launcher.processes)

@@ -48,8 +48,13 @@ class Answer(msgspec.Struct, frozen=True):
 
     def as_error(self) -> AppError:
         """Return the error of a run that failed: of the class that its exit code stands for."""
-        kinds: tuple[type[AppError], ...] = (UsageError, InputError, RunError, StoppedError)
-        return next((kind for kind in kinds if kind.exit_code == self.exit_code), FaultError)(self.message, self.hint)
+        return error_of_code(self.exit_code, self.message, self.hint)
+
+
+def error_of_code(code: int, message: str, hint: str) -> AppError:
+    """Return the error that another process told of: of the class that its exit code stands for."""
+    kinds: tuple[type[AppError], ...] = (UsageError, InputError, RunError, StoppedError)
+    return next((kind for kind in kinds if kind.exit_code == code), FaultError)(message, hint)
 
 
 def main(arguments: list[str]) -> None:

@@ -31,6 +31,7 @@ from core.models.fit import check_channels, check_fit
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
+from core.received import located
 from core.selection import Selection
 from core.session.attempts import Trial
 from core.session.library import gone
@@ -64,7 +65,8 @@ class DataOptions:
     @classmethod
     def of(cls, part: DataPart) -> DataOptions:
         """Return the options a job's data set was opened with."""
-        return cls(part.data_root, part.test_fraction, part.classes_file, part.preprocess_file)
+        files = (located(file) for file in (part.classes_file, part.preprocess_file))
+        return cls(part.data_root, part.test_fraction, *files)
 
     def absolute(self) -> DataOptions:
         """Return the options with absolute paths, `~` expanded: a run is resumed from other folders, too."""
@@ -208,10 +210,11 @@ class Bench:
         elif bench.other_data_than(job) or not bench.holds_model_of(job):
             if not job.model.path:
                 raise InputError("The job names no model file")
-            if not Path(job.model.path).exists():
+            path = located(job.model.path, job.model.sha256)
+            if not Path(path).exists():
                 raise gone(job.model.path)
             bench = bench.open(
-                job.model.path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None,
+                path, job.data.spec, options, arch=job.model.builder, key=job.model.key or None,
                 prepared=_of_job(job),
             )  # fmt: skip
             if not bench.holds_model_of(job):
@@ -275,7 +278,8 @@ class Bench:
         origin = original_of(job)
         if self.opened_model is not None and self.opened_model.weights_id == origin.weights_id:
             return self.opened_model
-        return self.open_beside(origin.path, arch=job.model.builder, key=origin.key or None)
+        path = located(origin.path, origin.sha256)
+        return self.open_beside(path, arch=job.model.builder, key=origin.key or None)
 
     def network(self, model: OpenedModel, *, layers: int = 1) -> TappedModel:
         """Build the network of an opened model with its weights, on the device; `layers` are tapped for features."""
@@ -433,7 +437,7 @@ def original_of(job: Job) -> OriginPart:
     Where that file is gone or changed, it is the model the run started from.
     """
     if job.origin is not None:
-        path = Path(job.origin.path)
+        path = Path(located(job.origin.path, job.origin.sha256))
         if path.is_file() and file_sha256(path) == job.origin.sha256:
             return job.origin
     return OriginPart(path=job.model.path, sha256=job.model.sha256, key=job.model.key)

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from core.errors import AppError, InputError, MismatchError, NotFoundError
 from core.files import file_sha256, read_json
 from core.job import Job
+from core.received import located
 from core.runs.folder import CARD, JOB, REPORT_JSON, STATUS, RunFolder, Status
 from core.verify.numbers import plural
 
@@ -145,7 +146,7 @@ def check_resumable(job: Job) -> None:
         method_of(job)
     if job.kind != "unlearn" or not job.model.path:
         return
-    original = Path(job.model.path)
+    original = Path(located(job.model.path, job.model.sha256))
     if not original.is_file():
         raise gone(job.model.path)
     if file_sha256(original) != job.model.sha256:

@@ -56,7 +56,7 @@ def new_run(tmp_path, bench, three):
 
     def make(method: str = "muda", selection: Selection = three, precision: str = "float32", **options) -> RunFolder:
         job = make_unlearn_job(bench.on("cpu", precision, threads=1), selection, method, **options)
-        made.append(create_run(tmp_path / f"run-{len(made)}", job, selection, bench.dataset))
+        made.append(create_run(tmp_path / f"{tmp_path.name[:24]}-{len(made)}", job, selection, bench.dataset))
         return made[-1]
 
     return make
