@@ -300,7 +300,7 @@ class _Mirror:
         finally:
             with contextlib.suppress(OSError):
                 process.stdin.close()
-            process.terminate()
+            process.kill()
             process.wait()
             process.stderr.close()
 
