@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """Read --quick and --json."""
+def arguments(description: str, **switches: str) -> argparse.Namespace:
+    """Read --quick and --json, and the benchmark's own switches, which are given with their help."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="shorter, for a look; figures are rougher")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    for name, help_text in switches.items():
+        parser.add_argument(f"--{name}", action="store_true", help=help_text)
     return parser.parse_args()
 
 

@@ -1,35 +1,46 @@
-"""What a step costs: the engine's against its bare passes, loss and step, for every method; precision on this CPU.
+"""What a step costs in the engine against its bare passes, loss and step, for every method; and what a whole job costs
+against the plain loop that a reader would write.
+
+The job is fine-tuning from the same weights: by `benchmarks/plain.py`, eager and in float32 over a DataLoader, and by
+the engine in the precision that this machine is given, without the monitor, whose tenth `benchmarks.monitor` measures.
+Both end with an accuracy on unseen images, which is printed.
 
 Seconds are of processor time, so that other work on the machine does not count.
 
-python -m benchmarks.speed [--quick] [--json]
-"""
+python -m benchmarks.speed [--quick] [--json] [--jobs] [--library]
+"""  # noqa: D205
 
 from __future__ import annotations
 
 import copy
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.common import arguments, interleaved, report
+from benchmarks.library import compared
+from benchmarks.plain import FORGET, MOMENTUM, WEIGHT_DECAY, Job, digits, fine_tune, timed
 from core.data.batches import ImageStore, joined
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.splits import Splits
-from core.devices import autocast
+from core.devices import autocast, choose_precision
 from core.engine.control import Control
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
-from core.engine.monitor import Monitor
+from core.engine.monitor import Monitor, Unwatched
+from core.engine.outputs import collect
 from core.engine.step import make_optimiser
 from core.methods import get_method
 from core.methods.base import Facts, Length, Method, Train, parts_of
+from core.metrics.accuracy import accuracy
 from core.metrics.spaces import alignment_squared
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
@@ -314,24 +325,84 @@ def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, An
     return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps), rounds)
 
 
-def precision_speedup(architecture: str, dataset: Dataset, batch: int, rounds: int, steps: int):
-    """Compare plain steps in float32 contiguous with bfloat16 channels-last."""
-    ids = torch.arange(batch)
-    reference = build_model(ModelSpec(architecture, 10, dataset.channels, dataset.image_size)).train()
-    made = experiment(dataset, architecture, "finetune", batch, "bfloat16")
-    fixed = made.train.batch(ids)
-    plain = bare_step(reference, fixed.images.contiguous(), fixed.labels, "float32")
-    fast = bare_step(made.model.module.train(), fixed.images, fixed.labels, "bfloat16")
-    seconds_of(plain, 2), seconds_of(fast, 2)
-    return interleaved(lambda: seconds_of(plain, steps), lambda: seconds_of(fast, steps), rounds)
+def engine_fine_tune(job: Job, precision: str, state: Mapping[str, torch.Tensor]) -> float:
+    """Do a job in the engine, from images as they were read to its accuracy, which is returned; nobody monitors it."""
+    made = experiment(
+        job.dataset, job.architecture, "finetune", job.batch, precision, epochs=job.epochs, min_steps=0, lr=job.lr,
+        momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, schedule="cosine",
+    )  # fmt: skip
+    made.model.module.load_state_dict(state)
+    engine = Engine(made, Control(), Unwatched())
+    for _ in engine.run():
+        pass
+    stay = torch.nonzero(job.dataset.test.labels != FORGET).flatten()
+    outputs = collect(made.model, made.test, stay)
+    return accuracy(outputs.logits, outputs.labels) or 0.0
+
+
+class Against(NamedTuple):
+    """The same job in the plain loop and in the engine: seconds, their ratio, and accuracies on unseen images."""
+
+    plain: float
+    engine: float
+    ratio: float
+    plain_accuracy: float
+    engine_accuracy: float
+
+
+def against_plain(job: Job, precision: str, rounds: int) -> Against:
+    """Do a job in turn by the plain loop in eager float32 and by the engine, from the same weights."""
+    torch.manual_seed(0)
+    spec = ModelSpec(job.architecture, 10, job.dataset.channels, job.dataset.image_size)
+    state = build_model(spec).state_dict()
+    pairs: list[tuple[tuple[float, float], tuple[float, float]]] = []
+    for _ in range(rounds):
+        net = build_model(spec)
+        net.load_state_dict(state)
+        torch.manual_seed(0)
+        plain = timed(partial(fine_tune, net, job, CPU))
+        pairs.append((plain, timed(partial(engine_fine_tune, job, precision, state))))
+    ratio = statistics.median(plain[0] / engine[0] for plain, engine in pairs)
+    seconds = [statistics.median(pair[side][0] for pair in pairs) for side in (0, 1)]
+    return Against(seconds[0], seconds[1], ratio, pairs[-1][0][1], pairs[-1][1][1])
+
+
+LIMITS = {"small_cnn": 1.8, "resnet18": 2.5}  # of the speed-up, on processors with instructions for bfloat16
+LIMIT_FLOAT32 = 1.3  # on others
+LIBRARY_SIDES = ("library", "engine")
+
+
+def plain_jobs(quick: bool) -> list[tuple[str, Job, int]]:
+    """Return the jobs with the names of their figures and how often both sides do them."""
+    small, large = digits(28, 1), digits(32, 3, 320 if quick else 0)
+    return [
+        ("small_cnn", Job("small-cnn", small, 2 if quick else 8, 128, 0.05), 1 if quick else 5),
+        ("resnet18", Job("resnet18-cifar", large, 1 if quick else 4, 128, 0.05), 1 if quick else 2),
+    ]
 
 
 def main() -> None:
-    options = arguments(__doc__ or "")
+    options = arguments(
+        __doc__ or "",
+        jobs="only whole jobs against the plain loop, not what a step costs",
+        library="also beside a public unlearning library, which is installed into a temporary environment",
+    )
     torch.set_num_threads(1)
-    rounds, steps = (3, 10) if options.quick else (9, 30)
-    grey, colour = made_up(4000, 28, 1), made_up(600, 32, 3)
-    rows, figures = [["", "engine, ms", "bare, ms", "ratio"]], {}
+    rows: list[list[str]] = []
+    figures: dict[str, Any] = {}
+    if not options.jobs:
+        steps_against_bare(options.quick, rows, figures)
+    jobs_against_plain(options.quick, rows, figures)
+    if options.library:
+        jobs_beside_library(options.quick, rows, figures)
+    report("Cost of steps and jobs (one thread, medians, both sides in turn in one process)", figures, rows, options)
+
+
+def steps_against_bare(quick: bool, rows: list[list[str]], figures: dict[str, Any]) -> None:
+    """Add what a step of every method costs in the engine, against the bare passes and loss it needs."""
+    rounds, steps = (3, 10) if quick else (9, 30)
+    grey = made_up(4000, 28, 1)
+    rows.append(["a step", "engine, ms", "bare, ms", "ratio"])
 
     def add(name: str, title: str, timed: tuple[float, float, float]) -> None:
         first, second, ratio = timed
@@ -354,11 +425,38 @@ def main() -> None:
         timed = method_ratio(grey, method, phase, VALUES.get(method, {}), rounds, few)
         add(f"{method.replace('-', '_')}_{phase}_step_ratio", f"  {method}, {phase}", timed)
     figures["largest_step_ratio"] = max(value for name, value in figures.items() if name.endswith("step_ratio"))
-    rows.append(["float32 against bfloat16 + channels-last", "float32, ms", "bfloat16, ms", "speed-up"])
-    few = max(2, rounds // 2)
-    add("speedup_small_cnn_cpu", "small-cnn, batch 128", precision_speedup("small-cnn", grey, 128, rounds, steps))
-    add("speedup_resnet18_cpu", "resnet18-cifar, batch 64", precision_speedup("resnet18-cifar", colour, 64, few, 2))
-    report("Cost of a step (one thread, medians, both sides in turn in one process)", figures, rows, options)
+
+
+def jobs_against_plain(quick: bool, rows: list[list[str]], figures: dict[str, Any]) -> None:
+    """Add what whole jobs cost in the plain loop and in the engine, with their accuracies."""
+    precision = choose_precision("auto", CPU, convolutional=True)
+    rows.append([f"a fine-tuning job, plain loop against engine ({precision})", "plain, s", "engine, s", "speed-up"])
+    for name, job, turns in plain_jobs(quick):
+        done = against_plain(job, precision, turns)
+        figures[f"speedup_{name}_cpu"] = round(done.ratio, 4)
+        figures |= {f"plain_accuracy_{name}": done.plain_accuracy, f"engine_accuracy_{name}": done.engine_accuracy}
+        limit = LIMITS[name] if precision == "bfloat16" else LIMIT_FLOAT32
+        title = f"  {job.architecture}, batch {job.batch}, {job.epochs} epochs, limit {limit}"
+        rows.append([title, f"{done.plain:.2f}", f"{done.engine:.2f}", f"{done.ratio:.2f}"])
+        told = f"    accuracy, unseen: {100 * done.plain_accuracy:.1f} % and {100 * done.engine_accuracy:.1f} %"
+        rows.append([told, "", "", "" if done.ratio >= limit else "not met"])
+
+
+def jobs_beside_library(quick: bool, rows: list[list[str]], figures: dict[str, Any]) -> None:
+    """Add what a public unlearning library takes for fine-tuning and SCRUB, and the engine for the same passes."""
+    found = compared(quick)
+    figures["library"] = found
+    if why := found.get("missing"):
+        rows.append([f"no public library: {why}", "", "", ""])
+        return
+    title = f"{found['library']}, without its pins of versions, float32; engine {found['precision']}"
+    rows.append([title, "library, s", "engine, s", "speed-up"])
+    for method in ("finetune", "scrub"):
+        one = found[method]
+        seconds = (f"{one[side]:.2f}" for side in ("library_seconds", "engine_seconds", "speedup"))
+        rows.append([f"  {method}, small-cnn", *seconds])
+        told = (" and ".join(f"{100 * share:.1f} %" for share in one[f"{side}_accuracies"]) for side in LIBRARY_SIDES)
+        rows.append([f"    accuracy, unseen, what stays and what goes: {', '.join(told)}", "", "", ""])
 
 
 if __name__ == "__main__":
