@@ -183,11 +183,12 @@ def test_an_editable_install_leads_to_the_checkout(installed, tmp_path):
     bin = environment(tmp_path / "environment", wheel)
     names = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     code = (
-        "import unlearn_studio.core.methods.base as there, core.methods.base as here, core.errors, unlearn_studio\n"
+        "import unlearn_studio.core.session.caveats as there, core.session.caveats as here\n"
+        "import core.errors, unlearn_studio\n"
         "from unlearn_studio.core.errors import AppError\n"
-        "import unlearn_studio.core.models.card\n"
+        "import unlearn_studio.core.runs.folder\n"
         "assert there is here and AppError is core.errors.AppError is unlearn_studio.AppError\n"
-        "assert unlearn_studio.core.models.card.__name__ == 'core.models.card'\n"
+        "assert unlearn_studio.core.runs.folder.__name__ == 'core.runs.folder'\n"
         "print(core.errors.__file__)"
     )
     done = subprocess.run([bin / "python", "-c", code], cwd=tmp_path, env=names, capture_output=True, text=True)

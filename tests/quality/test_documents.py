@@ -75,6 +75,7 @@ def test_links_lead_somewhere(name):
 def test_readme_names_both_commands_and_claims_nothing():
     text = DOCUMENTS["README.md"]
     assert "\nmake run\n" in text and "\nmake test\n" in text
+    assert '\npip install ".[gui]"\n```\n' in text and "```sh\nunlearn-studio --example\n```" in text
     assert not [word for word in NOT_IN_README if word in text.lower()]
 
 
