@@ -9,9 +9,13 @@ import platform
 import statistics
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 
 def arguments(description: str, **switches: str) -> argparse.Namespace:
@@ -56,6 +60,16 @@ def report(title: str, figures: dict[str, Any], rows: Sequence[Sequence[str]], o
         if number == 0:
             print("  ".join("-" * width for width in widths))
     print("\n" + ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None))
+
+
+def now(device: torch.device) -> float:
+    """Return the seconds of a clock: of processor time for work on the CPU, else by the clock once a GPU is done."""
+    import torch
+
+    if device.type == "cpu":
+        return time.process_time()
+    (torch.cuda if device.type == "cuda" else torch.mps).synchronize()
+    return time.perf_counter()
 
 
 def interleaved(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:

@@ -7,7 +7,6 @@ step, as the field's scripts do. They test after each epoch; here both sides tes
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -20,11 +19,14 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
+from benchmarks.common import now
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
 
 Result = TypeVar("Result")
+
+CPU = torch.device("cpu")
 
 FORGET = 3  # the class whose images neither side trains on
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
@@ -125,8 +127,8 @@ def evaluate(model: nn.Module, loader: DataLoader, device: torch.device) -> floa
     return right / count
 
 
-def timed(work: Callable[[], Result]) -> tuple[float, Result]:
-    """Return the seconds of processor time that a piece of work takes, and what it returns."""
-    began = time.process_time()
+def timed(work: Callable[[], Result], device: torch.device = CPU) -> tuple[float, Result]:
+    """Return the seconds that a piece of work on a device takes, and what it returns."""
+    began = now(device)
     result = work()
-    return time.process_time() - began, result
+    return now(device) - began, result

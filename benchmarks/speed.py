@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import copy
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -24,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.common import arguments, interleaved, report
+from benchmarks.common import arguments, interleaved, now, report
 from benchmarks.library import compared
-from benchmarks.plain import FORGET, MOMENTUM, WEIGHT_DECAY, Job, digits, fine_tune, timed
+from benchmarks.plain import CPU, FORGET, MOMENTUM, WEIGHT_DECAY, Job, digits, fine_tune, timed
 from core.data.batches import ImageStore, joined
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
@@ -45,8 +44,6 @@ from core.metrics.spaces import alignment_squared
 from core.models.architectures import ModelSpec, build_model
 from core.models.tap import TappedModel
 from core.parameters import Values, resolve
-
-CPU = torch.device("cpu")
 
 
 def made_up(samples: int, size: int, channels: int) -> Dataset:
@@ -68,14 +65,15 @@ def made_up(samples: int, size: int, channels: int) -> Dataset:
 
 
 def experiment(
-    dataset: Dataset, architecture: str, method: str, batch: int, precision: str, plan: Any = None, **values: Any
-) -> Experiment:
+    dataset: Dataset, architecture: str, method: str, batch: int, precision: str, plan: Any = None,
+    device: torch.device = CPU, **values: Any,
+) -> Experiment:  # fmt: skip
     """Put a method, with a `plan` of its own if need be, on made-up data."""
     torch.manual_seed(0)
     chosen = get_method(method)
     chosen = replace(chosen, plan=plan) if plan else chosen
     module = build_model(ModelSpec(architecture, 10, dataset.channels, dataset.image_size))
-    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     forget = dataset.train.labels == 3
     return Experiment(
         "bench",
@@ -84,20 +82,17 @@ def experiment(
         0,
         TappedModel(module, 10),
         Splits.of(dataset, forget),
-        ImageStore(dataset.train, dataset.preprocessing, CPU, forget),
-        ImageStore(dataset.test, dataset.preprocessing, CPU),
+        ImageStore(dataset.train, dataset.preprocessing, device, forget),
+        ImageStore(dataset.test, dataset.preprocessing, device),
         dataset.classes,
-        CPU,
+        device,
         precision,
     )
 
 
 def engine_seconds(engine: Engine, steps: int) -> float:
     """Seconds a step of the engine takes."""
-    began = time.process_time()
-    for _ in range(steps):
-        engine.advance()
-    return (time.process_time() - began) / steps
+    return seconds_of(engine.advance, steps, engine.experiment.device)
 
 
 def bare_step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, precision: str):
@@ -105,7 +100,7 @@ def bare_step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, pre
     optimiser = torch.optim.SGD(module.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, fused=True)
 
     def step() -> None:
-        with autocast(CPU, precision):
+        with autocast(images.device, precision):
             logits = module(images)
         F.cross_entropy(logits.float(), labels).backward()
         optimiser.step()
@@ -135,7 +130,8 @@ class BareStep:
             for module in self.net.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
-        self.optimiser = make_optimiser(part.optimiser, tuned, CPU)
+        device = made.device
+        self.optimiser = make_optimiser(part.optimiser, tuned, device)
         sets = {"retain": made.splits.retain_train, "forget": made.splits.forget_train}
         sets["all"] = torch.arange(len(made.splits.labels))
         ids = sets[part.reads][: part.batch]
@@ -144,9 +140,10 @@ class BareStep:
         self.batch = joined(first, second) if second else first
         self.images, self.labels, self.forget = self.batch.images, self.batch.labels, self.batch.forget
         self.others = (self.labels + 1) % 10  # labels an image may be given
-        self.target = torch.softmax(torch.randn(len(self.batch), 10), dim=1)  # looked up, or of another network
-        self.basis = torch.linalg.qr(torch.randn(self.tap.feature_dim, 9))[0]
-        self.row = torch.randn(self.tap.feature_dim)
+        # Of another network, or looked up.
+        self.target = torch.softmax(torch.randn(len(self.batch), 10, device=device), dim=1)
+        self.basis = torch.linalg.qr(torch.randn(self.tap.feature_dim, 9))[0].to(device)
+        self.row = torch.randn(self.tap.feature_dim, device=device)
         self.noise = torch.randn_like(self.images)
         masks = {name: torch.rand_like(p) < 0.5 for name, p in self.net.named_parameters()}
         self.masks = [(p, masks[name]) for name, p in self.net.named_parameters()] if made.method.id == "salun" else []
@@ -282,24 +279,26 @@ LOSSES: dict[tuple[str, str], Loss] = {
 VALUES: dict[str, dict[str, Any]] = {"head-only": {"variant": "distil"}}  # where the defaults take no steps
 
 
-def seconds_of(step, steps: int) -> float:
+def seconds_of(step: Callable[[], object], steps: int, device: torch.device = CPU) -> float:
     """Seconds one call of `step` takes."""
-    began = time.process_time()
+    began = now(device)
     for _ in range(steps):
         step()
-    return (time.process_time() - began) / steps
+    return (now(device) - began) / steps
 
 
-def engine_ratio(architecture: str, dataset: Dataset, batch: int, precision: str, rounds: int, steps: int):
+def engine_ratio(
+    architecture: str, dataset: Dataset, batch: int, precision: str, rounds: int, steps: int, device: torch.device = CPU
+):
     """Compare the engine's plain training step with the bare one."""
     many = {"epochs": 1000, "lr": 1e-3, "schedule": "constant"}
-    made = experiment(dataset, architecture, "finetune", batch, precision, **many)
+    made = experiment(dataset, architecture, "finetune", batch, precision, device=device, **many)
     engine = Engine(made, Control(), Monitor(made, 0.0))
-    bare = experiment(dataset, architecture, "finetune", batch, precision, **many).model.module.train()
+    bare = experiment(dataset, architecture, "finetune", batch, precision, device=device, **many).model.module.train()
     fixed = made.train.batch(made.splits.retain_train[:batch])
     step = bare_step(bare, fixed.images, fixed.labels, precision)
-    engine_seconds(engine, steps), seconds_of(step, steps)  # warm up
-    return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps), rounds)
+    engine_seconds(engine, steps), seconds_of(step, steps, device)  # warm up
+    return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps, device), rounds)
 
 
 def stages_of(method: Method, values: Values, facts: Facts) -> dict[str, Train]:
@@ -308,7 +307,10 @@ def stages_of(method: Method, values: Values, facts: Facts) -> dict[str, Train]:
     return {f"{part.phase}, {part.reads}": part for part in reversed(parts)}
 
 
-def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, Any], rounds: int, steps: int):
+def method_ratio(
+    dataset: Dataset, method: str, phase: str, values: dict[str, Any], rounds: int, steps: int,
+    device: torch.device = CPU,
+):  # fmt: skip
     """Compare a method's step in the engine with the passes and the loss it needs, written out by hand."""
     chosen = get_method(method)
 
@@ -318,18 +320,20 @@ def method_ratio(dataset: Dataset, method: str, phase: str, values: dict[str, An
         return [replace(part, length=Length(steps=10**6), until=None, refresh_every=0)]  # steps alone, no looks
 
     values = {"lr": 1e-6, **values}  # both sides stay where they are: numbers that run away take longer
-    made = experiment(dataset, "small-cnn", method, 0, "float32", plan=alone, **values)
+    made = experiment(dataset, "small-cnn", method, 0, "float32", plan=alone, device=device, **values)
     engine = Engine(made, Control(), Monitor(made, 0.0))
     step = BareStep(made, LOSSES[method, phase]).take
-    engine_seconds(engine, steps), seconds_of(step, steps)  # warm up
-    return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps), rounds)
+    engine_seconds(engine, steps), seconds_of(step, steps, device)  # warm up
+    return interleaved(lambda: engine_seconds(engine, steps), lambda: seconds_of(step, steps, device), rounds)
 
 
-def engine_fine_tune(job: Job, precision: str, state: Mapping[str, torch.Tensor]) -> float:
+def engine_fine_tune(
+    job: Job, precision: str, state: Mapping[str, torch.Tensor], device: torch.device = CPU
+) -> float:
     """Do a job in the engine, from images as they were read to its accuracy, which is returned; nobody monitors it."""
     made = experiment(
-        job.dataset, job.architecture, "finetune", job.batch, precision, epochs=job.epochs, min_steps=0, lr=job.lr,
-        momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, schedule="cosine",
+        job.dataset, job.architecture, "finetune", job.batch, precision, device=device, epochs=job.epochs,
+        min_steps=0, lr=job.lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, schedule="cosine",
     )  # fmt: skip
     made.model.module.load_state_dict(state)
     engine = Engine(made, Control(), Unwatched())
@@ -350,7 +354,7 @@ class Against(NamedTuple):
     engine_accuracy: float
 
 
-def against_plain(job: Job, precision: str, rounds: int) -> Against:
+def against_plain(job: Job, precision: str, rounds: int, device: torch.device = CPU) -> Against:
     """Do a job in turn by the plain loop in eager float32 and by the engine, from the same weights."""
     torch.manual_seed(0)
     spec = ModelSpec(job.architecture, 10, job.dataset.channels, job.dataset.image_size)
@@ -359,9 +363,10 @@ def against_plain(job: Job, precision: str, rounds: int) -> Against:
     for _ in range(rounds):
         net = build_model(spec)
         net.load_state_dict(state)
+        net.to(device)
         torch.manual_seed(0)
-        plain = timed(partial(fine_tune, net, job, CPU))
-        pairs.append((plain, timed(partial(engine_fine_tune, job, precision, state))))
+        plain = timed(partial(fine_tune, net, job, device), device)
+        pairs.append((plain, timed(partial(engine_fine_tune, job, precision, state, device), device)))
     ratio = statistics.median(plain[0] / engine[0] for plain, engine in pairs)
     seconds = [statistics.median(pair[side][0] for pair in pairs) for side in (0, 1)]
     return Against(seconds[0], seconds[1], ratio, pairs[-1][0][1], pairs[-1][1][1])

@@ -25,6 +25,7 @@ from core.parameters import resolve
 
 CLASSES = 4
 SIDE = 6
+CPU = torch.device("cpu")
 
 
 class ToyNet(nn.Module):
@@ -97,15 +98,14 @@ def make_experiment(
     seed: int = 0,
     augmentation: Augmentation = NO_AUGMENTATION,
     data: Dataset = DATA,
+    device: torch.device = CPU,
     **values: Any,
 ) -> Experiment:
-    """Return a setting on the toy data with float32 on the CPU."""
+    """Return a setting on the toy data in float32."""
     chosen = get_method(method) if isinstance(method, str) else method
     resolved = resolve(chosen.parameters, values)
     mask = torch.zeros(len(data.train), dtype=torch.bool) if forget is None else forget_mask(forget, data)
-    device = torch.device("cpu")
-    if net is None:
-        net = trained_net()
+    net = (trained_net() if net is None else net).to(device)
     return Experiment(
         run_id="test",
         method=chosen,
