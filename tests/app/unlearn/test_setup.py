@@ -14,7 +14,7 @@ from app.services.theme import theme
 from app.workers.live_run import LiveRun
 from core.devices import DeviceInfo
 from core.events import State
-from core.job import Job
+from core.job import Job, PluginPart
 from tests.app.scripted import Stepped, job, write_run
 
 
@@ -48,6 +48,14 @@ def started(opened, monkeypatch) -> list[Job]:
 
 def planned(page: UnlearnPage, qtbot) -> None:
     qtbot.waitUntil(lambda: page.presenter.setup.plan is not None, timeout=20_000)
+
+
+def test_a_job_of_a_package_that_is_gone_says_so_and_leaves_a_method_that_is_there(page, opened):
+    gone = PluginPart(distribution="forget-flat", version="0.1")
+    page.presenter.load_job(job("class", "flat-outputs", plugin=gone))
+    said = [one.text for one in opened.notifications.history]
+    assert "The method flat-outputs comes from the package forget-flat 0.1, which is not installed here." in said
+    assert page.setup.methods.shown == page.setup.methods.ticked()[0] != "flat-outputs"
 
 
 def choose_plain(page: UnlearnPage) -> None:

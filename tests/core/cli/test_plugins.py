@@ -13,10 +13,14 @@ from safetensors.torch import load_file
 
 import core.methods
 from core.conformance.__main__ import main as conformance
+from core.errors import AppError
 from core.files import read_json, write_json
 from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
+from core.session.batch_file import read_batch
+from core.session.planning import choices
 from core.verify import plugged
 from core.verify.table import PLUGINS, measure_rows
+from scripts import reference
 from tests.core.cli.conftest import ROOT, unlearn
 from tests.packages import install, install_template
 
@@ -68,6 +72,35 @@ def test_the_run_records_the_package_and_holds_the_measure(run):
     assert report["method_details"]["title"] == "Flat outputs"
     page = run.file(REPORT_HTML).read_text(encoding="utf-8")
     assert "From packages" in page and "Entropy on forget, nats" in page
+
+
+def test_it_stands_where_the_programs_own_methods_stand(installed, cli, model, tmp_path):
+    listed = {entry["id"]: entry for entry in cli("methods", "--json").document}
+    assert listed["flat-outputs"]["plugin"] == {"distribution": "forget-flat", "version": "0.1"}
+    assert listed["muda"]["plugin"] is None and list(listed)[-1] == "flat-outputs"
+    assert "### flat-outputs\n" in reference.render() and "From the package forget-flat 0.1." in reference.render()
+    shown = {choice.method.id: choice for choice in choices(None)}
+    assert shown["flat-outputs"].suits and shown["flat-outputs"].package == "forget-flat 0.1"
+    planned = cli(*unlearn(model, tmp_path / "out", "--plan", "--json", *SHORT[2:], method="flat-outputs"))
+    assert planned.code == 0 and [stage["name"] for stage in planned.document["stages"]] == ["flatten", "recover"]
+    wrong = cli(*unlearn(model, tmp_path / "out", "--set", "epoch=1", method="flat-outputs"))
+    assert wrong.code == 2 and "flat-outputs has no parameter 'epoch' (did you mean epochs?)" in wrong.error
+
+
+BATCH = 'model = "{model}"\ndataset = "digits"\nmethods = ["flat-outputs"]\n[[forget]]\nclasses = ["3"]\n'
+
+
+def test_a_batch_takes_it_while_it_is_installed(installed, model, tmp_path):
+    file = tmp_path / "batch.toml"
+    file.write_text(BATCH.format(model=model))
+    assert [item.name for item in read_batch(file).items()] == ["3-flat-outputs-s0"]
+
+
+def test_a_batch_names_it_when_it_is_gone(model, tmp_path):
+    file = tmp_path / "batch.toml"
+    file.write_text(BATCH.format(model=model))
+    with pytest.raises(AppError, match="no method called 'flat-outputs'"):
+        read_batch(file)
 
 
 def test_evaluate_gives_the_entropy_of_the_outputs(installed, cli, run):
