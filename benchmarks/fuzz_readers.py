@@ -152,8 +152,8 @@ def _row(folder: Path) -> object:
 
 
 def _history(folder: Path) -> object:
-    from app.workers.live_run import read_new
     from app.workers.run_history import RunHistory
+    from core.runs.following import read_new
 
     history = RunHistory()
     history.add(read_new(RunFolder(folder)).events)

@@ -152,8 +152,8 @@ def walks() -> Figures:
 def _live_batch(window: Window, recorded: RunFolder) -> None:
     """Note the walk of one batch of a run's events: all of a recorded run's but the last ones are told before it."""
     from app.plots.export import Figure
-    from app.workers.live_run import read_new
     from core.events import Evaluation, Resources, RunFailed, RunFinished, State
+    from core.runs.following import read_new
 
     left_out = (RunFinished, RunFailed, Resources)  # what ends the run, and what overtakes what was told before it
     told = [event for event in read_new(recorded).events if not isinstance(event, left_out)]

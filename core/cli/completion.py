@@ -51,6 +51,8 @@ def _names() -> dict[str, Sequence[str]]:
 
 def _completed(action: argparse.Action, names: Mapping[str, Sequence[str]], shell: str) -> argparse.Action:
     """Say of an option or argument what its values are; returns it."""
+    if isinstance(action.choices, dict):  # which shtab takes for subcommands
+        action.choices = list(action.choices)
     if action.dest in ("dataset", "arch") and action.dest in names:  # a name, or a file or folder
         words = " ".join(names[action.dest])
         if shell == "bash":
