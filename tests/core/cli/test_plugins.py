@@ -13,11 +13,13 @@ from safetensors.torch import load_file
 
 import core.methods
 from core.conformance.__main__ import main as conformance
-from core.errors import AppError
+from core.engine.control import Control
+from core.errors import AppError, NotFoundError
 from core.files import read_json, write_json
 from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from core.session.batch_file import read_batch
 from core.session.planning import choices
+from core.session.running import run as start
 from core.verify import plugged
 from core.verify.table import PLUGINS, measure_rows
 from scripts import reference
@@ -142,6 +144,9 @@ def test_without_the_package_nothing_that_needs_the_method_begins(cli, run, tmp_
     resumed = cli("resume", begun)
     assert resumed.code == 3 and GONE in resumed.error and "Install forget-flat and try again" in resumed.error
     assert {path.name: path.read_bytes() for path in begun.iterdir() if path.is_file()} == before
+    with pytest.raises(NotFoundError, match="which is not installed here"):  # as the window and a child start it
+        start(RunFolder(begun), Control(), lambda event: None, resume=True)
+    assert {path.name: path.read_bytes() for path in begun.iterdir() if path.name in before} == before
     checked = cli("verify", run.path)
     assert checked.code == 3 and GONE in checked.error
     asked = cli("methods", "flat-outputs")
@@ -166,6 +171,7 @@ def test_with_the_package_the_run_goes_on_to_the_same_weights(installed, cli, ru
 
 
 FAILING = """
+import torch
 from unlearn_studio.plugin import Length, Method, ModelMeasure, Train
 def loss(out, batch, aux, values):
     raise KeyError("a fault of its authors")
@@ -174,17 +180,25 @@ METHOD = Method("failing", "Failing", "It fails.", "", (), lambda values, facts:
 MEASURE = ModelMeasure("lost", "Lost, number", "It fails.", "higher", lambda outputs: outputs.nothing)
 NEGATIVE = ModelMeasure("below", "Below, number", "It is below zero.", "lower", lambda outputs: -outputs.num_classes)
 ENDLESS = ModelMeasure("endless", "Endless, number", "It never ends.", "lower", lambda outputs: float("inf"))
+DRAWN = ModelMeasure("drawn", "Drawn, number", "It is drawn.", "lower", lambda outputs: float(torch.rand(())))
+CALLS = []
+def counted(out, batch, aux, values):
+    CALLS.append(1)
+    return {"loss": out.logits.square().mean() * len(CALLS)}
+STATEFUL = Method("stateful", "Stateful", "It counts.", "", (), lambda values, facts: [
+    Train("count", "forget", "forget", counted, Length(steps=6), batch=8)])
 """
 
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
     """A package whose code fails where it is used."""
-    points = {"lost": "MEASURE", "below": "NEGATIVE", "endless": "ENDLESS"}
+    points = {"lost": "MEASURE", "below": "NEGATIVE", "endless": "ENDLESS", "drawn": "DRAWN"}
     measures = {name: f"failing:{point}" for name, point in points.items()} | {"gone": "no:WHERE"}
     site = tmp_path / "site"
     site.mkdir()
-    install(site, {"failing": FAILING}, {"failing": "failing:METHOD"}, measures)
+    methods = {"failing": "failing:METHOD", "stateful": "failing:STATEFUL"}
+    install(site, {"failing": FAILING}, methods, measures)
     monkeypatch.syspath_prepend(site)
     forget_what_was_loaded()
     yield
@@ -204,7 +218,9 @@ def test_a_measure_that_fails_has_no_value_and_says_why(failing, cli, model, tmp
     done = cli(*unlearn(model, tmp_path / "out", "--set", "epochs=0.2", "min_steps=0", method="finetune"))
     assert done.code == 0, done.err
     report = RunFolder(tmp_path / "out").report()
-    assert report["models"]["original"]["plugins"] == {
+    taken = report["models"]["original"]["plugins"]
+    assert 0 <= taken.pop("drawn")["value"] <= 1
+    assert taken == {
         "below": {"value": -10.0},
         "endless": {"value": None, "reason": "It failed: ValueError: it gave inf, which is no number to be shown."},
         "lost": {"value": None,
@@ -216,6 +232,16 @@ def test_a_measure_that_fails_has_no_value_and_says_why(failing, cli, model, tmp
     warning = "The measure 'gone' of the package forget-more 1.2 is left out: ModuleNotFoundError"
     assert any(text.startswith(warning) for text in report["warnings"])
     assert warning in " ".join(done.out.split())
+
+
+def test_the_checks_notice_a_state_of_its_own_a_fault_and_chance(failing, capsys):
+    assert conformance(["stateful"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "comes to other weights" in said and "The same seed gives other weights" in said
+    assert conformance(["failing", "drawn"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "KeyError: 'a fault of its authors'" in said and "the same outputs gave" in said
+    assert conformance(["below"]) == 0 and conformance(["gone"]) == 3
 
 
 def test_it_passes_the_checks(installed, capsys):
