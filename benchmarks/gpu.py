@@ -326,7 +326,7 @@ def out_of_memory(place: Place) -> Part:
             if not said:
                 break
             part.demand(offered is not None and int(offered[1]) == asked // 2, f"the error offers no half of {asked}")
-            asked = int(offered[1]) if offered else 0
+            asked = int(offered[1]) if offered and int(offered[1]) < asked else 0
     part.demand(bool(part.rows) and part.rows[-1][1] == "finished" and len(part.rows) > 1, "no smaller batch finished")
     return part
 
@@ -427,7 +427,7 @@ def limited(place: Place, fitting: int) -> Iterator[None]:
         needed = torch.cuda.max_memory_allocated(place.device)
         del net, images
         free_memory(place.device)
-        torch.cuda.set_per_process_memory_fraction(min(1.0, 1.2 * needed / total), place.device)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, 1.5 * needed / total), place.device)
         try:
             yield
         finally:
