@@ -19,8 +19,9 @@ PACKAGE = "unlearn_studio"
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
-# What lies in the package, and where it comes from. Of `docs` only the pages, which open inside the window.
-PARTS = ("core/**/*.py", "app/**/*.py", "main.py", "resources/**/*", "docs/*.md")
+# What lies in the package, and where it comes from. Of `docs` only the pages, which open inside the window, with the
+# README that they link to.
+PARTS = ("core/**/*.py", "app/**/*.py", "main.py", "resources/**/*", "docs/**/*.md", "README.md")
 # Of the package itself, from beside this file.
 FACE = ("__init__.py", "__main__.py", "conformance.py", "notebook.py", "plugin.py")
 MODULES = ("core", "app", "main", "resources", "docs")  # names at the top of the checkout, below the package in a wheel

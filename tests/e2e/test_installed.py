@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import posixpath
 import re
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_nothing_but_one_package_lands_in_an_environment(installed):
     assert sum(name.endswith(".py") for name in names) > 300
     for name in ("core/cli/__init__.py", "resources/example/recipe.json", "docs/guide.md", "main.py"):
         assert f"unlearn_studio/{name}" in names
+
+
+def test_every_page_that_a_page_of_the_guide_links_to_is_there(installed):
+    """The window shows the guide, and follows a link to another page; to one that is not there it does nothing."""
+    wheel = zipfile.ZipFile(installed.wheel)
+    pages = {name for name in wheel.namelist() if name.startswith("unlearn_studio/docs/") and name.count("/") == 2}
+    linked = {
+        posixpath.normpath(f"unlearn_studio/docs/{link}")
+        for page in pages
+        for link in re.findall(r"\]\((?!\w+:)([^)#\s]+\.md)", wheel.read(page).decode())
+    }
+    assert len(linked) > 8 and linked <= set(wheel.namelist())
 
 
 def test_every_module_is_its_own(installed):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from repository import ROOT
@@ -79,6 +81,17 @@ def test_shell_scripts_parse_and_can_be_run(shell, script):
         pytest.skip(f"{shell} is not installed")
     assert subprocess.run([shell, "-n", ROOT / script], check=False).returncode == 0
     assert os.access(ROOT / script, os.X_OK)
+
+
+def test_the_steps_of_the_dockerfile_are_shell_and_name_extras_that_exist():
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    steps = re.findall(r"^RUN (.*)$", text, flags=re.MULTILINE)
+    assert len(steps) == 2
+    for step in steps:
+        assert subprocess.run(["sh", "-n", "-c", step], check=False).returncode == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = re.search(r"^ARG EXTRAS=(.*)$", text, flags=re.MULTILINE)
+    assert extras and set(extras[1].split(",")) <= set(project["optional-dependencies"])
 
 
 def test_setup_refuses_what_it_does_not_know():
