@@ -32,7 +32,7 @@ _DRAWN = secrets.token_hex(3)
 _COUNT = itertools.count()
 _NAME = re.compile(r"\..+\.([0-9a-f]{8})-(\d{1,10})-([0-9a-f]{6})\d+\.tmp", re.DOTALL)
 _LONGEST = 180  # characters of what is being written: file systems allow 255 bytes
-_DAY = 24 * 60 * 60
+DAY = 24 * 60 * 60
 
 
 def temporary_name(path: Path) -> Path:
@@ -108,7 +108,7 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
         return False
     host, pid, drawn = found[1], int(found[2]), found[3]
     if host != _HOST:
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > DAY
     return drawn != _DRAWN if pid == os.getpid() else not process_lives(pid)
 
 

@@ -106,7 +106,7 @@ install_project() {
     say "Installing Unlearn Studio and what it needs into .venv (the first time takes minutes) ..."
     quiet=""
     [ -t 1 ] || quiet=--quiet
-    "$venv_python" -m pip install --disable-pip-version-check --no-compile $quiet -e ".[dev,gui,onnx${tests:+,hf,notebook}]" ||
+    "$venv_python" -m pip install --disable-pip-version-check --no-compile $quiet -e ".[dev,gui,onnx${tests:+,hf,notebook,dask}]" ||
         fail "pip could not install everything. Its message stands above; run make setup again when the cause is gone."
     # pip compiles on one core, and also what nobody imports. Files that are for other versions do not compile.
     "$venv_python" -m compileall -q -j 0 -x '/tests?/' .venv/lib >/dev/null 2>&1 || true

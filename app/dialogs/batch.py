@@ -56,6 +56,7 @@ class Ready:
     bench: Bench
     runs: tuple[Planned, ...]
     problems: tuple[str, ...]
+    checks: bool = False  # whether the file asks for its results to be checked
 
     @property
     def wanted(self) -> tuple[Planned, ...]:
@@ -100,6 +101,8 @@ class BatchQueue(QObject):
             details.append(tr("%n runs that were cut off go on.", n=resumed))
         if skipped := len(ready.runs) - len(wanted):
             details.append(tr("%n runs finished or waiting already: skipped.", n=skipped))
+        if ready.checks:
+            details.append(tr("Check all on Runs checks their results, as the file asks for, once they are there."))
         choices = [Choice("no", tr("Cancel")), Choice("yes", tr("Queue runs"), act=partial(self._queue, ready))]
         question = tr("Queue %n runs of {name}?", n=len(wanted), name=name)
         self.dialog = ask(self._window, question, choices, " ".join(details))
@@ -161,7 +164,7 @@ def read(path: Path, runs_folder: Path, taken: Collection[Path], trust: Trust, p
             runs.append(Planned(recorded, act, job, selection, own_folder, before))
         except AppError as error:
             problems.append(f"{item.name}: {error.text}")
-    return Ready(path, bench, tuple(runs), tuple(problems))
+    return Ready(path, bench, tuple(runs), tuple(problems), bool(batch.check))
 
 
 def _what_to_do(folder: Path, job: Job, taken: Collection[Path]) -> tuple[str, bool]:

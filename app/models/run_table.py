@@ -19,7 +19,7 @@ from app.services.run_library import DAMAGED, DELETING, NEWER, RunRow, last_of, 
 from app.services.theme import theme
 from app.services.translation import mark, tr
 from app.widgets.buttons import STATE_ICONS
-from core.events import State
+from core.events import ACTIVE, State
 
 if TYPE_CHECKING:
     from app.workers.live_run import LiveRun
@@ -154,8 +154,8 @@ def _state_words(row: RunRow) -> str:
     if row.damage:
         return tr("{state}, damaged", state=word)
     if row.state in (State.RUNNING.value, State.PAUSED.value, State.INTERRUPTED.value) and row.steps:
-        return f"{word}, {100 * row.step // row.steps} %"
-    return word
+        word = f"{word}, {100 * row.step // row.steps} %"
+    return tr("{state}, on {host}", state=word, host=row.host) if row.host and row.state in ACTIVE else word
 
 
 def _spark(row: RunRow) -> Spark:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,7 @@ class RunRow:
     data: str = ""
     forget_set: tuple[str, str] = ("", "")  # hashes of the data and of which of its images are to be forgotten
     error: str = ""
+    host: str = ""  # the machine it is on, where that is not this one
     damage: str = ""  # which of its files cannot be read and why, though it is a run
     stamp: Stamp = field(default=(), compare=False)  # of its files: unchanged means read already
 
@@ -194,7 +196,8 @@ def _row(run: RunFolder, mine: bool, stamp: Stamp) -> RunRow:
         forget_accuracy=last_of(forget, about["forget_accuracy" if sample else "forget_test_accuracy"]),
         verdict=about["verdict"] or "", created=created, step=about["step"], steps=about["steps"],
         spark_retain=retain, spark_forget=forget, has_model=run.has_result, has_list=run.file(FORGET).is_file(),
-        error=about["error"] or "", damage=about["damage"] or "", stamp=stamp,
+        host=about["host"] if about["host"] != platform.node() else "", error=about["error"] or "",
+        damage=about["damage"] or "", stamp=stamp,
     )  # fmt: skip
 
 

@@ -74,6 +74,7 @@ class LiveRun:
     history: RunHistory = field(default_factory=RunHistory)
     step: int = 0
     steps: int = 0
+    host: str = ""  # the machine it goes on, once it has told
     stages: list[StagePart] = field(default_factory=list)
     progress: Progress | None = None
     resources: Resources | None = None
@@ -286,7 +287,7 @@ class LiveRun:
     def _take(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self.steps, self.stages = event.steps, event.stages
+                self.steps, self.stages, self.host = event.steps, event.stages, event.host
             case Progress():
                 self.progress = event
             case Resources():

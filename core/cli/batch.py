@@ -10,11 +10,13 @@ from core.cli import options
 from core.cli.options import path, target
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table
 from core.cli.running import stop_on_interrupt
+from core.errors import UsageError
 from core.text import named
 from core.verify.numbers import DASH, count, duration, percent, plural
 
 if TYPE_CHECKING:
-    from core.session.batch import Row
+    from core.engine.control import Control
+    from core.session.batch import BatchRun, Row
 
 
 def declare_batch(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,15 @@ def declare_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=target, metavar="DIR", help="a folder for the run folders and batch.json"
     )
+    parser.add_argument(
+        "--on", default="", metavar="CLUSTER",
+        help="do the runs beside each other on a cluster of Dask: dask://HOST:PORT of a scheduler, or dask://local/N "
+        "(workers on this machine)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", type=options.number(1, whole=True), metavar="N",
+        help="do the Nth run alone, as an array of jobs does; the same command without it makes the table of all",
+    )  # fmt: skip
     options.add_table(parser)
     options.add_trust(parser)
 
@@ -45,17 +56,10 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
         )
         options.tell_notices(going.bench, screen)
         options.tell_proof(going.bench, screen)
-        total = len(going.items)
-        for number, item in enumerate(going.items):
-            if control.ending:
-                break
-            screen.say(f"\n[{count(number + 1)} of {count(total)}] {named(item.name)}")
-            row = going.step(number, RunProgress(screen))
-            screen.end_line()
-            if row.outcome == "failed":
-                screen.notice(f"{item.name} failed: {row.error}")
-            elif row.outcome == "skipped":
-                screen.say("already finished; skipped")
+        if given.on:
+            _on_cluster(going, given, control, screen)
+        else:
+            _one_by_one(going, given.only, control, screen)
         going.write()
     groups, document = grouped(going.rows), going.document()
     screen.say(f"\n{rows_text(going.rows)}\n")
@@ -70,7 +74,45 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
         write_tables(given.table, [results_block(groups)])
         screen.say(f"Table   {shown(given.table)}")
     screen.document(document)
-    return going.exit_code()
+    return going.exit_code(given.only)
+
+
+def _one_by_one(going: BatchRun, only: int | None, control: Control, screen: Screen) -> None:
+    """Do the runs of a batch one after the other, or one alone."""
+    total = len(going.items)
+    if only is not None and only > total:
+        raise UsageError(f"There is no run {only}: the batch has {plural(total, 'run')}")
+    for number, item in enumerate(going.items):
+        if control.ending:
+            break
+        if only not in (None, number + 1):
+            continue
+        screen.say(f"\n[{count(number + 1)} of {count(total)}] {named(item.name)}")
+        row = going.step(number, RunProgress(screen))
+        screen.end_line()
+        if row.outcome == "failed":
+            screen.notice(f"{item.name} failed: {row.error}")
+        elif row.outcome == "skipped":
+            screen.say("already finished; skipped")
+
+
+def _on_cluster(going: BatchRun, given: argparse.Namespace, control: Control, screen: Screen) -> None:
+    """Do the runs of a batch on a cluster, and say of each that ends where it ran."""
+    from core.launch.cluster import run_on_cluster
+
+    if given.only is not None:
+        raise UsageError("--only is for one process, and --on for a cluster", "Use one of them")
+    total, done = len(going.items), 0
+
+    def told(row: Row, host: str) -> None:
+        nonlocal done
+        done += 1
+        where = f" on {host}" if host else ""
+        screen.say(f"[{count(done)} of {count(total)}] {named(row.run)}: {row.outcome}{where}")
+        if row.outcome == "failed":
+            screen.notice(f"{row.run} failed: {row.error}")
+
+    run_on_cluster(going, given.on, going.bench.trust, control, told)
 
 
 def rows_text(rows: Sequence[Row]) -> str:

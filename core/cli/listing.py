@@ -179,12 +179,15 @@ def run_runs(given: argparse.Namespace, screen: Screen) -> int:
 def _cells(row: dict[str, Any]) -> list[str]:
     """Return the cells of a run in the table of `runs`."""
     import datetime
+    import platform
 
     if row["state"] == "damaged":
         return [row["run"], "damaged", DASH, DASH, DASH, DASH, DASH, DASH]
     state = row["state"]
     if state not in ("finished", "queued") and row["steps"]:
         state += f" at {count(row['step'])} of {count(row['steps'])}"
+    if row["host"] and row["host"] != platform.node():
+        state += f" on {row['host']}"
     return [
         row["run"], state, row["method"], row["forget_text"], percent(row["retain_test_accuracy"]),
         percent(row["forget_test_accuracy"]), (row["verdict"] or DASH).replace("_", " "),

@@ -14,28 +14,45 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from core.engine.control import Control, Interrupted
 from core.errors import AppError, FaultError, InputError, RunError, StoppedError, UsageError, of_system
+from core.events import Event, State
 from core.libraries import load_on_the_way
 from core.models.trust import Trust
+from core.runs.folder import RunFolder
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a child is asked to do: work on the run in the folder `run`; `asked_from` as in `running.run`."""
+    """What a child is asked to do with the run in the folder `run`: work on it, train its retrained reference of the
+    seed `reference`, or check its result with the suite `check` against those of `seeds`.
+
+    asked_from: as in `running.run`. pickle, code and only: what may be opened, as Trust has it.
+    """  # noqa: D205
 
     run: str
-    resume: bool
-    asked_from: int
+    resume: bool = True
+    asked_from: int = 0
     pickle: bool = False
     code: bool = False
     only: list[str] | None = None
+    reference: int | None = None
+    check: str = ""
+    seeds: tuple[int, ...] = ()
 
     @property
     def trust(self) -> Trust:
         """What the run may open."""
         return Trust(self.pickle, self.code, None if self.only is None else frozenset(self.only))
+
+
+def trusting(trust: Trust) -> dict[str, Any]:
+    """Return the fields of a request, or of `host.Begin`, that say what may be opened."""
+    only = sorted(trust.only) if trust.only is not None else None
+    return {"pickle": trust.pickle, "code": trust.code, "only": only}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -62,10 +79,7 @@ def main(arguments: list[str]) -> None:
     faulthandler.enable()
     answers = os.fdopen(os.dup(1), "wb")  # what libraries print must not come between
     os.dup2(2, 1)
-    from core.engine.control import Control
-    from core.runs.folder import RunFolder
-    from core.session.bench import Bench
-    from core.session.running import run
+    import core.session.checking  # noqa: F401  (what a run needs is loaded before it is asked for)
 
     if not arguments:  # started before anybody asks for a run
         load_on_the_way()
@@ -78,12 +92,7 @@ def main(arguments: list[str]) -> None:
             signal.signal(getattr(signal, name), lambda number, frame: control.leave())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for who follows the run, and asks for what it means
     try:
-        bench = Bench(trust=request.trust)
-        state = run(
-            RunFolder(Path(request.run)), control, lambda event: None, bench, resume=request.resume,
-            asked_from=request.asked_from,
-        )  # fmt: skip
-        answer = Answer(state=state.value)
+        answer = Answer(state=_do(request, control).value)
     except Exception as error:
         answer = _answer_of(error)
     with contextlib.suppress(OSError):  # whoever asked may be gone; the run folder says it all
@@ -91,8 +100,33 @@ def main(arguments: list[str]) -> None:
         answers.flush()
 
 
+def _do(request: Request, control: Control) -> State:
+    """Do what is asked for; returns how it ended, and raises what it failed with."""
+    from core.session.bench import Bench
+
+    folder, bench = RunFolder(Path(request.run)), Bench(trust=request.trust)
+    if request.reference is not None or request.check:
+        from core.session import checking
+
+        if request.check:
+            checking.check(folder, control, _nobody, bench, seeds=request.seeds, which=request.check)
+        else:
+            reference = bench.for_job(folder.job())
+            checking.train_reference(folder, reference, request.reference or 0, control, _nobody)
+        return State.FINISHED
+    from core.session.running import run
+
+    return run(folder, control, _nobody, bench, resume=request.resume, asked_from=request.asked_from)
+
+
+def _nobody(event: Event) -> None:
+    """Tell nobody: whoever wants to know reads the folder."""
+
+
 def _answer_of(error: Exception) -> Answer:
     """Return how a run ended that raised `error`; of a fault the traceback goes to the terminal."""
+    if isinstance(error, Interrupted):
+        error = StoppedError("It was told to end", "Start it again to go on")
     said = of_system(error) or error
     if isinstance(said, AppError):
         return Answer(message=said.message, hint=said.hint, exit_code=said.exit_code)

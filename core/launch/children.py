@@ -17,7 +17,7 @@ import msgspec
 from core.engine.control import Control
 from core.errors import AppError, InputError, ProcessEndedError
 from core.events import Emit, Event, Log, RunFailed, RunFinished, State
-from core.launch.child import Answer, Request
+from core.launch.child import Answer, Request, trusting
 from core.models.trust import Trust
 from core.runs.asked import Ask, ask, asked_until_now
 from core.runs.folder import EVENTS, RunFolder
@@ -36,8 +36,7 @@ def run_in_child(
     Returns and raises as `launch` says.
     """
     offset, since = log_end(folder), asked_until_now(folder)
-    only = sorted(trust.only) if trust.only is not None else None
-    request = Request(str(folder.path.absolute()), resume, since, trust.pickle, trust.code, only)
+    request = Request(str(folder.path.absolute()), resume, since, **trusting(trust))
     child = Child(request, processes) if processes > 1 else take_warm()
     child.begin(request)
     return _follow(child, folder, control, emit, offset)

@@ -73,6 +73,7 @@ class Frame(msgspec.Struct, frozen=True):
     step: int = 0
     steps: int = 0
     error: str = ""
+    host: str = ""
     over: bool = False
 
 
@@ -129,7 +130,8 @@ def begin(source: BinaryIO) -> str:
 def _work_on(folder: RunFolder, asked: Begin) -> None:
     """Have a process of its own work on a run, and wait until it does."""
     child = Child()
-    child.begin(Request(str(folder.path), True, asked_until_now(folder), asked.pickle, asked.code, asked.only))
+    since = asked_until_now(folder)
+    child.begin(Request(str(folder.path), True, since, asked.pickle, asked.code, asked.only))
     end = time.monotonic() + START_SECONDS
     while not folder.locked and not child.over and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
@@ -177,7 +179,7 @@ def _frame(folder: RunFolder, over: bool) -> Frame:
         return Frame(state=State.DISCARDED.value, over=over)
     status = folder.status()
     over = over and State.named(status.state) not in ACTIVE  # else a process has taken it since
-    return Frame("", status.state, status.step, status.steps, status.error or "", over)
+    return Frame("", status.state, status.step, status.steps, status.error or "", status.host, over)
 
 
 def give(path: str, target: BinaryIO) -> None:

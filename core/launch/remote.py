@@ -32,7 +32,7 @@ from core.errors import AppError, InputError, MismatchError, ProcessEndedError, 
 from core.events import ENDED, Emit, Event, Progress, RunFailed, RunFinished, State, from_lines
 from core.files import CARD_NAME, data_home, file_sha256, open_to_append, read_json, replacing, write_json
 from core.job import Job, Launcher
-from core.launch.child import error_of_code
+from core.launch.child import error_of_code, trusting
 from core.launch.children import RESUME, Asking, log_end
 from core.launch.host import FETCHED, Begin, Described, Frame, Wanted
 from core.models.trust import Trust
@@ -212,8 +212,7 @@ def _begin(folder: RunFolder, trust: Trust) -> Begin:
     """Return what begins a run there: its files, under a name that its job decides."""
     name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.id).strip('.-')[:60] or 'run'}-{folder.job_sha256()[:12]}"
     files = {one: folder.file(one).read_text(encoding="utf-8") for one in (JOB, FORGET, TUNING) if folder.holds(one)}
-    only = sorted(trust.only) if trust.only is not None else None
-    return Begin(name, files, trust.pickle, trust.code, only)
+    return Begin(name, files, **trusting(trust))
 
 
 # --- while it goes --------------------------------------------------------------------------------------------------
@@ -320,8 +319,15 @@ class _Mirror:
         state = State.named(frame.state)
         if state is None or state in ENDED or state is State.INTERRUPTED:  # the last word comes when all is here
             return
-        self._status = Status(frame.state, os.getpid(), time.time(), frame.step, frame.steps, None, frame.error or None)
+        self._status = self._as_status(frame)
         self._folder.write_status(self._status)
+
+    def _as_status(self, frame: Frame) -> Status:
+        """Return the status there as one of this process, which follows it."""
+        return Status(
+            frame.state, os.getpid(), time.time(), frame.step, frame.steps, None, frame.error or None,
+            frame.host or self._host.name,
+        )  # fmt: skip
 
     def _say(self, what: str) -> None:
         self._emit(Progress(run=self._folder.id, step=self._status.step, time=time.time(), what=what, done=0, total=0))
@@ -340,9 +346,7 @@ class _Mirror:
             return state
         if state in ENDED:
             self._fetch()
-        self._folder.write_status(
-            Status(state.value, os.getpid(), time.time(), frame.step, frame.steps, None, frame.error or None)
-        )
+        self._folder.write_status(self._as_status(frame))
         if self._end is not None:
             self._emit(self._end)
         if state is State.FAILED:

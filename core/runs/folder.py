@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import stat
 import time
@@ -34,7 +35,7 @@ from core.files import (
     write_atomic,
 )
 from core.job import Job
-from core.leftovers import building, clear_leftovers, is_temporary, process_lives, remove
+from core.leftovers import DAY, building, clear_leftovers, is_temporary, process_lives, remove
 from core.runs import shapes
 
 JOB, FORGET, EVENTS, STATUS = "job.json", "forget.csv", "events.jsonl", "status.json"
@@ -63,7 +64,7 @@ _EARLIER = re.compile(
 
 @dataclass(frozen=True)
 class Status:
-    """status.json: where a run stands. `heartbeat` is seconds since the epoch."""
+    """status.json: where a run stands. `heartbeat` is seconds since the epoch; `host`: of the machine it is on."""
 
     state: str
     pid: int
@@ -72,6 +73,12 @@ class Status:
     steps: Count = 0
     checkpoint: str | None = None
     error: str | None = None
+    host: str = ""
+
+    @property
+    def elsewhere(self) -> str:
+        """The name of the machine it is on, where that is not this one."""
+        return self.host if self.host != platform.node() else ""
 
 
 class RunFolder:
@@ -152,7 +159,7 @@ class RunFolder:
 
     def _begin(self, job: Job, files: Mapping[str, bytes]) -> None:
         """Write what makes a run: its status, the files that belong to it, and last the job."""
-        self.write_status(Status(State.QUEUED.value, os.getpid(), time.time()))
+        self.write_status(Status(State.QUEUED.value, os.getpid(), time.time(), host=platform.node()))
         for name, data in files.items():
             self.write(name, data)
         self.write(JOB, dumps_pretty(job))
@@ -164,7 +171,7 @@ class RunFolder:
             return False
         status = self._read_status()
         if status.state == State.QUEUED:
-            return not process_lives(status.pid)
+            return _abandoned(status)
         if self.holds(FORGET) or FORGET in self.removed() or not self.job().forget.count:
             return False
         return not any(event.get("type") == "run_started" for event in self.read_events())
@@ -175,7 +182,7 @@ class RunFolder:
         In the second case the status, which is written first, tells these files from a user's.
         """
         status = self._read_status()
-        begun = self.holds(STATUS) and status.state == State.QUEUED and not process_lives(status.pid)
+        begun = self.holds(STATUS) and status.state == State.QUEUED and _abandoned(status)
         if self.never_started if self.exists else begun and not self.locked:
             self._remove_start()
 
@@ -407,6 +414,13 @@ class RunFolder:
             return read_json(self.file(STATUS), Status, follow=False)
         except InputError:
             return Status(State.INTERRUPTED.value, 0, 0.0)
+
+
+def _abandoned(status: Status) -> bool:
+    """Whether the process that made a run is gone; of another machine's it is, once a day has passed."""
+    if status.elsewhere:
+        return time.time() - status.heartbeat > DAY
+    return not process_lives(status.pid)
 
 
 def read_proven(path: Path, kind: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -42,7 +43,7 @@ class Recorder:
         self._beaten = self._progressed = 0.0  # by a clock that nobody sets
         self._going_on = ""  # what the last progress written tells of
         self._file = self._opened()
-        self._status = Status(State.PREPARING.value, os.getpid(), time.time())
+        self._status = Status(State.PREPARING.value, os.getpid(), time.time(), host=platform.node())
         try:
             self._write_status()
         except RunError:

@@ -14,7 +14,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,10 @@ from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
+from core.session.checking import check
 from core.session.jobs import all_requests, create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state
+from core.session.measuring import FULL
 from core.session.proof import proven
 from core.session.running import run
 from core.text import cell
@@ -63,11 +65,11 @@ class BatchRun:
     """The rows of a batch as it goes; `step` works on one run after the other."""
 
     def __init__(self, batch: Batch, out: Path, control: Control, bench: Bench | None = None) -> None:
-        """Open model and data on `bench`, which says what is trusted and whom to tell.
+        """Open model and data on `bench`, which says what is trusted and whom to tell; `out` is where runs go.
 
         Raises their AppErrors, and InputError where `out` is in use for something else.
         """
-        self._batch, self._out, self._control = batch, out, control
+        self._batch, self.out, self._control = batch, out, control
         if RunFolder(out).exists:
             raise InputError(f"{out} holds a single run", "Choose another folder for the batch")
         self.bench = open_batch(batch, bench or Bench())
@@ -76,10 +78,23 @@ class BatchRun:
 
     def step(self, number: int, emit: Emit) -> Row:
         """Do run `number` (from 0) or skip it where it is done; its error goes into its row, and nothing is raised."""
-        item = self.items[number]
-        folder, planned = RunFolder(self._out / item.name), _planned(item)
+        return self.ended(number, lambda: self._do(number, emit))
+
+    @property
+    def check(self) -> str:
+        """The suite that results are checked with; empty where none is."""
+        return self._batch.check
+
+    @property
+    def retrained(self) -> tuple[int, ...]:
+        """The seeds of retrained models that results are held against."""
+        return self._batch.retrained
+
+    def ended(self, number: int, work: Callable[[], str]) -> Row:
+        """Write down how run `number` ended: what `work` returns, one of OUTCOMES, or its error."""
+        folder, planned = self.folder(number), _planned(self.items[number])
         try:
-            row = with_result(planned, folder, self._do(item, folder, emit))
+            row = with_result(planned, folder, work())
         except Exception as error:  # whatever it is, it must not cost the night's other runs; the run's log has it
             fault = FaultError(f"{type(error).__name__}: {error}", "This is a bug in Unlearn Studio")
             said = of_system(error) or fault
@@ -88,12 +103,40 @@ class BatchRun:
         self.write()
         return row
 
+    def folder(self, number: int) -> RunFolder:
+        """Return the folder of run `number`."""
+        return RunFolder(self.out / self.items[number].name)
+
+    def prepare(self, number: int) -> str:
+        """Make the folder of run `number`; returns how the run has ended where it is done, else nothing.
+
+        Raises the AppErrors of its forget set and job, and MismatchError where the folder holds another run.
+        """
+        folder = self.folder(number)
+        selection, job = make_item(self.items[number], self.bench, self._batch)
+        if folder.exists and not folder.never_started:
+            require_same_job(folder, job, OTHER_RUN)
+            if folder.is_done:
+                return "skipped" if folder.status().state == State.FINISHED else "stopped"
+        else:
+            create_run(folder.path, job, selection, self.bench.dataset)
+        return ""
+
+    def lacks_check(self, number: int) -> bool:
+        """Whether the result of run `number` was not held against all the retrained models it is to be."""
+        if not self.check:
+            return False
+        report = self.folder(number).report() or {}
+        wanted = {f"seed {seed}" for seed in self.retrained}
+        fully = self.check != FULL or report.get("suite") == FULL
+        return not (fully and wanted <= set(report.get("retrained") or {}))
+
     def write(self) -> None:
         """Write batch.json. Raises InputError where it cannot be written."""
         try:
-            write_json(self._out / BATCH, self.document())
+            write_json(self.out / BATCH, self.document())
         except OSError as error:
-            raise InputError(f"{self._out / BATCH} cannot be written: {error.strerror or error}") from error
+            raise InputError(f"{self.out / BATCH} cannot be written: {error.strerror or error}") from error
 
     def document(self) -> dict[str, Any]:
         """Return the batch as plain data: its file, a row a run, and means over seeds."""
@@ -108,23 +151,26 @@ class BatchRun:
             "groups": [group.as_dict() for group in grouped(self.rows)],
         }
 
-    def exit_code(self) -> int:
-        """Return 0 where every run has its result, 5 where it was stopped, else the code of the worst failure."""
-        without = [row for row in self.rows if row.outcome not in ("finished", "skipped")]
+    def exit_code(self, only: int | None = None) -> int:
+        """Return 0 where every run has its result, 5 where it was stopped, else the code of the worst failure.
+
+        only: the number of the run, from 1, that alone was to be done.
+        """
+        rows = self.rows if only is None else self.rows[only - 1 : only]
+        without = [row for row in rows if row.outcome not in ("finished", "skipped")]
         codes = {row.exit_code if row.outcome == "failed" else StoppedError.exit_code for row in without}
         return next((code for code in (1, 4, 3, 2) if code in codes), StoppedError.exit_code if codes else 0)
 
-    def _do(self, item: Item, folder: RunFolder, emit: Emit) -> str:
-        """Run, resume or skip one run; returns how it ended (one of OUTCOMES)."""
-        selection, job = make_item(item, self.bench, self._batch)
-        if folder.exists and not folder.never_started:
-            require_same_job(folder, job, OTHER_RUN)
-            if folder.is_done:
-                return "skipped" if folder.status().state == State.FINISHED else "stopped"
-        else:
-            create_run(folder.path, job, selection, self.bench.dataset)
-        state = run(folder, self._control, emit, self.bench, resume=True)
-        return "finished" if state is State.FINISHED else "stopped"
+    def _do(self, number: int, emit: Emit) -> str:
+        """Run, resume or skip one run, and check its result where that is wanted; returns how it ended."""
+        folder, outcome = self.folder(number), self.prepare(number)
+        if not outcome:
+            state = run(folder, self._control, emit, self.bench, resume=True)
+            outcome = "finished" if state is State.FINISHED else "stopped"
+        if folder.finished and self.lacks_check(number):
+            check(folder, self._control, emit, self.bench, seeds=self.retrained, which=self.check)
+            outcome = "finished"
+        return outcome
 
 
 def _planned(item: Item) -> Row:

@@ -15,6 +15,9 @@
     preset = ""
     set = { epochs = 2 }
 
+    check = "quick"               # at the top: each result is checked, with this suite …
+    retrained = "1-3"             # … against models retrained with these seeds, each trained once
+
 What can be seen to be wrong without the model and the data is reported when the file is read, all at once.
 """
 
@@ -40,6 +43,7 @@ from core.seeds import parse_seeds
 from core.selection import Selection
 from core.session.bench import DataOptions
 from core.session.forget_sets import named_selection, random_selection
+from core.session.measuring import FULL, QUICK
 
 _MOST_BYTES = 4 << 20  # of a batch file: ten thousand forget sets
 _DEEPEST = 20  # tables and lists within one another; settings of a method are four deep
@@ -110,6 +114,8 @@ class Batch:
     run_options: Mapping[str, Any]  # monitoring_budget, where it is given
     accept_accuracy: bool
     expect_accuracy: float | None
+    check: str = ""  # the suite each result is checked with, "quick" or "full"; empty: none is
+    retrained: tuple[int, ...] = ()  # seeds of the retrained models that checks hold results against
 
     def items(self) -> tuple[Item, ...]:
         """Return all runs: forget set by forget set, method by method, seed by seed."""
@@ -153,6 +159,7 @@ class _Reader:
         forgets = [self._forget(number, entry) for number, entry in enumerate(self._tables("forget"), start=1)]
         methods = [self._method(entry, f"methods, entry {n}") for n, entry in enumerate(self._methods(), start=1)]
         seeds = self._try(lambda: _seeds(content.get("seeds", 0)), "seeds", (0,))
+        check, retrained = self._check(content)
         if not forgets:
             self._problems.append("no forget set is named: write a [[forget]] table")
         if not methods:
@@ -173,8 +180,20 @@ class _Reader:
             tuple(forgets), tuple(methods), seeds,
             {name: content[name] for name in _MACHINE if name in content},
             {name: content[name] for name in _RUN if name in content},
-            content.get("accept_accuracy", False), content.get("expect_accuracy"),
+            content.get("accept_accuracy", False), content.get("expect_accuracy"), check, retrained,
         )  # fmt: skip
+
+    def _check(self, content: Mapping[str, Any]) -> tuple[str, tuple[int, ...]]:
+        """Return the suite that results are checked with and the seeds of retrained models, where any of both is given.
+
+        What is left out is the quick suite, and seed 1.
+        """
+        if "check" not in content and "retrained" not in content:
+            return "", ()
+        check = content.get("check", QUICK)
+        if check not in (QUICK, FULL):
+            self._problems.append(f'check must be "{QUICK}" or "{FULL}", got {check!r}')
+        return check, self._try(lambda: _seeds(content.get("retrained", 1)), "retrained", ())
 
     def _forget(self, number: int, entry: Mapping[str, Any]) -> ForgetEntry:
         """Return an entry of [[forget]]; its name is made of what it holds where it has none."""
@@ -277,6 +296,7 @@ _TOP: dict[str, Rule] = {
     "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "key": _TEXT, "data_root": _TEXT, "classes": _FILE,
     "preprocess": _FILE, "test_fraction": (float, "a share"), "seeds": _ANY, "methods": _ANY, "method": _ANY,
     "forget": _ANY, "accept_accuracy": (bool, "true or false"), "expect_accuracy": ((int, float), "a share"),
+    "check": _TEXT, "retrained": _ANY,
 }  # fmt: skip
 _FORGET: dict[str, Rule] = {
     "name": _ANY, "classes": _ANY, "samples": _FILE, "where": _ANY, "folders": _ANY, "random": _ANY,

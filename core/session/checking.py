@@ -126,7 +126,7 @@ def check(
         bench = (bench or Bench()).telling(tell).for_job(job)
         judged = {seed: train_reference(folder, bench, seed, control, emit) for seed in seeds}
         names = [*(f"seed {seed}" for seed in seeds), *retrained]
-        extra = _attackers(len(names))
+        extra = attackers_of(len(names))
         fully = which == FULL or _was_full(folder, names, extra)
         attackers = {seed: train_reference(folder, bench, seed, control, emit) for seed in extra if fully}
         dataset = bench.dataset
@@ -269,7 +269,7 @@ def distinct_names(models: Mapping[str, Path], taken: Collection[str]) -> dict[s
     return renamed
 
 
-def _attackers(retrained: int) -> tuple[int, ...]:
+def attackers_of(retrained: int) -> tuple[int, ...]:
     """Return the seeds of references for RMIA alone: a retrained model is attacked with others than itself."""
     missing = max(0, FEWEST_ATTACKERS - max(0, retrained - 1)) if retrained else FEWEST_ATTACKERS
     return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))

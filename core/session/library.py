@@ -81,6 +81,7 @@ def _described(folder: RunFolder, job: Job) -> dict[str, Any]:
         "chain": [asdict(request) for request in job.requests],
         "step": status.step,
         "steps": status.steps,
+        "host": status.host,
         **{key: getattr(card.measures, key, None) for key in MEASURES},
         "verdict": _code(checked["verdict"]),
         "created": folder.file(JOB).stat().st_mtime,

@@ -923,6 +923,10 @@
         </translation>
     </message>
     <message>
+        <source>Check all on Runs checks their results, as the file asks for, once they are there.</source>
+        <translation>„Alle prüfen“ auf „Läufe“ prüft ihre Ergebnisse, wie die Datei es verlangt, sobald sie da sind.</translation>
+    </message>
+    <message>
         <source>Check failed</source>
         <translation>Prüfung fehlgeschlagen</translation>
     </message>
@@ -2833,6 +2837,10 @@
     <message>
         <source>On retain</source>
         <translation>Auf Behaltenen</translation>
+    </message>
+    <message>
+        <source>on {host}</source>
+        <translation>auf {host}</translation>
     </message>
     <message>
         <source>One execution of a method. All of it lies in one folder that can be opened again, also while it goes.</source>
@@ -5568,6 +5576,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{state}, damaged</source>
         <translation>{state}, beschädigt</translation>
+    </message>
+    <message>
+        <source>{state}, on {host}</source>
+        <translation>{state}, auf {host}</translation>
     </message>
     <message>
         <source>{time} left</source>

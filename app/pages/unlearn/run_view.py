@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -237,7 +238,9 @@ class RunBar(Card):
             parts += [tr("{number} images/s", number=fmt.count(round(resources.samples_per_second))),
                       tr("{time} so far", time=fmt.duration(resources.elapsed)),
                       tr("memory {size}", size=fmt.size(resources.memory_bytes))]  # fmt: skip
-        if not run.mine:
+        if run.host and run.host != platform.node():
+            parts.append(tr("on {host}", host=run.host))
+        elif not run.mine:
             parts.append(tr("runs in another process"))
         return " · ".join(parts)
 

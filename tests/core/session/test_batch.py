@@ -250,3 +250,31 @@ def test_what_belongs_to_a_batch_is_known_after_the_end(tmp_path, monkeypatch):
     assert rows_of(record)[0].error == "The loss became infinite."
     next(batches_home().glob("*.json")).write_text("{")
     assert len(records()) == 1  # what is damaged is left out
+
+
+def test_results_are_checked_against_retrained_models_that_runs_share(write, small, tmp_path, monkeypatch):
+    asked = []
+
+    def check(folder, control, emit, bench, *, seeds, which):
+        asked.append((folder.id, seeds, which))
+
+    monkeypatch.setattr(batches, "check", check)
+    text = TEXT.replace('seeds = "1-2"', 'seeds = 1\ncheck = "full"\nretrained = "2-3"').split("[[forget]]\nclasses")[0]
+    going = go(write(text), tmp_path / "out")
+    assert [(name, seeds, which) for name, seeds, which in asked] == [("three-finetune-s1", (2, 3), "full")]
+    assert going.rows[0].outcome == "finished" and going.lacks_check(0)  # nothing was checked: it is asked for again
+
+
+@pytest.mark.parametrize(
+    ("added", "check", "retrained"),
+    [("", "", ()), ('check = "quick"', "quick", (1,)), ('retrained = "2-3"', "quick", (2, 3)),
+     ('check = "full"\nretrained = [4]', "full", (4,))],
+)  # fmt: skip
+def test_checks_of_a_batch(write, added, check, retrained):
+    batch = read_batch(write(f"{added}\n{TEXT}"))
+    assert (batch.check, batch.retrained) == (check, retrained)
+
+
+def test_a_check_that_is_none_is_said(write):
+    with pytest.raises(InputError, match='check must be "quick" or "full", got \'thorough\''):
+        read_batch(write(f'check = "thorough"\n{TEXT}'))
