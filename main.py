@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core import cli
+from core import cli, distributed
 from core.program import command_name
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def _command_line(arguments: list[str]) -> list[str] | None:
 
 
 def _start(options: argparse.Namespace) -> int:
+    if distributed.launched():
+        return _say_error("Several processes cannot share a window. Start it without torchrun.", 2)
     if options.out and not options.example:
         return _say_error(f"--out belongs to --example or to a subcommand. See `{command_name()} --help`.", 2)
     if options.desktop_entry:

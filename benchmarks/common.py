@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
+import socket
 import statistics
 import sys
 import threading
@@ -101,6 +103,37 @@ def peak_of(work: Callable[[], Any]) -> float:
         done.set()
         watcher.join()
     return float(max(0, highest - start))
+
+
+def on_ranks(work: Callable[[Path], Any], folder: Path, ranks: int = 2) -> tuple[Any, list[int | None]]:
+    """Have processes share what `work`, a function of a module, does, as torchrun starts them; they meet by gloo.
+
+    Return what the first of them gets from it, and how each has ended. `folder`: where that is handed over.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    started = [context.Process(target=_join, args=(rank, ranks, port, work, folder)) for rank in range(ranks)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    import torch
+
+    return torch.load(folder / "rank-0.pt", weights_only=False), [process.exitcode for process in started]
+
+
+def _join(rank: int, ranks: int, port: int, work: Callable[[Path], Any], folder: Path) -> None:
+    import torch
+
+    from core import distributed
+
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in told.items()}}
+    torch.set_num_threads(1)
+    with distributed.joined():
+        torch.save(work(folder), folder / f"rank-{rank}.pt")
 
 
 def anonymous_memory() -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import distributed
 from core.errors import InputError, OutOfMemoryError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def list_devices() -> list[DeviceInfo]:
 def choose_device(name: str = "auto") -> torch.device:
     """Return the torch device for `auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:1` or `mps`.
 
-    Raises UsageError for a name torch does not know, InputError for a device this machine lacks.
+    Of several processes that share a run each takes a GPU of its own, whatever number is given. Raises UsageError for
+    a name torch does not know, InputError for a device this machine lacks.
     """
     import torch
 
@@ -54,6 +56,14 @@ def choose_device(name: str = "auto") -> torch.device:
         count = torch.cuda.device_count()
         if count == 0:
             raise InputError("This machine has no usable CUDA device", "Use --device auto or cpu")
+        if distributed.world_size() > 1:
+            if distributed.local_size() > count:
+                raise InputError(
+                    f"{distributed.local_size()} processes were started on a machine with {count} CUDA "
+                    f"device{'s' if count != 1 else ''}",
+                    "Start one for each (--nproc-per-node), or use --device cpu",
+                )
+            return torch.device("cuda", distributed.local_rank())
         if (device.index or 0) >= count:
             raise InputError(
                 f"There is no device {name}: this machine has {count} CUDA device{'s' if count != 1 else ''}",
@@ -62,6 +72,8 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("This machine has no usable Apple GPU", "Use --device auto or cpu")
+    if device.type == "mps" and distributed.world_size() > 1:
+        raise UsageError("Several processes cannot share a run on an Apple GPU", "Start one, or use --device cpu")
     if device.type not in ("cpu", "mps"):
         raise UsageError(f"Device {name!r} is not supported", "Use auto, cpu, cuda:0 or mps")
     return device
@@ -128,10 +140,15 @@ def default_threads() -> int:
 
 
 def set_threads(count: int) -> int:
-    """Set and return the number of torch's threads; 0 chooses it. Call it in the worker, before its first operation."""
+    """Set and return the number of torch's threads; 0 chooses it. Call it in the worker, before its first operation.
+
+    Of several processes that share a run on this machine each takes its share of the cores at most.
+    """
     import torch
 
     count = count or default_threads()
+    if distributed.world_size() > 1:
+        count = min(count, max(1, physical_cores() // distributed.local_size()))
     torch.set_num_threads(count)
     return count
 

@@ -16,7 +16,7 @@ AppError
 ├── RunError              4  the run failed while running
 │   ├── NonFiniteError       a loss or weight became infinite or not a number
 │   ├── OutOfMemoryError     the device has too little memory
-│   └── ProcessEndedError    the process of a run ended before it; the run can be resumed
+│   └── ProcessEndedError    a process of a run ended before it; the run can be resumed
 ├── StoppedError          5  the user stopped or discarded it
 └── RequirementError      6  the verdict is below what was required
 """
@@ -163,7 +163,7 @@ class OutOfMemoryError(RunError):
 
 
 class ProcessEndedError(RunError):
-    """The process that worked on a run ended before the run did, or cannot be reached; the run can be resumed."""
+    """A process that worked on a run ended before the run did, or cannot be reached; the run can be resumed."""
 
 
 class StoppedError(AppError):

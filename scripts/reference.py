@@ -75,6 +75,8 @@ def _method(method: Method) -> Iterator[str]:
         facts.append(f"Trained on {_words(n.replace('_', ' ') for n in method.trained_on)}, so never judged by it.")
     if method.honours_weights:
         facts.append("Uses the weights of a forget list.")
+    if not method.shared:
+        facts.append("Runs in one process only.")
     if method.searched:
         facts.append(f"`--tune` varies {_words(f'`{searched.name}`' for searched in method.searched)}.")
     yield " ".join(facts) + "\n"

@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from core import distributed
+
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
@@ -24,17 +26,20 @@ if TYPE_CHECKING:
 class Command(NamedTuple):
     """A subcommand: `module` of this package holds `declare_NAME(parser)` and `run_NAME(options, screen) -> exit code`.
 
-    The program's --help lists the first sentence of `summary`; the command's own --help shows all of it.
+    The program's --help lists the first sentence of `summary`; the command's own --help shows all of it. `shared`:
+    several processes that torchrun starts may share its work.
     """
 
     module: str
     summary: str
+    shared: bool = False
 
 
 COMMANDS = {
-    "train": Command("running", "Train an original model or, with exclusions, a retrained reference."),
+    "train": Command("running", "Train an original model or, with exclusions, a retrained reference.", shared=True),
     "unlearn": Command(
-        "running", "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report."
+        "running", "Make a model forget classes or samples. Leaves a run folder with the unlearned model and a report.",
+        shared=True,
     ),
     "batch": Command(
         "batch", "Run several forget sets, methods and seeds from a TOML file. Finished runs are skipped."
@@ -58,7 +63,9 @@ COMMANDS = {
         "Say what a file or folder is: model, data set, run, forget list, report or batch file. With a forget set, "
         "list what lies near it in the data.",
     ),
-    "resume": Command("running", "Go on with an interrupted run. It ends as if it had not been interrupted."),
+    "resume": Command(
+        "running", "Go on with an interrupted run. It ends as if it had not been interrupted.", shared=True
+    ),
     "ask": Command("running", "Ask a run that another process works on to pause, go on, stop or save a checkpoint."),
     "runs": Command("listing", "List the runs of a folder: state, method, forget set, accuracies."),
     "kept": Command(
@@ -83,9 +90,9 @@ def main(argv: list[str]) -> int:
     from core.cli.output import Screen
 
     debug = "--debug" in argv
-    screen = Screen(json="--json" in argv)
+    screen = Screen(json="--json" in argv, silent=distributed.launched_rank() > 0)
     try:
-        with screen, ended_by_signals(), warnings.catch_warnings():
+        with screen, ended_by_signals(), warnings.catch_warnings(), distributed.joined():
             if not debug:
                 warnings.simplefilter("ignore")  # the libraries' advice to programmers
             return _run(argv, screen)
@@ -95,6 +102,7 @@ def main(argv: list[str]) -> int:
         if debug:
             screen.trace(error)
         said = _said(error, argv)
+        screen.silent = not distributed.speaks()
         screen.notice(f"error: {said.text}")
         screen.error(said)
         return said.exit_code
@@ -134,6 +142,8 @@ def _run(argv: list[str], screen: Screen) -> int:
     if name not in COMMANDS:
         hint = did_you_mean(name, LISTED, count=2) or f"`{command_name()} --help` lists the subcommands"
         raise UsageError(f"There is no subcommand {name!r}" if name else "A subcommand is missing", hint)
+    if distributed.world_size() > 1 and not COMMANDS[name].shared:
+        raise UsageError(f"Several processes cannot share the work of {name}", "Start it without torchrun")
     options = parser_of(name).parse(arguments)
     code: int = getattr(_module(name), f"run_{name.replace('-', '_')}")(options, screen)
     return code

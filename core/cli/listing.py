@@ -52,7 +52,7 @@ def _described(method: Method) -> dict[str, Any]:
     }
 
 
-_DECLARED = ("id", "title", "summary", "citation", "status", "starts_from", "honours_weights", "notes")
+_DECLARED = ("id", "title", "summary", "citation", "status", "starts_from", "honours_weights", "shared", "notes")
 
 
 def _in_short(method: Method) -> str:

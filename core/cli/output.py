@@ -60,11 +60,12 @@ TOLD_IN_THE_SUMMARY = ("unchanged", "damage", "alignment", "unseen")  # codes of
 class Screen:
     """Writes for one command. With `json` only the document reaches stdout, whatever else prints there.
 
-    A reader that goes away (`… | head`) silences the output and does not end the work.
+    A reader that goes away (`… | head`) silences the output and does not end the work. One that is `silent` says
+    nothing: of several processes that share a run the first one speaks.
     """
 
-    def __init__(self, json: bool = False) -> None:
-        self.json = json
+    def __init__(self, json: bool = False, *, silent: bool = False) -> None:
+        self.json, self.silent = json, silent
         self._out: IO[str] = sys.stdout
         self._notices: IO[str] = sys.stderr
         self._redirect: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
@@ -88,7 +89,7 @@ class Screen:
     @property
     def live(self) -> bool:
         """Whether a line can be written over: people look at a terminal."""
-        return not self.json and self._out.isatty()
+        return not self.json and not self.silent and self._out.isatty()
 
     @property
     def width(self) -> int:
@@ -129,7 +130,7 @@ class Screen:
 
     def error_at_once(self, error: AppError) -> None:
         """Write an error as the JSON document past Python's buffers, for a signal that ends the process."""
-        if self.json and not self._answered:
+        if self.json and not self._answered and not self.silent:
             with contextlib.suppress(OSError, ValueError):
                 os.write(self._out.fileno(), dumps_shown({"error": error.as_dict()}))
 
@@ -142,6 +143,8 @@ class Screen:
         self._tell("".join(traceback.format_exception(error)).rstrip())
 
     def _tell(self, text: str) -> None:
+        if self.silent:
+            return
         self.end_line()
         with contextlib.suppress(OSError):
             self._notices.write(f"{_harmless(text)}\n")
@@ -149,7 +152,7 @@ class Screen:
 
     def _write(self, text: str) -> None:
         """Write to stdout, or nowhere once its reader has gone."""
-        if self._gone:
+        if self._gone or self.silent:
             return
         try:
             self._out.write(text)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from core import distributed
 from core.cli import ended_by_signals, options
 from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shown, table, wrapped
-from core.errors import InputError, StoppedError
+from core.errors import InputError, StoppedError, UsageError
 from core.job import Job, Launcher
 from core.runs.asked import ASKS, Ask, ask
 from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
@@ -124,12 +125,15 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.devices import choose_device
     from core.methods import get_method
     from core.parameters import parse_assignments, resolve
-    from core.session.jobs import make_unlearn_job
+    from core.session.jobs import make_unlearn_job, require_shareable
     from core.session.running import ready_run
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
     method = get_method(given.method)
+    _refuse_shared({"--plan": given.plan, "--tune": given.tune})
+    if distributed.world_size() > 1 or (given.on is not None and given.on.kind == "torchrun"):
+        require_shareable(method)
     if given.on is None or given.on.kind != "ssh":
         choose_device(given.device)
     resolve(method.parameters, method.preset(given.preset).values, settings, owner=method.id)
@@ -154,6 +158,12 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
             screen.notice(f"{method.title} has no setting to search for; it runs as it is.")
         screen.say(selection.describe())
         return run_to_end(folder, control, screen, bench, resume=given.resume, launcher=given.on)
+
+
+def _refuse_shared(asked: Mapping[str, Any]) -> None:
+    """Raise UsageError where several processes were started for an option, by name, whose work they cannot share."""
+    for option in (name for name, value in asked.items() if value and distributed.world_size() > 1):
+        raise UsageError(f"Several processes cannot share the work of {option}", "Start it without torchrun")
 
 
 def _show_plan(given: argparse.Namespace, bench: Bench, selection: Selection, job: Job, screen: Screen) -> int:
@@ -249,7 +259,7 @@ def declare_resume(parser: argparse.ArgumentParser) -> None:
 def run_resume(given: argparse.Namespace, screen: Screen) -> int:
     """Resume the run; one that has a result is shown and left as it is."""
     folder = RunFolder.open(given.run)
-    if not folder.is_done:
+    if distributed.first_says(lambda: not folder.is_done):
         check_resumable(folder.job())
     with stop_on_interrupt(screen) as control:
         bench = options.bench_option(given)
@@ -295,9 +305,11 @@ def run_to_end(
     from core.events import State
     from core.launch import launch
 
-    if folder.is_done:
+    if distributed.first_says(lambda: folder.is_done):
         screen.say("This run already has its result; nothing was changed.")
     state = launch(folder, control, RunProgress(screen), bench, resume=resume, launcher=launcher)
+    if not distributed.is_first():  # the first process shows what the run came to
+        return 0
     if state is State.DISCARDED:
         raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
     if state is State.INTERRUPTED:
@@ -324,13 +336,16 @@ def _before_run() -> Iterator[None]:
 def stop_on_interrupt(screen: Screen, answers: tuple[str, str, str] = RUN) -> Iterator[Control]:
     """Give the control of a run, and turn Ctrl+C into its `stop()`, SIGTERM and SIGHUP into its `leave()`.
 
-    A second signal ends the process, and what is on disk stays as it is. `answers`: what they are answered with.
+    A second signal ends the process, and what is on disk stays as it is. `answers`: what they are answered with. Of
+    several processes that share a run the first one answers.
     """
     from core.engine.control import Control
 
     control = Control()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
+        if not distributed.is_first():  # torchrun tells all of them; the first one decides for the others
+            return
         if control.ending:
             _tell(answers[1])
             screen.error_at_once(StoppedError("Stopped at once", answers[1]))

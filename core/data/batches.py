@@ -117,6 +117,12 @@ def joined(*batches: Batch) -> Batch:
     return Batch(**{f.name: torch.cat([getattr(batch, f.name) for batch in batches]) for f in fields(Batch)})
 
 
+def rows_of(batch: Batch, rows: torch.Tensor) -> Batch:
+    """Return the rows (m,) int64 of a batch."""
+    rows = rows.to(batch.labels.device)
+    return Batch(**{f.name: getattr(batch, f.name)[rows] for f in fields(Batch)})
+
+
 class ImageStore:
     """Decoded images and labels, on the device as uint8 where they fit, else on the host, or streamed from files."""
 

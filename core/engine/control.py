@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from core import distributed
+
 
 class Interrupted(Exception):  # noqa: N818  (not an error: it unwinds a long refresh after stop or discard)
     """The run was told to leave, or to stop or be discarded during work inside a step."""
@@ -99,7 +101,40 @@ class Control:
         if self.ending:
             raise Interrupted
 
+    def look(self) -> None:
+        """Take note of what is asked for; here it is known at once."""
+
     def wait(self, seconds: float) -> None:
         """Sleep until something is asked for, at most `seconds`."""
         self._asked.wait(seconds)
         self._asked.clear()
+
+
+class SharedControl(Control):
+    """What is asked of a run that several processes share: what the first rank was asked for when all of them looked.
+
+    So all ranks obey before the same step, and leave a long pass after the same chunk.
+    """
+
+    def __init__(self, own: Control) -> None:
+        super().__init__()
+        self._own = own
+
+    def look(self) -> None:
+        """Take note of what the first rank is asked for."""
+        own = self._own
+        asked = (own._paused, own._stop, own._leave, own._discard, own._checkpoint)
+        self._paused, self._stop, self._leave, self._discard, checkpoint = distributed.agreed(*asked)
+        if checkpoint:
+            own._checkpoint, self._checkpoint = False, True
+
+    def check(self) -> None:
+        """Raise Interrupted on all ranks where the run should end."""
+        self.look()
+        super().check()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until the first rank is asked for something, at most `seconds`."""
+        if distributed.is_first():
+            self._own.wait(seconds)
+        self.look()

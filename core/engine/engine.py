@@ -19,22 +19,24 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import torch
 
+from core import distributed
 from core.data.batches import derive_seed, seed_draws
 from core.devices import memory_used
-from core.engine.control import Control, Interrupted
+from core.engine.control import Control, Interrupted, SharedControl
 from core.engine.experiment import Experiment
 from core.engine.forward import ForwardPasses
 from core.engine.monitor import Monitor
 from core.engine.passes import SetPasses
 from core.engine.step import Board, Diverged, Stepper, all_finite
 from core.engine.timeline import Segment, learning_rate, phase_of
-from core.errors import NonFiniteError
+from core.errors import NonFiniteError, ProcessEndedError
 from core.events import CheckpointSaved, Event, Log, PhaseChanged, Resources, RunStarted, State, StepMetrics
 from core.methods.base import Alternate, Edit, Train
 from core.models.weights import round_weights
@@ -59,9 +61,10 @@ class Engine:
         save: Save | None = None,
         checkpoint_seconds: float = 20.0,
     ) -> None:
-        self.experiment, self.control, self.monitor = experiment, control, monitor
+        self.experiment, self.monitor = experiment, monitor
+        self.control = SharedControl(control) if distributed.world_size() > 1 else control
         self.timeline = experiment.timeline
-        self.context = SetPasses(experiment, control.check)
+        self.context = SetPasses(experiment, self.control.check)
         self.step = 0
         self.outcome = State.RUNNING
         self.lr_scale = 1.0
@@ -70,13 +73,15 @@ class Engine:
         self._save, self._checkpoint_seconds = save, checkpoint_seconds
         self._module = experiment.model.module
         self._start = _copied(self._module.state_dict())  # where a diverged run begins again
-        self._forward = ForwardPasses(experiment, control.check)
+        self._forward = ForwardPasses(experiment, self.control.check)
         self._stepper = Stepper(experiment)
         self._board = Board()
         self._segment: Segment | None = None  # the one that stepper and look-ups are set up for
         self._resumed_at: int | None = None
         self._lr = 0.0
         self._pace = Pace()
+        self._between = True  # whether weights, optimiser and constants are those of one point between two steps
+        self._before: tuple[list[torch.Tensor], Counter[str]] | None = None  # what the step at work has changed
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -107,6 +112,9 @@ class Engine:
                 break
             except Diverged as diverged:
                 yield from self._begin_again(diverged.step)
+            except ProcessEndedError:
+                yield from self._rescue()
+                raise
         if self.control.leaving and self.step < self.timeline.total:
             if not amidst:
                 with suppress(Diverged):  # the checkpoint before those steps stays the last
@@ -133,27 +141,56 @@ class Engine:
         """Take one step, or pass over a stage that is left out."""
         segment, index = self.timeline.locate(self.step)
         if isinstance(segment.stage, Edit):
-            self.context.aux |= segment.stage.edit(self.context) or {}
-            self._forward.drop_front()
-            self.step += 1
+            self._edit(segment.stage)
             return
         if index == 0:
             self._enter(segment)
-            if isinstance(segment.stage, Train) and segment.stage.unless and segment.stage.unless(self.context):
+            if isinstance(segment.stage, Train) and segment.stage.unless and self._ask(segment.stage.unless):
                 self.step = segment.last
                 return
         part, position = segment.turn(index)
         seed_draws(self.experiment.device, derive_seed(self.experiment.seed, "step", self.step))
         batch = self._forward.batch(part, position, self.step, self.context.aux)
         self._stepper.set_modes(part)
+        self._before = self._kept_before()
         out = self._forward.outputs(part, batch, index / segment.steps)
-        terms = part.loss(out, batch, self.context.aux, self.experiment.values)
+        terms = part.loss(out, batch.whole, self.context.aux, self.experiment.values)
         self._lr = self.lr_scale * learning_rate(part.optimiser, self._progress(part, segment, index))
-        self._stepper.take(terms["loss"], self._lr, part.optimiser.clip)
+        self._stepper.take(terms["loss"], self._lr, part.optimiser.clip, batch.share)
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
         self.step += 1
+        self._between, self._before = False, None
         self._look(segment, segment.stage, index + 1)
+        self._between = True
+
+    def _edit(self, stage: Edit) -> None:
+        """Change weights at one go; where several processes do, all take the first one's."""
+        self._between = False
+        self.context.aux |= self._constants(stage.edit)
+        if distributed.world_size() > 1:
+            for value in self._module.state_dict().values():
+                distributed.broadcast(value)
+        self._forward.drop_front()
+        self.step += 1
+        self._between = True
+
+    def _constants(self, make: Callable[[SetPasses], dict[str, torch.Tensor] | None]) -> dict[str, torch.Tensor]:
+        """Return the constants that a refresh or an edit makes; where several processes do, the first one's.
+
+        All compute them from the same outputs. But eigenvectors of equal inputs may differ between two machines.
+        """
+        made = make(self.context) or {}
+        if distributed.world_size() > 1:
+            made = {name: value.clone() for name, value in made.items()}  # a kept one may be a view of something
+            for value in made.values():
+                distributed.broadcast(value)
+        return made
+
+    def _ask(self, rule: Callable[[SetPasses], bool]) -> bool:
+        """Return what a rule of a stage says, on all ranks what it says on the first."""
+        answer = rule(self.context)
+        return distributed.first_says(lambda: answer)
 
     def _look(self, segment: Segment, stage: Train | Alternate, taken: int) -> None:
         """Do what is due after so many steps of a stage: make constants anew or drop them, ask what may end the run.
@@ -169,8 +206,8 @@ class Engine:
         if not all_finite(self._module):
             raise Diverged(self.step - 1)
         if renewed:
-            self.context.aux |= renewed(self.context)
-        if asked and asked(self.context):
+            self.context.aux |= self._constants(renewed)
+        if asked and self._ask(asked):
             self.step = self.timeline.total
         if ends:
             for part in segment.parts:
@@ -183,7 +220,7 @@ class Engine:
         """Begin a stage: its constants, and what follows from them."""
         refresh = segment.parts[0].refresh
         if refresh:
-            self.context.aux |= refresh(self.context)
+            self.context.aux |= self._constants(refresh)
         self._prepare(segment)
 
     def _prepare(self, segment: Segment) -> None:
@@ -201,6 +238,7 @@ class Engine:
     # -- what the user asked for -----------------------------------------------------------------------------------
 
     def _obey(self) -> Iterator[Event]:
+        self.control.look()
         if self.control.paused:
             yield from self._drain()
             yield from self._checkpoint()
@@ -221,16 +259,18 @@ class Engine:
     def _observe(self) -> Iterator[Event]:
         now = time.perf_counter()
         ended = self.step >= self.timeline.total
-        if now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and not ended:
+        waits = now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and not ended
+        if distributed.agreed(waits)[0]:
             return
         self.elapsed += now - self._clock
         self._clock = now
         self._pace.look(self.step, self.elapsed)
         yield from self._drain()
-        if self.monitor.due(self.elapsed) and self.step < self.timeline.total and all_finite(self._module):
+        due = self.monitor.due(self.elapsed) and self.step < self.timeline.total
+        if distributed.agreed(due)[0] and all_finite(self._module):
             yield from self.monitor.evaluate(self.step)
             yield self._resources()
-        if self._save and time.perf_counter() - self._saved_at >= self._checkpoint_seconds:
+        if distributed.agreed(bool(self._save) and time.perf_counter() - self._saved_at >= self._checkpoint_seconds)[0]:
             yield from self._checkpoint()
 
     def _said(self) -> Iterator[Event]:
@@ -272,6 +312,7 @@ class Engine:
         self.context.aux = {}
         self.step, self._segment, self._resumed_at = 0, None, 0
         self._forward.drop_front()  # it belongs to other weights
+        self._between = True
         yield Log(
             **self._common(),
             level="warning",
@@ -280,11 +321,32 @@ class Engine:
         )
         yield self._started()
 
+    def _rescue(self) -> Iterator[Event]:
+        """Save a checkpoint when another process of the run is gone, where the network is as it was between two steps.
+
+        A GPU may wait for the others for good, and cannot be asked for its weights: there the last checkpoint stays.
+        """
+        if not self._between or self.experiment.device.type != "cpu":
+            return
+        if self._before is not None:
+            buffers, work = self._before
+            for buffer, value in zip(self._module.buffers(), buffers, strict=True):
+                buffer.copy_(value)
+            self.experiment.work = work
+        with suppress(Diverged):
+            yield from self._checkpoint()
+
+    def _kept_before(self) -> tuple[list[torch.Tensor], Counter[str]] | None:
+        """Return what a step changes before its end, where it may be cut short in the middle: by another process."""
+        if distributed.world_size() == 1:
+            return None
+        return [buffer.clone() for buffer in self._module.buffers()], self.experiment.work.copy()
+
     def _checkpoint(self) -> Iterator[Event]:
+        if self._board and (self._save or distributed.world_size() > 1):  # all ranks read their losses together
+            yield from self._drain()
         if self._save is None:
             return
-        if self._board:
-            yield from self._drain()
         began = time.perf_counter()
         path, size = self._save(self.state())
         self._saved_at = time.perf_counter()
@@ -345,6 +407,7 @@ class Engine:
             device=str(experiment.device),
             precision=experiment.precision,
             threads=torch.get_num_threads(),
+            processes=distributed.world_size(),
             resumed_at=self._resumed_at,
             host=platform.node(),
         )

@@ -9,21 +9,38 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined
+from core import distributed
+from core.data.batches import AHEAD, NO_AUGMENTATION, Batch, Order, derive_seed, joined, rows_of
 from core.devices import autocast
 from core.engine.experiment import FORWARD, Experiment
-from core.engine.outputs import chunk_size, collect
+from core.engine.outputs import Deal, chunk_size, collect
+from core.engine.shares import Share, as_one_batch
 from core.engine.timeline import Segment, stream_of
 from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
 from core.models.tap import Output, SplitModel, TappedModel, evaluating, split_for
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """The batch of a step: `whole`, which the loss is computed of, and the `own` rows that pass through the network.
+
+    In one process both are the same. On several, `whole` has images only where a stage prepares its batches.
+    """
+
+    whole: Batch
+    own: Batch
+    share: Share
+
+    def __len__(self) -> int:
+        return len(self.whole)
 
 
 class ForwardPasses:
@@ -71,55 +88,99 @@ class ForwardPasses:
         """Take up what `state` returned."""
         self._teacher_counted, self._front_counted = state["teacher"].cpu(), state["front"]
 
-    def batch(self, part: Train, position: int, step: int, aux: Aux) -> Batch:
+    def batch(self, part: Train, position: int, step: int, aux: Aux) -> StepBatch:
         """Return batch `position` of a part's stream, prepared as the part says."""
-        experiment, stream = self._experiment, stream_of(part)
-        batch = self._read(part, part.reads, stream, position)
+        experiment = self._experiment
+        taken = [self._order(part, part.reads).ids(position)]
         if part.beside is not None:
-            batch = joined(batch, self._read(part, part.beside, f"{stream}:beside:{part.beside}", position))
-        if part.prepare is not None:
+            taken.append(self._order(part, part.beside).ids(position))
+        total = sum(len(ids) for ids, _ in taken)
+        share = Share(total)
+        if part.prepare is None:
+            own, begin = [], 0
+            for which, (ids, epoch) in zip((part.reads, part.beside), taken, strict=False):
+                mine = slice(max(0, share.own.start - begin), max(0, share.own.stop - begin))
+                if len(ids[mine]):
+                    own.append(self._read(part, ids[mine], epoch))
+                    self._read_ahead(part, str(which), position, mine)
+                begin += len(ids)
+            batch = own[0] if len(own) == 1 else joined(*own)
+            whole = self._without_images(torch.cat([ids for ids, _ in taken]), batch) if share.divided else batch
+        else:
+            # As a whole on every rank: what is drawn for a batch is then what one process draws.
+            every = [self._read(part, ids, epoch) for ids, epoch in taken]
+            for which in (part.reads, part.beside)[: len(taken)]:
+                self._read_ahead(part, str(which), position, slice(None))
+            whole = every[0] if len(every) == 1 else joined(*every)
             with experiment.model.frozen():
-                batch = part.prepare(self._networks(step), batch, aux, experiment.values)
+                whole = part.prepare(self._networks(step), whole, aux, experiment.values)
             if part.teacher_passes:
-                experiment.work[FORWARD] += part.teacher_passes * len(batch)
-        self.batch_size = len(batch)
-        return batch
+                experiment.work[FORWARD] += part.teacher_passes * len(whole)
+            share = Share(len(whole), part.copies + 1)
+            batch = rows_of(whole, share.rows()) if share.divided else whole
+        self.batch_size = len(whole)
+        return StepBatch(whole, batch, share)
 
-    def outputs(self, part: Train, batch: Batch, progress: float) -> StageOutput:
+    def outputs(self, part: Train, batch: StepBatch, progress: float) -> StageOutput:
         """Run the networks inside the autocast region; what comes out is float32. `progress`: 0..1 over the stage."""
+        looked_up = self._teacher_table is not None and self._looks_up_teacher(part)
         with self._autocast:
             out = self._trained(part, batch)
-            teacher = self._teacher(part, batch) if "teacher" in part.needs else NOT_NEEDED
-            untrained = self._logits(self._untrained, batch) if "untrained" in part.needs else NOT_NEEDED
+            parts = [out.logits.float(), out.features.float(), *(layer.float() for layer in out.layers)]
+            if "teacher" in part.needs and not looked_up:
+                assert self._experiment.teacher is not None
+                parts.append(self._logits(self._experiment.teacher, batch))
+            if "untrained" in part.needs:
+                parts.append(self._logits(self._untrained, batch))
+        logits, features, *rest = batch.share.gathered(parts)
+        layers, beside = rest[: len(out.layers)], rest[len(out.layers) :]
+        teacher = NOT_NEEDED
+        if looked_up and "teacher" in part.needs:
+            assert self._teacher_table is not None
+            teacher = self._teacher_table[batch.whole.ids]
+        elif "teacher" in part.needs:
+            teacher = beside.pop(0)
         return StageOutput(
-            out.logits.float(),
-            out.features.float(),
-            tuple(layer.float() for layer in out.layers),
+            logits,
+            features,
+            tuple(layers),
             teacher,
-            untrained,
+            beside.pop(0) if beside else NOT_NEEDED,
             self._tuned() if "parameters" in part.needs else {},
             progress,
         )
 
     # -- batches -------------------------------------------------------------------------------------------------
 
-    def _read(self, part: Train, which: str, key: str, position: int) -> Batch:
+    def _order(self, part: Train, which: str) -> Order:
+        """Return the order in which a part visits one of its sets."""
         experiment = self._experiment
-        store, stream = experiment.train, part.stream or part.phase
+        key = stream_of(part) if which == part.reads else f"{stream_of(part)}:beside:{which}"
         if key not in self._orders:
             members = experiment.members(part) if which == part.reads else experiment.ids(which)
-            device = experiment.device if store.resident else None
-            self._orders[key] = Order(members, len(store), part.batch, experiment.seed, stream, device)
-        order = self._orders[key]
-        ids, epoch = order.ids(position)
+            device = experiment.device if experiment.train.resident else None
+            stream = part.stream or part.phase
+            self._orders[key] = Order(members, len(experiment.train), part.batch, experiment.seed, stream, device)
+        return self._orders[key]
+
+    def _read(self, part: Train, ids: torch.Tensor, epoch: int) -> Batch:
+        experiment, store = self._experiment, self._experiment.train
         if self._starts_behind_the_front(part):
             return store.unread(ids)
         augmentation = experiment.augmentation if part.augment and not part.cached else NO_AUGMENTATION
-        batch = store.batch(ids, augmentation, experiment.seed, stream, epoch)
-        if store.streamed:
+        return store.batch(ids, augmentation, experiment.seed, part.stream or part.phase, epoch)
+
+    def _read_ahead(self, part: Train, which: str, position: int, mine: slice) -> None:
+        """Begin to read what the next steps need of a set, where images are streamed; `mine`: rows of a batch."""
+        store = self._experiment.train
+        if store.streamed and not self._starts_behind_the_front(part):
             for further in range(position + 1, position + 1 + AHEAD):
-                store.prefetch(order.ids(further)[0])
-        return batch
+                store.prefetch(self._order(part, which).ids(further)[0][mine])
+
+    def _without_images(self, ids: torch.Tensor, like: Batch) -> Batch:
+        """Return a batch of these samples whose images nobody can compute with: other ranks hold some of them."""
+        shape = (len(ids), *like.images.shape[1:])
+        return replace(self._experiment.train.unread(ids), images=like.images.new_empty(shape, device="meta"))
 
     def _starts_behind_the_front(self, part: Train) -> bool:
         return part.cached and part.prepare is None and self._front is not None and "untrained" not in part.needs
@@ -144,30 +205,27 @@ class ForwardPasses:
 
     # -- networks ------------------------------------------------------------------------------------------------
 
-    def _trained(self, part: Train, batch: Batch) -> Output:
+    def _trained(self, part: Train, batch: StepBatch) -> Output:
+        """Return the trained network's outputs on the own rows."""
+        work, own, share = self._experiment.work, batch.own, batch.share
         if self._front is not None and self._starts_behind_the_front(part):
-            self._experiment.work[f"tail:{part.tunes}"] += len(batch)
-            return self._front.outputs(batch)
-        model, rows = self._experiment.model, len(batch) // (part.copies + 1)
-        self._experiment.work[f"step:{part.tunes}"] += rows
-        out = model(batch.images[:rows])
-        if rows == len(batch):
+            work[f"tail:{part.tunes}"] += len(batch)
+            with as_one_batch(share):
+                return self._front.outputs(own)
+        model, rows = self._experiment.model, len(own) // (part.copies + 1)
+        work[f"step:{part.tunes}"] += len(batch) // (part.copies + 1)
+        with as_one_batch(Share(share.images)):
+            out = model(own.images[:rows])
+        if rows == len(own):
             return out
-        with torch.no_grad():
-            copies = model(batch.images[rows:])
-        self._experiment.work[FORWARD] += len(batch) - rows
+        with torch.no_grad(), as_one_batch(Share(share.total - share.images, part.copies)):
+            copies = model(own.images[rows:])
+        work[FORWARD] += len(batch) - len(batch) // (part.copies + 1)
         return Output(
             torch.cat([out.logits, copies.logits]),
             torch.cat([out.features, copies.features]),
             tuple(torch.cat(pair) for pair in zip(out.layers, copies.layers, strict=True)),
         )
-
-    def _teacher(self, part: Train, batch: Batch) -> torch.Tensor:
-        """Return the teacher's logits (n, K), looked up where its images are always the same."""
-        assert self._experiment.teacher is not None
-        if self._teacher_table is not None and self._looks_up_teacher(part):
-            return self._teacher_table[batch.ids]
-        return self._logits(self._experiment.teacher, batch)
 
     def _looks_up_teacher(self, part: Train) -> bool:
         """Whether a part's images are always the same and few enough to keep the teacher's logits on all of them."""
@@ -190,11 +248,11 @@ class ForwardPasses:
         experiment.work[FORWARD] += int((~self._teacher_counted[missing]).sum())
         self._teacher_filled[missing] = self._teacher_counted[missing] = True
 
-    def _logits(self, network: TappedModel, batch: Batch) -> torch.Tensor:
-        """Return the logits (n, K) of a frozen network beside the trained one."""
+    def _logits(self, network: TappedModel, batch: StepBatch) -> torch.Tensor:
+        """Return the logits (m, K) of a frozen network beside the trained one on the own rows."""
         self._experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
-            return network(batch.images).logits.float()
+            return network(batch.own.images).logits.float()
 
     @functools.cached_property
     def _untrained(self) -> TappedModel:
@@ -204,10 +262,14 @@ class ForwardPasses:
         reinitialise(fresh, derive_seed(experiment.seed, "untrained"))
         return TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
 
-    def _tuned(self) -> dict[str, torch.nn.Parameter]:
-        """Return the weights that the stage trains, by name: only these have gradients."""
+    def _tuned(self) -> dict[str, torch.Tensor]:
+        """Return the weights that the stage trains, by name: only these have gradients.
+
+        A term of weights alone is the same on every rank, and gradients are added up: so it has one on the first only.
+        """
         named = self._experiment.model.module.named_parameters()
-        return {name: parameter for name, parameter in named if parameter.requires_grad}
+        first = distributed.is_first()
+        return {name: weight if first else weight.detach() for name, weight in named if weight.requires_grad}
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,20 +298,24 @@ class FrozenFront:
         with evaluating(model.module):
             if not split.holds(store.batch(ids[:2]).images):
                 return None
-            kept, channels_last, done = None, False, 0
-            for batch in store.chunks(ids, chunk_size(store)):
-                with autocast(experiment.device, experiment.precision):
-                    activations = split.front(batch.images)
-                channels_last = activations.ndim == 4 and activations.is_contiguous(memory_format=torch.channels_last)
-                activations = activations.permute(0, 2, 3, 1) if channels_last else activations
-                if kept is None:
-                    if activations[0].nbytes * len(ids) > LARGEST_FRONT:
-                        return None
-                    kept = activations.new_empty((len(ids), *activations.shape[1:]))
-                kept[done : done + len(batch)] = activations
-                done += len(batch)
+            size = chunk_size(store)
+            kept, channels_last, deal = None, False, Deal(len(ids), size)
+            for number, batch, _ in deal.rounds(store, ids):
+                if batch is not None:
+                    with autocast(experiment.device, experiment.precision):
+                        activations = split.front(batch.images)
+                    channels_last = activations.ndim == 4 and activations.is_contiguous(
+                        memory_format=torch.channels_last
+                    )
+                    activations = activations.permute(0, 2, 3, 1) if channels_last else activations
+                    if kept is None:
+                        if activations[0].nbytes * len(ids) > LARGEST_FRONT:
+                            return None
+                        kept = activations.new_empty((len(ids), *activations.shape[1:]))
+                    kept[number * size : number * size + len(batch)] = activations
                 check()
         assert kept is not None
+        deal.exchange(kept)
         rows = torch.full((len(store),), -1, dtype=torch.int64)
         rows[ids] = torch.arange(len(ids))
         return cls(tunes, split, rows.to(experiment.device), kept, channels_last, experiment.input_shape)

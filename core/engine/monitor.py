@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from core import distributed
 from core.data.splits import SETS, stratified
 from core.engine.experiment import Experiment
 from core.engine.feature_map import FeatureMapper
@@ -57,6 +58,8 @@ class Monitor:
             name: collect(experiment.model, experiment.store(name), ids, experiment.precision)
             for name, ids in self._subsets.items()
         }
+        if not distributed.is_first():  # it has taken its share of the passes; the first one's events are reported
+            return []
         events = events_of(experiment, outputs, step, "subset", self._mapper)
         if self._mapper is not None and not self._laid_out:
             events.insert(0, self._mapper.laid_out(step))

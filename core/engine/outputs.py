@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from core.data.batches import ImageStore
+from core import distributed
+from core.data.batches import Batch, ImageStore
 from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.data.splits import SETS, Splits
@@ -49,6 +50,57 @@ def chunk_size(store: ImageStore) -> int:
     return max(1, min(MOST_IMAGES, MOST_VALUES // values))
 
 
+@dataclass(frozen=True)
+class Deal:
+    """Which chunks of `total` samples, `size` each, this process passes through a network: on several each its turn.
+
+    Chunks stay those of one process, so outputs are bit for bit the same whoever takes them. Where there are fewer than
+    ranks, every rank takes them all.
+    """
+
+    total: int
+    size: int
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks; one, of no samples, where there are none."""
+        return max(1, -(-self.total // self.size))
+
+    @property
+    def divided(self) -> bool:
+        """Whether each rank takes some of the chunks; always false in one process."""
+        return 1 < distributed.world_size() <= self.chunks
+
+    def rounds(self, store: ImageStore, ids: torch.Tensor) -> Iterator[tuple[int, Batch | None, int]]:
+        """Yield turn after turn the number of the own chunk, the chunk, and how many samples all ranks take in it.
+
+        In the last turns there may be none for this rank; it takes part in them nevertheless.
+        """
+        ranks = distributed.world_size() if self.divided else 1
+        parts = ids.split(self.size)
+        own = range(distributed.rank() if self.divided else 0, self.chunks, ranks)
+        batches = store.chunks(torch.cat([parts[number] for number in own]), self.size)
+        for first in range(0, self.chunks, ranks):
+            number = first + own.start
+            count = sum(len(part) for part in parts[first : first + ranks])
+            yield number, next(batches) if number < self.chunks else None, count
+
+    def together(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return what all ranks have of a set, (total, …), from the own chunks' rows."""
+        if not self.divided:
+            return torch.cat(list(parts))
+        whole = parts[0].new_empty((self.total, *parts[0].shape[1:]))
+        for part, number in zip(parts, range(distributed.rank(), self.chunks, distributed.world_size()), strict=True):
+            whole[number * self.size : number * self.size + len(part)] = part
+        self.exchange(whole)
+        return whole
+
+    def exchange(self, whole: torch.Tensor) -> None:
+        """Fill in, in place, the chunks of a set that other ranks have taken. whole: (total, …), contiguous."""
+        for number, rows in enumerate(whole.split(self.size)) if self.divided else ():
+            distributed.broadcast(rows, number % distributed.world_size())
+
+
 def collect(
     model: TappedModel,
     store: ImageStore,
@@ -61,20 +113,22 @@ def collect(
     `tick` may raise to interrupt. Chunks have a size fixed by the images', so results do not depend on who asks.
     """
     logits, features, layers = [], [], []
+    deal = Deal(len(ids), chunk_size(store))
     with evaluating(model.module):
-        for batch in store.chunks(ids, chunk_size(store)):
-            with autocast(store.device, precision):
-                out = model(batch.images)
-            logits.append(out.logits.float().cpu())
-            features.append(out.features.float().cpu())
-            layers.append([layer.float().cpu() for layer in out.layers])
+        for _, batch, count in deal.rounds(store, ids):
+            if batch is not None:
+                with autocast(store.device, precision):
+                    out = model(batch.images)
+                logits.append(out.logits.float().cpu())
+                features.append(out.features.float().cpu())
+                layers.append([layer.float().cpu() for layer in out.layers])
             if tick:
-                tick(len(batch))
+                tick(count)
     return SetOutputs(
-        torch.cat(logits),
-        torch.cat(features),
+        deal.together(logits),
+        deal.together(features),
         store.labels[ids.to(store.device)].cpu(),
-        tuple(torch.cat(group) for group in zip(*layers, strict=True)),
+        tuple(deal.together(group) for group in zip(*layers, strict=True)),
     )
 
 
@@ -166,10 +220,18 @@ def kept_outputs(
     """Return a network's outputs on training and test images: those in the file `path`, else taken now and kept there.
 
     `network` builds it, where it is needed. Outputs are taken in float32, so that they do not depend on who asks first.
-    `progress(done, total)` may raise to interrupt; an unfinished file is removed.
+    `progress(done, total)` may raise to interrupt; an unfinished file is removed. Several processes take them together
+    and in memory, unless the first one has the file.
     """
     train, test = images
     outputs = mapped_outputs(path, train, test)
+    if distributed.world_size() > 1:
+        if distributed.first_says(lambda: outputs is not None):
+            with distributed.alone():  # another machine may have another cache
+                return outputs or collect_full(network(), train, test, progress=progress)
+        outputs = collect_full(network(), train, test, progress=progress)
+        if distributed.is_first():
+            keep_outputs(path, outputs)
     if outputs is not None:
         return outputs
     tap = network()

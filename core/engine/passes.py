@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.func import functional_call, grad, vmap
 
+from core import distributed
 from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
-from core.engine.outputs import collect
+from core.engine.outputs import Deal, collect
 from core.methods.base import LOOK_SAMPLES, Aux, Objective
 from core.models.tap import SetOutputs, evaluating, gradients_to, main_logits
 
@@ -66,15 +67,18 @@ class SetPasses:
         self._experiment.work[GRADIENT] += len(ids)
         named = self.model.trained_parameters()
         total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in named.items()}
+        deal = Deal(len(ids), CHUNK)
         with evaluating(self.model.module), gradients_to(self.model.module, named.values()):
-            for chunk in ids.split(CHUNK):
-                batch = store.batch(chunk)
-                value = objective(self.model(batch.images).logits.float(), batch.labels).sum() / max(1, len(ids))
-                parts = torch.autograd.grad(value, list(named.values()), allow_unused=True)
-                for name, part in zip(named, parts, strict=True):
-                    if part is not None:
-                        total[name] += part
+            for _, batch, _ in deal.rounds(store, ids):
+                if batch is not None:
+                    value = objective(self.model(batch.images).logits.float(), batch.labels).sum() / max(1, len(ids))
+                    parts = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+                    for name, part in zip(named, parts, strict=True):
+                        if part is not None:
+                            total[name] += part
                 self.check()
+        if deal.divided:
+            distributed.all_reduce(list(total.values()))
         return total
 
     def sample_gradients(self, which: str, objective: Objective, limit: int = 0) -> Iterator[Gradients]:

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from core import distributed
 from core.engine.experiment import Experiment
+from core.engine.shares import Share, add_up_gradients
 from core.errors import NonFiniteError
 from core.methods.base import Aux, Optimiser, Train
 
@@ -52,8 +54,10 @@ class Stepper:
                 norm.eval()
         self._modes = (part.batch_norm, part.tunes)
 
-    def take(self, loss: torch.Tensor, rate: float, clip: float) -> None:
+    def take(self, loss: torch.Tensor, rate: float, clip: float, share: Share) -> None:
         """Go one step down `loss` (0-d) with step size `rate`, the gradient's norm clipped to `clip` where above 0.
+
+        `share`: of the batch that the loss is of; gradients are added up over the ranks.
 
         Weights that the loss does not reach get a gradient of zero: they decay and keep their momentum like the
         others. (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient
@@ -66,6 +70,7 @@ class Stepper:
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        add_up_gradients(self._parameters, share)
         self._scaler.unscale_(self._optimiser)
         if clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters, clip)
@@ -151,7 +156,9 @@ class Board:
         rows, self._rows = self._rows, []
         if rows:
             flat = [value.float() for _, _, terms in rows for value in terms.values()]
-            numbers = iter(torch.stack(flat).cpu().tolist())
+            stacked = torch.stack(flat).cpu()
+            distributed.broadcast(stacked)  # so that all ranks see the same step diverge
+            numbers = iter(stacked.tolist())
             self._read += [(step, phase, {name: next(numbers) for name in terms}) for step, phase, terms in rows]
         for step, _, terms in self._read:
             if not math.isfinite(terms["loss"]):

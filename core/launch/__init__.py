@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core import distributed
 from core.events import State
 from core.job import Launcher
 
@@ -24,7 +25,8 @@ def launch(
 ) -> State:  # fmt: skip
     """Run the job in `folder` and return the state it ended in, as `running.run` does.
 
-    launcher: what starts it, where the user chooses that now; else what the job names.
+    launcher: what starts it, where the user chooses that now; else what the job names. Processes that share a run
+    already work on it themselves.
 
     `emit` gets the events of the run in this thread, wherever it goes; `control` reaches it there. Elsewhere model and
     data are opened anew, and of `bench` only the trust counts. Raises the AppError the run failed with, and
@@ -32,7 +34,12 @@ def launch(
     and its state is returned as it is then.
     """
     chosen, launcher = launcher is not None, launcher or Launcher.parse(folder.job().launcher)
-    if launcher.kind == "thread":
+    if launcher.kind == "torchrun":
+        from core.methods import method_of
+        from core.session.jobs import require_shareable
+
+        require_shareable(method_of(folder.job()))
+    if launcher.kind == "thread" or distributed.world_size() > 1:
         from core.session.running import run
 
         return run(folder, control, emit, bench, resume=resume)

@@ -1,7 +1,8 @@
 """A process that works on one run: `python -m core.launch.child`, started by `core.launch.children`.
 
 It loads what a run needs, reads a request as a line of JSON from its argument or from its input, works on the run, and
-answers with a line of JSON: the state the run ended in, or the error it ended with. Where its input ends before a
+answers with a line of JSON: the state the run ended in, or the error it ended with. Several that torchrun starts share
+the run, and the first one answers. Where its input ends before a
 request came, whoever started it is gone, and it ends too. The run goes on when whoever asked for it ends.
 """
 
@@ -80,6 +81,7 @@ def main(arguments: list[str]) -> None:
     answers = os.fdopen(os.dup(1), "wb")  # what libraries print must not come between
     os.dup2(2, 1)
     import core.session.checking  # noqa: F401  (what a run needs is loaded before it is asked for)
+    from core import distributed
 
     if not arguments:  # started before anybody asks for a run
         load_on_the_way()
@@ -92,9 +94,12 @@ def main(arguments: list[str]) -> None:
             signal.signal(getattr(signal, name), lambda number, frame: control.leave())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for who follows the run, and asks for what it means
     try:
-        answer = Answer(state=_do(request, control).value)
+        with distributed.joined():
+            answer = Answer(state=_do(request, control).value)
     except Exception as error:
         answer = _answer_of(error)
+    if distributed.launched_rank() > 0 and not distributed.speaks():
+        return  # of processes that share the run the first one answers
     with contextlib.suppress(OSError):  # whoever asked may be gone; the run folder says it all
         answers.write(msgspec.json.encode(answer) + b"\n")
         answers.flush()

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 import torch
-from torch import nn
 
 from core.data.batches import Batch, batches_in
 from core.errors import unknown_name
@@ -40,12 +39,12 @@ class StageOutput(Output):
 
     teacher, untrained: (n, K). `teacher` (the frozen original), `untrained` (a network of the same kind with fresh
     weights) and `parameters` (what the stage trains, by name, with gradient) are empty unless the stage names them in
-    `needs`.
+    `needs`. Where several processes share a run these are the outputs of the whole batch on each of them.
     """
 
     teacher: torch.Tensor = NOT_NEEDED
     untrained: torch.Tensor = NOT_NEEDED
-    parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, torch.Tensor] = field(default_factory=dict)
     progress: float = 0.0  # 0..1 over the stage, for weights that change with time
 
 
@@ -107,7 +106,9 @@ class Context(Protocol):
 
 
 Refresh = Callable[[Context], Aux]  # makes constants of a stage
-Loss = Callable[[StageOutput, Batch, Aux, Values], Terms]  # its terms by name; "loss" is what a step lowers
+# Its terms by name; "loss" is what a step lowers. Images of the batch are there only where a stage has a `prepare`:
+# where several processes share a run, the others hold some of them.
+Loss = Callable[[StageOutput, Batch, Aux, Values], Terms]
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,7 @@ class Method:
     copies: Callable[[Values, Facts], float] = lambda values, facts: 0.0  # of the weights, among its constants at most
     honours_weights: bool = False  # whether the weights of a forget list change what it does
     search: tuple[SearchRange, ...] = ()  # what `--tune` varies, besides the step size where there is one
+    shared: bool = True  # whether several processes can share a run of it: false where no step is taken
 
     @property
     def searched(self) -> tuple[SearchRange, ...]:

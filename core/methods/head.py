@@ -218,6 +218,7 @@ ESC = Method(
         ),
     ),
     plan=erasing,
+    shared=False,
     needs=("forget set",),
     suits=WHOLE,
     presets=(
@@ -314,6 +315,7 @@ LOFT = Method(
         ),
     ),
     plan=projecting,
+    shared=False,
     needs=("forget set", "retain set"),
     suits=WHOLE,
     presets=(

@@ -136,7 +136,7 @@ def closed_form(
     def reads_unseen(values: Values, facts: Facts) -> bool:
         return bool(values.search) and facts.single_images > 0
 
-    return Method(group="closed form", plan=plan, reads_unseen=reads_unseen, **card)
+    return Method(group="closed form", plan=plan, reads_unseen=reads_unseen, shared=False, **card)
 
 
 def weights_of(context: Context) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import filelock
 
+from core import distributed
 from core import job as jobs
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import ACTIVE, ENDED, Count, Event, Number, RunFinished, State, from_line, read_lines
@@ -112,9 +113,12 @@ class RunFolder:
     def wanted(cls, path: Path | str, *, resume: bool = False) -> RunFolder:
         """Return the folder of a run to make, or to `resume`. InputError where it holds a run, without `resume`.
 
-        One that was never started is in nobody's way.
+        One that was never started is in nobody's way. Of several processes that share the run only the first, which
+        makes it, looks.
         """
         folder = cls(path)
+        if not distributed.is_first():
+            return folder
         require_place(folder.path)
         if folder.exists and not resume and not folder.never_started:
             raise InputError(f"{folder.path} already holds a run", "Choose another folder, or resume it with --resume")

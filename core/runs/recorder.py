@@ -149,6 +149,22 @@ class Recorder:
         self._beaten = time.monotonic()
 
 
+class NoRecorder(Recorder):
+    """Writes nothing: of the processes that share a run only the first one writes."""
+
+    def __init__(self) -> None:
+        pass
+
+    def record(self, event: Event) -> None:
+        """Leave it to the first process."""
+
+    def conclude(self, state: State) -> None:
+        """Leave it to the first process."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
 def _unwritten(name: str, error: OSError) -> RunError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     hint = _HINT if full else "Check the disk and its permissions, then resume the run"

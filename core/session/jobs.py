@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from core import distributed
 from core.data.dataset import Dataset
 from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_precision, default_threads
@@ -224,6 +225,16 @@ def require_data(method: Method, values: Values, selection: Selection, dataset: 
     return facts
 
 
+def require_shareable(method: Method) -> None:
+    """Raise UsageError where several processes cannot share a run of a method, as its record says."""
+    if not method.shared:
+        raise UsageError(
+            f"Several processes cannot share a run of {method.title}: it changes the weights at one go, without steps "
+            "that could be divided",
+            "Run it in one process",
+        )
+
+
 def decides(job: Job) -> dict[str, Any]:
     """Return what decides the result of a job, by the name it goes by in a sentence.
 
@@ -269,12 +280,15 @@ def create_run(
     """Make the run folder with the job and the forget list; raises InputError where it already holds a run.
 
     `selection` is what the job was made with; images of earlier requests are added. `tries`: the file of the search
-    that gave the job its settings.
+    that gave the job its settings. Of several processes that share the run the first one makes the folder.
     """
-    files = {FORGET: forget_list(job, selection, dataset)}
-    if tries is not None:
-        files[TUNING] = read_bytes(tries)
-    return RunFolder.create(path, job, files)
+    if distributed.is_first():
+        files = {FORGET: forget_list(job, selection, dataset)}
+        if tries is not None:
+            files[TUNING] = read_bytes(tries)
+        RunFolder.create(path, job, files)
+    distributed.barrier()
+    return RunFolder(path)
 
 
 def forget_list(job: Job, selection: Selection | None, dataset: Dataset) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from core import distributed
 from core.devices import choose_device, free_memory, out_of_memory_error, unused_gpu
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
@@ -18,7 +19,7 @@ from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import FullOutputs, collect_full, keep_outputs, outputs_file
 from core.engine.step import require_finite
 from core.entry_points import failed
-from core.errors import AppError, InputError, StoppedError, is_out_of_memory, of_system
+from core.errors import AppError, InputError, ProcessEndedError, StoppedError, is_out_of_memory, of_system
 from core.events import Emit, Event, Log, PhaseChanged, Progress, RunFailed, RunFinished, State
 from core.files import clear_cache_leftovers, file_sha256, read_bytes
 from core.job import Job, TuningPart
@@ -27,11 +28,11 @@ from core.models.architectures import network_key
 from core.parameters import Values, resolve
 from core.runs.asked import answering, asked_until_now
 from core.runs.folder import CARD, CHECKPOINTS, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, TUNING, RunFolder
-from core.runs.recorder import Recorder, load_checkpoint, save_checkpoint
+from core.runs.recorder import NoRecorder, Recorder, load_checkpoint, save_checkpoint
 from core.selection import Selection
 from core.session.bench import Bench, Images, original_of
 from core.session.forget_sets import run_selection
-from core.session.jobs import create_run, require_same_job
+from core.session.jobs import create_run, require_same_job, require_shareable
 from core.session.measuring import Candidate
 from core.session.proof import doubts_of
 from core.session.results import (
@@ -65,7 +66,7 @@ def ready_run(
     """
     if control.ending:
         raise StoppedError.before_run()
-    if folder.exists and not folder.never_started:
+    if distributed.first_says(lambda: folder.exists and not folder.never_started):
         require_same_job(folder, _as_tuned(folder, job))
         return folder, None
     search = None
@@ -106,20 +107,28 @@ def run(
     from the last checkpoint, or from step 0 without one; a run that has a result is left as it is. A resume that is
     stopped before its first step ends as INTERRUPTED. What other processes ask in its folder counts like what `control`
     is asked; asked_from: from which byte of that file on, where it is not its end now. Raises the AppError a run failed
-    with, after recording it.
+    with, after recording it. Of several processes that share the run the first one writes, and measures the result.
     """
-    clear_cache_leftovers()
-    if folder.is_done:
+    first = distributed.is_first()
+    if first:
+        clear_cache_leftovers()
+    if distributed.first_says(lambda: folder.is_done):
         return State(folder.status().state)
+    if distributed.world_size() > 1:
+        require_shareable(method_of(folder.job()))
     bench = bench or Bench()
     since = asked_until_now(folder) if asked_from is None else asked_from
-    with folder.lock(), answering(folder, control.ask, since):
-        folder.clear_leftovers()
-        if resume and (end := folder.ending()) is not None:
-            return _complete(folder, end, control, emit, bench)
+    with contextlib.ExitStack() as held:
+        if first:
+            held.enter_context(folder.lock())
+            held.enter_context(answering(folder, control.ask, since))
+            folder.clear_leftovers()
+        if resume and (end := distributed.first_says(folder.ending)) is not None:
+            with distributed.alone():
+                return _complete(folder, end, control, emit, bench) if first else State(end.state)
         if resume:
             _require_method(folder)
-        recorder = Recorder(folder)
+        recorder = Recorder(folder) if first else NoRecorder()
         runner = _Runner(folder, control, recorder, emit)
         failure: Exception | None = None
         outcome = State.FAILED
@@ -128,7 +137,10 @@ def run(
         except Interrupted:
             # It left, or was stopped before it went on: its checkpoints stay, and it is as interrupted as if killed.
             resumable = control.leaving or (not control.discarding and bool(folder.checkpoints()))
-            outcome = State.INTERRUPTED if resumable else runner.end_without_result()
+            outcome = State.INTERRUPTED if resumable or not first else runner.end_without_result()
+        except ProcessEndedError as error:
+            runner.tell_lost(error)  # the folder is that of an interrupted run
+            failure = error
         except Exception as error:
             failure = runner.fail(error)
         finally:
@@ -138,7 +150,7 @@ def run(
         if runner.job is not None:
             free_memory(choose_device(runner.job.device))
         raise failure
-    if outcome is State.DISCARDED:
+    if outcome is State.DISCARDED and first:
         folder.delete()
     return outcome
 
@@ -231,14 +243,15 @@ class _Runner:
         bench = bench.telling(self._progress, lambda: self._control.ending).for_job(job)
         experiment, original, start = self._prepare(job, bench)
         job_sha256 = hashlib.sha256(self._job_file).hexdigest()
+        first = distributed.is_first()
         engine = Engine(
             experiment,
             self._control,
-            Monitor(experiment, job.monitoring_budget, start),
-            save=lambda state: save_checkpoint(self._folder, state, job_sha256),
+            Monitor(experiment, job.monitoring_budget, start if first else None),
+            save=(lambda state: save_checkpoint(self._folder, state, job_sha256)) if first else None,
             checkpoint_seconds=job.checkpoint_seconds,
         )
-        state = self._checkpoint(job_sha256) if resume else None
+        state = distributed.first_says(lambda: self._checkpoint(job_sha256)) if resume else None
         if resume and state is None and self._folder.read_events():
             engine.begin_anew()
         if state is not None:
@@ -249,7 +262,8 @@ class _Runner:
                     f"The checkpoint of step {state['step']} does not fit the run: {error}",
                     f"Remove the folder {self._folder.file(CHECKPOINTS)}, and the run begins anew",
                 ) from error
-        elif start is not None:
+            self._tell_processes()
+        elif start is not None and first:
             if job.tuning is not None:
                 self._log("info", _tuning_text(job, job.tuning), "tuned")
             for event in events_of(experiment, start.split(experiment.splits), 0, "full"):
@@ -270,6 +284,14 @@ class _Runner:
             what = f"{' and '.join(damaged)} {'is' if len(damaged) == 1 else 'are'} damaged"
             self._log("warning", f"{what}: the run {goes_on}.", "checkpoint_damaged")
         return state
+
+    def _tell_processes(self) -> None:
+        """Log that a resumed run is shared by another number of processes than before."""
+        starts = [event for event in self._folder.read_events() if event.get("type") == "run_started"]
+        before, now = (starts[-1].get("processes", 1) if starts else 1), distributed.world_size()
+        if before != now:
+            message = f"The run goes on with {plural(now, 'process', 'processes')} in place of {before}: batches are "
+            self._log("info", f"{message}the same, and sums are rounded in another order.", "processes")
 
     def _tell_undecoded(self, experiment: Experiment) -> None:
         """Log the image files that could not be decoded, where there are any."""
@@ -308,6 +330,12 @@ class _Runner:
         self._emit(event)
         return error
 
+    def tell_lost(self, error: ProcessEndedError) -> None:
+        """Log that another process of the run is gone; the last checkpoint stays."""
+        event = Log(**self._common(), level="error", message=error.message, code="process_lost")
+        with contextlib.suppress(AppError):
+            self._recorder.record(event)  # on the screen it is the error that the command ends with
+
     # -- preparing -------------------------------------------------------------------------------------------------
 
     def _prepare(self, job: Job, bench: Bench) -> tuple[Experiment, Candidate | None, FullOutputs | None]:
@@ -338,6 +366,10 @@ class _Runner:
             self._doubts = doubts_of(job, bench, bench.model, start)
             for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
+        distributed.require_same({
+            "job": hashlib.sha256(self._job_file).hexdigest(), "data": dataset.fingerprint,
+            "precision": experiment.precision, "kind of device": experiment.device.type,
+        })  # fmt: skip
         self._control.check()
         return experiment, original, start
 
@@ -347,7 +379,7 @@ class _Runner:
         self, job: Job, bench: Bench, engine: Engine, original: Candidate | None, start: FullOutputs | None
     ) -> State:
         """Measure the model as it is now and write what the run leaves; returns the state the run ended in."""
-        experiment, dataset = engine.experiment, bench.dataset
+        experiment = engine.experiment
         require_finite(experiment.model.module)
         if engine.outcome is State.STOPPED:
             self._state(State.STOPPING, "Keeping the model as it is now")
@@ -358,6 +390,17 @@ class _Runner:
             experiment.test,
             progress=lambda done, total: self._tick("Measuring the result", done, total),
         )
+        if not distributed.is_first():  # it has taken its share of the passes; what follows is the first one's
+            return engine.outcome
+        with distributed.alone():
+            return self._write(job, bench, engine, original, start, final)
+
+    def _write(
+        self, job: Job, bench: Bench, engine: Engine, original: Candidate | None, start: FullOutputs | None,
+        final: FullOutputs,
+    ) -> State:  # fmt: skip
+        """Write the model, whose outputs are `final`, and what is said of it; returns the state the run ended in."""
+        experiment, dataset = engine.experiment, bench.dataset
         sets = final.split(experiment.splits)
         for event in events_of(experiment, sets, engine.step, "full"):
             self._report(event)

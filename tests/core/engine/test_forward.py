@@ -249,8 +249,8 @@ def test_of_streamed_images_the_three_batches_that_follow_are_read_ahead(monkeyp
     monkeypatch.setattr(type(experiment.train), "streamed", True)
     monkeypatch.setattr(type(experiment.train), "prefetch", lambda self, ids: asked.append(ids.tolist()))
     forward, part = ForwardPasses(experiment, lambda: None), experiment.plan[0]
-    forward._read(part, part.reads, "a stream", 4)
-    order = forward._orders["a stream"]
+    forward.batch(part, 4, 0, {})
+    order = forward._order(part, part.reads)
     assert asked == [order.ids(position)[0].tolist() for position in (5, 6, 7)]
 
 

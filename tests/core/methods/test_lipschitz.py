@@ -91,11 +91,11 @@ def test_copies_pass_without_gradient_and_the_step_is_the_same_in_float64():
     out = engine._forward.outputs(part, batch, 0.0)
     assert passes == [(8, True), (32, False)]
     parameters = list(experiment.model.module.parameters())
-    loss = smoothness(out, batch, engine.context.aux, experiment.values)["loss"]
+    loss = smoothness(out, batch.whole, engine.context.aux, experiment.values)["loss"]
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    whole = forward(batch.images.double())
+    whole = forward(batch.whole.images.double())
     constant = torch.cat([whole[:8], whole[8:].detach()]).float()
-    loss = smoothness(StageOutput(constant, constant), batch, engine.context.aux, experiment.values)["loss"]
+    loss = smoothness(StageOutput(constant, constant), batch.whole, engine.context.aux, experiment.values)["loss"]
     expected = torch.autograd.grad(loss, parameters, allow_unused=True)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True) if a is not None)
 

@@ -24,7 +24,7 @@ def read_by(method: str) -> tuple[torch.Tensor, list[torch.Tensor]]:
     given = engine._forward.batch
     engine._forward.batch = lambda *asked: batches.append(given(*asked)) or batches[-1]
     run_to_end(engine)
-    ids = [batch.ids for batch in batches]
+    ids = [batch.whole.ids for batch in batches]
     return torch.cat(ids), [experiment.splits.forget[part] for part in ids]
 
 
