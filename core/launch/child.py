@@ -80,8 +80,8 @@ def main(arguments: list[str]) -> None:
     faulthandler.enable()
     answers = os.fdopen(os.dup(1), "wb")  # what libraries print must not come between
     os.dup2(2, 1)
-    import core.session.checking  # noqa: F401  (what a run needs is loaded before it is asked for)
     from core import distributed
+    from core.session import checking  # noqa: F401  (what a run needs is loaded before it is asked for)
 
     if not arguments:  # started before anybody asks for a run
         load_on_the_way()

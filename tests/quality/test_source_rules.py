@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from repository import at, python_files, relative, text_files, tree
 
+from scripts.package.layout import moved
+
 MAX_LINES = 500
 
 MACHINE_PATHS = re.compile(r"(?<![\w.:])/(?:" + "|".join(["work", "root", "home", "Users"]) + r")/")
@@ -122,6 +124,16 @@ def test_the_window_holds_no_numerics():
         if name in WINDOW_NEVER_IMPORTS
     ]
     assert not found, f"app reaches these only through core: {found}"
+
+
+def test_every_module_works_below_the_package_of_a_wheel():
+    refused = []
+    for path in python_files("app", "core", "main.py"):
+        try:
+            moved(path.read_text(encoding="utf-8"), relative(path))
+        except ValueError as error:
+            refused.append(str(error))
+    assert not refused, refused
 
 
 def test_nothing_is_left_for_later():

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-from pathlib import Path
 
 import pytest
 
-HOOK = Path(__file__).resolve().parents[2] / "scripts" / "package" / "hook.py"
-SPEC = importlib.util.spec_from_file_location("package_hook", HOOK)
-assert SPEC and SPEC.loader
-hook = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(hook)
+from scripts.package import layout
 
 
 @pytest.mark.parametrize(
@@ -29,7 +23,7 @@ SPEC.loader.exec_module(hook)
 )
 def test_imports_of_our_modules_get_the_package_before_them(source, expected):
     expected = source.replace("app.a", "unlearn_studio.app.a") if expected is None else expected or source
-    assert hook.moved(source, "x.py") == expected
+    assert layout.moved(source, "x.py") == expected
     ast.parse(expected)
 
 
@@ -42,4 +36,4 @@ def test_imports_of_our_modules_get_the_package_before_them(source, expected):
 )  # fmt: skip
 def test_what_would_not_work_below_the_package_is_refused(source):
     with pytest.raises(ValueError, match=r"^place\.py:1: "):
-        hook.moved(source, "place.py")
+        layout.moved(source, "place.py")
