@@ -101,8 +101,9 @@ class Control:
         if self.ending:
             raise Interrupted
 
-    def look(self) -> None:
-        """Take note of what is asked for; here it is known at once."""
+    def look(self, ripe: bool = False) -> bool:
+        """Take note of what is asked for, which is known here at once; returns `ripe`."""
+        return ripe
 
     def wait(self, seconds: float) -> None:
         """Sleep until something is asked for, at most `seconds`."""
@@ -120,13 +121,14 @@ class SharedControl(Control):
         super().__init__()
         self._own = own
 
-    def look(self) -> None:
-        """Take note of what the first rank is asked for."""
+    def look(self, ripe: bool = False) -> bool:
+        """Take note of what the first rank is asked for; returns whether that one finds the time `ripe`."""
         own = self._own
         asked = (own._paused, own._stop, own._leave, own._discard, own._checkpoint)
-        self._paused, self._stop, self._leave, self._discard, checkpoint = distributed.agreed(*asked)
+        self._paused, self._stop, self._leave, self._discard, checkpoint, ripe = distributed.agreed(*asked, ripe)
         if checkpoint:
             own._checkpoint, self._checkpoint = False, True
+        return ripe
 
     def check(self) -> None:
         """Raise Interrupted on all ranks where the run should end."""

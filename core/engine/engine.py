@@ -81,6 +81,7 @@ class Engine:
         self._lr = 0.0
         self._pace = Pace()
         self._between = True  # whether weights, optimiser and constants are those of one point between two steps
+        self._shared_ripe = False  # of processes that share the run: whether the first found the time ripe
         self._before: tuple[list[torch.Tensor], Counter[str]] | None = None  # what the step at work has changed
 
     # -- the loop ------------------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ class Engine:
     # -- what the user asked for -----------------------------------------------------------------------------------
 
     def _obey(self) -> Iterator[Event]:
-        self.control.look()
+        self._shared_ripe = self.control.look(self._ripe())
         if self.control.paused:
             yield from self._drain()
             yield from self._checkpoint()
@@ -257,11 +258,10 @@ class Engine:
     # -- observing -------------------------------------------------------------------------------------------------
 
     def _observe(self) -> Iterator[Event]:
-        now = time.perf_counter()
-        ended = self.step >= self.timeline.total
-        waits = now - self._drained_at < DRAIN_SECONDS and len(self._board) < DRAIN_STEPS and not ended
-        if distributed.agreed(waits)[0]:
+        ripe = self._ripe() if distributed.world_size() == 1 else self._shared_ripe
+        if not ripe and self.step < self.timeline.total:
             return
+        now = time.perf_counter()
         self.elapsed += now - self._clock
         self._clock = now
         self._pace.look(self.step, self.elapsed)
@@ -272,6 +272,10 @@ class Engine:
             yield self._resources()
         if distributed.agreed(bool(self._save) and time.perf_counter() - self._saved_at >= self._checkpoint_seconds)[0]:
             yield from self._checkpoint()
+
+    def _ripe(self) -> bool:
+        """Whether it is time to report losses and to look at the clock for all else."""
+        return time.perf_counter() - self._drained_at >= DRAIN_SECONDS or len(self._board) >= DRAIN_STEPS
 
     def _said(self) -> Iterator[Event]:
         """Report the lines that edits and refreshes put into the log."""
@@ -337,8 +341,8 @@ class Engine:
             yield from self._checkpoint()
 
     def _kept_before(self) -> tuple[list[torch.Tensor], Counter[str]] | None:
-        """Return what a step changes before its end, where it may be cut short in the middle: by another process."""
-        if distributed.world_size() == 1:
+        """Return what a step changes before its end, where a lost process may cut it short: for `_rescue`."""
+        if distributed.world_size() == 1 or self.experiment.device.type != "cpu":
             return None
         return [buffer.clone() for buffer in self._module.buffers()], self.experiment.work.copy()
 
