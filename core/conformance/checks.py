@@ -18,6 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.conformance.toy import make_engine, make_experiment, run_to_end, same, trained_net, weights
+from core.data.batches import Batch
 from core.engine.control import Control
 from core.engine.engine import Engine
 from core.engine.experiment import Experiment
@@ -265,19 +266,45 @@ def no_loss_makes_a_gpu_wait(trial: Trial) -> None:
 
         return replace(part, loss=loss)
 
-    def seen(stage: Stage) -> Stage:
-        if isinstance(stage, Alternate):
-            return replace(stage, parts=tuple(watched(part) for part in stage.parts))
-        return watched(stage) if isinstance(stage, Train) else stage
-
-    plan = [seen(stage) for stage in experiment.plan]
-    if all(isinstance(stage, Edit) for stage in plan):
+    if all(isinstance(stage, Edit) for stage in experiment.plan):
         trial.seen["no_loss_makes_a_gpu_wait"] = "a one-shot edit has no loss"
         return
-    method = replace(experiment.method, plan=lambda values, facts: plan)
-    run_to_end(Engine(trial.experiment(method), Control(), Unwatched()))
+    run_to_end(Engine(_with_parts(trial, watched), Control(), Unwatched()))
     require(losses, "No loss was asked for")
     require(not watch.found, f"A loss makes a GPU wait: {', '.join(sorted(set(watch.found)))}")
+
+
+def no_loss_looks_at_images(trial: Trial) -> None:
+    """A loss does without images, some of which other processes hold where several share a run.
+
+    Not so where its stage prepares batches: then every process has them all.
+    """
+    if not trial.method.shared:
+        trial.seen["no_loss_looks_at_images"] = "it runs in one process only"
+        return
+
+    def blind(part: Train) -> Train:
+        def loss(out: Any, batch: Batch, *given: Any) -> Any:
+            return part.loss(out, replace(batch, images=batch.images.to("meta")), *given)
+
+        return replace(part, loss=loss) if part.prepare is None else part
+
+    made = _with_parts(trial, blind)
+    run_to_end(Engine(made, Control(), Unwatched()))
+    require(same(trial.straight.kept[-1], weights(made.model.module)), "Without images a loss gives other weights")
+
+
+def _with_parts(trial: Trial, change: Callable[[Train], Train]) -> Experiment:
+    """Return the experiment of a trial with every stage of steps changed."""
+    experiment = trial.experiment()
+
+    def changed(stage: Stage) -> Stage:
+        if isinstance(stage, Alternate):
+            return replace(stage, parts=tuple(change(part) for part in stage.parts))
+        return change(stage) if isinstance(stage, Train) else stage
+
+    plan = [changed(stage) for stage in experiment.plan]
+    return trial.experiment(replace(experiment.method, plan=lambda values, facts: plan))
 
 
 CHECKS: tuple[Callable[[Trial], None], ...] = (
@@ -288,6 +315,7 @@ CHECKS: tuple[Callable[[Trial], None], ...] = (
     zero_step_size_is_the_identity,
     stops_at_every_step,
     no_loss_makes_a_gpu_wait,
+    no_loss_looks_at_images,
 )
 """Of one case."""
 
