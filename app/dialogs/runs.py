@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.dialogs.sheet import Choice, ConfirmDialog, Dialog, ask
 from app.dialogs.trust import with_trusted_code
+from app.services import format as fmt
 from app.services import run_words as words
 from app.services import tokens as t
 from app.services.commands import resume
@@ -26,7 +27,7 @@ from app.widgets.labels import Label, announce
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
 from app.workers.queue_files import Left, Waiting, drop_waiting, left_waiting
-from core.events import State
+from core.events import ACTIVE, State
 from core.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -171,7 +172,10 @@ class RunsLeft(QObject):
         self.dialog: ConfirmDialog | None = None
 
     def offer(self, rows: tuple[RunRow, ...]) -> None:
-        """Ask about those among these runs that were interrupted and not asked about before."""
+        """Ask about those among these runs that were interrupted and not asked about before; say which go on."""
+        if going := [row.id for row in rows if row.state in ACTIVE]:
+            said = tr("%n runs go on in other processes: {runs}. Runs shows them.", n=len(going), runs=fmt.some(going))
+            self._context.notifications.info(said)
         kept = set(self._context.window_state.recent(KEPT))
         found = [r for r in rows if r.state == State.INTERRUPTED.value and str(r.path) not in kept]
         self._interrupted.extend(found[:MOST_ASKED])
@@ -200,7 +204,7 @@ class RunsLeft(QObject):
             Choice("resume", tr("Resume"), act=partial(resume, self._context, folder, self._window)),
             Choice("delete", tr("Delete"), True, partial(delete, self._context, [folder], self._window)),
         ]
-        self.dialog = ask(self._window, words.interrupted(run.step), choices, f"{what}\n{run.path}")
+        self.dialog = ask(self._window, run.error or words.interrupted(run.step), choices, f"{what}\n{run.path}")
         self.dialog.finished.connect(self._next)
 
     def _ask_waiting(self, left: Left) -> None:

@@ -183,6 +183,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs go on in other processes: {runs}. Runs shows them.</source>
+        <translation>
+            <numerusform>1 Lauf geht in einem anderen Prozess weiter: {runs}. „Läufe“ zeigt ihn.</numerusform>
+            <numerusform>%n Läufe gehen in anderen Prozessen weiter: {runs}. „Läufe“ zeigt sie.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs moved to the trash.</source>
         <translation>
             <numerusform>1 Lauf in den Papierkorb verschoben.</numerusform>

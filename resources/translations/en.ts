@@ -179,6 +179,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs go on in other processes: {runs}. Runs shows them.</source>
+        <translation>
+            <numerusform>1 run goes on in another process: {runs}. Runs shows it.</numerusform>
+            <numerusform>%n runs go on in other processes: {runs}. Runs shows them.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs moved to the trash.</source>
         <translation>
             <numerusform>1 run moved to the trash.</numerusform>

@@ -216,6 +216,26 @@ def test_an_interrupted_run_is_offered(asked):
     question().reject()
 
 
+def test_a_run_whose_process_died_is_offered_with_how_it_ended(home, new_window, qtbot):
+    folder = interrupted(home)
+    folder.change_status(state="interrupted", error="The process of the run crashed (SIGSEGV). Resume it.")
+    new_window(ask_interrupted=True)
+    qtbot.waitUntil(lambda: question() is not None)
+    assert "The process of the run crashed (SIGSEGV). Resume it." in said(question())
+    question().reject()
+
+
+def test_runs_that_other_processes_work_on_are_told_at_the_start(home, new_window, context, qtbot):
+    folder = interrupted(home)
+    with folder.lock():
+        new_window(ask_interrupted=True)
+        qtbot.waitUntil(lambda: bool(context.run_library.rows))
+        assert [one.text for one in context.notifications.history] == [
+            "1 run goes on in another process: r. Runs shows it."
+        ]
+        assert question() is None
+
+
 def test_kept_it_is_not_asked_about_again(asked, context, qtbot):
     from app.dialogs.runs import RunsLeft
 
