@@ -162,7 +162,7 @@ def ending(run: LiveRun) -> str:
 def interrupted(step: int) -> str:
     """The sentence of an interrupted run."""
     return tr(
-        "A run stopped at step {step} when the app ended. Resuming gives the same result as if it had not.",
+        "A run was interrupted at step {step}. Resuming gives the same result as if it had not been.",
         step=fmt.count(step),
     )
 

@@ -496,16 +496,16 @@
         <translation>Ein Lauf wie jeder andere, mit Kurven, Pause und einem eigenen Ordner.</translation>
     </message>
     <message>
-        <source>A run stopped at step {step} when the app ended. Resuming gives the same result as if it had not.</source>
-        <translation>Ein Lauf endete bei Schritt {step} mit dem Programm. Fortgesetzt kommt er zum selben Ergebnis, als wäre er nie unterbrochen worden.</translation>
-    </message>
-    <message>
         <source>A run that was started from a terminal is the same and can be opened here.</source>
         <translation>Ein im Terminal gestarteter Lauf ist dasselbe und kann hier geöffnet werden.</translation>
     </message>
     <message>
         <source>A run to draw over this one could not be read</source>
         <translation>Ein Lauf, der über diesem gezeichnet werden soll, konnte nicht gelesen werden</translation>
+    </message>
+    <message>
+        <source>A run was interrupted at step {step}. Resuming gives the same result as if it had not been.</source>
+        <translation>Ein Lauf wurde bei Schritt {step} unterbrochen. Fortgesetzt kommt er zum selben Ergebnis, als wäre er nie unterbrochen worden.</translation>
     </message>
     <message>
         <source>A search for settings is going.</source>

@@ -127,8 +127,7 @@ class RunPresenter(QObject):
         found = [self._failure(run)] if run.state is State.FAILED else []
         if run.state is State.INTERRUPTED and run.error:
             text = " ".join(part for part in (run.error, run.hint) if part)
-            details = (tr("Details…"), lambda: self._show_details(run))
-            found.append((text, "error", [(tr("Resume"), self._restart), details]))
+            found.append((text, "error", [(tr("Details…"), lambda: self._show_details(run))]))
         outcome = words.outcome_warnings(run)
         if outcome:
             search = (tr("Search settings…"), lambda: self.search_wanted.emit(run.job))

@@ -207,7 +207,7 @@ def asked(home, new_window, qtbot):
 
 def test_an_interrupted_run_is_offered(asked):
     assert (
-        "A run stopped at step 31 when the app ended. Resuming gives the same result as if it had not."
+        "A run was interrupted at step 31. Resuming gives the same result as if it had not been."
         in said(question())
     )
     assert {key: button.text() for key, button in question().buttons.items()} == {

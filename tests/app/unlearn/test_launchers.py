@@ -57,7 +57,8 @@ def test_a_killed_process_leaves_the_window_with_a_reason_and_a_way_to_go_on(con
     assert run.error.startswith("The process of the run was killed, as systems do where memory runs out (SIGKILL).")
     banner = view.banners[0]
     assert run.error in banner.text()
-    assert [button.text() for button in banner.findChildren(SecondaryButton)] == ["Resume", "Details…"]
+    assert [button.text() for button in banner.findChildren(SecondaryButton)] == ["Details…"]
+    assert not view.bar.buttons["restart"].isHidden()
     again = context.run_controller.resume_run(LiveRun.from_folder(run.folder), None)
     qtbot.waitUntil(lambda: again.state is State.RUNNING and again.step > 0)
     assert context.run_controller.ask("discard")

@@ -321,7 +321,7 @@ def test_an_interrupted_run_can_be_resumed_or_left_as_it_is(page, opened, tmp_pa
     opened.project.set_run(LiveRun.from_folder(folder))
     assert pressable(page.run_view.bar.buttons) == {"restart", "again"}
     assert page.run_view.bar.headline.text() == (
-        "A run stopped at step 31 when the app ended. Resuming gives the same result as if it had not."
+        "A run was interrupted at step 31. Resuming gives the same result as if it had not been."
     )
 
 

@@ -104,7 +104,7 @@ def test_exact_strings(run, script):
     assert words.close_question(run) == "A run is going: step 310 of 920."
     assert words.on_disk(run) == "On disk: a checkpoint at step 300 and results up to step 310 of 920."
     assert words.interrupted(310) == (
-        "A run stopped at step 310 when the app ended. Resuming gives the same result as if it had not."
+        "A run was interrupted at step 310. Resuming gives the same result as if it had not been."
     )
     assert words.STOP_TIP == "Ends after this step and keeps the model as it is now."
 
