@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from core.engine.control import Control
-from core.errors import AppError, InputError, ProcessEndedError
+from core.errors import AppError, InputError, ProcessEndedError, RunError
 from core.events import Emit, Event, Log, RunFailed, RunFinished, State
 from core.launch.child import Answer, Request, trusting
 from core.models.trust import Trust
@@ -195,7 +195,10 @@ def _follow(child: Child, folder: RunFolder, control: Control, emit: Emit, offse
         emit(event)
     if answer.state:
         return State(answer.state)
-    raise answer.as_error()
+    error = answer.as_error()
+    if isinstance(error, RunError) and folder.exists and folder.status().state == State.INTERRUPTED:
+        raise ProcessEndedError(answer.message, answer.hint)  # one of those that shared the run
+    raise error
 
 
 def _ended(child: Child, folder: RunFolder) -> ProcessEndedError:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
@@ -143,3 +144,27 @@ def test_answers_become_errors_of_their_kind():
         error = Answer(message="It is so", hint="Do that", exit_code=code).as_error()
         assert (error.exit_code, error.text) == (code, "It is so. Do that.")
     assert Answer(message="x", exit_code=1).as_error().exit_code == 1
+
+
+def test_processes_that_share_a_run_end_together_and_leave_it_to_be_gone_on_with(new_run, bench):
+    folder, told = new_run("finetune", launcher="torchrun 2", settings={"epochs": 60.0}, checkpoint_seconds=0.0), []
+
+    def kill() -> None:
+        """Kill the process that is not the first."""
+        parent = parent_of(folder.status().pid)
+        ranks = [int(path.name) for path in Path("/proc").glob("[0-9]*") if parent_of(int(path.name)) == parent]
+        (other,) = (pid for pid in ranks if pid != folder.status().pid)
+        os.kill(other, signal.SIGKILL)
+
+    with pytest.raises(ProcessEndedError, match="One of the 2 processes of this run ended"):
+        launch(folder, Control(), first(CheckpointSaved, told, kill), bench)
+    assert folder.status().state == State.INTERRUPTED and folder.checkpoints()
+    started = next(event for event in told if isinstance(event, RunStarted))
+    assert started.processes == 2
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
