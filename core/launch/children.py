@@ -25,6 +25,7 @@ from core.runs.following import looks
 
 LOOK_SECONDS = 0.03
 TOLD_LAST = 8192  # bytes of what a process wrote to its terminal that are told where it ended before its run
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")  # a process's own doing
 RESUME = "Resume it: it goes on from its last checkpoint"
 
 
@@ -226,7 +227,7 @@ def _how(code: int, memory: bool) -> str:
             name = f"signal {-code}"
         if memory:
             return f"was killed by the system, because memory ran out ({name})"
-        words = {"SIGKILL": "was killed, as systems do where memory runs out", "SIGSEGV": "crashed"}
+        words = {"SIGKILL": "was killed, as systems do where memory runs out", **dict.fromkeys(CRASHES, "crashed")}
         return f"{words.get(name, 'was ended from outside')} ({name})"
     return f"ended without a result (exit code {code})"
 

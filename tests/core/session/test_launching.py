@@ -168,3 +168,19 @@ def parent_of(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+@pytest.mark.parametrize(
+    ("code", "memory", "words"),
+    [
+        (-9, False, "was killed, as systems do where memory runs out (SIGKILL)"),
+        (-9, True, "was killed by the system, because memory ran out (SIGKILL)"),
+        (-11, False, "crashed (SIGSEGV)"),
+        (-6, False, "crashed (SIGABRT)"),
+        (-15, False, "was ended from outside (SIGTERM)"),
+        (-250, False, "was ended from outside (signal 250)"),
+        (1, False, "ended without a result (exit code 1)"),
+    ],
+)
+def test_how_a_process_ended_is_said(code, memory, words):
+    assert children._how(code, memory) == words
