@@ -90,13 +90,12 @@ class ForwardPasses:
 
     def batch(self, part: Train, position: int, step: int, aux: Aux) -> StepBatch:
         """Return batch `position` of a part's stream, prepared as the part says."""
-        experiment = self._experiment
         taken = [self._order(part, part.reads).ids(position)]
         if part.beside is not None:
             taken.append(self._order(part, part.beside).ids(position))
         total = sum(len(ids) for ids, _ in taken)
         share = Share(total)
-        if part.prepare is None:
+        if part.prepare is None or part.by_image:
             own, begin = [], 0
             for which, (ids, epoch) in zip((part.reads, part.beside), taken, strict=False):
                 mine = slice(max(0, share.own.start - begin), max(0, share.own.stop - begin))
@@ -104,18 +103,19 @@ class ForwardPasses:
                     own.append(self._read(part, ids[mine], epoch))
                     self._read_ahead(part, str(which), position, mine)
                 begin += len(ids)
-            batch = own[0] if len(own) == 1 else joined(*own)
-            whole = self._without_images(torch.cat([ids for ids, _ in taken]), batch) if share.divided else batch
+            batch = self._prepared(part, own[0] if len(own) == 1 else joined(*own), total, step, aux)
+            whole = batch
+            if share.divided:
+                whole = self._without_images(torch.cat([ids for ids, _ in taken]), batch)
+                if part.prepare is not None:
+                    labels = distributed.all_gather(batch.labels, distributed.shares(total))
+                    whole = replace(whole, labels=labels)
         else:
             # As a whole on every rank: what is drawn for a batch is then what one process draws.
             every = [self._read(part, ids, epoch) for ids, epoch in taken]
             for which in (part.reads, part.beside)[: len(taken)]:
                 self._read_ahead(part, str(which), position, slice(None))
-            whole = every[0] if len(every) == 1 else joined(*every)
-            with experiment.model.frozen():
-                whole = part.prepare(self._networks(step), whole, aux, experiment.values)
-            if part.teacher_passes:
-                experiment.work[FORWARD] += part.teacher_passes * len(whole)
+            whole = self._prepared(part, every[0] if len(every) == 1 else joined(*every), total, step, aux)
             share = Share(len(whole), part.copies + 1)
             batch = rows_of(whole, share.rows()) if share.divided else whole
         self.batch_size = len(whole)
@@ -151,6 +151,16 @@ class ForwardPasses:
         )
 
     # -- batches -------------------------------------------------------------------------------------------------
+
+    def _prepared(self, part: Train, batch: Batch, total: int, step: int, aux: Aux) -> Batch:
+        """Return what a part makes of a batch, or of the own rows of one of `total`."""
+        if part.prepare is None:
+            return batch
+        with self._experiment.model.frozen():
+            batch = part.prepare(self._networks(step), batch, aux, self._experiment.values)
+        if part.teacher_passes:
+            self._experiment.work[FORWARD] += part.teacher_passes * max(total, len(batch))
+        return batch
 
     def _order(self, part: Train, which: str) -> Order:
         """Return the order in which a part visits one of its sets."""

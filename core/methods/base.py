@@ -156,6 +156,7 @@ class Train:
     refresh_every: int = 0  # and again after so many steps of its own
     drops: tuple[str, ...] = ()  # constants that end with the stage: no later one needs them
     prepare: Callable[[Networks, Batch, Aux, Values], Batch] | None = None  # another batch in place of the one read
+    by_image: bool = False  # `prepare` changes labels alone, each image by itself and without a draw
     teacher_passes: int = 0  # of the original, forward, that `prepare` takes; a gradient to the images counts as one
     copies: int = 0  # so many altered copies of its rows stand behind them (`prepare`); their outputs are constants
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size

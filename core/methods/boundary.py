@@ -91,6 +91,7 @@ def shrink(values: Values, facts: Facts) -> list[Train]:
             values,
             refresh=forgotten_classes,
             prepare=nearest_wrong,
+            by_image=True,
             teacher_passes=3,
         )
     ]
