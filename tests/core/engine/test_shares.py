@@ -24,6 +24,8 @@ from core.session.running import run
 from tests.core import ranks
 from tests.core.methods.cases import Case, case_id
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 2e-6  # networks are in float64, and losses are taken of float32 outputs
 
 
