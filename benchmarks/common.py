@@ -74,6 +74,14 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
+def seconds_of(step: Callable[[], object], steps: int, device: torch.device) -> float:
+    """Return the seconds that one call of `step` takes, of so many in a row."""
+    began = now(device)
+    for _ in range(steps):
+        step()
+    return (now(device) - began) / steps
+
+
 def interleaved(first: Callable[[], float], second: Callable[[], float], rounds: int) -> tuple[float, float, float]:
     """Time two things in turn and return the medians in seconds and the median of the ratios first/second.
 

@@ -31,7 +31,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from benchmarks.common import machine
+from benchmarks.common import machine, seconds_of
 from benchmarks.plain import Job, digits
 from benchmarks.speed import (
     LOSSES,
@@ -41,7 +41,6 @@ from benchmarks.speed import (
     engine_ratio,
     made_up,
     method_ratio,
-    seconds_of,
 )
 from core.api import unlearn
 from core.conformance.checks import NoWaiting

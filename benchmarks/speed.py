@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.common import arguments, interleaved, now, report
+from benchmarks.common import arguments, interleaved, report, seconds_of
 from benchmarks.library import compared
-from benchmarks.plain import CPU, FORGET, MOMENTUM, WEIGHT_DECAY, Job, digits, fine_tune, timed
+from benchmarks.plain import CPU, FORGET, MOMENTUM, WEIGHT_DECAY, Job, convolutions_alone, digits, fine_tune, timed
 from core.data.batches import ImageStore, joined
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
@@ -279,14 +279,6 @@ LOSSES: dict[tuple[str, str], Loss] = {
 VALUES: dict[str, dict[str, Any]] = {"head-only": {"variant": "distil"}}  # where the defaults take no steps
 
 
-def seconds_of(step: Callable[[], object], steps: int, device: torch.device = CPU) -> float:
-    """Seconds one call of `step` takes."""
-    began = now(device)
-    for _ in range(steps):
-        step()
-    return (now(device) - began) / steps
-
-
 def engine_ratio(
     architecture: str, dataset: Dataset, batch: int, precision: str, rounds: int, steps: int, device: torch.device = CPU
 ):
@@ -445,6 +437,9 @@ def jobs_against_plain(quick: bool, rows: list[list[str]], figures: dict[str, An
         rows.append([title, f"{done.plain:.2f}", f"{done.engine:.2f}", f"{done.ratio:.2f}"])
         told = f"    accuracy, unseen: {100 * done.plain_accuracy:.1f} % and {100 * done.engine_accuracy:.1f} %"
         rows.append([told, "", "", "" if done.ratio >= limit else "not met"])
+        first, second, bound = convolutions_alone(job, precision, turns)
+        figures[f"convolutions_{name}"] = round(bound, 4)
+        rows.append(["    convolutions of a step alone", f"{first:.2f}", f"{second:.2f}", f"{bound:.2f}"])
 
 
 def jobs_beside_library(quick: bool, rows: list[list[str]], figures: dict[str, Any]) -> None:
