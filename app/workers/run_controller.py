@@ -22,7 +22,7 @@ from core.engine.control import Control
 from core.errors import AppError, InputError, NotFoundError
 from core.events import Emit, State
 from core.files import read_bytes
-from core.job import Job
+from core.job import Job, Launcher
 from core.runs.folder import FORGET, RunFolder
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class RunController(Executor):
         def make() -> None:
             RunFolder.create(live.path, job, {FORGET: read_bytes(trained.file(FORGET))} if job.forget.count else {})
 
-        return self._add(live, self._work(live, None, make))
+        return self._add(live, self._work(live, None, make, chosen=False))
 
     def start_reference(
         self, folder: RunFolder, seeds: tuple[int, ...] = (), *, bench: Bench | None = None,
@@ -269,11 +269,12 @@ class RunController(Executor):
 
     def _work(
         self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, *, resume: bool = False,
-        wanted: bool = False,
+        wanted: bool = False, chosen: bool = True,
     ) -> Work:  # fmt: skip
         """Return the work of a run or a check: its folder is made, then it goes; without a bench it opens all itself.
 
-        Program code it may run is what the user has allowed by now. wanted: whether the user named the folder.
+        Program code it may run is what the user has allowed by now. wanted: whether the user named the folder. chosen:
+        whether the user set up the job that is made, and so chose the machine it names.
         """
         check, job = live.check, live.job
         trust = self._trust.of(job, check.retrained.values() if check is not None else ()) if job is not None else None
@@ -291,7 +292,8 @@ class RunController(Executor):
             if check is None:
                 from core.launch import launch
 
-                return launch(live.folder, control, emit, opened, resume=resume)
+                named = Launcher.parse(live.folder.job().launcher) if make is not None and chosen else None
+                return launch(live.folder, control, emit, opened, resume=resume, launcher=named)
             from core.session import checking
 
             return checking.check(live.folder, control, emit, opened, seeds=check.seeds,

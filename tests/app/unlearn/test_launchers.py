@@ -51,10 +51,11 @@ def test_a_killed_process_leaves_the_window_with_a_reason_and_a_way_to_go_on(con
     qtbot.waitUntil(lambda: (run.checkpoint_step or 0) > 0)
     pid = run.folder.status().pid
     assert pid != os.getpid()
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGSEGV)
     qtbot.waitUntil(lambda: context.run_controller.current is None)
     assert run.state is State.INTERRUPTED and run.resumable and not run.ended
-    assert run.error.startswith("The process of the run was killed, as systems do where memory runs out (SIGKILL).")
+    assert run.error == "The process of the run crashed (SIGSEGV)."
+    assert "Fatal Python error: Segmentation fault" in run.details
     banner = view.banners[0]
     assert run.error in banner.text()
     assert [button.text() for button in banner.findChildren(SecondaryButton)] == ["Details…"]
@@ -121,3 +122,28 @@ def test_another_machine_has_devices_of_its_own(qtbot):
     }  # fmt: skip
     card.set_common("auto", 0.1)
     assert card.device.findData("cuda:1") < 0 and card.common()["launcher"] == "thread"
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_who_sets_a_run_up_chooses_its_machine_and_no_folder_does(
+    context, example, tmp_path, qtbot, monkeypatch, chosen
+):
+    from core import launch as launching
+    from core.runs.folder import FORGET
+    from core.session.jobs import make_train_job
+
+    asked = []
+
+    def launch(folder, control, emit, bench, *, resume, launcher):
+        asked.append(launcher)
+        return State.FINISHED
+
+    monkeypatch.setattr(launching, "launch", launch)
+    controller, bench = context.run_controller, example.bench.on("cpu", "float32", threads=1)
+    if chosen:
+        controller.start_training(bench, "small-cnn", launcher="ssh gpu")
+    else:
+        theirs = make_train_job(bench, "small-cnn", launcher="ssh gpu")
+        controller.train_again(RunFolder.create(tmp_path / "theirs", theirs, {FORGET: b""}), theirs)
+    qtbot.waitUntil(lambda: bool(asked) and controller.current is None)
+    assert [str(launcher) for launcher in asked] == ["ssh gpu" if chosen else "None"]
