@@ -163,7 +163,11 @@ class OutOfMemoryError(RunError):
 
 
 class ProcessEndedError(RunError):
-    """A process that worked on a run ended before the run did, or cannot be reached; the run can be resumed."""
+    """A process that worked on a run ended before the run did, which can be resumed; `last_words`: what it wrote."""
+
+    def __init__(self, message: str, hint: str = "", last_words: str = "") -> None:
+        super().__init__(message, hint)
+        self.last_words = last_words
 
 
 class StoppedError(AppError):

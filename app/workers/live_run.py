@@ -304,7 +304,8 @@ class LiveRun:
 
     def _fail(self, error: BaseException, details: str) -> None:
         if isinstance(error, ProcessEndedError):
-            self.state, self.error, self.hint, self.details = State.INTERRUPTED, error.message, error.hint, details
+            self.state, self.error, self.hint = State.INTERRUPTED, error.message, error.hint
+            self.details = error.last_words or details
             return
         if isinstance(error, StoppedError) or (self.control.ending and type(error).__name__ == "Interrupted"):
             self.state = State.DISCARDED if self.control.discarding else State.STOPPED

@@ -215,7 +215,7 @@ def _ended(child: Child, folder: RunFolder) -> ProcessEndedError:
                                message=f"{message}.\n{last}".strip())  # fmt: skip
                     folder.append(told)
                 folder.change_status(state=State.INTERRUPTED.value, error=f"{message}. {RESUME}.")
-    return ProcessEndedError(message, RESUME)
+    return ProcessEndedError(message, RESUME, last)
 
 
 def _how(code: int, memory: bool) -> str:
