@@ -90,7 +90,7 @@ def _begun(host: Host, folder: RunFolder, control: Control, emit: Emit, trust: T
     for number, file in enumerate(file for file in wanted if file.path in there.missing):
         tell(f"Sending {Path(file.path).name} to {host.name}", number, len(there.missing))
         host.send(file)
-    tell(f"Starting on {host.name} ({', '.join(there.devices.values())})")
+    tell(f"Starting on {host.name} ({', '.join(_devices(there))})")
     return host.asked("begin", str, msgspec.json.encode(_begin(folder, trust)))
 
 
@@ -206,6 +206,14 @@ def _require_fit(host: Host, there: Described, job: Job) -> None:
         raise InputError(
             f"{host.name} has no device {job.device}", f"Choose one of {', '.join(there.devices)}, or auto"
         )
+
+
+def _devices(there: Described) -> list[str]:
+    """Name the devices of a machine, GPUs with the memory that is free on them."""
+    return [
+        f"{title}, {there.free[name] / 2**30:.0f} GiB free" if name in there.free else title
+        for name, title in there.devices.items()
+    ]
 
 
 def _begin(folder: RunFolder, trust: Trust) -> Begin:

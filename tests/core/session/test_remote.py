@@ -205,3 +205,8 @@ def test_what_keeps_a_machine_from_running_it_is_said(elsewhere, server, new_run
     with pytest.raises(InputError, match=r"127\.0\.0\.1 cannot be reached: .*refused"):
         launch(folder, Control(), lambda event: None, bench, launcher=nowhere)
     assert not folder.locked and not folder.file(EVENTS).exists()
+
+
+def test_devices_are_named_with_the_memory_that_is_free():
+    there = remote.Described("gpu", "1", {"cuda:0": "H100", "cpu": "Processor"}, {"cuda:0": 70 * 2**30})
+    assert remote._devices(there) == ["H100, 70 GiB free", "Processor"]
