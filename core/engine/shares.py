@@ -224,8 +224,7 @@ class _BatchNorm(torch.autograd.Function):
         running_var: torch.Tensor | None, momentum: float, eps: float,
     ) -> torch.Tensor:  # fmt: skip
         channels = x.shape[1]
-        axes = [axis for axis in range(x.ndim) if axis != 1]
-        own_var, own_mean = torch.var_mean(x.to(weight.dtype), axes, correction=0)
+        own_mean, own_var = torch.batch_norm_update_stats(x.to(weight.dtype), None, None, 0.0)
         own = torch.cat([own_mean, own_var, own_mean.new_tensor([x.numel() // channels])]).double()[None]
         every = distributed.all_gather(own, [1] * distributed.world_size())
         means, variances, counts = every[:, :channels], every[:, channels:-1], every[:, -1:]
@@ -258,5 +257,5 @@ class _BatchNorm(torch.autograd.Function):
         slope = weight * deviation.square() * of_weight
         level = weight * deviation * of_bias - slope * mean
         shape = [1, -1] + [1] * (x.ndim - 2)
-        to_x = to_x - torch.addcmul(level.view(shape), x.to(weight.dtype), slope.view(shape)).to(to_x.dtype)
+        to_x.addcmul_(x, slope.view(shape), value=-1).sub_(level.view(shape))  # in place: new memory costs more
         return to_x, to_weight, to_bias, None, None, None, None

@@ -72,7 +72,7 @@ def agree(two, one):
 def test_batch_norm_and_draws_are_those_of_the_whole_batch(shared, kind):
     """With bfloat16 inputs gradients are as coarse as these: three digits."""
     whole = ranks.passed(kind)
-    close = {"atol": 0.02, "rtol": 0.02} if kind == "bfloat16" else {"atol": 1e-5, "rtol": 1e-5}
+    close = {"atol": 0.02, "rtol": 0.02} if kind == "bfloat16" else {"atol": 1e-4, "rtol": 1e-4}
     for name, value in whole.items():
         scale = float(value.abs().max().clamp_min(1))
         torch.testing.assert_close(shared["networks"][kind][name] / scale, value / scale, **close)
