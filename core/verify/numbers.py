@@ -134,7 +134,7 @@ def number(value: float | None, unit: str) -> str:
         case "ratio":
             return ratio(value)
         case "number" | "seconds":
-            return f"{value:.1f}"
+            return f"{value:.1f}".replace("-", MINUS)
         case _:
             return count(value)
 

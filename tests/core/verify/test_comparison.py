@@ -10,6 +10,7 @@ from scipy import stats
 
 from core.verify.comparison import (
     Run,
+    _interval,
     agreement_matrix,
     blocks,
     compare,
@@ -175,3 +176,9 @@ def test_kendall_leaves_out_what_is_missing_and_needs_three():
     assert kendall_tau([1, 2, None, 3], [3, 2, 9, 1]) == -1
     assert kendall_tau([1, 2], [1, 2]) is None
     assert agreement_matrix({"a": [1, 2, 3], "b": [1, 2, 3]}) == {"a": {"b": 1.0}, "b": {"a": 1.0}}
+
+
+def test_an_interval_goes_below_zero_only_where_a_measure_does():
+    seeds = {"n": 3, "mean": 0.5, "low": -1.25, "high": 2.25, "values": [0.0, 0.5, 1.0]}
+    assert _interval(seeds, "number") == "0.0 … 2.2"
+    assert _interval({**seeds, "values": [-0.5, 0.5, 1.5]}, "number") == "−1.2 … 2.2"  # one of a package
