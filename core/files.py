@@ -431,16 +431,21 @@ def _not_appended(path: Path) -> InputError:
     return InputError(f"{path} is no regular file, so nothing is written to it", "Put the file itself in its place")
 
 
-def _end_last_line(file: BinaryIO) -> None:
-    """Cut a file after its last line break, looked for from its end."""
+def end_of_lines(file: BinaryIO) -> int:
+    """Return where the last whole line of a file ends, looked for from its end."""
     end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - _PIECE)
         file.seek(start)
         if (found := file.read(end - start).rfind(b"\n")) >= 0:
-            end = start + found + 1
-            break
+            return start + found + 1
         end = start
+    return 0
+
+
+def _end_last_line(file: BinaryIO) -> None:
+    """Cut a file after its last line break."""
+    end = end_of_lines(file)
     if end < file.seek(0, os.SEEK_END):
         file.truncate(end)
         file.seek(0, os.SEEK_END)

@@ -2,8 +2,8 @@
 
 It loads what a run needs, reads a request as a line of JSON from its argument or from its input, works on the run, and
 answers with a line of JSON: the state the run ended in, or the error it ended with. Several that torchrun starts share
-the run, and the first one answers. Where its input ends before a
-request came, whoever started it is gone, and it ends too. The run goes on when whoever asked for it ends.
+the run, and the first one answers. Where its input ends before a request came, whoever started it is gone, and it ends
+too. The run goes on when whoever asked for it ends.
 """
 
 from __future__ import annotations
@@ -109,11 +109,13 @@ def _do(request: Request, control: Control) -> State:
     """Do what is asked for; returns how it ended, and raises what it failed with."""
     from core.session.bench import Bench
 
-    folder, bench = RunFolder(Path(request.run)), Bench(trust=request.trust)
+    folder, bench = RunFolder.open(Path(request.run)), Bench(trust=request.trust)  # else it was deleted meanwhile
     if request.reference is not None or request.check:
         from core.session import checking
 
         if request.check:
+            if not folder.finished:  # it was stopped: its result is kept, and held against nothing
+                return State(folder.status().state)
             checking.check(folder, control, _nobody, bench, seeds=request.seeds, which=request.check)
         else:
             reference = bench.for_job(folder.job())

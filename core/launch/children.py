@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,10 +21,15 @@ from core.events import Emit, Event, Log, RunFailed, RunFinished, State
 from core.launch.child import Answer, Request, trusting
 from core.models.trust import Trust
 from core.runs.asked import Ask, ask, asked_until_now
-from core.runs.folder import EVENTS, RunFolder
-from core.runs.following import looks
+from core.runs.folder import RunFolder
+from core.runs.following import log_end, looks
 
 LOOK_SECONDS = 0.03
+OWN_SESSION: dict[str, Any] = {
+    "start_new_session": True, "creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0)
+}  # fmt: skip
+"""Arguments of Popen for a process that hears no Ctrl+C of this one's terminal, and outlasts it."""
+
 TOLD_LAST = 8192  # bytes of what a process wrote to its terminal that are told where it ended before its run
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")  # a process's own doing
 RESUME = "Resume it: it goes on from its last checkpoint"
@@ -39,6 +45,8 @@ def run_in_child(
     offset, since = log_end(folder), asked_until_now(folder)
     request = Request(str(folder.path.absolute()), resume, since, **trusting(trust))
     child = Child(request, processes) if processes > 1 else take_warm()
+    if processes == 1 and folder.status().state == State.QUEUED:  # whose run it is, before it has taken it
+        folder.change_status(pid=child.pid)
     child.begin(request)
     return _follow(child, folder, control, emit, offset)
 
@@ -59,7 +67,7 @@ class Child:
         self._killed = _kills_for_memory()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, env=_environment(),
-            start_new_session=True,
+            **OWN_SESSION,
         )  # fmt: skip
         self._answer = b""
         self._reading = threading.Thread(target=self._read, name="answer of a run's process", daemon=True)
@@ -78,12 +86,21 @@ class Child:
         """Whether it has ended, and all it said was read."""
         return self._process.poll() is not None and not self._reading.is_alive()
 
-    def dismiss(self) -> None:
-        """End it where it still waits for a request."""
-        with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def leave(self) -> None:
+        """Have it end with a checkpoint."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once: one that waits for a request, or does not begin, has nothing to lose."""
+        self._process.kill()
         self._process.wait()
+        self._reading.join()
+        self._said.close()
 
     def answer(self) -> Answer | None:
         """Return how its run ended, once it is over; None where it ended without a word."""
@@ -130,22 +147,14 @@ def take_warm() -> Child:
 
 
 def dismiss_warm() -> None:
-    """End the process kept warm."""
+    """End the process kept warm, where no run is likely to need it any more."""
     with _lock:
         for child in _waiting:
-            child.dismiss()
+            child.kill()
         _waiting.clear()
 
 
 # --- following ------------------------------------------------------------------------------------------------------
-
-
-def log_end(folder: RunFolder) -> int:
-    """Return where what a run tells from now on begins in its event log, in bytes."""
-    try:
-        return folder.file(EVENTS).lstat().st_size
-    except OSError:
-        return 0
 
 
 class Asking:

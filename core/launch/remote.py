@@ -6,7 +6,8 @@
         the connection drops: try again until it stands, from where the log here ends
     fetch the result
 
-Data are never sent: the machine opens its own by the name or path in the job, and the fingerprint proves them the same.
+What the machine answers is read in bounded pieces, and only files that a run has are taken over from it. Data are never
+sent: the machine opens its own by the name or path in the job, and the fingerprint proves them the same.
 """
 
 from __future__ import annotations
@@ -16,12 +17,10 @@ import os
 import queue
 import re
 import shlex
-import shutil
 import subprocess
-import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -29,14 +28,17 @@ import msgspec
 
 from core.engine.control import Control, Interrupted
 from core.errors import AppError, InputError, MismatchError, ProcessEndedError, RunError, UsageError
-from core.events import ENDED, Emit, Event, Progress, RunFailed, RunFinished, State, from_lines
+from core.events import ENDED, Count, Emit, Event, Progress, RunFailed, RunFinished, State, from_lines
 from core.files import CARD_NAME, data_home, file_sha256, open_to_append, read_json, replacing, write_json
 from core.job import Job, Launcher
 from core.launch.child import error_of_code, trusting
-from core.launch.children import RESUME, Asking, log_end
-from core.launch.host import FETCHED, Begin, Described, Frame, Wanted
+from core.launch.children import OWN_SESSION, RESUME, Asking
+from core.launch.host import FETCHED, SENT, Begin, Begun, Described, Frame, Wanted, copy
+from core.leftovers import remove
 from core.models.trust import Trust
-from core.runs.folder import EVENTS, FORGET, JOB, MODEL, TUNING, RunFolder, Status
+from core.runs.asked import answering, asked_until_now
+from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, Status
+from core.runs.following import log_end
 from core.version import VERSION
 
 _T = TypeVar("_T")
@@ -48,6 +50,10 @@ OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "Server
 SILENCE_SECONDS = 30.0  # without a frame, after which a connection counts as gone
 PATIENCE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # between two tries to connect, the last again and again
 LOOK_SECONDS = 0.05
+WAIT_SECONDS = 0.2
+LONGEST_ANSWER = 16 << 20  # bytes of a line, or of an answer: the longest piece of a log, as JSON has it
+PRIVATE = (EVENTS, FORGET)  # they tell of single images
+FRAMES_AHEAD = 4  # that are read before they are taken in
 _LOST = 255  # ssh's own exit code
 _UNKNOWN = 127  # the shell's: there is no such command
 
@@ -62,12 +68,19 @@ def run_remotely(
     where it was chosen on this machine before.
     """
     _consent(launcher, chosen)
-    host = Host(launcher)
-    with folder.lock():
+
+    def look() -> None:
+        control.check()
+        if control.parting:
+            raise Interrupted
+
+    host = Host(launcher, look)
+    with folder.lock(), answering(folder, control.ask, asked_until_now(folder)):
         try:
-            path = _begun(host, folder, control, emit, trust)
+            path = _begun(host, folder, emit, trust)
         except Interrupted:  # before it was there: nothing is kept, or it stays as it was left
-            state = State.INTERRUPTED if control.leaving or log_end(folder) else State.DISCARDED
+            left = control.leaving or not control.ending or log_end(folder)
+            state = State.INTERRUPTED if left else State.DISCARDED
         else:
             state = _Mirror(host, path, folder, control, emit).follow()
     if state is State.DISCARDED:
@@ -75,30 +88,42 @@ def run_remotely(
     return state
 
 
-def _begun(host: Host, folder: RunFolder, control: Control, emit: Emit, trust: Trust) -> str:
+def _begun(host: Host, folder: RunFolder, emit: Emit, trust: Trust) -> str:
     """Have a run begin on a machine, with all it needs from this one; returns its folder's path there."""
     job, step = folder.job(), folder.status().step
+    if folder.checkpoints():
+        raise UsageError(
+            f"{folder.path} has checkpoints of a run on this machine, and they are not sent",
+            "Resume it here, or start the same run anew in another folder",
+        )
 
     def tell(what: str, done: int = 0, total: int = 0) -> None:
         emit(Progress(run=folder.id, step=step, time=time.time(), what=what, done=done, total=total))
-        control.check()
+        host.look()
 
     tell(f"Connecting to {host.name}")
     wanted = _wanted(job)
     there = host.asked("describe", Described, msgspec.json.encode(wanted))
     _require_fit(host, there, job)
-    for number, file in enumerate(file for file in wanted if file.path in there.missing):
-        tell(f"Sending {Path(file.path).name} to {host.name}", number, len(there.missing))
-        host.send(file)
+    for file in (file for file in wanted if file.path in there.missing):
+        what = f"Sending {Path(file.path).name} to {host.name}"
+        tell(what)
+        host.send(file, lambda done, total, what=what: tell(what, done, total))  # type: ignore[misc]
     tell(f"Starting on {host.name} ({', '.join(_devices(there))})")
-    return host.asked("begin", str, msgspec.json.encode(_begin(folder, trust)))
+    begun = host.asked("begin", Begun, msgspec.json.encode(_begin(folder, trust)))
+    if not begun.goes_on:  # of an attempt that came to nothing, or that was deleted there: the log begins anew, too
+        remove(folder.file(EVENTS))
+    return begun.path
 
 
 class Host:
-    """The program on another machine, reached by ssh."""
+    """The program on another machine, reached by ssh.
 
-    def __init__(self, launcher: Launcher) -> None:
-        self.name, self._program = launcher.host, launcher.program
+    look: called while it is waited for; what it raises ends the wait.
+    """
+
+    def __init__(self, launcher: Launcher, look: Callable[[], object]) -> None:
+        self.name, self._program, self.look = launcher.host, launcher.program, look
 
     def started(self, *arguments: str, source: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start the program there with a subcommand of `host`; its words on stderr are for errors."""
@@ -106,30 +131,53 @@ class Host:
         command = f"{self._program} host {shlex.join(arguments)}"  # the program's path may begin with ~
         return subprocess.Popen(
             [*ssh, *OPTIONS, "--", self.name, command], stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            **OWN_SESSION,
         )  # fmt: skip
 
     def asked(self, what: str, kind: type[_T], given: bytes = b"", *arguments: str) -> _T:
         """Have the machine do something and return its answer. Raises as `failed` says."""
         process = self.started(what, *arguments)
-        answer, said = process.communicate(given)
+        answer, said = self._waited(process, given)
         if process.returncode:
             raise self.failed(process.returncode, said)
         try:
             return msgspec.json.decode(answer, type=kind)
         except msgspec.DecodeError:
-            raise InputError(
-                f"{self.name} answered something else than Unlearn Studio does",
-                "Its shell must write nothing when it starts without a terminal",
-            ) from None
+            raise self._strange() from None
 
-    def send(self, file: Wanted) -> None:
-        """Send a file."""
+    def send(self, file: Wanted, tell: Callable[[int, int], object]) -> None:
+        """Send a file; `tell` hears how much of it is sent, in megabytes."""
         with Path(file.path).open("rb") as source:
+            total = os.fstat(source.fileno()).st_size >> 20
             process = self.started("receive", file.path, file.sha256, source=source)
-            said = process.communicate()[1]
+            # ssh reads from the very place in the file that is this process's, too.
+            said = self._waited(process, told=lambda: tell(os.lseek(source.fileno(), 0, os.SEEK_CUR) >> 20, total))[1]
         if process.returncode:
             raise self.failed(process.returncode, said)
+
+    def _waited(
+        self, process: subprocess.Popen[bytes], given: bytes | None = None, told: Callable[[], object] | None = None
+    ) -> tuple[bytes, bytes]:
+        """Return what a command there has written once it has ended; `told` is called, and `look`, while it goes."""
+        try:
+            while True:
+                (told or self.look)()
+                try:
+                    return process.communicate(given, timeout=WAIT_SECONDS)
+                except subprocess.TimeoutExpired as going:
+                    given = None
+                    if len(going.output or b"") + len(going.stderr or b"") > LONGEST_ANSWER:
+                        raise self._strange() from None
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+
+    def _strange(self) -> InputError:
+        return InputError(
+            f"{self.name} answered something else than Unlearn Studio does",
+            "Its shell must write nothing when it starts without a terminal",
+        )
 
     def failed(self, code: int, said: bytes) -> AppError:
         """Return the error to raise where a command on the machine ended with a code that is not 0.
@@ -219,8 +267,11 @@ def _devices(there: Described) -> list[str]:
 def _begin(folder: RunFolder, trust: Trust) -> Begin:
     """Return what begins a run there: its files, under a name that its job decides."""
     name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.id).strip('.-')[:60] or 'run'}-{folder.job_sha256()[:12]}"
-    files = {one: folder.file(one).read_text(encoding="utf-8") for one in (JOB, FORGET, TUNING) if folder.holds(one)}
-    return Begin(name, files, **trusting(trust))
+    files = {one: folder.file(one).read_bytes().decode() for one in SENT if folder.holds(one)}
+    told = log_end(folder)
+    if told:
+        open_to_append(folder.file(EVENTS)).close()  # cuts off a line that a killed process left unfinished
+    return Begin(name, files, told, file_sha256(folder.file(EVENTS)) if told else "", **trusting(trust))
 
 
 # --- while it goes --------------------------------------------------------------------------------------------------
@@ -232,7 +283,7 @@ class _Mirror:
     def __init__(self, host: Host, path: str, folder: RunFolder, control: Control, emit: Emit) -> None:
         self._host, self._path, self._folder, self._control, self._emit = host, path, folder, control, emit
         self._asking = Asking(control)
-        self._unsent: list[str] = []
+        self._unheard: list[str] = []  # what was asked and has not been heard there yet
         self._end: Event | None = None
         self._status = Status(State.PREPARING.value, os.getpid(), time.time(), folder.status().step)
 
@@ -242,73 +293,76 @@ class _Mirror:
         failures = 0
         while True:
             try:
-                for frame in self._connected():
-                    failures = 0
-                    if frame.over:
-                        return self._conclude(frame)
-                    if self._control.parting or self._control.leaving:
-                        return self._leave()
+                with contextlib.closing(self._connected()) as frames:
+                    for frame in frames:
+                        failures = 0
+                        if frame.over:
+                            return self._conclude(frame)
+                        if self._left:
+                            return self._leave()
                 lost = "the connection ended"
             except ConnectionLostError as error:
                 lost = error.message
+            except Interrupted:  # while the result was fetched
+                return self._leave()
             wait = PATIENCE_SECONDS[min(failures, len(PATIENCE_SECONDS) - 1)]
             failures += 1
             self._say(f"{self._host.name}: {lost.rstrip('.')}; trying again")
             end = time.monotonic() + wait
             while time.monotonic() < end:
-                if self._control.parting or self._control.leaving:
+                if self._left:
                     return self._leave()
                 time.sleep(LOOK_SECONDS)
 
-    def _connected(self) -> Iterator[Frame]:
+    @property
+    def _left(self) -> bool:
+        """Whether the run is to be left to itself."""
+        return self._control.parting or self._control.leaving
+
+    def _connected(self) -> Generator[Frame, None, None]:
         """Yield the status of the run there as it changes, over one connection; its log goes into the one here."""
-        offset = log_end(self._folder)
-        process = self._host.started("follow", self._path, str(offset))
-        frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        process = self._host.started("follow", self._path, str(log_end(self._folder)))
         assert process.stdout is not None and process.stdin is not None and process.stderr is not None
-
-        def read(output: IO[bytes]) -> None:
-            for line in output:
-                frames.put(line)
-            frames.put(b"")
-
-        threading.Thread(target=read, args=(process.stdout,), name=f"run on {self._host.name}", daemon=True).start()
-        heard, frame = time.monotonic(), Frame()
+        lines = _Lines(process.stdout)
+        heard_at, frame, sent, heard = time.monotonic(), Frame(), 0, 0
         try:
             while True:
-                self._unsent += [ask for ask in self._asking.new() if ask != "leave"]  # that is left, and goes on
+                self._unheard += [ask for ask in self._asking.new() if ask != "leave"]  # that is left, and goes on
                 with contextlib.suppress(OSError):
-                    while self._unsent:
-                        process.stdin.write(f"{self._unsent[0]}\n".encode())
+                    while sent - heard < len(self._unheard):
+                        process.stdin.write(f"{self._unheard[sent - heard]}\n".encode())
                         process.stdin.flush()
-                        self._unsent.pop(0)
+                        sent += 1
                 try:
-                    line = frames.get(timeout=LOOK_SECONDS)
+                    line = lines.get(LOOK_SECONDS)
                 except queue.Empty:
-                    if time.monotonic() - heard > SILENCE_SECONDS:
+                    if time.monotonic() - heard_at > SILENCE_SECONDS:
                         raise ConnectionLostError("nothing was heard of it") from None
                     yield frame
                     continue
                 if not line:
                     if process.wait():
-                        raise self._host.failed(process.returncode, process.stderr.read())
+                        raise self._host.failed(process.returncode, process.stderr.read(LONGEST_ANSWER))
                     return
-                heard = time.monotonic()
+                heard_at = time.monotonic()
                 try:
                     told = msgspec.json.decode(line, type=Frame)
                 except msgspec.DecodeError:  # the connection ended within it
                     raise ConnectionLostError("the connection ended") from None
                 if told.lines:
-                    self._take(told.lines.encode())
-                else:
-                    frame = told
-                    self._tell_status(frame)
-                    yield frame
+                    self._take(told.lines)
+                    continue
+                new = max(0, min(told.heard, sent) - heard)
+                del self._unheard[:new]
+                heard, frame = heard + new, told
+                self._tell_status(frame)
+                yield frame
         finally:
             with contextlib.suppress(OSError):
                 process.stdin.close()
             process.kill()
             process.wait()
+            lines.close()
             process.stderr.close()
 
     def _take(self, lines: bytes) -> None:
@@ -337,8 +391,9 @@ class _Mirror:
             frame.host or self._host.name,
         )  # fmt: skip
 
-    def _say(self, what: str) -> None:
-        self._emit(Progress(run=self._folder.id, step=self._status.step, time=time.time(), what=what, done=0, total=0))
+    def _say(self, what: str, done: int = 0, total: int = 0) -> None:
+        run, step = self._folder.id, self._status.step
+        self._emit(Progress(run=run, step=step, time=time.time(), what=what, done=done, total=total))
 
     def _leave(self) -> State:
         """Leave the run to itself; resuming it follows it again."""
@@ -351,7 +406,10 @@ class _Mirror:
         """Fetch what the run has made and write how it ended; raises the error it failed with."""
         state = State.named(frame.state) or State.INTERRUPTED
         if state is State.DISCARDED:
-            return state
+            ended = self._end.state if isinstance(self._end, RunFinished) else ""
+            if self._control.discarding or ended == State.DISCARDED:
+                return state
+            raise ProcessEndedError(f"{self._host.name} has the run no more", "Resume it, and it begins anew there")
         if state in ENDED:
             self._fetch()
         self._folder.write_status(self._as_status(frame))
@@ -366,28 +424,77 @@ class _Mirror:
 
     def _fetch(self) -> None:
         """Take over the files of the run, and prove that the model is the one its log names."""
-        self._say(f"Fetching the result from {self._host.name}")
         process = self._host.started("give", self._path)
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.close()
         try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                for member in archive:
-                    source = archive.extractfile(member) if member.isreg() and member.name in FETCHED else None
-                    if source is None:
-                        continue
-                    private = member.name == EVENTS
-                    with (
-                        replacing(self._folder.file(member.name), private=private) as temporary,
-                        temporary.open("wb") as target,
-                    ):
-                        shutil.copyfileobj(source, target, 1 << 20)
-        except tarfile.TarError as error:
+            lost: ConnectionLostError | None = None
+            try:
+                self._take_over(process.stdout)
+            except ConnectionLostError as error:
+                lost = error
+            with contextlib.suppress(subprocess.TimeoutExpired):  # one that goes on writes what nobody wants
+                if process.wait(SILENCE_SECONDS if lost is None else WAIT_SECONDS):
+                    raise self._host.failed(process.returncode, process.stderr.read(LONGEST_ANSWER))
+            if lost is not None:
+                raise lost
+        finally:
+            process.kill()
             process.wait()
-            raise ConnectionLostError(f"the result did not come whole ({error})") from error
-        if process.wait():
-            raise self._host.failed(process.returncode, process.stderr.read())
-        process.stderr.close()
+            process.stdout.close()
+            process.stderr.close()
         sha256 = self._end.model_sha256 if isinstance(self._end, RunFinished) else ""
         if sha256 and file_sha256(self._folder.file(MODEL)) != sha256:
             raise ConnectionLostError("the result did not come whole")
+
+    def _take_over(self, source: IO[bytes]) -> None:
+        """Write the files that `host.give` gives, each once it is whole. Raises Interrupted where the run is left."""
+        try:
+            sizes = msgspec.json.decode(source.readline(LONGEST_ANSWER), type=dict[str, Count])
+            if not set(sizes) <= set(FETCHED):
+                raise InputError("A file is none that a run has")
+            done, total = 0, sum(sizes.values()) >> 20
+            for name, size in sizes.items():
+                with (
+                    replacing(self._folder.file(name), private=name in PRIVATE, make=False) as temporary,
+                    temporary.open("wb") as target,
+                ):
+
+                    def take(piece: bytes, target: IO[bytes] = target) -> None:
+                        nonlocal done
+                        target.write(piece)
+                        done += len(piece)
+                        self._say(f"Fetching the result from {self._host.name}", done >> 20, total)
+                        if self._left:
+                            raise Interrupted
+
+                    copy(source, take, size)
+        except (msgspec.DecodeError, InputError) as error:
+            raise ConnectionLostError(f"the result did not come whole ({error})") from error
+
+
+class _Lines:
+    """The lines that a process writes, read in a thread: some ahead, and none longer than LONGEST_ANSWER."""
+
+    def __init__(self, output: IO[bytes]) -> None:
+        self._room, self._over = threading.Semaphore(FRAMES_AHEAD), threading.Event()
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(output,), name="frames of a run elsewhere", daemon=True).start()
+
+    def _read(self, output: IO[bytes]) -> None:
+        with output:
+            while not self._over.is_set() and (line := output.readline(LONGEST_ANSWER)):
+                self._room.acquire()
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def get(self, seconds: float) -> bytes:
+        """Return the next line, empty at the end; raises queue.Empty where none comes for so long."""
+        line = self._lines.get(timeout=seconds)
+        self._room.release()
+        return line
+
+    def close(self) -> None:
+        """Read no more."""
+        self._over.set()
+        self._room.release()

@@ -77,8 +77,14 @@ def answering(folder: RunFolder, answer: Callable[[Ask], object], since: int) ->
 
 
 def _answer(folder: RunFolder, answer: Callable[[Ask], object], place: int) -> int:
-    """Answer the whole lines from byte `place` on; returns where the next ones begin. Other lines are passed over."""
-    if asked_until_now(folder) <= place:
+    """Answer the whole lines from byte `place` on; returns where the next ones begin. Other lines are passed over.
+
+    A file that is shorter was begun anew: a process that ended has removed the one before.
+    """
+    size = asked_until_now(folder)
+    if size < place:
+        place = 0
+    if size == place:
         return place
     with open_regular(folder.file(ASKED), follow=False) as file:
         file.seek(place)

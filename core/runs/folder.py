@@ -128,6 +128,7 @@ class RunFolder:
     def create(cls, path: Path | str, job: Job, files: Mapping[str, bytes] | None = None) -> RunFolder:
         """Make the folder of a run with its job and the `files` that belong to it, such as the forget list, by name.
 
+        Where the job's file is among them, it is written as it is: its hash is what other files name the job by.
         All of it is there, or nothing: a new folder is filled aside and then renamed; in one that is there the job is
         written last. Raises InputError where the folder already holds a run or a stray file, or cannot be written.
         """
@@ -165,8 +166,9 @@ class RunFolder:
         """Write what makes a run: its status, the files that belong to it, and last the job."""
         self.write_status(Status(State.QUEUED.value, os.getpid(), time.time(), host=platform.node()))
         for name, data in files.items():
-            self.write(name, data)
-        self.write(JOB, dumps_pretty(job))
+            if name != JOB:
+                self.write(name, data)
+        self.write(JOB, files.get(JOB) or dumps_pretty(job))
 
     @property
     def never_started(self) -> bool:

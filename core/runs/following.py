@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.events import Event, from_lines
-from core.files import open_regular
+from core.files import end_of_lines, open_regular
 from core.runs.folder import EVENTS, RunFolder, Status
 
 _PIECE = 1 << 16  # bytes read at a time: what becomes of more does not stay in a processor's cache
@@ -59,3 +59,16 @@ def pieces(folder: RunFolder, offset: int = 0) -> Iterator[tuple[bytes, int]]:
             if len(rest) > _LONGEST:  # no event: what is left of it is a damaged line
                 rest = b""
             yield lines, offset - len(rest)
+
+
+def log_end(folder: RunFolder) -> int:
+    """Return where what a run tells from now on begins in its event log, in bytes.
+
+    That is behind its last whole line: who writes on cuts off one that a killed process left unfinished. Raises as
+    `pieces` does.
+    """
+    path = folder.file(EVENTS)
+    if not os.path.lexists(path):
+        return 0
+    with open_regular(path, follow=False) as file:
+        return end_of_lines(file)

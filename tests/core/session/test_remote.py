@@ -134,7 +134,7 @@ def test_a_run_goes_there_with_its_model_and_comes_back_whole(elsewhere, server,
         if isinstance(event, Progress):
             if event.what.startswith(("Connecting", "Starting")):
                 mine.rename(away)
-            elif event.what == f"Sending {MODEL} to elsewhere":
+            elif event.what == f"Sending {MODEL} to elsewhere" and away.exists():
                 away.rename(mine)
 
     assert launch(folder, Control(), emit, bench, launcher=elsewhere) is State.FINISHED
