@@ -50,6 +50,10 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
 
     options.check_table(given)
     batch = read_batch(given.file)
+    if given.on and given.only is not None:
+        raise UsageError("--only is for one process, and --on for a cluster", "Use one of them")
+    if given.only is not None and given.only > (total := len(batch.items())):
+        raise UsageError(f"There is no run {given.only}: the batch has {plural(total, 'run')}")
     with stop_on_interrupt(screen) as control:
         going = BatchRun(
             batch, given.out, control, options.bench_option(given, Loading(screen), lambda: control.ending)
@@ -80,8 +84,6 @@ def run_batch(given: argparse.Namespace, screen: Screen) -> int:
 def _one_by_one(going: BatchRun, only: int | None, control: Control, screen: Screen) -> None:
     """Do the runs of a batch one after the other, or one alone."""
     total = len(going.items)
-    if only is not None and only > total:
-        raise UsageError(f"There is no run {only}: the batch has {plural(total, 'run')}")
     for number, item in enumerate(going.items):
         if control.ending:
             break
@@ -100,8 +102,6 @@ def _on_cluster(going: BatchRun, given: argparse.Namespace, control: Control, sc
     """Do the runs of a batch on a cluster, and say of each that ends where it ran."""
     from core.launch.cluster import run_on_cluster
 
-    if given.only is not None:
-        raise UsageError("--only is for one process, and --on for a cluster", "Use one of them")
     total, done = len(going.items), 0
 
     def told(row: Row, host: str) -> None:

@@ -8,7 +8,8 @@
 
 All machines see the batch's folder under the same path, and where references are trained, the folder of references.
 So a machine that disappears costs what a kill costs: Dask gives its tasks to others, which go on from the last
-checkpoints. A process that outlives its worker is waited for, and not run beside.
+checkpoints. A process that outlives its worker is waited for, and not run beside. What is to end is told through the
+batch's folder, too: a file in it lets no further task begin, and whoever works on a task sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,11 @@ from msgspec.structs import replace
 
 from core.engine.control import Control
 from core.errors import AppError, InputError, MismatchError, UsageError
-from core.events import State
+from core.events import ENDED, State
 from core.files import references_home
 from core.launch.child import Answer, Request, error_of_code, trusting
 from core.launch.children import Child
-from core.runs.asked import Ask, ask
+from core.runs.asked import Ask, ask, asked_until_now
 from core.runs.folder import RunFolder
 from core.session.checking import attackers_of
 from core.session.measuring import FULL
@@ -70,29 +71,42 @@ def run_on_cluster(going: BatchRun, address: str, trust: Trust, control: Control
         _Cluster(client, going, trust, control, told).go()
 
 
-def work(request: bytes, after: list[bytes]) -> bytes:
+def work(request: bytes, after: list[bytes], ending: str) -> bytes:
     """Do a task in a process of its own, on a worker; takes and returns JSON (`Request`, `Done`).
 
-    Where one of those it comes after did not end well, that is its answer, too.
+    Where one of those it comes after did not end well, that is its answer, too. ending: the path of the file that is
+    there once the batch is to end. A run is asked for that in its folder; what is no run leaves, to be gone on with.
     """
     for earlier in after:
-        if msgspec.json.decode(earlier, type=Done).answer.message:
+        done = msgspec.json.decode(earlier, type=Done)
+        if done.answer.message or done.answer == NOT_BEGUN:
             return earlier
-    asked, host = msgspec.json.decode(request, type=Request), platform.node()
-    folder = RunFolder(asked.run)
+    asked, host, end = msgspec.json.decode(request, type=Request), platform.node(), Path(ending)
+    folder, is_run = RunFolder(asked.run), asked.reference is None and not asked.check
     while True:
-        while folder.locked:  # a process that has outlived another worker
+        while folder.locked and not end.exists():  # a process that has outlived another worker
             time.sleep(LOOK_SECONDS)
-        child = Child()
+        if end.exists():
+            return msgspec.json.encode(Done(host, NOT_BEGUN))
+        child, left = Child(), False
         child.begin(asked)
         while not child.over:
+            if not is_run and not left and end.exists():
+                child.leave()
+                left = True
             time.sleep(LOOK_SECONDS)
         answer = child.answer()
-        if answer is None:
+        if answer is None and left:  # it had not begun to listen
+            answer = NOT_BEGUN
+        elif answer is None:
             answer = Answer(message=f"The process of the run {child.last_words()[0]} on {host}", exit_code=4,
                             hint="Start the batch again: the run goes on from its last checkpoint")  # fmt: skip
         if not (answer.exit_code == InputError.exit_code and folder.locked):  # taken between look and start
             return msgspec.json.encode(Done(host, answer))
+
+
+NOT_BEGUN = Answer(state=State.QUEUED.value)
+"""The answer of a task that the end of the batch kept from beginning."""
 
 
 class _Cluster:
@@ -103,11 +117,20 @@ class _Cluster:
         self._asked = Request("", **trusting(trust))
         self._references: dict[str, Future[Any]] = {}
         self._draw = secrets.token_hex(4)  # keys of tasks: a scheduler remembers those of other batches
+        self._ending = going.out / f".ending-{self._draw}"
 
     def go(self) -> None:
         """Submit all tasks and take in what they come to, until none is left."""
+        try:
+            self._go()
+        finally:
+            self._ending.unlink(missing_ok=True)
+
+    def _go(self) -> None:
         tasks: dict[int, tuple[Future[Any], str]] = {}
         for number, item in enumerate(self._going.items):
+            if self._control.ending:
+                break
             outcome, failed = "", list[AppError]()
             try:
                 outcome = self._going.prepare(number)
@@ -121,7 +144,7 @@ class _Cluster:
         while tasks:
             if self._control.ending and not stopped:
                 stopped = True
-                self._stop(tasks)
+                self._stop(list(tasks))
             for number in [number for number, (task, _) in tasks.items() if task.done()]:
                 task, outcome = tasks.pop(number)
                 self._take(number, task, outcome)
@@ -132,8 +155,10 @@ class _Cluster:
 
     def _submit(self, number: int, name: str, outcome: str) -> Future[Any]:
         """Submit what is to be done of a run; returns the last task of it."""
-        run = str(self._going.folder(number).path.absolute())
-        last = None if outcome else self._task(f"run-{name}", replace(self._asked, run=run))
+        folder = self._going.folder(number)
+        run = str(folder.path.absolute())
+        request = replace(self._asked, run=run, asked_from=asked_until_now(folder))
+        last = None if outcome else self._task(f"run-{name}", request)
         if not self._going.check:
             assert last is not None
             return last
@@ -153,8 +178,9 @@ class _Cluster:
 
     def _task(self, name: str, request: Request, after: list[Future[Any]] | None = None) -> Future[Any]:
         return self._client.submit(
-            work, msgspec.json.encode(request), after or [], key=f"{name}-{self._draw}", pure=False
-        )
+            work, msgspec.json.encode(request), after or [], str(self._ending.absolute()),
+            key=f"{name}-{self._draw}", pure=False,
+        )  # fmt: skip
 
     def _take(self, number: int, task: Future[Any], outcome: str) -> None:
         """Write down what a run's last task came to."""
@@ -166,6 +192,10 @@ class _Cluster:
             return
         done = msgspec.json.decode(task.result(), type=Done)
         answer = done.answer
+        if answer == NOT_BEGUN:
+            state = self._going.folder(number).status().state
+            self._ended(number, "stopped" if State.named(state) in ENDED else "waiting", None, "")
+            return
         failed = error_of_code(answer.exit_code, answer.message, answer.hint) if answer.message else None
         state = self._going.folder(number).status().state if failed is None else ""
         ended = "finished" if state == State.FINISHED else "stopped"
@@ -179,15 +209,14 @@ class _Cluster:
 
         self._told(self._going.ended(number, work), host)
 
-    def _stop(self, tasks: dict[int, tuple[Future[Any], str]]) -> None:
+    def _stop(self, numbers: list[int]) -> None:
         """Let nothing further begin, and have what goes stop and keep, or be discarded."""
+        self._ending.touch()
         what: Ask = "discard" if self._control.discarding else "stop" if self._control.stopping else "leave"
-        for number, (task, _) in tasks.items():
-            folder = self._going.folder(number)
-            if folder.locked:
-                ask(folder, what)
-            else:
-                task.cancel()
+        for folder in map(self._going.folder, numbers):
+            with suppress(AppError):  # it was deleted, or is none of this version's
+                if State.named(folder.status().state) not in ENDED:  # it goes, or its process is about to begin
+                    ask(folder, what)
 
 
 @contextmanager

@@ -470,7 +470,8 @@ class _Mirror:
 
                     copy(source, take, size)
         except (msgspec.DecodeError, InputError) as error:
-            raise ConnectionLostError(f"the result did not come whole ({error})") from error
+            why = str(error).rstrip(".")
+            raise ConnectionLostError(f"the result did not come whole ({why})") from error
 
 
 class _Lines:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.engine.control import Control
+from core.engine.control import Control, Interrupted
 from core.errors import FaultError, InputError, StoppedError, UnprovenError, of_system
 from core.events import Emit, State
 from core.files import file_sha256, write_json
@@ -95,6 +95,8 @@ class BatchRun:
         folder, planned = self.folder(number), _planned(self.items[number])
         try:
             row = with_result(planned, folder, work())
+        except (Interrupted, StoppedError):  # a check, or the training of what it needs: they go on another time
+            row = with_result(planned, folder, "stopped")
         except Exception as error:  # whatever it is, it must not cost the night's other runs; the run's log has it
             fault = FaultError(f"{type(error).__name__}: {error}", "This is a bug in Unlearn Studio")
             said = of_system(error) or fault

@@ -84,3 +84,15 @@ def test_a_link_is_neither_read_nor_written_through(folder, tmp_path):
 def test_a_folder_that_is_gone_is_said(folder):
     with pytest.raises(InputError, match=r"asked\.jsonl cannot be written"):
         ask(RunFolder(folder.path / "gone"), "stop")
+
+
+def test_a_file_that_was_begun_anew_is_read_from_its_beginning(folder):
+    ask(folder, "pause")
+    ask(folder, "resume")
+    since = asked_until_now(folder)
+    folder.file(ASKED).unlink()  # as a process does that ends
+    heard = Heard(1)
+    with answering(folder, heard, since):
+        ask(folder, "stop")
+        assert heard.all.wait(10)
+    assert heard.asks == ["stop"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from app.workers.queue_files import BatchRecord, RecordedRun, batches_home, read_record, records, rows_of, write_record
 from core.data.dataset import ImageSet
-from core.engine.control import Control
-from core.errors import InputError
+from core.engine.control import Control, Interrupted
+from core.errors import InputError, StoppedError
 from core.files import read_json, write_json
 from core.runs.folder import MADE, RunFolder, Status
 from core.session import batch as batches
@@ -278,3 +279,14 @@ def test_checks_of_a_batch(write, added, check, retrained):
 def test_a_check_that_is_none_is_said(write):
     with pytest.raises(InputError, match='check must be "quick" or "full", got \'thorough\''):
         read_batch(write(f'check = "thorough"\n{TEXT}'))
+
+
+@pytest.mark.parametrize("error", [Interrupted(), StoppedError("The training was stopped", "Start it again")])
+def test_a_check_that_was_told_to_end_is_no_failure(tmp_path, error):
+    def work() -> str:
+        raise error
+
+    item = SimpleNamespace(name="three", forget=SimpleNamespace(name="3"), method=SimpleNamespace(id="muda"), seed=1)
+    going = SimpleNamespace(folder=lambda number: RunFolder(tmp_path), items=[item], rows=[None], write=lambda: None)
+    row = BatchRun.ended(going, 0, work)
+    assert (row.outcome, row.error, row.exit_code) == ("stopped", "", 0) and going.rows == [row]

@@ -1,0 +1,76 @@
+"""Processes kept warm, and how a run is followed from where its log ends."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from core.engine.control import Control
+from core.events import Log, PhaseChanged, State
+from core.files import dumps
+from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.launch import children
+from core.launch.child import Answer
+from core.models.trust import NO_TRUST
+from core.runs.folder import EVENTS, RunFolder
+from core.runs.recorder import Recorder
+
+JOB = Job(
+    model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
+    data=DataPart(spec="digits"),
+    forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
+    method="muda",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.create(tmp_path / "run", JOB)
+
+
+def test_a_process_that_is_needed_no_more_is_ended_at_once():
+    children.keep_warm()
+    (child,) = children._waiting
+    children.keep_warm()
+    assert children._waiting == [child]
+    children.dismiss_warm()
+    assert child.over and child._process.returncode == -signal.SIGKILL  # it was not waited for until it had loaded all
+    assert not children._waiting
+
+
+class Working:
+    """Stands for a process: on its request it appends to the log as a run does, and is over."""
+
+    pid = 1
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.over, self.owner = folder, False, 0
+
+    def begin(self, request) -> None:
+        self.owner = self.folder.status().pid
+        recorder = Recorder(self.folder)
+        recorder.record(PhaseChanged(run="run", step=0, time=1.0, state="preparing"))
+        recorder.conclude(State.STOPPED)
+        recorder.close()
+        self.over = True
+
+    def answer(self) -> Answer:
+        return Answer(state="stopped")
+
+
+def test_events_behind_a_line_that_a_killed_process_left_unfinished_are_all_told(folder, monkeypatch):
+    whole = dumps(Log(run="run", step=1, time=1.0, level="info", message="before")) + b"\n"
+    folder.file(EVENTS).write_bytes(whole + whole[:-2])
+    monkeypatch.setattr(children, "take_warm", lambda: Working(folder))
+    told = []
+    state = children.run_in_child(folder, Control(), told.append, NO_TRUST, resume=True)
+    assert state is State.STOPPED
+    assert [event.type for event in told] == ["phase_changed"]
+
+
+def test_a_run_is_its_process_before_that_has_taken_it(folder, monkeypatch):
+    child = Working(folder)
+    monkeypatch.setattr(children, "take_warm", lambda: child)
+    children.run_in_child(folder, Control(), lambda event: None, NO_TRUST, resume=False)
+    assert child.owner == child.pid
