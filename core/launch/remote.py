@@ -6,8 +6,8 @@
         the connection drops: try again until it stands, from where the log here ends
     fetch the result
 
-What the machine answers is read in bounded pieces, and only files that a run has are taken over from it. Data are never
-sent: the machine opens its own by the name or path in the job, and the fingerprint proves them the same.
+Only files that a run has are taken over from the machine. Data are never sent: it opens its own by the name or path in
+the job, and the fingerprint proves them the same.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ import contextlib
 import os
 import queue
 import re
-import shlex
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import msgspec
 
 from core.engine.control import Control, Interrupted
-from core.errors import AppError, InputError, MismatchError, ProcessEndedError, RunError, UsageError
+from core.errors import InputError, MismatchError, ProcessEndedError, RunError, UsageError
 from core.events import ENDED, Count, Emit, Event, Progress, RunFailed, RunFinished, State, from_lines
 from core.files import CARD_NAME, data_home, file_sha256, open_to_append, read_json, replacing, write_json
 from core.job import Job, Launcher
-from core.launch.child import error_of_code, trusting
-from core.launch.children import OWN_SESSION, RESUME, Asking
+from core.launch.child import trusting
+from core.launch.children import RESUME, Asking
 from core.launch.host import FETCHED, SENT, Begin, Begun, Described, Frame, Wanted, copy
+from core.launch.ssh import LONGEST_ANSWER, WAIT_SECONDS, ConnectionLostError, Host, Lines
 from core.leftovers import remove
 from core.models.trust import Trust
 from core.runs.asked import answering, asked_until_now
@@ -41,21 +40,10 @@ from core.runs.folder import EVENTS, FORGET, MODEL, RunFolder, Status
 from core.runs.following import log_end
 from core.version import VERSION
 
-_T = TypeVar("_T")
-SSH = "UNLEARN_STUDIO_SSH"
-"""Variable of the environment: how ssh is called here, such as "ssh -F other_config"."""
-
-OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5",
-           "-o", "ServerAliveCountMax=3")  # fmt: skip
 SILENCE_SECONDS = 30.0  # without a frame, after which a connection counts as gone
 PATIENCE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # between two tries to connect, the last again and again
 LOOK_SECONDS = 0.05
-WAIT_SECONDS = 0.2
-LONGEST_ANSWER = 16 << 20  # bytes of a line, or of an answer: the longest piece of a log, as JSON has it
 PRIVATE = (EVENTS, FORGET)  # they tell of single images
-FRAMES_AHEAD = 4  # that are read before they are taken in
-_LOST = 255  # ssh's own exit code
-_UNKNOWN = 127  # the shell's: there is no such command
 
 
 def run_remotely(
@@ -114,94 +102,6 @@ def _begun(host: Host, folder: RunFolder, emit: Emit, trust: Trust) -> str:
     if not begun.goes_on:  # of an attempt that came to nothing, or that was deleted there: the log begins anew, too
         remove(folder.file(EVENTS))
     return begun.path
-
-
-class Host:
-    """The program on another machine, reached by ssh.
-
-    look: called while it is waited for; what it raises ends the wait.
-    """
-
-    def __init__(self, launcher: Launcher, look: Callable[[], object]) -> None:
-        self.name, self._program, self.look = launcher.host, launcher.program, look
-
-    def started(self, *arguments: str, source: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Start the program there with a subcommand of `host`; its words on stderr are for errors."""
-        ssh = shlex.split(os.environ.get(SSH, "ssh"))
-        command = f"{self._program} host {shlex.join(arguments)}"  # the program's path may begin with ~
-        return subprocess.Popen(
-            [*ssh, *OPTIONS, "--", self.name, command], stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            **OWN_SESSION,
-        )  # fmt: skip
-
-    def asked(self, what: str, kind: type[_T], given: bytes = b"", *arguments: str) -> _T:
-        """Have the machine do something and return its answer. Raises as `failed` says."""
-        process = self.started(what, *arguments)
-        answer, said = self._waited(process, given)
-        if process.returncode:
-            raise self.failed(process.returncode, said)
-        try:
-            return msgspec.json.decode(answer, type=kind)
-        except msgspec.DecodeError:
-            raise self._strange() from None
-
-    def send(self, file: Wanted, tell: Callable[[int, int], object]) -> None:
-        """Send a file; `tell` hears how much of it is sent, in megabytes."""
-        with Path(file.path).open("rb") as source:
-            total = os.fstat(source.fileno()).st_size >> 20
-            process = self.started("receive", file.path, file.sha256, source=source)
-            # ssh reads from the very place in the file that is this process's, too.
-            said = self._waited(process, told=lambda: tell(os.lseek(source.fileno(), 0, os.SEEK_CUR) >> 20, total))[1]
-        if process.returncode:
-            raise self.failed(process.returncode, said)
-
-    def _waited(
-        self, process: subprocess.Popen[bytes], given: bytes | None = None, told: Callable[[], object] | None = None
-    ) -> tuple[bytes, bytes]:
-        """Return what a command there has written once it has ended; `told` is called, and `look`, while it goes."""
-        try:
-            while True:
-                (told or self.look)()
-                try:
-                    return process.communicate(given, timeout=WAIT_SECONDS)
-                except subprocess.TimeoutExpired as going:
-                    given = None
-                    if len(going.output or b"") + len(going.stderr or b"") > LONGEST_ANSWER:
-                        raise self._strange() from None
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
-
-    def _strange(self) -> InputError:
-        return InputError(
-            f"{self.name} answered something else than Unlearn Studio does",
-            "Its shell must write nothing when it starts without a terminal",
-        )
-
-    def failed(self, code: int, said: bytes) -> AppError:
-        """Return the error to raise where a command on the machine ended with a code that is not 0.
-
-        What the program says there is passed on with its exit code; ConnectionLost where ssh did not get there.
-        """
-        lines = said.decode(errors="replace").strip().splitlines() or [""]
-        last = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1]).removeprefix("error: ")
-        if code == _LOST:
-            return ConnectionLostError(
-                f"{self.name} cannot be reached: {last}", f"`ssh {self.name}` must work without a question"
-            )
-        if code == _UNKNOWN:
-            return InputError(
-                f"{self.name} has no command {self._program}",
-                f"Install Unlearn Studio {VERSION} there, or say where it is: `ssh {self.name} PATH`",
-            )
-        if "invalid choice" in last or "no subcommand 'host'" in last:
-            return MismatchError(f"{self.name} has another version of Unlearn Studio", f"Install {VERSION} there")
-        return error_of_code(code, f"{self.name}: {last}", "")
-
-
-class ConnectionLostError(InputError):
-    """The machine cannot be reached, or the connection to it ended."""
 
 
 # --- before the run -------------------------------------------------------------------------------------------------
@@ -323,7 +223,7 @@ class _Mirror:
         """Yield the status of the run there as it changes, over one connection; its log goes into the one here."""
         process = self._host.started("follow", self._path, str(log_end(self._folder)))
         assert process.stdout is not None and process.stdin is not None and process.stderr is not None
-        lines = _Lines(process.stdout)
+        lines = Lines(process.stdout)
         heard_at, frame, sent, heard = time.monotonic(), Frame(), 0, 0
         try:
             while True:
@@ -472,30 +372,3 @@ class _Mirror:
         except (msgspec.DecodeError, InputError) as error:
             why = str(error).rstrip(".")
             raise ConnectionLostError(f"the result did not come whole ({why})") from error
-
-
-class _Lines:
-    """The lines that a process writes, read in a thread: some ahead, and none longer than LONGEST_ANSWER."""
-
-    def __init__(self, output: IO[bytes]) -> None:
-        self._room, self._over = threading.Semaphore(FRAMES_AHEAD), threading.Event()
-        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, args=(output,), name="frames of a run elsewhere", daemon=True).start()
-
-    def _read(self, output: IO[bytes]) -> None:
-        with output:
-            while not self._over.is_set() and (line := output.readline(LONGEST_ANSWER)):
-                self._room.acquire()
-                self._lines.put(line)
-        self._lines.put(b"")
-
-    def get(self, seconds: float) -> bytes:
-        """Return the next line, empty at the end; raises queue.Empty where none comes for so long."""
-        line = self._lines.get(timeout=seconds)
-        self._room.release()
-        return line
-
-    def close(self) -> None:
-        """Read no more."""
-        self._over.set()
-        self._room.release()

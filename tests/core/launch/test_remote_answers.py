@@ -15,9 +15,10 @@ from core.errors import InputError, ProcessEndedError, UsageError
 from core.events import Log, RunFinished, State
 from core.files import dumps
 from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart
-from core.launch import remote
+from core.launch import remote, ssh
 from core.launch.host import Begun, Described, Frame
-from core.launch.remote import Host, _Lines, _Mirror
+from core.launch.remote import _Mirror
+from core.launch.ssh import Host, Lines
 from core.models.trust import NO_TRUST
 from core.runs.asked import ask
 from core.runs.folder import EVENTS, MODEL, RunFolder
@@ -84,11 +85,11 @@ def test_what_was_asked_in_a_connection_that_was_lost_is_asked_again(folder, tmp
 
 
 def test_a_machine_that_writes_without_end_takes_no_memory(monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_ANSWER", 1000)
+    monkeypatch.setattr(ssh, "LONGEST_ANSWER", 1000)
     with subprocess.Popen(["sh", "-c", "tr '\\0' x < /dev/zero"], stdout=subprocess.PIPE) as process:
-        lines = _Lines(process.stdout)
+        lines = Lines(process.stdout)
         assert len(lines.get(5)) == 1000
-        while lines._lines.qsize() < remote.FRAMES_AHEAD:
+        while lines._lines.qsize() < ssh.FRAMES_AHEAD:
             threading.Event().wait(0.01)
         with pytest.raises(queue.Empty):
             while True:  # of what was read ahead all is handed over
@@ -98,14 +99,14 @@ def test_a_machine_that_writes_without_end_takes_no_memory(monkeypatch):
 
 
 def test_a_machine_that_answers_without_end_is_told_of(monkeypatch):
-    monkeypatch.setattr(remote, "LONGEST_ANSWER", 1000)
-    monkeypatch.setattr(remote, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(ssh, "LONGEST_ANSWER", 1000)
+    monkeypatch.setattr(ssh, "WAIT_SECONDS", 0.01)
     with pytest.raises(InputError, match="there answered something else than Unlearn Studio does"):
         Scripted(describe=["while echo too much; do :; done"]).asked("describe", str, b"[]")
 
 
 def test_a_wait_for_a_machine_that_hangs_ends_when_it_is_told_to(monkeypatch):
-    monkeypatch.setattr(remote, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(ssh, "WAIT_SECONDS", 0.01)
     host, looks = Scripted(describe=["exec sleep 60"]), iter([None, None, InputError("told to end")])
 
     def look() -> None:
@@ -211,7 +212,7 @@ def test_a_log_of_another_attempt_begins_anew(folder):
 
 
 def test_a_file_is_sent_with_its_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(ssh, "WAIT_SECONDS", 0.01)
     with (tmp_path / "model").open("wb") as file:
         file.truncate(5 << 20)
     told, go = [], tmp_path / "go"
@@ -222,5 +223,5 @@ def test_a_file_is_sent_with_its_progress(tmp_path, monkeypatch):
             go.touch()
 
     host = Scripted(receive=[f"head -c 4194304 > /dev/null; while [ ! -e {go} ]; do sleep 0.01; done; cat > /dev/null"])
-    host.send(remote.Wanted(str(tmp_path / "model"), ""), tell)
+    host.send(ssh.Wanted(str(tmp_path / "model"), ""), tell)
     assert told[0] == (0, 5) and (4, 5) in told

@@ -20,7 +20,7 @@ from core.engine.control import Control
 from core.errors import InputError, UsageError
 from core.events import Progress, RunFinished, State, StepMetrics
 from core.job import Launcher
-from core.launch import launch, remote
+from core.launch import launch, remote, ssh
 from core.runs.folder import EVENTS, FORGET, JOB, MODEL, RunFolder
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
@@ -104,7 +104,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def elsewhere(server, monkeypatch) -> Launcher:
-    monkeypatch.setenv(remote.SSH, f"ssh -F {server.folder / 'ssh_config'}")
+    monkeypatch.setenv(ssh.SSH, f"ssh -F {server.folder / 'ssh_config'}")
     monkeypatch.setattr(remote, "PATIENCE_SECONDS", (0.1,))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return Launcher.parse(f"ssh elsewhere {server.program}")
@@ -200,7 +200,7 @@ def test_what_keeps_a_machine_from_running_it_is_said(elsewhere, server, new_run
     monkeypatch.setattr(remote, "VERSION", "9.9.9")
     with pytest.raises(InputError, match=r"elsewhere has Unlearn Studio .* and this is 9\.9\.9"):
         launch(folder, Control(), lambda event: None, bench, launcher=elsewhere)
-    monkeypatch.setenv(remote.SSH, "ssh -F /dev/null -p 1")
+    monkeypatch.setenv(ssh.SSH, "ssh -F /dev/null -p 1")
     nowhere = Launcher.parse("ssh 127.0.0.1")
     with pytest.raises(InputError, match=r"127\.0\.0\.1 cannot be reached: .*refused"):
         launch(folder, Control(), lambda event: None, bench, launcher=nowhere)
