@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,8 +31,9 @@ OWN_SESSION: dict[str, Any] = {
 }  # fmt: skip
 """Arguments of Popen for a process that hears no Ctrl+C of this one's terminal, and outlasts it."""
 
-TOLD_LAST = 8192  # bytes of what a process wrote to its terminal that are told where it ended before its run
+TOLD_LAST = 8192  # characters of what a process wrote to its terminal that are told where it ended before its run
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")  # a process's own doing
+_EXTENSIONS = re.compile(r"^Extension modules: .*\n?", re.MULTILINE)  # hundreds of names behind each crash
 RESUME = "Resume it: it goes on from its last checkpoint"
 
 
@@ -111,10 +113,9 @@ class Child:
 
     def last_words(self) -> tuple[str, str]:
         """Say in a sentence how a process without an answer ended, and what it wrote to its terminal at last."""
-        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - TOLD_LAST))
-        return _how(self._process.returncode, _kills_for_memory() > self._killed), self._said.read().decode(
-            errors="replace"
-        )
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4 * TOLD_LAST))
+        said = _EXTENSIONS.sub("", self._said.read().decode(errors="replace"))
+        return _how(self._process.returncode, _kills_for_memory() > self._killed), said[-TOLD_LAST:]
 
     def _read(self) -> None:
         assert self._process.stdout is not None

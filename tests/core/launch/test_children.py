@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,3 +76,12 @@ def test_a_run_is_its_process_before_that_has_taken_it(folder, monkeypatch):
     monkeypatch.setattr(children, "take_warm", lambda: child)
     children.run_in_child(folder, Control(), lambda event: None, NO_TRUST, resume=False)
     assert child.owner == child.pid
+
+
+def test_what_a_crash_says_is_told_without_the_names_of_all_libraries():
+    child = children.Child.__new__(children.Child)
+    with tempfile.TemporaryFile() as said:
+        names = ", ".join(["numpy.random._common"] * 1000)
+        said.write(f"Fatal Python error: Aborted\n\nExtension modules: {names} (total: 1000)\n".encode())
+        child._said, child._killed, child._process = said, 0, SimpleNamespace(returncode=-signal.SIGABRT)
+        assert child.last_words() == ("crashed (SIGABRT)", "Fatal Python error: Aborted\n\n")
