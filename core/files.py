@@ -420,7 +420,9 @@ def open_to_append(path: Path) -> BinaryIO:
         os.fchmod(handle, 0o600)
     file = os.fdopen(handle, "r+b")
     try:
-        _end_last_line(file)
+        if (end := end_of_lines(file)) < file.seek(0, os.SEEK_END):
+            file.truncate(end)
+            file.seek(0, os.SEEK_END)
     except OSError:
         file.close()
         raise
@@ -441,14 +443,6 @@ def end_of_lines(file: BinaryIO) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def _end_last_line(file: BinaryIO) -> None:
-    """Cut a file after its last line break."""
-    end = end_of_lines(file)
-    if end < file.seek(0, os.SEEK_END):
-        file.truncate(end)
-        file.seek(0, os.SEEK_END)
 
 
 def write_atomic(path: Path, data: bytes, *, private: bool = False, make: bool = True) -> None:
