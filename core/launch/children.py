@@ -95,7 +95,7 @@ class Child:
 
     def leave(self) -> None:
         """Have it end with a checkpoint."""
-        self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once: one that waits for a request, or does not begin, has nothing to lose."""
