@@ -74,7 +74,10 @@ def ask_discard(context: AppContext, run: LiveRun, parent: QWidget | None) -> No
 
     def discard() -> None:
         if run.state is not State.DISCARDED and run.can("discard"):
-            context.run_controller.ask("discard", run)
+            try:
+                context.run_controller.ask("discard", run)
+            except AppError as error:  # of one that is followed on disk
+                context.notifications.error(error, tr("The run cannot be asked"))
 
     if not context.settings.values.confirm_discard:
         discard()

@@ -349,10 +349,9 @@ def _make_plan(
                          monitoring_budget=common["monitoring_budget"])
         for method, draft in drafts.items()
     }  # fmt: skip
-    if common["launcher"] == "process":
-        from core.launch.children import keep_warm
+    from core.launch.children import dismiss_warm, keep_warm
 
-        keep_warm()  # once nothing is measured any more
+    (keep_warm if common["launcher"] == "process" else dismiss_warm)()  # once nothing is measured any more
     whole = retraining_seconds(bench, selection)
     edited = {method: planned.share_of(whole) for method, planned in estimates.items()}
     return Plan(estimates, {**shares_of_retraining(bench, selection), **edited})

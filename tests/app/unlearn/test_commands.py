@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.services.commands import register_run_commands
+from app.services.commands import ask_discard, register_run_commands
 from app.services.run_words import describe_run
 from app.widgets.frame import StatusLine
+from app.workers.live_run import LiveRun
 from core.events import State
 from core.runs.folder import MODEL, RunFolder
 from tests.app.scripted import Script, Stepped, job
@@ -68,6 +69,15 @@ def test_a_run_is_discarded_unasked_where_the_user_wants_no_question(wired, run,
     wired.settings.change(confirm_discard=False)
     wired.actions.trigger("run.discard")
     assert live.state is State.DISCARDING
+
+
+def test_a_run_of_another_process_that_is_gone_by_now_is_not_discarded_in_silence(wired, tmp_path):
+    other = LiveRun(RunFolder(tmp_path / "gone"), "unlearn", job=job())
+    other.from_disk, other.state = True, State.RUNNING
+    wired.settings.change(confirm_discard=False)
+    ask_discard(wired, other, None)
+    assert wired.notifications.history[-1].text.startswith("The run cannot be asked")
+    assert other.state is State.RUNNING
 
 
 def test_escape_is_no_shortcut_of_a_run(wired):

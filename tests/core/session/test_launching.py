@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from core.engine.control import Control
 from core.errors import InputError, ProcessEndedError
 from core.events import CheckpointSaved, PhaseChanged, RunFinished, RunStarted, State, StepMetrics
-from core.launch import children, launch
-from core.launch.child import Answer
+from core.job import Launcher
+from core.launch import child, children, launch
+from core.launch.child import Answer, Request
 from core.runs.asked import ask
 from core.runs.folder import EVENTS, MODEL, RunFolder
 from core.session.running import run
@@ -95,7 +96,7 @@ def test_a_process_that_dies_leaves_a_run_that_is_gone_on_with(held, here, bench
     if number == signal.SIGSEGV:
         assert "Fatal Python error: Segmentation fault" in last["message"]
     again = []
-    assert launch(folder, Control(), again.append, bench, resume=True) is State.FINISHED
+    assert launch(folder, Control(), again.append, bench, resume=True, launcher=Launcher()) is State.FINISHED
     assert next(event for event in again if isinstance(event, RunStarted)).resumed_at
     assert weights(folder) == here
     assert folder.status().error is None
@@ -132,10 +133,12 @@ def test_a_run_that_is_discarded_in_its_process_leaves_nothing(held, bench):
     assert not folder.path.exists()
 
 
-def test_an_error_before_the_run_is_told(held, bench):
+def test_an_error_before_the_run_is_told(held):
     folder = held()
-    with folder.lock(), pytest.raises(InputError, match="is in use by another process"):
-        launch(folder, Control(), lambda event: None, bench)
+    with folder.lock(), pytest.raises(InputError) as raised:
+        child._do(Request(str(folder.path)), Control())
+    said = child._answer_of(raised.value).as_error()
+    assert (type(said), said.text) == (InputError, raised.value.text) and "is in use by another process" in said.text
     assert not folder.file(EVENTS).exists() and not folder.file(MODEL).exists()
 
 

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from core.errors import InputError, UsageError
 from core.events import Progress, RunFinished, State, StepMetrics
 from core.job import Launcher
 from core.launch import launch, remote, ssh
+from core.runs.asked import ask
 from core.runs.folder import EVENTS, FORGET, JOB, MODEL, RunFolder
 from core.session.bench import Bench
 from core.session.jobs import create_run, make_unlearn_job
@@ -146,43 +146,33 @@ def test_a_run_goes_there_with_its_model_and_comes_back_whole(elsewhere, server,
     assert not folder.missing() and folder.finished and isinstance(told[-1], RunFinished)
 
 
-def test_a_connection_that_is_cut_costs_no_event(elsewhere, server, new_run, bench):
+def test_a_run_that_is_left_is_followed_again_and_a_connection_that_is_cut_costs_no_event(
+    elsewhere, server, new_run, bench
+):
     folder, control, told, cut = new_run("finetune", settings={"epochs": 900.0}, seed=1), Control(), [], []
 
-    def emit(event) -> None:
-        told.append(event)
-        again = [one for one in told if isinstance(one, Progress) and "trying again" in one.what]
-        if isinstance(event, StepMetrics) and not cut:
-            cut.append(server.cut())
-        elif isinstance(event, StepMetrics) and again:
-            control.stop()
-
-    assert launch(folder, control, emit, bench, launcher=elsewhere) is State.STOPPED
-    assert cut[0] and {event.run for event in told} == {folder.id}
-    steps = [step for event in told if isinstance(event, StepMetrics) for step in event.steps]
-    assert steps == list(range(folder.status().step)) and steps  # none twice, none missing
-    assert folder.file(EVENTS).read_bytes() == (there(server, folder) / EVENTS).read_bytes()
-    assert folder.has_result and not folder.missing()
-
-
-def test_a_run_that_is_left_to_itself_there_is_followed_again(elsewhere, new_run, bench):
-    folder, control, acted = new_run("finetune", settings={"epochs": 900.0}, seed=2), Control(), threading.Event()
-
     def leave(event) -> None:
-        if isinstance(event, StepMetrics) and not acted.is_set():
-            acted.set()
+        told.append(event)
+        if isinstance(event, StepMetrics):
             control.leave()
 
     assert launch(folder, control, leave, bench, launcher=elsewhere) is State.INTERRUPTED
     assert folder.status().state == State.INTERRUPTED and "It may still go on elsewhere" in folder.status().error
-    again, ending = Control(), []
+    left = len(told)
 
     def stop(event) -> None:
-        ending.append(event)
-        if isinstance(event, StepMetrics):
-            again.stop()
+        told.append(event)
+        again = [one for one in told[left:] if isinstance(one, Progress) and "trying again" in one.what]
+        if isinstance(event, StepMetrics) and not cut:
+            cut.append(server.cut())
+        elif isinstance(event, StepMetrics) and again:
+            ask(folder, "stop")  # as any process may, which knows nothing of the other machine
 
-    assert launch(folder, again, stop, bench, resume=True, launcher=elsewhere) is State.STOPPED
+    assert launch(folder, Control(), stop, bench, resume=True, launcher=elsewhere) is State.STOPPED
+    assert cut[0] and {event.run for event in told} == {folder.id}
+    steps = [step for event in told if isinstance(event, StepMetrics) for step in event.steps]
+    assert steps == list(range(folder.status().step)) and steps  # none twice, none missing
+    assert folder.file(EVENTS).read_bytes() == (there(server, folder) / EVENTS).read_bytes()
     assert folder.has_result and not folder.missing()
 
 
