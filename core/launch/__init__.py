@@ -6,9 +6,11 @@ only follows that folder.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from core import distributed
+from core.errors import UsageError
 from core.events import State
 from core.job import Launcher
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:  # what another machine is asked for in passing need not load 
     from core.events import Emit
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
+
+MOST_UNASKED = 8  # processes, on machines with fewer cores, that a job alone may start: it may be anybody's
 
 
 def launch(
@@ -39,6 +43,11 @@ def launch(
         from core.session.jobs import require_shareable
 
         require_shareable(method_of(folder.job()))
+        if not chosen and launcher.processes > (most := max(MOST_UNASKED, os.cpu_count() or 1)):
+            raise UsageError(
+                f"The run's job names {launcher.processes} processes, and this machine has {os.cpu_count()} cores",
+                f'Say how many you mean: `resume RUN --on "torchrun {most}"`',
+            )
     if launcher.kind == "thread" or distributed.world_size() > 1:
         from core.session.running import run
 

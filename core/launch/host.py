@@ -101,8 +101,11 @@ def describe(wanted: list[Wanted]) -> Described:
     """Return what this machine is, and which of the files wanted it lacks."""
     import torch
 
-    devices = list_devices()
-    free = {one.id: torch.cuda.mem_get_info(one.id)[0] for one in devices if one.id.startswith("cuda")}
+    devices, free = list_devices(), dict[str, int]()
+    for one in devices:
+        if one.id.startswith("cuda"):
+            with contextlib.suppress(RuntimeError):  # a GPU that another process has for itself does not say
+                free[one.id] = torch.cuda.mem_get_info(one.id)[0]
     missing = [file.path for file in wanted if not _has(file)]
     return Described(platform.node(), VERSION, {one.id: one.title for one in devices}, free, missing)
 

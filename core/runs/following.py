@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.events import Event, from_lines
+from core.events import Event, RunStarted, from_line, from_lines
 from core.files import end_of_lines, open_regular
 from core.runs.folder import EVENTS, RunFolder, Status
 
@@ -72,3 +72,13 @@ def log_end(folder: RunFolder) -> int:
         return 0
     with open_regular(path, follow=False) as file:
         return end_of_lines(file)
+
+
+def last_start(folder: RunFolder) -> RunStarted | None:
+    """Return the last start that a run's log tells of; of a log of a million events, too, only those are read."""
+    last = None
+    for lines, _ in pieces(folder):
+        for line in lines.splitlines() if b'"run_started"' in lines else ():
+            if b'"run_started"' in line and isinstance(event := from_line(line), RunStarted):
+                last = event
+    return last

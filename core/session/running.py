@@ -28,6 +28,7 @@ from core.models.architectures import network_key
 from core.parameters import Values, resolve
 from core.runs.asked import answering, asked_until_now
 from core.runs.folder import CARD, CHECKPOINTS, JOB, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, TUNING, RunFolder
+from core.runs.following import last_start, looks
 from core.runs.recorder import NoRecorder, Recorder, load_checkpoint, save_checkpoint
 from core.selection import Selection
 from core.session.bench import Bench, Images, original_of
@@ -252,7 +253,7 @@ class _Runner:
             checkpoint_seconds=job.checkpoint_seconds,
         )
         state = distributed.first_says(lambda: self._checkpoint(job_sha256)) if resume else None
-        if resume and state is None and self._folder.read_events():
+        if resume and state is None and any(look.events for look in looks(self._folder)):
             engine.begin_anew()
         if state is not None:
             try:
@@ -287,8 +288,8 @@ class _Runner:
 
     def _tell_processes(self) -> None:
         """Log that a resumed run is shared by another number of processes than before."""
-        starts = [event for event in self._folder.read_events() if event.get("type") == "run_started"]
-        before, now = (starts[-1].get("processes", 1) if starts else 1), distributed.world_size()
+        start, now = last_start(self._folder), distributed.world_size()
+        before = start.processes if start is not None else 1
         if before != now:
             message = f"The run goes on with {plural(now, 'process', 'processes')} in place of {before}: batches are "
             self._log("info", f"{message}the same, and sums are rounded in another order.", "processes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import tempfile
 from types import SimpleNamespace
@@ -9,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from core.engine.control import Control
+from core.errors import UsageError
 from core.events import Log, PhaseChanged, State
 from core.files import dumps
-from core.job import DataPart, ForgetPart, Job, ModelPart
+from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart
 from core.launch import children
 from core.launch.child import Answer
 from core.models.trust import NO_TRUST
@@ -85,3 +87,19 @@ def test_what_a_crash_says_is_told_without_the_names_of_all_libraries():
         said.write(f"Fatal Python error: Aborted\n\nExtension modules: {names} (total: 1000)\n".encode())
         child._said, child._killed, child._process = said, 0, SimpleNamespace(returncode=-signal.SIGABRT)
         assert child.last_words() == ("crashed (SIGABRT)", "Fatal Python error: Aborted\n\n")
+
+
+def test_a_job_alone_does_not_start_more_processes_than_a_machine_has_cores(tmp_path, monkeypatch):
+    from core import launch
+
+    monkeypatch.setattr(launch.os, "cpu_count", lambda: 12)
+    started = []
+    monkeypatch.setattr(children, "run_in_child", lambda *_, processes, **__: started.append(processes))
+    for processes in (12, 13):
+        job = dataclasses.replace(JOB, method="finetune", launcher=f"torchrun {processes}")
+        folder = RunFolder.create(tmp_path / str(processes), job)
+        if processes > 12:
+            with pytest.raises(UsageError, match="names 13 processes, and this machine has 12 cores"):
+                launch.launch(folder, Control(), print)
+        launch.launch(folder, Control(), print, launcher=None if processes == 12 else Launcher.parse(job.launcher))
+    assert started == [12, 13]
