@@ -104,9 +104,9 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     device: str
     precision: str
     threads: Count
-    processes: Count = 1  # that share the run
     resumed_at: Count | None = None
     host: str = ""  # name of the machine it runs on
+    processes: Count = 1  # that share the run
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag="phase_changed"):

@@ -36,7 +36,7 @@ LINES = [
                 device="cpu", precision="float32", threads=2),
      '{"type":"run_started","run":"r","step":3,"time":1.5,"method":"muda","steps":9,"stages":[{"name":"for'
      'get","phase":"forget","first":0,"last":9}],"forget_mode":"class","counts":{"retain_train":5},"device'
-     '":"cpu","precision":"float32","threads":2,"resumed_at":null,"host":""}'),
+     '":"cpu","precision":"float32","threads":2,"resumed_at":null,"host":"","processes":1}'),
     (PhaseChanged(**AT, state="running", stage="forget", phase="forget", detail="“é”"),
      '{"type":"phase_changed","run":"r","step":3,"time":1.5,"state":"running","stage":"forget","phase":"fo'
      'rget","detail":"“é”"}'),
