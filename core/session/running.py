@@ -135,7 +135,7 @@ def run(
         outcome = State.FAILED
         try:
             outcome = runner.run(bench, resume)
-        except Interrupted:
+        except (Interrupted, StoppedError):  # the second while data are opened
             # It left, or was stopped before it went on: its checkpoints stay, and it is as interrupted as if killed.
             resumable = control.leaving or (not control.discarding and bool(folder.checkpoints()))
             outcome = State.INTERRUPTED if resumable or not first else runner.end_without_result()

@@ -535,3 +535,20 @@ def test_killed_at_random_steps_a_run_ends_with_the_same_weights(new_run, bench)
     assert folder.status().state == "finished"
     assert same(load_file(straight.file("model.safetensors")), load_file(folder.file("model.safetensors")))
     assert isinstance(RunFolder(folder.path).report(), dict)
+
+
+@pytest.mark.parametrize(
+    ("wish", "state", "left"), [("discard", State.DISCARDED, False), ("stop", State.DISCARDED, False),
+                                ("leave", State.INTERRUPTED, True)],
+)  # fmt: skip
+def test_a_run_that_is_told_to_end_while_its_data_are_opened_has_not_failed(new_run, monkeypatch, wish, state, left):
+    folder, control, told = new_run(), Control(), []
+
+    def opening(bench, job) -> None:
+        control.ask(wish)
+        raise StoppedError("Opening the data was cancelled")
+
+    monkeypatch.setattr(Bench, "for_job", opening)
+    assert run(folder, control, told.append) is state
+    assert folder.path.exists() is left
+    assert "run_failed" not in [event.type for event in told]
