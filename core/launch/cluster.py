@@ -14,7 +14,6 @@ batch's folder, too: a file in it lets no further task begin, and whoever works 
 
 from __future__ import annotations
 
-import platform
 import re
 import secrets
 import time
@@ -30,10 +29,9 @@ from core.engine.control import Control
 from core.errors import AppError, InputError, MismatchError, UsageError
 from core.events import ENDED, State
 from core.files import references_home
-from core.launch.child import Answer, Request, error_of_code, trusting
-from core.launch.children import Child
+from core.launch.child import Request, error_of_code, trusting
+from core.launch.task import LOOK_SECONDS, NOT_BEGUN, Done, seen_here, work
 from core.runs.asked import Ask, ask, asked_until_now
-from core.runs.folder import RunFolder
 from core.session.checking import attackers_of
 from core.session.measuring import FULL
 from core.session.references import reference_key
@@ -45,19 +43,11 @@ if TYPE_CHECKING:
     from core.models.trust import Trust
     from core.session.batch import BatchRun, Row
 
-LOOK_SECONDS = 0.1
 ADDRESS = re.compile(r"dask://(local(?:/(?P<workers>[1-9]\d{0,2}))?|(?P<scheduler>[\w.:\[\]-]+))")
 """What names a cluster: dask://HOST:PORT of a scheduler, or dask://local/N, that many workers on this machine."""
 
 Told = Callable[["Row", str], object]
 """Told the row of a run that has ended, and the machine it ran on."""
-
-
-class Done(msgspec.Struct, frozen=True):
-    """What a task came to, and where it was done."""
-
-    host: str
-    answer: Answer
 
 
 def run_on_cluster(going: BatchRun, address: str, trust: Trust, control: Control, told: Told) -> None:
@@ -69,44 +59,6 @@ def run_on_cluster(going: BatchRun, address: str, trust: Trust, control: Control
     with _connected(address) as client:
         _require_alike(client, [going.out, *([references_home()] if going.retrained else [])])
         _Cluster(client, going, trust, control, told).go()
-
-
-def work(request: bytes, after: list[bytes], ending: str) -> bytes:
-    """Do a task in a process of its own, on a worker; takes and returns JSON (`Request`, `Done`).
-
-    Where one of those it comes after did not end well, that is its answer, too. ending: the path of the file that is
-    there once the batch is to end. A run is asked for that in its folder; what is no run leaves, to be gone on with.
-    """
-    for earlier in after:
-        done = msgspec.json.decode(earlier, type=Done)
-        if done.answer.message or done.answer == NOT_BEGUN:
-            return earlier
-    asked, host, end = msgspec.json.decode(request, type=Request), platform.node(), Path(ending)
-    folder, is_run = RunFolder(asked.run), asked.reference is None and not asked.check
-    while True:
-        while folder.locked and not end.exists():  # a process that has outlived another worker
-            time.sleep(LOOK_SECONDS)
-        if end.exists():
-            return msgspec.json.encode(Done(host, NOT_BEGUN))
-        child, left = Child(), False
-        child.begin(asked)
-        while not child.over:
-            if not is_run and not left and end.exists():
-                child.leave()
-                left = True
-            time.sleep(LOOK_SECONDS)
-        answer = child.answer()
-        if answer is None and left:  # it had not begun to listen
-            answer = NOT_BEGUN
-        elif answer is None:
-            answer = Answer(message=f"The process of the run {child.last_words()[0]} on {host}", exit_code=4,
-                            hint="Start the batch again: the run goes on from its last checkpoint")  # fmt: skip
-        if not (answer.exit_code == InputError.exit_code and folder.locked):  # taken between look and start
-            return msgspec.json.encode(Done(host, answer))
-
-
-NOT_BEGUN = Answer(state=State.QUEUED.value)
-"""The answer of a task that the end of the batch kept from beginning."""
 
 
 class _Cluster:
@@ -258,7 +210,7 @@ def _require_alike(client: Client, folders: list[Path]) -> None:
         proof = folder / f".seen-{secrets.token_hex(8)}"
         proof.write_bytes(b"")
         try:
-            seen: dict[str, Any] = client.run(_sees, str(proof.absolute()))
+            seen: dict[str, Any] = client.run(seen_here, str(proof.absolute()))
         except ModuleNotFoundError as error:
             raise InputError("The workers do not have Unlearn Studio", f"Install {VERSION} on each") from error
         finally:
@@ -275,8 +227,3 @@ def _require_alike(client: Client, folders: list[Path]) -> None:
                     f"{host} does not see {folder}",
                     "Choose a folder that all machines share under one path (UNLEARN_STUDIO_HOME moves references)",
                 )
-
-
-def _sees(path: str) -> tuple[str, str, bool]:
-    """Return this machine's name, the program's version, and whether a file is there; on a worker."""
-    return platform.node(), VERSION, Path(path).exists()

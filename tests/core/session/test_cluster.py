@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +14,14 @@ import pytest
 from benchmarks.cluster import compare
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, UsageError
-from core.launch import cluster
+from core.launch import cluster, task
 from core.launch.child import Answer, Request
 from core.launch.cluster import ADDRESS, run_on_cluster
 from core.models.trust import NO_TRUST
 from core.runs.asked import ask, asked_until_now
 from core.runs.folder import RunFolder
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow
@@ -80,8 +83,8 @@ def test_workers_must_see_the_folder_and_have_this_version(tmp_path, said, error
 
 
 def test_a_worker_says_whether_it_sees_a_file(tmp_path):
-    assert cluster._sees(str(tmp_path))[1:] == (cluster.VERSION, True)
-    assert cluster._sees(str(tmp_path / "gone"))[2] is False
+    assert task.seen_here(str(tmp_path))[1:] == (cluster.VERSION, True)
+    assert task.seen_here(str(tmp_path / "gone"))[2] is False
 
 
 class Worked:
@@ -113,14 +116,14 @@ class Going(Worked):
 @pytest.fixture
 def worked(tmp_path, monkeypatch):
     """Do a task of the run in a folder with a stand-in for its process; returns what it came to."""
-    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(task, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(Worked, "made", [])
 
     def do(process=Worked, after=(), **request) -> Answer:
-        monkeypatch.setattr(cluster, "Child", process)
+        monkeypatch.setattr(task, "Child", process)
         asked = msgspec.json.encode(Request(str(tmp_path / "run"), **request))
-        done = cluster.work(asked, [msgspec.json.encode(one) for one in after], str(tmp_path / "ending"))
-        return msgspec.json.decode(done, type=cluster.Done).answer
+        done = task.work(asked, [msgspec.json.encode(one) for one in after], str(tmp_path / "ending"))
+        return msgspec.json.decode(done, type=task.Done).answer
 
     return do
 
@@ -128,25 +131,25 @@ def worked(tmp_path, monkeypatch):
 def test_no_task_begins_once_the_batch_is_to_end(worked, tmp_path):
     assert worked() == Answer(state="finished")
     (tmp_path / "ending").touch()
-    assert worked() == worked(check="quick") == worked(reference=1) == cluster.NOT_BEGUN
+    assert worked() == worked(check="quick") == worked(reference=1) == task.NOT_BEGUN
     assert len(Worked.made) == 1
 
 
 def test_a_task_whose_run_another_process_holds_does_not_keep_the_batch_from_ending(worked, tmp_path):
     (tmp_path / "ending").touch()
     with RunFolder(tmp_path / "run").lock():
-        assert worked() == cluster.NOT_BEGUN
+        assert worked() == task.NOT_BEGUN
 
 
 @pytest.mark.parametrize("request_of", [{"check": "full"}, {"reference": 3}])
 def test_checks_and_references_leave_when_the_batch_is_to_end(worked, request_of):
-    assert worked(Going, **request_of) == cluster.NOT_BEGUN
+    assert worked(Going, **request_of) == task.NOT_BEGUN
     assert Worked.made[0].left
 
 
 def test_what_comes_after_a_task_that_did_not_begin_does_not_begin(worked):
-    before = [cluster.Done("a", Answer(state="finished")), cluster.Done("b", cluster.NOT_BEGUN)]
-    assert worked(check="quick", after=before) == cluster.NOT_BEGUN
+    before = [task.Done("a", Answer(state="finished")), task.Done("b", task.NOT_BEGUN)]
+    assert worked(check="quick", after=before) == task.NOT_BEGUN
     assert not Worked.made
 
 
@@ -166,3 +169,9 @@ def test_what_was_asked_before_the_batch_is_not_asked_of_its_runs(tmp_path):
     tasks = cluster._Cluster(Client(), going, NO_TRUST, Control(), print)
     tasks._submit(0, "run", "")
     assert submitted[0].asked_from == asked_until_now(folder) > 0
+
+
+def test_a_worker_does_not_load_what_its_processes_load():
+    code = "import sys; from core.launch import task; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout == "False False\n"
