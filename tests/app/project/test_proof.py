@@ -186,7 +186,7 @@ def test_an_architecture_that_does_not_fit_changes_nothing(unproven, context, id
 def test_no_run_starts_while_it_is_in_doubt(unproven, context):
     from app.pages.unlearn.setup_presenter import _make_jobs
 
-    common = {"device": "cpu", "precision": "auto", "threads": 0, "monitoring_budget": 0.1}
+    common = {"device": "cpu", "precision": "auto", "threads": 0, "monitoring_budget": 0.1, "launcher": "thread"}
     with pytest.raises(UnprovenError):
         _make_jobs(context.project.bench, context.project.selection, {}, [0], common)
 
