@@ -7,7 +7,7 @@ or has a name that is taken is left out with its reason; nothing else breaks. Im
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from importlib import metadata
@@ -63,10 +63,12 @@ class Offered(Generic[Kind]):
         return next((one.text for one in self.left_out if one.name == name), "")
 
 
-def offered(group: str, take: Callable[[object, str], Kind], taken: Collection[str] = ()) -> Offered[Kind]:
-    """Load the entry points of a group. `taken`: ids that the program has itself.
+def offered(
+    group: str, kind: type[Kind], faults: Callable[[Kind], Iterable[str]], taken: Collection[str] = ()
+) -> Offered[Kind]:
+    """Load the entry points of a group, which lead to records of a `kind` with an `id`.
 
-    `take(found, name)` returns the record that is used, and raises ValueError where it is none or not complete.
+    faults: what is wrong with a record, a clause each. taken: ids that the program has itself.
     """
     points = sorted(metadata.entry_points(group=group), key=lambda point: (point.name, _origin(point).distribution))
     names = [point.name for point in points]
@@ -82,13 +84,26 @@ def offered(group: str, take: Callable[[object, str], Kind], taken: Collection[s
                 raise ValueError("the program has one of this name itself")
             if names.count(point.name) > 1:
                 raise ValueError("another package has one of this name, too")
-            found[point.name] = take(point.load(), point.name)
+            found[point.name] = _record(point.load(), point.name, group, kind, faults)
             origins[point.name] = origin
         except (Exception, SystemExit) as error:  # whatever the code of others does
             said = " ".join(str(error).split()).rstrip(".")
             reason = said if type(error) is ValueError and said else f"{type(error).__name__}: {said}".rstrip(": ")
             left_out.append(LeftOut(group, point.name, origin, reason))
     return Offered(found, origins, tuple(left_out))
+
+
+def _record(
+    found: object, name: str, group: str, kind: type[Kind], faults: Callable[[Kind], Iterable[str]]
+) -> Kind:
+    """Return what an entry point of this name leads to; raises ValueError where it is no complete record."""
+    if not isinstance(found, kind):
+        raise ValueError(f"it leads to a {type(found).__name__}, and a {kind.__name__} is wanted")
+    if (own := getattr(found, "id", None)) != name:
+        raise ValueError(f"the {CALLED[group]} calls itself {own!r}")
+    if wrong := list(faults(found)):
+        raise ValueError("; ".join(wrong))
+    return found
 
 
 def guarded(call: Callable[Given, Kind], what: str, origin: Origin) -> Callable[Given, Kind]:

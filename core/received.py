@@ -22,7 +22,7 @@ def located(path: str, sha256: str = "") -> str:
     """
     if not path:
         return path
-    for place in (Path(path), received_file(path)):
-        if place.is_file() and (not sha256 or file_sha256(place) == sha256):
-            return str(place)
-    return path
+    places = [place for place in (Path(path), received_file(path)) if place.is_file()]
+    if len(places) > 1 and sha256:
+        places = [place for place in places if file_sha256(place) == sha256] or places
+    return str(places[0]) if places else path

@@ -106,9 +106,8 @@ class Child:
 
     def answer(self) -> Answer | None:
         """Return how its run ended, once it is over; None where it ended without a word."""
-        for line in reversed(self._answer.splitlines()):
-            with contextlib.suppress(msgspec.DecodeError):
-                return msgspec.json.decode(line, type=Answer)
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(self._answer, type=Answer)
         return None
 
     def last_words(self) -> tuple[str, str]:

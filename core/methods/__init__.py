@@ -67,7 +67,7 @@ def methods() -> Mapping[str, Method]:
 @cache
 def plugged() -> Offered[Method]:
     """Return the methods of installed packages, loaded at the first call, and which are left out for what reason."""
-    found = entry_points.offered(entry_points.METHODS, _taken, METHODS)
+    found = entry_points.offered(entry_points.METHODS, Method, faults, METHODS)
     return replace(found, found={name: _guarded(one, found.origins[name]) for name, one in found.found.items()})
 
 
@@ -112,17 +112,6 @@ def method_of(job: Job) -> Method:
             f"Install {package.distribution} and try again. What the run has left can be read without it",
         )
     return get_method(job.method)
-
-
-def _taken(found: object, name: str) -> Method:
-    """Return what an entry point of this name leads to; raises ValueError where it is no complete method."""
-    if not isinstance(found, Method):
-        raise ValueError(f"it leads to a {type(found).__name__}, and a Method is wanted")
-    if found.id != name:
-        raise ValueError(f"the method calls itself {found.id!r}")
-    if wrong := faults(found):
-        raise ValueError("; ".join(wrong))
-    return found
 
 
 def _guarded(method: Method, origin: Origin) -> Method:

@@ -79,7 +79,7 @@ class ModelMeasure:
 @cache
 def plugged() -> Offered[ModelMeasure]:
     """Return the measures of installed packages, loaded at the first call, and which are left out for what reason."""
-    return entry_points.offered(entry_points.MEASURES, _taken)
+    return entry_points.offered(entry_points.MEASURES, ModelMeasure, faults)
 
 
 def declared() -> list[dict[str, Any]]:
@@ -147,17 +147,6 @@ def _faults(measure: ModelMeasure) -> Iterator[str]:
             yield f"{name} must be one of {', '.join(allowed)}"
     if not callable(measure.take):
         yield "take must be a function"
-
-
-def _taken(found: object, name: str) -> ModelMeasure:
-    """Return what an entry point of this name leads to; raises ValueError where it is no complete measure."""
-    if not isinstance(found, ModelMeasure):
-        raise ValueError(f"it leads to a {type(found).__name__}, and a ModelMeasure is wanted")
-    if found.id != name:
-        raise ValueError(f"the measure calls itself {found.id!r}")
-    if wrong := faults(found):
-        raise ValueError("; ".join(wrong))
-    return found
 
 
 def _copied(outputs: SetOutputs) -> SetOutputs:

@@ -18,6 +18,7 @@ from app.services.opening import explain
 from app.services.project import what_first
 from app.services.translation import tr
 from core.errors import AppError
+from core.job import Launcher
 from core.selection import CLASS
 
 if TYPE_CHECKING:
@@ -364,7 +365,7 @@ def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
 
 def _estimated_on(bench: Bench, common: Mapping[str, Any]) -> Bench:
     """Return the bench that estimates are made on: this machine, where runs go to another one, too."""
-    away = common["launcher"].startswith("ssh ")
+    away = Launcher.parse(common["launcher"]).kind == "ssh"
     return bench.on("auto", "auto", common["threads"]) if away else _set_up(bench, common)
 
 

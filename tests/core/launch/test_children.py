@@ -13,24 +13,14 @@ from core.engine.control import Control
 from core.errors import UsageError
 from core.events import Log, PhaseChanged, State
 from core.files import dumps
-from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart
+from core.job import Launcher
 from core.launch import children
 from core.launch.child import Answer
 from core.models.trust import NO_TRUST
 from core.runs.folder import EVENTS, RunFolder
 from core.runs.recorder import Recorder
 
-JOB = Job(
-    model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
-    data=DataPart(spec="digits"),
-    forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
-    method="muda",
-)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder.create(tmp_path / "run", JOB)
+from .conftest import THE_JOB
 
 
 def test_a_process_that_is_needed_no_more_is_ended_at_once():
@@ -96,7 +86,7 @@ def test_a_job_alone_does_not_start_more_processes_than_a_machine_has_cores(tmp_
     started = []
     monkeypatch.setattr(children, "run_in_child", lambda *_, processes, **__: started.append(processes))
     for processes in (12, 13):
-        job = dataclasses.replace(JOB, method="finetune", launcher=f"torchrun {processes}")
+        job = dataclasses.replace(THE_JOB, method="finetune", launcher=f"torchrun {processes}")
         folder = RunFolder.create(tmp_path / str(processes), job)
         if processes > 12:
             with pytest.raises(UsageError, match="names 13 processes, and this machine has 12 cores"):

@@ -15,20 +15,14 @@ import pytest
 from core.engine.control import Control
 from core.errors import InputError, MismatchError, NotFoundError
 from core.files import dumps, runs_home
-from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.launch import host
 from core.launch.child import Request, _do
 from core.runs.asked import asked_until_now
 from core.runs.folder import EVENTS, FORGET, JOB, RunFolder
 
-JOB_TEXT = dumps(
-    Job(
-        model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
-        data=DataPart(spec="digits"),
-        forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
-        method="muda",
-    )
-).decode()
+from .conftest import THE_JOB
+
+JOB_TEXT = dumps(THE_JOB).decode()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from core.engine.control import Control
 from core.errors import InputError, ProcessEndedError, UsageError
 from core.events import Log, RunFinished, State
 from core.files import dumps
-from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart
+from core.job import Launcher
 from core.launch import remote, ssh
 from core.launch.host import Begun, Described, Frame
 from core.launch.remote import _Mirror
@@ -22,18 +22,6 @@ from core.launch.ssh import Host, Lines
 from core.models.trust import NO_TRUST
 from core.runs.asked import ask
 from core.runs.folder import EVENTS, MODEL, RunFolder
-
-JOB = Job(
-    model=ModelPart(architecture="mlp", num_classes=10, in_channels=1, input_size=(8, 8)),
-    data=DataPart(spec="digits"),
-    forget=ForgetPart(mode="class", classes=(3,), class_names=("3",), count=5, total=50),
-    method="muda",
-)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder.create(tmp_path / "run", JOB)
 
 
 class Scripted(Host):
