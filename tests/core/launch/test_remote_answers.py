@@ -203,13 +203,15 @@ def test_a_file_is_sent_with_its_progress(tmp_path, monkeypatch):
     monkeypatch.setattr(ssh, "WAIT_SECONDS", 0.01)
     with (tmp_path / "model").open("wb") as file:
         file.truncate(5 << 20)
-    told, go = [], tmp_path / "go"
+    told = []
 
     def tell(done: int, total: int) -> None:
         told.append((done, total))
-        if done >= 4:
-            go.touch()
+        tmp_path.joinpath(f"told-{done}").touch()
 
-    host = Scripted(receive=[f"head -c 4194304 > /dev/null; while [ ! -e {go} ]; do sleep 0.01; done; cat > /dev/null"])
+    def until(told: int) -> str:
+        return f"while [ ! -e {tmp_path}/told-{told} ]; do sleep 0.01; done"
+
+    host = Scripted(receive=[f"{until(0)}; head -c 4194304 > /dev/null; {until(4)}; cat > /dev/null"])
     host.send(ssh.Wanted(str(tmp_path / "model"), ""), tell)
     assert told[0] == (0, 5) and (4, 5) in told
