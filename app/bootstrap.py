@@ -193,11 +193,11 @@ class Session(QObject):
         self._turns.stop()
 
     def _stop_asked(self) -> None:
-        if self.window.guard.stop_and_save():
+        if self.window.guard.leave():
             self.window.close()
 
     def _session_ends(self, *_: object) -> None:
-        self.window.guard.stop_and_save()
+        self.window.guard.leave()
 
 
 def page_specs() -> list[PageSpec]:

@@ -194,10 +194,10 @@ def _pairings(folder: Path) -> object:
 
 
 def _queue(folder: Path) -> object:
-    from app.workers.queue_files import _DAMAGED, _read_entry
+    from core.runs.waiting import _DAMAGED, read_waiting
 
     try:
-        return _read_entry(folder)
+        return read_waiting(folder)
     except _DAMAGED:
         return None
 

@@ -7,9 +7,9 @@ step, as the field's scripts do. They test after each epoch; here both sides tes
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,7 +24,6 @@ from benchmarks.common import interleaved, now, seconds_of
 from core.data.dataset import Dataset, ImageSet
 from core.data.preprocessing import Preprocessing
 from core.data.sources import open_dataset
-from core.models.architectures import ModelSpec, build_model
 
 Result = TypeVar("Result")
 
@@ -32,6 +31,7 @@ CPU = torch.device("cpu")
 
 FORGET = 3  # the class whose images neither side trains on
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
+SIDE = 2048  # of matrices that are multiplied
 
 
 def digits(side: int, channels: int, most: int = 0) -> Dataset:
@@ -136,39 +136,17 @@ def timed(work: Callable[[], Result], device: torch.device = CPU) -> tuple[float
     return now(device) - began, result
 
 
-def convolutions_alone(job: Job, precision: str, rounds: int) -> tuple[float, float, float]:
-    """Time the convolutions of one step on the processor, forward and back, as the plain loop and the engine have them.
+def products(precision: str, rounds: int) -> tuple[float, float, float]:
+    """Time a product of two matrices of SIDE x SIDE on the processor, in float32 and in the engine's precision.
 
-    What the processor makes of the same convolutions in either form bounds what the engine can gain. Returns the
+    Convolutions are such products, so what the processor gains by the precision bounds what the engine can. Returns the
     medians in seconds and the median of their ratios.
     """
-    net = build_model(ModelSpec(job.architecture, 10, job.dataset.channels, job.dataset.image_size))
-    shapes: dict[nn.Conv2d, tuple[int, ...]] = {}
 
-    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if isinstance(layer, nn.Conv2d):
-            shapes[layer] = (job.batch, *inputs[0].shape[1:])
+    def product(dtype: torch.dtype) -> Callable[[], object]:
+        left, right = torch.randn(2, SIDE, SIDE).to(dtype)
+        return partial(torch.mm, left, right)
 
-    hooks = [layer.register_forward_pre_hook(note) for layer in net.modules()]
-    with torch.no_grad():
-        net(torch.zeros(1, job.dataset.channels, *job.dataset.image_size))
-    for hook in hooks:
-        hook.remove()
-
-    def passes(order: torch.memory_format, dtype: torch.dtype) -> Callable[[], None]:
-        made = []
-        for number, (layer, shape) in enumerate(shapes.items()):
-            own = copy.deepcopy(layer).to(dtype).to(memory_format=order)  # type: ignore[call-overload]
-            images = torch.randn(shape, dtype=dtype).contiguous(memory_format=order).requires_grad_(number > 0)
-            made.append((own, images, torch.randn_like(own(images).detach())))
-
-        def once() -> None:
-            for layer, images, gradient in made:
-                layer(images).backward(gradient)
-
-        return once
-
-    plain = passes(torch.contiguous_format, torch.float32)
-    ours = passes(torch.channels_last, getattr(torch, precision))
+    plain, ours = product(torch.float32), product(getattr(torch, precision))
     plain(), ours()
     return interleaved(lambda: seconds_of(plain, 1, CPU), lambda: seconds_of(ours, 1, CPU), rounds)

@@ -26,14 +26,15 @@ from app.widgets.buttons import DestructiveButton
 from app.widgets.labels import Label, announce
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
-from app.workers.queue_files import Left, Waiting, drop_waiting, left_waiting
 from core.events import ACTIVE, State
 from core.runs.folder import RunFolder
+from core.runs.waiting import Left, Waiting, drop_waiting, left_waiting
 
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.services.run_library import RunRow
     from app.workers.live_run import LiveRun
+    from app.workers.run_controller import Quit
 log = logging.getLogger(__name__)
 
 PATIENCE_MS = 3000  # before "Quit anyway" is offered
@@ -59,46 +60,40 @@ class RunCloseGuard(QObject):
             self._ask(run)
         return run is None
 
-    def stop_and_save(self) -> bool:
-        """The session ends: stop and keep without asking. True where no run is going."""
+    def leave(self) -> bool:
+        """The session ends: leave what goes as it is, to be gone on with. True where no run is going."""
         run = self._controller.current
         if run is not None:
-            self._end(run, self._controller.part if run.outlasts else partial(self._controller.ask, "stop"))
+            self._end(run, "leave")
         return run is None
 
     # ---- parts
 
     def _ask(self, run: LiveRun) -> None:
         stop = tr("Stop, save and quit") if run.makes_model else tr("Stop and quit")
-        choices = [
-            Choice("keep", tr("Keep running")),
-            Choice("stop", stop, act=partial(self._end, run, partial(self._controller.ask, "stop"))),
-        ]
-        details = []
-        if run.outlasts:
-            part = partial(self._end, run, self._controller.part)
-            choices.insert(1, Choice("part", tr("Quit, the run goes on"), act=part))
-            details.append(tr("It has a process of its own and goes on without the window; Runs shows it."))
+        choices, details = [Choice("keep", tr("Keep running"))], []
+        if run.goes_on:
+            choices.append(Choice("go on", tr("Quit, work goes on"), act=partial(self._end, run, "go on")))
+            details.append(words.without_window(run))
+        choices.append(Choice("stop", stop, act=partial(self._end, run, "stop")))
         if run.makes_model:
-            discard = partial(self._end, run, partial(self._controller.ask, "discard"))
-            choices.append(Choice("discard", tr("Discard and quit"), True, discard))
+            choices.append(Choice("discard", tr("Discard and quit"), True, partial(self._end, run, "discard")))
             details.append(words.on_disk(run))
-        waiting = len(self._controller.queue)
-        if waiting:
-            details.append(tr("%n runs wait behind it and will be offered at the next start.", n=waiting))
-        self._asking = ask(self._window, words.close_question(run), choices, " ".join(details))
+        if waiting := len(self._controller.queue):
+            said = tr("%n runs wait behind it: they go on with it or are offered at the next start.", n=waiting)
+            details.append(said)
+        self._asking = ask(self._window, words.close_question(run), choices, "\n".join(details))
         self._asking.finished.connect(self._answered)
 
     def _answered(self) -> None:
         self._asking = None
 
-    def _end(self, run: LiveRun, how: Callable[[], object]) -> None:
+    def _end(self, run: LiveRun, how: Quit) -> None:
         self._closing, self._asking = True, None
         if run is not self._controller.current:  # it ended while the question stood there
             self._window.close()
             return
-        self._controller.hold()
-        how()
+        self._controller.quit(how)
         self._show_stopping(run)
 
     def _show_stopping(self, run: LiveRun) -> None:
@@ -163,12 +158,16 @@ _NAMED = 3
 
 
 class RunsLeft(QObject):
-    """Asks at the start about each run that was interrupted, newest first, and then once about those that waited."""
+    """Asks at the start about each run that was interrupted, newest first, then once about those that waited, and once
+    about those that wait for work that goes on without a window.
+    """  # noqa: D205
 
     def __init__(self, context: AppContext, window: QWidget) -> None:
         super().__init__(window)
         self._context, self._window = context, window
+        self._rows: tuple[RunRow, ...] = ()
         self._interrupted: deque[RunRow] = deque()
+        self._left = Left()
         self.dialog: ConfirmDialog | None = None
 
     def offer(self, rows: tuple[RunRow, ...]) -> None:
@@ -176,20 +175,29 @@ class RunsLeft(QObject):
         if going := [row.id for row in rows if row.state in ACTIVE]:
             said = tr("%n runs go on in other processes: {runs}. Runs shows them.", n=len(going), runs=fmt.some(going))
             self._context.notifications.info(said)
-        kept = set(self._context.window_state.recent(KEPT))
-        found = [r for r in rows if r.state == State.INTERRUPTED.value and str(r.path) not in kept]
+        self._rows = rows
+        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_about)
+
+    def _ask_about(self, left: Left) -> None:
+        kept, self._left = set(self._context.window_state.recent(KEPT)), left
+        elsewhere = left.going | {one.folder for one in (*left.waiting, *left.behind) if one.resume}
+        found = [
+            row for row in self._rows
+            if row.state == State.INTERRUPTED.value and str(row.path) not in kept and row.path not in elsewhere
+        ]  # fmt: skip
         self._interrupted.extend(found[:MOST_ASKED])
+        if left.aside:
+            self._context.notifications.caution(
+                tr("%n entries of the queue cannot be read.", n=len(left.aside)),
+                tr("Such entries are kept in {folder}.", folder=left.aside[0].parent),
+            )
         if self.dialog is None:
             self._next()
-
-    def look(self) -> None:
-        """Ask where runs that waited were left; it is looked for in a worker."""
-        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_waiting)
 
     def _next(self) -> None:
         self.dialog = None
         if not self._interrupted:
-            self.look()
+            self._ask_waiting()
             return
         from app.pages.runs.run_actions import delete
 
@@ -207,34 +215,41 @@ class RunsLeft(QObject):
         self.dialog = ask(self._window, run.error or words.interrupted(run.step), choices, f"{what}\n{run.path}")
         self.dialog.finished.connect(self._next)
 
-    def _ask_waiting(self, left: Left) -> None:
-        found = left.waiting
-        if left.aside:
-            self._context.notifications.caution(
-                tr("%n entries of the queue cannot be read.", n=len(left.aside)),
-                tr("Such entries are kept in {folder}.", folder=left.aside[0].parent),
-            )
+    def _ask_waiting(self) -> None:
+        """Ask about what waited, then about what waits behind work that goes on."""
+        self.dialog = None
+        found, self._left = self._left.waiting, self._left._replace(waiting=())
+        question, later = tr("Start what was waiting when the program ended?"), tr("Ask again next time")
+        start = tr("Start")
+        if not found:
+            found, self._left = self._left.behind, Left()
+            question = tr("%n runs wait behind work that goes on without a window.", n=len(found))
+            later, start = tr("Let them wait there"), tr("Take them over")
         if not found:
             return
         lines = [words_of(one) for one in found[:_NAMED]]
         if len(found) > _NAMED:
             lines.append(tr("and %n more", n=len(found) - _NAMED))
         choices = [
-            Choice("later", tr("Ask again next time")), Choice("start", tr("Start"), act=partial(self._start, found)),
+            Choice("later", later), Choice("start", start, act=partial(self._start, found)),
             Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found)),
         ]  # fmt: skip
-        question = tr("Start what was waiting when the program ended?")
         self.dialog = ask(self._window, question, choices, "\n".join(lines))
+        self.dialog.finished.connect(self._ask_waiting)
 
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""
         trust = self._context.trust
         files = [file for one in found
-                 for file in trust.asked(one.job, one.check.retrained.values() if one.check else ())]  # fmt: skip
+                 for file in trust.asked(one.job, one.check.brought.values() if one.check else ())]  # fmt: skip
         with_trusted_code(trust, files, self._window, partial(self._begin, found))
 
     def _begin(self, found: tuple[Waiting, ...]) -> None:
-        runs = [self._context.run_controller.start_waiting(one) for one in found]
+        for one in found:
+            if one.resume:
+                resume(self._context, RunFolder(one.folder), self._window)
+                self._context.jobs.submit(drop_waiting, one.entry)
+        runs = [self._context.run_controller.start_waiting(one) for one in found if not one.resume]
         made = [run for run in runs if run.makes_model]
         if made:
             self._context.project.set_run(made[0])

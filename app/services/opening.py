@@ -29,6 +29,7 @@ from core.events import State
 from core.models.trust import NO_TRUST, Trust
 from core.models.user_code import FACTORY_OPTION
 from core.runs.folder import JOB, RunFolder
+from core.runs.waiting import Check
 
 if TYPE_CHECKING:
     from app.services.shell import Services
@@ -242,7 +243,7 @@ class Opening(QObject):
             return
         example, self._example = self._example[1], None
         if run.state is State.FINISHED and example.retrained:
-            self._controller.start_reference(run.folder, example.retrained, bench=example.bench, which="full")
+            self._controller.start_reference(run.folder, Check(example.retrained, which="full"), example.bench)
 
     def _failed(self, error: BaseException) -> None:
         if self._current is not None:

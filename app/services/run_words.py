@@ -233,6 +233,15 @@ def on_disk(run: LiveRun) -> str:
               checkpoint=fmt.count(run.checkpoint_step), step=step_of(run))  # fmt: skip
 
 
+def without_window(run: LiveRun) -> str:
+    """Say what becomes of a run where the window closes and work goes on."""
+    if run.outlasts:
+        return tr("It has a process of its own and goes on without the window; Runs shows it.")
+    if run.makes_model:
+        return tr("It can go on without the window, from its next step, in a process of its own; Runs shows it.")
+    return tr("It can be done without the window: measures that are finished are not taken again.")
+
+
 def close_question(run: LiveRun) -> str:
     """The question before the window closes over a run."""
     if run.kind == "check":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -36,6 +36,7 @@ from core.job import Job
 from core.runs.asked import Ask, ask
 from core.runs.folder import RunFolder
 from core.runs.following import Look, looks
+from core.runs.waiting import Check
 from core.verify.measure_log import merge
 
 if TYPE_CHECKING:
@@ -44,15 +45,6 @@ if TYPE_CHECKING:
     from core.session.planning import Estimate
 
 Work = Callable[[Control, Emit], Any]  # what the thread does; returns a State, or a check's report
-
-
-@dataclass(frozen=True)
-class Check:
-    """The options of a check: seeds of retrained models, models the user brought, and the suite, "quick" or "full"."""
-
-    seeds: tuple[int, ...] = ()
-    retrained: Mapping[str, Path] = field(default_factory=dict)
-    which: str = "quick"
 
 
 @dataclass(eq=False)
@@ -141,6 +133,11 @@ class LiveRun:
         return self.makes_model and self.job is not None and self.job.launcher not in ("", "thread")
 
     @property
+    def goes_on(self) -> bool:
+        """Whether what it does can go on, or begin anew, without the window."""
+        return self.makes_model or self.check is not None
+
+    @property
     def makes_model(self) -> bool:
         """Whether it has a run folder and steps of its own, so that it can be paused and kept."""
         return self.kind in ("unlearn", "train")
@@ -213,7 +210,7 @@ class LiveRun:
         if not self.can(action):
             return False
         # A check keeps nothing of a half-trained reference, so that stopping it is quick.
-        asked = "discard" if action == "stop" and self.kind == "check" else action
+        asked = "discard" if self.kind == "check" else action
         if self.mine:
             self.control.ask(asked)
         else:
@@ -334,8 +331,8 @@ TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not fo
 # What a user may ask for, and in which states.
 ACTIONS = {
     "pause": (State.RUNNING,), "resume": (State.PAUSED,), "checkpoint": (State.RUNNING, State.PAUSED),
-    **dict.fromkeys(("stop", "discard"), (State.PREPARING, State.RUNNING, State.PAUSED)),
+    **dict.fromkeys(("stop", "discard", "leave"), (State.PREPARING, State.RUNNING, State.PAUSED)),
 }  # fmt: skip
-ENDS = {"stop": State.STOPPING, "discard": State.DISCARDING}  # and the state it is in at once
+ENDS = {"stop": State.STOPPING, "leave": State.STOPPING, "discard": State.DISCARDING}  # and the state it is in at once
 
 _MEASURED = frozenset({Evaluation, AlignmentMeasured, SpectrumMeasured, FeaturesMoved})

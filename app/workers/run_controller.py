@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -15,23 +15,25 @@ from PySide6.QtWidgets import QWidget
 from app.services.translation import tr
 from app.services.trust import TrustedFiles
 from app.workers.jobs import Executor
-from app.workers.live_run import Check, LiveRun, Work
+from app.workers.live_run import LiveRun, Work
 from app.workers.mailbox import Mailbox, RunThread
-from app.workers.queue_files import QueueStore, Waiting, begin_waiting
+from app.workers.queue_files import Files, QueueStore
 from core.engine.control import Control
 from core.errors import AppError, InputError, NotFoundError
-from core.events import Emit, State
+from core.events import ACTIVE, Emit, State
 from core.files import read_bytes
 from core.job import Job, Launcher
-from core.runs.folder import FORGET, RunFolder
+from core.runs.folder import FORGET, TUNING, RunFolder
+from core.runs.waiting import Check, Waiting, begin_waiting, free_place
 
 if TYPE_CHECKING:
     from app.workers.search_work import SearchWork
-    from core.data.dataset import Dataset
     from core.selection import Selection
     from core.session.bench import Bench
 
 TELL_MS = 100
+FIRST = -2.0  # a place in the queue, before a check that goes
+Quit = Literal["stop", "discard", "leave", "go on"]
 PERIOD_MS, HIDDEN_MS = 33, 1000  # between two looks into the mailbox; while the window is hidden
 
 
@@ -69,6 +71,8 @@ class RunController(Executor):
         self._telling.setInterval(TELL_MS)
         self._telling.timeout.connect(self._tell)
         self._held = False  # while closing: nothing further starts
+        self._behind = False  # a process goes on with the queue once the program is closed
+        self._after: Path | None = None  # the run in a process of its own that it waits for
 
     # -- what there is ---------------------------------------------------------------------------------------------
 
@@ -109,8 +113,14 @@ class RunController(Executor):
 
             create_run(live.path, job, selection, bench.dataset, tries)
 
+        def files() -> dict[str, bytes]:
+            from core.session.jobs import forget_list
+
+            tuned = {TUNING: read_bytes(tries)} if tries is not None else {}
+            return {FORGET: forget_list(job, selection, bench.dataset), **tuned}
+
         self._add(live, self._work(live, bench, make, wanted=folder is not None))
-        self._keep(live, lambda: job, bench.dataset, selection, tries)
+        self._keep(live, lambda: job, files)
         return live
 
     def start_training(
@@ -130,8 +140,13 @@ class RunController(Executor):
 
             create_run(live.path, job(), exclude, bench.dataset)
 
+        def files() -> dict[str, bytes]:
+            from core.session.jobs import forget_list
+
+            return {FORGET: forget_list(job(), exclude, bench.dataset)}
+
         self._add(live, self._work(live, bench, make))
-        self._keep(live, job, bench.dataset, exclude)
+        self._keep(live, job, files)
         return live
 
     def train_again(self, trained: RunFolder, job: Job) -> LiveRun:
@@ -140,21 +155,20 @@ class RunController(Executor):
         live = LiveRun(self._place(None, f"train-{network}-s{job.seed}"), "train", job=job,
                        title=tr("Training {network}", network=network))  # fmt: skip
 
+        def files() -> dict[str, bytes]:
+            return {FORGET: read_bytes(trained.file(FORGET))} if job.forget.count else {}
+
         def make() -> None:
-            RunFolder.create(live.path, job, {FORGET: read_bytes(trained.file(FORGET))} if job.forget.count else {})
+            RunFolder.create(live.path, job, files())
 
-        return self._add(live, self._work(live, None, make, chosen=False))
+        self._add(live, self._work(live, None, make, chosen=False))
+        self._keep(live, lambda: job, files)
+        return live
 
-    def start_reference(
-        self, folder: RunFolder, seeds: tuple[int, ...] = (), *, bench: Bench | None = None,
-        retrained: Mapping[str, Path] | None = None, which: str = "quick",
-    ) -> LiveRun:  # fmt: skip
-        """Check a finished run anew, training the retrained references of `seeds` that are not on disk yet.
-
-        `which` is the suite, "quick" or "full".
-        """
+    def start_reference(self, folder: RunFolder, check: Check | None = None, bench: Bench | None = None) -> LiveRun:
+        """Check a finished run anew, training the retrained references that are not on disk yet."""
         job = folder.job()
-        live = LiveRun(folder, "check", job=job, check=Check(tuple(seeds), dict(retrained or {}), which))
+        live = LiveRun(folder, "check", job=job, check=check or Check())
         self._add(live, self._work(live, bench))
         self._keep(live, lambda: job)
         return live
@@ -217,7 +231,7 @@ class RunController(Executor):
             self._turned(run)
 
     def hold(self, held: bool = True) -> None:
-        """Let nothing further start, while the window closes."""
+        """Let nothing further start."""
         self._held = held
         if not held:
             self._next()
@@ -242,19 +256,36 @@ class RunController(Executor):
         else:
             self.remove(run)
 
-    def part(self) -> None:
-        """Leave the run under way to its own process, where it has one; it is followed no more."""
-        if self._current is not None:
-            self._current.control.part()
+    def quit(self, how: Quit) -> None:
+        """Let nothing further start, and end what goes; the program closes once it is over.
 
-    def close(self) -> None:
-        """Stop and keep what goes in this process, and leave to itself what has one of its own.
-
-        On the usual way out the close guard has seen to it already.
+        "stop" and "discard" are the user's actions. With "leave" the run goes on where it has a process of its own, or
+        ends as one to be gone on with. So it does with "go on", and a process is left behind that goes on with it and
+        with all that waits.
         """
         self.hold()
-        if self._current is not None:
-            (self._current.control.part if self._current.outlasts else self._current.control.stop)()
+        self._behind = how == "go on"
+        if self._behind:
+            for place, waiting in enumerate(self._queue):
+                self._keep_to_resume(waiting, place)
+        if (run := self._current) is None:
+            return
+        if how in ("stop", "discard"):
+            self.ask(how, run)
+        elif run.outlasts:
+            if self._behind and run.state is State.PAUSED:
+                self.ask("resume", run)
+            run.control.part()
+        else:
+            self.ask("leave" if run.makes_model else "stop", run)
+
+    def close(self) -> None:
+        """Let nothing further start; what goes was told to end on the usual way out, and else is left."""
+        run = self._current
+        if run is None or run.control.ending or run.control.parting:
+            self.hold()
+        else:
+            self.quit("leave")
 
     def wait(self, milliseconds: int) -> bool:
         """Wait for the run, and for the queue to be on disk; False where one of them did not end in time."""
@@ -263,7 +294,8 @@ class RunController(Executor):
             if not self._thread.wait(milliseconds):
                 return False
             self._finish()
-        return self._store.close(max(0.0, end - time.monotonic()))
+        behind, self._behind = self._leave_behind if self._behind else None, False
+        return self._store.close(max(0.0, end - time.monotonic()), behind)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -277,7 +309,7 @@ class RunController(Executor):
         whether the user set up the job that is made, and so chose the machine it names.
         """
         check, job = live.check, live.job
-        trust = self._trust.of(job, check.retrained.values() if check is not None else ()) if job is not None else None
+        trust = self._trust.of(job, check.brought.values() if check is not None else ()) if job is not None else None
 
         def work(control: Control, emit: Emit) -> Any:
             from core.session.bench import Bench
@@ -296,8 +328,8 @@ class RunController(Executor):
                 return launch(live.folder, control, emit, opened, resume=resume, launcher=named)
             from core.session import checking
 
-            return checking.check(live.folder, control, emit, opened, seeds=check.seeds,
-                                  retrained=dict(check.retrained), which=check.which)  # fmt: skip
+            return checking.check(live.folder, control, emit, opened, seeds=check.seeds, retrained=check.brought,
+                                  which=check.which)  # fmt: skip
 
         return work
 
@@ -321,14 +353,28 @@ class RunController(Executor):
             self.queue_changed.emit()
         return run
 
-    def _keep(
-        self, run: LiveRun, job: Callable[[], Job], dataset: Dataset | None = None, selection: Selection | None = None,
-        tries: Path | None = None,
-    ) -> None:  # fmt: skip
+    def _keep(self, run: LiveRun, job: Callable[[], Job], files: Files | None = None) -> None:
         """Keep on disk what waits; a check also while it goes, for it cannot be resumed."""
         if run in self._queue or run.check is not None:
-            place = self._queue.index(run) if run in self._queue else -1
-            self._store.put(run, job, place, dataset, selection, tries)
+            self._store.put(run, job, self._queue.index(run) if run in self._queue else -1, files)
+
+    def _keep_to_resume(self, run: LiveRun, place: float) -> None:
+        """Keep on disk that an interrupted run is to go on, for who is left behind."""
+        if run.kept_in is None and run.makes_model and run.job is not None and run.folder.exists:
+            self._store.put(run, lambda: run.folder.job(), place)
+
+    def _goes_on(self, run: LiveRun) -> None:
+        """Note what is to become of the run that went as the program closed."""
+        if run.outlasts and run.folder.locked:
+            self._after = run.path
+        elif run.state in (State.INTERRUPTED, *ACTIVE):  # on another machine it is active still
+            self._keep_to_resume(run, FIRST)
+
+    def _leave_behind(self, room: Path) -> None:
+        """Start who works through the queue, in the thread that has kept it."""
+        from core.launch.queue import leave_behind
+
+        leave_behind(room, self._trust.everything(), self._after)
 
     def _next(self) -> None:
         if self._current is not None or self._held or not self._queue:
@@ -383,12 +429,14 @@ class RunController(Executor):
         self._telling.stop()
         thread.wait()
         run.end(thread.result, thread.error, thread.details)
-        if run.kind == "check":  # a run that was cut off resumes; a check begins anew
+        if run.kind == "check" and not self._behind:  # a run that was cut off resumes; a check begins anew
             self._store.drop(run)
         if run.job is None and run.makes_model and run.folder.exists:  # of a training, whose work made it
             with contextlib.suppress(AppError):
                 run.job = run.folder.job()
         self._current = self._thread = None
+        if self._behind:
+            self._goes_on(run)
         self._turned(run)
         self.run_ended.emit(run)
         self._next()
@@ -401,10 +449,5 @@ class RunController(Executor):
         return RunFolder(folder or self._free(self._runs_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"))
 
     def _free(self, base: Path) -> Path:
-        """Return a path, numbered where it is taken; queued runs have no folder on disk yet, so they count too."""
-        taken = {run.path for run in self._known()}
-        path, number = base, 1
-        while path in taken or path.exists():
-            number += 1
-            path = base.with_name(f"{base.name}-{number}")
-        return path
+        """Return a path that no run has; queued runs have no folder on disk yet, so they count too."""
+        return free_place(base, {run.path for run in self._known()})

@@ -17,6 +17,7 @@ from core.job import Launcher
 if TYPE_CHECKING:  # what another machine is asked for in passing need not load torch
     from core.engine.control import Control
     from core.events import Emit
+    from core.models.trust import Trust
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
 
@@ -38,6 +39,25 @@ def launch(
     and its state is returned as it is then.
     """
     chosen, launcher = launcher is not None, launcher or Launcher.parse(folder.job().launcher)
+    if launcher.kind == "thread" or distributed.world_size() > 1:
+        from core.session.running import run
+
+        return run(folder, control, emit, bench, resume=resume)
+    from core.models.trust import NO_TRUST
+
+    trust = bench.trust if bench is not None else NO_TRUST
+    return launch_elsewhere(folder, control, emit, trust, launcher, resume=resume, chosen=chosen)
+
+
+def launch_elsewhere(
+    folder: RunFolder, control: Control, emit: Emit, trust: Trust, launcher: Launcher, *, resume: bool, chosen: bool
+) -> State:
+    """Run the job in `folder` in another process or on another machine; returns and raises as `launch` says.
+
+    chosen: whether the user names the launcher now, and so the machine; else only the job does.
+    """
+    if folder.is_done:
+        return State(folder.status().state)
     if launcher.kind == "torchrun":
         from core.methods import method_of
         from core.session.jobs import require_shareable
@@ -48,15 +68,6 @@ def launch(
                 f"The run's job names {launcher.processes} processes, and this machine has {os.cpu_count()} cores",
                 f'Say how many you mean: `resume RUN --on "torchrun {most}"`',
             )
-    if launcher.kind == "thread" or distributed.world_size() > 1:
-        from core.session.running import run
-
-        return run(folder, control, emit, bench, resume=resume)
-    if folder.is_done:
-        return State(folder.status().state)
-    from core.models.trust import NO_TRUST
-
-    trust = bench.trust if bench is not None else NO_TRUST
     if launcher.kind == "ssh":
         from core.launch.remote import run_remotely
 

@@ -25,11 +25,12 @@ from core.events import Event, State
 from core.libraries import load_on_the_way
 from core.models.trust import Trust
 from core.runs.folder import RunFolder
+from core.runs.waiting import Check
 
 
 class Request(msgspec.Struct, frozen=True):
     """What a child is asked to do with the run in the folder `run`: work on it, train its retrained reference of the
-    seed `reference`, or check its result with the suite `check` against those of `seeds`.
+    seed `reference`, or check its result as `check` says, with `ended` only where it has come to its end.
 
     asked_from: as in `running.run`. pickle, code and only: what may be opened, as Trust has it.
     """  # noqa: D205
@@ -41,8 +42,8 @@ class Request(msgspec.Struct, frozen=True):
     code: bool = False
     only: list[str] | None = None
     reference: int | None = None
-    check: str = ""
-    seeds: tuple[int, ...] = ()
+    check: Check | None = None
+    ended: bool = False
 
     @property
     def trust(self) -> Trust:
@@ -110,13 +111,14 @@ def _do(request: Request, control: Control) -> State:
     from core.session.bench import Bench
 
     folder, bench = RunFolder.open(Path(request.run)), Bench(trust=request.trust)  # else it was deleted meanwhile
-    if request.reference is not None or request.check:
+    if request.reference is not None or request.check is not None:
         from core.session import checking
 
-        if request.check:
-            if not folder.finished:  # it was stopped: its result is kept, and held against nothing
+        if (wanted := request.check) is not None:
+            if request.ended and not folder.finished:  # it was stopped: its result is kept, and held against nothing
                 return State(folder.status().state)
-            checking.check(folder, control, _nobody, bench, seeds=request.seeds, which=request.check)
+            checking.check(folder, control, _nobody, bench, seeds=wanted.seeds, retrained=wanted.brought,
+                           which=wanted.which)  # fmt: skip
         else:
             reference = bench.for_job(folder.job())
             checking.train_reference(folder, reference, request.reference or 0, control, _nobody)

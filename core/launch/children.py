@@ -68,7 +68,7 @@ class Child:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
         self._killed = _kills_for_memory()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, env=_environment(),
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, env=environment(),
             **OWN_SESSION,
         )  # fmt: skip
         self._answer = b""
@@ -252,8 +252,8 @@ def _kills_for_memory() -> int:
     return 0
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment of a child: it finds the program where this process found it."""
+def environment() -> dict[str, str]:
+    """Return the environment of a child process: it finds the program where this process found it."""
     root = str(Path(__file__).resolve().parents[len(str(__package__).split("."))])
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}

@@ -32,6 +32,7 @@ from core.files import references_home
 from core.launch.child import Request, error_of_code, trusting
 from core.launch.task import LOOK_SECONDS, NOT_BEGUN, Done, seen_here, work
 from core.runs.asked import Ask, ask, asked_until_now
+from core.runs.waiting import Check
 from core.session.checking import attackers_of
 from core.session.measuring import FULL
 from core.session.references import reference_key
@@ -117,7 +118,7 @@ class _Cluster:
         seeds = self._going.retrained
         wanted = (*seeds, *(attackers_of(len(seeds)) if self._going.check == FULL else ()))
         references = [self._reference(number, run, seed) for seed in wanted]
-        request = replace(self._asked, run=run, check=self._going.check, seeds=seeds)
+        request = replace(self._asked, run=run, check=Check(seeds, which=self._going.check), ended=True)
         return self._task(f"check-{name}", request, [*([last] if last is not None else []), *references])
 
     def _reference(self, number: int, run: str, seed: int) -> Future[Any]:

@@ -38,7 +38,7 @@ def work(request: bytes, after: list[bytes], ending: str) -> bytes:
         if done.answer.message or done.answer == NOT_BEGUN:
             return earlier
     asked, host, end = msgspec.json.decode(request, type=Request), platform.node(), Path(ending)
-    folder, is_run = RunFolder(asked.run), asked.reference is None and not asked.check
+    folder, is_run = RunFolder(asked.run), asked.reference is None and asked.check is None
     while True:
         while folder.locked and not end.exists():  # a process that has outlived another worker
             time.sleep(LOOK_SECONDS)

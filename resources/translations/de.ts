@@ -232,10 +232,17 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n runs wait behind it and will be offered at the next start.</source>
+        <source>%n runs wait behind it: they go on with it or are offered at the next start.</source>
         <translation>
-            <numerusform>1 Lauf wartet dahinter und wird beim nächsten Start angeboten.</numerusform>
-            <numerusform>%n Läufe warten dahinter und werden beim nächsten Start angeboten.</numerusform>
+            <numerusform>%n Lauf wartet dahinter: Er läuft mit ihm weiter oder wird beim nächsten Start angeboten.</numerusform>
+            <numerusform>%n Läufe warten dahinter: Sie laufen mit ihm weiter oder werden beim nächsten Start angeboten.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs wait behind work that goes on without a window.</source>
+        <translation>
+            <numerusform>%n Lauf wartet hinter Arbeit, die ohne Fenster weiterläuft.</numerusform>
+            <numerusform>%n Läufe warten hinter Arbeit, die ohne Fenster weiterläuft.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -1990,6 +1997,14 @@
         <translation>Ist das Ihr Netz und Ihre Vorverarbeitung?</translation>
     </message>
     <message>
+        <source>It can be done without the window: measures that are finished are not taken again.</source>
+        <translation>Sie kann ohne das Fenster gemacht werden: fertige Maße werden nicht noch einmal erhoben.</translation>
+    </message>
+    <message>
+        <source>It can go on without the window, from its next step, in a process of its own; Runs shows it.</source>
+        <translation>Er kann ohne das Fenster weiterlaufen, vom nächsten Schritt an, in einem eigenen Prozess; „Läufe“ zeigt ihn.</translation>
+    </message>
+    <message>
         <source>It has a process of its own and goes on without the window; Runs shows it.</source>
         <translation>Er hat einen eigenen Prozess und geht ohne das Fenster weiter; „Läufe“ zeigt ihn.</translation>
     </message>
@@ -2139,6 +2154,10 @@
     <message>
         <source>Let the model follow teachers: one for what stays, another for what goes.</source>
         <translation>Das Modell folgt Lehrern: einem für das, was bleibt, einem anderen für das, was geht.</translation>
+    </message>
+    <message>
+        <source>Let them wait there</source>
+        <translation>Dort warten lassen</translation>
     </message>
     <message>
         <source>Light</source>
@@ -3362,8 +3381,8 @@
         <translation>Trotzdem beenden</translation>
     </message>
     <message>
-        <source>Quit, the run goes on</source>
-        <translation>Beenden, der Lauf geht weiter</translation>
+        <source>Quit, work goes on</source>
+        <translation>Beenden, Arbeit läuft weiter</translation>
     </message>
     <message>
         <source>Rail</source>
@@ -4153,6 +4172,10 @@
     <message>
         <source>Take out</source>
         <translation>Herausnehmen</translation>
+    </message>
+    <message>
+        <source>Take them over</source>
+        <translation>Übernehmen</translation>
     </message>
     <message>
         <source>Taken out of the training images, so the model has already seen them.</source>

@@ -34,8 +34,8 @@ def note_starts(controller: RunController) -> None:
         controller.run = _run()
         return controller.run
 
-    def start_reference(folder, seeds=(), *, bench=None, which="quick"):
-        controller.checks.append((folder, seeds, bench, which))
+    def start_reference(folder, check, bench):
+        controller.checks.append((folder, check, bench))
 
     def start_training(*args, **settings):
         controller.trainings.append((args, settings))

@@ -151,8 +151,8 @@ class Script:
 class Stepped:
     """Work for a run thread that does what the test tells it, in order: events, a raise, or the end.
 
-    `give` hands over events; they are emitted by the run thread. `Control` is obeyed between them: stop and discard
-    end the work with the state they mean.
+    `give` hands over events; they are emitted by the run thread. `Control` is obeyed between them: stop, leave and
+    discard end the work with the state they mean.
     """
 
     def __init__(self) -> None:
@@ -175,6 +175,8 @@ class Stepped:
                 return State.DISCARDED
             if control.stopping:
                 return State.STOPPED
+            if control.leaving:
+                return State.INTERRUPTED
             try:
                 order = self._orders.get(timeout=0.005)
             except queue.Empty:

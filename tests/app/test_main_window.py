@@ -66,7 +66,7 @@ class Guard:
         self.asked += 1
         return self.may
 
-    def stop_and_save(self) -> bool:
+    def leave(self) -> bool:
         return self.may
 
 

@@ -15,10 +15,10 @@ from app.pages.lanes import read_lanes
 from app.services import format as fmt
 from app.services.translation import tr
 from app.services.trust import HARMLESS, files_of
-from app.workers.live_run import Check
 from core.errors import AppError, UnsafeFileError
 from core.events import State
 from core.runs.folder import FORGET, REPORT_HTML, RunFolder
+from core.runs.waiting import Check
 from core.verify.lanes import Lane, lanes_so_far, merged
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ class Checks(QObject):
 
         def start() -> None:
             wanted.take_seeds(wanted.seeds_for(which, trained))
-            self._begin(folders, Check(tuple(sorted(wanted.seeds)), wanted.files(), which), together)
+            brought = {name: str(path) for name, path in wanted.files().items()}
+            self._begin(folders, Check(tuple(sorted(wanted.seeds)), brought, which), together)
 
         trust = self._context.trust
         with_trusted_code(trust, trust.asked(job, wanted.files().values()), self._page.window(), start)
@@ -225,9 +226,7 @@ class Checks(QObject):
         started, bench = [], self._context.project.bench
         for folder in folders:
             try:
-                started.append(self._context.run_controller.start_reference(
-                    folder, check.seeds, bench=bench, retrained=check.retrained, which=check.which
-                ))  # fmt: skip
+                started.append(self._context.run_controller.start_reference(folder, check, bench))
             except AppError as error:  # its folder went since it came into view
                 self._not_started(folder, error)
         if started:
@@ -304,7 +303,7 @@ class Checks(QObject):
         """Ask for a check's model files that can run code when opened, and check again; False: there is none to ask."""
         trust, check = self._context.trust, run.check
         assert run.job is not None and check is not None
-        files = files_of(run.job, check.retrained.values())
+        files = files_of(run.job, check.brought.values())
         risky = [path for path in files if path.suffix.lower() != HARMLESS and not trust.allows(path)]
 
         def allow() -> None:

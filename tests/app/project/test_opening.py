@@ -11,6 +11,7 @@ from app.services.opening import explain
 from app.workers.live_run import LiveRun
 from core.errors import InputError, MismatchError, OutOfMemoryError
 from core.events import State
+from core.runs.waiting import Check
 
 
 def test_model_and_data_are_opened_one_after_the_other_and_measured(context, digits_file, idle, qtbot):
@@ -240,7 +241,7 @@ def test_the_example_is_held_against_its_retrained_models_by_itself(context, win
     controller.run_ended.emit(own)
     controller.run_ended.emit(own)
     bench = controller.started[0][1]
-    wanted = [(own.folder, (1, 2, 3), bench, "full")] if state is State.FINISHED else []  # who stops it goes on alone
+    wanted = [(own.folder, Check((1, 2, 3), which="full"), bench)] if state is State.FINISHED else []  # else alone
     assert controller.checks == wanted
 
 

@@ -80,9 +80,13 @@ def test_the_question_is_exact_and_says_what_is_on_disk(window, run):
     asked = question()
     texts = said(asked)
     assert "A run is going: step 310 of 920." in texts
-    assert "On disk: a checkpoint at step 300 and results up to step 310 of 920." in texts
+    assert (
+        "It can go on without the window, from its next step, in a process of its own; Runs shows it.\n"
+        "On disk: a checkpoint at step 300 and results up to step 310 of 920."
+    ) in texts
     assert {key: button.text() for key, button in asked.buttons.items()} == {
-        "keep": "Keep running", "stop": "Stop, save and quit", "discard": "Discard and quit",
+        "keep": "Keep running", "go on": "Quit, work goes on", "stop": "Stop, save and quit",
+        "discard": "Discard and quit",
     }  # fmt: skip
     assert asked.buttons["keep"].isDefault()
     asked.reject()
@@ -131,19 +135,20 @@ def test_discard_and_quit(window, run, qtbot):
 def test_what_waits_is_named_and_not_started(window, run, context, qtbot, tmp_path):
     waiting = context.run_controller.start_work(RunFolder(tmp_path / "w"), "unlearn", "", Stepped(), job())
     window.close()
-    assert any("1 run waits behind it and will be offered at the next start." in text for text in said(question()))
+    behind = "1 run waits behind it: it goes on with it or is offered at the next start."
+    assert any(behind in text for text in said(question()))
     question().buttons["stop"].click()
     qtbot.waitUntil(lambda: not window.isVisible())
     assert waiting.state is State.QUEUED and context.run_controller.current is None
 
 
-def test_the_end_of_the_session_stops_and_saves_without_asking(window, run, context, qtbot):
+def test_the_end_of_the_session_leaves_the_run_to_be_gone_on_with_without_asking(window, run, context, qtbot):
     live, work = run
-    assert window.guard.stop_and_save() is False
-    assert question() is None and work.control.stopping
+    assert window.guard.leave() is False
+    assert question() is None and work.control.leaving
     qtbot.waitUntil(lambda: not window.isVisible())
-    assert live.state is State.STOPPED
-    assert window.guard.stop_and_save() is True
+    assert live.state is State.INTERRUPTED
+    assert window.guard.leave() is True
 
 
 def test_a_run_that_ends_while_asked_takes_the_question_away_and_leaves_the_window(window, run, context, qtbot):
@@ -249,7 +254,7 @@ def test_what_waited_is_asked_about_after_the_interrupted_runs(home, context, ne
     from app.dialogs import runs as waiting
 
     looked: list[bool] = []
-    monkeypatch.setattr(waiting.RunsLeft, "look", lambda self: looked.append(True))
+    monkeypatch.setattr(waiting.RunsLeft, "_ask_waiting", lambda self: looked.append(True))
     interrupted(home)
     new_window(ask_interrupted=True)
     qtbot.waitUntil(lambda: question() is not None)

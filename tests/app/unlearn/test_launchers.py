@@ -8,29 +8,32 @@ import signal
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.dialogs.runs import RunCloseGuard
+from app.dialogs.runs import RunCloseGuard, RunsLeft
 from app.dialogs.sheet import ConfirmDialog
 from app.pages.unlearn.run_presenter import RunPresenter
 from app.pages.unlearn.run_view import RunView
 from app.pages.unlearn.setup_view import ParametersCard
+from app.services.run_library import RunRow
 from app.widgets.buttons import SecondaryButton
 from app.workers.live_run import LiveRun
 from core.events import State
+from core.files import queue_home
 from core.runs.asked import asked_until_now
 from core.runs.folder import RunFolder
+from core.runs.waiting import BEHIND, left_waiting, lock_of
 
 
 @pytest.fixture
 def start(context, example, tmp_path):
-    """Start a run of the digits in a process of its own."""
+    """Start a run of the digits, in a process of its own where nothing else is said."""
     from core.session.jobs import make_unlearn_job
 
-    def make(**settings) -> LiveRun:
+    def make(launcher: str = "process", name: str = "run", **settings) -> LiveRun:
         bench = example.bench.on("cpu", "float32", threads=1)
         job = make_unlearn_job(
-            bench, example.selection, "finetune", settings=settings, checkpoint_seconds=0.0, launcher="process"
+            bench, example.selection, "finetune", settings=settings, checkpoint_seconds=0.0, launcher=launcher
         )
-        return context.run_controller.start(job, bench, example.selection, tmp_path / "run")
+        return context.run_controller.start(job, bench, example.selection, tmp_path / name)
 
     return make
 
@@ -77,8 +80,8 @@ def test_the_window_closes_and_the_run_goes_on_and_is_asked_from_another_window(
     guard = RunCloseGuard(context, view)
     assert not guard.may_close()
     asked = question()
-    assert list(asked.buttons) == ["discard", "stop", "part", "keep"]
-    asked.buttons["part"].click()
+    assert list(asked.buttons) == ["discard", "stop", "go on", "keep"]
+    asked.buttons["go on"].click()
     qtbot.waitUntil(lambda: context.run_controller.current is None)
     assert run.folder.locked and run.folder.status().state == "running"
     # Another window, later: it follows the folder and asks through it.
@@ -92,6 +95,47 @@ def test_the_window_closes_and_the_run_goes_on_and_is_asked_from_another_window(
     view.bar.buttons["stop"].click()
     qtbot.waitUntil(lambda: other.state is State.STOPPED)
     assert other.folder.has_result
+
+
+@pytest.mark.slow
+def test_the_window_closes_and_all_its_work_goes_on_without_it(home, context, start, view, qtbot):
+    run, behind = start("thread", epochs=8.0), start(name="behind", epochs=0.2)
+    qtbot.waitUntil(lambda: run.step > 2)
+    guard = RunCloseGuard(context, view)
+    assert not guard.may_close()
+    question().buttons["go on"].click()
+    qtbot.waitUntil(lambda: context.run_controller.current is None)
+    assert run.state is State.INTERRUPTED and not behind.path.exists()
+    assert context.run_controller.shutdown()
+    qtbot.waitUntil(lambda: bool(left_waiting().behind) or behind.path.exists())
+    assert not left_waiting().waiting
+    # Another window, later: it asks nothing of a run that is about to go on.
+    asking = RunsLeft(context, view)
+    asking.offer((RunRow(run.path, State.INTERRUPTED.value),))
+    qtbot.waitUntil(lambda: behind.folder.exists and behind.folder.finished)
+    assert asking.dialog is None or "resume" not in asking.dialog.buttons
+    assert run.folder.finished and LiveRun.from_folder(run.folder).history.started.resumed_at
+    qtbot.waitUntil(lambda: not list(queue_home().glob("*")))
+
+
+def test_what_waits_behind_work_without_a_window_is_asked_about_and_taken_over(home, context, start, view, qtbot):
+    controller = context.run_controller
+    controller.hold()
+    for seed in (1, 2):
+        start(name=f"s{seed}", epochs=0.2)
+    room = controller.queue[0].kept_in.parent
+    assert controller.shutdown()
+    folder = room.rename(room.with_name(f"{BEHIND}{room.name}"))
+    with lock_of(folder):
+        asking = RunsLeft(context, view)
+        asking.offer(())
+        qtbot.waitUntil(lambda: asking.dialog is not None)
+        assert asking.dialog.buttons["later"].text() == "Let them wait there"
+        asking.dialog.buttons["start"].click()
+        assert len(controller.queue) == 4 and all(run.adopted for run in controller.queue[2:])
+        qtbot.waitUntil(lambda: not left_waiting().behind)
+    for run in controller.queue:
+        controller.remove(run)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from PySide6.QtCore import QObject, Signal
 from app.context import AppContext, create_context
 from app.pages.verify import VerifyPage
 from app.services.run_library import RunRow
-from app.workers.live_run import Check, LiveRun
+from app.workers.live_run import LiveRun
 from core.events import Progress, State
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart
 from core.runs.folder import FORGET, MODEL, REPORT_HTML, REPORT_JSON, RunFolder
+from core.runs.waiting import Check
 from tests.app.verify.reports import CLASSES, bare_report, full_report
 from tests.finished import call_finished
 
@@ -44,18 +45,18 @@ class Controller(QObject):
         super().__init__()
         self.current: LiveRun | None = None
         self.queue: list[LiveRun] = []
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[Check] = []
         self.stopped = 0
 
-    def start_reference(self, folder: RunFolder, seeds: tuple[int, ...] = (), **more: Any) -> LiveRun:
-        check = Check(seeds, more.get("retrained") or {}, more.get("which", "quick"))
+    def start_reference(self, folder: RunFolder, check: Check | None = None, bench: Any = None) -> LiveRun:
+        check = check or Check()
         run = LiveRun(folder, "check", job=folder.job(), check=check, work=lambda control, emit: None)
         if self.current is None:
             run.begin()
             self.current = run
         else:
             self.queue.append(run)
-        self.asked.append({"seeds": seeds, **more})
+        self.asked.append(check)
         return run
 
     def end(self, run: LiveRun) -> None:

@@ -81,4 +81,4 @@ def test_while_a_check_goes_on_nothing_is_said_to_be_missing(relearning, roc):
 
 def test_the_page_runs_the_full_checks_from_there(unchecked, controller):
     unchecked.plots.tab("Relearn").full_asked.emit()
-    assert controller.asked[-1]["which"] == "full"
+    assert controller.asked[-1].which == "full"

@@ -18,6 +18,7 @@ from app.services.run_library import RunRow
 from core.errors import UnsafeFileError
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
+from core.runs.waiting import Check
 from core.session.single_images import SingleImages
 from core.verify.verdict import decide
 from tests.app.verify.conftest import weights
@@ -76,7 +77,7 @@ def test_the_purple_button_runs_checks_first_and_exports_afterwards(qtbot, unche
     assert unchecked.export_button.property("kind") == "secondary"
     assert re.match("Trains 1 retrained model", unchecked.missing())
     press(unchecked.run_button)
-    assert controller.asked[-1]["seeds"] == (1,) and not unchecked.run_button.isVisible()
+    assert controller.asked[-1].seeds == (1,) and not unchecked.run_button.isVisible()
     assert unchecked.export_button.property("kind") == "secondary"  # it is still not known what would be exported
     write_json(context.project.run.folder.file(REPORT_JSON), full_report())
     with qtbot.waitSignal(unchecked.presenter.facts_changed):
@@ -86,7 +87,7 @@ def test_the_purple_button_runs_checks_first_and_exports_afterwards(qtbot, unche
 
 def test_a_check_that_was_started_elsewhere_is_followed_and_can_be_stopped(unchecked, controller):
     """The example starts its own check; the page of its run shows how far it is."""
-    run = controller.start_reference(unchecked.presenter.facts.folder, (1, 2, 3))
+    run = controller.start_reference(unchecked.presenter.facts.folder, Check((1, 2, 3)))
     controller.run_started.emit(run)
     assert unchecked.presenter.checks.shown is run and unchecked.verdict.stop_button.isVisible()
     assert not unchecked.run_button.isVisible() and unchecked.verdict.progress.isVisible()
@@ -117,7 +118,7 @@ def test_the_answer_on_a_risky_file_is_about_the_run_it_was_asked_for(show, make
     show(make_folder(bare_report(), "run-2"))
     dialog.buttons["open"].click()
     assert controller.current.folder.path == asked
-    assert controller.asked[-1]["retrained"] == {"net": tmp_path / "net.pt"} and checks.shown is None
+    assert controller.asked[-1].brought == {"net": tmp_path / "net.pt"} and checks.shown is None
 
 
 def test_a_check_confirmed_while_another_one_began_is_not_started(show, make_folder, controller, context, tmp_path):
@@ -129,7 +130,7 @@ def test_a_check_confirmed_while_another_one_began_is_not_started(show, make_fol
     page.presenter.take(dataclasses.replace(facts, job=job))
     page.presenter.checks.run()
     dialog = question()
-    controller.run_started.emit(controller.start_reference(facts.folder, (1,)))
+    controller.run_started.emit(controller.start_reference(facts.folder, Check((1,))))
     dialog.buttons["run"].click()
     assert len(controller.asked) == 1 and context.notifications.history[-1].text == "A check is under way."
 
@@ -172,7 +173,7 @@ def test_a_group_of_three_methods_is_checked_with_two_clicks_into_one_ranked_tab
     assert page.check_all_button.text().startswith("Check all 3 run")
     press(page.check_all_button)  # the second
     qtbot.waitUntil(lambda: len(controller.asked) == 3)
-    assert [asked["seeds"] for asked in controller.asked] == [(1,)] * 3  # trained once, then found on disk
+    assert [asked.seeds for asked in controller.asked] == [(1,)] * 3  # trained once, then found on disk
     view, table = page.comparison, page.comparison.tree.table
     qtbot.waitUntil(lambda: view.compared is not None)
     assert view.progress.isVisible() and "0 of 3" in view.progress.text()

@@ -25,6 +25,7 @@ from app.workers.live_run import LiveRun
 from core.errors import InputError
 from core.events import MeasureTaken
 from core.runs.folder import FORGET, MODEL
+from core.runs.waiting import Check
 from tests.app.verify.conftest import Library, rewrite, weights
 from tests.app.verify.reports import bare_report, full_report
 from tests.app.verify.walk import reached_by_tab, unnamed_widgets
@@ -158,7 +159,7 @@ def test_limits_name_one_retrained_model_and_images_seen_before():
 
 def test_training_one_starts_a_check_with_its_progress_in_sight(qtbot, unchecked, controller, context):
     unchecked.presenter.checks.train_one()
-    assert controller.asked == [{"seeds": (1,), "bench": None, "retrained": {}, "which": "quick"}]
+    assert controller.asked == [Check((1,))]
     assert unchecked.verdict.progress.isVisible()
     assert not unchecked.offer.isVisible()
     assert unchecked.verdict.stop_button.isVisible() and not unchecked.verdict.check_button.isVisible()
@@ -250,7 +251,7 @@ def test_ticking_another_seed_says_that_checks_must_run_again(checked, controlle
     assert checked.models.hint.text() == "Run checks to take this in."
     assert "3 models" in checked.models.retrained.text()
     checked.verdict.suite_actions["quick"].trigger()
-    assert controller.asked[-1]["seeds"] == (1, 2, 3)
+    assert controller.asked[-1].seeds == (1, 2, 3)
     assert checked.models.hint.text() == ""
 
 
@@ -258,7 +259,7 @@ def test_opening_a_retrained_model_checks_against_it(unchecked, controller, tmp_
     chosen = weights(tmp_path / "trained-without" / "model.safetensors")
     unchecked.models.open_asked.emit()
     choose_file(chosen)
-    assert controller.asked[-1]["retrained"] == {"trained-without": chosen}
+    assert controller.asked[-1].brought == {"trained-without": chosen}
     unchecked.models.menu.aboutToShow.emit()
     assert "trained-without" in [action.text() for action in unchecked.models.menu.actions() if action.isChecked()]
 
@@ -268,7 +269,7 @@ def test_two_models_of_one_name_stay_apart(unchecked, controller, tmp_path):
     assert presenter.checks.open_retrained(weights(tmp_path / "a" / "net.pt")) == "net"
     presenter.checks.runs.clear()
     assert presenter.checks.open_retrained(weights(tmp_path / "b" / "net.pt")) == "net 2"
-    assert set(controller.asked[-1]["retrained"]) == {"net", "net 2"}
+    assert set(controller.asked[-1].retrained) == {"net", "net 2"}
 
 
 def test_without_its_forget_list_a_run_cannot_be_checked_again(qtbot, unchecked, context, controller):

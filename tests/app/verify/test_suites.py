@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QLabel
 from app.models.tables import TwoLevels
 from app.pages.verify.curves import NOT_YET
 from app.pages.verify.verdict_card import CHECKING, NOT_COMPARED
-from app.workers.live_run import Check
 from core.events import MeasureTaken
+from core.runs.waiting import Check
 from core.verify.measure_log import merge, partial_report
 from core.verify.table import PUBLISHED, published_rows
 from tests.app.verify.reports import attacked_report, bare_report, full_report, measures
@@ -41,12 +41,12 @@ def test_the_menu_offers_both_suites_and_the_models_row_up_to_five_retrained_mod
     assert checked.presenter.checks.wanted.seeds == {1, 2, 3}
     assert checked.models.hint.text() == "Run checks to take this in."
     card.suite_actions["full"].trigger()
-    assert controller.asked[-1]["which"] == "full" and controller.asked[-1]["seeds"] == (1, 2, 3)
+    assert controller.asked[-1] == Check((1, 2, 3), which="full")
 
 
 def test_full_checks_without_a_retrained_model_train_three(unchecked, controller, context):
     context.actions.trigger("verify.check_full")
-    assert controller.asked[-1] == {"seeds": (1, 2, 3), "bench": None, "retrained": {}, "which": "full"}
+    assert controller.asked[-1] == Check((1, 2, 3), which="full")
 
 
 def on_disk(page, *seeds):
@@ -62,19 +62,19 @@ def test_quick_checks_without_a_ticked_model_take_those_on_disk_else_train_one(
 ):
     on_disk(unchecked, *trained)
     start(unchecked)
-    assert controller.asked[-1] == {"seeds": taken, "bench": None, "retrained": {}, "which": "quick"}
+    assert controller.asked[-1] == Check(taken)
 
 
 def test_models_that_were_opened_are_enough_for_quick_checks(unchecked, controller, tmp_path):
     on_disk(unchecked, 1, 2)
     unchecked.presenter.checks.open_retrained(tmp_path / "other.pt")
-    assert controller.asked[-1]["seeds"] == ()
+    assert controller.asked[-1].seeds == ()
 
 
 def test_full_checks_take_all_that_are_on_disk_and_train_up_to_three(unchecked, controller, context):
     on_disk(unchecked, 2, 7)
     context.actions.trigger("verify.check_full")
-    assert controller.asked[-1]["seeds"] == (1, 2, 3, 7)
+    assert controller.asked[-1].seeds == (1, 2, 3, 7)
 
 
 def test_retrained_models_on_disk_are_never_called_none(unchecked, context):
@@ -101,7 +101,7 @@ def test_numbers_appear_as_they_are_measured_and_the_verdict_waits(qtbot, checke
 
 def test_a_full_check_that_was_started_elsewhere_is_not_said_to_need_full_checks(unchecked, controller):
     """As the example's own check: it begins without anybody having asked this page for it."""
-    run = controller.start_reference(unchecked.presenter.facts.folder, (1,), which="full")
+    run = controller.start_reference(unchecked.presenter.facts.folder, Check((1,), which="full"))
     run.check = Check((1,), which="full")  # as the controller notes it
     controller.run_started.emit(run)
     take(controller, "original", {"forget_test_accuracy": 0.5})

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import errno
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.dialogs.runs import RunsLeft, words_of
-from app.workers.queue_files import damaged_home, left_waiting
 from app.workers.run_controller import RunController
 from core.events import State
 from core.files import queue_home, read_json, write_json
 from core.runs.folder import FORGET, RunFolder
+from core.runs.waiting import Check, Left, damaged_home, left_waiting
 from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
 from tests.app.runner import context, example, example_home, home, opened
@@ -101,8 +100,8 @@ def test_what_another_window_took_over_says_so_in_a_sentence(new, example, home,
     qtbot.waitUntil(lambda: not slow.busy)
     for run in late:
         assert run.state is State.FAILED
-        assert run.error == "Another window has taken over what waited here.", run.details
-        assert run.hint == "It is in that window's queue."
+        assert run.error == "Another process has taken over what waited here.", run.details
+        assert run.hint == "Runs shows it once it has begun."
     assert [run.job.seed for run in quick.queue] == [1, 2] and all(run.kept_in.is_dir() for run in taken)
 
 
@@ -138,9 +137,9 @@ def kept(new, example, home):
 @pytest.mark.parametrize("text", ["{", "", "[]", '{"folder": 3, "place": "x", "schema_version": "x"}', "[" * 100_000])
 def test_what_is_damaged_is_no_question_and_is_put_aside(kept, name, text):
     (kept / name).write_text(text)
-    assert left_waiting() == ((), (damaged_home() / kept.name,))
+    assert left_waiting() == ((), (damaged_home() / kept.name,), (), frozenset())
     assert not kept.exists() and (damaged_home() / kept.name / name).read_text() == text
-    assert left_waiting() == ((), ())
+    assert left_waiting() == Left()
 
 
 def test_what_cannot_be_read_just_now_stays_for_the_next_start(kept, monkeypatch):
@@ -150,14 +149,14 @@ def test_what_cannot_be_read_just_now_stays_for_the_next_start(kept, monkeypatch
     for where in ("os.open", "pathlib.Path.iterdir"):
         with monkeypatch.context() as patch:
             patch.setattr(where, fails)
-            assert left_waiting() == ((), ()), where
+            assert left_waiting() == Left(), where
     (found,) = left_waiting().waiting
     assert found.entry == kept
 
 
 def test_an_entry_that_was_never_whole_goes(kept):
     (kept / "waiting.json").unlink()
-    assert left_waiting() == ((), ()) and not kept.exists()
+    assert left_waiting() == Left() and not kept.exists()
 
 
 def test_a_check_whose_run_is_gone_goes_and_one_whose_disk_is_away_stays(new, example, home, runs):
@@ -167,7 +166,7 @@ def test_a_check_whose_run_is_gone_goes_and_one_whose_disk_is_away_stays(new, ex
     kept = controller.start_reference(folder).kept_in
     controller.shutdown()
     runs.rename(runs.with_name("away"))
-    assert left_waiting() == ((), ()) and kept.is_dir()
+    assert left_waiting() == Left() and kept.is_dir()
     runs.with_name("away").rename(runs)
     assert [one.check.which for one in left_waiting().waiting] == ["quick"]
     odd = kept.with_name("a-" + kept.name)  # a name that no disk can have costs its own entry only
@@ -176,13 +175,13 @@ def test_a_check_whose_run_is_gone_goes_and_one_whose_disk_is_away_stays(new, ex
     left = left_waiting()
     assert [one.entry for one in left.waiting] == [kept] and left.aside == (damaged_home() / odd.name,)
     shutil.rmtree(folder.path)
-    assert left_waiting() == ((), ()) and not kept.exists()
+    assert left_waiting() == Left() and not kept.exists()
 
 
 def asked_again(asking, qtbot):
     """Look once more and return the question that stands then."""
     asked = asking.dialog
-    asking.look()
+    asking.offer(())
     qtbot.waitUntil(lambda: asking.dialog is not asked, timeout=5_000)
     return asking.dialog
 
@@ -201,7 +200,7 @@ def test_the_window_asks_and_starts_or_removes(context, opened, example, new, ho
     window = QWidget()
     qtbot.addWidget(window)
     asking = RunsLeft(context, window)
-    asking.look()
+    asking.offer(())
     qtbot.waitUntil(lambda: asking.dialog is not None, timeout=5_000)
     asking.dialog.reject()  # later
     assert len(left_waiting().waiting) == 1
@@ -237,8 +236,8 @@ def test_a_check_that_waited_is_there_after_the_end_and_runs(new, example, home,
     qtbot.waitUntil(lambda: made.ended, timeout=60_000)
     first.hold()
     # Weights without a card: nothing says that they are the original's.
-    brought = {"mine": Path(shutil.copy(example.bench.model.path, runs / "mine.safetensors"))}
-    assert first.start_reference(made.folder, retrained=brought, which="quick").check.which == "quick"
+    brought = {"mine": shutil.copy(example.bench.model.path, str(runs / "mine.safetensors"))}
+    assert first.start_reference(made.folder, Check(retrained=brought)).check.which == "quick"
     assert first.shutdown()
     (left,) = left_waiting().waiting
     assert left.folder == made.path and left.check.retrained == brought

@@ -11,11 +11,12 @@ import pytest
 from PySide6.QtCore import QObject, QThread, QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.workers.live_run import ACTIONS, Check, LiveRun
+from app.workers.live_run import ACTIONS, LiveRun
 from app.workers.run_controller import HIDDEN_MS, PERIOD_MS, TELL_MS, RunController
 from core.errors import OutOfMemoryError
 from core.events import State
 from core.runs.folder import FORGET, RunFolder
+from core.runs.waiting import Check
 from core.session import checking
 from core.session.forget_lists import read_forget_csv
 from core.session.jobs import make_unlearn_job
@@ -203,9 +204,8 @@ def test_a_search_and_a_check_take_along_what_they_need(controller, new, tmp_pat
     search = controller.start_search(work, "Searching settings")
     assert (search.kind, search.title, search.folder) == ("search", "Searching settings", work.place)
     assert work.place.path.parent == tmp_path / "runs" and work.place.id.endswith("-search")
-    check = controller.start_reference(folder, (3, 4), retrained={"mine": tmp_path / "m.pt"}, which="full")
+    check = controller.start_reference(folder, Check((3, 4), {"mine": str(tmp_path / "m.pt")}, "full"))
     assert (check.kind, check.folder, check.job) == ("check", folder, folder.job())
-    assert check.check == Check((3, 4), {"mine": tmp_path / "m.pt"}, "full")
     asked, control, emit = [], object(), object()
     monkeypatch.setattr(checking, "check", lambda *args, **options: asked.append((args, options)))
     check.work(control, emit)
@@ -213,7 +213,7 @@ def test_a_search_and_a_check_take_along_what_they_need(controller, new, tmp_pat
     assert called[:3] == (folder, control, emit)
     assert options == {"seeds": (3, 4), "retrained": {"mine": tmp_path / "m.pt"}, "which": "full"}
     plain = controller.start_reference(folder)
-    assert plain.check == Check((), {}, "quick")
+    assert plain.check == Check()
     for waiting in (search, check, plain):
         controller.remove(waiting)
     first.end()
@@ -252,12 +252,12 @@ def test_numbers_of_the_run_that_goes_are_told_ten_times_a_second(controller, he
     assert not controller._telling.isActive()
 
 
-def test_the_end_of_the_program_stops_and_waits(controller, heard, new, qtbot):
+def test_the_end_of_the_program_leaves_the_run_and_waits(controller, heard, new, qtbot):
     run, work, script = new("one")
     work.give(script.started())
     qtbot.waitUntil(lambda: run.state is State.RUNNING)
     assert controller.shutdown()
-    assert run.state is State.STOPPED and not work.control.discarding
+    assert run.state is State.INTERRUPTED and work.control.leaving
 
 
 def test_a_flood_is_drawn_a_few_times_only(controller, heard, new, qtbot):

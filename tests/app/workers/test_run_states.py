@@ -35,9 +35,9 @@ def test_terminal_states_have_no_way_out_and_active_ones_do():
     ("state", "allowed"),
     [
         (State.QUEUED, set()),
-        (State.PREPARING, {"stop", "discard"}),
-        (State.RUNNING, {"pause", "stop", "discard", "checkpoint"}),
-        (State.PAUSED, {"resume", "stop", "discard", "checkpoint"}),
+        (State.PREPARING, {"stop", "discard", "leave"}),
+        (State.RUNNING, {"pause", "stop", "discard", "leave", "checkpoint"}),
+        (State.PAUSED, {"resume", "stop", "discard", "leave", "checkpoint"}),
         (State.STOPPING, set()),
         (State.DISCARDING, set()),
         (State.FINISHED, set()),

@@ -9,14 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from app.workers.queue_files import Waiting, write_waiting
 from core.engine.control import Control
 from core.files import cache_home, data_home, queue_home, runs_home
+from core.runs.folder import FORGET as LIST
 from core.runs.folder import MODEL, RunFolder
+from core.runs.waiting import Waiting, write_waiting
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.checking import check
-from core.session.jobs import create_run, make_unlearn_job
+from core.session.jobs import create_run, forget_list, make_unlearn_job
 from core.session.kept import remove_kept, what_is_kept
 from core.session.near import image_looks, similar_images
 from core.session.running import run
@@ -55,7 +56,8 @@ def traced(tmp_path, monkeypatch):
     run(folder, Control(), lambda event: None, bench=bench)
     check(folder, Control(), lambda event: None, bench=bench, seeds=(1,))
     similar_images(data, chosen.mask)
-    write_waiting(Waiting(queue_home() / "program" / "run", job, runs_home() / "later", 0.0), chosen, data)
+    later = Waiting(queue_home() / "program" / "run", job, runs_home() / "later", 0.0)
+    write_waiting(later, {LIST: forget_list(job, chosen, data)})
     return folder, traces_of(bench, folder)
 
 
