@@ -154,6 +154,11 @@ class Launcher:
     host: str = ""
     program: str = ""
 
+    @property
+    def remote(self) -> bool:
+        """Whether the run goes on another machine."""
+        return self.kind == "ssh"
+
     @classmethod
     def parse(cls, text: str) -> Launcher:
         """Read a launcher. Raises UsageError where it is none; no text can become an option or a second command."""

@@ -311,7 +311,8 @@ def run_to_end(
     if not distributed.is_first():  # the first process shows what the run came to
         return 0
     if state is State.DISCARDED:
-        raise StoppedError("The run was stopped before its first step, so there is nothing to keep", "Start it again")
+        how = "stopped before its first step, so there is nothing to keep" if control.stopping else "discarded"
+        raise StoppedError(f"The run was {how}", "Start it again")
     if state is State.INTERRUPTED:
         raise StoppedError(f"Stopped; {folder.path} is interrupted and its checkpoints stay", "Resume it when you like")
     if then is not None and state is State.FINISHED:
@@ -340,6 +341,7 @@ def stop_on_interrupt(screen: Screen, answers: tuple[str, str, str] = RUN) -> It
     several processes that share a run the first one answers.
     """
     from core.engine.control import Control
+    from core.launch.children import end_at_once
 
     control = Control()
 
@@ -349,6 +351,7 @@ def stop_on_interrupt(screen: Screen, answers: tuple[str, str, str] = RUN) -> It
         if control.ending:
             _tell(answers[1])
             screen.error_at_once(StoppedError("Stopped at once", answers[1]))
+            end_at_once()
             os._exit(StoppedError.exit_code)
         if number == signal.SIGINT:
             control.stop()

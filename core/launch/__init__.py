@@ -68,7 +68,7 @@ def launch_elsewhere(
                 f"The run's job names {launcher.processes} processes, and this machine has {os.cpu_count()} cores",
                 f'Say how many you mean: `resume RUN --on "torchrun {most}"`',
             )
-    if launcher.kind == "ssh":
+    if launcher.remote:
         from core.launch.remote import run_remotely
 
         return run_remotely(launcher, folder, control, emit, trust, chosen=chosen)

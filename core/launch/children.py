@@ -50,7 +50,20 @@ def run_in_child(
     if processes == 1 and folder.status().state == State.QUEUED:  # whose run it is, before it has taken it
         folder.change_status(pid=child.pid)
     child.begin(request)
-    return _follow(child, folder, control, emit, offset)
+    _at_work.add(child)
+    try:
+        return _follow(child, folder, control, emit, offset)
+    except KeyboardInterrupt:  # in a notebook, say: nobody asks it for anything any more
+        child.leave()
+        raise
+    finally:
+        _at_work.discard(child)
+
+
+def end_at_once() -> None:
+    """Kill the processes whose runs are followed by this one; their checkpoints stay."""
+    for child in tuple(_at_work):
+        child.end()
 
 
 class Child:
@@ -97,9 +110,17 @@ class Child:
         """Have it end with a checkpoint."""
         self._process.send_signal(signal.SIGTERM)
 
+    def end(self) -> None:
+        """Kill it, and those that share its run; waits for nothing, so that a handler of signals may call it."""
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
     def kill(self) -> None:
-        """End it at once: one that waits for a request, or does not begin, has nothing to lose."""
-        self._process.kill()
+        """End it, and have it ended: one that waits for a request, or does not begin, has nothing to lose."""
+        self.end()
         self._process.wait()
         self._reading.join()
         self._said.close()
@@ -126,6 +147,7 @@ class Child:
 # --- warm ones ------------------------------------------------------------------------------------------------------
 
 _waiting: list[Child] = []
+_at_work: set[Child] = set()
 _lock = threading.Lock()
 
 

@@ -148,7 +148,7 @@ def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
         raise UsageError(f"The monitoring budget must be between 0 and 1, got {monitoring_budget:g}")
     if bench.precision not in PRECISIONS:
         raise UsageError(f"Precision must be one of {', '.join(PRECISIONS)}, got {bench.precision!r}")
-    away = Launcher.parse(parts.get("launcher", "thread")).kind == "ssh"  # what that machine has shows there
+    away = Launcher.parse(parts.get("launcher", "thread")).remote  # what that machine has shows there
     if not away:
         choose_precision(bench.precision, bench.place, convolutional=True)  # refuses what the device has not
     if bench.threads < 0:

@@ -42,4 +42,4 @@ def test_a_library_that_cannot_be_had_is_said(monkeypatch, capsys):
     assert "no public library: it does not install: no network" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["speed", "--jobs", "--library", "--json"])
     speed.main()
-    assert json.loads(capsys.readouterr().out)["figures"] == {"library": {"missing": "it does not install: no network"}}
+    assert json.loads(capsys.readouterr().out)["figures"]["library"] == {"missing": "it does not install: no network"}

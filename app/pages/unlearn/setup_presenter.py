@@ -365,7 +365,7 @@ def _set_up(bench: Bench, common: Mapping[str, Any]) -> Bench:
 
 def _estimated_on(bench: Bench, common: Mapping[str, Any]) -> Bench:
     """Return the bench that estimates are made on: this machine, where runs go to another one, too."""
-    away = Launcher.parse(common["launcher"]).kind == "ssh"
+    away = Launcher.parse(common["launcher"]).remote
     return bench.on("auto", "auto", common["threads"]) if away else _set_up(bench, common)
 
 

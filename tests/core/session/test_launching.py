@@ -127,6 +127,22 @@ def test_a_run_that_is_parted_from_goes_on_and_ends_by_itself(held, here, bench)
     assert folder.finished and weights(folder) == here
 
 
+def test_ctrl_c_in_whoever_follows_has_the_run_leave_and_a_second_one_ends_it(held, bench):
+    folder, raised = held(), []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        launch(folder, Control(), first(StepMetrics, raised, interrupt), bench)
+    while folder.locked:
+        threading.Event().wait(0.05)
+    assert folder.status().state == State.INTERRUPTED and folder.checkpoints()
+    with pytest.raises(ProcessEndedError, match="was killed"):
+        launch(folder, Control(), first(StepMetrics, raised, children.end_at_once), bench, resume=True)
+    assert folder.status().state == State.INTERRUPTED and not children._at_work
+
+
 def test_a_run_that_is_discarded_in_its_process_leaves_nothing(held, bench):
     folder, control = held(), Control()
     assert launch(folder, control, first(StepMetrics, [], control.discard), bench) is State.DISCARDED
