@@ -172,14 +172,14 @@ class RunsLeft(QObject):
 
     def offer(self, rows: tuple[RunRow, ...]) -> None:
         """Ask about those among these runs that were interrupted and not asked about before; say which go on."""
-        if going := [row.id for row in rows if row.state in ACTIVE]:
-            said = tr("%n runs go on in other processes: {runs}. Runs shows them.", n=len(going), runs=fmt.some(going))
-            self._context.notifications.info(said)
         self._rows = rows
         self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_about)
 
     def _ask_about(self, left: Left) -> None:
         kept, self._left = set(self._context.window_state.recent(KEPT)), left
+        if going := [row.id for row in self._rows if row.state in ACTIVE or row.path in left.going]:
+            said = tr("%n runs go on in other processes: {runs}. Runs shows them.", n=len(going), runs=fmt.some(going))
+            self._context.notifications.info(said)
         elsewhere = left.going | {one.folder for one in (*left.waiting, *left.behind) if one.resume}
         found = [
             row for row in self._rows

@@ -238,7 +238,7 @@ def without_window(run: LiveRun) -> str:
     if run.outlasts:
         return tr("It has a process of its own and goes on without the window; Runs shows it.")
     if run.makes_model:
-        return tr("It can go on without the window, from its next step, in a process of its own; Runs shows it.")
+        return tr("It can go on without the window, in a process of its own; Runs shows it.")
     return tr("It can be done without the window: measures that are finished are not taken again.")
 
 

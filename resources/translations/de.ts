@@ -2001,8 +2001,8 @@
         <translation>Sie kann ohne das Fenster gemacht werden: fertige Maße werden nicht noch einmal erhoben.</translation>
     </message>
     <message>
-        <source>It can go on without the window, from its next step, in a process of its own; Runs shows it.</source>
-        <translation>Er kann ohne das Fenster weiterlaufen, vom nächsten Schritt an, in einem eigenen Prozess; „Läufe“ zeigt ihn.</translation>
+        <source>It can go on without the window, in a process of its own; Runs shows it.</source>
+        <translation>Er kann ohne das Fenster weiterlaufen, in einem eigenen Prozess; „Läufe“ zeigt ihn.</translation>
     </message>
     <message>
         <source>It has a process of its own and goes on without the window; Runs shows it.</source>

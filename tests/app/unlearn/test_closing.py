@@ -81,7 +81,7 @@ def test_the_question_is_exact_and_says_what_is_on_disk(window, run):
     texts = said(asked)
     assert "A run is going: step 310 of 920." in texts
     assert (
-        "It can go on without the window, from its next step, in a process of its own; Runs shows it.\n"
+        "It can go on without the window, in a process of its own; Runs shows it.\n"
         "On disk: a checkpoint at step 300 and results up to step 310 of 920."
     ) in texts
     assert {key: button.text() for key, button in asked.buttons.items()} == {
@@ -234,7 +234,7 @@ def test_runs_that_other_processes_work_on_are_told_at_the_start(home, new_windo
     folder = interrupted(home)
     with folder.lock():
         new_window(ask_interrupted=True)
-        qtbot.waitUntil(lambda: bool(context.run_library.rows))
+        qtbot.waitUntil(lambda: bool(context.notifications.history))
         assert [one.text for one in context.notifications.history] == [
             "1 run goes on in another process: r. Runs shows it."
         ]
