@@ -20,6 +20,7 @@ from core.launch.cluster import ADDRESS, run_on_cluster
 from core.models.trust import NO_TRUST
 from core.runs.asked import ask, asked_until_now
 from core.runs.folder import RunFolder
+from core.runs.waiting import Check
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -131,7 +132,7 @@ def worked(tmp_path, monkeypatch):
 def test_no_task_begins_once_the_batch_is_to_end(worked, tmp_path):
     assert worked() == Answer(state="finished")
     (tmp_path / "ending").touch()
-    assert worked() == worked(check="quick") == worked(reference=1) == task.NOT_BEGUN
+    assert worked() == worked(check=Check()) == worked(reference=1) == task.NOT_BEGUN
     assert len(Worked.made) == 1
 
 
@@ -141,7 +142,7 @@ def test_a_task_whose_run_another_process_holds_does_not_keep_the_batch_from_end
         assert worked() == task.NOT_BEGUN
 
 
-@pytest.mark.parametrize("request_of", [{"check": "full"}, {"reference": 3}])
+@pytest.mark.parametrize("request_of", [{"check": Check(which="full")}, {"reference": 3}])
 def test_checks_and_references_leave_when_the_batch_is_to_end(worked, request_of):
     assert worked(Going, **request_of) == task.NOT_BEGUN
     assert Worked.made[0].left
@@ -149,7 +150,7 @@ def test_checks_and_references_leave_when_the_batch_is_to_end(worked, request_of
 
 def test_what_comes_after_a_task_that_did_not_begin_does_not_begin(worked):
     before = [task.Done("a", Answer(state="finished")), task.Done("b", task.NOT_BEGUN)]
-    assert worked(check="quick", after=before) == task.NOT_BEGUN
+    assert worked(check=Check(), after=before) == task.NOT_BEGUN
     assert not Worked.made
 
 
