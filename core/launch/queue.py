@@ -15,6 +15,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import filelock
@@ -80,11 +81,15 @@ def work(asked: Behind) -> None:
         while asked.after and RunFolder(asked.after).locked:
             time.sleep(LOOK_SECONDS)
         with filelock.FileLock(data_home() / TURN):
-            while (waiting := next_waiting(room)) is not None:
+            seen = set[Path]()
+            while (waiting := next_waiting(room)) is not None and waiting.entry not in seen:
+                seen.add(waiting.entry)
                 try:
                     _do(waiting, asked.request)
-                except (AppError, OSError) as error:  # of a run, its folder says it, too
+                except AppError as error:  # of a run, its folder says it, too
                     print(f"{waiting.folder}: {error}", file=sys.stderr, flush=True)
+                except Exception:  # whatever it is, it must not cost the others
+                    print(f"{waiting.folder}: {traceback.format_exc()}", file=sys.stderr, flush=True)
     tidy(room)
 
 

@@ -170,6 +170,17 @@ def test_what_cannot_be_done_is_left_with_the_reason_and_the_next_one_begins(roo
     assert left.job.seed == 1
 
 
+def test_a_room_that_cannot_be_written_to_is_not_tried_without_end(room, put, launched, monkeypatch, capfd):
+    put(1)
+
+    def fails(self, target):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.rename", fails)
+    work(behind(room))
+    assert launched == [] and "PermissionError" in capfd.readouterr().err
+
+
 def test_two_rooms_are_worked_through_one_after_the_other(room, put, launched, tmp_path):
     put(1)
     with filelock.FileLock(data_home() / queue.TURN):
