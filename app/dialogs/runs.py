@@ -28,7 +28,7 @@ from app.widgets.layout import STRETCH, column, row
 from app.widgets.notices import ProgressLine
 from core.events import ACTIVE, State
 from core.runs.folder import RunFolder
-from core.runs.waiting import Left, Waiting, drop_waiting, left_waiting
+from core.runs.waiting import Left, Waiting, claimed, drop_waiting, left_waiting
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -61,7 +61,7 @@ class RunCloseGuard(QObject):
         return run is None
 
     def leave(self) -> bool:
-        """The session ends: leave what goes as it is, to be gone on with. True where no run is going."""
+        """The session ends: what goes is left to be gone on with, or begun anew. True where nothing is going."""
         run = self._controller.current
         if run is not None:
             self._end(run, "leave")
@@ -79,9 +79,12 @@ class RunCloseGuard(QObject):
         if run.makes_model:
             choices.append(Choice("discard", tr("Discard and quit"), True, partial(self._end, run, "discard")))
             details.append(words.on_disk(run))
-        if waiting := len(self._controller.queue):
+        waiting = len(self._controller.queue)
+        if waiting and run.goes_on:
             said = tr("%n runs wait behind it: they go on with it or are offered at the next start.", n=waiting)
             details.append(said)
+        elif waiting:
+            details.append(tr("%n runs wait behind it and will be offered at the next start.", n=waiting))
         self._asking = ask(self._window, words.close_question(run), choices, "\n".join(details))
         self._asking.finished.connect(self._answered)
 
@@ -116,6 +119,7 @@ class RunCloseGuard(QObject):
     def _quit_anyway(self) -> None:
         log.warning("left while a run was still stopping; it can be resumed from its last checkpoint")
         self._context.window_state.sync()
+        self._controller.abandon()
         # Everything recorded is on disk. A thread cannot be ended from outside without the risk of a broken lock, so
         # the process goes as a whole.
         self._leave(EXIT_STOPPED)
@@ -173,7 +177,12 @@ class RunsLeft(QObject):
     def offer(self, rows: tuple[RunRow, ...]) -> None:
         """Ask about those among these runs that were interrupted and not asked about before; say which go on."""
         self._rows = rows
-        self._context.jobs.submit(left_waiting, key="left runs").done.connect(self._ask_about)
+        self._context.jobs.submit(left_waiting, key="left runs").then(self._ask_about, self._not_read)
+
+    def _not_read(self, error: BaseException) -> None:
+        """Ask about interrupted runs alone."""
+        self._context.notifications.error(error, tr("What waited cannot be read"))
+        self._ask_about(Left())
 
     def _ask_about(self, left: Left) -> None:
         kept, self._left = set(self._context.window_state.recent(KEPT)), left
@@ -231,11 +240,14 @@ class RunsLeft(QObject):
         if len(found) > _NAMED:
             lines.append(tr("and %n more", n=len(found) - _NAMED))
         choices = [
-            Choice("later", later), Choice("start", start, act=partial(self._start, found)),
-            Choice("drop", tr("Remove"), True, partial(self._context.jobs.submit, drop, found)),
+            Choice("later", later, act=self._ask_waiting), Choice("start", start, act=partial(self._start, found)),
+            Choice("drop", tr("Remove"), True, partial(self._drop, found)),
         ]  # fmt: skip
         self.dialog = ask(self._window, question, choices, "\n".join(lines))
-        self.dialog.finished.connect(self._ask_waiting)
+
+    def _drop(self, found: tuple[Waiting, ...]) -> None:
+        self._context.jobs.submit(drop, found)
+        self._ask_waiting()
 
     def _start(self, found: tuple[Waiting, ...]) -> None:
         """Start all, once the program code that networks of theirs are made by may run."""
@@ -245,15 +257,20 @@ class RunsLeft(QObject):
         with_trusted_code(trust, files, self._window, partial(self._begin, found))
 
     def _begin(self, found: tuple[Waiting, ...]) -> None:
-        for one in found:
-            if one.resume:
-                resume(self._context, RunFolder(one.folder), self._window)
-                self._context.jobs.submit(drop_waiting, one.entry)
+        resumed = [one for one in found if one.resume]
+        if resumed:
+            self._context.jobs.submit(claimed, resumed).done.connect(self._resume)
         runs = [self._context.run_controller.start_waiting(one) for one in found if not one.resume]
         made = [run for run in runs if run.makes_model]
         if made:
             self._context.project.set_run(made[0])
-        self._context.show_page("unlearn" if made else "runs")
+        self._context.show_page("unlearn" if made or resumed else "runs")
+        self._ask_waiting()
+
+    def _resume(self, taken: tuple[Waiting, ...]) -> None:
+        """Go on with interrupted runs that no other process was quicker with."""
+        for one in taken:
+            resume(self._context, RunFolder(one.folder), self._window)
 
 
 def words_of(one: Waiting) -> str:

@@ -82,6 +82,7 @@ class LiveRun:
     taken_count: int = 0
     result: Any = None  # what the work returned
     asked: str = ""  # "pause", "resume" or "checkpoint" while the run has not answered yet
+    chosen: bool = True  # whether the user set up its job, and so chose the machine it may name
     inputs: tuple[Bench, Selection] | None = None  # what the job was started on
     planned: Estimate | None = None
     kept_in: Path | None = None  # where it is kept on disk while it waits

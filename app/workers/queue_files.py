@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RECORD_FORMAT = 1
+LOCK_SECONDS = 1.0  # to wait for the lock of the own room: another program that looks into it holds it for a moment
 _Kept = TypeVar("_Kept")
 _DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a record that cannot be read
 Files = Callable[[], Mapping[str, bytes]]
@@ -67,7 +68,7 @@ class QueueStore:
         entry, resume = self._entry_of(run), run.makes_model and files is None
 
         def write() -> None:
-            waiting = Waiting(entry, job(), run.path, place, run.check, resume)
+            waiting = Waiting(entry, job(), run.path, place, run.check, resume, run.chosen and not resume)
             write_waiting(waiting, files() if files is not None else None)
 
         self._do(write)
@@ -116,8 +117,9 @@ class QueueStore:
         try:
             if self._lock is None:
                 self._room.mkdir(parents=True, exist_ok=True)
-                self._lock = lock_of(self._room)
-                self._lock.acquire()
+                lock = lock_of(self._room, LOCK_SECONDS)
+                lock.acquire()
+                self._lock = lock
             act()
         except Exception:
             log.warning("the queue is not kept on disk", exc_info=True)

@@ -20,9 +20,10 @@ from app.workers.mailbox import Mailbox, RunThread
 from app.workers.queue_files import Files, QueueStore
 from core.engine.control import Control
 from core.errors import AppError, InputError, NotFoundError
-from core.events import ACTIVE, Emit, State
+from core.events import Emit, State
 from core.files import read_bytes
 from core.job import Job, Launcher
+from core.runs.asked import ask
 from core.runs.folder import FORGET, TUNING, RunFolder
 from core.runs.waiting import Check, Waiting, begin_waiting, free_place
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from core.session.bench import Bench
 
 TELL_MS = 100
-FIRST = -2.0  # a place in the queue, before a check that goes
+FIRST = -1.0  # a place in the queue
+HAND_OVER_SECONDS = 5.0  # at least, for what goes on without the window
 Quit = Literal["stop", "discard", "leave", "go on"]
 PERIOD_MS, HIDDEN_MS = 33, 1000  # between two looks into the mailbox; while the window is hidden
 
@@ -72,6 +74,7 @@ class RunController(Executor):
         self._telling.timeout.connect(self._tell)
         self._held = False  # while closing: nothing further starts
         self._behind = False  # a process goes on with the queue once the program is closed
+        self._cut_off = False  # the check under way was told to end because the program closes
         self._after: Path | None = None  # the run in a process of its own that it waits for
 
     # -- what there is ---------------------------------------------------------------------------------------------
@@ -161,7 +164,8 @@ class RunController(Executor):
         def make() -> None:
             RunFolder.create(live.path, job, files())
 
-        self._add(live, self._work(live, None, make, chosen=False))
+        live.chosen = False
+        self._add(live, self._work(live, None, make))
         self._keep(live, lambda: job, files)
         return live
 
@@ -186,7 +190,7 @@ class RunController(Executor):
         check, path = waiting.check, waiting.folder
         folder = RunFolder(path if check is not None else self._free(path))
         live = LiveRun(folder, "check" if check is not None else waiting.job.kind, job=waiting.job, check=check)
-        live.adopted = True
+        live.adopted, live.chosen = True, waiting.chosen
         moved, kept = self._store.adopt(live, waiting)
 
         def make() -> None:
@@ -264,20 +268,31 @@ class RunController(Executor):
         with all that waits.
         """
         self.hold()
-        self._behind = how == "go on"
+        run = self._current
+        self._behind = how == "go on" or (how == "leave" and self._behind)
         if self._behind:
-            for place, waiting in enumerate(self._queue):
-                self._keep_to_resume(waiting, place)
-        if (run := self._current) is None:
+            for waiting in self._queue:
+                self._keep_to_resume(waiting)
+            self._store.order([*([run] if run is not None and run.check is not None else []), *self._queue])
+        if run is None:
             return
         if how in ("stop", "discard"):
             self.ask(how, run)
         elif run.outlasts:
-            if self._behind and run.state is State.PAUSED:
-                self.ask("resume", run)
+            if self._behind:
+                self._unpause(run)
             run.control.part()
+        elif run.makes_model:
+            self.ask("leave", run)
         else:
-            self.ask("leave" if run.makes_model else "stop", run)
+            self._cut_off = self.ask("stop", run) or self._cut_off
+
+    def abandon(self) -> None:
+        """Hand over what is to go on although the run under way has not ended; the process is about to end as it is."""
+        if self._behind and (run := self._current) is not None:
+            self._goes_on(run)
+            self._after = run.path  # until this process is gone
+            self._store.close(HAND_OVER_SECONDS, self._leave_behind)
 
     def close(self) -> None:
         """Let nothing further start; what goes was told to end on the usual way out, and else is left."""
@@ -294,19 +309,18 @@ class RunController(Executor):
             if not self._thread.wait(milliseconds):
                 return False
             self._finish()
-        behind, self._behind = self._leave_behind if self._behind else None, False
-        return self._store.close(max(0.0, end - time.monotonic()), behind)
+        seconds = max(HAND_OVER_SECONDS if self._behind else 0.0, end - time.monotonic())
+        return self._store.close(seconds, self._leave_behind if self._behind else None)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _work(
         self, live: LiveRun, bench: Bench | None, make: Callable[[], None] | None = None, *, resume: bool = False,
-        wanted: bool = False, chosen: bool = True,
+        wanted: bool = False,
     ) -> Work:  # fmt: skip
         """Return the work of a run or a check: its folder is made, then it goes; without a bench it opens all itself.
 
-        Program code it may run is what the user has allowed by now. wanted: whether the user named the folder. chosen:
-        whether the user set up the job that is made, and so chose the machine it names.
+        Program code it may run is what the user has allowed by now. wanted: whether the user named the folder.
         """
         check, job = live.check, live.job
         trust = self._trust.of(job, check.brought.values() if check is not None else ()) if job is not None else None
@@ -324,7 +338,7 @@ class RunController(Executor):
             if check is None:
                 from core.launch import launch
 
-                named = Launcher.parse(live.folder.job().launcher) if make is not None and chosen else None
+                named = Launcher.parse(live.folder.job().launcher) if make is not None and live.chosen else None
                 return launch(live.folder, control, emit, opened, resume=resume, launcher=named)
             from core.session import checking
 
@@ -358,16 +372,25 @@ class RunController(Executor):
         if run in self._queue or run.check is not None:
             self._store.put(run, job, self._queue.index(run) if run in self._queue else -1, files)
 
-    def _keep_to_resume(self, run: LiveRun, place: float) -> None:
+    def _keep_to_resume(self, run: LiveRun, place: float = 0.0) -> None:
         """Keep on disk that an interrupted run is to go on, for who is left behind."""
         if run.kept_in is None and run.makes_model and run.job is not None and run.folder.exists:
             self._store.put(run, lambda: run.folder.job(), place)
 
+    def _unpause(self, run: LiveRun) -> None:
+        """Have a run in a process of its own go on that pauses, or is about to, whoever has asked for that."""
+        run.control.resume()
+        with contextlib.suppress(AppError):  # its process reads it here where it was paused from elsewhere
+            ask(run.folder, "resume")
+
     def _goes_on(self, run: LiveRun) -> None:
         """Note what is to become of the run that went as the program closed."""
-        if run.outlasts and run.folder.locked:
+        if run.ended or not run.makes_model:
+            return
+        if run.outlasts and run.job is not None and not Launcher.parse(run.job.launcher).remote:
             self._after = run.path
-        elif run.state in (State.INTERRUPTED, *ACTIVE):  # on another machine it is active still
+        else:  # on another machine it goes on, and is followed again
+            self._store.drop(run)  # where it waited before it began
             self._keep_to_resume(run, FIRST)
 
     def _leave_behind(self, room: Path) -> None:
@@ -429,8 +452,8 @@ class RunController(Executor):
         self._telling.stop()
         thread.wait()
         run.end(thread.result, thread.error, thread.details)
-        if run.kind == "check" and not self._behind:  # a run that was cut off resumes; a check begins anew
-            self._store.drop(run)
+        if run.kind == "check" and not (self._cut_off and run.state is State.DISCARDED):
+            self._store.drop(run)  # a check that was cut off begins anew, as one of a killed program does
         if run.job is None and run.makes_model and run.folder.exists:  # of a training, whose work made it
             with contextlib.suppress(AppError):
                 run.job = run.folder.job()

@@ -54,7 +54,8 @@ def run_in_child(
     try:
         return _follow(child, folder, control, emit, offset)
     except KeyboardInterrupt:  # in a notebook, say: nobody asks it for anything any more
-        child.leave()
+        with contextlib.suppress(AppError):
+            ask(folder, "leave")
         raise
     finally:
         _at_work.discard(child)

@@ -5,13 +5,14 @@
         a run or training: its folder is made, and it goes in a process of its own
         an interrupted run: it goes on in one; a check: it is done in one
 
-A run that fails says so in its folder, and the next one begins. What could not be begun, and a check that failed, stay
-in the room: the next window offers them, and says why where it tries them. A window may take over what still waits.
-Rooms of several windows are worked through one after the other.
+A run that fails says so in its folder, and the next one begins. What could not be begun or gone on with, and a check
+that failed, stay in the room: the next window offers them, and says why where it tries them. A window may take over
+what still waits. Rooms of several windows are worked through one after the other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -44,7 +45,7 @@ from core.runs.waiting import (
 )
 
 LOOK_SECONDS = 0.2
-START_SECONDS = 30.0  # for which a room is waited for that another process looks into
+START_SECONDS = 30.0  # for which a room is waited for that another process looks into, and a run's process to begin
 TURN = "queue.lock"  # of the room that is worked through
 SAID = "said.txt"  # what the process writes to its terminal, in its room
 
@@ -78,11 +79,11 @@ def work(asked: Behind) -> None:
     """Work through a room until nothing is left to begin in it."""
     room = Path(asked.room)
     with lock_of(room, START_SECONDS):
-        while asked.after and RunFolder(asked.after).locked:
-            time.sleep(LOOK_SECONDS)
+        if asked.after:
+            _wait_for(RunFolder(asked.after))
         with filelock.FileLock(data_home() / TURN):
             seen = set[Path]()
-            while (waiting := next_waiting(room)) is not None and waiting.entry not in seen:
+            while (waiting := next_waiting(room, seen)) is not None:
                 seen.add(waiting.entry)
                 try:
                     _do(waiting, asked.request)
@@ -93,6 +94,14 @@ def work(asked: Behind) -> None:
     tidy(room)
 
 
+def _wait_for(run: RunFolder) -> None:
+    """Wait until a run is over that has a process of its own, which may not have begun yet."""
+    begins, begun = time.monotonic() + START_SECONDS, False
+    while run.exists and not run.is_done and (run.locked or not begun):
+        begun = run.locked or time.monotonic() > begins
+        time.sleep(LOOK_SECONDS)
+
+
 def _do(waiting: Waiting, request: Request) -> None:
     """Do one of those that wait, unless a window has just taken it over."""
     going = waiting.entry.with_name(f"{GOING}{waiting.entry.name}")
@@ -100,10 +109,15 @@ def _do(waiting: Waiting, request: Request) -> None:
         waiting.entry.rename(going)
     except FileNotFoundError:
         return
-    if waiting.check is not None:
-        _check(replace(request, run=str(waiting.folder), check=waiting.check))
-    else:
-        _run(waiting, going, request.trust)
+    try:
+        if waiting.check is not None:
+            _check(replace(request, run=str(waiting.folder), check=waiting.check))
+        else:
+            _run(waiting, going, request.trust)
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is gone where its run has begun
+            going.rename(waiting.entry)
+        raise
     drop_waiting(going)
 
 
@@ -114,8 +128,7 @@ def _run(waiting: Waiting, kept: Path, trust: Trust) -> None:
     launcher = Launcher.parse(waiting.job.launcher)
     if launcher.kind == "thread":
         launcher = Launcher("process")
-    chosen = not waiting.resume  # else it is the job that names the machine
-    launch_elsewhere(folder, Control(), lambda event: None, trust, launcher, resume=True, chosen=chosen)
+    launch_elsewhere(folder, Control(), lambda event: None, trust, launcher, resume=True, chosen=waiting.chosen)
 
 
 def _check(request: Request) -> None:

@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -54,7 +54,7 @@ class Waiting:
     """A run, training or check that waits: its folder in the queue (`entry`), its job, and the run folder it will have.
 
     A `check` is about the run that is in `folder` already, and `job` is that run's; `resume`: so is an interrupted run
-    that is to go on.
+    that is to go on. chosen: whether the user set up the job, and so chose the machine it may name.
     """
 
     entry: Path
@@ -63,6 +63,7 @@ class Waiting:
     place: float
     check: Check | None = None
     resume: bool = False
+    chosen: bool = True
 
 
 class _Noted(msgspec.Struct):
@@ -72,6 +73,7 @@ class _Noted(msgspec.Struct):
     place: float
     check: Check | None = None
     resume: bool = False
+    chosen: bool = True
 
 
 # --- entries --------------------------------------------------------------------------------------------------------
@@ -86,7 +88,8 @@ def write_waiting(waiting: Waiting, files: Mapping[str, bytes] | None = None) ->
         for name, data in (files or {}).items():
             write_atomic(entry.file(name), data, private=name == FORGET)
     # The last: an entry without this file does not count.
-    write_json(entry.file(WAITING), _Noted(str(waiting.folder), waiting.place, waiting.check, waiting.resume))
+    noted = _Noted(str(waiting.folder), waiting.place, waiting.check, waiting.resume, waiting.chosen)
+    write_json(entry.file(WAITING), noted)
 
 
 def read_waiting(entry: Path) -> Waiting:
@@ -102,7 +105,7 @@ def read_waiting(entry: Path) -> Waiting:
         if not there:
             raise InputError(f"{folder.parent} is away") from OSError(errno.ENODEV, str(folder.parent))
     job = RunFolder.open(folder).job() if about else jobs.from_dict(read_json(entry / JOB))
-    return Waiting(entry, job, folder, noted.place, noted.check, noted.resume)
+    return Waiting(entry, job, folder, noted.place, noted.check, noted.resume, noted.chosen)
 
 
 def take_over(left: Path, entry: Path) -> None:
@@ -116,6 +119,16 @@ def move_waiting(entry: Path, place: float) -> None:
     file = entry / WAITING
     if file.is_file():
         write_json(file, {**read_json(file), "place": place})
+
+
+def claimed(waiting: Sequence[Waiting]) -> tuple[Waiting, ...]:
+    """Take these out of the queue, and return those that no other process was quicker with."""
+    taken = []
+    for one in waiting:
+        with contextlib.suppress(FileNotFoundError):
+            drop_waiting(one.entry.rename(one.entry.with_name(f"{GOING}{one.entry.name}")))
+            taken.append(one)
+    return tuple(taken)
 
 
 def drop_waiting(entry: Path) -> None:
@@ -132,7 +145,8 @@ def begin_waiting(waiting: Waiting, kept: Path, folder: RunFolder) -> None:
     if not entry.path.is_dir():
         raise NotFoundError("Another process has taken over what waited here", "Runs shows it once it has begun")
     if waiting.check is None and not waiting.resume:
-        names = [FORGET, *([TUNING] if entry.holds(TUNING) else [])]
+        needed = [FORGET] if waiting.job.forget.count else []  # a training may leave out nothing
+        names = dict.fromkeys([*needed, *(name for name in (FORGET, TUNING) if entry.holds(name))])
         RunFolder.create(folder.path, waiting.job, {name: read_bytes(entry.file(name)) for name in names})
         drop_waiting(entry.path)
 
@@ -181,7 +195,7 @@ def tidy(room: Path) -> None:
 class Left(NamedTuple):
     """What programs that ended have left: what waited, where damaged entries are now, and what goes on without them.
 
-    `behind` waits for a process that works through it; `going` are the folders of what such processes are at.
+    `behind` waits for a process that works through it; `going` are the folders of runs that such a process is at.
     """
 
     waiting: tuple[Waiting, ...] = ()
@@ -194,35 +208,34 @@ def left_waiting() -> Left:
     """Return what waited when programs ended, in order; what another window that lives has is left alone.
 
     A damaged entry is put aside. One that cannot be read just now stays for the next start, and so does the check of a
-    run whose disk is away. The check of a run that is gone is removed, and what was to go on and does, or has ended.
+    run whose disk is away. The check of a run that is gone is removed, and what was to go on and has ended.
     """
     waiting, aside, behind, going = list[Waiting](), list[Path](), list[Waiting](), set[Path]()
     for room, lives in _rooms():
         for entry in entries_in(room):
             try:
                 one = read_waiting(entry)
+                ended = one.resume and RunFolder(one.folder).is_done
             except _DAMAGED as error:
                 if not lives and (put := _put_away(entry, error)) is not None:
                     aside.append(put)
                 continue
-            if lives and entry.name.startswith(GOING):
-                going.add(one.folder)
-            elif lives:
-                behind.append(one)
-            elif one.resume and ((run := RunFolder(one.folder)).locked or run.is_done):
+            if ended:
                 drop_waiting(entry)
+            elif (lives and entry.name.startswith(GOING)) or (one.resume and RunFolder(one.folder).locked):
+                going |= set() if one.check is not None else {one.folder}
             else:
-                waiting.append(one)
+                (behind if lives else waiting).append(one)
         if not lives:
             tidy(room)
     return Left(_in_order(waiting), tuple(aside), _in_order(behind), frozenset(going))
 
 
-def next_waiting(room: Path) -> Waiting | None:
-    """Return what is to be worked on next in a room; None where nothing is, or cannot be read."""
+def next_waiting(room: Path, seen: Collection[Path] = ()) -> Waiting | None:
+    """Return what is to be worked on next in a room, but for entries `seen`; None where nothing is, or can be read."""
     readable = []
     for entry in entries_in(room):
-        if not entry.name.startswith(GOING):
+        if not entry.name.startswith(GOING) and entry not in seen:
             with contextlib.suppress(*_DAMAGED):
                 readable.append(read_waiting(entry))
     return next(iter(_in_order(readable)), None)

@@ -232,6 +232,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs wait behind it and will be offered at the next start.</source>
+        <translation>
+            <numerusform>1 Lauf wartet dahinter und wird beim nächsten Start angeboten.</numerusform>
+            <numerusform>%n Läufe warten dahinter und werden beim nächsten Start angeboten.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs wait behind it: they go on with it or are offered at the next start.</source>
         <translation>
             <numerusform>%n Lauf wartet dahinter: Er läuft mit ihm weiter oder wird beim nächsten Start angeboten.</numerusform>
@@ -5112,6 +5119,10 @@
     <message>
         <source>What to forget</source>
         <translation>Was vergessen wird</translation>
+    </message>
+    <message>
+        <source>What waited cannot be read</source>
+        <translation>Was wartete, kann nicht gelesen werden</translation>
     </message>
     <message>
         <source>What was open last time is not known. {error}</source>

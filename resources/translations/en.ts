@@ -228,6 +228,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n runs wait behind it and will be offered at the next start.</source>
+        <translation>
+            <numerusform>1 run waits behind it and will be offered at the next start.</numerusform>
+            <numerusform>%n runs wait behind it and will be offered at the next start.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n runs wait behind it: they go on with it or are offered at the next start.</source>
         <translation>
             <numerusform>1 run waits behind it: it goes on with it or is offered at the next start.</numerusform>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import filelock
 import pytest
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.engine.control import Control
-from core.errors import NotFoundError
+from core.errors import MismatchError, NotFoundError, RunError
 from core.events import State
 from core.files import data_home, queue_home, read_json
 from core.launch import launch, queue
@@ -25,6 +26,9 @@ from core.runs.waiting import (
     Check,
     Waiting,
     begin_waiting,
+    claimed,
+    damaged_home,
+    drop_waiting,
     left_waiting,
     lock_of,
     new_entry,
@@ -144,8 +148,8 @@ def test_what_a_window_takes_over_is_not_begun(room, put, launched, monkeypatch)
     one = put(1)
     taken = one.entry.with_name("taken")
 
-    def found(room):
-        waiting = next_waiting(room)
+    def found(room, seen):
+        waiting = next_waiting(room, seen)
         if waiting is not None and waiting.entry == one.entry:
             one.entry.rename(taken)
             taken.rename(room.with_name("window"))
@@ -170,15 +174,74 @@ def test_what_cannot_be_done_is_left_with_the_reason_and_the_next_one_begins(roo
     assert left.job.seed == 1
 
 
-def test_a_room_that_cannot_be_written_to_is_not_tried_without_end(room, put, launched, monkeypatch, capfd):
-    put(1)
+def test_an_entry_that_another_program_holds_costs_the_others_nothing(room, put, launched, monkeypatch, capfd):
+    held, _ = put(1), put(2, 1.0)
+    rename = Path.rename
 
     def fails(self, target):
-        raise PermissionError(13, "Permission denied")
+        if self == held.entry:
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
 
-    monkeypatch.setattr("pathlib.Path.rename", fails)
+    monkeypatch.setattr(Path, "rename", fails)
     work(behind(room))
-    assert launched == [] and "PermissionError" in capfd.readouterr().err
+    assert launched == [("s2", "process", True)] and "PermissionError" in capfd.readouterr().err
+    assert [one.job.seed for one in left_waiting().waiting] == [1]
+
+
+def test_what_failed_is_not_told_as_going(room, put, tmp_path, monkeypatch):
+    folder = RunFolder.create(tmp_path / "runs" / "run", put(1).job)
+    write_waiting(Waiting(new_entry(room), folder.job(), folder.path, -2.0, resume=True))
+    write_waiting(Waiting(new_entry(room), folder.job(), folder.path, -1.0, Check()))
+    seen = []
+
+    def launch_elsewhere(run, *args, **options):
+        seen.append(left_waiting())
+        if run.path == folder.path:
+            raise RunError("It failed")
+        return State.FINISHED
+
+    def check(request):
+        seen.append(left_waiting())
+        raise RunError("It failed, too")
+
+    monkeypatch.setattr(queue, "launch_elsewhere", launch_elsewhere)
+    monkeypatch.setattr(queue, "_check", check)
+    work(behind(room.rename(room.with_name(f"{BEHIND}{room.name}"))))
+    resumed, checked, ran = seen
+    assert resumed.going == {folder.path} and len(resumed.behind) == 2
+    assert not checked.going and [one.resume for one in checked.behind] == [True, False]
+    assert not ran.going and [one.check is not None for one in ran.behind] == [False, True]
+    left = left_waiting()
+    assert [one.place for one in left.waiting] == [-2.0, -1.0] and not left.behind
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_offered_and_one_that_has_ended_is_no_longer_kept(
+    room, put, tmp_path, monkeypatch
+):
+    folder = RunFolder.create(tmp_path / "runs" / "run", put(1).job)
+    entry = new_entry(room)
+    write_waiting(Waiting(entry, folder.job(), folder.path, 1.0, resume=True))
+    with folder.lock():
+        assert left_waiting().going == {folder.path} and len(left_waiting().waiting) == 1
+    assert [one.resume for one in left_waiting().waiting] == [False, True]
+
+    def newer(self):
+        raise MismatchError("It is of a newer version")
+
+    monkeypatch.setattr(RunFolder, "is_done", property(newer))
+    left = left_waiting()  # what cannot be read costs the others nothing
+    assert [one.resume for one in left.waiting] == [False] and left.aside == (damaged_home() / entry.name,)
+    write_waiting(Waiting(entry, folder.job(), folder.path, 1.0, resume=True))
+    monkeypatch.setattr(RunFolder, "is_done", property(lambda self: True))
+    assert [one.resume for one in left_waiting().waiting] == [False] and not entry.exists()
+
+
+def test_who_claims_what_waits_has_it_alone(room, put):
+    one, other = put(1), put(2)
+    drop_waiting(other.entry)
+    assert claimed([one, other]) == (one,) and claimed([one]) == ()
+    assert not one.entry.exists()
 
 
 def test_two_rooms_are_worked_through_one_after_the_other(room, put, launched, tmp_path):
@@ -200,9 +263,9 @@ def lock_is_held(room) -> bool:
         return True
 
 
-def test_the_options_of_a_check_are_on_disk_as_they_were_given(room, put):
+def test_the_options_of_a_check_are_on_disk_as_they_were_given(room, put, tmp_path):
     put(1)
-    folder = RunFolder.create(room.parent / "run", put(2).job)
+    folder = RunFolder.create(tmp_path / "runs" / "run", put(2).job)
     wanted = Check((1, 2), {"mine": "/m.pt"}, "full")
     entry = new_entry(room)
     write_waiting(Waiting(entry, folder.job(), folder.path, 0.0, wanted))
