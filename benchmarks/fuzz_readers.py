@@ -194,11 +194,11 @@ def _pairings(folder: Path) -> object:
 
 
 def _queue(folder: Path) -> object:
-    from core.runs.waiting import _DAMAGED, read_waiting
+    from core.runs.waiting import UNREADABLE, read_waiting
 
     try:
         return read_waiting(folder)
-    except _DAMAGED:
+    except UNREADABLE:
         return None
 
 

@@ -25,6 +25,7 @@ from core.files import data_home, prepared, read_json, write_json
 from core.job import Job
 from core.runs.folder import RunFolder
 from core.runs.waiting import (
+    UNREADABLE,
     Waiting,
     drop_waiting,
     lock_of,
@@ -45,8 +46,7 @@ log = logging.getLogger(__name__)
 RECORD_FORMAT = 1
 LOCK_SECONDS = 1.0  # to wait for the lock of the own room: another program that looks into it holds it for a moment
 _Kept = TypeVar("_Kept")
-_DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a record that cannot be read
-Files = Callable[[], Mapping[str, bytes]]
+Files = Callable[[Job], Mapping[str, bytes]]  # what a run folder holds beside its job
 
 
 class QueueStore:
@@ -68,8 +68,9 @@ class QueueStore:
         entry, resume = self._entry_of(run), run.makes_model and files is None
 
         def write() -> None:
-            waiting = Waiting(entry, job(), run.path, place, run.check, resume, run.chosen and not resume)
-            write_waiting(waiting, files() if files is not None else None)
+            made = job()
+            waiting = Waiting(entry, made, run.path, place, run.check, resume, run.chosen and not resume)
+            write_waiting(waiting, files(made) if files is not None else None)
 
         self._do(write)
 
@@ -216,7 +217,7 @@ def _place(file: Path) -> Path:
 def _read_record(place: Path) -> BatchRecord | None:
     try:
         return _converted(read_json(place), BatchRecord)
-    except _DAMAGED:
+    except UNREADABLE:
         return None
 
 

@@ -24,7 +24,7 @@ from core.events import Emit, State
 from core.files import read_bytes
 from core.job import Job, Launcher
 from core.runs.asked import ask
-from core.runs.folder import FORGET, TUNING, RunFolder
+from core.runs.folder import FORGET, RunFolder
 from core.runs.waiting import Check, Waiting, begin_waiting, free_place
 
 if TYPE_CHECKING:
@@ -111,16 +111,13 @@ class RunController(Executor):
         live = LiveRun(self._place(folder, f"{job.method}-s{job.seed}"), "unlearn", job=job)
         live.inputs = (bench, selection)
 
+        def files(job: Job) -> dict[str, bytes]:
+            from core.session.jobs import run_files
+
+            return run_files(job, selection, bench.dataset, tries)
+
         def make() -> None:
-            from core.session.jobs import create_run
-
-            create_run(live.path, job, selection, bench.dataset, tries)
-
-        def files() -> dict[str, bytes]:
-            from core.session.jobs import forget_list
-
-            tuned = {TUNING: read_bytes(tries)} if tries is not None else {}
-            return {FORGET: forget_list(job, selection, bench.dataset), **tuned}
+            RunFolder.create(live.path, job, files(job))
 
         self._add(live, self._work(live, bench, make, wanted=folder is not None))
         self._keep(live, lambda: job, files)
@@ -138,15 +135,14 @@ class RunController(Executor):
 
             return make_train_job(bench, architecture, exclude=exclude, **settings)
 
+        def files(job: Job) -> dict[str, bytes]:
+            from core.session.jobs import run_files
+
+            return run_files(job, exclude, bench.dataset)
+
         def make() -> None:
-            from core.session.jobs import create_run
-
-            create_run(live.path, job(), exclude, bench.dataset)
-
-        def files() -> dict[str, bytes]:
-            from core.session.jobs import forget_list
-
-            return {FORGET: forget_list(job(), exclude, bench.dataset)}
+            made = job()
+            RunFolder.create(live.path, made, files(made))
 
         self._add(live, self._work(live, bench, make))
         self._keep(live, job, files)
@@ -158,11 +154,11 @@ class RunController(Executor):
         live = LiveRun(self._place(None, f"train-{network}-s{job.seed}"), "train", job=job,
                        title=tr("Training {network}", network=network))  # fmt: skip
 
-        def files() -> dict[str, bytes]:
+        def files(job: Job) -> dict[str, bytes]:
             return {FORGET: read_bytes(trained.file(FORGET))} if job.forget.count else {}
 
         def make() -> None:
-            RunFolder.create(live.path, job, files())
+            RunFolder.create(live.path, job, files(job))
 
         live.chosen = False
         self._add(live, self._work(live, None, make))
@@ -290,7 +286,7 @@ class RunController(Executor):
     def abandon(self) -> None:
         """Hand over what is to go on although the run under way has not ended; the process is about to end as it is."""
         if self._behind and (run := self._current) is not None:
-            self._goes_on(run)
+            self._hand_over(run)
             self._after = run.path  # until this process is gone
             self._store.close(HAND_OVER_SECONDS, self._leave_behind)
 
@@ -383,7 +379,7 @@ class RunController(Executor):
         with contextlib.suppress(AppError):  # its process reads it here where it was paused from elsewhere
             ask(run.folder, "resume")
 
-    def _goes_on(self, run: LiveRun) -> None:
+    def _hand_over(self, run: LiveRun) -> None:
         """Note what is to become of the run that went as the program closed."""
         if run.ended or not run.makes_model:
             return
@@ -459,7 +455,7 @@ class RunController(Executor):
                 run.job = run.folder.job()
         self._current = self._thread = None
         if self._behind:
-            self._goes_on(run)
+            self._hand_over(run)
         self._turned(run)
         self.run_ended.emit(run)
         self._next()

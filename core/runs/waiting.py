@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 WAITING = "waiting.json"
 BEHIND, GOING = "behind-", "going-"
-_DAMAGED = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a file that cannot be read
+UNREADABLE = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a file that cannot be read
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -216,7 +216,7 @@ def left_waiting() -> Left:
             try:
                 one = read_waiting(entry)
                 ended = one.resume and RunFolder(one.folder).is_done
-            except _DAMAGED as error:
+            except UNREADABLE as error:
                 if not lives and (put := _put_away(entry, error)) is not None:
                     aside.append(put)
                 continue
@@ -236,7 +236,7 @@ def next_waiting(room: Path, seen: Collection[Path] = ()) -> Waiting | None:
     readable = []
     for entry in entries_in(room):
         if not entry.name.startswith(GOING) and entry not in seen:
-            with contextlib.suppress(*_DAMAGED):
+            with contextlib.suppress(*UNREADABLE):
                 readable.append(read_waiting(entry))
     return next(iter(_in_order(readable)), None)
 

@@ -283,12 +283,17 @@ def create_run(
     that gave the job its settings. Of several processes that share the run the first one makes the folder.
     """
     if distributed.is_first():
-        files = {FORGET: forget_list(job, selection, dataset)}
-        if tries is not None:
-            files[TUNING] = read_bytes(tries)
-        RunFolder.create(path, job, files)
+        RunFolder.create(path, job, run_files(job, selection, dataset, tries))
     distributed.barrier()
     return RunFolder(path)
+
+
+def run_files(
+    job: Job, selection: Selection | None, dataset: Dataset, tries: Path | None = None
+) -> dict[str, bytes]:
+    """Return what a run folder holds beside its job as it is made, by name; parameters are those of `create_run`."""
+    tuned = {TUNING: read_bytes(tries)} if tries is not None else {}
+    return {FORGET: forget_list(job, selection, dataset), **tuned}
 
 
 def forget_list(job: Job, selection: Selection | None, dataset: Dataset) -> bytes:
