@@ -111,7 +111,7 @@ def frame(report: Mapping[str, Any]) -> pd.DataFrame:
     rows = [
         {"group": row.group, "measure": row.title.removesuffix(", %")}
         | {MODELS[name]: row.values[name] for name in COLUMNS}
-        | {"gap closed": (row.verdict or {}).get("closure"), "note": row.note}
+        | {"gap closed": (row.standing or {}).get("closure"), "note": row.note}
         | {"unit": "share" if row.unit == "percent" else row.unit}
         for row in (*measure_rows(report), *published_rows(report))
     ]

@@ -49,7 +49,7 @@ def measure_lines(rows: Sequence[TableRow]) -> list[Line]:
         tip = "\n".join(part for part in (row.explanation, row.note) if part)
         cells: list[Cell] = [{TEXT: row.title, TIP: tip}]
         cells += [_value(row, model) for model in COLUMNS]
-        lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.verdict and judged else {}]))
+        lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.standing and judged else {}]))
         if row.note:
             lines[-1].below.append(Line((row.key, "note"), [{
                 TEXT: row.note, TIP: row.note, FONT: ("caption", False),
@@ -72,8 +72,8 @@ def _value(row: TableRow, model: str) -> Cell:
 
 
 def _gap(row: TableRow) -> Cell:
-    """Return the bar of a measure the verdict knows."""
-    found = row.verdict or {}
+    """Return the bar of a measure the verdict knows, or of an attack that it does not rest on."""
+    found = row.standing or {}
     # A measure the method was trained on is informative about the method, not for the verdict: its bar is drawn.
     informative = bool(found.get("informative"))
     low, high = row.whisker or (None, None)

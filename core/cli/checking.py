@@ -17,7 +17,7 @@ from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.text import named, visible
 from core.verify.lamps import LAMPS, LIGHTS, report_lamps
 from core.verify.numbers import number, percent, ratio, whole_percent
-from core.verify.table import COLUMNS, MODELS, verdict_rows
+from core.verify.table import COLUMNS, MODELS, attack_rows, verdict_rows
 
 if TYPE_CHECKING:
     from core.selection import Selection
@@ -231,10 +231,10 @@ def _lamps(report: dict[str, Any]) -> str:
 
 
 def _gaps(report: dict[str, Any]) -> str:
-    """Lay out the measures of the verdict as the report page has them, with the share of the gap that is closed."""
+    """Lay out the measures of the verdict, then attacks beside it, with the share of the gap that is closed."""
     lines = []
-    for row in verdict_rows(report) if report["retrained"] else ():
-        closure = row.verdict["closure"] if row.verdict else None
+    for row in (*verdict_rows(report), *attack_rows(report)) if report["retrained"] else ():
+        closure = row.standing["closure"] if row.standing else None
         closed = "not informative here" if closure is None else f"{whole_percent(closure)} %"
         chance = "within chance" if row.within_chance and not row.trained_on else ""
         note = " · ".join(filter(None, (chance, row.note)))

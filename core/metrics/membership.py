@@ -86,11 +86,24 @@ def output_statistics(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
     labels = labels.cpu()
     log_p = torch.log_softmax(logits, 1)
     own = log_p.gather(1, labels[:, None])[:, 0]
-    others = logits.scatter(1, labels[:, None], -math.inf).logsumexp(1)
-    odds = logits.gather(1, labels[:, None])[:, 0] - others
     entropy = torch.special.entr(log_p.exp()).sum(1)
-    statistics = torch.stack([odds, entropy, -own], 1)
-    return statistics.clamp(-_LARGEST, _LARGEST).nan_to_num(0.0).numpy()  # a masked true class has odds −∞
+    statistics = torch.stack([_log_odds(logits, labels), entropy, -own], 1)
+    return _finite(statistics)
+
+
+def log_odds(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    """Return each sample's log-odds of its own class, z_y − logsumexp of the others, (n,), from logits (n, K)."""
+    return _finite(_log_odds(logits.detach().cpu().double(), labels.cpu()))
+
+
+def _log_odds(logits: Tensor, labels: Tensor) -> Tensor:
+    others = logits.scatter(1, labels[:, None], -math.inf).logsumexp(1)
+    return logits.gather(1, labels[:, None])[:, 0] - others
+
+
+def _finite(values: Tensor) -> NDArray[np.float64]:
+    """Return values with what a masked class makes infinite at the ends of what a regression can be fitted to."""
+    return values.clamp(-_LARGEST, _LARGEST).nan_to_num(0.0).numpy()  # a masked true class has odds −∞
 
 
 def population_attack(

@@ -17,7 +17,7 @@ from core.events import Tell
 from core.files import cache_home
 from core.job import Job
 from core.models.architectures import network_key
-from core.verify import plugged, relations, suite
+from core.verify import plugged, reference_attacks, relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
@@ -91,7 +91,7 @@ class Measuring:
     retrained: Sequence[Candidate]
     splits: Splits
     which: str = QUICK  # the suite
-    references: Sequence[Candidate] = ()  # further models that never saw the forget set, for RMIA
+    references: Sequence[Candidate] = ()  # further models that never saw the forget set, for attacks
     ground: Ground | None = None
     fresh: Network | None = None
     log: MeasureLog | None = None  # finds finished measures again
@@ -176,8 +176,10 @@ class Measuring:
         attackers = [other for other in (*self.retrained, *self.references) if other is not model]
         if self.which == FULL and attackers:
             used = attackers[: self._attackers()]
-            attack = keep("RMIA", tuple(other.sha256 for other in used), partial(self._rmia, model, used))
-            merge(values, attack.values)
+            hashes_of_used = tuple(other.sha256 for other in used)
+            merge(values, keep("RMIA", hashes_of_used, partial(self._rmia, model, used)).values)
+            known = (*self._original_hash, *hashes_of_used)
+            merge(values, keep("sample attacks", known, partial(self._sample_attacks, model, used)).values)
         if self.ground is not None:
             row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
         if self.which == FULL:
@@ -195,7 +197,7 @@ class Measuring:
     def _attackers(self) -> int:
         """Return how many references every model is attacked with: as many as a retrained one has besides itself."""
         pool = len(self.retrained) + len(self.references)
-        return max(1, min(relations.MOST_REFERENCES, pool - 1 if self.retrained else pool))
+        return max(1, min(reference_attacks.MOST_REFERENCES, pool - 1 if self.retrained else pool))
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
@@ -220,8 +222,14 @@ class Measuring:
         return self._layers[model.name]
 
     def _rmia(self, model: Candidate, used: Sequence[Candidate]) -> Measured:
-        attack = relations.reference_attack(model.outputs, [other.outputs for other in used], self.splits)
+        attack = reference_attacks.reference_attack(model.outputs, [other.outputs for other in used], self.splits)
         return Measured({"membership": {"rmia": attack}})
+
+    def _sample_attacks(self, model: Candidate, used: Sequence[Candidate]) -> Measured:
+        references, original = [other.outputs for other in used], self.original.outputs if self.original else None
+        attacks = reference_attacks.sample_attacks(model.outputs, references, original, self.splits)
+        iam = reference_attacks.interpolated_attack(model.outputs, references[0], original, self.splits)
+        return Measured({"membership": {"iam": iam, **attacks}})
 
     def _published(self, model: Candidate, compared: relations.Others) -> Measured:
         own = relations.published_measures(

@@ -1,4 +1,4 @@
-"""Compares models: distances of outputs, geometry of features, attacks with reference models, the field's measures.
+"""Compares models: distances of outputs, geometry of features, the field's measures.
 
 A model is compared with the original and with retrained models; a retrained one with the other retrained ones. How much
 chance in the choice of images moves such a difference is its half-width.
@@ -30,7 +30,7 @@ from core.metrics.distances import (
     sample_jensen_shannon,
     sample_total_variation,
 )
-from core.metrics.membership import Z_95, matched_positions, rmia, rmia_dict
+from core.metrics.membership import Z_95
 from core.metrics.rows import Rows
 from core.models.tap import TappedModel
 from core.verify.measure_log import Measured
@@ -39,9 +39,6 @@ from core.verify.table import catalogue
 
 GEOMETRY_SAMPLES = 2000
 """Unseen images that geometry is taken from: both measures have settled long before."""
-
-MOST_REFERENCES = 8
-"""Reference models of RMIA at most: of more, the mean hardly moves."""
 
 LAYER_SAMPLES = 500
 """Images that layers are compared on: wide layers have more channels than that, and their products cost."""
@@ -119,23 +116,6 @@ def compare_features(features: Tensor, others: Sequence[Tensor]) -> dict[str, fl
         "cka": mean(linear_cka(features, other) for other in others),
         "procrustes": mean(procrustes_distance(features, other) for other in others),
     }
-
-
-def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], splits: Splits) -> dict[str, Any] | None:
-    """Return RMIA on the forget set with models that never saw it; None without such models or a forget set.
-
-    Non-members are unseen images of the same classes (evaluation half), which no reference saw either.
-    """
-    if not references or not len(splits.forget_train):
-        return None
-    used = references[:MOST_REFERENCES]
-    inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[splits.unseen])
-    members, others = splits.forget_train[inside], splits.unseen[outside]
-    attack = rmia(
-        model.train.logits[members], splits.labels[members], [reference.train.logits[members] for reference in used],
-        model.test.logits[others], splits.test_labels[others], [reference.test.logits[others] for reference in used],
-    )  # fmt: skip
-    return rmia_dict(attack, len(used))
 
 
 def _logits(outputs: FullOutputs, ids: Tensor, from_test: bool) -> Tensor:

@@ -36,7 +36,7 @@ def measures_block(report: Mapping[str, Any]) -> ShownTable:
         if row.group != group:
             group = row.group
             rows.append([group])
-        closure = (row.verdict or {}).get("closure") if report.get("retrained") else None
+        closure = (row.standing or {}).get("closure") if report.get("retrained") else None
         closed = DASH if closure is None else f"{whole_percent(closure)} %"
         rows.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed])
     return ShownTable(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from core.files import RESOURCES, prepared
-from core.verify.closure import CLOSED, MEASURES, look_up, place
+from core.verify.closure import CLOSED, MEASURES, closure_of, look_up, place
 from core.verify.numbers import count, mean, percent
 
 CATALOGUE = RESOURCES / "report" / "measures.toml"
@@ -68,6 +68,7 @@ class TableRow:
     details: dict[str, str] = field(default_factory=dict)  # more on a model's value
     retrained: tuple[float, ...] = ()  # the value of each retrained model
     verdict: dict[str, Any] | None = None  # the verdict's row on this measure, where it has one
+    attack: dict[str, Any] | None = None  # the same of an attack that no verdict rests on: what it can tell here
     note: str = ""  # what must stand beside the numbers
     explanation: str = ""
 
@@ -77,19 +78,24 @@ class TableRow:
         return bool(self.verdict and self.verdict.get("trained_on"))
 
     @property
+    def standing(self) -> dict[str, Any] | None:
+        """Where the model stands between original and retraining; None where that is not asked of this measure."""
+        return self.verdict or self.attack
+
+    @property
     def within_chance(self) -> bool:
         """Whether it matches retraining only because what is left of the gap lies within chance."""
-        verdict = self.verdict or {}
-        return bool(verdict.get("informative") and verdict.get("closed") and verdict["closure"] < CLOSED)
+        standing = self.standing or {}
+        return bool(standing.get("informative") and standing.get("closed") and standing["closure"] < CLOSED)
 
     @property
     def whisker(self) -> tuple[float, float] | None:
         """The 95 % interval of the model's position between original (0) and retrained (1); None where not known."""
-        verdict = self.verdict or {}
-        half, position, original = verdict.get("half_width"), verdict.get("position"), verdict.get("original")
+        standing = self.standing or {}
+        half, position, original = standing.get("half_width"), standing.get("position"), standing.get("original")
         if half is None or position is None or original is None:
             return None
-        gap = original if verdict.get("kind") == "distance" else abs(original - (verdict.get("retrained") or 0.0))
+        gap = original if standing.get("kind") == "distance" else abs(original - (standing.get("retrained") or 0.0))
         return (position - half / gap, position + half / gap) if gap > 0 else None
 
 
@@ -102,6 +108,7 @@ class Entry(msgspec.Struct, frozen=True):
     unit: Unit
     paths: tuple[str, ...]  # "a/b" is report["models"][model]["a"]["b"]; the first that any model has is taken
     explanation: str
+    interval: str = ""  # where low and high of an attack's value stand, a path: it says what it can tell here
     needs: str = ""  # what a model without a value lacks, as `_reason` knows it
     beside: str = ""  # a value of whole classes that some model must have: the row is of the single images beside them
 
@@ -187,6 +194,11 @@ def verdict_rows(report: Report) -> tuple[TableRow, ...]:
     return tuple(shown[verdict["key"]] for verdict in judged if verdict["key"] in shown)
 
 
+def attack_rows(report: Report) -> tuple[TableRow, ...]:
+    """Return the tables' rows of attacks that no verdict rests on, with what each of them can tell here."""
+    return tuple(row for row in measure_rows(report) if row.attack is not None)
+
+
 def alignment_caption(alignment: Mapping[str, Any] | None) -> str:
     """Return what an alignment value is never shown without: its k, the energy share and whether it was centred."""
     if not alignment:
@@ -216,10 +228,47 @@ def _rows(
             of_classes = (look_up(model, entry.beside.split("/")) for model in models.values())
             if all(value is None for value in values.values()) or all(value is None for value in of_classes):
                 continue
-        reasons = {model: _reason(entry.needs, report, model) for model, value in values.items() if value is None}
+        reasons = {model: _reason(entry, report, model) for model, value in values.items() if value is None}
         # What speaks of whole classes alone is no row for single images: the page says once why.
         if len(reasons) < len(values) or (any(reasons.values()) and report.get("forget_classes")):
-            yield _row(entry, report, values, reasons, single, judged.get(path))
+            row = _row(entry, report, values, reasons, single, judged.get(path))
+            yield replace(row, attack=_attack(entry, models, values, single)) if row.verdict is None else row
+
+
+def _attack(
+    entry: Entry,
+    models: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, float | None],
+    retrained: tuple[float, ...],
+) -> dict[str, Any] | None:
+    """Return what an attack can tell, as the verdict does of its measures; None without an interval or retrained ones.
+
+    It finds something where the original lies further from the retrained models than chance explains.
+    """
+    if not entry.interval or not retrained:
+        return None
+
+    def half(model: str) -> float | None:
+        found = _found_at(models.get(model), entry.interval)
+        low, high = (look_up(found, (end,)) for end in ("low", "high"))
+        return None if low is None or high is None else (high - low) / 2
+
+    found = closure_of(
+        "value", values["original"], values["unlearned"], retrained, images=(half("original"), half("unlearned"))
+    )
+    return {
+        "key": entry.key, "kind": "value", "original": values["original"], "unlearned": values["unlearned"],
+        "head_only": values["head_only"], "retrained": found.retrained, "half_width": found.half_width,
+        "closure": found.value, "position": found.position, "informative": found.informative, "closed": found.closed,
+        "moved_away": found.moved_away, "decides": False, "note": found.reason,
+    }  # fmt: skip
+
+
+def _found_at(measures: Any, path: str) -> Mapping[str, Any]:
+    """Return the mapping at a path of a model's measures; an empty one where there is none."""
+    for name in path.split("/"):
+        measures = measures.get(name) if isinstance(measures, Mapping) else None
+    return measures if isinstance(measures, Mapping) else {}
 
 
 def _values(
@@ -267,11 +316,13 @@ def _not_taken(report: Report, model: str) -> str:
     return NOT_TAKEN
 
 
-def _reason(needs: str, report: Report, model: str) -> str:
+def _reason(entry: Entry, report: Report, model: str) -> str:
     """Return why a model lacks what a measure needs; empty where that does not say it."""
+    if entry.interval:
+        return _found_at(model_measures(report, model), entry.interval).get("reason") or ""
     retrained = bool(report.get("retrained"))
     attack = (model_measures(report, model).get("membership") or {}).get("population") or {}
-    match needs:
+    match entry.needs:
         case "a retrained model" if not retrained:
             return NO_RETRAINED
         case "a retrained model" if model == "retrained":

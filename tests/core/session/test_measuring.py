@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.session.measuring import FULL, Candidate, Measurements, Measuring
-from core.verify import relations
+from core.verify import reference_attacks, relations
 from core.verify.measure_log import MeasureLog
 from tests.core.verify.hand_made import outputs, poisoned, splits
 
@@ -31,7 +31,7 @@ def found() -> Measurements:
 
 def attack(name: str, *references: str) -> dict:
     used = [MODELS[each].outputs for each in references]
-    return relations.reference_attack(MODELS[name].outputs, used, SPLITS)
+    return reference_attacks.reference_attack(MODELS[name].outputs, used, SPLITS)
 
 
 def test_a_model_is_never_its_own_reference(found):
@@ -78,7 +78,7 @@ def test_kept_measures_belong_to_an_original(tmp_path):
 def test_a_result_is_attacked_with_as_many_references_as_a_retrained_model_has(
     monkeypatch, retrained, references, most, used
 ):
-    monkeypatch.setattr(relations, "MOST_REFERENCES", most)
+    monkeypatch.setattr(reference_attacks, "MOST_REFERENCES", most)
     others = [MODELS[name] for name in NAMES[2:]]
     original, unlearned = MODELS["original"], MODELS["unlearned"]
     pool = Measuring(original, unlearned, others[:retrained], SPLITS, FULL, others[retrained : retrained + references])

@@ -20,6 +20,7 @@ from core.session.running import run
 from core.session.training import train
 from core.verify import relearning
 from core.verify.suite import steps_of
+from core.verify.table import attack_rows
 from core.verify.verdict import decide
 
 torch.set_num_threads(1)
@@ -165,6 +166,29 @@ def test_sign_and_order_of_the_measures(reports):
     assert original["geometry"]["to_original"] == {"cka": pytest.approx(1), "procrustes": pytest.approx(0, abs=1e-6)}
     layers = [row["layer"] for row in report["models"]["unlearned"]["geometry"]["layers"]]
     assert layers[-1] == "features" and len(layers) > 2
+
+
+def test_on_a_held_out_retrained_model_every_attack_is_at_chance(reports):
+    """Its interval, one and a half times as wide: of twenty of 95 % one lies beside the truth."""
+    report = reports["further"]
+    held_out = [report["models"]["unlearned"], *report["retrained"].values()]
+    taken = set()
+    for each in held_out:
+        attacks = {name: attack for name, attack in each["membership"].items() if name != "population_retain"}
+        for name, attack in attacks.items():
+            assert attack["auc"] is not None, (name, attack["reason"])
+            assert abs(attack["auc"] - 0.5) <= 0.75 * (attack["high"] - attack["low"]), (name, attack["auc"])
+            taken.add(name)
+    assert taken == {"population", "rmia", "iam", "sample_vulnerable", "sample_protected"}
+
+
+def test_on_the_original_an_attack_finds_something_or_says_that_it_cannot_tell(reports):
+    rows = attack_rows(reports["further"])
+    assert {row.key for row in rows} >= {"rmia", "iam", "iam_fitted", "sample_vulnerable", "sample_protected"}
+    for row in rows:
+        found = row.values["original"] > max(row.retrained)
+        assert found if row.standing["informative"] else row.standing["note"], row.key
+    assert any(row.standing["informative"] for row in rows)
 
 
 def test_published_measures_stand_beside_the_retrained_values(reports):

@@ -15,6 +15,7 @@ from core.verify.table import (
     TRAINED_ON,
     TableRow,
     alignment_caption,
+    attack_rows,
     measure_rows,
     verdict_rows,
 )
@@ -201,3 +202,44 @@ def test_single_images_beside_classes_have_rows_of_every_output_measure(report):
     for found in report["models"].values():
         found["distances"] = {"forget": {"js_to_retrained": 0.2}}
     assert "js_single" not in {each.key for each in measure_rows(report)}
+
+
+def attacked(report: dict, original: float, half: float, retrained: tuple[float, float] = (0.5, 0.51)) -> dict:
+    """The report with an attack whose interval is `half` wide on both sides."""
+
+    def with_attack(model: dict, auc: float) -> dict:
+        found = {"auc": auc, "low": auc - half, "high": auc + half, "reason": ""}
+        return {**model, "membership": {**model["membership"], "rmia": found}}
+
+    values = {"original": original, "head_only": 0.5, "unlearned": 0.55}
+    models = {name: with_attack(report["models"][name], value) for name, value in values.items()}
+    others = {name: with_attack(model, auc) for (name, model), auc in
+              zip(report["retrained"].items(), retrained, strict=True)}  # fmt: skip
+    return {**report, "models": {**models, "retrained": others["seed 1"]}, "retrained": others}
+
+
+def test_an_attack_that_finds_something_on_the_original_says_how_far_the_model_is(report):
+    told = row(attacked(report, 0.75, 0.03), "rmia")
+    assert told.verdict is None and told.standing["informative"] and not told.standing["decides"]
+    assert told.standing["closure"] == pytest.approx(1 - (0.55 - 0.505) / (0.75 - 0.505))
+    low, high = told.whisker
+    assert low < told.standing["position"] < high
+    assert [each.key for each in attack_rows(attacked(report, 0.75, 0.03))] == ["rmia"]
+
+
+@pytest.mark.parametrize(("original", "half", "retrained"), [(0.54, 0.04, (0.5, 0.51)), (0.75, 0.2, (0.5, 0.51)),
+                                                             (0.75, 0.03, (0.45, 0.74))])  # fmt: skip
+def test_an_attack_that_cannot_tell_the_original_from_retraining_says_so(report, original, half, retrained):
+    told = row(attacked(report, original, half, retrained), "rmia")
+    assert told.standing["informative"] is False and told.standing["closure"] is None
+    assert told.standing["note"] == "original and retrained differ no more than chance explains"
+
+
+def test_without_retrained_models_no_attack_says_what_it_can_tell(report):
+    assert attack_rows(without_retrained(attacked(report, 0.75, 0.03))) == ()
+
+
+def test_an_attack_without_a_value_has_its_own_reason(report):
+    refused = attacked(report, 0.75, 0.03)
+    refused["models"]["unlearned"]["membership"]["rmia"] = {"auc": None, "reason": "12 images are too few."}
+    assert row(refused, "rmia").missing["unlearned"] == "12 images are too few."
