@@ -63,6 +63,11 @@ COMMANDS = {
         "Say what a file or folder is: model, data set, run, forget list, report or batch file. With a forget set, "
         "list what lies near it in the data.",
     ),
+    "suspects": Command(
+        "suspects",
+        "List training images that may be labelled wrongly or poisoned. A list to look through, for `unlearn "
+        "--corrective`.",
+    ),
     "resume": Command(
         "running", "Go on with an interrupted run. It ends as if it had not been interrupted.", shared=True
     ),

@@ -226,10 +226,10 @@ def forget_list_bytes(selection: Selection, paths: Sequence[str] | None = None) 
 
     A spreadsheet takes none of the names for a formula.
     """
-    classes = [_quoted(cell(name)) for name in selection.class_names]
+    classes = [field_text(cell(name)) for name in selection.class_names]
     rows = selection.indices.tolist()
     labels = selection.labels[selection.mask].tolist()
-    names = [""] * len(rows) if paths is None else [_quoted(cell(paths[row])) for row in rows]
+    names = [""] * len(rows) if paths is None else [field_text(cell(paths[row])) for row in rows]
     weights = [1.0] * len(rows) if selection.weights is None else selection.weights[selection.mask].tolist()
     lines = [",".join(COLUMNS)]
     for row, label, name, weight in zip(rows, labels, names, weights, strict=True):
@@ -240,7 +240,7 @@ def forget_list_bytes(selection: Selection, paths: Sequence[str] | None = None) 
     return ("\n".join(lines) + "\n").encode()
 
 
-def _quoted(text: str) -> str:
+def field_text(text: str) -> str:
     """Quote a CSV field where needed; Python's writer leaves a lone carriage return bare, and then reads two lines."""
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 

@@ -1,0 +1,204 @@
+"""Training images that may not be as they should: wrong labels and poisoned images, the most suspicious first.
+
+Nothing is decided here: the user looks at them and confirms. By what they are suspected: `core.suspicion.KINDS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.data.batches import ImageStore
+from core.data.dataset import Dataset, ImageSet
+from core.data.duplicates import CHUNK
+from core.data.patches import common_patches
+from core.data.splits import evaluation_half, stratified
+from core.engine.outputs import FullOutputs, collect
+from core.events import Tell
+from core.files import dumps_pretty, write_atomic
+from core.metrics.suspicion import label_doubts, neighbour_shares, spectral_signatures
+from core.session.bench import Bench
+from core.session.forget_lists import COLUMNS, field_text
+from core.session.near import image_twins
+from core.suspicion import Trigger
+from core.text import cell
+
+SUGGESTED, SCORE = "suggested", "suspicion"
+"""Columns of a list of suspects, beside those of forget lists."""
+
+STAMPED = 300
+"""Unseen images of other classes that a patch is stamped on to see what it does."""
+
+MOVED = 0.25
+"""Share of these, beyond those called so anyway, that have to be called the patch's label for a trigger."""
+
+_UNNUMBERED = 0.01  # of all images: how many are listed of an order that has no natural end
+
+
+@dataclass(frozen=True, eq=False)
+class Suspects:
+    """Training images by suspicion. order: (m,) int64 positions, the most suspicious first.
+
+    score: (n,) float32, of every training image, larger is more suspicious; suggested: (n,) int64, the label it should
+    rather have, −1 where there is none; likely: how many of the first the method itself takes for wrong; trigger: the
+    patch that was found.
+    """
+
+    by: str
+    order: np.ndarray
+    score: np.ndarray
+    suggested: np.ndarray
+    likely: int
+    trigger: Trigger | None = None
+
+    def rows(self, dataset: Dataset, most: int) -> list[dict[str, Any]]:
+        """Return the first `most` of them as plain data."""
+        paths, labels = dataset.train.paths, dataset.train.labels.tolist()
+        return [
+            {
+                "index": index, "class": dataset.classes[labels[index]], "path": "" if paths is None else paths[index],
+                SUGGESTED: "" if self.suggested[index] < 0 else dataset.classes[int(self.suggested[index])],
+                SCORE: round(float(self.score[index]), 4),
+            }
+            for index in self.order[:most].tolist()
+        ]  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in a sentence or two."""
+        if self.by == "trigger":
+            if self.trigger is None:
+                return (
+                    "No patch was found that makes the model name a class. The images that stand out most in their "
+                    "class come first; a trigger at changing places, or blended over the image, may be among them."
+                )
+            return f"A patch was found that makes the model name a class: {self.trigger.words}."
+        return {
+            "label": f"Confident learning takes {self.likely:,} labels for wrong.",
+            "loss": f"The model names another class than the label for {self.likely:,} images.",
+            "twins": f"{self.likely:,} images show the same picture as one of another label.",
+        }[self.by]
+
+
+def find_suspects(bench: Bench, by: str, tell: Tell | None = None) -> Suspects:
+    """Order the training images of a bench by what speaks against them; `by` is a word of KINDS.
+
+    `tell(what, done, total)` may raise to interrupt.
+    """
+    tell = tell or bench.tell
+    if by == "twins":
+        return _twins(bench.dataset, tell)
+    outputs = bench.outputs(bench.model)
+    if by == "trigger":
+        return _trigger(bench, outputs, tell)
+    return _loss(outputs) if by == "loss" else _labels(outputs, bench.dataset.num_classes, tell)
+
+
+def listed(found: Suspects) -> int:
+    """Return how many suspects a list holds where nobody says: those the method takes for wrong, or a share of all."""
+    return found.likely or min(len(found.order), max(1, round(_UNNUMBERED * len(found.score))))
+
+
+def write_suspects(path: Path, found: Suspects, dataset: Dataset, most: int) -> None:
+    """Write the first `most` suspects as a forget list with a column for the suggested label, in their order.
+
+    Whoever looks through it deletes the rows of images that are as they should be. Raises OSError.
+    """
+    columns = (*COLUMNS[:3], SUGGESTED, SCORE)
+    rows = ([field_text(cell(str(row[name]))) for name in columns] for row in found.rows(dataset, most))
+    text = "\n".join(",".join(row) for row in ([*columns], *rows))
+    write_atomic(path, f"{text}\n".encode(), private=True)
+
+
+def write_trigger(path: Path, trigger: Trigger) -> None:
+    """Write a trigger's file. Raises OSError."""
+    write_atomic(path, dumps_pretty(trigger.as_dict()))
+
+
+def stamped_store(bench: Bench, trigger: Trigger, ids: torch.Tensor) -> ImageStore:
+    """Return the unseen images `ids` (m,) int64 with a trigger on each, where the device can use them."""
+    part = bench.dataset.test.take(ids.numpy())
+    images = trigger.stamped(np.asarray(part.images[:]))
+    return ImageStore(ImageSet.of(images, part.labels), bench.dataset.preprocessing, bench.place)
+
+
+def _labels(outputs: FullOutputs, classes: int, tell: Tell) -> Suspects:
+    train = outputs.train
+    labels = train.labels.numpy()
+    doubts = label_doubts(neighbour_shares(train.features, train.labels, classes, tell), labels)
+    own = train.logits.softmax(1).gather(1, train.labels[:, None])[:, 0].numpy()
+    order = np.lexsort((own, doubts.own))  # among equals those the model is least sure of
+    suggested = np.where(doubts.suggested == labels, -1, doubts.suggested)
+    return Suspects("label", order, 1 - doubts.own, suggested, int(doubts.confident.sum()))
+
+
+def _loss(outputs: FullOutputs) -> Suspects:
+    losses, labels = outputs.train.losses.numpy(), outputs.train.labels.numpy()
+    called = outputs.train.logits.argmax(1).numpy()
+    wrong = called != labels
+    return Suspects("loss", np.argsort(-losses, kind="stable"), losses, np.where(wrong, called, -1), int(wrong.sum()))
+
+
+def _twins(dataset: Dataset, tell: Tell) -> Suspects:
+    """Take of images that show the same picture all whose labels differ; the share of other labels is the suspicion."""
+    twins, labels = image_twins(dataset, tell), dataset.train.labels.numpy()
+    score = np.zeros(len(labels), np.float32)
+    suggested = np.full(len(labels), -1, np.int64)
+    members = np.flatnonzero(twins.has_twin)
+    members = members[np.argsort(twins.group[members], kind="stable")]
+    borders = np.flatnonzero(np.diff(twins.group[members])) + 1
+    for group in np.split(members, borders):
+        counts = np.bincount(labels[group], minlength=dataset.num_classes)
+        if np.count_nonzero(counts) < 2:
+            continue
+        score[group] = 1 - counts[labels[group]] / len(group)
+        for index in group.tolist():
+            others = counts.copy()
+            others[labels[index]] = 0
+            best = int(others.argmax())
+            suggested[index] = best if others[best] >= counts[labels[index]] else -1
+    order = np.lexsort((np.arange(len(labels)), twins.group, -score))
+    order = order[score[order] > 0]
+    return Suspects("twins", order, score, suggested, len(order))
+
+
+def _trigger(bench: Bench, outputs: FullOutputs, tell: Tell) -> Suspects:
+    """Put images that show a patch first which moves other images to their label; then by spectral signature."""
+    dataset, train = bench.dataset, outputs.train
+    score = spectral_signatures(train.features, train.labels, dataset.num_classes)
+    trigger = _working_trigger(bench, outputs, tell)
+    shown = np.zeros(len(score), bool)
+    if trigger is not None:
+        for start in range(0, len(score), CHUNK):
+            tell("Looking for the patch", start, len(score))
+            shown[start : start + CHUNK] = trigger.shown_by(np.asarray(dataset.train.images[start : start + CHUNK]))
+        shown &= train.labels.numpy() == trigger.target
+    order = np.lexsort((-score, ~shown))
+    nothing = np.full(len(score), -1, np.int64)
+    return Suspects("trigger", order, score, nothing, int(shown.sum()), trigger)
+
+
+def _working_trigger(bench: Bench, outputs: FullOutputs, tell: Tell) -> Trigger | None:
+    """Return the patch that moves most unseen images to its label, None where none moves enough."""
+    dataset = bench.dataset
+    patches = common_patches(dataset.train.images, dataset.train.labels.numpy(), tell)
+    unseen = torch.nonzero(evaluation_half(dataset.test)).flatten()
+    network = bench.network(bench.model) if patches else None
+    best, most = None, MOVED
+    for number, patch in enumerate(patches):
+        tell("Trying patches on other images", number, len(patches))
+        others = unseen[dataset.test.labels[unseen] != patch.label]
+        ids = stratified(dataset.test.labels, others, STAMPED, seed=0)
+        trigger = Trigger.of(patch.mask, patch.image, patch.label, dataset.classes[patch.label])
+        if network is None or not len(ids):
+            continue
+        logits = collect(network, stamped_store(bench, trigger, ids), torch.arange(len(ids))).logits
+        before = outputs.test.logits[ids].argmax(1) == patch.label
+        moved = float((logits.argmax(1) == patch.label).float().mean() - before.float().mean())
+        if moved >= most:
+            best, most = trigger, moved
+    return best
