@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.methods.base import Aux, Context, Length, Loss, Optimiser, Reads, StageOutput, Terms, Train
+from core.methods.base import Aux, Context, Facts, Length, Loss, Optimiser, Reads, StageOutput, Terms, Train
 from core.parameters import Parameter, Values
 
 OPTIMISERS = ("sgd", "nesterov", "adamw")
@@ -125,6 +125,11 @@ def in_shapes(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str,
 def classification(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     """Return the cross-entropy on the batch's labels."""
     return {"loss": F.cross_entropy(out.logits, batch.labels)}
+
+
+def share_of_mixture(facts: Facts, retain_share: float = 1.0) -> float:
+    """Return the share of forget images, 0..1, in a shuffled mixture with that share of the retain set."""
+    return facts.forget / (facts.forget + retain_share * facts.retain)
 
 
 def forgotten_classes(context: Context) -> Aux:

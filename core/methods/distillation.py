@@ -18,7 +18,14 @@ from functools import partial
 
 from core.data.batches import Batch
 from core.methods.base import WHOLE, Aux, Facts, Method, Preset, SearchRange, StageOutput, Terms, Train
-from core.methods.common import Group, contrasting, forgetting, forgotten_classes, optimiser_parameters
+from core.methods.common import (
+    Group,
+    contrasting,
+    forgetting,
+    forgotten_classes,
+    optimiser_parameters,
+    share_of_mixture,
+)
 from core.methods.losses import divergence, hidden_classes, masked_distillation, mean_over
 from core.parameters import Values
 
@@ -27,9 +34,7 @@ TEACHERS = Group("Teachers")
 
 def forget_weight(values: Values, facts: Facts) -> float:
     """Return p, 0..1: as set, or the share of forget images in a shuffled mixture of both sets."""
-    if values.forget_weight > 0:
-        return float(values.forget_weight)
-    return facts.forget / (facts.forget + values.retain_share * facts.retain)
+    return float(values.forget_weight) or share_of_mixture(facts, values.retain_share)
 
 
 def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float) -> Terms:

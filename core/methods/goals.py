@@ -59,6 +59,12 @@ def judges_by_unseen(values: Values, facts: Facts) -> bool:
     return facts.single_images > 0 and (with_classes or values.goal == "unseen accuracy")
 
 
+def unseen_accuracy(context: Context) -> torch.Tensor:
+    """Return the original's accuracy on unseen images, 0-d: the one of the first look, among the constants since."""
+    earlier = context.aux.get(UNSEEN)
+    return torch.tensor(context.accuracy("unseen")) if earlier is None else earlier
+
+
 def look(context: Context) -> Aux:
     """Return which goals are still open, of images that go with their class and of images that go alone.
 
@@ -68,9 +74,7 @@ def look(context: Context) -> Aux:
     facts, aux = context.facts, {}
     goal = torch.tensor(float(context.values.stop_accuracy))
     if judges_by_unseen(context.values, facts):
-        earlier = context.aux.get(UNSEEN)
-        goal = torch.tensor(context.accuracy("unseen")) if earlier is None else earlier
-        aux[UNSEEN] = goal
+        goal = aux[UNSEEN] = unseen_accuracy(context)
     classes = facts.class_images > 0 and context.accuracy("classes") > context.values.stop_accuracy
     singles = facts.single_images > 0 and context.accuracy("singles") > float(goal)
     return {**aux, OPEN: torch.tensor([float(classes), float(singles)], device=context.device)}

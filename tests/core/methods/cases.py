@@ -29,6 +29,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "scrub": {"epochs": 2, "max_epochs": 1, "batch": 16, "forget_batch": 8, "batch_norm": "train"},
     "bad-teacher": {"epochs": 1, "batch": 8},
     "delete": {"epochs": 3, "batch": 8},
+    "lotus": {"epochs": 2, "batch": 8},
     "l1-sparse": {"epochs": 1, "batch": 16},
     "cf-k": {"epochs": 1, "batch": 16},
     "eu-k": {"epochs": 1, "batch": 16},
@@ -73,6 +74,7 @@ VARIANTS: list[Case] = [
     Case("scrub", "mixed", {"rewind": True, "batch_norm": "frozen"}),
     Case("bad-teacher", "mixed", {"retain_share": 1.0, "batch": 30, "forget_weight": 0.5, "temperature": 2.0}),
     Case("delete", "class", {"mask": "forget classes", "batch_norm": "train", "optimiser": "adamw"}),
+    Case("lotus", "mixed", {"hide": "nothing", "retain_share": 1.0, "alpha": 8.0, "optimiser": "adamw"}),
     Case("l1-sparse", "class", {"unpenalised": 0.5, "optimiser": "adamw", "l1": 0.01}),
     Case("cf-k", "class", {"k": 1, "cached": True}),
 ]

@@ -15,6 +15,7 @@ SEARCHED = {
     "salun": [("share", 0.1, 0.9)],
     "scrub": [("kl_weight", 0.001, 1.0, "log")],
     "bad-teacher": [("retain_share", 0.1, 1.0)],
+    "lotus": [("alpha", 1.0, 32.0, "log")],
     "l1-sparse": [("l1", 0.1, 10.0, "log", "relative")],
     "cf-k": [("weight_decay", 0.1, 5.0, "log", "relative")],
     "ssd": [("dampening", 0.1, 1.0, "log")],

@@ -14,7 +14,7 @@ TRAINED_ON_WHAT_STAYS = {"finetune": 60, "l1-sparse": 60, "cf-k": 60, "eu-k": 60
 ON_THE_FORGET_SET_ALONE = {"gradient-ascent": 2 * 20, "boundary-shrink": 2 * 20, "boundary-expand": 2 * 20,
                            "delete": 3 * 20, "lipschitz": 2 * 20 * (1 + 3)}  # fmt: skip
 ON_ONE_AFTER_THE_OTHER = {"muda": (2 * 20, 48), "scrub": (20, 2 * 60), "random-labels": (20, 60), "salun": (20, 60)}
-ON_BOTH_TOGETHER = {"neggrad-plus": 60, "bad-teacher": 18}  # images that stay; batches of the forget set go beside
+ON_BOTH_TOGETHER = {"neggrad-plus": 60, "bad-teacher": 18, "lotus": 2 * 18}  # that stay; of the others go beside
 
 
 def read_by(method: str) -> tuple[torch.Tensor, list[torch.Tensor]]:
