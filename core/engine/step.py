@@ -18,6 +18,7 @@ from core.errors import NonFiniteError
 from core.methods.base import Aux, Optimiser, Train
 
 MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
+RATE_PREFIX = "rate/"  # aux "rate/<parameter>" (float): factor on each weight's gradient, before norms are clipped
 
 
 class Stepper:
@@ -30,6 +31,7 @@ class Stepper:
         self._optimiser: torch.optim.Optimizer | None = None
         self._parameters: list[nn.Parameter] = []
         self._masks: list[tuple[nn.Parameter, torch.Tensor]] = []  # parameters and which of their weights may move
+        self._rates: list[tuple[nn.Parameter, torch.Tensor]] = []  # parameters and factors on their gradients
         self._modes: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
 
     def enter(self, part: Train, aux: Aux) -> None:
@@ -39,8 +41,9 @@ class Stepper:
         for parameter in self._model.module.parameters():
             parameter.requires_grad_(id(parameter) in chosen)
         self._optimiser = make_optimiser(part.optimiser, self._parameters, self._device)
-        named = self._model.module.named_parameters()
-        self._masks = [(weights, aux[MASK_PREFIX + name]) for name, weights in named if MASK_PREFIX + name in aux]
+        named = dict(self._model.module.named_parameters())
+        self._masks = [(p, aux[MASK_PREFIX + name]) for name, p in named.items() if MASK_PREFIX + name in aux]
+        self._rates = [(p, aux[RATE_PREFIX + name]) for name, p in named.items() if RATE_PREFIX + name in aux]
 
     def set_modes(self, part: Train) -> None:
         """Train mode for what is tuned; everything else, and batch norm where the stage says so, keeps to eval mode."""
@@ -72,6 +75,9 @@ class Stepper:
                 parameter.grad = torch.zeros_like(parameter)
         add_up_gradients(self._parameters, share)
         self._scaler.unscale_(self._optimiser)
+        for parameter, factor in self._rates:
+            if parameter.grad is not None:
+                parameter.grad.mul_(factor)
         if clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters, clip)
         with held_outside(self._masks):

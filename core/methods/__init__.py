@@ -13,6 +13,7 @@ from core.job import Job, PluginPart
 from core.methods import (
     ascent,
     boundary,
+    challenge,
     dampening,
     distillation,
     finetuning,
@@ -22,9 +23,11 @@ from core.methods import (
     lipschitz,
     lotus,
     muda,
+    negmerge,
     relabelling,
     retrain,
     scrub,
+    tilted,
     unsir,
 )
 from core.methods.base import Method
@@ -56,6 +59,10 @@ _ALL: tuple[Method, ...] = (
     boundary.BOUNDARY_EXPAND,
     unsir.UNSIR,
     lipschitz.LIPSCHITZ,
+    challenge.MSG,
+    challenge.CT,
+    negmerge.NEGMERGE,
+    tilted.TRW,
 )
 METHODS = {method.id: method for method in _ALL}
 """The program's own."""

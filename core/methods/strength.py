@@ -120,6 +120,12 @@ def strength_of(
     return search_strength(context, weights_at, weakest, strongest).strength if context.values.search else given
 
 
+def looks_of_search(values: Values, facts: Facts) -> int:
+    """Return how many images a search for the strength passes through the network at most; 0 where none is wanted."""
+    looks = (ROUNDS + 3) * sum(min(LOOK_SAMPLES, images) for images in (facts.retain, facts.forget))
+    return looks if values.search else 0
+
+
 def closed_form(
     name: str, edit: Callable[[Context], None], gradients: Callable[[Values, Facts], int], **card: Any
 ) -> Method:
@@ -130,8 +136,7 @@ def closed_form(
     """
 
     def plan(values: Values, facts: Facts) -> list[Edit]:
-        looks = (ROUNDS + 3) * sum(min(LOOK_SAMPLES, images) for images in (facts.retain, facts.forget))
-        return [Edit(name, edit, looks=looks if values.search else 0, gradients=gradients(values, facts))]
+        return [Edit(name, edit, looks=looks_of_search(values, facts), gradients=gradients(values, facts))]
 
     def reads_unseen(values: Values, facts: Facts) -> bool:
         return bool(values.search) and facts.single_images > 0

@@ -33,6 +33,10 @@ SHORT: dict[str, dict[str, Any]] = {
     "l1-sparse": {"epochs": 1, "batch": 16},
     "cf-k": {"epochs": 1, "batch": 16},
     "eu-k": {"epochs": 1, "batch": 16},
+    "msg": {"epochs": 1, "batch": 16},
+    "ct": {"epochs": 1, "batch": 16},
+    "negmerge": {"models": 2, "epochs": 1, "batch": 16, "lr": 0.05},
+    "trw": {"epochs": 1, "batch": 16},
 }
 
 # What the nature of a method's short setting rules out; a variant has its own.
@@ -43,6 +47,8 @@ NEVER: dict[str, frozenset[str]] = {
     "esc": frozenset({SEED}),
     "loft": frozenset({SEED}),
     "eu-k": frozenset({IDENTITY}),
+    "msg": frozenset({IDENTITY}),
+    "ct": frozenset({IDENTITY}),
 }
 
 VARIANTS: list[Case] = [
@@ -77,6 +83,8 @@ VARIANTS: list[Case] = [
     Case("lotus", "mixed", {"hide": "nothing", "retain_share": 1.0, "alpha": 8.0, "optimiser": "adamw"}),
     Case("l1-sparse", "class", {"unpenalised": 0.5, "optimiser": "adamw", "l1": 0.01}),
     Case("cf-k", "class", {"k": 1, "cached": True}),
+    Case("msg", "class", {"layers": "all", "old_rate": 0.0, "clip": 0.5}, frozenset({IDENTITY})),
+    Case("negmerge", "mixed", {"search": False, "optimiser": "adamw", "lr": 1e-3}),
 ]
 
 

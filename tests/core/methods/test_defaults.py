@@ -61,6 +61,7 @@ LOOSER = {
     "influence": Bounds(lost=8.0),
     "bad-teacher": Bounds(lost=12.0, singles_lost=12.0),
     "delete": Bounds(lost=6.0),  # five on digits
+    "negmerge": Bounds(lost=8.0),  # "most of which it costs on digits": seven points
     "boundary-shrink": Bounds(lost=6.0),  # five on digits
     "boundary-expand": Bounds(forget_test=34.0, lost=31.0),  # up to a third is left, up to thirty points are lost
 }

@@ -10,11 +10,13 @@ from core.parameters import resolve
 from tests.core.methods.cases import SHORT
 from tests.core.toy import make_engine, make_experiment, run_to_end
 
-TRAINED_ON_WHAT_STAYS = {"finetune": 60, "l1-sparse": 60, "cf-k": 60, "eu-k": 60, "retrain": 2 * 60}
+TRAINED_ON_WHAT_STAYS = {"finetune": 60, "l1-sparse": 60, "cf-k": 60, "eu-k": 60, "retrain": 2 * 60,
+                         "msg": 60, "ct": 60}  # fmt: skip
 ON_THE_FORGET_SET_ALONE = {"gradient-ascent": 2 * 20, "boundary-shrink": 2 * 20, "boundary-expand": 2 * 20,
-                           "delete": 3 * 20, "lipschitz": 2 * 20 * (1 + 3)}  # fmt: skip
+                           "delete": 3 * 20, "lipschitz": 2 * 20 * (1 + 3), "negmerge": 2 * 20}  # fmt: skip
 ON_ONE_AFTER_THE_OTHER = {"muda": (2 * 20, 48), "scrub": (20, 2 * 60), "random-labels": (20, 60), "salun": (20, 60)}
-ON_BOTH_TOGETHER = {"neggrad-plus": 60, "bad-teacher": 18, "lotus": 2 * 18}  # that stay; of the others go beside
+ON_BOTH_TOGETHER = {"neggrad-plus": 60, "bad-teacher": 18, "lotus": 2 * 18,
+                    "trw": 60}  # that stay; of the others go beside  # fmt: skip
 
 
 def read_by(method: str) -> tuple[torch.Tensor, list[torch.Tensor]]:
