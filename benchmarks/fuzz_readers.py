@@ -79,7 +79,7 @@ def _compared(folder: Path) -> object:
 
 
 def _printed(folder: Path) -> object:
-    from core.cli.running import result_document, result_text
+    from core.cli.result import result_document, result_text
 
     run = RunFolder(folder)
     return result_text(run), result_document(run)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.engine.control import Control
     from core.events import Emit, Tell
+    from core.job import StartPart
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
     from core.session.exporting import ExportResult
@@ -88,6 +90,7 @@ def unlearn(
     seed: int = 0,
     accept_accuracy: bool = False,
     expect_accuracy: float | None = None,
+    started_from: Path | str = "",
     resume: bool = False,
     launcher: str = "thread",
     emit: Emit | None = None,
@@ -101,7 +104,8 @@ def unlearn(
     preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
     `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the
     model is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program
-    measures it, is proof. resume: go on with the run that `out` holds. launcher: what starts
+    measures it, is proof. started_from: the file of the pretrained weights that the model's own training began with, or
+    "fresh", where its card does not say. resume: go on with the run that `out` holds. launcher: what starts
     it, "thread" (this one), "process" or "torchrun N". emit gets each event (`core.events`) in this
     thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
 
@@ -122,7 +126,7 @@ def unlearn(
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)
     selection = named_selection(bench.dataset, classes, where=where, folders=folders).with_samples(samples)
-    bench = proven(bench, accept=accept_accuracy, expect=expect_accuracy)
+    bench = proven(replace(bench, start=_start(started_from, bench)), accept=accept_accuracy, expect=expect_accuracy)
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed, launcher=launcher)
     folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())
     launch(folder, control, emit, bench, resume=resume, launcher=Launcher.parse(launcher))
@@ -138,6 +142,7 @@ def check(
     seeds: Iterable[int] = (),
     retrained: Mapping[str, Path | str] | None = None,
     suite: str = "quick",
+    started_from: Path | str = "",
     emit: Emit | None = None,
     control: Control | None = None,
 ) -> dict[str, Any]:
@@ -145,8 +150,8 @@ def check(
 
     bench: what is trusted, and model and data where they are open. seeds: of models to retrain without the forget set
     by the original's recipe; those on disk are taken. retrained: files of such models, by the names they go by in the
-    report. suite: "quick" or "full". `report["verdict"]["sentence"]` says what came out; accuracies and shares are
-    0..1.
+    report. suite: "quick" or "full". started_from: as that of `unlearn`. `report["verdict"]["sentence"]` says what came
+    out; accuracies and shares are 0..1.
 
     Raises InputError (the run has no result, a model was not retrained without the forget set), MismatchError (model or
     data have changed), or StoppedError and Interrupted where `control` ended it: finished measures are kept.
@@ -156,8 +161,9 @@ def check(
     control, emit = _or_nobody(control, emit)
     brought = {name: Path(path) for name, path in (retrained or {}).items()}
     return checking.check(
-        _folder(run), control, emit, bench, seeds=tuple(seeds), retrained=brought, which=suite
-    )
+        _folder(run), control, emit, bench, seeds=tuple(seeds), retrained=brought, which=suite,
+        start=_start(started_from, bench),
+    )  # fmt: skip
 
 
 def export(
@@ -189,6 +195,14 @@ def _folder(run: RunFolder | Path | str) -> RunFolder:
     from core.runs.folder import RunFolder
 
     return run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
+
+
+def _start(said: Path | str, bench: Bench | None) -> StartPart | None:
+    """Return the start that is stated, None for an empty text."""
+    from core.models.trust import NO_TRUST
+    from core.session.starts import stated_start
+
+    return stated_start(str(said), trust=NO_TRUST if bench is None else bench.trust) if str(said) else None
 
 
 def _or_nobody(control: Control | None, emit: Emit | None) -> tuple[Control, Emit]:

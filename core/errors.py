@@ -118,14 +118,16 @@ class MismatchError(InputError):
 class AmbiguousEntryError(InputError):
     """A checkpoint holds several networks; `candidates` holds what --key calls each and what it is.
 
-    parts: whether they may also be parts of one network.
+    parts: whether they may also be parts of one network. option: the one that chooses, where it is another one.
     """
 
-    def __init__(self, message: str, candidates: Iterable[tuple[str, str]], *, parts: bool = False) -> None:
+    def __init__(
+        self, message: str, candidates: Iterable[tuple[str, str]], *, parts: bool = False, option: str = "--key"
+    ) -> None:
         self.candidates = tuple(candidates)
         listed = "; ".join(f"{name} ({what})" for name, what in self.candidates)
         together = f"; parts of one network together: {'+'.join(name for name, _ in self.candidates[:2])}"
-        super().__init__(message, f"Choose the network with --key: {listed}{together if parts else ''}")
+        super().__init__(message, f"Choose the network with {option}: {listed}{together if parts else ''}")
 
 
 class UnprovenError(InputError):

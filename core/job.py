@@ -138,6 +138,31 @@ class OriginPart:
         return weights_id(self.sha256, self.key)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartPart:
+    """Where a training began: with fresh weights, or with those of a file, which are pretrained.
+
+    Of a training it is its own, of an unlearning that of the original, which references must share. `path` may be
+    empty where only a card tells; `said_by` is who does, in words.
+    """
+
+    kind: Literal["fresh", "pretrained"]
+    path: str = ""
+    sha256: str = ""
+    key: str = ""  # as that of a ModelPart
+    said_by: str = ""
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it began with the weights of a file."""
+        return self.kind == "pretrained"
+
+    @property
+    def weights_id(self) -> str:
+        """What names the weights; empty where they were fresh."""
+        return weights_id(self.sha256, self.key)
+
+
 LAUNCHERS = "thread, process, torchrun N or ssh HOST [PROGRAM]"
 
 
@@ -208,6 +233,7 @@ class Job:
     chain: tuple[str, ...] = ()  # SHA-256 of the jobs of earlier runs that this one starts from, oldest first
     requests: tuple[RequestPart, ...] = ()  # of the chain, this job's own last; empty where there is no chain
     origin: OriginPart | None = None
+    start: StartPart | None = None  # where the training began; of an unlearning the original's; None: nobody says it
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
 

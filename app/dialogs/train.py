@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from app.dialogs.sheet import Sheet
+from app.dialogs.sheet import ALL_FILES, Sheet, ask_file
 from app.services.theme import theme
 from app.services.translation import tr
+from app.widgets.buttons import SecondaryButton
 from app.widgets.form import ParameterForm, add_field, combo_box, spin_box
 from app.widgets.labels import caption
-from app.widgets.layout import STRETCH, add_to, column, form, scrolling, widget_of
+from app.widgets.layout import STRETCH, add_to, column, form, row, scrolling, widget_of
 from core.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -52,12 +54,16 @@ class Training:
     architecture: str
     recipe: Mapping[str, Any]
     seed: int
+    start: str = ""  # the file of the weights to begin with; "" for fresh ones
 
 
 class TrainDialog(Sheet):
     """`chosen` carries a Training."""
 
-    def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, choices: Choices, parent: QWidget | None = None, starts: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """`starts`: words and file of weights that a training may begin with."""
         super().__init__(tr("Train a model"), tr("Start training"), parent, width=480,
                          text=tr("A run like any other, with live curves, pause and a folder of its own."))  # fmt: skip
         self._choices = choices
@@ -65,16 +71,18 @@ class TrainDialog(Sheet):
         self.data = _box(tr("Data"), data)
         self.network = _box(tr("Network"), [(network.title, network.id) for network in choices.networks])
         self.preset = _box(tr("Recipe"), [(preset.title, preset.name) for preset in choices.presets])
+        self.start = _box(tr("Begins with"), [(tr("Fresh weights"), ""), *starts])
+        self._file = SecondaryButton(tr("File…"), self._ask_file)
         self.seed = spin_box(tr("Seed"), 0, LARGEST_SEED)
         lines = form()
         for title, field in ((tr("&Data"), self.data), (tr("&Network"), self.network), (tr("&Recipe"), self.preset),
-                             (tr("&Seed"), self.seed)):  # fmt: skip
+                             (tr("&Begins with"), self.start), (tr("&Seed"), self.seed)):  # fmt: skip
             add_field(lines, title, field)
         self._note = caption("", True)
         self.recipe = ParameterForm(choices.recipe)
         area = scrolling(widget_of(column(self.recipe, STRETCH)), "none")
         area.setMinimumSize(theme.px(480), theme.px(240))
-        add_to(self.body, lines, self._note, (area, 1))
+        add_to(self.body, lines, row(STRETCH, self._file), self._note, (area, 1))
         for box in (self.data, self.network):
             box.currentIndexChanged.connect(self._check)
         self.preset.currentIndexChanged.connect(self._preset_chosen)
@@ -83,7 +91,17 @@ class TrainDialog(Sheet):
 
     def answer(self) -> Training:
         """What the form says."""
-        return Training(self.data.currentData(), self.network.currentData(), self.recipe.values(), self.seed.value())
+        return Training(self.data.currentData(), self.network.currentData(), self.recipe.values(),
+                        self.seed.value(), self.start.currentData())  # fmt: skip
+
+    def begin_with(self, file: str) -> None:
+        """Take a file as what training begins with."""
+        if self.start.findData(file) < 0:
+            self.start.addItem(Path(file).name, file)
+        self.start.setCurrentIndex(self.start.findData(file))
+
+    def _ask_file(self) -> None:
+        ask_file(self, tr("The pretrained weights to begin with"), self.begin_with, (ALL_FILES,))
 
     def _preset_chosen(self) -> None:
         self.recipe.set_baseline(self._choices.presets[self.preset.currentIndex()].values)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.workers.live_run import LiveRun
     from core.data.dataset import Dataset
+    from core.job import StartPart
     from core.models.checkpoint import OpenedModel
     from core.runs.folder import RunFolder
     from core.selection import Selection
@@ -142,6 +143,7 @@ class ProjectState(QObject):
     dataset_changed = Signal()
     selection_changed = Signal()
     evaluation_changed = Signal()
+    start_changed = Signal()
     run_changed = Signal()
     compared_changed = Signal()
     overlaid_changed = Signal()
@@ -151,6 +153,7 @@ class ProjectState(QObject):
         self.opened_model: OpenedModel | None = None
         self.dataset: Dataset | None = None
         self.data_options: DataOptions | None = None  # how the data was opened besides its name
+        self.start: StartPart | None = None  # where the model's own training began, as the user said
         self.trial: Trial | None = None  # how what nobody stated about model and images was found
         self._bench: Bench | None = None  # with both, made when it is asked for
         self.history: History | None = None
@@ -192,8 +195,8 @@ class ProjectState(QObject):
             options = self.data_options or DataOptions()
             kept = Bench(self.opened_model, self.dataset, options, trial=self.trial)
         proof = None if open_doubts(self.proof) else self.proof
-        if kept.proof is not proof:
-            kept = dataclasses.replace(kept, proof=proof)
+        if kept.proof is not proof or kept.start is not self.start:
+            kept = dataclasses.replace(kept, proof=proof, start=self.start)
         self._bench = kept
         return kept
 
@@ -213,6 +216,8 @@ class ProjectState(QObject):
         self.opened_model, self.dataset, self.data_options, self.trial = model, dataset, options, trial
         if new_model or new_data:
             self.evaluation = {}
+        if new_model:
+            self.start = None
         kept = not new_data or _same_content(dataset, old_data)
         if not kept:
             self.history = _new_history(dataset)
@@ -243,6 +248,11 @@ class ProjectState(QObject):
         if self.history is not None:
             self.history.redo()
             self.selection_changed.emit()
+
+    def set_start(self, start: StartPart) -> None:
+        """Take where the open model's own training began, as the user says."""
+        self.start = start
+        self.start_changed.emit()
 
     def set_evaluation(self, **results: Any) -> None:
         """Add measurements of the opened model."""

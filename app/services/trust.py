@@ -84,7 +84,8 @@ def code_files(job: Job, brought: Iterable[Path] = ()) -> Sequence[Path]:
 
 def files_of(job: Job, brought: Iterable[Path] = ()) -> list[Path]:
     """Return the model files that working on a job opens: its model, the first of its chain, and those brought."""
-    named = [job.model.path, job.origin.path if job.origin is not None else ""]
+    named = [job.model.path, job.origin.path if job.origin is not None else "",
+             job.start.path if job.start is not None else ""]  # fmt: skip
     return [*(Path(name) for name in dict.fromkeys(named) if name), *brought]
 
 

@@ -171,7 +171,7 @@ def trained(folder: RunFolder, job: Job) -> Request:
 def _with_own_data(request: Request) -> Request:
     """Return a request for a model that a run here made with the data of that run, where that is still there."""
     from core.data.named import SOURCES
-    from core.session.jobs import earlier_run
+    from core.session.starts import earlier_run
 
     folder = earlier_run(Path(request.model))
     if folder is None:

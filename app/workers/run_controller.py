@@ -339,7 +339,7 @@ class RunController(Executor):
             from core.session import checking
 
             return checking.check(live.folder, control, emit, opened, seeds=check.seeds, retrained=check.brought,
-                                  which=check.which)  # fmt: skip
+                                  which=check.which, start=check.start)  # fmt: skip
 
         return work
 

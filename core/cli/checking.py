@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli import options
 from core.cli.output import Loading, RunProgress, Screen, facts, shown, table, wrapped
-from core.cli.running import CHECK, TITLES, measures_table, stop_on_interrupt
+from core.cli.result import TITLES, measures_table
+from core.cli.running import CHECK, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError, first_few
 from core.files import write_atomic
 from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
@@ -53,6 +54,7 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=options.number(1, MOST_SEEDS, whole=True), metavar="N",
         help="how many to train, with seeds 1 to N (default: 1, in the full suite 3)",
     )  # fmt: skip
+    options.add_start(parser)
     group = parser.add_argument_group("checks")
     group.add_argument(
         "--suite", default="quick", type=options.one_of(SEEDS), metavar="S",
@@ -126,6 +128,7 @@ def _check(
     from core.session.checking import check
 
     reports, bench = [], options.bench_option(given)
+    start = options.start_option(given, bench.trust)
     try:
         with stop_on_interrupt(screen, CHECK) as control:
             for number_of, folder in enumerate(folders, 1):
@@ -134,7 +137,7 @@ def _check(
                     bench = bench.for_job(folder.job())
                 report = check(
                     folder, control, RunProgress(screen), bench, seeds=seeds[folder.path],
-                    retrained=brought[folder.path], which=given.suite,
+                    retrained=brought[folder.path], which=given.suite, start=start,
                 )  # fmt: skip
                 reports.append(report)
                 screen.end_line()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.devices import PRECISIONS
 from core.errors import UsageError, did_you_mean, nearest
 from core.files import require_place, user_path
-from core.job import LAUNCHERS, Launcher
+from core.job import LAUNCHERS, Launcher, StartPart
 from core.likeness import LEVELS
 from core.program import command_name
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.events import Tell
     from core.models.checkpoint import OpenedModel
+    from core.models.trust import Trust
     from core.selection import Selection
     from core.session.bench import Bench, DataOptions
 
@@ -184,13 +185,14 @@ def add_accuracy(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_architecture(group: argparse._ActionsContainer, *, required: bool = False) -> None:
-    """--arch."""
+def add_architecture(
+    group: argparse._ActionsContainer, left_out: str = "recognised from the weights where left out"
+) -> None:
+    """--arch; `left_out`: what happens where it is."""
     group.add_argument(
-        "--arch", required=required, metavar="NAME",
+        "--arch", metavar="NAME",
         help="architecture by name, with settings where it was changed (resnet18:stem=3,pool=max), or your own as "
-        "FILE.py:FACTORY (with --trust-code)"
-        + ("" if required else "; recognised from the weights where left out"),
+        f"FILE.py:FACTORY (with --trust-code); {left_out}",
     )  # fmt: skip
 
 
@@ -201,6 +203,27 @@ def add_key(group: argparse._ActionsContainer) -> None:
         help="entry of the model's file that is the network, with dots where it is nested (ema.model), or the name in "
         "front of its keys; found where left out and there is one",
     )  # fmt: skip
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """--started-from and --start-key."""
+    group = parser.add_argument_group("where the original's training began, and with it retrained models")
+    group.add_argument(
+        "--started-from", metavar="START",
+        help="the file of the pretrained weights, or the word fresh; known by itself of models this program trained",
+    )  # fmt: skip
+    group.add_argument("--start-key", metavar="NAME", help="entry of that file, where it holds several networks")
+
+
+def start_option(options: argparse.Namespace, trust: Trust) -> StartPart | None:
+    """Return what --started-from states; None where it is left out. Raises the AppErrors of reading a model."""
+    if options.start_key and not options.started_from:
+        raise UsageError("--start-key names an entry of a file, and none is named", "Name it with --started-from")
+    if options.started_from is None:
+        return None
+    from core.session.starts import stated_start
+
+    return stated_start(options.started_from, options.start_key, trust)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The commands that make a run or go on with one (`train`, `unlearn`, `resume`), and what a run came to.
+"""The commands that make a run or go on with one (`train`, `unlearn`, `resume`), and what is asked of one.
 
 Ctrl+C: the first stops and keeps, the second ends the program at once. SIGTERM and SIGHUP, by which a system ends its
 programs, leave a run that is gone on with.
@@ -10,20 +10,21 @@ import argparse
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core import distributed
 from core.cli import ended_by_signals, options
-from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, shown, table, wrapped
+from core.cli.output import Loading, RunProgress, Screen, bytes_text, facts, table, wrapped
+from core.cli.result import result_document, result_text
 from core.errors import InputError, StoppedError, UsageError
-from core.job import Job, Launcher
+from core.job import Job, Launcher, StartPart
 from core.runs.asked import ASKS, Ask, ask
-from core.runs.folder import CARD, MODEL, MODEL_PT, REPORT_HTML, REPORT_JSON, RunFolder
-from core.session.library import check_resumable, request_lines
+from core.runs.folder import RunFolder
+from core.session.library import check_resumable
 from core.verify.numbers import DASH, about, count, duration, percent, plural, ratio, training_cost
-from core.verify.table import MODELS
 
 if TYPE_CHECKING:
     from core.engine.control import Control
@@ -48,7 +49,14 @@ def declare_train(parser: argparse.ArgumentParser) -> None:
     """Declare what `train` takes."""
     options.add_data(parser)
     model = parser.add_argument_group("model")
-    options.add_architecture(model, required=True)
+    options.add_architecture(model, "that of --from where left out")
+    model.add_argument(
+        "--from", dest="started_from", metavar="FILE",
+        help="begin with the weights of this file, a pretrained network or encoder; a head of another size is fresh",
+    )  # fmt: skip
+    model.add_argument(
+        "--start-key", metavar="NAME", help="entry of that file, where it holds several networks"
+    )
     model.add_argument(
         "--recipe", nargs="+", action="extend", default=[], metavar="K=V",
         help="how to train: epochs, lr, batch and so on, as `methods retrain` lists them",
@@ -72,7 +80,7 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
     if given.on is None or given.on.kind != "ssh":  # that machine says itself what it has
         choose_device(given.device)
     resolve(get_method("retrain").parameters, recipe, owner="the recipe")  # wrong ones are told before data is read
-    arch = options.architecture_option(given) or ""
+    arch, start = _network_and_start(given)
     user_code = arch if is_user_code(arch) else ""
     if not user_code:
         get_architecture(arch)
@@ -89,10 +97,28 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
             build_model(spec, trust_code=bench.trust.runs(arch))
         exclude = options.forget_selection(given, dataset, screen)
         job = make_train_job(
-            bench, arch, exclude=exclude, recipe=recipe, user_code=user_code, **options.run_options(given)
+            bench, arch, exclude=exclude, recipe=recipe, user_code=user_code, start=start, **options.run_options(given)
         )
         folder, _ = ready_run(folder, job, exclude, bench, control)
         return run_to_end(folder, control, screen, bench, resume=given.resume, launcher=given.on)
+
+
+def _network_and_start(given: argparse.Namespace) -> tuple[str, StartPart | None]:
+    """Return the network to train, as --arch or the file of --from says it, and what that training begins with.
+
+    Raises UsageError where neither says which network it is, and the AppErrors of opening a model.
+    """
+    from core.models.starting import read_start
+
+    trust = options.bench_option(given).trust
+    start, arch = options.start_option(given, trust), options.architecture_option(given)
+    if arch is None and start is not None and start.pretrained:
+        model = read_start(start, trust).opened()
+        if not model.alternatives:
+            return model.spec.user_code or model.spec.architecture, start
+    if arch is None:
+        raise UsageError("Nothing says which network to train", "Name it with --arch, or a file of it with --from")
+    return arch, start
 
 
 def declare_unlearn(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +126,7 @@ def declare_unlearn(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     options.add_data(parser)
     options.add_accuracy(parser)
+    options.add_start(parser)
     options.add_forget(parser)
     method = parser.add_argument_group("method")
     method.add_argument("--method", required=True, metavar="NAME", help="`methods` lists them")
@@ -127,6 +154,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     from core.parameters import parse_assignments, resolve
     from core.session.jobs import make_unlearn_job, require_shareable
     from core.session.running import ready_run
+    from core.session.starts import start_words
 
     # What can be wrong without looking at model and data is told before they are opened.
     settings = parse_assignments(given.set, "--set")
@@ -142,6 +170,7 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
     with stop_on_interrupt(screen) as control:
         with _before_run():
             bench = options.open_both(given, Loading(screen), lambda: control.ending)
+        bench = replace(bench, start=options.start_option(given, bench.trust))
         bench.model.require_trainable()
         options.tell_notices(bench, screen)
         selection = _with_earlier(bench, options.forget_selection(given, bench.dataset, screen), screen)
@@ -149,6 +178,8 @@ def run_unlearn(given: argparse.Namespace, screen: Screen) -> int:
         job = make_unlearn_job(
             bench, selection, method.id, preset=given.preset, settings=settings, **options.run_options(given)
         )
+        if job.start is not None and job.start.pretrained:
+            screen.notice(f"The original began with {start_words(job.start)}, and so will models retrained for it.")
         if given.plan:
             return _show_plan(given, bench, selection, job, screen)
         folder, search = ready_run(folder, job, selection, bench, control, tries=given.tune or 0, fixed=settings)
@@ -368,130 +399,3 @@ def _tell(text: str) -> None:
     """Write past Python's buffers: a signal may come in the middle of a write, which must not be entered again."""
     with contextlib.suppress(OSError):
         os.write(2, f"\n{text}\n".encode())
-
-
-# --- what a run came to --------------------------------------------------------------------------------------------
-
-TITLES = MODELS | {"model": "This model"}
-FILES = {"model": MODEL, "model_pt": MODEL_PT, "card": CARD, "report": REPORT_HTML, "report_json": REPORT_JSON}
-
-
-def measures_table(models: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """Lay out measures of models side by side, without models that have none and measures that no model has."""
-    measured = {name: measures for name, measures in models.items() if measures}
-    columns = {title: [text(measures) for measures in measured.values()] for title, text in _COLUMNS}
-    columns = {title: cells for title, cells in columns.items() if any(cell != DASH for cell in cells)}
-    return table(["", *columns], zip((TITLES.get(name, name) for name in measured), *columns.values(), strict=True))
-
-
-def result_text(folder: RunFolder) -> str:
-    """Say what a run with a result came to."""
-    job, report, card = folder.job(), folder.report(), folder.card() or {}
-    blocks = [_headline(folder, job, card)]
-    if report is not None:
-        if job.requests:
-            blocks.append("\n".join(["Requests together:", *request_lines(job)]))
-        blocks += [measures_table(report.get("models") or {}), *_notes(report)]
-    else:
-        blocks.append(_training_table(job, card.get("measures") or {}))
-    blocks.append(facts(_places(folder)))
-    return "\n\n".join(block for block in blocks if block)
-
-
-def result_document(folder: RunFolder) -> dict[str, Any]:
-    """Return what `result_text` says as plain data; accuracies and ratios are 0..1."""
-    job, status, report, card = folder.job(), folder.status(), folder.report() or {}, folder.card() or {}
-    document: dict[str, Any] = {
-        "run": str(folder.path),
-        "kind": job.kind,
-        "state": status.state,
-        "step": status.step,
-        "steps": status.steps,
-        "seconds": (report.get("cost") or card.get("cost") or {}).get("seconds"),
-        "method": job.method,
-        "preset": job.preset,
-        "tuning": job.tuning,
-        "chain": job.requests,
-        "forget": job.forget.as_dict(),
-        "files": {name: str(folder.file(file)) for name, file in FILES.items() if folder.file(file).is_file()},
-    }
-    if report:
-        document |= {key: report.get(key) for key in ("models", "verdict", "unchanged", "warnings", "proof")}
-    else:
-        document["measures"] = card.get("measures") or {}
-    return document
-
-
-def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
-    """Say in a sentence what the run did and how long it took, or at which step it was stopped."""
-    cost, status = card.get("cost") or {}, folder.status()
-    seconds = duration(cost.get("seconds"))
-    if job.kind == "train":
-        without = "" if job.forget.mode == "none" else f" without {job.forget_text}"
-        done, what = "Trained", f"{job.model.architecture} on {job.data.spec}{without}"
-    else:
-        preset = f", preset {job.preset}" if job.preset else ""
-        done, what = "Unlearned", f"{job.forget_text} with {_title(folder, job)}{preset}"
-    if status.state != "stopped":
-        return f"{done} {what} in {seconds}."
-    steps = f"{count(cost.get('steps'))} of {count(status.steps)}"
-    return f"Stopped at step {steps} after {seconds}: {what}. The model is kept as it was then."
-
-
-def _title(folder: RunFolder, job: Job) -> str:
-    """Return the method's title: as its report has it, which needs no package that may be gone, else as it is now."""
-    from core.methods import methods
-
-    told = ((folder.report() or {}).get("method_details") or {}).get("title")
-    return str(told or getattr(methods().get(job.method), "title", job.method))
-
-
-def _training_table(job: Job, measures: Mapping[str, Any]) -> str:
-    """Return the accuracies of a trained model; beside those of what it was trained without, as a table."""
-    if job.forget.mode != "none":
-        return measures_table({"model": measures})
-    train, test = (percent(measures.get(name)) for name in ("retain_accuracy", "retain_test_accuracy"))
-    return f"Accuracy: train {train}, test {test}."
-
-
-def _notes(report: Mapping[str, Any]) -> Iterable[str]:
-    """Yield what must stand below the measures: what they are taken on, warnings, and the sentence of the verdict."""
-    from core.verify.table import judged
-
-    if images := judged(report):
-        yield wrapped(f"Test columns: on {images}; the others serve stop rules, tuning and attacks.")
-    if any((m or {}).get("dimensional_alignment") for m in (report.get("models") or {}).values()):
-        yield "DA: dimensional alignment at k directions, which hold that share of the retain energy; not centred."
-    if report.get("warnings"):
-        yield "\n".join(wrapped(f"Warning: {text}") for text in report["warnings"])
-    if sentence := (report.get("verdict") or {}).get("sentence"):
-        yield wrapped(sentence)
-
-
-def _places(folder: RunFolder) -> list[tuple[str, str]]:
-    """Return where the files of the run lie, with what they are."""
-    rows = [("Run folder", shown(folder.path))]
-    labels = {MODEL: "Checkpoint", MODEL_PT: "", CARD: "Model card", REPORT_HTML: "Report"}
-    notes = {MODEL_PT: "  (keys and types of the file that came in)"} if folder.job().model.form else {}
-    for name, label in labels.items():
-        if folder.file(name).is_file():
-            rows.append((label, f"{shown(folder.file(name))}{notes.get(name, '')}"))
-    return rows
-
-
-def _alignment(measures: Mapping[str, Any]) -> str:
-    alignment = measures.get("dimensional_alignment")
-    if not alignment or alignment.get("value") is None:
-        return DASH
-    return f"{ratio(alignment['value'])} (k {alignment['k']}, {percent(alignment.get('energy'))})"
-
-
-_COLUMNS = (
-    ("retain", lambda m: percent(m.get("retain_accuracy"))),
-    ("forget", lambda m: percent(m.get("forget_accuracy"))),
-    ("retain-test", lambda m: percent(m.get("retain_test_accuracy"))),
-    ("forget-test", lambda m: percent(m.get("forget_test_accuracy"))),
-    ("linear probe", lambda m: percent((m.get("probe") or {}).get("forget"))),
-    ("NMI", lambda m: ratio(m.get("nmi"))),
-    ("DA", _alignment),
-)

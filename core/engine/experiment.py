@@ -37,6 +37,7 @@ class Experiment:
     precision: str = "float32"
     augmentation: Augmentation = NO_AUGMENTATION
     stored: Mapping[str, str] = field(default_factory=dict)  # types that the result's weights are kept in, by key
+    began: str = ""  # what a network that is trained anew began with, in words; "" for fresh weights alone
     plan: tuple[Stage, ...] = field(init=False)
     timeline: Timeline = field(init=False)
     teacher: TappedModel | None = field(init=False, default=None)

@@ -118,7 +118,7 @@ def _do(request: Request, control: Control) -> State:
             if request.ended and not folder.finished:  # it was stopped: its result is kept, and held against nothing
                 return State(folder.status().state)
             checking.check(folder, control, _nobody, bench, seeds=wanted.seeds, retrained=wanted.brought,
-                           which=wanted.which)  # fmt: skip
+                           which=wanted.which, start=wanted.start)  # fmt: skip
         else:
             reference = bench.for_job(folder.job())
             checking.train_reference(folder, reference, request.reference or 0, control, _nobody)

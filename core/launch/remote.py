@@ -138,9 +138,18 @@ def _wanted(job: Job) -> list[Wanted]:
             found[path] = sha256
             if (card := Path(path).parent / CARD_NAME).is_file():
                 found[str(card)] = file_sha256(card)
+    if job.start is not None and job.start.pretrained and _starts_fresh(job):
+        found[job.start.path] = job.start.sha256
     if job.data.classes_file:
         found[job.data.classes_file] = file_sha256(Path(job.data.classes_file))
     return [Wanted(path, sha256) for path, sha256 in found.items()]
+
+
+def _starts_fresh(job: Job) -> bool:
+    """Whether a job's method trains a new network, which may begin with pretrained weights."""
+    from core.methods import method_of  # loads torch
+
+    return method_of(job).starts_from == "fresh"
 
 
 def _require_fit(host: Host, there: Described, job: Job) -> None:

@@ -60,5 +60,9 @@ RETRAIN = Method(
         ),
     ),
     starts_from="fresh",
-    notes=("The head keeps its full width, so the forgotten class has an output that is only trained downwards.",),
+    notes=(
+        "Where the original was fine-tuned from pretrained weights it begins with these, not with fresh ones: features "
+        "of a forgotten class may then come back (arXiv 2602.18505).",
+        "The head keeps its full width, so the forgotten class has an output that is only trained downwards.",
+    ),
 )

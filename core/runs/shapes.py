@@ -224,6 +224,16 @@ class Retraining(Struct):
     seconds: Number | None = None
 
 
+class Start(Struct):
+    """Where the original's training began."""
+
+    kind: Literal["fresh", "pretrained"]
+    name: str = ""
+    sha256: str = ""
+    key: str = ""
+    said_by: str = ""
+
+
 class Similar(Struct):
     """How many images look like others, from which agreement on."""
 
@@ -282,6 +292,7 @@ class Report(Struct):
     cost: Numbers | None = None
     unchanged: bool | None = None
     proof: Proof | None = None
+    start: Start | None = None
     warnings: list[str] | None = None
     seed: Whole | None = None
     device: str | None = None

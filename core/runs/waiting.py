@@ -26,7 +26,7 @@ import msgspec
 from core import job as jobs
 from core.errors import AppError, InputError, NotFoundError
 from core.files import data_home, queue_home, read_bytes, read_json, write_atomic, write_json
-from core.job import Job
+from core.job import Job, StartPart
 from core.runs.folder import FORGET, JOB, LOCK, TUNING, RunFolder
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,12 @@ UNREADABLE = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a
 
 
 class Check(msgspec.Struct, frozen=True):
-    """The options of a check: seeds of retrained models, models the user brought, by name, and the suite."""
+    """The options of a check: seeds of retrained models, models the user brought, by name, the suite, and a start."""
 
     seeds: tuple[int, ...] = ()
     retrained: dict[str, str] = {}
     which: Annotated[str, msgspec.Meta(pattern="^(quick|full)$")] = "quick"
+    start: StartPart | None = None  # where the original's training began, as the user says
 
     @property
     def brought(self) -> dict[str, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,14 @@ from core.engine.experiment import Experiment, convolutional
 from core.engine.outputs import FullOutputs, kept_outputs, outputs_file
 from core.errors import InputError, MismatchError, NotFoundError
 from core.events import Tell, untold
-from core.files import data_home, dumps_pretty, file_sha256, user_path, write_atomic
-from core.job import DataPart, Job, ModelPart, OriginPart
+from core.files import file_sha256, user_path
+from core.job import DataPart, Job, ModelPart, OriginPart, StartPart
 from core.methods import method_of
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
 from core.models.fit import check_channels, check_fit
+from core.models.starting import begin_from, read_start
 from core.models.tap import TappedModel
 from core.models.trust import NO_TRUST, Trust
 from core.parameters import Values
@@ -37,6 +37,7 @@ from core.session.attempts import Trial
 from core.session.library import gone
 from core.session.preparations import UNDECIDED, prepared_alike, seen_alike, stated_in
 from core.session.trials import channels_of, find_out, never_trained, worth_trying
+from core.session.written import write_class_order, write_preprocessing
 
 if TYPE_CHECKING:
     from core.session.proof import Proof
@@ -104,6 +105,7 @@ class Bench:
     cancelled: Callable[[], bool] = _never
     trial: Trial | None = None  # how what nobody stated about model and images was found
     proof: Proof | None = None  # that the model is used as it was trained, once that was weighed
+    start: StartPart | None = None  # where the model's own training began, as the user says
     _outputs: dict[Path, FullOutputs] = field(default_factory=dict, repr=False)  # of its model, by their file
 
     # -- what is on it ---------------------------------------------------------------------------------------------
@@ -162,12 +164,13 @@ class Bench:
         self.tell(f"Opening {Path(path).name}", 0, 0)
         file = read_model(path, self.trust, key)
         if self.opened_data is None:
-            return dataclasses.replace(self, opened_model=file.opened(arch=arch), arch=arch, trial=None, proof=None)
+            opened = file.opened(arch=arch)
+            return dataclasses.replace(self, opened_model=opened, arch=arch, trial=None, proof=None, start=None)
         dataset, options = self._data_as_read(self.options)
         stated = stated_in(file)
         if options.preprocess_file or (stated is not None and not prepared_alike(dataset.preprocessing, stated)):
             dataset = self._read(dataset.spec, options, model=file.opened(arch=arch))
-        return self._put(file, arch, dataset, options)
+        return dataclasses.replace(self, start=None)._put(file, arch, dataset, options)
 
     def with_data(
         self, spec: str, options: DataOptions = DataOptions(), *, prepared: Preprocessing | None = None
@@ -316,14 +319,17 @@ class Bench:
     def experiment(self, job: Job, values: Values, images: Images, splits: Splits, run_id: str = "") -> Experiment:
         """Return what the engine works on for a job with these values of its method.
 
-        The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed.
+        The network has the original's weights or, where the method begins afresh, ones drawn with the job's seed, over
+        which lie those that the original's own training began with, where these are pretrained ones.
         """
         method = method_of(job)
-        layers = method.layers(values)
+        layers, began = method.layers(values), ""
         if method.starts_from == "original" and self.opened_model is not None:
             network = self.network(self.model, layers=layers)
         else:
             network = self.untrained(job.model, job.seed, layers=layers)
+            if job.start is not None and job.start.pretrained:
+                began = begin_from(network, read_start(job.start, self.trust)).sentence
         augmentation = values.get("augmentation", "none")  # a parameter of recipes
         return Experiment(
             run_id=run_id,
@@ -339,6 +345,7 @@ class Bench:
             precision=self.precision_for(network.module),
             augmentation=Augmentation(pad=0 if augmentation == "none" else 4, flip=augmentation == "crop and flip"),
             stored=job.model.form.get("dtypes", {}),
+            began=began,
         )
 
     def outputs(
@@ -441,36 +448,6 @@ def original_of(job: Job) -> OriginPart:
         if path.is_file() and file_sha256(path) == job.origin.sha256:
             return job.origin
     return OriginPart(path=job.model.path, sha256=job.model.sha256, key=job.model.key)
-
-
-def write_class_order(names: tuple[str, ...]) -> Path:
-    """Write class names, one a line in the order of the model's outputs, as `--classes` reads them; return the file.
-
-    Raises InputError where it cannot be written or a name holds a line break.
-    """
-    wrong = next((name for name in names if "\n" in name or "\r" in name or name != name.strip()), None)
-    if wrong is not None:
-        raise InputError(f"The class name {wrong!r} cannot stand on a line of its own", "Rename its folder")
-    return _write("class-orders", "".join(f"{name}\n" for name in names).encode(), ".txt")
-
-
-def write_preprocessing(values: Mapping[str, Any]) -> Path:
-    """Write preprocessing as `--preprocess` reads it; return the file.
-
-    Raises InputError naming every value that is wrong, or where the file cannot be written.
-    """
-    content = Preprocessing.from_dict(values).to_dict()
-    return _write("preprocessing", dumps_pretty({name: content[name] for name in content if name != "source"}), ".json")
-
-
-def _write(folder: str, data: bytes, ending: str) -> Path:
-    """Write a file named by its content into one of the application's folders: a run resumed later still finds it."""
-    path = data_home() / folder / f"{hashlib.sha256(data).hexdigest()[:16]}{ending}"
-    try:
-        write_atomic(path, data)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return path
 
 
 def _of_job(job: Job) -> Preprocessing | None:

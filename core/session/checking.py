@@ -15,7 +15,7 @@ from core.engine.control import Control
 from core.errors import InputError, MismatchError, StoppedError
 from core.events import Emit, MeasureTaken, Progress, State
 from core.files import file_sha256
-from core.job import Job
+from core.job import Job, StartPart
 from core.leftovers import remove
 from core.methods import method_of
 from core.models.checkpoint import OpenedModel
@@ -37,6 +37,7 @@ from core.session.references import (
 )
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
+from core.session.starts import as_told, start_doubts, start_of
 from core.verify.lanes import Lane, lanes_so_far
 from core.verify.measure_log import JUDGED, NotKeptError
 from core.verify.relearning import Ground
@@ -92,15 +93,17 @@ def check(
     seeds: tuple[int, ...] = (),
     retrained: dict[str, Path] | None = None,
     which: str = QUICK,
+    start: StartPart | None = None,
 ) -> dict[str, Any]:
     """Measure a run's result against its original and retrained models, and write its report anew.
 
     `bench` says what is trusted; the run's model and data are opened where it does not hold them. `seeds` are trained
-    on demand or taken from the shared folder of references; `retrained` names models the user brings. `which` is the
-    suite, "quick" or "full". Finished measures are kept in verify.jsonl and not taken again: a quick check of the same
-    models as a full one before gives the full report, because nothing of it is out of date. Returns report.json's
-    content. Raises InputError where the run has no result, MismatchError where its model or data have changed, and
-    Interrupted where `control` was told to end.
+    on demand or taken from the shared folder of references; `retrained` names models the user brings. `start`: where
+    the original's training began, as the user says; those trained begin there. `which` is the suite, "quick" or "full".
+    Finished measures are kept in verify.jsonl and not taken again: a quick check of the same models as a full one
+    before gives the full report, because nothing of it is out of date. Returns report.json's content. Raises InputError
+    where the run has no result, MismatchError where its model or data have changed, and Interrupted where `control` was
+    told to end.
     """
     job = folder.job()
     if job.kind != "unlearn":
@@ -119,16 +122,19 @@ def check(
     def taken(model: str, values: Mapping[str, Any]) -> None:
         emit(MeasureTaken(run=folder.id, step=0, time=time.time(), model=model, values=dict(values)))
 
+    told = as_told(job, folder.report(), start)
     job_sha256 = folder.job_sha256()
     _require_job(folder, str((folder.card() or {}).get("job_sha256") or job_sha256))
     with folder.lock():
         folder.clear_leftovers()
         bench = (bench or Bench()).telling(tell).for_job(job)
-        judged = {seed: train_reference(folder, bench, seed, control, emit) for seed in seeds}
+        judged = {seed: train_reference(folder, bench, seed, control, emit, told.start) for seed in seeds}
         names = [*(f"seed {seed}" for seed in seeds), *retrained]
         extra = attackers_of(len(names))
-        fully = which == FULL or _was_full(folder, names, extra)
-        attackers = {seed: train_reference(folder, bench, seed, control, emit) for seed in extra if fully}
+        fully = which == FULL or _was_full(folder, told, names, extra)
+        attackers = {
+            seed: train_reference(folder, bench, seed, control, emit, told.start) for seed in extra if fully
+        }
         dataset = bench.dataset
         forgotten = run_selection(folder, dataset)
         images, splits = bench.laid_out(replace(forgotten, weights=None))
@@ -175,9 +181,9 @@ def check(
         cost = {**NO_COST, **(before.get("cost") or (folder.card() or {}).get("cost") or {})}
         end = folder.ending()
         state = State.FINISHED if end is None else State(end.state)
-        doubts = doubts_of(job, bench, first, original.outputs)
-        result = Result(folder, job, dataset, splits, state.value, cost, doubts)
-        report = result.report(measured, retraining=_retraining(job, judged, retrained), tell=tell)
+        doubts = (*doubts_of(job, bench, first, original.outputs), *start_doubts(told, bool(judged), retrained))
+        result = Result(folder, told, dataset, splits, state.value, cost, doubts)
+        report = result.report(measured, retraining=_retraining(told, judged, retrained), tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again
             report["unchanged"] = bool(before.get("unchanged"))
         report.pop("log")
@@ -214,25 +220,29 @@ def known_lanes(job: Job) -> tuple[Lane, ...]:
     return lanes_so_far({name: values for name, values in known.items() if values})
 
 
-def reference_job(folder: RunFolder, bench: Bench, seed: int) -> tuple[Job, Selection]:
-    """Describe the retrained reference of a run: its job, and what it leaves out."""
-    job, dataset = folder.job(), bench.dataset
+def reference_job(
+    folder: RunFolder, bench: Bench, seed: int, start: StartPart | None = None
+) -> tuple[Job, Selection]:
+    """Describe the retrained reference of a run: its job, and what it leaves out. `start`: as users state it."""
+    job, dataset = as_told(folder.job(), folder.report(), start), bench.dataset
     exclude = replace(run_selection(folder, dataset), weights=None)
     bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
     reference = make_train_job(
         bench, job.model.architecture, exclude=exclude, recipe=recipe_of(job)[0], user_code=job.model.user_code,
-        seed=seed,
+        start=start_of(job), seed=seed,
     )  # fmt: skip
     return reference, exclude
 
 
-def train_reference(folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit) -> RunFolder:
+def train_reference(
+    folder: RunFolder, bench: Bench, seed: int, control: Control, emit: Emit, start: StartPart | None = None
+) -> RunFolder:
     """Train the retrained reference of a run, or return the one on disk; a training that was ended early goes on.
 
-    `bench` holds the run's data. Raises StoppedError where it was stopped before its end: a half-trained reference is
-    no reference.
+    `bench` holds the run's data; `start` says where the original's training began, where nothing else does. Raises
+    StoppedError where it was stopped before its end: a half-trained reference is no reference.
     """
-    job, exclude = reference_job(folder, bench, seed)
+    job, exclude = reference_job(folder, bench, seed, start)
     place = reference_folder(job, seed)
     if place.finished:
         return place
@@ -275,14 +285,14 @@ def attackers_of(retrained: int) -> tuple[int, ...]:
     return tuple(range(FIRST_ATTACKER, FIRST_ATTACKER + missing))
 
 
-def _was_full(folder: RunFolder, names: Sequence[str], extra: tuple[int, ...]) -> bool:
+def _was_full(folder: RunFolder, job: Job, names: Sequence[str], extra: tuple[int, ...]) -> bool:
     """Whether the report is of the full suite with retrained models of these names, and the references for RMIA are
     still on disk: then a quick check may find all of its measures again.
     """  # noqa: D205
     report = folder.report() or {}
     if report.get("suite") != FULL or set(report.get("retrained") or {}) != set(names):
         return False
-    return len(known_references(folder.job(), extra)) == len(extra)
+    return len(known_references(job, extra)) == len(extra)
 
 
 def _retraining(job: Job, trained: Mapping[int, RunFolder], brought: Mapping[str, Path]) -> dict[str, Any]:

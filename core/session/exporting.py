@@ -365,7 +365,7 @@ class Source:
     @property
     def protected(self) -> tuple[Path, ...]:
         """The files that must not be written over: what is exported, and the models it came from."""
-        parts = (self.job.model, self.job.origin) if self.job is not None else ()
+        parts = (self.job.model, self.job.origin, self.job.start) if self.job is not None else ()
         return (self.model.path, *(Path(part.path) for part in parts if part is not None and part.path))
 
 

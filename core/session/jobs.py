@@ -18,17 +18,20 @@ from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_precision, default_threads
 from core.errors import ForgetSetError, InputError, MismatchError, UsageError
 from core.files import file_sha256, read_bytes, references_home, runs_home
-from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart
-from core.methods import get_method, plugin_part
+from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart, StartPart
+from core.methods import get_method, method_of, plugin_part
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
+from core.models.starting import begin_from, read_start
 from core.parameters import Values, resolve
-from core.runs.folder import FORGET, MODEL, MODEL_PT, TUNING, RunFolder
+from core.runs.folder import FORGET, MODEL, TUNING, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench
 from core.session.forget_lists import forget_list_bytes
 from core.session.forget_sets import run_selection
+from core.session.starts import JOB as SAID_BY_JOB
+from core.session.starts import earlier_run, settled_start
 from core.version import VERSION
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
@@ -90,12 +93,15 @@ def make_unlearn_job(
         options |= {"chain": chain.jobs, "requests": (*chain.requests, request), "origin": chain.origin}
     values = preset_values(bench, method.id, preset, selection.kinds, settings)
     require_data(method, values, selection, bench.dataset)
+    if bench.start is not None and bench.start.pretrained:
+        require_start(bench, replace(model.spec, input_size=bench.dataset.preprocessing.size), bench.start)
     source = {"path": str(Path(model.path).resolve()), "sha256": model.sha256, "form": model.form.to_dict()}
     source |= {"proof": bench.proof.as_dict()} if bench.proof is not None else {}
     return _job(
         bench,
         kind="unlearn",
         model=_model_part(model.spec, bench.dataset, **source),
+        start=settled_start(bench.start, Path(model.path)),
         forget=_forget_part(selection),
         method=method.id,
         plugin=plugin_part(method.id),
@@ -113,12 +119,14 @@ def make_train_job(
     exclude: Selection | None = None,
     recipe: Mapping[str, Any] | None = None,
     user_code: str = "",
+    start: StartPart | None = None,
     monitoring_budget: float = 0.05,
     **options: Any,
 ) -> Job:
     """Describe the training of an original model or, with `exclude`, of a retrained reference on the bench's data.
 
-    `options`: seed, checkpoint_seconds and launcher. Raises AppErrors for anything that could not run.
+    start: pretrained weights to begin with; None: fresh ones. `options`: seed, checkpoint_seconds and launcher. Raises
+    AppErrors for anything that could not run.
     """
     dataset = bench.dataset
     if exclude is not None and exclude.count:
@@ -129,17 +137,25 @@ def make_train_job(
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
     if not user_code:
         build_on_meta(spec)  # refuses images that are too small, before a folder is made
+    if start is not None and start.pretrained:
+        require_start(bench, spec, start)
     nothing = ForgetPart(mode="none", total=len(dataset.train))
     return _job(
         bench,
         kind="train",
         model=_model_part(spec, dataset),
+        start=start or StartPart(kind="fresh", said_by=SAID_BY_JOB),
         forget=_forget_part(exclude) if exclude is not None and exclude.count else nothing,
         method=RETRAIN.id,
         parameters=dict(values),
         monitoring_budget=monitoring_budget,
         **options,
     )
+
+
+def require_start(bench: Bench, spec: ModelSpec, start: StartPart) -> None:
+    """Raise MismatchError where the weights that a training is to begin with are not those of its network."""
+    begin_from(bench.untrained(_model_part(spec, bench.dataset), 0), read_start(start, bench.trust))
 
 
 def _job(bench: Bench, *, monitoring_budget: float, **parts: Any) -> Job:
@@ -240,7 +256,9 @@ def decides(job: Job) -> dict[str, Any]:
 
     Device, precision and number of threads are left out: they change the last digits only.
     """
+    pretrained = job.start is not None and job.start.pretrained and method_of(job).starts_from == "fresh"
     return {
+        **({"starting weights": job.start.weights_id} if job.start is not None and pretrained else {}),
         "model": (job.model.sha256, job.model.key),
         "architecture": network_key(job.model),
         "data": job.data.fingerprint,
@@ -256,7 +274,7 @@ def decides(job: Job) -> dict[str, Any]:
 def differences(job: Job, other: Job) -> list[str]:
     """Return the names of what differs between two jobs; parameters of the same method are named one by one."""
     first, second = decides(job), decides(other)
-    names = [name for name in first if name != "parameters" and first[name] != second[name]]
+    names = [name for name in {**first, **second} if name != "parameters" and first.get(name) != second.get(name)]
     if job.method == other.method:
         mine, its = job.parameters, other.parameters
         names += [name for name in sorted(mine | its) if mine.get(name) != its.get(name)]
@@ -329,13 +347,6 @@ class Chain:
         """Return the images of `selection` that no earlier request forgot; all of it where there are none."""
         new = selection.mask & ~self.mask
         return Selection(new, selection.labels, selection.class_names) if new.any() else selection
-
-
-def earlier_run(model: Path) -> RunFolder | None:
-    """Return the run that made a weights file (or the folder it lies in); None where no run did."""
-    folder = RunFolder(model if model.is_dir() else model.parent)
-    inside = model.is_dir() or model.name in (MODEL, MODEL_PT)
-    return folder if inside and folder.exists and folder.has_result else None
 
 
 def chain_of(model: Path, dataset: Dataset) -> Chain | None:

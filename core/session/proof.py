@@ -24,10 +24,11 @@ from core.errors import InputError, StoppedError, UnprovenError, UsageError, fir
 from core.job import Job
 from core.models.checkpoint import OpenedModel
 from core.session.attempts import SHOWN, Attempt, Trial
-from core.session.bench import Bench, write_class_order
+from core.session.bench import Bench
 from core.session.caveats import ClassOrder, find_class_order
 from core.session.preparations import seen_alike
 from core.session.trials import never_trained
+from core.session.written import write_class_order
 from core.verify.numbers import percent
 
 MOST_JUDGED = 2000

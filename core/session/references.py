@@ -19,6 +19,7 @@ from core.parameters import resolve
 from core.runs.folder import MODEL, RunFolder, list_runs
 from core.session.bench import original_of
 from core.session.jobs import recipe_for
+from core.session.starts import start_of
 from core.verify.numbers import mean, plural
 
 FIRST_ATTACKER = 101
@@ -34,15 +35,17 @@ def recipe_of(job: Job) -> tuple[dict[str, Any], str]:
 
 def reference_key(job: Job, seed: int) -> str:
     """Return the key of the retrained reference of a job: a hash of data and its preparation, forget set, network,
-    recipe and seed. `job` is the reference's own, or an unlearning job whose result is compared with it.
+    recipe, the pretrained weights it begins with where there are any, and seed. `job` is the reference's own, or an
+    unlearning job whose result is compared with it.
     """  # noqa: D205
     model = job.model
     recipe: Mapping[str, Any] = job.parameters
     if job.kind != "train":
         recipe = resolve(RETRAIN.parameters, recipe_of(job)[0], owner="the recipe")
+    start = start_of(job)
     parts = (
         job.data.fingerprint, numbers_of(model.preprocessing), job.forget.sha256, network_key(model),
-        sorted(recipe.items()), seed,
+        sorted(recipe.items()), seed, *([start.weights_id] if start is not None and start.pretrained else []),
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 

@@ -41,6 +41,7 @@ from core.session.bench import original_of
 from core.session.caveats import caveats, is_unchanged, unchanged_since_start
 from core.session.measuring import Candidate, Measurements, Measuring, measure_log
 from core.session.near import similar_images
+from core.session.starts import start_card, start_of
 from core.verify import relations
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.plugged import plugged
@@ -163,6 +164,7 @@ class Result:
             },
             "unchanged": is_unchanged(models, splits),
             "proof": job.model.proof or None,
+            "start": None if (start := start_of(job)) is None else {**start_card(start), "said_by": start.said_by},
             "warnings": [
                 *self.doubts, *(caveat.message for caveat in said), *(one.text for one in plugged().left_out),
             ],
@@ -224,6 +226,8 @@ class Result:
             "cost": self.cost,
             "files": _hashes(folder, (MODEL, MODEL_PT)),
         }
+        if (start := start_of(job)) is not None:
+            card["start"] = start_card(start)
         if job.kind == "train":
             card["recipe"] = job.parameters
         else:

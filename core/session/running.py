@@ -357,6 +357,8 @@ class _Runner:
         values = resolve(method.parameters, job.parameters, owner=method.id)
         images, splits = bench.laid_out(selection)
         experiment = bench.experiment(job, values, images, splits, self._folder.id)
+        if experiment.began:
+            self._log("info", experiment.began, "start")
         original, start = None, None
         if bench.opened_model is not None:
             self._state(State.PREPARING, "Measuring the original model")

@@ -25,7 +25,9 @@ Comparison = Mapping[str, Any]
 ANCHORS = ("original", "head_only", "retrained")
 """Models that all runs have in common."""
 
-NO_DIFFERENCE = ("app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads", "model.proof")
+NO_DIFFERENCE = (
+    "app_version", "libraries", "checkpoint_seconds", "monitoring_budget", "threads", "model.proof", "start.said_by",
+)  # fmt: skip
 """Parts of a job that say where and when it ran, and how its original was proven, not what it did."""
 
 FEWEST_RUNS = 3
@@ -34,6 +36,7 @@ FEWEST_RUNS = 3
 PLACES = {
     "model.path": "model.sha256",
     "origin.path": "origin.sha256",
+    "start.path": "start.sha256",
     "data.spec": "data.fingerprint",
     "data.data_root": "data.fingerprint",
     "data.notices": "data.fingerprint",

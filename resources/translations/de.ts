@@ -278,6 +278,10 @@
         <translation>&amp;Über Unlearn Studio</translation>
     </message>
     <message>
+        <source>&amp;Begins with</source>
+        <translation>&amp;Beginnt mit</translation>
+    </message>
+    <message>
         <source>&amp;Checkpoint now</source>
         <translation>&amp;Checkpoint jetzt</translation>
     </message>
@@ -867,6 +871,14 @@
             <numerusform>vorher: {height} × {width}, 1 Kanal</numerusform>
             <numerusform>vorher: {height} × {width}, %n Kanäle</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Began with</source>
+        <translation>Begann mit</translation>
+    </message>
+    <message>
+        <source>Begins with</source>
+        <translation>Beginnt mit</translation>
     </message>
     <message>
         <source>best</source>
@@ -1764,6 +1776,14 @@
     <message>
         <source>Found again by a linear probe</source>
         <translation>Von einer linearen Sonde wiedergefunden</translation>
+    </message>
+    <message>
+        <source>Fresh weights</source>
+        <translation>Neue Gewichte</translation>
+    </message>
+    <message>
+        <source>fresh weights</source>
+        <translation>neuen Gewichten</translation>
     </message>
     <message>
         <source>From a file…</source>
@@ -2727,6 +2747,10 @@
         <translation>Nicht installiert. Zum Nachrüsten: pip install "unlearn-studio[onnx]"</translation>
     </message>
     <message>
+        <source>not known whether pretrained</source>
+        <translation>nicht bekannt, ob vortrainiert</translation>
+    </message>
+    <message>
         <source>not measured</source>
         <translation>nicht gemessen</translation>
     </message>
@@ -3305,6 +3329,14 @@
         <translation>Voreinstellung</translation>
     </message>
     <message>
+        <source>pretrained weights · {name}</source>
+        <translation>vortrainierten Gewichten · {name}</translation>
+    </message>
+    <message>
+        <source>Pretrained weights…</source>
+        <translation>Vortrainierte Gewichte …</translation>
+    </message>
+    <message>
         <source>Previous image</source>
         <translation>Voriges Bild</translation>
     </message>
@@ -3591,8 +3623,16 @@
         <translation>Neu trainierte Modelle</translation>
     </message>
     <message>
+        <source>Retrained models begin where the original began. Pretrained weights may themselves hold the features of a forgotten class, so that they come back even after retraining.</source>
+        <translation>Neu trainierte Modelle beginnen, wo das Original begann. Vortrainierte Gewichte können die Merkmale einer vergessenen Klasse selbst enthalten, sodass sie auch nach neuem Training wiederkehren.</translation>
+    </message>
+    <message>
         <source>Retrained models to compare the result with</source>
         <translation>Neu trainierte Modelle, mit denen das Ergebnis verglichen wird</translation>
+    </message>
+    <message>
+        <source>Retrained models would begin with fresh weights. If this model began with pretrained ones, say so.</source>
+        <translation>Neu trainierte Modelle würden mit neuen Gewichten beginnen. Begann dieses Modell mit vortrainierten, geben Sie das an.</translation>
     </message>
     <message>
         <source>retrained with a preset, the original's recipe is not known</source>
@@ -3995,6 +4035,10 @@
         <translation>Glättung: ein gleitendes Mittel über der blassen Linie aller Schritte</translation>
     </message>
     <message>
+        <source>So do models that are retrained for it. These weights may themselves hold the features of a forgotten class: being close to a retrained model is then no proof that they are gone.</source>
+        <translation>So beginnen auch Modelle, die dafür neu trainiert werden. Diese Gewichte können die Merkmale einer vergessenen Klasse selbst enthalten: Nähe zu einem neu trainierten Modell ist dann kein Beweis, dass sie weg sind.</translation>
+    </message>
+    <message>
         <source>Sort by</source>
         <translation>Sortieren nach</translation>
     </message>
@@ -4057,6 +4101,10 @@
     <message>
         <source>State</source>
         <translation>Zustand</translation>
+    </message>
+    <message>
+        <source>State…</source>
+        <translation>Angeben …</translation>
     </message>
     <message>
         <source>Stays.</source>
@@ -4432,6 +4480,10 @@
         <translation>das Original als Lehrer</translation>
     </message>
     <message>
+        <source>the original began with pretrained weights, which may hold these features themselves: being close to a model retrained from them is no proof</source>
+        <translation>das Original begann mit vortrainierten Gewichten, die diese Merkmale selbst enthalten können: Nähe zu einem daraus neu trainierten Modell ist kein Beweis</translation>
+    </message>
+    <message>
         <source>The original with only its classifier head edited: outputs forget, features do not. What it gets as well is no sign of forgetting.</source>
         <translation>Das Original, an dem nur der Klassifikationskopf geändert ist: Die Ausgaben vergessen, die Merkmale nicht. Was auch damit erreicht wird, ist kein Zeichen von Vergessen.</translation>
     </message>
@@ -4450,6 +4502,14 @@
     <message>
         <source>The pictures need what each model says of the images.</source>
         <translation>Die Bilder brauchen, was jedes Modell von den Bildern sagt.</translation>
+    </message>
+    <message>
+        <source>The pretrained weights that training began with</source>
+        <translation>Die vortrainierten Gewichte, mit denen das Training begann</translation>
+    </message>
+    <message>
+        <source>The pretrained weights to begin with</source>
+        <translation>Die vortrainierten Gewichte für den Beginn</translation>
     </message>
     <message>
         <source>The program ended without closing last time.</source>
@@ -5081,6 +5141,10 @@
         <translation>Was</translation>
     </message>
     <message>
+        <source>What did the training of this model begin with?</source>
+        <translation>Womit begann das Training dieses Modells?</translation>
+    </message>
+    <message>
         <source>What each model makes of the images that were forgotten</source>
         <translation>Was jedes Modell aus den vergessenen Bildern macht</translation>
     </message>
@@ -5151,6 +5215,10 @@
     <message>
         <source>Whether measures agree shows from three runs on that were compared with retrained models.</source>
         <translation>Ob Maße übereinstimmen, zeigt sich ab drei Läufen, die mit neu trainierten Modellen verglichen wurden.</translation>
+    </message>
+    <message>
+        <source>whether the original began with pretrained weights is not known</source>
+        <translation>ob das Original mit vortrainierten Gewichten begann, ist nicht bekannt</translation>
     </message>
     <message>
         <source>Which architecture?</source>
@@ -5385,6 +5453,10 @@ Kosinus der Merkmale {value}</translation>
         </translation>
     </message>
     <message>
+        <source>{name} (open now)</source>
+        <translation>{name} (jetzt offen)</translation>
+    </message>
+    <message>
         <source>{name} already exists.</source>
         <translation>{name} gibt es schon.</translation>
     </message>
@@ -5423,6 +5495,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{name} was not queued. {reason}</source>
         <translation>{name} wurde nicht eingereiht. {reason}</translation>
+    </message>
+    <message>
+        <source>{name} was not taken as the start. {why}</source>
+        <translation>{name} wurde nicht als Beginn genommen. {why}</translation>
     </message>
     <message>
         <source>{name} was not used. {why}</source>

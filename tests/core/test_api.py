@@ -149,6 +149,7 @@ def test_a_check_is_the_one_that_was_asked_for(tmp_path, monkeypatch):
     asked = check(folder, bench, seeds=[1, 2], retrained={"mine": "a.pt"}, suite="full", emit=print, control=control)
     assert asked == {
         "given": (folder, control, print, bench), "seeds": (1, 2), "retrained": {"mine": Path("a.pt")}, "which": "full",
+        "start": None,
     }  # fmt: skip
     assert check(folder)["which"] == "quick"
 

@@ -93,8 +93,8 @@ class OpenCard(Card):
 
 SHORT_HASH = 12
 
-def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
-    """Facts of a model; how images are prepared for it is known once the data is open."""
+def model_facts(model: OpenedModel, dataset: Dataset | None, start: Fact | None = None) -> list[Fact]:
+    """Facts of a model; how images are prepared for it is known once the data is open. `start`: of its training."""
     spec, change = model.spec, tr("Change…")
     size, known = times(*spec.input_size), model.size_known or dataset is not None
     if not known:
@@ -122,6 +122,8 @@ def model_facts(model: OpenedModel, dataset: Dataset | None) -> list[Fact]:
         said = dataset.preparation.replace(SOURCES["file"], tr("set by hand"))
         done, _, who = said.rpartition("; ")
         facts += [Fact("preprocessing", tr("Preprocessing"), done, said, change=change), Fact("stated", "", who, said)]
+    if start is not None:
+        facts.append(start)
     if model.evaluation_only:
         facts.append(Fact("limit", tr("Use"), tr("can be measured, not unlearned"),
                           tr("TorchScript is a program, not weights.")))  # fmt: skip

@@ -13,6 +13,7 @@ from app.pages.project.fit_card import SIDE, FirstRunRow, FitCard
 from app.pages.project.open_card import DataMenu, OpenCard, data_facts, model_facts, size_of_first
 from app.pages.project.proof_card import ProofCard
 from app.pages.project.questions import Questions
+from app.pages.project.start import StartQuestion, known, start_fact
 from app.pages.project.training import TrainingStarter
 from app.services import format as fmt
 from app.services import tokens as t
@@ -31,6 +32,8 @@ from core.files import RESOURCES, read_json
 if TYPE_CHECKING:
     from app.context import AppContext
     from core.data.dataset import Dataset
+    from core.job import StartPart
+    from core.models.checkpoint import OpenedModel
 
 
 class ProjectPage(Page):
@@ -71,6 +74,8 @@ class ProjectPresenter(QObject):
         super().__init__(page)
         self._context, self._page = context, page
         self.questions = Questions(context, page, self)
+        self.start = StartQuestion(context, page, self)
+        self._known_start: StartPart | None = None  # of the open model, as its files say
         self.training = TrainingStarter(context, page, page.train_button, self)
         DataMenu(context, page.data_card.open_button)
         self._connect()
@@ -90,6 +95,7 @@ class ProjectPresenter(QObject):
         page, opening, project, ask = self._page, self._context.opening, self._context.project, self.questions
         page.first_run.run_wanted.connect(partial(opening.open_example, start_run=True))
         changes = {"entry": ask.ask_entry, "architecture": ask.ask_architecture, "preprocessing": ask.ask_preprocessing,
+                   "start": self.start.ask,
                    "unreadable": ask.show_unreadable, "notice": ask.show_notices}  # fmt: skip
         for kind, open_it in (("model", opening.open_model), ("data", opening.open_data)):
             card = page.cards[kind]
@@ -116,6 +122,7 @@ class ProjectPresenter(QObject):
         project.model_changed.connect(self._model_changed)
         project.dataset_changed.connect(self._dataset_changed)
         project.evaluation_changed.connect(self._evaluated)
+        project.start_changed.connect(self._show_model)
         self._context.window_state.recent_changed.connect(self._recent_changed)
 
     # -- asking for something to be opened -------------------------------------------------------------------------
@@ -156,7 +163,10 @@ class ProjectPresenter(QObject):
     def _model_changed(self) -> None:
         project, page = self._context.project, self._page
         model, dataset = project.opened_model, project.dataset
-        page.model_card.show_facts(model_facts(model, dataset) if model is not None else ())
+        self._known_start = None
+        self._show_model()
+        if model is not None:
+            self._context.jobs.submit(known, model, key="start").done.connect(partial(self._start_known, model))
         page.table_model.set_data(dataset, model.names if model is not None else None)
         page.fit_card.set_full(dataset is not None)
         page.fit_card.match_button.setEnabled(project.ready)
@@ -165,6 +175,17 @@ class ProjectPresenter(QObject):
         page.set_missing(tr(why) if why else "")
         self._evaluated()
         self.refresh_first_run()
+
+    def _show_model(self) -> None:
+        project = self._context.project
+        model, start = project.opened_model, start_fact(project.start, self._known_start)
+        facts = model_facts(model, project.dataset, start) if model is not None else ()
+        self._page.model_card.show_facts(facts)
+
+    def _start_known(self, model: OpenedModel, start: StartPart | None) -> None:
+        if model is self._context.project.opened_model:
+            self._known_start = start
+            self._show_model()
 
     def _dataset_changed(self) -> None:
         page, dataset = self._page, self._context.project.dataset

@@ -20,6 +20,8 @@ from core.events import State
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
+    from core.job import StartPart
+    from core.models.checkpoint import OpenedModel
     from core.session.bench import Bench
 
 USUAL = "small-cnn"
@@ -49,29 +51,41 @@ class TrainingStarter(QObject):
         if dataset is not None:
             open_now = DataChoice(OPEN_DATA, dataset.title, tr("open now"), min(dataset.preprocessing.size))
             data = (open_now, *(choice for choice in data if choice.spec != dataset.spec))
-        dialog = TrainDialog(replace(choices, data=data), self._page.window())
+        model = self._context.project.opened_model
+        starts = [] if model is None else [(tr("{name} (open now)", name=model.path.name), str(model.path))]
+        dialog = TrainDialog(replace(choices, data=data), self._page.window(), starts)
         dialog.chosen.connect(self.start)
         dialog.open()
 
     def start(self, training: Training) -> None:
-        """Open the data where it is not open, and start."""
+        """Look at the weights to begin with, open the data where it is not open, and start."""
+        if not training.start:
+            self._open_data(training, None)
+            return
+        model = self._context.project.opened_model
+        open_now = model if model is not None and str(model.path) == training.start else None
+        handle = self._context.jobs.submit(read_training_start, training.start, open_now, key="training")
+        handle.then(partial(self._open_data, training), self._failed)
+
+    def _open_data(self, training: Training, start: StartPart | None) -> None:
         project, settings = self._context.project, self._context.settings.values
         if training.data == OPEN_DATA:
             from core.session.bench import Bench, DataOptions  # loads torch, which the data has loaded already
 
-            self._start(training, Bench(None, project.dataset, project.data_options or DataOptions()))
+            self._start(training, start, Bench(None, project.dataset, project.data_options or DataOptions()))
             return
         handle = self._context.jobs.submit(open_training_data, training.data, settings.data_root, key="training")
         self._context.shell.follow(handle, "training-data")
-        handle.then(partial(self._start, training), self._failed)
+        handle.then(partial(self._start, training, start), self._failed)
 
-    def _start(self, training: Training, bench: Bench) -> None:
+    def _start(self, training: Training, start: StartPart | None, bench: Bench) -> None:
         settings = self._context.settings.values
         run = self._context.run_controller.start_training(
-            bench.on(settings.device, threads=settings.threads),
+            bench.on(settings.device, threads=settings.threads).trusting(self._context.trust.everything()),
             training.architecture,
             recipe=dict(training.recipe),
             seed=training.seed,
+            start=start,
             checkpoint_seconds=settings.checkpoint_seconds,
             launcher=settings.launcher,
         )
@@ -106,6 +120,13 @@ def training_choices(data_root: str) -> Choices:
     networks = sorted(architectures(), key=lambda network: network.id != USUAL)
     presets = (replace(one, title=tr("Default")) if one.name == "recipe" else one for one in method.presets)
     return Choices(tuple(data), tuple(networks), method.parameters, tuple(presets))
+
+
+def read_training_start(file: str, model: OpenedModel | None) -> StartPart:
+    """Return the start that a training is to have; `model`: what that file was opened as. Runs in a worker."""
+    from core.session.starts import stated_start
+
+    return stated_start(file) if model is None else stated_start(file, model.form.key or None, model.file.trust)
 
 
 def open_training_data(spec: str, data_root: str, progress: Any, cancelled: Any) -> Bench:

@@ -24,7 +24,7 @@ from core.verify.lanes import Lane, lanes_so_far, merged
 if TYPE_CHECKING:
     from app.context import AppContext
     from app.workers.live_run import LiveRun
-    from core.job import Job
+    from core.job import Job, StartPart
     from core.verify.table import TableRow
 
 SEEDS_OFFERED = 5  # retrained models a click away
@@ -214,10 +214,16 @@ class Checks(QObject):
         def start() -> None:
             wanted.take_seeds(wanted.seeds_for(which, trained))
             brought = {name: str(path) for name, path in wanted.files().items()}
-            self._begin(folders, Check(tuple(sorted(wanted.seeds)), brought, which), together)
+            self._begin(folders, Check(tuple(sorted(wanted.seeds)), brought, which, self._start_of(job)), together)
 
         trust = self._context.trust
         with_trusted_code(trust, trust.asked(job, wanted.files().values()), self._page.window(), start)
+
+    def _start_of(self, job: Job) -> StartPart | None:
+        """Return where the original of a job began, as the user said on Project of the model that is open there."""
+        project, origin = self._context.project, job.origin or job.model
+        same = project.opened_model is not None and project.opened_model.weights_id == origin.weights_id
+        return project.start if same else None
 
     def _begin(self, folders: Sequence[RunFolder], check: Check, together: int = 0) -> None:
         if self.runs:  # another one began while the question stood
@@ -318,11 +324,13 @@ class Checks(QObject):
 def read_result(folder: RunFolder) -> ResultFacts:
     """Read a finished run's report and what else there is on disk for it; runs in a worker."""
     from core.session.references import seconds_to_retrain, trained_references
+    from core.session.starts import as_told
 
     job, report = folder.job(), folder.report() or {}
+    told = as_told(job, report)
     lanes = read_lanes(folder, job)[0] if report.get("forget_classes") else ()
     return ResultFacts(
-        folder, job, report, rows_of(report), tuple(trained_references(job)), seconds_to_retrain(job),
+        folder, job, report, rows_of(report), tuple(trained_references(told)), seconds_to_retrain(told),
         folder.file(FORGET).is_file(), folder.file(REPORT_HTML).is_file(), lanes,
     )  # fmt: skip
 

@@ -496,3 +496,18 @@ def test_photos_say_their_own_size_and_the_one_they_are_prepared_to(page, contex
     qtbot.waitUntil(lambda: page.data_card.facts.values()["size"].startswith(own))
     expected = f"{own}, prepared to {prepared[0]} × {prepared[1]} · 3 channels" if prepared != (96, 144) else own
     assert page.data_card.facts.values()["size"].startswith(expected), values
+
+
+def test_where_training_began_is_shown_asked_for_and_taken(page, window, open_digits, digits_file, qtbot, tmp_path):
+    open_digits()
+    project, facts = window.context.project, page.model_card.facts
+    qtbot.waitUntil(lambda: "start" in facts.values() and facts.values()["start"] == "not known whether pretrained")
+    page.presenter.start.ask()
+    press(dialog_of(window, ConfirmDialog), "Fresh weights")
+    qtbot.waitUntil(lambda: facts.values()["start"] == "fresh weights")
+    assert project.bench.start.kind == "fresh" and project.bench.start.said_by == "the user"
+    page.presenter.start._look(str(tmp_path / "none.pt"))
+    qtbot.waitUntil(lambda: "none.pt was not taken as the start. There is no file" in page.banner.text())
+    page.presenter.start._look(str(digits_file))
+    qtbot.waitUntil(lambda: facts.values()["start"] == f"pretrained weights · {digits_file.name}")
+    assert project.bench.start.sha256 == project.opened_model.sha256

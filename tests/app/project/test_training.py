@@ -107,6 +107,22 @@ def test_other_data_is_opened_first(window, context, qtbot, tmp_path):
     assert context.project.dataset is None  # what is open stays as it is
 
 
+def test_a_training_may_begin_with_the_weights_of_a_file(window, context, open_digits, digits_file, qtbot):
+    open_digits()
+    window.page("project").train_button.click()
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in window.findChildren(TrainDialog)), timeout=20000)
+    dialog = dialog_of(window, TrainDialog)
+    assert dialog.start.currentText() == "Fresh weights" and dialog.start.count() == 2
+    choose(dialog.start, str(digits_file))
+    assert dialog.start.currentText() == f"{digits_file.name} (open now)"
+    choose(dialog.network, "mlp")
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(context.run_controller.trainings), timeout=20000)
+    [(_, settings)] = context.run_controller.trainings
+    assert settings["start"].path == str(digits_file)
+    assert settings["start"].sha256 == context.project.opened_model.sha256
+
+
 def test_data_that_cannot_be_opened_is_told(window, context, qtbot, tmp_path):
     page = window.page("project")
     page.presenter.training.start(Training(str(tmp_path / "none"), "mlp", {}, 0))

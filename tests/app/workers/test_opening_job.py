@@ -58,7 +58,7 @@ class Settings:
 def ask(monkeypatch):
     """Return what a bench was asked for a request, while "model" and `open_data` are open."""
     monkeypatch.setattr(core.session.bench, "Bench", Recorded)
-    monkeypatch.setattr(core.session.jobs, "earlier_run", lambda path: None)
+    monkeypatch.setattr(core.session.starts, "earlier_run", lambda path: None)
 
     def asked(side, open_data="data", **fields):
         request = Request(side, "name", **fields)

@@ -14,8 +14,9 @@ from core.errors import InputError, MismatchError, NoTestPartError, NotFoundErro
 from core.models.architectures import ModelSpec, build_model
 from core.models.trust import Trust
 from core.selection import Selection
-from core.session.bench import Bench, CardOrderError, DataOptions, write_preprocessing
+from core.session.bench import Bench, CardOrderError, DataOptions
 from core.session.jobs import create_run, make_unlearn_job
+from core.session.written import write_preprocessing
 
 
 @pytest.fixture(autouse=True)

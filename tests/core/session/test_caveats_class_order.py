@@ -12,8 +12,8 @@ from core.data.classes import read_class_names
 from core.data.splits import evaluation_half
 from core.errors import InputError
 from core.session import caveats
-from core.session.bench import write_class_order
 from core.session.caveats import ClassOrder, find_class_order
+from core.session.written import write_class_order
 
 
 @pytest.fixture(scope="module")
