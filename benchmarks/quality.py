@@ -1,137 +1,181 @@
 """How well methods unlearn: every result against retrained models and the head-only control.
 
-    python -m benchmarks.quality [--quick] [--json] [--found] [--only METHOD] [--write]
+    python -m benchmarks.quality [--network NAME] [--data NAME] [--device D] [--only METHOD] [--task NAME] [--tier T]
+                                 [--quick] [--json] [--found] [--write] [--check N]
 
-Fashion-MNIST (or with --quick the digits) and a small CNN trained here. Tier A: MUDA's presets and five baselines on
-three single classes with three seeds, two classes at once and 10 % random images; tier B: all other methods, one class
-and 10 % random images, one seed. Cells are kept under bench-results/ by what determines them, so the benchmark resumes;
-all of it takes about three hours of two cores. --found takes only what is there; --write puts the tables into
-docs/methods.md and the plot beside it, with --only the rows of that method in place of theirs.
+Networks: a small CNN on all of Fashion-MNIST, a ResNet-18 and a small vision transformer on a part of it that two cores
+can train on in a night; `--images 0` takes all, and `--data cifar10 --device cuda` other data on a GPU. Tasks: single
+classes, two at once, and single images: 10 % and 1 % drawn, 30 drawn, the hardest and the easiest 1 %. Tier A: MUDA's
+presets and the strongest baselines on all tasks, with three seeds for classes; tier B: all other methods, one class and
+10 % random images. --quick takes the digits, in minutes.
+
+Cells are kept under bench-results/ by what determines them, so the benchmark resumes. --found takes only what is there;
+--write puts their rows into docs/quality.csv in the place of those of the same cells, and makes docs/quality.html and
+the plot of closures anew from it. --check runs some rows of that file again and exits with 1 where one does not agree.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.common import machine, report
-from benchmarks.quality_cells import ROOT, Cell, ForgetSet, Made, make
-from benchmarks.quality_table import closure_plot, figures, groups, markdown, merged, parse, rows
+from benchmarks.quality_cells import Cell, Network, Place, Task
+from benchmarks.quality_check import check
+from benchmarks.quality_page import closure_plot, page, sections
+from benchmarks.quality_table import as_csv, figures, merged, read_rows, rows_of, table
 
-SETTINGS: dict[bool, tuple[str, dict[str, Any]]] = {
-    False: ("fashion-mnist", {"epochs": 10}),
-    True: ("digits", {"epochs": 12}),
-}  # data and the original's recipe, by --quick
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SINGLE = tuple(ForgetSet(name, (name,)) for name in ("sandal", "pullover", "trouser"))
-TWO = ForgetSet("two classes", ("sandal", "trouser"))
-RANDOM = ForgetSet("random 10 %", share=0.1)
-STRONGEST = ("scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
-ABLATIONS = ("alignment-only", "distillation-only")
-SECTIONS = (
-    ("One class", lambda cell: len(cell.forget.classes) == 1),
-    ("Two classes at once", lambda cell: len(cell.forget.classes) == 2),
-    ("Random images, 10 %", lambda cell: not cell.forget.classes),
+VIT = (
+    "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4,image_size=28,"
+    "num_channels=1"
 )
+NETWORKS = {
+    "small-cnn": Network("small-cnn", "small-cnn", 0, {"epochs": 10}, attackers=16),
+    "resnet18": Network("resnet18", "resnet18-cifar", 5000, {"epochs": 12}),
+    "vit": Network("vit", VIT, 20_000, {"epochs": 20, "optimiser": "adamw", "lr": 1e-3, "weight_decay": 0.05}),
+}
+QUICK = Network("small-cnn", "small-cnn", 0, {"epochs": 12})
+SINGLE = tuple(Task(f"class {number}", (number,)) for number in (5, 2, 1))  # Fashion-MNIST: sandal, pullover, trouser
+TWO = Task("two classes", (5, 1))
+RANDOM = Task("10 % of the images", share=0.1)
+FEW = (
+    Task("1 % of the images", share=0.01),
+    Task("30 images", count=30),
+    Task("hardest 1 %", share=0.01, by="hardest"),
+    Task("easiest 1 %", share=0.01, by="easiest"),
+)
+STRONGEST = ("scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
+FOR_SINGLES = ("finetune", "cf-k", "scrub", "neggrad-plus", "l1-sparse")
+ABLATIONS = ("alignment-only", "distillation-only")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="digits, in under three minutes; figures are rougher")
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    parser.add_argument("--found", action="store_true", help="run nothing; take the cells that are there")
-    parser.add_argument("--only", metavar="METHOD", help="only the cells of this method")
-    parser.add_argument("--write", action="store_true", help="write tables and plot into docs/")
-    options = parser.parse_args()
-    os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
-    dataset, recipe = SETTINGS[options.quick]
-    cells = quick_plan() if options.quick else full_plan()
-    if options.only:
-        cells = [cell for cell in cells if cell.method == options.only]
-        if not cells:
-            parser.error(f"no cell has the method {options.only}")
-    made = make(cells, dataset, recipe, _tell, only_found=options.found)
-    found = groups(made, lambda cell: len(cell.forget.classes) == 1)
+    options = _options()
+    places = [_place(name, options) for name in ([options.network] if options.network else NETWORKS)]
+    if options.quick:
+        places = [Place(QUICK, "digits", options.device, tell=_tell)]
+    if options.check:
+        sys.exit(check(read_rows(DOCS / "quality.csv"), places, _cells, options.check, options.draw, _tell))
+    rows, found = [], {}
+    for place in places:
+        cells = [
+            cell
+            for cell in _cells(place)
+            if (not options.only or cell.method == options.only)
+            and (not options.task or cell.task.name == options.task)
+            and (not options.tier or cell.tier == options.tier)
+        ]
+        made = place.make(cells, single=_single(place), only_found=options.found) if cells else []
+        if made:
+            rows += rows_of(made, place)
+            found[f"{place.network.name}, {place.source_name}"] = _made_on(place)
+    if not rows:
+        sys.exit("error: no cell fits, or none was made yet")
     if options.json:
-        _json(made)
+        by_section = {section.title: figures(section.rows) for section in sections(rows)}
+        print(json.dumps({"machine": machine(), "figures": by_section}, indent=2))
     else:
-        for title, wanted in SECTIONS:
-            section = groups(made, wanted)
-            if section:
-                report(f"{dataset}: {title.lower()}", {}, rows(section), argparse.Namespace(json=False))
-    if not options.quick:
-        (ROOT / "closure.svg").write_text(closure_plot(rows(found)))
-        (ROOT / "quality.json").write_text(json.dumps({"machine": machine(), "figures": _all_figures(made)}, indent=2))
+        for section in sections(rows):
+            report(section.title, {}, table(section.rows), argparse.Namespace(json=False))
     if options.write:
-        write(made, kept=bool(options.only))
+        write(rows, found)
 
 
-def full_plan() -> list[Cell]:
-    """All cells, what matters most first, so that an early end leaves a table that can be read."""
+def full_plan(network: Network) -> list[Cell]:
+    """All cells of a network, what matters most first, so that an early end leaves a table that can be read."""
     from core.methods import METHODS
 
+    if network.name != "small-cnn":
+        return _night_plan()
     presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in STRONGEST], ("muda", "reconstruction"),
                ("muda", "thorough"), ("head-only", "distil")]  # fmt: skip
     ours = {"muda", "head-only", "retrain", *STRONGEST}
     others = [method for method in METHODS.values() if method.id not in ours]
-    cells = [Cell("A", "muda", "", forget, seed) for seed in (0, 1, 2) for forget in SINGLE]
-    cells += [Cell("A", name, preset, forget, 0) for name, preset in presets[1:] for forget in SINGLE]
+    cells = [Cell("A", "muda", "", task, seed) for seed in (0, 1, 2) for task in SINGLE]
+    cells += [Cell("A", name, preset, task, 0) for name, preset in presets[1:] for task in SINGLE]
     cells += [Cell("B", method.id, "", SINGLE[0], 0) for method in others if "class" in method.suits]
-    cells += [Cell("A", "muda", preset, forget, 0) for preset in ABLATIONS for forget in SINGLE]
+    cells += [Cell("A", "muda", preset, task, 0) for preset in ABLATIONS for task in SINGLE]
     cells += [Cell("A", name, "", RANDOM, 0) for name in ("muda", *STRONGEST)]
     cells += [Cell("A", name, preset, TWO, 0) for name, preset in presets]
     cells += [Cell("B", method.id, "", RANDOM, 0) for method in others if "sample" in method.suits]
+    cells += [Cell("A", name, "", task, 0) for name in ("muda", *FOR_SINGLES) for task in FEW]
     drawn = [pair for pair in presets[1:] if pair != ("head-only", "mask")]  # the mask draws nothing
-    cells += [Cell("A", name, preset, forget, seed) for seed in (1, 2) for name, preset in drawn for forget in SINGLE]
+    cells += [Cell("A", name, preset, task, seed) for seed in (1, 2) for name, preset in drawn for task in SINGLE]
     return cells
+
+
+def _night_plan() -> list[Cell]:
+    """One class and 10 % random images on a larger network, sized for a night of two cores."""
+    presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in ("finetune", "cf-k", *STRONGEST)]]
+    cells = [Cell("A", name, preset, SINGLE[0], 0) for name, preset in presets]
+    return cells + [Cell("A", name, "", RANDOM, 0) for name, _ in presets if name != "head-only"]
 
 
 def quick_plan() -> list[Cell]:
     """Two digits, one seed, MUDA, the control and three baselines."""
     presets = (("muda", ""), ("head-only", "mask"), ("scrub", ""), ("salun", ""), ("eu-k", ""))
-    return [Cell("A", n, p, ForgetSet(digit, (digit,)), 0) for digit in ("3", "8") for n, p in presets]
+    return [Cell("A", n, p, Task(f"class {digit}", (digit,)), 0) for digit in (3, 8) for n, p in presets]
 
 
-def write(made: list[Made], *, kept: bool = False) -> None:
-    """Put the tables into docs/methods.md between its marks, and the plot into docs/images.
-
-    kept: other rows that stand there stay.
-    """
-    page = DOCS / "methods.md"
-    begin, end = "<!-- quality: begin -->\n", "<!-- quality: end -->\n"
-    text = page.read_text()
-    if begin not in text or end not in text:
-        sys.exit(
-            f"error: {page.name} has no marks for the tables. Put {begin.strip()} and {end.strip()} where they go."
-        )
-    head, rest = text.split(begin)
-    between, tail = rest.split(end)
-    there = dict(part.strip().split("\n\n", 1) for part in between.split("### ")[1:]) if kept else {}
-    tables = {}
-    for title, wanted in SECTIONS:
-        section = rows(groups(made, wanted))
-        if title in there:
-            section = merged(parse(there[title]), section)
-        if section:
-            tables[title] = section
-    sections = [f"### {title}\n\n{markdown(table)}\n" for title, table in tables.items()]
-    page.write_text(head + begin + "\n" + "\n".join(sections) + "\n" + end + tail)
-    (DOCS / "images" / "closure.svg").write_text(closure_plot(tables[SECTIONS[0][0]]))
+def write(rows: list[dict[str, str]], made_on: dict[str, dict[str, str]]) -> None:
+    """Put rows into docs/quality.csv, and make the page and the plot beside it anew of all that stands there."""
+    every = merged(read_rows(DOCS / "quality.csv"), rows)
+    machines = DOCS / "quality.json"
+    known = json.loads(machines.read_text()) if machines.exists() else {}
+    known |= made_on
+    machines.write_text(json.dumps(known, indent=2) + "\n")
+    (DOCS / "quality.csv").write_text(as_csv(every))
+    (DOCS / "quality.html").write_text(page(every, known))
+    (DOCS / "images" / "closure.svg").write_text(closure_plot(sections(every)[0].rows))
 
 
-def _all_figures(made: list[Made]) -> dict[str, Any]:
-    found = figures(groups(made, SECTIONS[0][1]))
-    found["two_classes"] = figures(groups(made, SECTIONS[1][1]))
-    found["random"] = figures(groups(made, SECTIONS[2][1]))
-    return found
+def _cells(place: Place) -> list[Cell]:
+    return quick_plan() if place.data == "digits" else full_plan(place.network)
 
 
-def _json(made: list[Made]) -> None:
-    print(json.dumps({"machine": machine(), "figures": _all_figures(made)}, indent=2))
+def _single(place: Place) -> list[Task]:
+    """The tasks of single images, which the models of the attack were trained without."""
+    tasks = dict.fromkeys(cell.task for cell in _cells(place))
+    return [task for task in tasks if not task.classes]
+
+
+def _place(name: str, options: argparse.Namespace) -> Place:
+    network = NETWORKS[name]
+    if options.images is not None:
+        network = replace(network, images=options.images)
+    return Place(network, options.data, options.device, tell=_tell)
+
+
+def _made_on(place: Place) -> dict[str, str]:
+    """Return the machine in words, and the hashes of data and original that a place's rows rest on."""
+    words = ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None)
+    bench = place.bench
+    return {
+        "machine": words,
+        "hashes": f"data {bench.dataset.fingerprint} · original {bench.model.sha256}",
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--network", choices=NETWORKS, help="one network (else all)")
+    parser.add_argument("--data", metavar="NAME", default="fashion-mnist", help="another data set by name")
+    parser.add_argument("--images", metavar="N", type=int, help="training images taken; 0: all (else the network's)")
+    parser.add_argument("--device", default="cpu", help="where to compute (default: cpu, on which cells repeat)")
+    parser.add_argument("--only", metavar="METHOD", help="only the cells of this method")
+    parser.add_argument("--task", metavar="NAME", help="only the cells of this task")
+    parser.add_argument("--tier", choices=("A", "B"), help="only the cells of this tier")
+    parser.add_argument("--quick", action="store_true", help="digits, in minutes; figures are rougher")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--found", action="store_true", help="run nothing; take the cells that are there")
+    parser.add_argument("--write", action="store_true", help="write rows, page and plot into docs/")
+    parser.add_argument("--check", metavar="N", type=int, default=0, help="run N rows of docs/quality.csv again")
+    parser.add_argument("--draw", metavar="SEED", type=int, help="draw the rows that are checked with this seed")
+    return parser.parse_args()
 
 
 def _tell(text: str) -> None:

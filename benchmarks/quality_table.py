@@ -1,189 +1,242 @@
-"""Turns the cells of the quality benchmark into figures, a table and a plot of closures."""
+"""The rows of the quality benchmark: one a model that was measured, kept as CSV; and the tables made of them."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.quality_cells import Cell, Made
+from benchmarks.quality_cells import Made, Place
 
-HEAD = (
-    "", "tier", "runs", "retain", "forget", "probe", "F1", "NMI", "DA", "JS", "attack AUC",
-    "closure JS", "probe", "NMI", "DA", "time", "operations",
+WHERE = ("network", "data", "task", "tier", "method", "preset", "seed")
+"""Columns that say what a row is of; rows of the same place replace each other."""
+
+MEASURES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "retain": (("retain_test_accuracy",),),
+    "forget": (("forget_test_accuracy",), ("forget_accuracy",)),
+    "probe": (("probe", "forget"),),
+    "F1": (("probe", "f1"),),
+    "NMI": (("nmi",),),
+    "DA": (("dimensional_alignment", "value"),),
+    "JS": (("distances", "forget_test", "js_to_retrained"), ("distances", "forget", "js_to_retrained")),
+    "attack": (("membership", "population", "auc"),),
+}
+"""Where the measures stand in a report, the first path that has a number. JS is a distance, the others values."""
+
+PER_SAMPLE = "RMIA"
+CLOSURES = ("JS", "probe", "NMI", "DA")
+COLUMNS = (
+    *WHERE, *MEASURES, PER_SAMPLE, *(f"closure {name}" for name in CLOSURES), "matching", "usable", "verdict", "time",
+    "operations", "weights",
 )  # fmt: skip
-CLOSURES = ("output_distance", "probe", "nmi", "dimensional_alignment")
+ORIGINAL, RETRAINED = "original", "retrained"
+OF_MODELS = (ORIGINAL, RETRAINED)  # in the column of the method: models that no method made
 NOTHING = "–"  # where a measure says nothing
-Report = dict[str, Any]
+SMALLEST_GAP = 1e-6
+PERCENT = {"retain", "forget", "probe", "time", "operations"}
+Row = dict[str, str]
 
 
-def groups(made: Iterable[Made], wanted: Callable[[Cell], bool]) -> dict[str, list[Made]]:
-    """Return the wanted cells by title, in the order they were made."""
-    found: dict[str, list[Made]] = {}
+def rows_of(made: Iterable[Made], place: Place) -> list[Row]:
+    """Return the rows of cells, and of the original and the retrained models they were held against."""
+    found: dict[tuple[str, ...], Row] = {}
     for one in made:
-        if wanted(one.cell):
-            found.setdefault(one.cell.title, []).append(one)
-    return found
+        cell, report = one.cell, one.report
+        where = {"network": place.network.name, "data": place.source_name, "task": cell.task.name}
+        models = report["models"]
+        theirs = report["retrained"]
+        original = _measures(models["original"], one.attacks.get("original"))
+        retrained = {name: _measures(values, one.attacks.get(name)) for name, values in theirs.items()}
+        unlearned = _measures(models["unlearned"], one.attacks.get("unlearned"))
+        rows = [(ORIGINAL, "", "", original, {})]
+        for name, values in retrained.items():
+            others = [other for key, other in retrained.items() if key != name]
+            rows.append((RETRAINED, "", name.removeprefix("seed "), values, closures(original, values, others)))
+        closed = closures(original, unlearned, list(retrained.values()))
+        rows.append((cell.method, cell.preset, str(cell.seed), unlearned, closed))
+        for method, preset, seed, values, closure in rows:
+            row = dict.fromkeys(COLUMNS, "") | where | {"method": method, "preset": preset, "seed": seed}
+            row |= {name: _text(value) for name, value in values.items()}
+            row |= {f"closure {name}": _text(value) for name, value in closure.items()}
+            if method not in OF_MODELS:
+                deciding = [measure for measure in report["verdict"]["measures"] if measure.get("decides")]
+                row |= {
+                    "tier": cell.tier, "verdict": report["verdict"]["code"], "weights": one.weights,
+                    "usable": str(len(deciding)), "matching": str(sum(bool(m.get("closed")) for m in deciding)),
+                    "time": _text(report["cost"]["share_of_retraining"]),
+                    "operations": _text(report["cost"].get("operations_share")),
+                }  # fmt: skip
+            found[identity(row)] = row
+    return list(found.values())
 
 
-def rows(found: dict[str, list[Made]]) -> list[list[str]]:
-    """Return the table: original and retrained first, then one row a method and preset."""
-    every = [one.report for group in found.values() for one in group]
-    if not every:
-        return []
-    table = [list(HEAD)]
-    single = _once(every)
-    table.append(_reference("Original", [_of(r, "original") for r in single]))
-    table.append(_reference("Retrained", [m for r in single for m in r["retrained"].values()]))
-    for title, group in found.items():
-        reports = [one.report for one in group]
-        measured = [_of(r, "unlearned") for r in reports]
-        closures = [_mean_text([(closure_of(r) or {}).get(key) for r in reports], "{:.2f}") for key in CLOSURES]
-        table.append(
-            [title, group[0].cell.tier, str(len(group)), *_measures(measured), *closures,
-             _mean_text([r["cost"]["share_of_retraining"] for r in reports], "{:.1%}"),
-             _mean_text([r["cost"].get("operations_share") for r in reports], "{:.1%}")]
-        )  # fmt: skip
-    return table
+def identity(row: Row) -> tuple[str, ...]:
+    """Return what a row is of; the tier is a label."""
+    return tuple(row[name] for name in WHERE if name != "tier")
 
 
-def figures(found: dict[str, list[Made]]) -> dict[str, Any]:
-    """Return what scripts read, by title: means over the cells."""
-    return {title: _figures([one.report for one in group]) for title, group in found.items()}
+def closures(
+    original: Mapping[str, float | None], model: Mapping[str, float | None], retrained: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """Return 1 − |u − r| / |o − r| of each measure, for JS 1 − d(u, r) / d(o, r), however small the gap is.
 
-
-def markdown(table: Sequence[Sequence[str]]) -> str:
-    """Return a table for a document."""
-    lines = ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join([lines[0], "|" + "---|" * len(table[0]), *lines[1:]])
-
-
-def parse(text: str) -> list[list[str]]:
-    """Return the table that `markdown` wrote."""
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.strip().splitlines()]
-    return [line for line in lines if set("".join(line)) != {"-"}]
-
-
-def merged(table: Sequence[Sequence[str]], news: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return the table with the rows of `news` in place of those of the same methods, new ones at its end."""
-    of_models = 3  # head, original, retrained: as they are, for all rows
-    renewed = {row[0]: list(row) for row in news[of_models:]}
-    return [renewed.pop(row[0], list(row)) for row in table] + list(renewed.values())
-
-
-def closure_plot(table: Sequence[Sequence[str]]) -> str:
-    """Return an SVG of a table's closures: one line a method, a mark for each measure's mean, whiskers its interval."""
-    shown = ("outputs (JS)", "linear probe", "clustering (NMI)", "alignment (DA)")
-    first = HEAD.index("closure JS")
-    methods = [row for row in table[1:] if row[first]]  # not the original and the retrained models
-    marks = ("M-4,-4h8v8h-8z", "M0,-5L5,4H-5z", "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", "M0,-5L5,0L0,5L-5,0z")
-    inks = ("#4B4FC4", "#B4531A", "#1F6F8B", "#6B6F76")
-    left, width, top, step = 190, 460, 44, 26
-    height = top + step * len(methods) + 34
-
-    def x(value: float) -> float:
-        return left + width * (min(max(value, -0.5), 1.25) + 0.5) / 1.75
-
-    parts = [f'<rect width="{left + width + 24}" height="{height}" fill="#FFFFFF"/>']
-    for number, name in enumerate(shown):
-        place = left + number * 118
-        parts.append(f'<path d="{marks[number]}" fill="{inks[number]}" transform="translate({place},16)"/>')
-        parts.append(f'<text x="{place + 10}" y="20">{name}</text>')
-    for value, text in ((-0.5, ""), (0.0, "0: original"), (0.5, "0.5"), (1.0, "1: retrained")):
-        parts.append(f'<path d="M{x(value)},{top - 12}V{height - 26}" stroke="#D5D9DF"/>')
-        parts.append(f'<text x="{x(value)}" y="{height - 10}" text-anchor="middle">{text}</text>')
-    for line, row in enumerate(methods):
-        y, title = top + step * line + 8, escape(row[0])
-        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{title}</text>')
-        for number, name in enumerate(shown):
-            value, _, interval = row[first + number].partition(" ± ")
-            if value == NOTHING:
-                continue
-            mean, half, shift = float(value), float(interval or 0), 3 * (number - 1.5)
-            parts.append(f'<path d="M{x(mean - half)},{y + shift}H{x(mean + half)}" stroke="{inks[number]}"/>')
-            parts.append(
-                f'<path d="{marks[number]}" fill="{inks[number]}" transform="translate({x(mean)},{y + shift})">'
-                f"<title>{title}, {name}: {value}</title></path>"
-            )
-    style = 'font-family="sans-serif" font-size="12" fill="#1B1F24"'
-    size = f'width="{left + width + 24}" height="{height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>\n'
-
-
-def closure_of(report: Report) -> dict[str, float]:
-    """Return 1 − |u − r| / |o − r| of each measure, whether or not the gap exceeds the spread of retrained models.
-
-    A benchmark averages over classes and seeds, so that a gap too small to judge one model by still counts here. The
+    A benchmark averages over tasks and seeds, so that a gap too small to judge one model by still counts here; the
     report's own closure leaves such measures out.
     """
-    found: dict[str, float] = {}
-    for key, path in {
-        "probe": ("probe", "forget"), "nmi": ("nmi",), "dimensional_alignment": ("dimensional_alignment", "value"),
-        "forget_accuracy": ("forget_test_accuracy",),
-    }.items():  # fmt: skip
-        o, u = (_at(_of(report, model), path) for model in ("original", "unlearned"))
-        known = [v for m in report["retrained"].values() if (v := _at(m, path)) is not None]
-        if o is not None and u is not None and known and abs(o - statistics.fmean(known)) > 1e-6:
-            mean = statistics.fmean(known)
-            found[key] = 1 - abs(u - mean) / abs(o - mean)
-    o, u = (_distance(_of(report, model)) for model in ("original", "unlearned"))
-    if o and u is not None:
-        found["output_distance"] = 1 - u / o
+    found: dict[str, float | None] = {}
+    for name in CLOSURES:
+        o, u = original[name], model[name]
+        known = [values[name] for values in retrained if values[name] is not None]
+        goal = 0.0 if name == "JS" else statistics.fmean(known) if known else None
+        found[name] = None
+        if o is not None and u is not None and goal is not None and abs(o - goal) > SMALLEST_GAP:
+            found[name] = 1 - abs(u - goal) / abs(o - goal)
     return found
 
 
-def _figures(reports: list[Report]) -> dict[str, Any]:
-    def mean(values: Iterable[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return round(statistics.fmean(known), 4) if known else None
+def read_rows(file: Path) -> list[Row]:
+    """Return the rows of a CSV file; none where it does not exist."""
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as text:
+        return [dict(row) for row in csv.DictReader(text)]
 
-    pairs = [(_of(r, "original"), _of(r, "unlearned")) for r in reports]
-    keys = sorted({key for r in reports for key in closure_of(r)})
-    return {
-        "runs": len(reports),
-        "retain_drop": mean(o["retain_test_accuracy"] - u["retain_test_accuracy"] for o, u in pairs),
-        "forget_test_accuracy": mean(u["forget_test_accuracy"] for _, u in pairs),
-        "forget_accuracy": mean(u["forget_accuracy"] for _, u in pairs),
-        "closure": {key: mean(closure_of(r).get(key) for r in reports) for key in keys},
-        "time_share": mean(r["cost"]["share_of_retraining"] for r in reports),
-        "flop_share": mean(r["cost"].get("operations_share") for r in reports),
-        "verdicts": [r["verdict"]["code"] for r in reports],
+
+def merged(rows: Iterable[Row], news: Iterable[Row]) -> list[Row]:
+    """Return the rows with `news` in the place of those that are of the same, and what is new behind its neighbours."""
+    found = {identity(row): row for row in rows} | {identity(row): row for row in news}
+    groups = list(dict.fromkeys((row["network"], row["data"], row["task"]) for row in found.values()))
+    return sorted(
+        found.values(),
+        key=lambda row: (
+            groups.index((row["network"], row["data"], row["task"])),
+            OF_MODELS.index(row["method"]) if row["method"] in OF_MODELS else len(OF_MODELS),
+        ),
+    )
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows as the text of a CSV file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def groups(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return rows by what they are of: original, retrained, or a method with its preset where it is not the default."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        title = row["method"].capitalize() if row["method"] in OF_MODELS else row["method"]
+        found.setdefault(f"{title}/{row['preset']}" if row["preset"] else title, []).append(row)
+    return found
+
+
+def table(rows: Sequence[Row]) -> list[list[str]]:
+    """Return a table with a head: original and retrained models first, then one row a method and preset.
+
+    Columns in which no row has a number are left out. Numbers are means, with half of their 95 % interval from three
+    values on.
+    """
+    head = [name for name in COLUMNS[len(WHERE) :] if name not in ("usable", "weights", "verdict")]
+    lines = []
+    for title, members in groups(rows).items():
+        cells = {name: mean_text([row[name] for row in members], name) for name in head}
+        counts = [sum(int(row[name] or 0) for row in members) for name in ("matching", "usable")]
+        cells["matching"] = f"{counts[0]} of {counts[1]}" if counts[1] else ""
+        lines.append([title, members[-1]["tier"], str(len(members)), *cells.values()])
+    used = [place for place in range(len(head) + 3) if place < 3 or any(line[place].strip(NOTHING) for line in lines)]
+    titled = ["", "tier", "runs", *("match retraining" if name == "matching" else name for name in head)]
+    return [[line[place] for place in used] for line in [titled, *lines]]
+
+
+def mean_of(rows: Iterable[Row], name: str) -> float | None:
+    """Return the mean of a column; None where no row has a number there."""
+    known = [float(row[name]) for row in rows if row[name]]
+    return statistics.fmean(known) if known else None
+
+
+def figures(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what scripts read, by title: means over the cells of a task."""
+    found: dict[str, Any] = {}
+    by_title = groups(rows)
+    before = mean_of(by_title.get(ORIGINAL.capitalize(), []), "retain")
+    for title, members in by_title.items():
+        after = mean_of(members, "retain")
+        found[title] = {
+            "runs": len(members),
+            "retain_drop": None if before is None or after is None else before - after,
+            "forget_accuracy": mean_of(members, "forget"),
+            "closure": {name: mean_of(members, f"closure {name}") for name in CLOSURES},
+            "time_share": mean_of(members, "time"),
+            "flop_share": mean_of(members, "operations"),
+            "verdicts": [row["verdict"] for row in members if row["verdict"]],
+        }
+    return found
+
+
+def agreement(rows: Sequence[Row]) -> list[list[str]]:
+    """Return a table of Kendall's tau between the orders in which measures put the methods; [] for fewer than five.
+
+    The order of a closure is its own; of accuracies, of how near they are to the retrained models' mean.
+    """
+    from scipy.stats import kendalltau
+
+    by_title = {title: members for title, members in groups(rows).items() if members[0]["method"] not in OF_MODELS}
+    goals = {name: mean_of([row for row in rows if row["method"] == RETRAINED], name) for name in MEASURES}
+    orders: dict[str, list[float | None]] = {}
+    for name in ("retain", "forget", "attack", PER_SAMPLE):
+        goal = goals.get(name) if name in goals else mean_of([r for r in rows if r["method"] == RETRAINED], name)
+        values = [mean_of(members, name) for members in by_title.values()]
+        orders[name] = [None if v is None or goal is None else -abs(v - goal) for v in values]
+    for name in CLOSURES:
+        orders[f"closure {name}"] = [mean_of(members, f"closure {name}") for members in by_title.values()]
+    usable = {name: values for name, values in orders.items() if sum(v is not None for v in values) >= 5}
+    if len(usable) < 2:
+        return []
+    lines = [["", *usable]]
+    for name, values in usable.items():
+        cells = []
+        for other, others in usable.items():
+            pairs = [(a, b) for a, b in zip(values, others, strict=True) if a is not None and b is not None]
+            tau = math.nan if other == name else float(kendalltau(*zip(*pairs, strict=True)).statistic)
+            cells.append(NOTHING if math.isnan(tau) else f"{tau:.2f}")
+        lines.append([name, *cells])
+    return lines
+
+
+def costs(rows: Sequence[Row]) -> list[tuple[str, float, float]]:
+    """Return title, operations as a share of retraining's, and mean closure of each method, the cheapest first."""
+    found = []
+    for title, members in groups(rows).items():
+        closed = [v for name in CLOSURES if (v := mean_of(members, f"closure {name}")) is not None]
+        operations = mean_of(members, "operations")
+        if members[0]["method"] not in OF_MODELS and closed and operations is not None:
+            found.append((title, operations, statistics.fmean(closed)))
+    return sorted(found, key=lambda point: point[1:])
+
+
+def frontier(points: Sequence[tuple[str, float, float]]) -> list[str]:
+    """Return the titles that nothing cheaper closes more than (Pareto), the cheapest first; `points` as of `costs`."""
+    best, titles = -math.inf, []
+    for title, _, closed in points:
+        if closed > best:
+            best = closed
+            titles.append(title)
+    return titles
+
+
+def _measures(values: Mapping[str, Any], attack: Mapping[str, Any] | None) -> dict[str, float | None]:
+    found = {
+        name: next((value for path in paths if (value := _at(values, path)) is not None), None)
+        for name, paths in MEASURES.items()
     }
-
-
-def _reference(title: str, measured: list[dict[str, Any]]) -> list[str]:
-    return [title, "", str(len(measured)), *_measures(measured), *[""] * (len(CLOSURES) + 2)]
-
-
-def _measures(measured: list[dict[str, Any]]) -> list[str]:
-    def column(path: tuple[str, ...], form: str) -> str:
-        return _mean_text([_at(m, path) for m in measured], form)
-
-    forget = ("forget_test_accuracy",) if any(_at(m, ("forget_test_accuracy",)) is not None for m in measured) else (
-        "forget_accuracy",
-    )  # fmt: skip
-    return [
-        column(("retain_test_accuracy",), "{:.1%}"), column(forget, "{:.1%}"), column(("probe", "forget"), "{:.1%}"),
-        column(("probe", "f1"), "{:.3f}"), column(("nmi",), "{:.3f}"),
-        column(("dimensional_alignment", "value"), "{:.3f}"), _mean_text([_distance(m) for m in measured], "{:.3f}"),
-        column(("membership", "population", "auc"), "{:.3f}"),
-    ]  # fmt: skip
-
-
-def _once(reports: list[Report]) -> list[Report]:
-    """One report a forget set: original, retrained and control are the same in all its cells."""
-    return list({tuple(r["forget_classes"]) or r["forget_count"]: r for r in reports}.values())
-
-
-def _of(report: Report, model: str) -> dict[str, Any]:
-    return report["models"].get(model) or {}
-
-
-def _distance(measures: dict[str, Any]) -> float | None:
-    found = measures.get("distances") or {}
-    return (found.get("forget_test") or found.get("forget") or {}).get("js_to_retrained")
+    return found | {PER_SAMPLE: None if attack is None else attack["auc"]}
 
 
 def _at(measures: Any, path: Sequence[str]) -> float | None:
@@ -192,10 +245,15 @@ def _at(measures: Any, path: Sequence[str]) -> float | None:
     return float(measures) if isinstance(measures, (int, float)) else None
 
 
-def _mean_text(values: list[float | None], form: str) -> str:
-    known = [value for value in values if value is not None]
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def mean_text(values: Sequence[str], name: str) -> str:
+    known = [float(value) for value in values if value]
     if not known:
         return NOTHING
+    form = "{:.1%}" if name in PERCENT else "{:.2f}" if name.startswith("closure") else "{:.3f}"
     half = _half_width(known)
     text = form.format(statistics.fmean(known))
     return text if half is None else f"{text} ± {form.format(half).rstrip('%')}"
@@ -208,3 +266,5 @@ def _half_width(values: Sequence[float]) -> float | None:
     from scipy.special import stdtrit
 
     return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+
+
