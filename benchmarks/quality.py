@@ -59,17 +59,17 @@ def main() -> None:
     if options.quick:
         places = [Place(QUICK, "digits", options.device, tell=_tell)]
     if options.check:
-        sys.exit(check(read_rows(DOCS / "quality.csv"), places, _cells, options.check, options.draw, _tell))
+        sys.exit(check(read_rows(DOCS / "quality.csv"), places, cells_of, options.check, options.draw, _tell))
     rows, found = [], {}
     for place in places:
         cells = [
             cell
-            for cell in _cells(place)
+            for cell in cells_of(place)
             if (not options.only or cell.method == options.only)
             and (not options.task or cell.task.name == options.task)
             and (not options.tier or cell.tier == options.tier)
         ]
-        made = place.make(cells, single=_single(place), only_found=options.found) if cells else []
+        made = place.make(cells, single=single_tasks(place), only_found=options.found) if cells else []
         if made:
             rows += rows_of(made, place)
             found[f"{place.network.name}, {place.source_name}"] = _made_on(place)
@@ -133,13 +133,13 @@ def write(rows: list[dict[str, str]], made_on: dict[str, dict[str, str]]) -> Non
     (DOCS / "images" / "closure.svg").write_text(closure_plot(sections(every)[0].rows))
 
 
-def _cells(place: Place) -> list[Cell]:
+def cells_of(place: Place) -> list[Cell]:
     return quick_plan() if place.data == "digits" else full_plan(place.network)
 
 
-def _single(place: Place) -> list[Task]:
+def single_tasks(place: Place) -> list[Task]:
     """The tasks of single images, which the models of the attack were trained without."""
-    tasks = dict.fromkeys(cell.task for cell in _cells(place))
+    tasks = dict.fromkeys(cell.task for cell in cells_of(place))
     return [task for task in tasks if not task.classes]
 
 

@@ -98,9 +98,6 @@ class Place:
     root: Path = ROOT
     tell: Tell = print
 
-    def __post_init__(self) -> None:
-        os.environ["UNLEARN_STUDIO_HOME"] = str(self.root / "home")
-
     @property
     def folder(self) -> Path:
         """Where everything of the network lies."""
@@ -119,6 +116,7 @@ class Place:
         from core.session.bench import Bench
         from core.session.training import train
 
+        os.environ["UNLEARN_STUDIO_HOME"] = str(self.root / "home")  # where references and outputs are kept
         source = str(self._subset()) if self.network.images else self.data
         bench = Bench().with_data(source)
         original = RunFolder(self.folder / "original")

@@ -199,18 +199,15 @@ class Stage:
 def draw_picture(out: Path, quick: bool) -> None:
     """Draw the README's picture from a run of the quality benchmark."""
     from benchmarks import quality
-    from benchmarks.quality_cells import ROOT, make
-    from core.runs.folder import RunFolder
+    from benchmarks.quality_cells import Place
     from core.session.feature_maps import embeddings
     from scripts.readme_picture import draw
     from scripts.recording import save_png
 
-    os.environ["UNLEARN_STUDIO_HOME"] = str(ROOT / "home")
-    dataset, recipe = quality.SETTINGS[quick]
-    cell = (quality.quick_plan() if quick else quality.full_plan())[0]
-    found = make([cell], dataset, recipe, print, only_found=False)[0].report
-    folder = RunFolder(ROOT / dataset / "cells" / found["run"])
-    image = draw(found, embeddings(folder))
+    place = Place(quality.QUICK, "digits") if quick else Place(quality.NETWORKS["small-cnn"], "fashion-mnist")
+    cell = quality.cells_of(place)[0]
+    found = place.make([cell])[0].report
+    image = draw(found, embeddings(place.described(cell)[2]))
     print(f"readme.png: {save_png(image, out / 'readme.png', 400_000):,} bytes", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The table of the quality benchmark is read back as it was written, and takes new rows of single methods."""
+"""The rows of the quality benchmark: what they say of a report, how they replace each other, what is made of them."""
 
 from __future__ import annotations
 
@@ -6,40 +6,136 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.quality import DOCS, SECTIONS
-from benchmarks.quality_table import HEAD, closure_plot, markdown, merged, parse
+from benchmarks.quality import DOCS, cells_of, single_tasks
+from benchmarks.quality_cells import Cell, Made, Network, Place, Task
+from benchmarks.quality_check import differences_of
+from benchmarks.quality_page import closure_plot, cost_plot, page, sections
+from benchmarks.quality_table import (
+    COLUMNS,
+    agreement,
+    as_csv,
+    closures,
+    costs,
+    figures,
+    frontier,
+    merged,
+    read_rows,
+    rows_of,
+    table,
+)
+
+PLACE = Place(Network("small-cnn", "small-cnn", 0, {}), "digits")
+SVG = "{http://www.w3.org/2000/svg}"
 
 
-def row(title: str, closure: str = "0.50 ± 0.10") -> list[str]:
-    first = HEAD.index("closure JS")
-    cells = [title, *["1.0"] * (len(HEAD) - 1)]
-    cells[first : first + 4] = [closure] * 4
-    return cells
+def measured(retain: float, forget: float, js: float, probe: float) -> dict:
+    return {
+        "retain_test_accuracy": retain, "forget_test_accuracy": forget, "probe": {"forget": probe, "f1": probe},
+        "distances": {"forget_test": {"js_to_retrained": js}}, "membership": {"population": {"auc": 0.5}},
+    }  # fmt: skip
 
 
-@pytest.fixture
-def table() -> list[list[str]]:
-    models = [[title, *[""] * (len(HEAD) - 1)] for title in ("Original", "Retrained")]
-    return [list(HEAD), *models, row("muda"), row("scrub")]
+def cell_of(method: str = "scrub", seed: int = 0, probe: float = 0.9, task: str = "class 3") -> Made:
+    """A result whose probe is at `probe`, between the original's 1.0 and the retrained models' 0.8."""
+    report = {
+        "models": {"original": measured(0.95, 0.9, 0.6, 1.0), "unlearned": measured(0.94, 0.0, 0.15, probe)},
+        "retrained": {f"seed {n}": measured(0.96, 0.0, 0.06, 0.8) for n in (1, 2, 3)},
+        "verdict": {"code": "partly", "measures": [{"decides": True, "closed": True}, {"decides": True}, {}]},
+        "cost": {"share_of_retraining": 0.25, "operations_share": 0.2},
+    }
+    return Made(Cell("A", method, "", Task(task, (3,)), seed), report, {}, "ab" * 32)
 
 
-def test_a_table_is_read_back_as_it_was_written(table):
-    assert parse(markdown(table)) == table
+def test_rows_hold_what_a_report_says_and_how_much_of_each_gap_is_closed():
+    rows = {row["method"]: row for row in rows_of([cell_of()], PLACE)}
+    row = rows["scrub"]
+    assert (row["retain"], row["forget"], row["JS"], row["operations"]) == ("0.94", "0", "0.15", "0.2")
+    assert float(row["closure probe"]) == pytest.approx(0.5) and float(row["closure JS"]) == pytest.approx(0.75)
+    assert (row["matching"], row["usable"], row["weights"]) == ("1", "2", "ab" * 32)
+    assert row["NMI"] == row["closure NMI"] == ""  # not measured
+    assert rows["original"]["closure JS"] == "" and float(rows["retrained"]["closure JS"]) == pytest.approx(0.9)
 
 
-def test_rows_of_a_method_take_the_place_of_theirs_and_leave_the_others(table):
-    news = [*table[:1], ["Original", *["9"] * 16], ["Retrained", *["9"] * 16], row("scrub", "0.90"), row("new", "0.70")]
-    assert merged(table, news) == [*table[:4], row("scrub", "0.90"), row("new", "0.70")]
-    assert merged(table, []) == table
+def test_a_retrained_model_is_held_against_the_others_alone():
+    values = [{"JS": None, "probe": probe, "NMI": None, "DA": None} for probe in (0.8, 0.6, 0.7)]
+    original = {"JS": None, "probe": 0.9, "NMI": None, "DA": None}
+    assert closures(original, values[0], values[1:])["probe"] == pytest.approx(1 - 0.15 / 0.25)
+    assert closures(original, original, values)["probe"] == 0
 
 
-def test_the_plot_has_a_mark_for_each_closure_that_is_known(table):
-    svg = ElementTree.fromstring(closure_plot([*table, row("esc", "–")]))
-    titles = [title.text for title in svg.iter("{http://www.w3.org/2000/svg}title")]
-    assert len(titles) == 2 * 4 and "scrub, linear probe: 0.50" in titles
+def test_rows_are_read_back_as_they_were_written_and_take_the_place_of_those_of_the_same(tmp_path):
+    rows = rows_of([cell_of(), cell_of("muda")], PLACE)
+    file = tmp_path / "quality.csv"
+    file.write_text(as_csv(rows))
+    assert read_rows(file) == rows and list(rows[0]) == list(COLUMNS)
+    news = rows_of([cell_of(probe=0.8), cell_of("new")], PLACE)
+    both = merged(rows, news)
+    probes = {row["method"]: row["probe"] for row in both if row["method"] != "retrained"}
+    assert probes == {"original": "1", "muda": "0.9", "scrub": "0.8", "new": "0.9"}
+    assert [row["method"] for row in both][:4] == ["original", "retrained", "retrained", "retrained"]
+    assert merged(rows, []) == rows
+    assert read_rows(tmp_path / "none.csv") == []
 
 
-def test_the_plot_of_the_documents_is_that_of_their_table():
-    text = (DOCS / "methods.md").read_text(encoding="utf-8")
-    table = parse(text.split(f"### {SECTIONS[0][0]}\n\n")[1].split("\n\n")[0])
-    assert closure_plot(table) == (DOCS / "images" / "closure.svg").read_text(encoding="utf-8")
+def test_a_table_has_means_with_intervals_from_three_results_on_and_no_empty_column():
+    rows = rows_of([cell_of(seed=seed, probe=0.8 + seed / 10) for seed in (0, 1, 2)] + [cell_of("muda")], PLACE)
+    head, original, retrained, scrub, muda = table(rows)
+    assert "NMI" not in head and "RMIA" not in head
+    # t(2) = 4.303 standard errors of 0.1 / sqrt(3)
+    assert scrub[head.index("probe")] == "90.0% ± 24.8" and muda[head.index("probe")] == "90.0%"
+    assert scrub[head.index("match retraining")] == "3 of 6"
+    assert (original[0], retrained[0], retrained[2]) == ("Original", "Retrained", "3")
+
+
+def test_costs_name_what_nothing_cheaper_closes_more_than():
+    points = [("a", 0.1, 0.5), ("b", 0.2, 0.4), ("c", 0.3, 0.9)]
+    assert frontier(points) == ["a", "c"]
+    (title, operations, closed), *_ = costs(rows_of([cell_of()], PLACE))
+    assert (title, operations) == ("scrub", 0.2) and closed == pytest.approx((0.5 + 0.75) / 2)
+
+
+def test_measures_that_order_methods_alike_agree_fully():
+    made = [cell_of(f"m{n}", probe=0.8 + n / 50) for n in range(5)]
+    for n, one in enumerate(made):
+        one.report["models"]["unlearned"]["distances"]["forget_test"]["js_to_retrained"] = 0.1 + n / 50
+        one.report["models"]["unlearned"]["retain_test_accuracy"] = 0.9 + n / 100
+    lines = {line[0]: line for line in agreement(rows_of(made, PLACE))}
+    assert lines["closure JS"][list(lines[""]).index("closure probe")] == "1.00"
+    assert lines["closure JS"][list(lines[""]).index("retain")] == "-1.00"
+    assert agreement(rows_of(made[:4], PLACE)) == []
+
+
+def test_the_page_shows_each_task_with_its_plots_and_says_what_it_was_made_on():
+    rows = rows_of([cell_of(), cell_of("<b>"), cell_of(task="two classes")], PLACE)
+    text = page(rows, {"small-cnn, digits": {"machine": "a machine", "hashes": "data 12"}})
+    assert text.count("<h2>small-cnn, digits: ") == 2 and "a machine" in text and "data 12" in text
+    assert "&lt;b&gt;" in text and "<b>" not in text
+    for svg in (closure_plot(rows), cost_plot(rows)):
+        assert [title.text for title in ElementTree.fromstring(svg).iter(f"{SVG}title") if "scrub" in title.text]
+    assert closure_plot(rows[:1]) == cost_plot(rows[:1]) == ""
+
+
+def test_scripts_read_means_by_title():
+    found = figures(rows_of([cell_of()], PLACE))["scrub"]
+    assert found["retain_drop"] == pytest.approx(0.01) and found["closure"]["probe"] == pytest.approx(0.5)
+
+
+def test_a_check_names_what_does_not_agree():
+    row = rows_of([cell_of()], PLACE)[-1]
+    assert differences_of(row, {**row, "weights": "other", "retain": "0.945"}) == []
+    assert differences_of(row, {**row, "retain": "0.91"}) == ["retain was 0.94 and is 0.91"]
+    assert differences_of(row, {**row, "probe": ""}) == ["probe is there in one of them only"]
+
+
+def test_every_task_of_single_images_is_one_that_the_models_of_the_attack_never_saw():
+    tasks = single_tasks(PLACE)
+    assert tasks == []  # the quick plan forgets digits
+    full = Place(Network("small-cnn", "small-cnn", 0, {}, 16), "fashion-mnist")
+    assert {task.name for task in single_tasks(full)} >= {"10 % of the images", "hardest 1 %", "30 images"}
+    assert len(cells_of(full)) == len(set(cells_of(full)))
+
+
+def test_the_page_of_the_documents_is_that_of_their_rows():
+    rows = read_rows(DOCS / "quality.csv")
+    if rows:
+        assert closure_plot(sections(rows)[0].rows) == (DOCS / "images" / "closure.svg").read_text(encoding="utf-8")
