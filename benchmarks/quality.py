@@ -29,14 +29,11 @@ from benchmarks.quality_page import closure_plot, page, sections
 from benchmarks.quality_table import as_csv, figures, merged, read_rows, rows_of, table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-VIT = (
-    "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4,image_size=28,"
-    "num_channels=1"
-)
+VIT = "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4"
 NETWORKS = {
     "small-cnn": Network("small-cnn", "small-cnn", 0, {"epochs": 10}, attackers=16),
     "resnet18": Network("resnet18", "resnet18-cifar", 5000, {"epochs": 12}),
-    "vit": Network("vit", VIT, 20_000, {"epochs": 20, "optimiser": "adamw", "lr": 1e-3, "weight_decay": 0.05}),
+    "vit": Network("vit", VIT, 10_000, {"epochs": 20, "optimiser": "adamw", "lr": 1e-3, "weight_decay": 0.05}),
 }
 QUICK = Network("small-cnn", "small-cnn", 0, {"epochs": 12})
 SINGLE = tuple(Task(f"class {number}", (number,)) for number in (5, 2, 1))  # Fashion-MNIST: sandal, pullover, trouser

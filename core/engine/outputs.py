@@ -117,11 +117,13 @@ def collect(
     with evaluating(model.module):
         for _, batch, count in deal.rounds(store, ids):
             if batch is not None:
+                images, n = batch.images, len(batch.images)
                 with autocast(store.device, precision):
-                    out = model(batch.images)
-                logits.append(out.logits.float().cpu())
-                features.append(out.features.float().cpu())
-                layers.append([layer.float().cpu() for layer in out.layers])
+                    # Networks that share a width among heads cannot take a batch of none.
+                    out = model(images if n else images.new_zeros(1, *images.shape[1:]))
+                logits.append(out.logits[:n].float().cpu())
+                features.append(out.features[:n].float().cpu())
+                layers.append([layer[:n].float().cpu() for layer in out.layers])
             if tick:
                 tick(count)
     return SetOutputs(

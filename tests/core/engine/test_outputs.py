@@ -22,6 +22,8 @@ from core.engine.outputs import (
     stream_outputs,
 )
 from core.metrics.rows import Rows
+from core.models.architectures import ModelSpec, build_model
+from core.models.tap import TappedModel
 from core.session.bench import Bench, DataOptions
 from core.session.training import train
 from tests.core.toy import make_experiment, toy_dataset, trained_net
@@ -52,6 +54,14 @@ def test_of_no_images_there_is_nothing_of_the_kinds_that_images_have(toy):
     none, one = (collect(toy.model, toy.train, torch.arange(count)) for count in (0, 1))
     assert len(none.labels) == len(none.logits) == len(none.features) == 0
     assert none.labels.dtype == one.labels.dtype and none.logits.dtype == one.logits.dtype
+
+
+def test_a_network_that_cannot_take_a_batch_of_none_says_nothing_of_no_images(toy):
+    spec = ModelSpec("hf/vit:hidden_size=8,num_hidden_layers=1,num_attention_heads=2,intermediate_size=8,patch_size=3",
+                     3, 1, (6, 6))  # fmt: skip
+    model = TappedModel(build_model(spec), 3, input_shape=(1, 6, 6))
+    none, one = (collect(model, toy.train, torch.arange(count)) for count in (0, 1))
+    assert none.logits.shape == (0, 3) and none.features.shape == (0, 8) and one.features.shape == (1, 8)
 
 
 @pytest.mark.parametrize("piece", [1, 2, 8])
