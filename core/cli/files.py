@@ -43,6 +43,10 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-card", action="store_true", help="write no model card beside it")
     group.add_argument("--report", action="store_true", help="put a copy of the run's report beside it")
     group.add_argument("--forget-list", action="store_true", help="put a copy of the run's forget list beside it")
+    group.add_argument(
+        "--quantised", action="store_true",
+        help="measure first whether what a run forgot comes back with int8 and 4-bit weights (opens its data)",
+    )  # fmt: skip
     model = parser.add_argument_group("model")
     options.add_architecture(model)
     options.add_key(model)
@@ -56,8 +60,8 @@ def run_export(given: argparse.Namespace, screen: Screen) -> int:
     result = export(
         given.source, given.format, given.out,
         options.bench_option(given, Loading(screen)), with_card=not given.no_card, with_report=given.report,
-        with_forget_list=given.forget_list, overwrite=given.force, arch=options.architecture_option(given),
-        key=given.key,
+        with_forget_list=given.forget_list, quantised=given.quantised, overwrite=given.force,
+        arch=options.architecture_option(given), key=given.key,
     )  # fmt: skip
     screen.end_line()
     screen.say(result.sentence)

@@ -32,6 +32,14 @@ def accuracy(outputs: Tensor, labels: Tensor) -> float | None:
     return int(correct(outputs, labels).sum()) / len(labels) if len(labels) else None
 
 
+def share_interval(right: Tensor) -> dict[str, float]:
+    """Return the share of `right` (n,) bool, n > 0, with its 95 % interval by Wilson's score: value, low, high."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return {"value": int(right.sum()) / len(right), "low": float(interval.low), "high": float(interval.high)}
+
+
 def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return how often class i (row) was called class j (column), (K, K) int64 on the processor."""
     flat = labels.cpu().to(torch.int64) * num_classes + predictions(outputs).cpu().to(torch.int64)

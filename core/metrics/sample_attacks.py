@@ -33,25 +33,24 @@ def calibrated_scores(own: Values, references: Sequence[Values]) -> Values:
 
 @dataclass(frozen=True)
 class Group:
-    """Forget samples that are alike in how much the original remembers of them, and unseen ones as hard as they are."""
+    """Forget samples that are alike in how hard they are, and unseen ones as hard as they are."""
 
     members: NDArray[np.int64]  # positions among the forget samples
     others: NDArray[np.int64]  # positions among the unseen samples, one a member
 
 
-def by_memorisation(
-    original: Values, references: Values, labels: NDArray[np.int64], unseen: Values, unseen_labels: NDArray[np.int64]
+def by_hardness(
+    references: Values, labels: NDArray[np.int64], unseen: Values, unseen_labels: NDArray[np.int64]
 ) -> dict[str, Group]:
     """Return the "vulnerable" and the "protected" half of the forget samples, each with unseen samples beside it.
 
-    original, references: (n,) log-odds of the forget samples under the original, and their mean under models that never
-    saw them; the more the original lies above, the more it remembers of a sample (RULI, arXiv 2506.13009, takes its
-    groups from a likelihood ratio of many shadow models in its place). unseen: (m,) the references' mean on unseen
-    samples. Forget samples and unseen ones of their class stand in pairs that the references find as hard as each
-    other; what gets no partner is left out. So members and others differ in nothing that a model which saw neither
-    could know.
+    references, unseen: (n,) and (m,) mean log-odds of the forget samples and of unseen ones under models that saw
+    neither. What such models get wrong has to be memorised to be right (Feldman, arXiv 1906.05271): the harder half is
+    the vulnerable one. Neither the original nor the judged model has a say, so that no model's own errors pass for its
+    memories. Forget samples and unseen ones of their class stand in pairs that the references find as hard as each
+    other; what gets no partner is left out.
     """
-    order = np.argsort(references - original, kind="stable")  # the most remembered first
+    order = np.argsort(references, kind="stable")  # the hardest first
     groups = {}
     for name, half in zip(("vulnerable", "protected"), np.array_split(order, 2), strict=True):
         pairs = [_pairs(half[labels[half] == label], np.flatnonzero(unseen_labels == label), references, unseen)

@@ -55,6 +55,14 @@ class Roc(Struct):
         _require(len(self.fpr) == len(self.tpr), "fpr and tpr must be of one length")
 
 
+class Share(Struct):
+    """A share with its 95 % interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
 class Attack(Struct):
     """What a membership attack came to; without a curve, why."""
 
@@ -66,6 +74,7 @@ class Attack(Struct):
     references: Count | None = None
     reason: str | None = None
     roc: Roc | None = None
+    fitted: Share | None = None
 
     def __post_init__(self) -> None:
         """Refuse a curve that does not say of how many images it is."""
@@ -126,6 +135,9 @@ class Measures(Struct):
     spectra: Spectra | None = None
     membership: dict[str, Attack | None] | None = None
     relearn: Relearning | None = None
+    relearn_others: Share | None = None
+    neighbour_class: Share | None = None
+    quantised: dict[str, dict[str, Share]] | None = None
     plugins: dict[str, PluginValue] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import filecmp
@@ -48,7 +49,9 @@ from core.models.weights import CheckpointForm, round_weights
 from core.runs.folder import FORGET, MODEL, MODEL_PT, OWN_FILES, REPORT_HTML, RunFolder
 from core.session.bench import Bench, DataOptions
 from core.session.library import check_state
+from core.session.quantising import measure_quantised, quantised_words
 from core.verify.numbers import count, plural
+from core.verify.table import model_measures
 from core.version import VERSION
 
 _WEIGHTS = ("pt", "safetensors")  # formats of weights alone; the others are programs
@@ -97,6 +100,7 @@ def export(
     with_card: bool = True,
     with_report: bool = False,
     with_forget_list: bool = False,
+    quantised: bool = False,
     overwrite: bool = False,
     arch: str | None = None,
     key: str | None = None,
@@ -106,6 +110,9 @@ def export(
     `format` is one of EXPORT_FORMATS; `same` gives back wrapper, keys and types of the file that came in, from the job,
     so the original may be gone. The written file is read again and compared on up to SAMPLES images before it takes its
     place: test images of the run's data, where it is on the bench or opens quickly, else seeded noise.
+
+    `quantised` measures first what weights of few bits do to a run's result, and says it in a note; where the full
+    suite has measured it, the note says it without being asked.
 
     A card of the same run that is there already, beside its model in another format, names both files from then on.
 
@@ -134,6 +141,7 @@ def export(
         again.add(card)
     also = tuple(path for path in (card, *copies.values()) if path is not None)
     _check_targets(origin, (out, *also), overwrite, again)
+    few_bits = _few_bits(origin, bench, measure=quantised)
     images = sample_images(origin, bench)
     bench.tell("Writing", 0, 0)
     try:
@@ -141,7 +149,7 @@ def export(
             _write(origin, written, form, staging / out.name)
             bench.tell("Reading back", 0, 0)
             result = _read_back(origin, written, form, staging / out.name, *images)
-            notes = (*result.notes, *_notes(origin, format, out))
+            notes = (*result.notes, *_notes(origin, format, out), *few_bits)
             result = replace(result, path=out, format=format, also=also, notes=notes)
             if card is not None:
                 write_json(staging / card.name, _exported_card(origin, result, written, others or {}))
@@ -334,6 +342,23 @@ def _notes(source: Source, format: str, out: Path) -> tuple[str, ...]:
     if doubts:
         notes.append(f"Nothing proved that the original is used as it was trained. {' '.join(doubts)}")
     return tuple(notes)
+
+
+def _few_bits(source: Source, bench: Bench, *, measure: bool) -> tuple[str, ...]:
+    """Return what weights of few bits do to a run's result: measured now, or as its report has it; else nothing."""
+    if measure and source.folder is None:
+        raise InputError(
+            f"{source.model.path} says nothing of what it should have forgotten",
+            "Export a run folder to measure quantised weights",
+        )
+    if measure and source.folder is not None:
+        said = measure_quantised(source.folder, bench)
+    else:
+        report: Mapping[str, Any] | None = None
+        with contextlib.suppress(InputError):  # a damaged report says nothing, and hinders no export
+            report = source.unlearning.report() if source.unlearning is not None else None
+        said = quantised_words(model_measures(report or {}, "unlearned").get("quantised"))
+    return (said,) if said else ()
 
 
 # --- what is exported ----------------------------------------------------------------------------------------------

@@ -19,11 +19,18 @@ from core.job import Job
 from core.models.architectures import network_key
 from core.verify import plugged, reference_attacks, relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
+from core.verify.recovery import NAME, quantised_accuracy, relearned_from_others
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
 
 Taken = Callable[[str, Mapping[str, Any]], object]
 
 QUICK, FULL = "quick", "full"
+
+
+RECOVERIES: dict[str, Callable[[Network | None, Ground | None], Measured]] = {
+    NAME: quantised_accuracy, "relearning from other images": relearned_from_others,
+}  # fmt: skip
+"""Measures of the full suite by their names: what was forgotten comes back without any of its images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +111,7 @@ class Measuring:
             self.judged.append(_control(self.original, self.ground, self.splits))
         measures = [step.title for step in suite.steps_of(self.which)] + plugged.titles() + ["distances"]
         measures += ["published"] if self.ground else []
-        measures += ["relearning"] if self.which == FULL else []
+        measures += ["relearning", *RECOVERIES] if self.which == FULL else []
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
         self.say = Progress(self.tell, [model.name for model in (*self.judged, *self.retrained)], measures, last)
         self._own: dict[str, Measured] = {}  # by model: what was measured of it alone
@@ -179,13 +186,18 @@ class Measuring:
             hashes_of_used = tuple(other.sha256 for other in used)
             merge(values, keep("RMIA", hashes_of_used, partial(self._rmia, model, used)).values)
             known = (*self._original_hash, *hashes_of_used)
-            merge(values, keep("sample attacks", known, partial(self._sample_attacks, model, used)).values)
+            merge(values, keep("attacks on single samples", known, partial(self._sample_attacks, model, used)).values)
+            pool = [*self.retrained, *self.references]
+            every = tuple(other.sha256 for other in pool)
+            merge(values, keep("neighbour class", every, partial(self._neighbour, model, pool)).values)
         if self.ground is not None:
             row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
         if self.which == FULL:
             relearn = self._relearning(model)
             values |= relearn.values
             samples |= relearn.samples
+            for name, recover in RECOVERIES.items():
+                values |= keep(name, (), partial(recover, model.network, self.ground)).values
             batches = keep("relearn time", self._original_hash, partial(self._batches, model))
             row["relearn_batches"] = batches.values["relearn_batches"]
         return Measured(values, samples), row
@@ -227,9 +239,13 @@ class Measuring:
 
     def _sample_attacks(self, model: Candidate, used: Sequence[Candidate]) -> Measured:
         references, original = [other.outputs for other in used], self.original.outputs if self.original else None
-        attacks = reference_attacks.sample_attacks(model.outputs, references, original, self.splits)
+        attacks = reference_attacks.sample_attacks(model.outputs, references, self.splits)
         iam = reference_attacks.interpolated_attack(model.outputs, references[0], original, self.splits)
         return Measured({"membership": {"iam": iam, **attacks}})
+
+    def _neighbour(self, model: Candidate, pool: Sequence[Candidate]) -> Measured:
+        known = [other.outputs for other in pool]
+        return Measured({"neighbour_class": reference_attacks.neighbour_attack(model.outputs, known, self.splits)})
 
     def _published(self, model: Candidate, compared: relations.Others) -> Measured:
         own = relations.published_measures(

@@ -1,7 +1,8 @@
-"""Attacks on the forget set with reference models that never saw it: RMIA, IAM, and one sample by sample after RULI.
+"""Attacks on the forget set with reference models that never saw it: RMIA, IAM, and ones after RULI and MIA-NN.
 
 Members are forget images, non-members unseen images of the same classes (evaluation half), which no reference saw
-either. A model that was retrained is a non-member's home for both, so each attack must be at chance there.
+either. To a model that was retrained both are new, so each attack must be at chance there. The attack on neighbouring
+classes has no members: its goal is the retrained value.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs
+from core.metrics.accuracy import share_interval
 from core.metrics.membership import Z_95, attack_from_scores, log_odds, matched_positions, rmia, rmia_dict
-from core.metrics.sample_attacks import by_memorisation, calibrated_scores, iam_scores, iam_signals
+from core.metrics.neighbour_class import named_as, nearest_class
+from core.metrics.sample_attacks import by_hardness, calibrated_scores, iam_scores, iam_signals
 
 MOST_REFERENCES = 8
 """Reference models of an attack at most: of more, the mean hardly moves."""
@@ -28,7 +32,6 @@ FITTED_SAMPLES = 5000
 GROUPS = ("vulnerable", "protected")
 
 TOO_FEW_REFERENCES = "It needs two reference models: one half finds hard images, the other half attacks."
-NO_ORIGINAL = "Without the original nothing says which images it remembers most."
 
 
 def reference_attack(model: FullOutputs, references: Sequence[FullOutputs], splits: Splits) -> dict[str, Any] | None:
@@ -76,6 +79,32 @@ def interpolated_attack(
     return found
 
 
+def neighbour_attack(
+    model: FullOutputs, references: Sequence[FullOutputs], splits: Splits
+) -> dict[str, Any] | None:
+    """Return the share of unseen forget images that an SVM on the model's logits takes for their neighbour class.
+
+    `references` are the models that never saw the forgotten classes: they say which class is nearest, for every model
+    that is judged the same. The retrained value is the goal: a model that was made to avoid a class gives its images
+    away by another one. `classes` holds the neighbour of each forgotten class. None without whole classes, unseen
+    images of them, or references.
+    """
+    if not references or not len(splits.forget_test):
+        return None
+    kept, hits, neighbours = splits.retain_classes, [], []
+    fit = stratified(splits.labels, splits.retain_train, FITTED_SAMPLES, seed=0)
+    logits, labels = model.train.logits[fit], splits.labels[fit]
+    for label in splits.forget_classes:
+        ids = splits.forget_test[splits.test_labels[splits.forget_test] == label]
+        if len(ids) and kept:
+            neighbours.append(nearest_class([reference.test.logits[ids] for reference in references], kept))
+            hits.append(named_as(logits, labels, model.test.logits[ids], neighbours[-1], kept))
+    taken = [torch.from_numpy(hit) for hit in hits if hit is not None]
+    if not taken:
+        return None
+    return {**share_interval(torch.cat(taken)), "classes": neighbours, "references": len(references)}
+
+
 def with_interval(values: NDArray[np.float64]) -> dict[str, float]:
     """Return the mean of a value a sample, (n,), with its 95 % interval: value, low, high."""
     value, half = float(values.mean()), Z_95 * float(values.std()) / math.sqrt(len(values))
@@ -83,21 +112,20 @@ def with_interval(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def sample_attacks(
-    model: FullOutputs, references: Sequence[FullOutputs], original: FullOutputs | None, splits: Splits
+    model: FullOutputs, references: Sequence[FullOutputs], splits: Splits
 ) -> dict[str, dict[str, Any]]:
-    """Return an attack on the half of the forget images that the original remembers most, and one on the other half.
+    """Return an attack on the harder half of the forget images, the vulnerable ones, and one on the other half.
 
     After RULI (arXiv 2506.13009), which is on both kinds apart because an average over all images hides the vulnerable
-    ones. A reconstruction: RULI's likelihoods are of 90 and more shadow models that were trained and unlearned; here an
-    image's log-odds are held against those of models that never saw it. One half of the references says which images
-    are how hard, the other half attacks: the same ones would take their own errors for memories. Empty without a
-    forget set.
+    ones. A reconstruction: RULI's groups and likelihoods are of 90 and more shadow models that were trained and
+    unlearned; here models that never saw an image say how hard it is, and its log-odds are held against theirs. One
+    half of the references says the one, the other half the other: the same ones would take their own errors for
+    memories. Empty without a forget set.
     """
     if not len(splits.forget_train):
         return {}
-    if len(references) < 2 or original is None:
-        reason = NO_ORIGINAL if original is None else TOO_FEW_REFERENCES
-        refused = attack_from_scores((), ()).as_dict() | {"members": 0, "nonmembers": 0, "reason": reason}
+    if len(references) < 2:
+        refused = attack_from_scores((), ()).as_dict() | {"reason": TOO_FEW_REFERENCES}
         return {f"sample_{group}": refused for group in GROUPS}
     members, others = splits.forget_train, splits.unseen
 
@@ -113,9 +141,7 @@ def sample_attacks(
         calibrated_scores(own, [reference[side] for reference in attacking]) for side, own in enumerate(of(model))
     )
     hard, hard_unseen = (np.mean([reference[side] for reference in finding], axis=0) for side in (0, 1))
-    groups = by_memorisation(
-        of(original)[0], hard, splits.labels[members].numpy(), hard_unseen, splits.test_labels[others].numpy()
-    )
+    groups = by_hardness(hard, splits.labels[members].numpy(), hard_unseen, splits.test_labels[others].numpy())
     return {
         f"sample_{name}": attack_from_scores(inside[group.members], outside[group.others]).as_dict()
         | {"references": len(odds)}

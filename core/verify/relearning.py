@@ -116,7 +116,7 @@ def relearning_curve(
             return False
 
         try:
-            _train(tap, _shots(splits, draw), ground, STEPS, BATCH, STEP_SIZE, draw, look)
+            train_on(tap, _shots(splits, draw), ground, STEPS, BATCH, STEP_SIZE, draw, look)
         except NonFiniteError:
             return None
         return torch.stack([points[step] for step in STEPS])
@@ -183,7 +183,7 @@ def batches_to_relearn(
 
     steps = tuple(range(LONGEST + 1))
     try:
-        _train(network(), splits.forget, ground, steps, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE, 0, look)
+        train_on(network(), splits.forget, ground, steps, PUBLISHED_BATCH, PUBLISHED_STEP_SIZE, 0, look)
     except NonFiniteError:  # a silenced row gives losses of thousands: such a network did not relearn
         return LONGEST
     return reached[-1] if reached else LONGEST
@@ -226,7 +226,7 @@ def _shots(splits: Splits, draw: int) -> Tensor:
     return mask
 
 
-def _train(
+def train_on(
     tap: TappedModel,
     mask: Tensor,
     ground: Ground,

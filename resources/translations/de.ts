@@ -945,6 +945,10 @@
         <translation>&amp;Alle Läufe prüfen</translation>
     </message>
     <message>
+        <source>Check &amp;int8 and 4-bit weights first</source>
+        <translation>Zuerst &amp;int8- und 4-Bit-Gewichte prüfen</translation>
+    </message>
+    <message>
         <source>Check all</source>
         <translation>Alle prüfen</translation>
     </message>
@@ -3817,6 +3821,10 @@
     <message>
         <source>saving a checkpoint after this step</source>
         <translation>nach diesem Schritt wird ein Checkpoint gespeichert</translation>
+    </message>
+    <message>
+        <source>Says whether what was forgotten comes back when weights are rounded. Opens the run's data.</source>
+        <translation>Sagt, ob das Vergessene zurückkommt, wenn Gewichte gerundet werden. Öffnet die Daten des Laufs.</translation>
     </message>
     <message>
         <source>Says {name}, {share} sure</source>

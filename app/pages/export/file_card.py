@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QRadioButton
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QRadioButton
 
 from app.dialogs.sheet import ALL_FILES, ask_save
 from app.services import tokens as t
@@ -60,15 +60,21 @@ class FileCard(Card):
         self.path_edit.textChanged.connect(self.changed)
         label.setBuddy(self.path_edit)
         self.browse = SecondaryButton(tr("Browse…"), self._browse)
+        self.quantised = QCheckBox(tr("Check &int8 and 4-bit weights first"))
+        self.quantised.setToolTip(
+            tr("Says whether what was forgotten comes back when weights are rounded. Opens the run's data.")
+        )
         self.progress, self.outcome = ProgressLine(tr("Export")), Banner()
         place = row(label, (self.path_edit, 1), self.browse)
-        add_to(self.body, grid, t.XS, place, self.progress, self.outcome, STRETCH)
+        add_to(self.body, grid, t.XS, place, self.quantised, self.progress, self.outcome, STRETCH)
         self.radios["same"].setChecked(True)
         self.clear_outcome()
 
     def set_job(self, job: Job) -> None:
         """Offer the forms and a name for a run's model."""
         self._formats = formats(job.model.form, job.model.path)
+        self.quantised.setVisible(job.kind == "unlearn")
+        self.quantised.setChecked(False)
         self._name = suggested_name(job.model.path, job.data.spec, job.model.architecture)
         for choice in self._formats:
             text = choice.missing or choice.text

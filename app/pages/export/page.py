@@ -227,6 +227,7 @@ class ExportPresenter(QObject):
             return
         page.banner.hide()
         also = {f"with_{name}": wanted for name, wanted in page.also_card.wanted().items()}
+        also["quantised"] = page.file_card.quantised.isChecked()
         start = partial(self._start, self.facts, page.file_card.format().id, path, also)
         with_trusted_code(self._context.trust, self._context.trust.asked(self.facts.job), page.window(), start)
 

@@ -137,6 +137,17 @@ def test_the_model_is_written_read_back_and_said_so(qtbot, ready, tmp_path):
     assert ready.context.page_states.get("export") == ("done", target.name)
 
 
+def test_few_bits_are_measured_before_the_file_is_written_where_that_is_ticked(qtbot, ready, tmp_path):
+    ready.file_card.set_path(tmp_path / "out" / "net.safetensors", chosen=True)
+    assert ready.file_card.quantised.isVisible() and not ready.file_card.quantised.isChecked()
+    ready.export_button.click()
+    assert "Quantised" not in written(qtbot, ready)
+    ready.file_card.quantised.click()
+    ready.file_card.set_path(tmp_path / "again" / "net.safetensors", chosen=True)
+    ready.export_button.click()
+    assert "Quantised: with 8-bit weights" in written(qtbot, ready)
+
+
 def test_what_was_written_is_still_said_after_coming_back(qtbot, ready, tmp_path):
     ready.file_card.set_path(tmp_path / "again.safetensors")
     ready.export_button.click()

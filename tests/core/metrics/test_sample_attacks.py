@@ -10,7 +10,7 @@ import torch
 from scipy.stats import norm
 
 from core.metrics.membership import attack_from_scores, log_odds, output_statistics
-from core.metrics.sample_attacks import EULER, by_memorisation, calibrated_scores, iam_scores, iam_signal
+from core.metrics.sample_attacks import EULER, by_hardness, calibrated_scores, iam_scores, iam_signal
 
 
 def test_log_odds_are_the_log_of_p_over_the_rest_also_where_the_class_is_masked():
@@ -33,30 +33,29 @@ def test_calibration_finds_a_planted_memory_that_difficulty_hides():
     assert attack_from_scores(own[:20_000], own[20_000:]).auc < 0.59
 
 
-def test_the_vulnerable_half_is_what_the_original_knows_better_than_models_that_never_saw_it():
-    original, references = np.array([5.0, 1.0, 3.0, -2.0]), np.array([0.0, 0.9, 0.5, -1.0])
-    unseen, unseen_labels = np.array([-0.9, 0.6, 7.0, 0.1, 0.9]), np.array([0, 1, 1, 0, 0])
-    labels = np.array([0, 0, 1, 1])
-    groups = by_memorisation(original, references, labels, unseen, unseen_labels)
+def test_the_vulnerable_half_is_what_models_that_never_saw_it_get_wrong():
+    references, labels = np.array([0.0, 0.9, 0.5, -1.0]), np.array([0, 0, 1, 1])
+    unseen, unseen_labels = np.array([-0.9, 0.6, 7.0, 0.1, 0.8]), np.array([0, 1, 1, 0, 0])
+    groups = by_hardness(references, labels, unseen, unseen_labels)
     pairs = {name: dict(zip(group.members.tolist(), group.others.tolist(), strict=True))
              for name, group in groups.items()}  # fmt: skip
-    assert pairs == {"vulnerable": {0: 3, 2: 1}, "protected": {1: 4, 3: 1}}  # the nearest of the own class
+    assert pairs == {"vulnerable": {0: 3, 3: 1}, "protected": {1: 4, 2: 1}}  # the nearest of the own class
 
 
 def test_pairs_are_as_hard_as_each_other_and_nothing_is_taken_twice():
     generator = np.random.default_rng(1)
     references, labels = generator.normal(2, 1, 400), np.zeros(400, dtype=np.int64)
     unseen = generator.normal(0, 1, 300)  # the forget samples are easier on the whole
-    groups = by_memorisation(generator.normal(3, 2, 400), references, labels, unseen, np.zeros(300, dtype=np.int64))
+    groups = by_hardness(references, labels, unseen, np.zeros(300, dtype=np.int64))
     for group in groups.values():
         assert len(set(group.members)) == len(set(group.others)) == len(group.members) == 200
         assert not np.array_equal(np.sort(group.others), np.arange(200))
     assert not set(groups["vulnerable"].members) & set(groups["protected"].members)
+    assert references[groups["vulnerable"].members].max() < references[groups["protected"].members].min()
 
 
 def test_a_class_without_unseen_samples_is_left_out():
-    zeros = np.zeros(4)
-    groups = by_memorisation(zeros, zeros, np.array([0, 0, 1, 1]), np.zeros(3), np.array([1, 1, 1]))
+    groups = by_hardness(np.zeros(4), np.array([0, 0, 1, 1]), np.zeros(3), np.array([1, 1, 1]))
     assert sorted(np.concatenate([group.members for group in groups.values()])) == [2, 3]
 
 

@@ -8,7 +8,7 @@ import torch
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs
 from core.models.tap import SetOutputs
-from core.session.measuring import FULL, Candidate, Measuring, Progress
+from core.session.measuring import FULL, RECOVERIES, Candidate, Measuring, Progress
 from core.verify import suite
 from core.verify.measure_log import MeasureLog
 from tests.core.toy import toy_dataset
@@ -75,7 +75,7 @@ def test_the_measures_of_a_full_check_are_counted_and_told(measured):
     full, splits = measured
     original, unlearned = (Candidate(name, name, lambda: full) for name in ("original", "unlearned"))
     Measuring(original, unlearned, (), splits, which=FULL, tell=lambda what, *place: told.append(place)).run()
-    every = len(suite.steps_of(FULL)) + 2  # of three models, with the control: distances and relearning come with them
+    every = len(suite.steps_of(FULL)) + 2 + len(RECOVERIES)  # of three models; distances and relearning come with them
     assert {of for _, of in told} == {3 * every}
     assert {done // every for done, _ in told} == {0, 1, 2} and len(set(told)) == len(told)
     again = [done for done, _ in told if done % every == every - 1]

@@ -40,7 +40,7 @@ def test_a_curve_is_the_mean_over_the_draws(ground, network, monkeypatch):
         for step in steps:
             look(tap, step)
 
-    monkeypatch.setattr(relearning, "_train", relearns_in_the_first_draw)
+    monkeypatch.setattr(relearning, "train_on", relearns_in_the_first_draw)
     measured = relearning_curve(network, ground, 0.5 / DRAWS)
     curve = measured.values["relearn"]
     assert curve["needed"] == {"0.5": 0, "0.8": 0, "0.9": 0, "0.95": 0} and curve["samples"][1] == relearning.BATCH
@@ -78,7 +78,7 @@ def test_relearned_is_95_percent_of_the_originals_accuracy(share, batches, groun
             if look(tap, step):
                 break
 
-    monkeypatch.setattr(relearning, "_train", relearns)
+    monkeypatch.setattr(relearning, "train_on", relearns)
     assert batches_to_relearn(network, ground, 1.0 / share) == batches
 
 
@@ -105,7 +105,7 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
     alone = relearning_curve(network, replace(ground), 0.5)
 
     training, most = [0], [0]
-    train, both = relearning._train, threading.Barrier(2, timeout=20)
+    train, both = relearning.train_on, threading.Barrier(2, timeout=20)
 
     def counted(*args):
         training[0] += 1
@@ -116,7 +116,7 @@ def test_networks_that_draw_nothing_relearn_at_the_same_time_with_the_same_curve
         training[0] -= 1
 
     monkeypatch.setattr(relearning, "side_by_side", lambda device: 2)
-    monkeypatch.setattr(relearning, "_train", counted)
+    monkeypatch.setattr(relearning, "train_on", counted)
     done: list[bool] = []
     beside = relearning_curve(network, replace(ground), 0.5, [lambda: done.append(True)])
     assert most == [1 if dropout else 2] and done == [True] * (not dropout)
