@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from core.errors import InputError, UsageError
 from core.files import check_schema, convert
+from core.suspicion import Trigger
 from core.text import named
 
 SCHEMA_VERSION = 1
@@ -71,6 +72,9 @@ class DataPart:
     notices: tuple[str, ...] = ()  # what was said of how the data was read, and of images that were left out
 
 
+CORRECTIVE: Literal["corrective"] = "corrective"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForgetPart:
     """The forget set in short; its samples stand in forget.csv beside the job."""
@@ -84,6 +88,13 @@ class ForgetPart:
     weights_sha256: str = ""  # of the samples' weights; empty where all count the same
     similar: int = 0  # images of these that were added for looking like others
     similar_from: float = 0.0  # the lowest agreement from which they were
+    purpose: Literal["", "corrective"] = ""  # "corrective": they should not have been as they are
+    trigger: Trigger | None = None  # the patch they carry, where it is known
+
+    @property
+    def corrective(self) -> bool:
+        """Whether the images go because they should not have been as they are."""
+        return self.purpose == CORRECTIVE
 
     def as_dict(self) -> dict[str, Any]:
         """Return kind, classes by name and number of images, as model cards and documents state them."""
@@ -244,9 +255,10 @@ class Job:
         if forget.mode == "none":
             return "nothing"
         names = ", ".join(map(named, forget.class_names))
-        what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
-        more = " and single images" if forget.mode == "mixed" else ""
         chain = f", {len(self.requests)} requests" if self.requests else ""
+        what = f"{'class' if len(forget.class_names) == 1 else 'classes'} {names}" if names else "single images"
+        chain += ", correction" if forget.corrective else ""
+        more = " and single images" if forget.mode == "mixed" else ""
         return f"{what}{more} ({forget.count:,} of {forget.total:,}{chain})"
 
 

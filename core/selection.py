@@ -12,10 +12,12 @@ import numpy as np
 
 from core.errors import ForgetSetError, InputError, NotFoundError, did_you_mean
 from core.files import composed
+from core.suspicion import Trigger
 from core.text import named
 
 LARGEST_WEIGHT = 1e6  # far below what float32 gradients can hold, far above what anyone means
 _NAMES_SHOWN = 3
+CORRECTION = "correction"  # the kind of forgetting, in words, where data should not have been as they were
 CLASS, SAMPLE = "class", "sample"  # kinds of a forget sample: its whole class goes, or it goes alone
 
 
@@ -31,6 +33,8 @@ class Selection:
     mask: (n,) bool, read-only; labels: (n,) int, the class of each sample; weights: (n,) float from 0, how much
     each chosen sample counts, or None where all count the same (unchosen samples have weight 1). similar: (n,) float,
     of samples added for looking like chosen ones the agreement from which they were, 0 of others, or None without any.
+    corrective: whether they go because they should not have been as they are (wrong labels, poisoned images); trigger:
+    the patch they carry, where it is known.
     """
 
     mask: np.ndarray
@@ -38,6 +42,8 @@ class Selection:
     class_names: tuple[str, ...] = field(repr=False)
     weights: np.ndarray | None = field(default=None, repr=False)
     similar: np.ndarray | None = field(default=None, repr=False)
+    corrective: bool = False
+    trigger: Trigger | None = None
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels)
@@ -96,6 +102,10 @@ class Selection:
         rows = self._ids(ids)
         mask[rows] = ~self.mask[rows]
         return self._with_mask(mask)
+
+    def correcting(self, corrective: bool = True, trigger: Trigger | None = None) -> Selection:
+        """Say whether the samples go because they should not have been as they are, and which patch they carry."""
+        return replace(self, corrective=corrective, trigger=trigger if corrective else None)
 
     def cleared(self) -> Selection:
         """Choose nothing."""
@@ -199,13 +209,14 @@ class Selection:
         if self.mode == "sample":
             touched = int(np.count_nonzero(self.class_counts))
             images = f"{_counted(self.count, 'image')} in {_counted(touched, 'class', 'classes')}"
-            return f"{images} · {share} of {self.total:,} · sample forgetting"
+            return f"{images} · {share} of {self.total:,} · {CORRECTION if self.corrective else 'sample forgetting'}"
         names = [named(self.class_names[index]) for index in self.complete_classes]
         what = f"{'class' if len(names) == 1 else 'classes'} {_joined(names)}"
         kind = "class forgetting"
         if self.mode == "mixed":
             singles = _counted(self.loose_count, "single image")
             what, kind = f"{what} and {singles}", "class forgetting + single images"
+        kind = CORRECTION if self.corrective else kind
         return f"{what} · {self.count:,} of {self.total:,} ({share}) · {kind}"
 
     def __len__(self) -> int:
@@ -217,6 +228,7 @@ class Selection:
         return (
             self.class_names == other.class_names
             and self.weights_digest() == other.weights_digest()
+            and (self.corrective, self.trigger) == (other.corrective, other.trigger)
             and np.array_equal(self.mask, other.mask)
             and (self.labels is other.labels or np.array_equal(self.labels, other.labels))
         )

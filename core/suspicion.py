@@ -39,6 +39,15 @@ class Trigger:
         pixels = tuple((row, column, *channels) for row, column, channels in values)
         return cls(target=target, target_name=target_name, pixels=pixels)
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether every pixel lies inside images of a shape (H, W, C), with a value of 0 to 255 for each channel."""
+        height, width, channels = shape
+        return bool(self.pixels) and all(
+            len(pixel) == 2 + channels and 0 <= pixel[0] < height and 0 <= pixel[1] < width
+            and all(0 <= value <= 255 for value in pixel[2:])
+            for pixel in self.pixels
+        )  # fmt: skip
+
     def stamped(self, images: np.ndarray) -> np.ndarray:
         """Return images, (n, H, W, C) uint8, with the patch on each."""
         rows, columns, values = self._parts()

@@ -31,6 +31,8 @@ PATH_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 VERDICTS = {
     "close": mark("Close", "verdict"), "partly": mark("Partly forgotten", "verdict"),
     "hidden": mark("Hidden", "verdict"), "not": mark("Not forgotten", "verdict"),
+    "corrected": mark("Corrected", "verdict"), "partly_corrected": mark("Partly corrected", "verdict"),
+    "not_corrected": mark("Not corrected", "verdict"),
     "nothing": mark("Nothing to tell", "verdict"), "no_reference": mark("Not compared", "verdict"),
 }  # fmt: skip
 _FIELDS = {  # of a row, which a column says or is sorted by

@@ -255,5 +255,6 @@ def read_lanes(folder: RunFolder, job: Job) -> Found:
 
     report = folder.report() or {}
     verdict = report.get("verdict") or {}
-    sentence = str(verdict.get("sentence") or "") if report.get("retrained") else ""
+    judged = report.get("retrained") or job.forget.corrective
+    sentence = str(verdict.get("sentence") or "") if judged else ""
     return merged(lanes_of_report(report), known_lanes(job)), sentence

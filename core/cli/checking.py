@@ -35,7 +35,8 @@ SEEDS = {"quick": 1, "full": 3}
 """Retrained models to train where nobody says how many. Three tell how much retrained models differ."""
 
 RANKS = ("partly", "close")
-"""Verdicts that can be required, the weaker first; every other verdict is below both."""
+"""Verdicts that can be required, the weaker first, of a correction "partly corrected" and "corrected"; every other is
+below both."""
 
 
 def declare_verify(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +149,9 @@ def _check(
 
 
 def _is_below(report: Mapping[str, Any], required: str | None) -> bool:
-    return bool(required) and report["verdict"]["code"] not in RANKS[RANKS.index(str(required)) :]
+    code = report["verdict"]["code"]
+    code = {"corrected": "close", "partly_corrected": "partly"}.get(code, code)
+    return bool(required) and code not in RANKS[RANKS.index(str(required)) :]
 
 
 def _places(folder: RunFolder) -> dict[str, Path]:

@@ -255,9 +255,13 @@ def add_forget(
     verb: str = "forget",
     *,
     random: bool = True,
+    corrective: bool = False,
 ) -> None:
-    """--forget-class, -samples, -where, -folder and, with `random`, -random; `prefix` in place of "forget"."""
-    parser.set_defaults(forget_random=None)
+    """--forget-class, -samples, -where, -folder and, with `random`, -random; `prefix` in place of "forget".
+
+    corrective: --corrective and --trigger as well.
+    """
+    parser.set_defaults(forget_random=None, corrective=False, trigger=None)
     group = parser.add_argument_group(title)
     group.add_argument(
         f"--{prefix}-class", nargs="+", action="extend", default=[], dest="forget_class", metavar="C",
@@ -281,6 +285,15 @@ def add_forget(
         group.add_argument(
             "--forget-random", type=number(0, 1, inside=True), metavar="FRACTION",
             help="forget this share of the training images, drawn with --seed",
+        )  # fmt: skip
+    if corrective:
+        group.add_argument(
+            "--corrective", action="store_true",
+            help="they should not have been as they are (wrong labels, poisoned images): the result is judged by that",
+        )  # fmt: skip
+        group.add_argument(
+            "--trigger", type=path, metavar="FILE",
+            help="the patch that poisoned images carry, as `suspects --trigger` writes it, with --corrective",
         )  # fmt: skip
 
 
@@ -441,6 +454,8 @@ def check_forget_options(options: argparse.Namespace, *, required: bool) -> None
             "Nothing to forget was named",
             "Add --forget-class, --forget-samples, --forget-where, --forget-folder or --forget-random",
         )
+    if options.trigger is not None and not options.corrective:
+        raise UsageError("--trigger is about poisoned images", "Add --corrective")
 
 
 def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Screen) -> Selection:
@@ -451,8 +466,14 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
     from core.session.forget_sets import named_selection, random_selection
 
     if options.forget_random is not None:
-        return random_selection(dataset, options.forget_random, options.seed)
-    return named_selection(
-        dataset, options.forget_class, options.forget_samples, where=options.forget_where,
-        folders=options.forget_folder, allow_missing=options.allow_missing, notice=screen.notice,
-    )  # fmt: skip
+        selection = random_selection(dataset, options.forget_random, options.seed)
+    else:
+        selection = named_selection(
+            dataset, options.forget_class, options.forget_samples, where=options.forget_where,
+            folders=options.forget_folder, allow_missing=options.allow_missing, notice=screen.notice,
+        )  # fmt: skip
+    if not options.corrective:
+        return selection
+    from core.session.suspects import read_trigger
+
+    return selection.correcting(trigger=options.trigger and read_trigger(options.trigger, dataset))

@@ -127,7 +127,7 @@ def declare_unlearn(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     options.add_accuracy(parser)
     options.add_start(parser)
-    options.add_forget(parser)
+    options.add_forget(parser, corrective=True)
     method = parser.add_argument_group("method")
     method.add_argument("--method", required=True, metavar="NAME", help="`methods` lists them")
     method.add_argument("--preset", default="", metavar="P", help="a named set of its parameters")

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.events import Tell, untold
+from core.metrics.accuracy import accuracy, predictions
+from core.metrics.rows import MetricResult
 
 NEIGHBOURS = 20
 """Images that vote on a label; between 10 and 50 the result moves by a point."""
@@ -98,3 +100,28 @@ def spectral_signatures(features: Tensor, labels: Tensor, classes: int) -> np.nd
         usual = float(squares.median())
         scores[ids.numpy()] = (squares / usual if usual > 0 else squares).float().numpy()
     return scores
+
+
+@dataclass(frozen=True)
+class TriggerRates(MetricResult):
+    """What a trigger does to unseen images of other classes than its target, as shares of them.
+
+    success: called the target with the patch; without: called so without it; own_class: called by their own class with
+    it.
+    """
+
+    success: float
+    without: float
+    own_class: float
+    images: int
+
+
+def trigger_rates(stamped: Tensor, plain: Tensor, labels: Tensor, target: int) -> TriggerRates | None:
+    """Return the rates of a trigger from logits with and without it, (n, K) each; labels: (n,) int64, none the target.
+
+    None where there is no image.
+    """
+    if not len(labels):
+        return None
+    called = [float((predictions(logits) == target).float().mean()) for logits in (stamped, plain)]
+    return TriggerRates(called[0], called[1], accuracy(stamped, labels) or 0.0, len(labels))

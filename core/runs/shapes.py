@@ -138,6 +138,7 @@ class Measures(Struct):
     relearn_others: Share | None = None
     neighbour_class: Share | None = None
     quantised: dict[str, dict[str, Share]] | None = None
+    trigger: Numbers | None = None
     plugins: dict[str, PluginValue] | None = None
 
 
@@ -186,6 +187,7 @@ class VerdictPart(Struct):
     thresholds: dict[str, Plain] | None = None
     lamps: dict[Literal["unlearned", "head_only"], Lamps] | None = None
     measures: list[Row] | None = None
+    purpose: str | None = None
 
 
 class Data(Struct):
@@ -283,6 +285,7 @@ class Report(Struct):
     forget_classes: list[str] | None = None
     forget_count: Count | None = None
     forget_mode: str | None = None
+    forget_purpose: str | None = None
     forget_similar: Similar | None = None
     total: Count | None = None
     chain: list[Request] | None = None

@@ -38,6 +38,7 @@ from core.session.references import (
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
 from core.session.starts import as_told, start_doubts, start_of
+from core.session.suspects import stamped_of
 from core.verify.lanes import Lane, lanes_so_far
 from core.verify.measure_log import JUDGED, NotKeptError
 from core.verify.relearning import Ground
@@ -169,6 +170,7 @@ def check(
             ground=ground,
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             tell=tell,
+            stamped=stamped_of(job, bench, splits),
         )
         log = partial(measure_log, folder.file(VERIFY), job)
         measured = None

@@ -170,7 +170,7 @@ def run_selection(folder: RunFolder, dataset: Dataset) -> Selection:
     if not path.is_file():
         raise InputError(f"{path} is gone, so nobody knows what was to be forgotten")
     mask, weights, similar = read_forget_csv(path, len(labels))
-    selection = Selection(mask, labels, dataset.classes, weights, similar)
+    selection = Selection(mask, labels, dataset.classes, weights, similar, stated.corrective, stated.trigger)
     if (selection.digest(), selection.weights_digest()) != (stated.sha256, stated.weights_sha256):
         raise MismatchError(f"{path} was changed after the run was made", "Put the original list back")
     return selection

@@ -18,7 +18,17 @@ from core.data.preprocessing import numbers_of
 from core.devices import PRECISIONS, choose_precision, default_threads
 from core.errors import ForgetSetError, InputError, MismatchError, UsageError
 from core.files import file_sha256, read_bytes, references_home, runs_home
-from core.job import DataPart, ForgetPart, Job, Launcher, ModelPart, OriginPart, RequestPart, StartPart
+from core.job import (
+    CORRECTIVE,
+    DataPart,
+    ForgetPart,
+    Job,
+    Launcher,
+    ModelPart,
+    OriginPart,
+    RequestPart,
+    StartPart,
+)
 from core.methods import get_method, method_of, plugin_part
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
@@ -204,6 +214,8 @@ def _forget_part(selection: Selection) -> ForgetPart:
         weights_sha256=selection.weights_digest(),
         similar=selection.similar_count,
         similar_from=selection.similar_from,
+        purpose=CORRECTIVE if selection.corrective else "",
+        trigger=selection.trigger,
     )
 
 

@@ -17,6 +17,7 @@ from core.events import Tell
 from core.files import cache_home
 from core.job import Job
 from core.models.architectures import network_key
+from core.session.suspects import Stamped
 from core.verify import plugged, reference_attacks, relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.recovery import NAME, quantised_accuracy, relearned_from_others
@@ -104,6 +105,7 @@ class Measuring:
     log: MeasureLog | None = None  # finds finished measures again
     tell: Tell | None = None
     taken: Taken | None = None
+    stamped: Stamped | None = None  # of corrective forgetting where the trigger is known
 
     def __post_init__(self) -> None:
         self.judged = [model for model in (self.original, self.unlearned) if model is not None]
@@ -111,6 +113,7 @@ class Measuring:
             self.judged.append(_control(self.original, self.ground, self.splits))
         measures = [step.title for step in suite.steps_of(self.which)] + plugged.titles() + ["distances"]
         measures += ["published"] if self.ground else []
+        measures += ["trigger"] if self.stamped else []
         measures += ["relearning", *RECOVERIES] if self.which == FULL else []
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
         self.say = Progress(self.tell, [model.name for model in (*self.judged, *self.retrained)], measures, last)
@@ -161,10 +164,23 @@ class Measuring:
             depends_on=self._original_hash,
         )  # fmt: skip
         packages = plugged.take(model.outputs, self.splits, self.say.of(model.name))
-        measures = Measured({**measures.values, **packages}, measures.samples)
+        measures = Measured({**measures.values, **packages, **self._trigger(model)}, measures.samples)
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(model.name, measures.values)
         return measures
+
+    def _trigger(self, model: Candidate) -> Mapping[str, Any]:
+        """Return what the trigger does to a model; nothing where none is known, or there is no network to ask."""
+        stamped, network = self.stamped, model.network
+        if stamped is None or network is None:
+            return {}
+
+        def rates() -> Measured:
+            check = (lambda: None) if self.ground is None else self.ground.control.check
+            found = stamped.rates(network(), model.outputs, check)
+            return Measured({"trigger": found and found.as_dict()})
+
+        return self._keep(model)("trigger", (stamped.digest,), rates).values
 
     def _compare(self, model: Candidate) -> tuple[Measured, relations.PublishedRow]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""

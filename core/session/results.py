@@ -42,7 +42,9 @@ from core.session.caveats import caveats, is_unchanged, unchanged_since_start
 from core.session.measuring import Candidate, Measurements, Measuring, measure_log
 from core.session.near import similar_images
 from core.session.starts import start_card, start_of
+from core.session.suspects import Stamped
 from core.verify import relations
+from core.verify.correction import decide_correction
 from core.verify.measure_log import SUITE_VERSION
 from core.verify.plugged import plugged
 from core.verify.report import render_report
@@ -104,10 +106,13 @@ class Result:
         job, dataset, splits = self.job, self.dataset, self.splits
         method = method_of(job)
         models, references = measured.models, measured.retrained
-        verdict = decide(
-            models, list(references.values()), set(method.trained_on), forgotten=Forgotten.of(splits),
-            half_widths=measured.half_widths,
-        )  # fmt: skip
+        if job.forget.corrective:
+            verdict = decide_correction(models, list(references.values()), job.forget.count)
+        else:
+            verdict = decide(
+                models, list(references.values()), set(method.trained_on), forgotten=Forgotten.of(splits),
+                half_widths=measured.half_widths,
+            )  # fmt: skip
         parameters = {p.name: job.parameters[p.name] for p in method.parameters if p.name in job.parameters}
         values = resolve(method.parameters, parameters, owner=method.id)
         retraining = retraining or {}
@@ -121,6 +126,7 @@ class Result:
             "forget_classes": list(job.forget.class_names),
             "forget_count": job.forget.count,
             "forget_mode": job.forget.mode,
+            **({"forget_purpose": job.forget.purpose} if job.forget.purpose else {}),
             "forget_similar": {"count": job.forget.similar, "threshold": job.forget.similar_from},
             "total": job.forget.total,
             "chain": [asdict(request) for request in job.requests],
@@ -178,16 +184,17 @@ class Result:
         }
 
     def report_of_run(
-        self, original: Candidate, start: FullOutputs, unlearned: Candidate, tell: Tell
+        self, original: Candidate, start: FullOutputs, unlearned: Candidate, stamped: Stamped | None, tell: Tell
     ) -> dict[str, Any]:
         """Measure the result of a run against its original; returns what `report` does.
 
-        `start`: outputs of the model the run started from, in a chain of requests not the original. `tell` is called
+        `start`: outputs of the model the run started from, in a chain of requests not the original; `stamped`: images
+        that carry the trigger of a corrective job. `tell` is called
         before each measure of each model and may raise to interrupt. Measures that another run took of the original
         are found again, and a check finds those of this run's result.
         """
         log = measure_log(self.folder.file(VERIFY), self.job)
-        measured = Measuring(original, unlearned, (), self.splits, log=log, tell=tell).run()
+        measured = Measuring(original, unlearned, (), self.splits, log=log, tell=tell, stamped=stamped).run()
         report = self.report(measured, tell=tell)
         if start is not original.outputs:  # "unchanged" means since the start: earlier requests changed the original
             moved = relations.distances(unlearned.outputs, relations.Others(start, []), self.splits).values["distances"]

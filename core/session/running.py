@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from core import distributed
@@ -44,6 +45,7 @@ from core.session.results import (
     write_models,
     write_report,
 )
+from core.session.suspects import stamped_of
 from core.session.tuning import Tuning, axes, tune, tuned
 from core.verify.numbers import plural
 from core.verify.suite import Subject, output_measures
@@ -206,7 +208,8 @@ def _write_missing(folder: RunFolder, end: RunFinished, missing: Collection[str]
     if report is None:
         original, start = _models_before(job, bench, images)
         result = replace(result, doubts=doubts_of(job, bench, bench.model, start))
-        report = result.report_of_run(original, start, Candidate("unlearned", model.sha256, lambda: final), bench.tell)
+        unlearned = Candidate("unlearned", model.sha256, lambda: final, partial(bench.network, model))
+        report = result.report_of_run(original, start, unlearned, stamped_of(job, bench, splits), bench.tell)
         report.pop("log")
     if CARD in missing or MODEL_PT in missing:
         result.write_card(report["models"]["unlearned"])
@@ -222,7 +225,7 @@ def _models_before(job: Job, bench: Bench, images: Images) -> tuple[Candidate, F
     first, outputs = bench.first_model(job), start
     if first is not bench.model:
         outputs = bench.outputs(first, "Measuring the original model", images)
-    return Candidate("original", first.weights_id, lambda: outputs), start
+    return Candidate("original", first.weights_id, lambda: outputs, partial(bench.network, first)), start
 
 
 class _Runner:
@@ -422,7 +425,9 @@ class _Runner:
         if original is None or start is None:
             measures, unchanged = output_measures(Subject(final, experiment.splits)), False
         else:
-            report = result.report_of_run(original, start, Candidate("unlearned", sha256, lambda: final), self._tick)
+            unlearned = Candidate("unlearned", sha256, lambda: final, lambda: experiment.model)
+            stamped = stamped_of(job, bench, experiment.splits)
+            report = result.report_of_run(original, start, unlearned, stamped, self._tick)
             for caveat in report.pop("log"):
                 self._log(caveat.level, caveat.message, caveat.code)
             measures, unchanged = report["models"]["unlearned"], report["unchanged"]

@@ -5,6 +5,8 @@ Nothing is decided here: the user looks at them and confirms. By what they are s
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,21 @@ from core.data.batches import ImageStore
 from core.data.dataset import Dataset, ImageSet
 from core.data.duplicates import CHUNK
 from core.data.patches import common_patches
-from core.data.splits import evaluation_half, stratified
+from core.data.splits import Splits, evaluation_half, stratified
 from core.engine.outputs import FullOutputs, collect
+from core.errors import InputError
 from core.events import Tell
-from core.files import dumps_pretty, write_atomic
-from core.metrics.suspicion import label_doubts, neighbour_shares, spectral_signatures
+from core.files import convert, dumps_pretty, read_json, write_atomic
+from core.job import Job
+from core.metrics.suspicion import (
+    TriggerRates,
+    label_doubts,
+    neighbour_shares,
+    spectral_signatures,
+    trigger_rates,
+)
+from core.models.tap import TappedModel
+from core.selection import resolve_classes
 from core.session.bench import Bench
 from core.session.forget_lists import COLUMNS, field_text
 from core.session.near import image_twins
@@ -119,11 +131,74 @@ def write_trigger(path: Path, trigger: Trigger) -> None:
     write_atomic(path, dumps_pretty(trigger.as_dict()))
 
 
-def stamped_store(bench: Bench, trigger: Trigger, ids: torch.Tensor) -> ImageStore:
-    """Return the unseen images `ids` (m,) int64 with a trigger on each, where the device can use them."""
-    part = bench.dataset.test.take(ids.numpy())
-    images = trigger.stamped(np.asarray(part.images[:]))
-    return ImageStore(ImageSet.of(images, part.labels), bench.dataset.preprocessing, bench.place)
+@dataclass(frozen=True)
+class _Described:
+    """What a trigger's file holds: the class by name or index, and the pixels as `Trigger` has them."""
+
+    target: str | int
+    pixels: tuple[tuple[int, ...], ...]
+
+
+def read_trigger(path: Path, dataset: Dataset) -> Trigger:
+    """Read a trigger's file: JSON of `target`, a class, and `pixels`, [row, column, value of each channel] each.
+
+    Raises InputError naming the file where it is something else, or does not fit the images; NotFoundError where there
+    is no such class.
+    """
+    content = read_json(path)
+    form = 'It holds {"target": CLASS, "pixels": [[row, column, value of each channel], …]}'
+    try:
+        described = convert(content, _Described, str(path))
+    except InputError as error:
+        raise InputError(f"{path} describes no trigger: {error.message}", form) from error
+    target = resolve_classes([described.target], dataset.classes)[0]
+    trigger = Trigger(target=target, target_name=dataset.classes[target], pixels=described.pixels)
+    shape = tuple(dataset.train.images.shape[1:])
+    if not trigger.fits(shape):
+        size = " × ".join(map(str, shape))
+        raise InputError(f"The trigger of {path} does not lie in images of {size} (height, width, channels)", form)
+    return trigger
+
+
+@dataclass(frozen=True, eq=False)
+class Stamped:
+    """Unseen images of other classes than a trigger's, `ids` (m,) int64 of the test part, and these with the patch."""
+
+    trigger: Trigger
+    ids: torch.Tensor
+    store: ImageStore
+
+    @classmethod
+    def of(cls, bench: Bench, trigger: Trigger, unseen: torch.Tensor, most: int | None = None) -> Stamped:
+        """Stamp those of the test images `unseen` (n,) int64 that are not of the target; `most` of them, evenly."""
+        test = bench.dataset.test
+        ids = unseen[test.labels[unseen] != trigger.target]
+        if most is not None:
+            ids = stratified(test.labels, ids, most, seed=0)
+        part = test.take(ids.numpy())
+        images = trigger.stamped(np.asarray(part.images[:]))
+        return cls(trigger, ids, ImageStore(ImageSet.of(images, part.labels), bench.dataset.preprocessing, bench.place))
+
+    @property
+    def digest(self) -> str:
+        """What names the trigger in the log of measures."""
+        return hashlib.sha256(repr(self.trigger).encode()).hexdigest()
+
+    def rates(self, network: TappedModel, outputs: FullOutputs, tick: Callable[[], object]) -> TriggerRates | None:
+        """Return what the trigger does to a network with these outputs; `tick` may raise to interrupt."""
+        every = torch.arange(len(self.ids))
+
+        def step(_done: int) -> None:
+            tick()
+
+        stamped = collect(network, self.store, every, tick=step)
+        return trigger_rates(stamped.logits, outputs.test.logits[self.ids], stamped.labels, self.trigger.target)
+
+
+def stamped_of(job: Job, bench: Bench, splits: Splits) -> Stamped | None:
+    """Return what a corrective job's trigger is tried on: the unseen images that numbers are taken on."""
+    trigger = job.forget.trigger
+    return None if trigger is None else Stamped.of(bench, trigger, splits.unseen)
 
 
 def _labels(outputs: FullOutputs, classes: int, tell: Tell) -> Suspects:
@@ -190,15 +265,13 @@ def _working_trigger(bench: Bench, outputs: FullOutputs, tell: Tell) -> Trigger 
     network = bench.network(bench.model) if patches else None
     best, most = None, MOVED
     for number, patch in enumerate(patches):
-        tell("Trying patches on other images", number, len(patches))
-        others = unseen[dataset.test.labels[unseen] != patch.label]
-        ids = stratified(dataset.test.labels, others, STAMPED, seed=0)
+
+        def tick(number: int = number) -> None:
+            tell("Trying patches on other images", number, len(patches))
+
         trigger = Trigger.of(patch.mask, patch.image, patch.label, dataset.classes[patch.label])
-        if network is None or not len(ids):
-            continue
-        logits = collect(network, stamped_store(bench, trigger, ids), torch.arange(len(ids))).logits
-        before = outputs.test.logits[ids].argmax(1) == patch.label
-        moved = float((logits.argmax(1) == patch.label).float().mean() - before.float().mean())
-        if moved >= most:
-            best, most = trigger, moved
+        assert network is not None
+        rates = Stamped.of(bench, trigger, unseen, STAMPED).rates(network, outputs, tick)
+        if rates is not None and rates.success - rates.without >= most:
+            best, most = trigger, rates.success - rates.without
     return best

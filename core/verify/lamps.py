@@ -70,7 +70,7 @@ def lamps_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Light]]:
 def report_lamps(report: Mapping[str, Any]) -> dict[str, dict[str, Light]]:
     """Return the lamps of a report; none where it has no verdict against retrained models."""
     verdict = report.get("verdict") or {}
-    if verdict.get("code") in (None, "no_reference"):
+    if verdict.get("code") in (None, "no_reference") or verdict.get("purpose"):
         return {}
     return verdict.get("lamps") or lamps_of(verdict.get("measures") or ())
 

@@ -17,8 +17,9 @@ from core.verify.shown import ShownTable, over_seeds
 Report = Mapping[str, Any]
 
 VERDICTS = {
-    "close": "close", "partly": "partly forgotten", "hidden": "hidden", "not": "not forgotten",
-    "nothing": "nothing to tell", "no_reference": "not compared",
+    "corrected": "corrected", "close": "close", "partly_corrected": "partly corrected",
+    "partly": "partly forgotten", "hidden": "hidden", "not": "not forgotten",
+    "not_corrected": "not corrected", "nothing": "nothing to tell", "no_reference": "not compared",
 }  # fmt: skip
 """Codes of verdicts, the best first, as a table writes them."""
 

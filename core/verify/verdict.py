@@ -44,7 +44,10 @@ from core.verify.numbers import from_to, percent, plural, points, whole_percent
 if TYPE_CHECKING:
     from core.data.splits import Splits
 
-Code = Literal["close", "partly", "hidden", "not", "nothing", "no_reference"]
+Code = Literal[
+    "close", "partly", "hidden", "not", "nothing", "no_reference", "corrected", "partly_corrected", "not_corrected"
+]
+"""The last three are those of `correction.py`."""
 
 CLOSE_SHARE = 0.9
 """Share of deciding measures that must match retraining for "close"."""
@@ -158,6 +161,7 @@ class Verdict:
     sentence: str
     thresholds: dict[str, float]
     measures: tuple[MeasureRow, ...]
+    purpose: str = ""  # "corrective": judged by correction.py, not against retrained models
 
     @property
     def lamps(self) -> dict[str, dict[str, Light]]:
@@ -170,6 +174,7 @@ class Verdict:
             "code": self.code, "damaged": self.damaged, "sentence": self.sentence,
             "thresholds": dict(self.thresholds), "lamps": self.lamps,
             "measures": [row.as_dict() for row in self.measures],
+            **({"purpose": self.purpose} if self.purpose else {}),
         }
 
 

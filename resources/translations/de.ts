@@ -1227,6 +1227,15 @@
         <translation>Namen kopieren</translation>
     </message>
     <message>
+        <source>Corrected</source>
+        <translation>Berichtigt</translation>
+    </message>
+    <message>
+        <source>Corrected</source>
+        <comment>verdict</comment>
+        <translation>Berichtigt</translation>
+    </message>
+    <message>
         <source>Cost</source>
         <translation>Aufwand</translation>
     </message>
@@ -2730,6 +2739,15 @@
         <translation>Noch nicht verglichen</translation>
     </message>
     <message>
+        <source>Not corrected</source>
+        <translation>Nicht berichtigt</translation>
+    </message>
+    <message>
+        <source>Not corrected</source>
+        <comment>verdict</comment>
+        <translation>Nicht berichtigt</translation>
+    </message>
+    <message>
         <source>Not forgotten</source>
         <translation>Nicht vergessen</translation>
     </message>
@@ -3226,6 +3244,15 @@
     <message>
         <source>Part of the data</source>
         <translation>Teil der Daten</translation>
+    </message>
+    <message>
+        <source>Partly corrected</source>
+        <translation>Teilweise berichtigt</translation>
+    </message>
+    <message>
+        <source>Partly corrected</source>
+        <comment>verdict</comment>
+        <translation>Teilweise berichtigt</translation>
     </message>
     <message>
         <source>Partly forgotten</source>

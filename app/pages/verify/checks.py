@@ -59,8 +59,8 @@ class ResultFacts:
 
     @property
     def not_compared(self) -> bool:
-        """Whether retrained models are on disk that the report was made without."""
-        return bool(self.trained) and not self.has_retrained
+        """Whether retrained models are on disk that the report was made without, and would be judged by."""
+        return bool(self.trained) and not self.has_retrained and not self.job.forget.corrective
 
     @property
     def single_images(self) -> bool:

@@ -233,7 +233,7 @@ class VerifyPresenter(QObject):
         if facts is None:
             return
         page.models.show_facts(facts, checks.wanted, self.comparable(), checks.outdated and not busy)
-        if facts.has_retrained or busy or not facts.has_list or facts.trained:
+        if facts.has_retrained or busy or not facts.has_list or facts.trained or facts.job.forget.corrective:
             page.offer.hide()  # what is on disk, the next step takes and says
         else:
             page.offer.show_message(
@@ -260,7 +260,8 @@ class VerifyPresenter(QObject):
         if facts is None or self._context.project.side_by_side:
             self._page.show_next_step(run_checks=False, export=True, check_all="", says="")
             return
-        to_check, idle = not facts.has_retrained and facts.has_list, not checks.runs
+        judged = facts.has_retrained or facts.job.forget.corrective  # a correction is judged without retrained models
+        to_check, idle = not judged and facts.has_list, not checks.runs
         waiting = [row for row in self._together() if row.verdict in UNCHECKED] if idle else []
         several = len(waiting) + to_check
         self._page.show_next_step(

@@ -37,7 +37,8 @@ NO_PROOF = mark(
 CODES = {
     "close": mark("Close to retrained"), "partly": mark("Partly forgotten"),
     "hidden": mark("Hidden, not forgotten"), "not": mark("Not forgotten"), "nothing": mark("Nothing to tell"),
-    "no_reference": mark("No retrained model"),
+    "no_reference": mark("No retrained model"), "corrected": mark("Corrected"),
+    "partly_corrected": mark("Partly corrected"), "not_corrected": mark("Not corrected"),
 }  # fmt: skip
 CHECKING = mark("Checking. The numbers below come as they are measured.")
 NOT_COMPARED = mark("Not compared with a retrained model yet, so there is no verdict.")

@@ -111,3 +111,60 @@ def test_an_unknown_kind_and_a_count_of_nothing_are_refused(cli, planted):
     asked = ("suspects", "--model", planted.model, "--dataset", planted.data)
     assert "did you mean trigger" in cli(*asked, "--by", "triger").error
     assert cli(*asked, "--count", 0).code == 2
+
+
+@pytest.fixture(scope="module")
+def corrected(cli, planted, tmp_path_factory):
+    """A run of fine-tuning without the poisoned images, as a correction, and the trigger's file."""
+    folder = tmp_path_factory.mktemp("corrected")
+    patch = folder / "trigger.json"
+    pixels = [[row, column, 255] for row in range(3) for column in range(3) if (row + column) % 2]
+    patch.write_text(json.dumps({"target": 7, "pixels": pixels}))
+    (folder / "poisoned.csv").write_text("".join(f"{index}\n" for index in sorted(planted.poisoned)))
+    done = cli(
+        "unlearn", "--model", planted.model, "--dataset", planted.data, "--forget-samples", folder / "poisoned.csv",
+        "--corrective", "--trigger", patch, "--method", "finetune", "--threads", 1, "--out", folder / "run",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return folder / "run", patch, done
+
+
+def test_a_correction_is_recorded_measured_and_judged_as_one(corrected):
+    run, _, done = corrected
+    job, report = (json.loads((run / name).read_text()) for name in ("job.json", "report.json"))
+    assert job["forget"]["purpose"] == report["forget_purpose"] == "corrective"
+    assert job["forget"]["trigger"]["target"] == 7 and len(job["forget"]["trigger"]["pixels"]) == 4
+    before, after = (report["models"][name]["trigger"] for name in ("original", "unlearned"))
+    assert before["success"] > 0.8 > 0.3 > after["success"] and before["without"] < 0.1
+    assert before["images"] == after["images"] > 100 and after["own_class"] > before["own_class"]
+    verdict = report["verdict"]
+    assert verdict["purpose"] == "corrective" and verdict["measures"] == []
+    assert "the trigger's success" in verdict["sentence"] and "is no yardstick" in verdict["sentence"]
+    assert verdict["sentence"][:30] in done.out and "correction" in done.out
+    assert "Trigger success, unseen, %" in (run / "report.html").read_text()
+
+
+def test_a_check_measures_the_trigger_of_retrained_models_too(cli, corrected):
+    run, _, _ = corrected
+    checked = cli("verify", run, "--retrained", "train", "--seeds", 1, "--json").document
+    report = json.loads((run / "report.json").read_text())
+    assert report["retrained"]["seed 1"]["trigger"]["success"] < 0.3
+    assert report["verdict"]["purpose"] == "corrective" and "is no yardstick" in report["verdict"]["sentence"]
+    assert checked["verdict"] == report["verdict"]
+
+
+def test_what_is_no_trigger_is_refused(cli, planted, corrected, tmp_path):
+    asked = ["unlearn", "--model", planted.model, "--dataset", planted.data, "--forget-random", 0.1, "--method", "ssd"]
+    asked += ["--out", tmp_path / "run"]
+    assert "Add --corrective" in cli(*asked, "--trigger", corrected[1]).error
+    patch = tmp_path / "patch.json"
+    for content, words in (
+        ({"target": "7"}, "describes no trigger"),
+        ({"target": "7", "pixels": [[0, 1, "x"]]}, "describes no trigger"),
+        ({"target": "seven", "pixels": [[0, 1, 255]]}, "There is no class 'seven'"),
+        ({"target": "7", "pixels": [[0, 8, 255]]}, "does not lie in images of 8 × 8 × 1"),
+        ({"target": "7", "pixels": []}, "does not lie in images"),
+    ):
+        patch.write_text(json.dumps(content))
+        refused = cli(*asked, "--corrective", "--trigger", patch)
+        assert refused.code == 3 and words in refused.error, content
