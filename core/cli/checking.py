@@ -62,6 +62,11 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
         help="quick, or full: with relearning, prototype and reference attacks (default: quick)",
     )  # fmt: skip
     group.add_argument(
+        "--klom", action="store_true",
+        help="take runs that differ in their seed as one ensemble and hold it against all retrained models (KLoM); it "
+        "needs ten of each",
+    )  # fmt: skip
+    group.add_argument(
         "--require", type=options.one_of(RANKS), metavar="V",
         help="close or partly: exit with 6 where a verdict is below",
     )  # fmt: skip
@@ -83,6 +88,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     folders = _different([RunFolder.open(path) for path in given.runs], "verify")
     brought = {folder.path: _brought(paths, folder) for folder in folders}
     options.check_table(given)
+    if given.klom and len(folders) < 2:
+        raise UsageError("--klom compares several runs with retrained models", "Name runs of more seeds")
     if given.sign is not None:
         check_key(given.sign)
     seeds = {folder.path: _seeds(given, folder, bool(paths), screen) for folder in folders}
@@ -105,6 +112,9 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
             "runs": [{"run": str(folder.path), **_places(folder), **report} for folder, report in listed],
             "comparisons": compared,
         }
+    if given.klom:
+        document["klom"] = found = _ensembles(folders, seeds[folders[0].path], brought[folders[0].path], given, screen)
+        screen.say(_klom_text(found))
     if given.table is not None:
         write_tables(given.table, tables)
         screen.say(f"\nTable  {shown(given.table)}")
@@ -146,6 +156,34 @@ def _check(
     except (Interrupted, StoppedError):
         raise StoppedError("The check was stopped", "Finished measures are kept; the same command goes on") from None
     return reports
+
+
+def _ensembles(
+    folders: Sequence[RunFolder], seeds: tuple[int, ...], brought: Mapping[str, Path], given: argparse.Namespace,
+    screen: Screen,
+) -> dict[str, Any]:  # fmt: skip
+    from core.session.ensembles import compare_ensembles
+
+    found = compare_ensembles(folders, options.bench_option(given, Loading(screen)), seeds, brought)
+    screen.end_line()
+    return found
+
+
+def _klom_text(found: Mapping[str, Any]) -> str:
+    """Lay out an ensemble of runs beside one of retrained models: a row a set of images."""
+    title = "KLoM, nats" if found["measure"] == "klom" else "Distance of margins, nats (not KLoM)"
+    halves = found["retrained_models"] // 2
+    columns = {"unlearned": "unlearned", "unlearned_half": f"of {halves} models", "floor": f"retrained, of {halves}",
+               "original": "originals"}  # fmt: skip
+    names = {"forget_train": "Forget images", "retain_train": "Retain images", "unseen": "Unseen images"}
+    kept = [key for key in columns if any(row[key] for row in found["sets"].values())]
+    rows = [
+        [names[name], *(f"{row[key]['mean']:.3f}" if row[key] else "–" for key in kept)]
+        for name, row in found["sets"].items()
+    ]
+    sizes = f"{found['unlearned_models']} unlearned and {found['retrained_models']} retrained models"
+    block = f"{title}: {sizes}\n\n{table(['', *(columns[key] for key in kept)], rows)}"
+    return f"\n{block}" + (f"\n\n{wrapped(found['note'])}" if found["note"] else "")
 
 
 def _is_below(report: Mapping[str, Any], required: str | None) -> bool:

@@ -73,6 +73,33 @@ def test_a_repeated_check_says_nothing_of_measures_it_does_not_take(cli, run):
     assert "Measuring" not in cli("verify", run).out
 
 
+def test_an_ensemble_of_runs_is_held_against_the_retrained_models(cli, model, run, tmp_path, monkeypatch):
+    second = tmp_path / "seed-2"
+    assert cli(*unlearn(model, second, "--seed", "2", method="head-only")).code == 0
+    few = cli("verify", run, second, "--klom", "--json").document["klom"]
+    assert (few["measure"], few["unlearned_models"], few["retrained_models"], few["originals"]) == (
+        "margin_distance", 2, 1, 1
+    )  # fmt: skip
+    assert few["note"].startswith("KLoM needs 10 models a side") and "start from one original" in few["note"]
+    row = few["sets"]["forget_train"]
+    assert row["unlearned"]["mean"] > 10 and row["floor"] is None and row["original"] is None  # a silenced class
+
+    monkeypatch.setattr("core.session.ensembles.FEWEST_MODELS", 1)  # as if so few were enough
+    told = cli("verify", run, second, "--klom")
+    assert "KLoM, nats: 2 unlearned and 1 retrained models" in told.out and "Forget images" in told.out
+    found = cli("verify", run, second, "--klom", "--json").document["klom"]
+    assert found["measure"] == "klom" and 0 <= found["sets"]["retain_train"]["unlearned"]["mean"] < 12
+    assert found["sets"]["forget_train"]["original"]["mean"] > 5  # its margins lie where no retrained model's do
+
+
+def test_only_runs_of_one_kind_are_an_ensemble(cli, model, run, tmp_path):
+    assert cli("verify", run, "--klom").code == USAGE
+    other = tmp_path / "finetune"
+    assert cli(*unlearn(model, other, method="finetune")).code == 0
+    refused = cli("verify", run, other, "--klom")
+    assert refused.code == BAD_INPUT and "differ in more than their seed" in refused.error
+
+
 def test_the_verdict_becomes_the_exit_code(cli, run):
     result = cli("verify", run, "--require", "close", "--json")
     assert result.code == BELOW

@@ -1,0 +1,39 @@
+"""Ensembles of models on planted margins: what is held against what, and what is said of few models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.metrics.klom import klom
+from core.session.ensembles import FEWEST_MODELS, _note, _of_set
+
+
+def planted(models: int, shift: float, seed: int) -> np.ndarray:
+    """Margins of models on 300 images of different difficulty, each model's own noise, (models, 300)."""
+    difficulty = np.random.default_rng(0).normal(0, 3, 300)
+    return difficulty + shift + np.random.default_rng(seed).normal(0, 1, (models, 300))
+
+
+def test_a_retrained_ensemble_is_at_the_floor_and_a_shifted_one_above_it():
+    retrained = planted(40, 0.0, 1)
+    alike, shifted = (_of_set(planted(40, shift, 2), retrained, planted(40, 3.0, 3), True) for shift in (0.0, 1.5))
+    assert alike["unlearned_half"]["mean"] == pytest.approx(alike["floor"]["mean"], rel=0.1)
+    assert shifted["unlearned_half"]["mean"] > 1.5 * shifted["floor"]["mean"]
+    assert alike["unlearned"]["mean"] < shifted["unlearned"]["mean"] < shifted["original"]["mean"]
+    assert alike["floor"]["mean"] < alike["floor"]["p95"]
+
+
+def test_the_floor_is_one_half_of_the_retrained_models_against_the_other():
+    retrained, unlearned = planted(20, 0.0, 1), planted(20, 2.0, 2)
+    found = _of_set(unlearned, retrained, None, True)
+    assert found["floor"]["mean"] == pytest.approx(klom(retrained[:10], retrained[10:]).mean())
+    assert found["unlearned"]["mean"] == pytest.approx(klom(unlearned, retrained).mean())
+    assert found["original"] is None
+    assert _of_set(unlearned, retrained[:1], None, False)["floor"] is None
+
+
+def test_too_few_models_and_a_shared_original_are_said():
+    assert _note((FEWEST_MODELS, FEWEST_MODELS), FEWEST_MODELS) == ""
+    assert "needs 10 models a side" in _note((12, 3), 12) and "start from" not in _note((12, 3), 12)
+    assert _note((12, 12), 1).startswith("The 12 runs start from one original")
