@@ -75,14 +75,16 @@ class TrainDialog(Sheet):
         self._file = SecondaryButton(tr("File…"), self._ask_file)
         self.seed = spin_box(tr("Seed"), 0, LARGEST_SEED)
         lines = form()
-        for title, field in ((tr("&Data"), self.data), (tr("&Network"), self.network), (tr("&Recipe"), self.preset),
-                             (tr("&Begins with"), self.start), (tr("&Seed"), self.seed)):  # fmt: skip
+        for title, field in ((tr("&Data"), self.data), (tr("&Network"), self.network),
+                             (tr("&Recipe"), self.preset)):  # fmt: skip
             add_field(lines, title, field)
+        add_field(lines, tr("&Begins with"), row((self.start, 1), self._file), self.start)
+        add_field(lines, tr("&Seed"), self.seed)
         self._note = caption("", True)
         self.recipe = ParameterForm(choices.recipe)
         area = scrolling(widget_of(column(self.recipe, STRETCH)), "none")
         area.setMinimumSize(theme.px(480), theme.px(240))
-        add_to(self.body, lines, row(STRETCH, self._file), self._note, (area, 1))
+        add_to(self.body, lines, self._note, (area, 1))
         for box in (self.data, self.network):
             box.currentIndexChanged.connect(self._check)
         self.preset.currentIndexChanged.connect(self._preset_chosen)

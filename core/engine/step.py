@@ -16,6 +16,7 @@ from core.engine.experiment import Experiment
 from core.engine.shares import Share, add_up_gradients
 from core.errors import NonFiniteError
 from core.methods.base import Aux, Optimiser, Train
+from core.methods.sine import Sine, along, sines_in
 
 MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
 RATE_PREFIX = "rate/"  # aux "rate/<parameter>" (float): factor on each weight's gradient, before norms are clipped
@@ -32,6 +33,7 @@ class Stepper:
         self._parameters: list[nn.Parameter] = []
         self._masks: list[tuple[nn.Parameter, torch.Tensor]] = []  # parameters and which of their weights may move
         self._rates: list[tuple[nn.Parameter, torch.Tensor]] = []  # parameters and factors on their gradients
+        self._sines: list[Sine] = []  # parameters that move along a sine
         self._modes: tuple[str, str] | None = None  # batch norm and tuned part that train and eval modes are set for
 
     def enter(self, part: Train, aux: Aux) -> None:
@@ -43,6 +45,7 @@ class Stepper:
         self._optimiser = make_optimiser(part.optimiser, self._parameters, self._device)
         named = dict(self._model.module.named_parameters())
         self._masks = [(p, aux[MASK_PREFIX + name]) for name, p in named.items() if MASK_PREFIX + name in aux]
+        self._sines = [sine for sine in sines_in(aux, named) if id(sine.parameter) in chosen]
         self._rates = [(p, aux[RATE_PREFIX + name]) for name, p in named.items() if RATE_PREFIX + name in aux]
 
     def set_modes(self, part: Train) -> None:
@@ -78,9 +81,11 @@ class Stepper:
         for parameter, factor in self._rates:
             if parameter.grad is not None:
                 parameter.grad.mul_(factor)
+        for sine in self._sines:
+            sine.to_angle()
         if clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters, clip)
-        with held_outside(self._masks):
+        with along(self._sines), held_outside(self._masks):
             self._scaler.step(self._optimiser)
         self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)

@@ -44,44 +44,14 @@ from core.methods.base import (
     Terms,
     Train,
 )
-from core.methods.common import (
-    OPTIMISER,
-    Group,
-    forgetting,
-    forgotten_classes,
-    optimiser_of,
-    optimiser_parameters,
-    training,
-)
-from core.methods.losses import (
-    DIRECTIONS,
-    MASKS,
-    columns,
-    cross_entropies,
-    hidden_classes,
-    masked_distillation,
-    quantile_matching,
-)
+from core.methods.common import forgetting, forgotten_classes, optimiser_of, training
+from core.methods.losses import columns, cross_entropies, hidden_classes, masked_distillation, quantile_matching
+from core.methods.muda_settings import PARAMETERS, RELEARNT
+from core.methods.sine import sine_constants
 from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
+from core.models.linear import last_linear
 from core.parameters import Values
-
-RELEARNT: dict[str, Any] = {
-    "relearn_blocks": 3,
-    "relearn_keep": 0.1,
-    "relearn_passes": 1.6,
-    "rounds": 2,
-    "recover_share": 0.2,
-    "forget_epochs": 0.15,
-    "w_da": 0.05,
-    "w_sd": 0.0,
-    "optimiser": "nesterov",
-    "lr": 0.1,
-    "schedule": "one-cycle",
-    "weight_decay": 5e-4,
-    "batch": 128,
-    "clip": 5.0,  # far above the usual; for networks on which fresh blocks begin with a jump
-}  # by measurement, benchmarks/quality.py
 
 
 def retain_basis(context: Context) -> Aux:
@@ -115,6 +85,11 @@ def fresh_tail(context: Context) -> None:
             for name, old in block.state_dict().items():
                 mixed = old.is_floating_point() and values.relearn_keep > 0
                 old.copy_(torch.lerp(new[name], old, values.relearn_keep) if mixed else new[name])
+
+
+def sine_tail(context: Context) -> Aux:
+    """Return what lets the last linear layers move along a sine from where they are now: head and layer before it."""
+    return sine_constants(last_linear(context.model), context.values.sine_reach)
 
 
 def basis_of(context: Context, features: torch.Tensor) -> torch.Tensor:
@@ -225,11 +200,14 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         **tuned,
     )
     stages: list[Stage] = []
+    sine = [Edit("sine of the last linear layers", sine_tail)] if values.sine_reach and values.lr else []
     if values.relearn_blocks and values.rounds and values.lr:  # without rounds or steps the model stays as it is
         steps = math.ceil(values.relearn_passes * facts.retain / values.batch)
         again = Length(steps=max(values.relearn_min_steps, steps))
         learn = replace(recover_stage, name="learn the last blocks again", length=again, refresh=forgotten_classes)
-        stages += [Edit("fresh weights for the last blocks", fresh_tail), learn]
+        stages += [Edit("fresh weights for the last blocks", fresh_tail), *sine, learn]
+    elif values.rounds:
+        stages += sine
     for number in range(1, values.rounds + 1):
         stages += _round(values, f"round {number} of {values.rounds}", forget_stage, recover_stage)
     return stages
@@ -284,138 +262,6 @@ def _steps(samples: float, values: Values) -> int:
 def _summed(terms: Terms, out: StageOutput) -> Terms:
     loss = torch.stack(list(terms.values())).sum() if terms else out.logits.sum() * 0
     return {"loss": loss, **terms}
-
-
-SCHEDULE, ALIGNMENT, DISTILLATION = Group("Schedule"), Group("Alignment"), Group("Self-distillation")
-SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
-
-PARAMETERS = (
-    SCHEDULE("rounds", 4, "How often forget and recover phases alternate."),
-    SCHEDULE("forget_epochs", 0.25, "Passes over the forget set in each round.", unit="passes", title="Forget passes"),
-    SCHEDULE("recover_share", 0.1, "Share of the retain set visited in each round.", high=100),
-    SCHEDULE(
-        "min_steps",
-        10,
-        "Shortest phase: small forget or retain sets are visited again until it is reached.",
-        low=1,
-        high=100000,
-        unit="steps",
-        title="Shortest phase",
-    ),
-    SCHEDULE.share(
-        "retain_share", 1.0, "Share of the retain set that may be used at all.", low_open=True, title="Retain subset"
-    ),
-    SCHEDULE.choice("alternation", ("batch", "round"), "batch", "Phases take turns per round, or batch by batch."),
-    SCHEDULE.choice(
-        "stop_rule",
-        ("never", "when forgotten"),
-        "never",
-        "End early, after a round that reached both goals below.",
-        title="Stop",
-    ),
-    SCHEDULE.share(
-        "stop_accuracy", 0.01, "Goal of the stop rule: forget accuracy at most this.", title="Stop at accuracy"
-    ),
-    SCHEDULE.share(
-        "stop_alignment", 0.97, "Goal of the stop rule: alignment at least this.", title="Stop at alignment"
-    ),
-    TAIL(
-        "relearn_blocks",
-        0,
-        "Last blocks that begin with fresh weights and learn again from the retain set; 0: none. Ours, not the "
-        "paper's.",
-        title="Re-learnt blocks",
-    ),
-    TAIL(
-        "relearn_passes",
-        1.0,
-        "Passes over the retain set in which these blocks learn again, before the first round.",
-        unit="passes",
-        title="Passes to learn again",
-    ),
-    TAIL(
-        "relearn_min_steps",
-        150,
-        "Fewest steps in which they learn again: small retain sets are visited more often.",
-        low=1,
-        high=100000,
-        unit="steps",
-        title="Fewest steps to learn again",
-    ),
-    TAIL.share(
-        "relearn_keep",
-        0.0,
-        "Share of their old weights that these blocks keep (shrink and perturb).",
-        title="Old weights kept",
-    ),
-    TAIL(
-        "cache_front",
-        True,
-        "Where only the last blocks are trained, compute what they receive once, without augmentation.",
-        title="Cache the front",
-    ),
-    ALIGNMENT("w_da", 1.0, "Weight of the alignment loss.", title="Alignment weight"),
-    ALIGNMENT.choice(
-        "k_rule",
-        ("classes", "energy", "number"),
-        "classes",
-        "How many leading retain directions: one per retain class, as many as hold a share of the energy, or a number.",
-        title="k by",
-    ),
-    ALIGNMENT.share("k_energy", 0.95, "Energy share for k by energy.", low_open=True, title="k: energy share"),
-    ALIGNMENT("k_number", 9, "k for k by number.", low=1, high=100000, title="k: number"),
-    ALIGNMENT(
-        "centred", False, "Subtract the retain mean from features first; weakens the signal.", title="Centre features"
-    ),
-    ALIGNMENT("layers", 1, "Layers whose features are aligned, counted from the head.", low=1, high=4),
-    ALIGNMENT(
-        "refresh_every",
-        0,
-        "Renew the retain basis every so many steps; 0: once in each forget phase.",
-        high=1000000,
-        unit="steps",
-        title="Renew basis",
-    ),
-    DISTILLATION("w_sd", 1.0, "Weight of the self-distillation loss.", title="Distillation weight"),
-    DISTILLATION.choice(
-        "mask",
-        MASKS,
-        "forget classes",
-        "What is hidden in the teacher's outputs on forget images.",
-        title="Hide in teacher",
-    ),
-    DISTILLATION("temperature", 1.0, "Softens both distributions.", high=100, low_open=True),
-    DISTILLATION.choice(
-        "direction",
-        DIRECTIONS,
-        "forward",
-        "Teacher first, or student first, in the KL divergence.",
-        title="KL direction",
-    ),
-    DISTILLATION("w_kd", 0.0, "Weight of distillation on retain images while recovering.", title="Retain distillation"),
-    SAMPLES(
-        "w_match",
-        1.0,
-        "Weight of matching losses of single forget images to those of unseen ones.",
-        title="Loss matching",
-    ),
-    *optimiser_parameters(lr=0.03, schedule="cosine", batch=64, clip=1.0),
-    OPTIMISER(
-        "recover_lr_factor",
-        1.0,
-        "Step size of the recover phase, relative to the forget phase.",
-        high=100,
-        title="Recover step size",
-    ),
-    OPTIMISER.choice(
-        "batch_norm",
-        ("frozen", "train"),
-        "frozen",
-        "Whether forget batches move batch-norm statistics.",
-        title="Batch norm while forgetting",
-    ),
-    OPTIMISER("last_blocks", 0, "Train only the last blocks of the network; 0: all.", title="Last blocks only"),
-)
 
 
 MUDA = Method(

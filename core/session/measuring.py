@@ -16,7 +16,9 @@ from core.engine.outputs import FullOutputs, collect
 from core.events import Tell
 from core.files import cache_home
 from core.job import Job
+from core.metrics.conditioning import Conditioning, measure_conditioning
 from core.models.architectures import network_key
+from core.models.linear import last_linear
 from core.session.suspects import Stamped
 from core.verify import plugged, reference_attacks, relations, suite
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
@@ -118,6 +120,7 @@ class Measuring:
         last = "relearning, untrained network" if self.which == FULL and self.fresh is not None else ""
         self.say = Progress(self.tell, [model.name for model in (*self.judged, *self.retrained)], measures, last)
         self._own: dict[str, Measured] = {}  # by model: what was measured of it alone
+        self._conditions: dict[str, float | None] = {}
         self._relearned: dict[str, Measured] = {}
         self._layers: dict[str, relations.LayerFeatures] = {}
 
@@ -163,8 +166,10 @@ class Measuring:
             subject, suite=self.which, features_of=taken_before, keep=self._keep(model),
             depends_on=self._original_hash,
         )  # fmt: skip
+        conditioning = self._conditioning(model)
         packages = plugged.take(model.outputs, self.splits, self.say.of(model.name))
-        measures = Measured({**measures.values, **packages, **self._trigger(model)}, measures.samples)
+        values = {**measures.values, **conditioning, **packages, **self._trigger(model)}
+        measures = Measured(values, measures.samples)
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(model.name, measures.values)
         return measures
@@ -181,6 +186,21 @@ class Measuring:
             return Measured({"trigger": found and found.as_dict()})
 
         return self._keep(model)("trigger", (stamped.digest,), rates).values
+
+    def _conditioning(self, model: Candidate) -> dict[str, Any]:
+        """Return the condition numbers of a model's last linear layers, and by what factor they are the original's.
+
+        They are taken each time, which is quicker than the network is built.
+        """
+        if model.name == "head_only":  # without a look: its head has rows of zeros
+            return {"conditioning": {**Conditioning(None, HEAD_ROWS, []).as_dict(), "to_original": None}}
+        if model.network is None:
+            return {}
+        found = measure_conditioning(last_linear(model.network()))
+        self._conditions[model.name] = found.value
+        before = None if self.original is None else self._conditions.get(self.original.name)
+        factor = found.value / before if found.value is not None and before is not None else None
+        return {"conditioning": {**found.as_dict(), "to_original": factor}}
 
     def _compare(self, model: Candidate) -> tuple[Measured, relations.PublishedRow]:
         """Compare a model with original and retrained models: all its measures, and its published ones so far."""
@@ -316,6 +336,9 @@ class Measuring:
             return measures
 
         return keep_and_tell
+
+
+HEAD_ROWS = "singular: the rows of the forgotten classes are zeros"
 
 
 def _control(original: Candidate, ground: Ground | None, splits: Splits) -> Candidate:

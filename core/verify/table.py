@@ -331,6 +331,8 @@ def _reason(entry: Entry, report: Report, model: str) -> str:
             return str(attack["reason"])
         case "a rate" if attack.get("auc") is not None:
             return TOO_FEW_FOR_RATE
+        case "conditioning":
+            return str((model_measures(report, model).get("conditioning") or {}).get("reason") or "")
         case "relearning" if model_measures(report, model).get("relearn"):
             return NEVER
         case "training" | "retraining" if model in NO_COST:

@@ -4515,10 +4515,6 @@
         <translation>das Original als Lehrer</translation>
     </message>
     <message>
-        <source>the original began with pretrained weights, which may hold these features themselves: being close to a model retrained from them is no proof</source>
-        <translation>das Original begann mit vortrainierten Gewichten, die diese Merkmale selbst enthalten können: Nähe zu einem daraus neu trainierten Modell ist kein Beweis</translation>
-    </message>
-    <message>
         <source>The original with only its classifier head edited: outputs forget, features do not. What it gets as well is no sign of forgetting.</source>
         <translation>Das Original, an dem nur der Klassifikationskopf geändert ist: Die Ausgaben vergessen, die Merkmale nicht. Was auch damit erreicht wird, ist kein Zeichen von Vergessen.</translation>
     </message>
@@ -5250,10 +5246,6 @@
     <message>
         <source>Whether measures agree shows from three runs on that were compared with retrained models.</source>
         <translation>Ob Maße übereinstimmen, zeigt sich ab drei Läufen, die mit neu trainierten Modellen verglichen wurden.</translation>
-    </message>
-    <message>
-        <source>whether the original began with pretrained weights is not known</source>
-        <translation>ob das Original mit vortrainierten Gewichten begann, ist nicht bekannt</translation>
     </message>
     <message>
         <source>Which architecture?</source>

@@ -83,13 +83,6 @@ def limits(report: dict[str, Any]) -> str:
     recipe = str((report.get("retrained_notes") or {}).get("recipe") or "")
     if recipe.startswith("the preset"):
         parts.append(tr("retrained with a preset, the original's recipe is not known"))
-    if retrained and "start" in report:
-        start = report["start"]
-        if start is None:
-            parts.append(tr("whether the original began with pretrained weights is not known"))
-        elif start.get("kind") == "pretrained":
-            parts.append(tr("the original began with pretrained weights, which may hold these features themselves: "
-                            "being close to a model retrained from them is no proof"))  # fmt: skip
     counts = ((report.get("models") or {}).get("unlearned") or {}).get("counts") or {}
     unseen, forget = counts.get("forget_test"), counts.get("forget_train")
     if unseen and (report.get("dataset") or {}).get("test_origin") == "set aside":

@@ -154,20 +154,6 @@ def test_limits_name_one_retrained_model_and_images_seen_before():
     )
 
 
-@pytest.mark.parametrize(
-    ("start", "said"),
-    [
-        (None, " · whether the original began with pretrained weights is not known · "),
-        ({"kind": "pretrained"}, "being close to a model retrained from them is no proof"),
-        ({"kind": "fresh"}, ""),
-    ],
-)
-def test_limits_say_where_the_original_began(start, said):
-    told = limits(full_report(start=start))
-    assert said in told and bool(said) == ("began" in told)
-    assert "began" not in limits(full_report(start=start, retrained={}))
-
-
 # ---- the checks
 
 

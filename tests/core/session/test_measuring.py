@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from core.models.tap import TappedModel
 from core.session.measuring import FULL, Candidate, Measurements, Measuring
 from core.verify import reference_attacks, relations
 from core.verify.measure_log import MeasureLog
@@ -60,6 +61,25 @@ def test_no_measure_of_any_model_depends_on_the_half_that_is_set_aside(found):
     for name, values in found.models.items():
         assert {**other.models[name], "prototype": None} == {**values, "prototype": None}, name
     assert other.retrained == found.retrained
+
+
+def test_condition_numbers_stand_beside_the_original_s_and_a_silenced_head_has_none():
+    def network(singular: float) -> TappedModel:
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 4, bias=False), torch.nn.Linear(4, 3))
+        for layer, smallest in ((net[1], 1.0), (net[2], singular)):
+            layer.weight.data = torch.diag(torch.tensor([1.0, 1.0, 1.0, smallest]))[-len(layer.weight) :]
+        return TappedModel(net, 3, input_shape=(1, 2, 2))
+
+    made = {name: replace(each, network=partial(network, 1 / (number + 2)))
+            for number, (name, each) in enumerate(MODELS.items())}  # fmt: skip
+    found = measured(which="quick", **made)
+    told = {name: model["conditioning"] for name, model in {**found.models, **found.retrained}.items()}
+    assert told["original"]["value"] == pytest.approx(2) and told["original"]["to_original"] == 1
+    assert told["unlearned"]["value"] == pytest.approx(3) and told["unlearned"]["to_original"] == pytest.approx(1.5)
+    assert told["seed 2"]["value"] == pytest.approx(5) and told["seed 2"]["to_original"] == pytest.approx(2.5)
+    assert [layer["name"] for layer in told["original"]["layers"]] == ["1.weight", "2.weight"]
+    assert told["head_only"]["value"] is told["head_only"]["to_original"] is None and told["head_only"]["reason"]
+    assert "conditioning" not in measured(which="quick").models["original"]  # there is no network to look at
 
 
 def test_kept_measures_belong_to_an_original(tmp_path):
