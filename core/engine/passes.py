@@ -1,21 +1,26 @@
 """Passes over whole sets that only read the network: what a refresh, an edit or a rule may ask while a run goes on.
 
-Outputs and gradients of a set, in chunks between which the run can be interrupted; gradients in float32.
+Outputs, inputs of inner layers and gradients of a set, in chunks between which the run can be interrupted; the last two
+in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import torch
+from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from core import distributed
 from core.data.batches import ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
-from core.engine.outputs import Deal, collect
-from core.methods.base import LOOK_SAMPLES, Aux, Objective
+from core.engine.outputs import Deal, chunk_size, collect
+from core.methods.base import LOOK_SAMPLES, Aux, Objective, See
 from core.models.tap import SetOutputs, evaluating, gradients_to, main_logits
 
 CHUNK = 250  # images whose gradient is taken at once
@@ -60,6 +65,28 @@ class SetPasses:
         """Return the share of a set that the model gets right, 0..1."""
         outputs = self.outputs(which, limit)
         return float((outputs.logits.argmax(dim=1) == outputs.labels).float().mean())
+
+    def inputs(self, which: str, layers: Sequence[str], see: See, limit: int = 0) -> None:
+        """Pass a set through the network once, in float32, and show what inner layers receive.
+
+        `see` is called in every chunk for every layer, by module name, in the order data passes them; for one that is
+        called twice, twice. It keeps what it needs: nothing is held here.
+        """
+        store, ids = self._samples(which, limit)
+        self._experiment.work[FORWARD] += len(ids)
+        for batch in store.chunks(ids, chunk_size(store)):
+
+            def shown(name: str, layer: nn.Module, given: tuple[Any, ...], labels: torch.Tensor = batch.labels) -> None:
+                if given:  # not what is given by a keyword alone
+                    see(name, given[0].detach(), labels)
+
+            with ExitStack() as stack:
+                stack.enter_context(evaluating(self.model.module))
+                for name in layers:
+                    layer = self.model.module.get_submodule(name)
+                    stack.enter_context(layer.register_forward_pre_hook(partial(shown, name)))
+                self.model(batch.images)
+            self.check()
 
     def gradient(self, which: str, objective: Objective, limit: int = 0) -> Gradients:
         """Return the gradient of the objective's mean over a set, by parameter name."""

@@ -29,6 +29,8 @@ GROUPS: tuple[Group, ...] = get_args(Group)  # in the order in which headings st
 
 # A number for every sample: logits (n, K) float32, labels (n,) int64 -> (n,); gradients are taken of it.
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# Is shown the name of a layer, its input for some samples, on the device, and their labels (n,).
+See = Callable[[str, torch.Tensor, torch.Tensor], None]
 LOOK_SAMPLES = 2000  # of a set, behind one look at it: two points of accuracy are then well above chance
 NOT_NEEDED = torch.empty(0)  # in place of outputs that a stage does not ask for
 
@@ -89,6 +91,9 @@ class Context(Protocol):
 
     def accuracy(self, which: str, limit: int = LOOK_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""
+
+    def inputs(self, which: str, layers: Sequence[str], see: See, limit: int = 0) -> None:
+        """Pass a set through the network once and show what inner layers, by module name, receive, chunk by chunk."""
 
     def gradient(self, which: str, objective: Objective, limit: int = 0) -> dict[str, torch.Tensor]:
         """Return the gradient of the objective's mean over a set, by parameter name, in each parameter's shape."""

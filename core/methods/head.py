@@ -263,20 +263,27 @@ def moments(context: Context, which: str, limit: int) -> torch.Tensor:
 def discriminating_projection(
     retain: torch.Tensor, forget: torch.Tensor, count: int, ridge: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the projection (C, C) and all energy ratios m (C,), falling. retain, forget: (C, C) second moments.
+    """Return the projection P (C, C) and all energy ratios m (C,), falling. retain, forget: (C, C) second moments."""
+    dropped, measured, ratios = discriminating_directions(retain, forget, count, ridge)
+    return torch.eye(len(retain), dtype=torch.float64) - dropped @ measured.T, ratios
 
-    Solved through retain = L L^T: L^-1 forget L^-T has the eigenvalues m and the eigenvectors L^T V.
+
+def discriminating_directions(
+    retain: torch.Tensor, forget: torch.Tensor, count: int, ridge: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return S_r V and V, (C, count) each, of which P = I - (S_r V) V^T is made, and all energy ratios m (C,), falling.
+
+    retain, forget: (C, C) second moments. Solved through retain = L L^T: L^-1 forget L^-T has the eigenvalues m and the
+    eigenvectors L^T V.
     """
-    size = len(retain)
-    identity = torch.eye(size, dtype=torch.float64)
+    identity = torch.eye(len(retain), dtype=torch.float64)
     energy = retain.double() + ridge * retain.diagonal().double().mean() * identity
     root = torch.linalg.cholesky(energy)
     half = torch.linalg.solve_triangular(root, forget.double(), upper=False)
     whitened = torch.linalg.solve_triangular(root, half.T, upper=False)
     ratios, vectors = eigendecomposition((whitened + whitened.T) / 2)
     vectors = vectors[:, :count]
-    # S_r V = L (L^T V) and V^T = (L^T V)^T L^-1
-    return identity - root @ vectors @ torch.linalg.solve_triangular(root.T, vectors, upper=True).T, ratios
+    return root @ vectors, torch.linalg.solve_triangular(root.T, vectors, upper=True), ratios
 
 
 def projecting(values: Values, facts: Facts) -> list[Edit]:

@@ -38,7 +38,7 @@ def test_a_search_looks_no_more_often_than_said(method):
     assert 0 < counts[FORWARD] <= edit.looks <= 20 * counts[FORWARD]
 
 
-@pytest.mark.parametrize("method", ["esc", "loft"])
+@pytest.mark.parametrize("method", ["esc", "loft", "damp"])
 def test_projections_look_at_features_once(method):
     edit, counts = counted(method)
     assert edit.looks == counts[FORWARD] > 0 and edit.gradients == 0
