@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from core.methods.base import Facts, Method, Preset, Train
+import torch.nn.functional as F
+
+from core.data.batches import Batch
+from core.data.canaries import label_shifts
+from core.methods.base import Aux, Context, Facts, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import Group, keeping, optimiser_parameters
 from core.parameters import Values
 
@@ -33,7 +37,22 @@ def assumed_recipe(images: int) -> dict[str, Any]:
 
 def plan(values: Values, facts: Facts) -> list[Train]:
     """Return passes over the retain set in the original's order, in which forget images leave holes."""
-    return [keeping("train", values, phase="train")]
+    if not values.get("canaries", 0):  # a job of an earlier version has none
+        return [keeping("train", values, phase="train")]
+    return [keeping("train", values, _with_canaries, "train", refresh=_planted)]
+
+
+def _planted(context: Context) -> Aux:
+    """Return by how much each image's label is moved on: "canaries", (n,) int64."""
+    facts = context.facts
+    shifts = label_shifts(facts.images, int(context.values.canaries), context.num_classes)
+    return {"canaries": shifts.to(context.device)}
+
+
+def _with_canaries(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Return the cross-entropy on the batch's labels, those of canaries moved on."""
+    labels = (batch.labels + aux["canaries"][batch.ids]) % out.logits.shape[1]
+    return {"loss": F.cross_entropy(out.logits, labels)}
 
 
 RETRAIN = Method(
@@ -46,6 +65,11 @@ RETRAIN = Method(
     parameters=(
         TRAINING("epochs", _PASSES, "Passes over the training images.", high=10000, unit="passes"),
         TRAINING.choice("augmentation", AUGMENTATIONS, "none", "Random changes of training images."),
+        TRAINING.images(
+            "canaries", 0,
+            "Images that are given a wrong label on purpose, the same for every seed: known truth that an attack finds "
+            "what was learnt. For tests of attacks: such a model is not for use.",
+        ),
         *optimiser_parameters(lr=_RATE, schedule="one-cycle", weight_decay=5e-4),
     ),
     plan=plan,

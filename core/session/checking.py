@@ -41,6 +41,7 @@ from core.session.starts import as_told, start_doubts, start_of
 from core.session.suspects import stamped_of
 from core.verify.lanes import Lane, lanes_so_far
 from core.verify.measure_log import JUDGED, NotKeptError
+from core.verify.numbers import plural
 from core.verify.relearning import Ground
 from core.verify.verdict import Forgotten, decide
 
@@ -49,6 +50,12 @@ FRESH_SEED = 0
 
 FEWEST_ATTACKERS = 2
 """Retrained models that RMIA attacks with, at least; the low-budget setting of its paper has one to four."""
+
+
+CANARIES = (
+    "The original was trained with {count}, which have a wrong label on purpose. It is for tests of attacks and not "
+    "for use; accuracies on training images count them as errors."
+)
 
 
 def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] | None = None) -> dict[str, Any]:
@@ -149,6 +156,7 @@ def check(
             return Candidate(name, model.weights_id, take, partial(bench.network, model))
 
         own = partial(bench.open_beside, arch=job.model.builder)
+        canaries = int(recipe_of(job)[0].get("canaries") or 0)
         first = bench.first_model(job)
         original = candidate("original", first, "the original model", bench)
         measure = partial(
@@ -169,6 +177,7 @@ def check(
             ],
             ground=ground,
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
+            canaries=canaries,
             tell=tell,
             stamped=stamped_of(job, bench, splits),
         )
@@ -184,6 +193,8 @@ def check(
         end = folder.ending()
         state = State.FINISHED if end is None else State(end.state)
         doubts = (*doubts_of(job, bench, first, original.outputs), *start_doubts(told, bool(judged), retrained))
+        if canaries:
+            doubts += (CANARIES.format(count=plural(canaries, "canary image")),)
         result = Result(folder, told, dataset, splits, state.value, cost, doubts)
         report = result.report(measured, retraining=_retraining(told, judged, retrained), tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again

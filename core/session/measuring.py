@@ -21,6 +21,7 @@ from core.models.architectures import network_key
 from core.models.linear import last_linear
 from core.session.suspects import Stamped
 from core.verify import plugged, reference_attacks, relations, suite
+from core.verify.canaries import canary_attacks
 from core.verify.measure_log import Keep, Measured, MeasureLog, keep_nothing, merge
 from core.verify.recovery import NAME, quantised_accuracy, relearned_from_others
 from core.verify.relearning import Ground, Network, batches_to_relearn, edited_head, relearning_curve
@@ -104,6 +105,7 @@ class Measuring:
     references: Sequence[Candidate] = ()  # further models that never saw the forget set, for attacks
     ground: Ground | None = None
     fresh: Network | None = None
+    canaries: int = 0  # of the original's training, and so of the retrained models'
     log: MeasureLog | None = None  # finds finished measures again
     tell: Tell | None = None
     taken: Taken | None = None
@@ -169,6 +171,8 @@ class Measuring:
         conditioning = self._conditioning(model)
         packages = plugged.take(model.outputs, self.splits, self.say.of(model.name))
         values = {**measures.values, **conditioning, **packages, **self._trigger(model)}
+        if self.canaries:
+            merge(values, canary_attacks(model.outputs, self.splits, self.canaries).values)
         measures = Measured(values, measures.samples)
         if self.taken is not None:  # once more as a whole: the control's features are the original's, not taken again
             self.taken(model.name, measures.values)

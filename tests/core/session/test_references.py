@@ -182,3 +182,10 @@ def test_a_damaged_reference_is_left_out():
 def test_the_name_of_a_references_folder_is_twenty_digits_of_a_hash():
     key = reference_key(job(), 1)
     assert len(key) == 20 and int(key, 16) > 0 and key == reference_key(job(), 1) != reference_key(job(), 2)
+
+
+def test_canaries_belong_to_a_recipe_and_their_absence_names_the_references_of_before():
+    recipe = dict(resolve(get_method("retrain").parameters, assumed_recipe(75)))
+    keys = {count: reference_key(job(kind="train", parameters={**recipe, "canaries": count}), 1) for count in (0, 40)}
+    recipe.pop("canaries")  # as an earlier version wrote it
+    assert keys[0] == reference_key(job(kind="train", parameters=recipe), 1) == reference_key(job(), 1) != keys[40]

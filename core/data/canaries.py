@@ -1,0 +1,19 @@
+"""Canaries: training images that are given a wrong label on purpose, as known truth that an attack works at all."""
+
+from __future__ import annotations
+
+import torch
+
+
+def label_shifts(images: int, count: int, num_classes: int, seed: int = 0) -> torch.Tensor:
+    """Return by how much the label of each image is moved on, modulo the classes: (images,) int64, 0 for most.
+
+    `count` images, all of them at most, get another class, each other one as likely. The same ones whatever the
+    training's seed and whatever it leaves out, so that an original and its retrained models have them in common.
+    """
+    shifts = torch.zeros(images, dtype=torch.int64)
+    if num_classes > 1:
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(images, generator=generator)[:count]
+        shifts[chosen] = torch.randint(1, num_classes, (len(chosen),), generator=generator)
+    return shifts

@@ -1,0 +1,75 @@
+"""Canaries: the same images whatever the seed, learnt with their planted label, and found where they were learnt."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from core.data.canaries import label_shifts
+from core.engine.outputs import FullOutputs, collect
+from core.models.tap import SetOutputs
+from core.verify.canaries import canary_attacks
+from tests.core.toy import CLASSES, make_engine, make_experiment, run_to_end, toy_dataset, weights
+from tests.core.verify.hand_made import splits
+
+torch.set_num_threads(1)
+COUNT = 120
+LAB = splits(train=200, test=200)
+
+
+def test_so_many_images_get_another_class_each_as_likely_as_the_others():
+    shifts = label_shifts(10_000, 3000, 4)
+    assert int((shifts > 0).sum()) == 3000 and int(shifts.max()) == 3
+    assert torch.bincount(shifts[shifts > 0]).tolist()[1:] == pytest.approx([1000] * 3, rel=0.1)
+    assert torch.equal(shifts, label_shifts(10_000, 3000, 4)) and not label_shifts(10, 0, 4).any()
+    assert int((label_shifts(10, 99, 4) > 0).sum()) == 10 and not label_shifts(10, 5, 1).any()
+
+
+def model(learnt: bool, seed: int, forgot: bool = False) -> FullOutputs:
+    """What a model says that names each image by its label in training; unseen ones by their true label."""
+    noise = torch.Generator().manual_seed(seed)
+    shifts = label_shifts(len(LAB.labels), COUNT, LAB.num_classes)
+    moved = shifts * (~LAB.forget if forgot else 1) if learnt else 0
+
+    def part(labels: torch.Tensor, by: torch.Tensor | int) -> SetOutputs:
+        logits = torch.randn(len(labels), LAB.num_classes, generator=noise)
+        return SetOutputs(logits + 2 * F.one_hot((labels + by) % LAB.num_classes), torch.zeros(len(labels), 2), labels)
+
+    return FullOutputs(part(LAB.labels, moved), part(LAB.test_labels, 0))
+
+
+def found(full: FullOutputs) -> dict:
+    return canary_attacks(full, LAB, COUNT).values["membership"]
+
+
+def test_canaries_are_found_in_a_model_that_learnt_them_and_in_no_other():
+    learnt, never, forgot = (found(model(*which)) for which in ((True, 1), (False, 2), (True, 3, True)))
+    for name in ("canaries_stay", "canaries_gone"):
+        assert learnt[name]["low"] > 0.8, name
+        assert never[name]["low"] <= 0.5 <= never[name]["high"], name
+    assert forgot["canaries_stay"]["low"] > 0.8 and forgot["canaries_gone"]["high"] < 0.65
+    assert learnt["canaries_stay"]["members"] + (learnt["canaries_gone"]["members"]) == COUNT
+
+
+def test_few_canaries_are_refused_and_none_say_nothing():
+    few = canary_attacks(model(True, 1), LAB, 20).values["membership"]["canaries_stay"]
+    assert few["auc"] is None and "canary images are too few for an attack score" in few["reason"]
+    assert canary_attacks(model(True, 1), LAB, 0).values == {}
+
+
+def test_training_learns_the_planted_labels_of_images_that_are_not_left_out():
+    data = toy_dataset(train=160, test=80)
+    count = 40
+    shifts = label_shifts(160, count, CLASSES)
+
+    def trained(canaries: int):
+        setting = make_experiment("retrain", forget="class", data=data, epochs=50, batch=16, lr=0.05, canaries=canaries)
+        run_to_end(make_engine(setting))
+        seen = collect(setting.model, setting.train, torch.arange(160)).logits.argmax(1)
+        named = seen == (data.train.labels + shifts) % CLASSES
+        return setting, named[(shifts > 0) & ~setting.splits.forget].double().mean()
+
+    (planted, with_them), (plain, without) = trained(count), trained(0)
+    assert with_them > 0.5 and without < 0.3
+    assert len(weights(planted.model.module)) == len(weights(plain.model.module))
