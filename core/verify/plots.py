@@ -21,7 +21,10 @@ MOST_CLASSES = 24
 
 HISTOGRAM_BINS = 24
 
-ATTACKS = {"rmia": "Reference attack (RMIA)", "population": "Membership attack"}
+ATTACKS = {
+    "sample_vulnerable": "Attack on vulnerable images", "rmia": "Reference attack (RMIA)",
+    "population": "Membership attack",
+}  # fmt: skip
 
 
 def plots(report: Report, events: Events) -> list[Plot]:
@@ -259,7 +262,7 @@ def describe_attack(results: Mapping[str, Mapping[str, Any]], attack: str) -> st
     caption = f"Area under the curve, 95 % interval: {'; '.join(parts)}. 0.5 is chance. "
     whose = "retain" if attack == "population_retain" else "forget"
     caption += f"{counts['members']:,} {whose} images against {counts['nonmembers']:,} unseen ones of the same classes."
-    if attack == "rmia" and counts.get("references") is not None:
+    if attack in ("rmia", "sample_vulnerable") and counts.get("references") is not None:
         caption += f" With {counts['references']} models that never saw the forget set."
     return caption
 

@@ -4547,8 +4547,8 @@
         <translation>Das Programm endete letztes Mal, ohne geschlossen zu werden.</translation>
     </message>
     <message>
-        <source>The quick ones, relearning, and prototype and reference attacks; trains what these need</source>
-        <translation>Die schnellen, Wiederlernen sowie Prototyp- und Referenzangriffe; trainiert, was diese brauchen</translation>
+        <source>The quick ones, more attacks, relearning and rounded weights; trains what these need</source>
+        <translation>Die schnellen, weitere Angriffe, Wiederlernen und gerundete Gewichte; trainiert, was sie brauchen</translation>
     </message>
     <message>
         <source>The quickest start. What ends the window ends the run, which can be resumed.</source>
@@ -5138,6 +5138,10 @@
     <message>
         <source>Version</source>
         <translation>Version</translation>
+    </message>
+    <message>
+        <source>Vulnerable</source>
+        <translation>Verwundbare</translation>
     </message>
     <message>
         <source>Waiting</source>

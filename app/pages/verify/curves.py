@@ -23,7 +23,10 @@ from core.verify.plots import describe_attack, describe_relearning
 from core.verify.table import NO_ALIGNMENT, model_measures
 
 Report = Mapping[str, Any]
-ATTACKS = {"rmia": mark("Reference"), "population": mark("Membership"), "population_retain": mark("On retain")}
+ATTACKS = {  # the strongest first
+    "sample_vulnerable": mark("Vulnerable"), "rmia": mark("Reference"), "population": mark("Membership"),
+    "population_retain": mark("On retain"),
+}  # fmt: skip
 ATTACKED = ("original", "head_only", "unlearned", "retrained")
 RELEARNED = (*ATTACKED, "fresh")
 LEAST_SPECTRUM = 160  # height of a panel of eigenvalues whose words and axis do not lie on each other; less scrolls

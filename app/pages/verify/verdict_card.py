@@ -45,7 +45,7 @@ NOT_COMPARED = mark("Not compared with a retrained model yet, so there is no ver
 SUITES = {
     "quick": (mark("Quick checks"), mark("Outputs, features and a membership attack")),
     "full": (mark("Full checks"),
-             mark("The quick ones, relearning, and prototype and reference attacks; trains what these need")),
+             mark("The quick ones, more attacks, relearning and rounded weights; trains what these need")),
 }  # fmt: skip
 FEW = 30  # below, intervals are wide enough to be worth a word
 

@@ -35,6 +35,15 @@ def test_the_strongest_attack_comes_first_with_areas_and_intervals(roc):
     assert roc.plot.series("unlearned").y.tolist() == [0, 60, 100]
 
 
+def test_vulnerable_images_come_before_all_others_where_they_were_attacked(roc):
+    report = attacked_report()
+    for model in report["models"].values():
+        if model.get("membership"):
+            model["membership"]["sample_vulnerable"] = {**model["membership"]["rmia"], "references": 4}
+    roc.set_report(report)
+    assert roc.switch.value() == "sample_vulnerable" and "4 models" in roc.words.text()
+
+
 def test_another_attack_can_be_chosen(roc):
     report = attacked_report()
     report["models"]["unlearned"]["membership"]["population"]["auc"] = 0.7
