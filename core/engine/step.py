@@ -60,8 +60,8 @@ class Stepper:
                 norm.eval()
         self._modes = (part.batch_norm, part.tunes)
 
-    def take(self, loss: torch.Tensor, rate: float, clip: float, share: Share) -> None:
-        """Go one step down `loss` (0-d) with step size `rate`, the gradient's norm clipped to `clip` where above 0.
+    def take(self, part: Train, loss: torch.Tensor, rate: float, share: Share) -> None:
+        """Go one step of `part` down `loss` (0-d) with step size `rate`, the gradient's norm clipped where it says so.
 
         `share`: of the batch that the loss is of; gradients are added up over the ranks.
 
@@ -83,9 +83,10 @@ class Stepper:
                 parameter.grad.mul_(factor)
         for sine in self._sines:
             sine.to_angle()
+        clip = part.optimiser.clip
         if clip > 0:
             torch.nn.utils.clip_grad_norm_(self._parameters, clip)
-        with along(self._sines), held_outside(self._masks):
+        with along(self._sines), held_outside(self._masks if part.masked else []):
             self._scaler.step(self._optimiser)
         self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)

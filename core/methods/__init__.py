@@ -28,6 +28,7 @@ from core.methods import (
     relabelling,
     retrain,
     scrub,
+    sfron,
     tilted,
     unsir,
 )
@@ -39,6 +40,7 @@ _ALL: tuple[Method, ...] = (
     finetuning.FINETUNE,
     ascent.GRADIENT_ASCENT,
     ascent.NEGGRAD_PLUS,
+    sfron.SFR_ON,
     relabelling.RANDOM_LABELS,
     relabelling.SALUN,
     scrub.SCRUB,

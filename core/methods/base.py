@@ -165,6 +165,7 @@ class Train:
     teacher_passes: int = 0  # of the original, forward, that `prepare` takes; a gradient to the images counts as one
     copies: int = 0  # so many altered copies of its rows stand behind them (`prepare`); their outputs are constants
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size
+    masked: bool = True  # whether its steps hold the weights outside of masks that are among the constants
     batch_norm: Literal["train", "frozen"] = "train"
     tunes: str = "all"  # all | head | last-N (building blocks); what is not tuned stays in eval mode
     cached: bool = False  # what the first tuned block receives is computed once for all samples, unaugmented

@@ -26,6 +26,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "damp": {},
     "fisher": {"samples": 20, "labels": 2},
     "influence": {"samples": 20},
+    "sfr-on": {"epochs": 2, "batch": 16, "retain_steps": 2},
     "random-labels": {"epochs": 1, "batch": 16},
     "salun": {"epochs": 1, "batch": 16, "weight_decay": 1e-3},
     "scrub": {"epochs": 2, "max_epochs": 1, "batch": 16, "forget_batch": 8, "batch_norm": "train"},
@@ -71,6 +72,7 @@ VARIANTS: list[Case] = [
     Case(
         "gradient-ascent", "class", {"goal": "forget accuracy", "stop_accuracy": 0.0, "optimiser": "adamw", "lr": 1e-3}
     ),
+    Case("sfr-on", "mixed", {"threshold": 1.0, "ceiling": 0.0, "optimiser": "adamw", "lr": 1e-3}),
     Case("neggrad-plus", "mixed", {"retain_weight": 0.9, "ceiling": 0.0}),
     Case(
         "random-labels",

@@ -11,6 +11,7 @@ from core.parameters import resolve
 SEARCHED = {
     "muda": [("w_da", 0.1, 2.0, "log", "relative")],
     "neggrad-plus": [("image_weight", 0.2, 5.0, "log", "relative")],
+    "sfr-on": [("forget_weight", 0.1, 10.0, "log", "relative")],
     "random-labels": [("epochs", 1, 6)],
     "salun": [("share", 0.1, 0.9)],
     "scrub": [("kl_weight", 0.001, 1.0, "log")],
