@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.data.duplicates import Twins
     from core.session.baseline import Baseline
     from core.session.near import Near
+    from core.session.suspects import Suspects
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
@@ -27,9 +28,11 @@ SORTS = (
     ("data", mark("As in the data")), ("name", mark("File name")), ("loss", mark("Highest loss")),
     ("confidence", mark("Least confident")), ("margin", mark("Smallest margin")), ("distance", mark("Far from mean")),
     ("forget", mark("Forget set first")), ("near", mark("Near the forget set")), ("damage", mark("Likely to suffer")),
-    ("twins", mark("Duplicates together")),
+    ("twins", mark("Duplicates together")), ("wrong-label", mark("Doubtful labels")),
+    ("wrong-twin", mark("Duplicates, other label")), ("trigger", mark("Possible trigger")),
 )  # fmt: skip
-NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage"))
+SUSPECTED = {"wrong-label": "label", "wrong-twin": "twins", "trigger": "trigger"}  # orders of suspects: by which kind
+NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage", *SUSPECTED))
 NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
 FALLING = frozenset(("loss", "distance"))  # shown highest first
 
@@ -76,6 +79,7 @@ class Images:
         self.near: Near | None = None  # around a forget set; None: not known
         self.near_of: tuple[Any, ...] = (None, None, None)  # which forget set, what was forgotten before, the model
         self.twins: Twins | None = None  # among the training images; None: not known
+        self.suspects: dict[str, tuple[Any, Suspects]] = {}  # by order: the model they are of, and what was found
         self._lower: dict[str, list[str]] = {}
         self._orders: dict[tuple[str, str], tuple[Any, np.ndarray]] = {}  # what they are of, and the order
 
@@ -92,6 +96,17 @@ class Images:
         else:
             ids = order if keep is None else order[keep[order]]
         return ids[::-1] if wanted.reverse else ids
+
+    def suspects_in(self, sort: str) -> Suspects | None:
+        """What an order of suspects shows; None for other orders, and while it is not known."""
+        of, found = self.suspects.get(sort, (None, None))
+        return found if of is self.baseline else None
+
+    def doubt(self, sort: str, index: int) -> str:
+        """Return the label a training image has and the one suggested in an order of suspects; "" without one."""
+        found = self.suspects_in(sort)
+        suggested = -1 if found is None else int(found.suggested[index])
+        return "" if suggested < 0 else f"{self.class_of('train', index)} → {self.dataset.classes[suggested]}"
 
     def limits(self, part: str, value: str) -> tuple[float, float] | None:
         """Lowest and highest of what the model says of a part, such as "loss"; None where it is not known."""
@@ -131,6 +146,9 @@ class Images:
             others = np.flatnonzero(~self.near.kept)  # forget images, then those of which nothing is to be decided
             others = others[np.argsort(~self.near.forget[others], kind="stable")]
             return np.concatenate([self.near.order(NEEDS_FORGET[sort]), others])
+        if sort in SUSPECTED:
+            found = self.suspects_in(sort)
+            return found.order if found is not None and train else None
         of = {"data": None, "name": self._part(part).paths, "twins": self.twins if train else None}
         source = of.get(sort, self._known(part))
         if source is None:
@@ -218,6 +236,7 @@ class Cell(NamedTuple):
     forget: bool = False
     earlier: bool = False  # forgotten in an earlier request
     wrong: bool = False  # the model names another class
+    doubt: str = ""  # its label and the one suggested, in an order of suspects
 
 
 class GalleryModel(QAbstractTableModel):
@@ -233,14 +252,15 @@ class GalleryModel(QAbstractTableModel):
         self._images: Images | None = None
         self.order = np.zeros(0, np.int64)
         self.part = "train"
+        self.sorted_by = "data"
         self.columns = 4
         self.mask: np.ndarray | None = None
         self.earlier: np.ndarray | None = None
 
-    def show(self, images: Images | None, part: str, order: np.ndarray) -> None:
-        """Show images in an order."""
+    def show(self, images: Images | None, part: str, order: np.ndarray, sort: str = "data") -> None:
+        """Show images in an order; `sort`: which one that is."""
         self.beginResetModel()
-        self._images, self.part, self.order = images, part, order
+        self._images, self.part, self.order, self.sorted_by = images, part, order, sort
         self.endResetModel()
 
     def set_columns(self, columns: int) -> None:
@@ -295,7 +315,8 @@ class GalleryModel(QAbstractTableModel):
             for mask in (self.mask, self.earlier)
         )
         wrong = known is not None and not known.correct[image]
-        return Cell((part, image), int(images.labels(part)[image]), forget, earlier, wrong)
+        doubt = images.doubt(self.sorted_by, image) if part == "train" else ""
+        return Cell((part, image), int(images.labels(part)[image]), forget, earlier, wrong, doubt)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
         images, told = self._images, role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
@@ -303,4 +324,5 @@ class GalleryModel(QAbstractTableModel):
         if cell is None or images is None:
             return None
         marks = [tr("To be forgotten")] * cell.forget + [tr("Already forgotten")] * cell.earlier
+        marks += [tr("Label, and what is suggested: {doubt}", doubt=cell.doubt)] if cell.doubt else []
         return "\n".join([*marks, images.describe(*cell.key)])

@@ -53,8 +53,9 @@ class PageStates(QObject):
         return self._states.get(page_id, ("", ""))
 
 
-_Packed = tuple[bytes, dict[str, Any]]
-"""A selection without its labels: a bit a sample, and the columns of the chosen ones where there are any."""
+_Packed = tuple[bytes, dict[str, Any], tuple[bool, Any]]
+"""A selection without its labels: a bit a sample, the columns of the chosen ones where there are any, and whether it
+is a correction, of which trigger."""
 
 
 class History:
@@ -104,16 +105,17 @@ class History:
         current = self._current
         if steps:
             back.append(_pack(current))
-            packed, columns = steps.pop()
+            packed, columns, correction = steps.pop()
             bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=current.total)
             selection = Selection(bits.view(bool), current.labels, current.class_names)
-            self._current = selection.with_samples(selection.indices, **columns)
+            self._current = selection.with_samples(selection.indices, **columns).correcting(*correction)
         return self._current
 
 
 def _pack(selection: Selection) -> _Packed:
     columns = {"weights": selection.weights, "similar": selection.similar}
-    return selection.packed, {name: held[selection.mask] for name, held in columns.items() if held is not None}
+    held = {name: values[selection.mask] for name, values in columns.items() if values is not None}
+    return selection.packed, held, (selection.corrective, selection.trigger)
 
 
 def open_doubts(proof: Proof | None) -> bool:

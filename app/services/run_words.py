@@ -44,6 +44,8 @@ OPENING = mark("opening model and data")
 STOP_TIP = mark("Ends after this step and keeps the model as it is now.")
 NO_RUN = mark("Curves appear here while a run goes. First choose what to forget.")
 UNSUITABLE = mark("Not suitable here")
+CORRECTING = mark("For corrections")
+CORRECTING_TIP = mark("What did best on planted wrong labels and a planted trigger (python -m benchmarks.corrective).")
 UNWEIGHTED = mark("This method counts all forget images alike: the weights of the list change nothing.")
 OUTCOME_CODES = ("unchanged", "damage", "unseen")  # of warnings about how a run ended: they stand with its outcome
 _SHOWN = 2  # classes of a forget set named before "and 3 more"
@@ -274,6 +276,8 @@ def group_title(group: str) -> str:
 
 def group_line(title: str) -> str:
     """What the methods under a heading have in common; "" for a heading that is no group's."""
+    if title == tr(CORRECTING):
+        return tr(CORRECTING_TIP)
     return next((tr(line) for heading, line in GROUPS.values() if tr(heading) == title), "")
 
 

@@ -39,16 +39,22 @@ PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches 
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
 # Of method cards: what is meant to forget comes first, and its group with it.
 ORDER = ("reconstruction", "baseline", "control", "reference")
+CORRECTING = ("finetune", "scrub", "ssd")
+"""Methods that come first for a correction, as `benchmarks.corrective` ranks them."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A method with whether it suits a forget set; `reason` says why not. `package`: where it comes from one."""
+    """A method with whether it suits a forget set; `reason` says why not. `package`: where it comes from one.
+
+    corrects: it is commended for a correction, which this forget set is.
+    """
 
     method: Method
     suits: bool
     reason: str = ""
     package: str = ""
+    corrects: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ class Estimate:
 def choices(selection: Selection | None) -> tuple[Choice, ...]:
     """Return all methods in the order to show them for a forget set: by group, those that do not suit it last.
 
-    Groups come in the order of their most commended method, and of GROUPS among equals.
+    Groups come in the order of their most commended method, and of GROUPS among equals; before them those that are
+    commended for a correction, where the forget set is one.
     """
     kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
     options = []
@@ -110,15 +117,17 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
         only = "whole classes" if CLASS in method.suits else "single images"
         reason = "" if suits else f"Works on {only} only."
         package = plugged().origins.get(method.id)
-        options.append(Choice(method, suits, reason, "" if package is None else str(package)))
+        corrects = selection is not None and selection.corrective and suits and method.id in CORRECTING
+        options.append(Choice(method, suits, reason, "" if package is None else str(package), corrects))
     best = {group: len(ORDER) for group in GROUPS}
     for choice in options:
         if choice.suits:
             best[choice.method.group] = min(best[choice.method.group], ORDER.index(choice.method.status))
 
-    def position(choice: Choice) -> tuple[bool, int, int, int]:
-        group = choice.method.group
-        return not choice.suits, best[group], GROUPS.index(group), ORDER.index(choice.method.status)
+    def position(choice: Choice) -> tuple[int, ...]:
+        group, method = choice.method.group, choice.method
+        first = CORRECTING.index(method.id) if choice.corrects else len(CORRECTING)
+        return not choice.suits, first, best[group], GROUPS.index(group), ORDER.index(method.status)
 
     return tuple(sorted(options, key=position))
 

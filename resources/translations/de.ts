@@ -85,6 +85,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images carry a patch that makes the model name {name}.</source>
+        <translation>
+            <numerusform>%n Bild trägt einen Fleck, der das Modell {name} sagen lässt.</numerusform>
+            <numerusform>%n Bilder tragen einen Fleck, der das Modell {name} sagen lässt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images chosen, {forget} of them to forget</source>
         <translation>
             <numerusform>%n Bild ausgewählt, davon {forget} zu vergessen</numerusform>
@@ -99,6 +106,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images show the same picture as one of another label.</source>
+        <translation>
+            <numerusform>%n Bild zeigt dasselbe wie eines mit anderem Etikett.</numerusform>
+            <numerusform>%n Bilder zeigen dasselbe wie eines mit anderem Etikett.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
         <translation>
             <numerusform>%n Bild hat dieses Modell schon vergessen. Es bleibt vergessen und kann nicht noch einmal gewählt werden.</numerusform>
@@ -110,6 +124,13 @@
         <translation>
             <numerusform>1 Bild, gewichtet</numerusform>
             <numerusform>%n Bilder, gewichtet</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n labels are likely wrong: like images have another one.</source>
+        <translation>
+            <numerusform>%n Etikett ist wahrscheinlich falsch: Ähnliche Bilder haben ein anderes.</numerusform>
+            <numerusform>%n Etiketten sind wahrscheinlich falsch: Ähnliche Bilder haben ein anderes.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -794,6 +815,10 @@
         <translation>Pfeiltasten bewegen die Karte, + und - vergrößern und verkleinern, 0 zeigt alles. Strg+A nimmt die sichtbaren Bilder.</translation>
     </message>
     <message>
+        <source>As a correction. Look at them, and unmark those that are as they should be.</source>
+        <translation>Als Berichtigung. Sehen Sie sie an, und nehmen Sie heraus, was so ist, wie es sein soll.</translation>
+    </message>
+    <message>
         <source>As in the data</source>
         <translation>Wie in den Daten</translation>
     </message>
@@ -1236,6 +1261,10 @@
         <translation>Berichtigt</translation>
     </message>
     <message>
+        <source>Correction</source>
+        <translation>Berichtigung</translation>
+    </message>
+    <message>
         <source>Cost</source>
         <translation>Aufwand</translation>
     </message>
@@ -1398,6 +1427,10 @@
         <translation>fertig</translation>
     </message>
     <message>
+        <source>Doubtful labels</source>
+        <translation>Zweifelhafte Etiketten</translation>
+    </message>
+    <message>
         <source>download</source>
         <translation>herunterladen</translation>
     </message>
@@ -1436,6 +1469,10 @@
     <message>
         <source>Duplicates together</source>
         <translation>Dubletten beieinander</translation>
+    </message>
+    <message>
+        <source>Duplicates, other label</source>
+        <translation>Duplikate, anderes Etikett</translation>
     </message>
     <message>
         <source>E&amp;xport the forget list…</source>
@@ -1668,6 +1705,10 @@
     <message>
         <source>for an earlier selection</source>
         <translation>für eine frühere Auswahl</translation>
+    </message>
+    <message>
+        <source>For corrections</source>
+        <translation>Für Berichtigungen</translation>
     </message>
     <message>
         <source>For data opened from now on.</source>
@@ -2152,6 +2193,10 @@
         <translation>bekannt, sobald der Lauf davor beendet ist</translation>
     </message>
     <message>
+        <source>Label, and what is suggested: {doubt}</source>
+        <translation>Etikett und Vorschlag: {doubt}</translation>
+    </message>
+    <message>
         <source>Language</source>
         <translation>Sprache</translation>
     </message>
@@ -2321,6 +2366,13 @@
     <message>
         <source>Mark or unmark an image</source>
         <translation>Ein Bild markieren oder die Marke wegnehmen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Mark the first %n</source>
+        <translation>
+            <numerusform>Das erste auswählen</numerusform>
+            <numerusform>Die ersten %n auswählen</numerusform>
+        </translation>
     </message>
     <message>
         <source>Match classes</source>
@@ -2644,6 +2696,10 @@
     <message>
         <source>No network that is known here fits the weights of {name}. Name one that does, or the code that makes it.</source>
         <translation>Kein hier bekanntes Netz passt zu den Gewichten von {name}. Nennen Sie eines, das passt, oder den Code, der es erzeugt.</translation>
+    </message>
+    <message>
+        <source>No patch was found that makes the model name a class. What stands out in its class comes first.</source>
+        <translation>Es wurde kein Fleck gefunden, der das Modell eine Klasse sagen lässt. Was in seiner Klasse herausfällt, kommt zuerst.</translation>
     </message>
     <message>
         <source>No retrained model</source>
@@ -3330,6 +3386,10 @@
     <message>
         <source>Pointer</source>
         <translation>Zeiger</translation>
+    </message>
+    <message>
+        <source>Possible trigger</source>
+        <translation>Möglicher Auslöser</translation>
     </message>
     <message>
         <source>Prec&amp;ision</source>
@@ -4778,6 +4838,10 @@
         <translation>Diese passen zu den Gewichten von {name} und rechnen verschieden. Wie Bilder vorbereitet werden, wird für die gewählte neu ermittelt, wo es nicht angegeben wurde.</translation>
     </message>
     <message>
+        <source>These images should not have been as they are: wrong labels, poisoned images. The result is then judged by what they did to the model, not against retraining.</source>
+        <translation>Diese Bilder hätten so nicht sein sollen: falsche Etiketten, vergiftete Bilder. Das Ergebnis wird dann daran gemessen, was sie im Modell bewirkt haben, nicht am Neutrainieren.</translation>
+    </message>
+    <message>
         <source>These images were set aside from the training images, so the model has already seen them. Results on them look better than they are.</source>
         <translation>Diese Bilder wurden von den Trainingsbildern zurückgelegt, das Modell hat sie also schon gesehen. Ergebnisse auf ihnen sehen besser aus, als sie sind.</translation>
     </message>
@@ -5174,6 +5238,10 @@
     <message>
         <source>What</source>
         <translation>Was</translation>
+    </message>
+    <message>
+        <source>What did best on planted wrong labels and a planted trigger (python -m benchmarks.corrective).</source>
+        <translation>Was bei untergeschobenen falschen Etiketten und einem untergeschobenen Auslöser am besten war (python -m benchmarks.corrective).</translation>
     </message>
     <message>
         <source>What did the training of this model begin with?</source>

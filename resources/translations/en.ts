@@ -81,6 +81,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images carry a patch that makes the model name {name}.</source>
+        <translation>
+            <numerusform>%n image carries a patch that makes the model name {name}.</numerusform>
+            <numerusform>%n images carry a patch that makes the model name {name}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images chosen, {forget} of them to forget</source>
         <translation>
             <numerusform>%n image chosen, {forget} of them to forget</numerusform>
@@ -95,6 +102,13 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>%n images show the same picture as one of another label.</source>
+        <translation>
+            <numerusform>%n image shows the same picture as one of another label.</numerusform>
+            <numerusform>%n images show the same picture as one of another label.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.</source>
         <translation>
             <numerusform>%n image was forgotten already by this model. It stays forgotten and cannot be chosen again.</numerusform>
@@ -106,6 +120,13 @@
         <translation>
             <numerusform>1 image, weighted</numerusform>
             <numerusform>%n images, weighted</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n labels are likely wrong: like images have another one.</source>
+        <translation>
+            <numerusform>%n label is likely wrong: like images have another one.</numerusform>
+            <numerusform>%n labels are likely wrong: like images have another one.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -358,6 +379,13 @@
         <translation>
             <numerusform>List the class…</numerusform>
             <numerusform>List all %n classes…</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Mark the first %n</source>
+        <translation>
+            <numerusform>Mark the first</numerusform>
+            <numerusform>Mark the first %n</numerusform>
         </translation>
     </message>
     <message numerus="yes">

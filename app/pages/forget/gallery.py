@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QFontMetrics,
     QHideEvent,
     QKeyEvent,
     QKeySequence,
@@ -25,17 +28,22 @@ from app.models.gallery import GalleryModel
 from app.services import tokens as t
 from app.services.theme import theme
 from app.services.translation import mark, tr
+from app.widgets.buttons import SecondaryButton
 from app.widgets.cards import Card
-from app.widgets.labels import caption
-from app.widgets.layout import stacked
+from app.widgets.labels import Label, caption
+from app.widgets.layout import row, stacked, widget_of
 from app.widgets.notices import EmptyState
 from app.widgets.table import set_up_table
 from app.workers.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from core.session.suspects import Suspects
 
 HINT = mark(
     "Click marks or unmarks an image, a double click opens it. Shift reaches from the last one, dragging takes all in "
     "a rectangle, with Ctrl it takes them out."
 )
+TAKE = mark("As a correction. Look at them, and unmark those that are as they should be.")
 BADGE, FRAME, GAP = 16, 3, 4
 Move = QAbstractItemView.CursorAction
 
@@ -52,7 +60,21 @@ class GalleryPanel(Card):
         self.count = caption()
         self.count.setToolTip(tr(HINT))
         self.add_action(self.count)
+        self.said = Label("", "caption", "text-2", wrap=True)
+        self.take_button = SecondaryButton("")
+        self.take_button.setToolTip(tr(TAKE))
+        self._suspects = widget_of(row((self.said, 1), self.take_button))
+        self.body.addWidget(self._suspects)
         self.body.addWidget(self.stack, 1)
+        self.show_suspects("", None)
+
+    def show_suspects(self, said: str, found: Suspects | None) -> None:
+        """Say above the images what an order of suspects found, and offer to mark those it takes for wrong."""
+        number = 0 if found is None else found.likely
+        self.said.setText(said)
+        self.take_button.setText(tr("Mark the first %n", n=number))
+        self.take_button.setVisible(number > 0)
+        self._suspects.setVisible(bool(said))
 
 
 class GalleryView(QTableView):
@@ -270,7 +292,9 @@ class GalleryDelegate(QStyledItemDelegate):
         if cell.forget:
             _frame(painter, square, "forget", FRAME)
             _badge(painter, square, square.top(), "▲", "surface", "forget")
-        if cell.wrong:  # the model names another class
+        if cell.doubt:  # what it is called, and what it should rather be
+            _strip(painter, square, cell.doubt)
+        elif cell.wrong:  # the model names another class
             _badge(painter, square, square.bottom() + 1 - theme.px(BADGE), "≠", "text", "surface")
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(square, theme.color("accent", 0.25))
@@ -288,6 +312,18 @@ def _frame(
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(QRectF(square).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2))
+
+
+def _strip(painter: QPainter, square: QRect, text: str) -> None:
+    """A line of text at the lower edge, on a ground that sets it off any image."""
+    font = theme.font("caption")
+    metrics = QFontMetrics(font)
+    box = QRect(square.left(), square.bottom() + 1 - metrics.height(), square.width(), metrics.height())
+    painter.fillRect(box, theme.color("surface", 0.9))
+    painter.setFont(font)
+    painter.setPen(theme.color("text"))
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, box.width() - theme.px(4))
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), shown)
 
 
 def _badge(painter: QPainter, square: QRect, top: int, glyph: str, ink: str, ground: str) -> None:

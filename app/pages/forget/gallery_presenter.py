@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from app.models.gallery import AT_ONCE, NEEDS_FORGET, GalleryModel, Images, Wanted
+from app.models.gallery import AT_ONCE, NEEDS_FORGET, SUSPECTED, GalleryModel, Images, Wanted
 from app.pages.forget.gallery import GalleryPanel
 from app.pages.forget.tools import ToolRow
 from app.services import format as fmt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.services.shell import Services
     from core.events import Tell
     from core.session.bench import Bench
+    from core.session.suspects import Suspects
 
 ARRANGING = mark("Arranging…")
 PAUSE_MS = 400  # after the last change of the forget set: while it is chosen, an order around it stays
@@ -39,6 +40,12 @@ class GalleryPresenter(QObject):
         self._later.timeout.connect(self.arrange)
         tools.changed.connect(lambda: self._later.start(0))  # typing searches once it pauses
         tools.filters.opening.connect(self.say_limits)
+
+    @property
+    def suspects(self) -> Suspects | None:
+        """What the order in view found of suspects; None in another order."""
+        images, model = self.images, self._model
+        return images.suspects_in(model.sorted_by) if images is not None and model.part == "train" else None
 
     @property
     def busy(self) -> bool:
@@ -61,7 +68,8 @@ class GalleryPresenter(QObject):
         tools.set_names(getattr(dataset, wanted.part).paths is not None)
         tools.filters.twins.setEnabled(wanted.part == "train")  # of test images they are not known
         around = wanted.sort in NEEDS_FORGET and images.baseline is not None and 0 < selection.count < selection.total
-        bench = project.bench if around else None
+        suspected = wanted.part == "train" and wanted.sort in SUSPECTED and images.baseline is not None
+        bench = project.bench if around or (suspected and images.suspects_in(wanted.sort) is None) else None
         simple = wanted.is_plain or len(images.labels(wanted.part)) <= AT_ONCE
         if simple and bench is None and not wanted.needs_twins:
             self._show(images, wanted, images.arrange(wanted, selection.mask))
@@ -89,8 +97,9 @@ class GalleryPresenter(QObject):
     def _show(self, images: Images, wanted: Wanted, order: np.ndarray) -> None:
         if images is not self.images:
             return
-        panel = self._panel
-        self._model.show(images, wanted.part, order)
+        panel, found = self._panel, images.suspects_in(wanted.sort) if wanted.part == "train" else None
+        self._model.show(images, wanted.part, order, wanted.sort)
+        panel.show_suspects(said_of(found) if found is not None else "", found)
         panel.view.scrollToTop()
         some, total = len(order), len(images.labels(wanted.part))
         count = tr("{some} of {all}", some=fmt.count(some), all=fmt.count(total))
@@ -110,6 +119,18 @@ class GalleryPresenter(QObject):
         self._context.notifications.error(error, tr("The images could not be arranged"))
 
 
+def said_of(found: Suspects) -> str:
+    """What an order of suspects found, in a sentence."""
+    if found.by == "label":
+        return tr("%n labels are likely wrong: like images have another one.", n=found.likely)
+    if found.by == "twins":
+        return tr("%n images show the same picture as one of another label.", n=found.likely)
+    if found.trigger is None:
+        return tr("No patch was found that makes the model name a class. What stands out in its class comes first.")
+    return tr("%n images carry a patch that makes the model name {name}.", n=found.likely,
+              name=found.trigger.target_name)  # fmt: skip
+
+
 def arrange(
     images: Images, wanted: Wanted, mask: np.ndarray, gone: np.ndarray | None, bench: Bench | None, progress: Tell
 ) -> np.ndarray:
@@ -119,11 +140,15 @@ def arrange(
     order around them is asked of; the model's outputs come from the cache.
     """
     from core.session.near import image_twins, near_forget_set
+    from core.session.suspects import find_suspects
 
     if wanted.needs_twins and images.twins is None:
         images.twins = image_twins(images.dataset, progress)
     of: tuple[Any, ...] = mask, gone, images.baseline
-    if bench is not None and not all(map(is_, of, images.near_of)):
+    if bench is not None and wanted.sort in SUSPECTED:
+        found = find_suspects(bench.on("cpu").telling(progress), SUSPECTED[wanted.sort])
+        images.suspects[wanted.sort] = images.baseline, found
+    elif bench is not None and not all(map(is_, of, images.near_of)):
         images.near = near_forget_set(bench.on("cpu").telling(progress).outputs(bench.model), mask, gone)
         images.near_of = of
     return images.arrange(wanted, mask)

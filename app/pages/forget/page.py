@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QMenu, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from app.dialogs.sheet import ask_to_open
 from app.models.class_table import ClassTableModel
@@ -28,7 +28,7 @@ from app.services import format as fmt
 from app.services import tokens as t
 from app.services.run_words import described
 from app.services.theme import theme
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from app.widgets.buttons import PrimaryButton, SecondaryButton, TextButton
 from app.widgets.labels import ElidedLabel, Label
 from app.widgets.layout import column, stacked, widget_of
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 
 CLASSES, IMAGES, MAP = 288, 432, 320  # widths in pixels of the design
 SPLITTER = "forget"
+CORRECTION = mark(
+    "These images should not have been as they are: wrong labels, poisoned images. The result is then judged by what "
+    "they did to the model, not against retraining."
+)
 CONFIRM_MS = 4000  # how long it is said what was done
 
 
@@ -72,10 +76,13 @@ class ForgetPage(Page):
         self.summary.setMinimumWidth(theme.px(360))
         self.confirmed = Label("", "caption", "text-2")
         self.undo_button = TextButton(tr("Undo"))
+        self.correct_box = QCheckBox(tr("Correction"))
+        self.correct_box.setToolTip(tr(CORRECTION))
         self.clear_button = SecondaryButton(tr("Clear"))
         self.next_button = PrimaryButton(tr("Choose a method"), partial(context.show_page, "unlearn"))
         for widget in (TermLabel("forget_set", tone="text_2"), self.summary, self.confirmed, self.undo_button):
             self.add_action(widget, start=True)
+        self.add_action(self.correct_box)
         self.add_action(self.clear_button)
         self.add_action(self.next_button)
         self.give_room_to_start()
@@ -171,6 +178,8 @@ class ForgetPresenter(QObject):
         page.tools.import_button.clicked.connect(lambda: ask_to_open(context, page.window(), "list"))
         page.tools.export_button.clicked.connect(self.lists.ask_export)
         page.clear_button.clicked.connect(self.clear)
+        page.correct_box.clicked.connect(self.correct)
+        page.gallery_panel.take_button.clicked.connect(self.take_suspects)
         page.undo_button.clicked.connect(project.undo_selection)
         context.actions.add("forget.export_list", tr("E&xport the forget list…"), self.lists.ask_export, menu="edit",
                             icon="export", why_disabled=self._why_no_export)  # fmt: skip
@@ -197,11 +206,16 @@ class ForgetPresenter(QObject):
             if one is not None and toggled == one:
                 project.undo_selection()
         elif how == "toggle":
-            self._edit(lambda selection: selection.toggled(images))
+            self._edit(lambda selection: self._as_suspects(selection, selection.toggled(images)))
             if before != project.selection:
                 self._toggled = one
         else:
-            self._edit(lambda selection: selection.with_samples(images, how == "add"))
+            self._edit(lambda selection: self._as_suspects(selection, selection.with_samples(images, how == "add")))
+
+    def _as_suspects(self, before: Selection, after: Selection) -> Selection:
+        """Make of a first choice among suspects a correction; the box says so, and takes it back."""
+        found = self.gallery.suspects
+        return after if before.count or found is None else after.correcting(trigger=found.trigger)
 
     def add_list(self, match: ListMatch) -> None:
         """Add what a forget list matched."""
@@ -212,6 +226,18 @@ class ForgetPresenter(QObject):
     def add_similar(self, images: np.ndarray, threshold: float) -> None:
         """Add kept images that look like forget images, shown from an agreement on, in one step."""
         self._edit(lambda selection: selection.with_samples(images, similar=threshold))
+
+    def correct(self, on: bool) -> None:
+        """Say whether the chosen images should not have been as they are."""
+        found = self.gallery.suspects
+        trigger = found.trigger if found is not None else None
+        self._edit(lambda selection: selection.correcting(on, trigger or selection.trigger))
+
+    def take_suspects(self) -> None:
+        """Take the images that the order in view takes for wrong, as a correction."""
+        if (found := self.gallery.suspects) is not None:
+            images = found.order[: found.likely]
+            self._edit(lambda selection: selection.with_samples(images).correcting(trigger=found.trigger))
 
     def clear(self) -> None:
         """Take everything out."""
@@ -328,6 +354,9 @@ class ForgetPresenter(QObject):
                 problem = tr(error.message)
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
+        chosen = selection is not None and selection.count > 0
+        page.correct_box.setEnabled(chosen)
+        page.correct_box.setChecked(chosen and selection is not None and selection.corrective)
         chosen = not self._why_no_export()
         page.clear_button.setEnabled(chosen)
         page.tools.export_button.setEnabled(chosen)

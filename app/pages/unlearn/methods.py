@@ -142,6 +142,7 @@ class MethodList(Card):
         titled: dict[str, list[MethodCard]] = {}
         for choice in choices:
             title = words.group_title(choice.method.group) if choice.suits else tr(words.UNSUITABLE)
+            title = tr(words.CORRECTING) if choice.corrects else title
             titled.setdefault(title, []).append(MethodCard(choice))
         self._cards = {card.choice.method.id: card for cards in titled.values() for card in cards}
         self._headings = {heading(title, "body"): cards for title, cards in titled.items()}

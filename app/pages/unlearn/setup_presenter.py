@@ -90,9 +90,9 @@ class SetupPresenter(QObject):
         from core.session.planning import choices
 
         bench, selection = subject
-        about = (bench.model.weights_id, selection.kinds)
+        about = (bench.model.weights_id, selection.kinds, selection.corrective)
         if about != self._about:
-            self._about, self._drafts, self._form_of = about, {}, ""  # presets depend on both
+            self._about, self._drafts, self._form_of = about, {}, ""  # presets and order depend on these
             self._context.device_jobs.submit(list_devices).done.connect(self._view.parameters.set_devices)
             self._view.methods.set_choices(choices(selection), [one.text for one in plugged().left_out])
         self._view.plan.set_forget(words.chosen(selection), selection.describe())

@@ -121,7 +121,7 @@ def test_only_the_latest_order_arrives(page, qtbot, monkeypatch, qapp):
     monkeypatch.setattr(arranging, "AT_ONCE", 10)
     came = []
     gallery = page.presenter.gallery
-    monkeypatch.setattr(page.gallery_model, "show", lambda images, part, order: came.append(order.tolist()))
+    monkeypatch.setattr(page.gallery_model, "show", lambda images, part, order, sort: came.append(order.tolist()))
     for sort in ("loss", "name", "confidence"):
         page.tools.sort.setCurrentIndex(page.tools.sort.findData(sort))
         gallery.arrange()
