@@ -6,6 +6,7 @@ hide what was remembered.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,12 +66,17 @@ def _pairs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return members and others in pairs: in random order, each of the scarcer side takes the nearest that is free."""
     few, many, swapped = (members, others, False) if len(members) <= len(others) else (others, members, True)
-    own, free = (unseen[few], references[many]) if swapped else (references[few], unseen[many])
-    distance, taken = np.abs(own[:, None] - free), np.zeros(len(few), dtype=np.int64)
+    own, other = (unseen, references) if swapped else (references, unseen)
+    free = many[np.argsort(other[many], kind="stable")].tolist()
+    values, taken = other[free].tolist(), np.zeros(len(few), dtype=np.int64)
     for place in np.random.default_rng(0).permutation(len(few)):
-        taken[place] = np.argmin(distance[place])
-        distance[:, taken[place]] = math.inf
-    return (many[taken], few) if swapped else (few, many[taken])
+        wanted = float(own[few[place]])
+        above = bisect.bisect_left(values, wanted)
+        beside = [at for at in (above - 1, above) if 0 <= at < len(values)]
+        nearest = min(beside, key=lambda at: abs(values[at] - wanted))
+        taken[place] = free.pop(nearest)
+        values.pop(nearest)
+    return (taken, few) if swapped else (few, taken)
 
 
 # -- IAM --------------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
 from core.session.starts import as_told, start_doubts, start_of
 from core.session.suspects import stamped_of
+from core.verify.canaries import doubt_of
 from core.verify.lanes import Lane, lanes_so_far
 from core.verify.measure_log import JUDGED, NotKeptError
 from core.verify.numbers import plural
@@ -194,7 +195,8 @@ def check(
         state = State.FINISHED if end is None else State(end.state)
         doubts = (*doubts_of(job, bench, first, original.outputs), *start_doubts(told, bool(judged), retrained))
         if canaries:
-            doubts += (CANARIES.format(count=plural(canaries, "canary image")),)
+            found = doubt_of(measured.models.get("original") or {})
+            doubts += (CANARIES.format(count=plural(canaries, "canary image")), *([found] if found else []))
         result = Result(folder, told, dataset, splits, state.value, cost, doubts)
         report = result.report(measured, retraining=_retraining(told, judged, retrained), tell=tell)
         if job.chain:  # says whether the model the run started from was changed, which is not measured again

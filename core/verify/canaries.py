@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,8 +13,22 @@ from core.engine.outputs import FullOutputs
 from core.metrics.membership import attack_from_scores, log_odds
 from core.verify.measure_log import Measured
 
+CHANCE = 0.5
+
 UNSEEN_SEED = 1
 """Draws the wrong labels of unseen images: another draw than that of the canaries."""
+
+
+NOT_FOUND = (
+    "The attack does not find the canaries that the original learnt, so no membership attack here says anything of "
+    "what was forgotten."
+)
+
+
+def doubt_of(measures: Mapping[str, Any]) -> str:
+    """Return what speaks against the attacks of a check, from the original's measures: "" where canaries were found."""
+    attack = (measures.get("membership") or {}).get("canaries_stay") or {}
+    return NOT_FOUND if attack.get("auc") is not None and attack["low"] <= CHANCE else ""
 
 
 def canary_attacks(model: FullOutputs, splits: Splits, count: int) -> Measured:

@@ -29,6 +29,9 @@ MOST_REFERENCES = 8
 FITTED_SAMPLES = 5000
 """Images that tell how a reference answers what it was trained on, for IAM: their mean has settled long before."""
 
+MOST_SAMPLES = 10_000
+"""Forget images that are attacked at most: an interval is then under a point wide."""
+
 GROUPS = ("vulnerable", "protected")
 
 TOO_FEW_REFERENCES = "It needs two reference models: one half finds hard images, the other half attacks."
@@ -60,7 +63,9 @@ def interpolated_attack(
     """
     if not len(splits.forget_train):
         return None
-    inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[splits.unseen])
+    inside, outside = matched_positions(
+        splits.labels[splits.forget_train], splits.test_labels[splits.unseen], most=MOST_SAMPLES
+    )
     members, others = splits.forget_train[inside], splits.unseen[outside]
 
     def signals(full: FullOutputs, ids: Tensor, from_test: bool) -> NDArray[np.float64]:
@@ -127,7 +132,7 @@ def sample_attacks(
     if len(references) < 2:
         refused = attack_from_scores((), ()).as_dict() | {"reason": TOO_FEW_REFERENCES}
         return {f"sample_{group}": refused for group in GROUPS}
-    members, others = splits.forget_train, splits.unseen
+    members, others = stratified(splits.labels, splits.forget_train, MOST_SAMPLES, seed=0), splits.unseen
 
     def of(full: FullOutputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return (

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from core.data.canaries import label_shifts
 from core.engine.outputs import FullOutputs, collect
 from core.models.tap import SetOutputs
-from core.verify.canaries import canary_attacks
+from core.verify.canaries import NOT_FOUND, canary_attacks, doubt_of
 from tests.core.toy import CLASSES, make_engine, make_experiment, run_to_end, toy_dataset, weights
 from tests.core.verify.hand_made import splits
 
@@ -50,6 +50,12 @@ def test_canaries_are_found_in_a_model_that_learnt_them_and_in_no_other():
         assert never[name]["low"] <= 0.5 <= never[name]["high"], name
     assert forgot["canaries_stay"]["low"] > 0.8 and forgot["canaries_gone"]["high"] < 0.65
     assert learnt["canaries_stay"]["members"] + (learnt["canaries_gone"]["members"]) == COUNT
+
+
+def test_an_attack_that_misses_what_was_planted_is_doubted():
+    learnt, never, few = (canary_attacks(model(which, 1), LAB, count).values
+                          for which, count in ((True, COUNT), (False, COUNT), (True, 20)))  # fmt: skip
+    assert doubt_of(never) == NOT_FOUND and doubt_of(learnt) == doubt_of(few) == doubt_of({}) == ""
 
 
 def test_few_canaries_are_refused_and_none_say_nothing():
