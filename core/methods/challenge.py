@@ -173,6 +173,11 @@ def from_transposed_kernels(values: Values, facts: Facts) -> list[Stage]:
     return [Edit("transpose kernels", transpose_kernels), keeping("fine-tune", values)]
 
 
+def explain_transposed(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say what it does not look at."""
+    return ("The images to forget are never read: whatever the images to keep do not bring back is gone.",)
+
+
 CT = Method(
     id="ct",
     title="Convolution transpose (CT)",
@@ -182,6 +187,7 @@ CT = Method(
     "(arXiv 2410.01276); constants from their code, which names no licence",
     parameters=(*LENGTH, *optimiser_parameters(lr=0.1, schedule="cosine", weight_decay=5e-4, batch=64)),
     plan=from_transposed_kernels,
+    explain=explain_transposed,
     needs=("retain set",),
     presets=(
         Preset.for_singles("Published length at a step that loses what was learnt by heart.", {"lr": 0.05}),

@@ -108,6 +108,12 @@ def from_task_vectors(values: Values, facts: Facts) -> list[Stage]:
     return [*stages, Edit("negate", negate, looks=looks_of_search(values, facts))]
 
 
+def explain_vectors(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say what the fine-tunings are."""
+    sizes = step_sizes(values)
+    return (f"{values.models} fine-tunings on the images to forget, at steps from {sizes[0]:.3g} to {sizes[-1]:.3g}.",)
+
+
 NEGMERGE = Method(
     id="negmerge",
     title="NegMerge",
@@ -136,6 +142,7 @@ NEGMERGE = Method(
         *optimiser_parameters(lr=0.03, batch=64),
     ),
     plan=from_task_vectors,
+    explain=explain_vectors,
     needs=("forget set", "retain set"),
     presets=(
         Preset.default(

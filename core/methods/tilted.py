@@ -39,7 +39,8 @@ def similarities(
     rows: the head's weights, (K, C); hidden: classes that are not kept, whose columns are 0. dimensions: principal
     directions of the centred rows that the cosine is taken in; 0: all. A class is not compared with itself.
     """
-    centred = rows.double() - rows.double().mean(dim=0)
+    rows = rows.cpu().double()
+    centred = rows - rows.mean(dim=0)
     if dimensions:
         _, _, directions = torch.linalg.svd(centred, full_matrices=False)
         centred = centred @ directions[:dimensions].T

@@ -26,7 +26,7 @@ SEARCHED = {
     "trw": [("sharpness", 0.02, 1.0, "log"), ("beta", 1.0, 30.0, "log")],
     "esc": [("share", 0.5, 20.0, "log")],
     "loft": [("ridge", 1e-4, 0.1, "log")],
-    "layer-projection": [("ridge", 1e-4, 0.1, "log"), ("max_drop", 0.005, 0.05, "log")],
+    "layer-projection": [("ridge", 0.01, 1.0, "log"), ("max_drop", 0.005, 0.05, "log")],
     "damp": [("strength", 0.5, 2.0, "log")],
     "fisher": [("max_drop", 0.005, 0.1, "log")],
     "influence": [("damping", 1e-5, 0.1, "log")],
