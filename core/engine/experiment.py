@@ -16,6 +16,7 @@ from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.timeline import Timeline
 from core.methods.base import Facts, Method, Stage, Train, parts_of
+from core.models.encoders import tapped
 from core.models.tap import TappedModel, evaluating, gradients_to, has_weights, split_for
 from core.parameters import Values
 
@@ -49,12 +50,12 @@ class Experiment:
         self.timeline = Timeline(self.plan, self.sizes)
         if any("teacher" in part.needs or part.teacher_passes for stage in self.plan for part in parts_of(stage)):
             frozen = copy.deepcopy(self.model.module).eval().requires_grad_(False)
-            self.teacher = TappedModel(frozen, self.model.num_classes, input_shape=self.input_shape)
+            self.teacher = tapped(frozen, self.model.num_classes, input_shape=self.input_shape)
 
     @property
     def facts(self) -> Facts:
         """What the plan depends on."""
-        return facts_of(self.splits)
+        return facts_of(self.splits, encoder=not self.model.num_classes)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -96,10 +97,10 @@ class Experiment:
         }[which]
 
 
-def facts_of(splits: Splits) -> Facts:
-    """Return what a plan may depend on, from the sets."""
+def facts_of(splits: Splits, *, encoder: bool = False) -> Facts:
+    """Return what a plan may depend on, from the sets; encoder: the network names no classes."""
     classes, singles = len(splits.forget_class_train), len(splits.forget_single_train)
-    return Facts(classes, singles, len(splits.retain_train), splits.num_classes, len(splits.imageless))
+    return Facts(classes, singles, len(splits.retain_train), splits.num_classes, len(splits.imageless), encoder)
 
 
 def convolutional(module: nn.Module) -> bool:
@@ -142,7 +143,13 @@ def _of_kind(model: TappedModel, images: torch.Tensor, kind: str) -> float:
 def _trained(model: TappedModel, images: torch.Tensor, tunes: str) -> float:
     """Operations forward through the whole network and back to the weights that are tuned."""
     with gradients_to(model.module, model.tuned_parameters(tunes)) as weights:
-        return _count(lambda: torch.autograd.grad(model(images).logits.sum(), weights, allow_unused=True))
+
+        def passes() -> object:
+            out = model(images)
+            said = out.logits if model.num_classes else out.features
+            return torch.autograd.grad(said.sum(), weights, allow_unused=True)
+
+        return _count(passes)
 
 
 def _count(call: Callable[[], object]) -> float:

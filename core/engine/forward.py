@@ -23,6 +23,7 @@ from core.engine.shares import Share, as_one_batch
 from core.engine.timeline import Segment, stream_of
 from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
+from core.models.encoders import tapped
 from core.models.tap import Output, SplitModel, TappedModel, evaluating, split_for
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
@@ -251,18 +252,19 @@ class ForwardPasses:
         outputs = collect(
             experiment.teacher, experiment.train, missing, experiment.precision, lambda done: self._check()
         )
+        said = outputs.logits if experiment.teacher.num_classes else outputs.features
         if self._teacher_table is None:
-            classes = experiment.splits.num_classes
-            self._teacher_table = torch.zeros(len(experiment.train), classes, device=experiment.device)
-        self._teacher_table[missing.to(experiment.device)] = outputs.logits.to(experiment.device)
+            self._teacher_table = torch.zeros(len(experiment.train), said.shape[1], device=experiment.device)
+        self._teacher_table[missing.to(experiment.device)] = said.to(experiment.device)
         experiment.work[FORWARD] += int((~self._teacher_counted[missing]).sum())
         self._teacher_filled[missing] = self._teacher_counted[missing] = True
 
     def _logits(self, network: TappedModel, batch: StepBatch) -> torch.Tensor:
-        """Return the logits (m, K) of a frozen network beside the trained one on the own rows."""
+        """Return what a frozen network beside the trained one says on the own rows: logits (m, K), else features."""
         self._experiment.work[FORWARD] += len(batch)
         with torch.no_grad():
-            return network(batch.own.images).logits.float()
+            out = network(batch.own.images)
+        return (out.logits if network.num_classes else out.features).float()
 
     @functools.cached_property
     def _untrained(self) -> TappedModel:
@@ -270,7 +272,7 @@ class ForwardPasses:
         experiment = self._experiment
         fresh = copy.deepcopy(experiment.model.module).eval().requires_grad_(False)
         reinitialise(fresh, derive_seed(experiment.seed, "untrained"))
-        return TappedModel(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
+        return tapped(fresh, experiment.model.num_classes, input_shape=experiment.input_shape)
 
     def _tuned(self) -> dict[str, torch.Tensor]:
         """Return the weights that the stage trains, by name: only these have gradients.

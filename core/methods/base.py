@@ -39,9 +39,10 @@ NOT_NEEDED = torch.empty(0)  # in place of outputs that a stage does not ask for
 class StageOutput(Output):
     """What a loss sees of the forward pass, float32, outside the autocast region.
 
-    teacher, untrained: (n, K). `teacher` (the frozen original), `untrained` (a network of the same kind with fresh
-    weights) and `parameters` (what the stage trains, by name, with gradient) are empty unless the stage names them in
-    `needs`. Where several processes share a run these are the outputs of the whole batch on each of them.
+    teacher, untrained: (n, K), of an encoder its features (n, C). `teacher` (the frozen original), `untrained` (a
+    network of the same kind with fresh weights) and `parameters` (what the stage trains, by name, with gradient) are
+    empty unless the stage names them in `needs`. Where several processes share a run these are the outputs of the whole
+    batch on each of them.
     """
 
     teacher: torch.Tensor = NOT_NEEDED
@@ -222,6 +223,7 @@ class Facts:
     retain: int
     num_classes: int
     imageless: int = 0  # of these classes, those without a training image
+    encoder: bool = False  # whether the network gives features alone: no loss may ask for its logits
 
     @property
     def images(self) -> int:
@@ -302,6 +304,7 @@ class Method:
     copies: Callable[[Values, Facts], float] = lambda values, facts: 0.0  # of the weights, among its constants at most
     honours_weights: bool = False  # whether the weights of a forget list change what it does
     search: tuple[SearchRange, ...] = ()  # what `--tune` varies, besides the step size where there is one
+    encoder_preset: str = ""  # the preset for networks without a head; "": the method needs logits
     shared: bool = True  # whether several processes can share a run of it: false where no step is taken
 
     @property

@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch, derive_seed
+from core.errors import UsageError
 from core.methods.base import (
     LOOK_SAMPLES,
     WHOLE,
@@ -151,6 +152,15 @@ def recover(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
     return _summed(terms, out)
 
 
+def recover_features(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+    """Return the terms of an encoder's recover phase: features of retain images stay where the original had them.
+
+    The mean squared distance to the original's features, as a share of their mean square: no labels, no head.
+    """
+    moved = (out.features - out.teacher).square().mean() / out.teacher.square().mean().clamp_min(1e-12)
+    return _summed({"feature distillation": values.w_fd * moved}, out)
+
+
 def forgotten(context: Context) -> bool:
     """Tell whether whole classes are at their goals of accuracy and alignment, and single images as wrong as unseen."""
     values = context.values
@@ -172,18 +182,20 @@ def forgotten(context: Context) -> bool:
 
 def plan(values: Values, facts: Facts) -> list[Stage]:
     """Lay out rounds of forget and recover phases, behind a re-learnt tail where asked for."""
+    if facts.encoder:
+        _require_featureless(values)
     blocks = values.relearn_blocks or values.last_blocks
     tuned: dict[str, Any] = {"tunes": f"last-{blocks}" if blocks else "all"}
-    tuned["cached"] = bool(blocks) and values.cache_front
+    tuned["cached"] = bool(blocks) and values.cache_front and not facts.encoder
     recover_stage = training(
         "recover",
         "recover",
         "retain",
-        recover,
+        recover_features if facts.encoder else recover,
         values,
         length=Length(steps=_steps(values.recover_share * facts.retain, values)),
         optimiser=optimiser_of(values, lr=values.lr * values.recover_lr_factor, span="run"),
-        needs=("teacher",) if values.w_kd > 0 else (),
+        needs=("teacher",) if values.w_kd > 0 or facts.encoder else (),
         share=values.retain_share,
         **tuned,
     )
@@ -211,6 +223,19 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     for number in range(1, values.rounds + 1):
         stages += _round(values, f"round {number} of {values.rounds}", forget_stage, recover_stage)
     return stages
+
+
+def _require_featureless(values: Values) -> None:
+    """Raise UsageError for settings that an encoder cannot have, because they need logits: named, not left out."""
+    needs = ("relearn_blocks", "w_sd", "w_kd", "sine_reach")
+    named = [name for name in needs if values.get(name)]
+    named += ["stop_rule"] if values.stop_rule != "never" else []
+    named += ["w_fd at 0"] if not values.w_fd else []
+    if named:
+        raise UsageError(
+            f"An encoder has no head, and these settings need one: {', '.join(named)}",
+            "Take the preset encoder, which aligns features and keeps those of the retain images",
+        )
 
 
 def _round(values: Values, name: str, forget_stage: Train, recover_stage: Train) -> list[Stage]:
@@ -316,6 +341,14 @@ MUDA = Method(
             },
             WHOLE,
         ),
+        Preset(
+            "encoder",
+            "Encoders without a head",
+            "Alignment alone, and features of what stays held where the original had them: for networks that give "
+            "features and no classes.",
+            {"w_sd": 0.0, "w_match": 0.0, "w_fd": 1.0, "lr": 0.03, "recover_share": 0.2},
+            WHOLE,
+        ),
         Preset("alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, WHOLE),
         Preset("distillation-only", "Self-distillation only", "Ablation: no alignment.", {"w_da": 0.0}, WHOLE),
     ),
@@ -329,6 +362,7 @@ MUDA = Method(
     ),
     explain=explain,
     layers=lambda values: values.layers,
+    encoder_preset="encoder",
     honours_weights=True,
     reads_unseen=lambda values, facts: bool(facts.single_images) and values.w_match > 0,
     search=(

@@ -1,4 +1,7 @@
-"""Accuracies counted in whole numbers: per set, per class, and where forget samples go."""
+"""Accuracies counted in whole numbers: per set, per class, and where forget samples go.
+
+Outputs without a column, which are an encoder's, name no class: there is then no accuracy, not a low one.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.metrics.rows import ROWS_PER_CHUNK
+
+
+def names_classes(outputs: Tensor) -> bool:
+    """Whether outputs, logits (n, K) or classes (n,), name classes at all: those of an encoder, (n, 0), do not."""
+    return outputs.ndim != 2 or outputs.shape[1] > 0
 
 
 def predictions(outputs: Tensor) -> Tensor:
@@ -28,8 +36,8 @@ def correct(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def accuracy(outputs: Tensor, labels: Tensor) -> float | None:
-    """Return the share of right answers, 0..1 (micro average); None where there are no samples."""
-    return int(correct(outputs, labels).sum()) / len(labels) if len(labels) else None
+    """Return the share of right answers, 0..1 (micro average); None where there are no samples, or no answers."""
+    return int(correct(outputs, labels).sum()) / len(labels) if len(labels) and names_classes(outputs) else None
 
 
 def share_interval(right: Tensor) -> dict[str, float]:
@@ -48,6 +56,8 @@ def confusion_matrix(outputs: Tensor, labels: Tensor, num_classes: int) -> Tenso
 
 def per_class_accuracy(outputs: Tensor, labels: Tensor, num_classes: int) -> list[float | None]:
     """Return each class's accuracy (recall), 0..1, in class order; None for a class without samples."""
+    if not names_classes(outputs):
+        return [None] * num_classes
     truth = labels.cpu().to(torch.int64)
     totals = torch.bincount(truth, minlength=num_classes).tolist()  # no matrix: it has gigabytes for 20,000 classes
     rights = torch.bincount(truth[predictions(outputs).cpu() == truth], minlength=num_classes).tolist()
@@ -62,7 +72,7 @@ def macro_accuracy(outputs: Tensor, labels: Tensor, num_classes: int) -> float |
 
 def predicted_shares(outputs: Tensor, num_classes: int) -> list[float] | None:
     """Return the share of samples called each class, (K,) summing to 1; None where there are no samples."""
-    if not len(outputs):
+    if not len(outputs) or not names_classes(outputs):
         return None
     counts = torch.bincount(predictions(outputs).cpu().to(torch.int64), minlength=num_classes)
     return (counts.to(torch.float64) / len(outputs)).tolist()
@@ -75,5 +85,7 @@ def sample_losses(logits: Tensor, labels: Tensor) -> Tensor:
 
 def mean_loss(logits: Tensor, labels: Tensor) -> float | None:
     """Return the mean cross-entropy in nats; None where there are no samples or it is not finite."""
+    if not names_classes(logits):
+        return None
     value = float(sample_losses(logits, labels).double().mean())  # NaN where there are none
     return value if math.isfinite(value) else None

@@ -28,6 +28,7 @@ Size = tuple[int, int]
 Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX, HF_PREFIX = "timm/", "hf/"
+ENCODER_PREFIX = "encoder/"  # in front of an architecture whose last layer is left out
 ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
 _MOST_PARAMETERS = 5_000  # weights and biases; the largest networks of timm register about 3,000
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
@@ -99,9 +100,14 @@ def get_architecture(id: str) -> Architecture:
     """Return the architecture called `id`; `NAME:SETTING=VALUE,…` names one with settings.
 
     `timm/NAME` is one of timm's, `hf/KIND` one of Hugging Face's; both take the arguments of those libraries as well.
+    `encoder/` in front of any names it without the layer that makes its outputs.
 
     Raises NotFoundError with the nearest names, InputError for a value that a setting cannot take.
     """
+    if id.startswith(ENCODER_PREFIX):
+        from core.models.encoders import encoder_architecture
+
+        return encoder_architecture(id)
     if id.startswith(HF_PREFIX):
         from core.models.hub import hub_architecture
 

@@ -37,7 +37,7 @@ IMAGES_CONFIG = "preprocessor_config.json"  # what Hugging Face writes beside we
 _Count = Annotated[int, Meta(ge=1)]
 # The fields of a card that this program reads, with their type and the same in words; other fields are kept.
 _FIELDS: dict[str, tuple[Any, str]] = {
-    "num_classes": (_Count, "a whole number from 1"),
+    "num_classes": (Annotated[int, Meta(ge=0)], "a whole number from 0"),  # 0: of an encoder without a head
     "in_channels": (_Count, "a whole number from 1"),
     "input_size": (tuple[_Count, _Count], "[height, width]"),
     "image_size": (tuple[_Count, _Count], "[height, width]"),

@@ -33,6 +33,7 @@ from core.models.architectures import (
 )
 from core.models.card import card_of, check_files, stated_preprocessing, weights_file
 from core.models.class_lists import own_classes
+from core.models.encoders import refuse_layers_behind
 from core.models.fit import pixels
 from core.models.foreign import refuse_keys
 from core.models.programs import Program
@@ -247,7 +248,7 @@ class _Opening:
         require_finite(file.path.name, self.weights.tensors)
         refuse_whole_numbers(file.path.name, self.weights.tensors, module.state_dict())
         classes = tuple(card.get("classes") or ())
-        if classes and len(classes) != spec.num_classes:
+        if classes and spec.num_classes and len(classes) != spec.num_classes:
             raise MismatchError(f"{file.where} lists {len(classes)} classes, the model has {spec.num_classes} outputs")
         return OpenedModel(
             file.path, file.sha256, spec, self.weights.tensors, self.weights.form, file.card, classes or None,
@@ -288,7 +289,7 @@ class _Opening:
         if self.named:
             spec, self.weights = self.file.read(self._as_named)
             self._hold_against_program(spec)
-            _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
+            refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
             return spec, build_on_meta(spec)
         try:
             fits, self.weights = self.file.recognised
@@ -306,7 +307,7 @@ class _Opening:
                 return self._identify_user_code(f"{self.file.path.absolute()}:{program.name}")
         spec, *others = specs
         self.alternatives = tuple(others)
-        _refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
+        refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
         return spec, build_on_meta(spec)
 
     def _proven(self, program: Program, specs: list[ModelSpec], refused: InputError | None) -> list[ModelSpec]:
@@ -470,22 +471,6 @@ def _class_counts(shapes: Shapes) -> list[int]:
     widths = [shape[0] for shape in shapes.values() if len(shape) >= 2] or [1]
     seen = Counter(widths)
     return sorted(dict.fromkeys(reversed(widths)), key=lambda width: seen[width])
-
-
-def _refuse_layers_behind(spec: ModelSpec, whole: Weights, part: Weights, file: str) -> None:
-    """Raise InputError where a part was taken for the network whose outputs go into further layers of the file."""
-    prefix = part.form.prefix.removeprefix(whole.form.prefix)
-    behind = (
-        key for key, value in whole.tensors.items()
-        if not key.startswith(prefix) and key.endswith("weight") and value.is_floating_point()
-        and value.ndim == 2 and value.shape[1] == spec.num_classes
-    )  # fmt: skip
-    key = next(behind, None)
-    if key is not None:
-        raise UnknownNetworkError(
-            f"{file} has {spec.architecture} under {prefix!r}, and layers behind its {spec.num_classes} outputs: {key}",
-            f"Give the whole network with {FACTORY_OPTION}",
-        )
 
 
 def _same_shapes(first: ModelSpec, second: ModelSpec) -> bool:

@@ -92,6 +92,8 @@ def settle_classes(model: OpenedModel, dataset: Dataset) -> Dataset:
     read. A model card that has the data's own names in another order is left for `check_fit` to refuse.
     """
     listed, outputs = own_classes(model), model.spec.num_classes
+    if not outputs:  # an encoder: classes are the data's alone
+        return dataset
     if listed is not None:
         if is_binding(model) and same_names(listed.names, dataset.classes):
             return dataset

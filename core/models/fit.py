@@ -25,7 +25,8 @@ def check_fit(model: OpenedModel, dataset: Dataset) -> None:
     Without a model card only structure binds: number of outputs, channels, and the size where weights are made for
     one. With a card its image size and class list bind as well.
     """
-    refuse_other_outputs(model, dataset)
+    if model.spec.num_classes:
+        refuse_other_outputs(model, dataset)
     check_channels(model.spec.in_channels, dataset.channels)
     _check_card_channels(model, dataset)
     _check_card_size(model, dataset)

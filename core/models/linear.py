@@ -12,7 +12,7 @@ def last_linear(model: TappedModel) -> dict[str, nn.Parameter]:
 
     Before the head stands the last linear layer of the nearest block that mixes channels; a convolution there is none.
     """
-    found = {f"{model.head_name}.weight": model.head.weight}
+    found = {f"{model.head_name}.weight": getattr(model.head, "weight", None)}  # none: of an encoder
     blocks = [(name, block) for name, block in model.blocks[:-1] if has_weights(block)]
     for name, block in blocks[-1:]:
         linear = [(part, module) for part, module in block.named_modules() if isinstance(module, nn.Linear)]

@@ -13,6 +13,7 @@ from torch import nn
 from core.errors import InputError, UnknownNetworkError, first_few
 from core.models import timm_models, variants, wrapped
 from core.models.architectures import (
+    ENCODER_PREFIX,
     ODD_CLASSES,
     OURS,
     Architecture,
@@ -134,7 +135,8 @@ def fitting(shapes: Shapes, *, timm: bool = True, whole: Shapes | None = None) -
             return tuple(replace(spec, architecture=id) for id in variants.alike(spec.architecture))
         tried.append(comparison)
     refuse_other_tasks(shapes)
-    _refuse_encoder(tried)
+    if encoders := _encoders(tried, shapes):
+        return encoders
     if together := _put_together(shapes):
         return together
     if timm and timm_models.installed():
@@ -179,18 +181,20 @@ def _put_together(shapes: Shapes) -> tuple[ModelSpec, ...]:
     )
 
 
-def _refuse_encoder(tried: Sequence[Comparison]) -> None:
-    """Raise InputError where weights are those of a network without the layer that makes its outputs."""
+def _encoders(tried: Sequence[Comparison], shapes: Shapes) -> tuple[ModelSpec, ...]:
+    """Return the networks whose weights these are but for the layer that makes their outputs; none for others.
+
+    Raises InputError where more of the head than that layer is left out.
+    """
     for comparison in tried:
         missing, spec = comparison.problems["missing"], comparison.spec
         if missing and len(missing) == sum(map(len, comparison.problems.values())):
             template = _signature(spec.architecture, spec.in_channels or 3, spec.input_size)
             if all(ODD_CLASSES in template[key] for key in missing):
-                raise InputError(
-                    f"The weights are those of {spec.architecture} without its head ({first_few(missing)}): an "
-                    "encoder, which gives features and no classes",
-                    "Open the file of the whole classifier, or train a head on it and save both",
-                )
+                names = [ENCODER_PREFIX + id for id in variants.alike(spec.architecture)]
+                found = [compare(get_architecture(name), shapes) for name in names]
+                return tuple(each.spec for each in found if each.fits)
+    return ()
 
 
 def compare(architecture: Architecture, shapes: Shapes) -> Comparison:

@@ -91,10 +91,7 @@ class TappedModel:
     def __call__(self, x: Tensor) -> Output:
         """Run the network on `x: (n, c, h, w)` in whatever mode and precision it is set to."""
         seen: dict[str, Tensor] = {}
-        with ExitStack() as hooks:
-            hooks.enter_context(self.head.register_forward_pre_hook(functools.partial(_keep_input, seen)))
-            for name, block in self._extra:
-                hooks.enter_context(block.register_forward_hook(functools.partial(_keep_output, seen, name)))
+        with self._watching(seen), self.head.register_forward_pre_hook(functools.partial(_keep_input, seen)):
             logits = main_logits(self.module(x))
         if logits.ndim != 2 or logits.shape[1] != self.num_classes:
             shape = "x".join(map(str, logits.shape[1:]))
@@ -103,6 +100,14 @@ class TappedModel:
             raise InputError(f"The model made its outputs without its head {self.head_name}")
         features = pool(seen[""], channels_at=1 if _weight(self.head).ndim > 2 else -1)
         return Output(logits, features, tuple(seen[name] for name, _ in self._extra))
+
+    @contextmanager
+    def _watching(self, seen: dict[str, Tensor]) -> Iterator[None]:
+        """Keep the pooled outputs of further blocks in `seen` while the network runs."""
+        with ExitStack() as hooks:
+            for name, block in self._extra:
+                hooks.enter_context(block.register_forward_hook(functools.partial(_keep_output, seen, name)))
+            yield
 
     @functools.cached_property
     def blocks(self) -> list[tuple[str, nn.Module]]:

@@ -18,6 +18,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from core.errors import InputError, UnknownNetworkError, unknown_name
 from core.files import convert
 from core.models.architectures import (
+    ENCODER_PREFIX,
     ODD_CLASSES,
     TIMM_PREFIX,
     Architecture,
@@ -157,7 +158,8 @@ def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
     if labels:
         card["classes"] = [labels[key] for key in sorted(labels, key=int)] if isinstance(labels, dict) else labels
     known = {key: value for key, value in card.items() if value is not None}
-    return {"architecture": f"{TIMM_PREFIX}{stated.architecture}" + (f":{text}" if text else ""), **known}
+    headless = ENCODER_PREFIX if stated.num_classes == 0 else ""
+    return {"architecture": f"{headless}{TIMM_PREFIX}{stated.architecture}" + (f":{text}" if text else ""), **known}
 
 
 def _usual_pool(name: str) -> str:

@@ -208,6 +208,7 @@ class Original(Struct):
     path: str | None = None
     sha256: str | None = None
     architecture: str | None = None
+    encoder: bool | None = None
 
 
 class Details(Struct):

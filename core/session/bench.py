@@ -26,6 +26,7 @@ from core.methods import method_of
 from core.models.architectures import ModelSpec, build_model, network_key
 from core.models.checkpoint import ModelFile, OpenedModel, read_model
 from core.models.class_lists import is_binding, same_names, settle_classes
+from core.models.encoders import tapped
 from core.models.fit import check_channels, check_fit
 from core.models.starting import begin_from, read_start
 from core.models.tap import TappedModel
@@ -383,7 +384,10 @@ class Bench:
         if not (stated or options.preprocess_file) and never_trained(model.state_dict):
             # It cannot prove that images are made grey or colour for it.
             check_channels(channels_of(model) or settled.stored_channels, settled.stored_channels)
-        if model.alternatives or not stated:
+        if not model.spec.num_classes:  # nothing it says tells how it is to be used: `proven` asks
+            first = worth_trying(model, settled, options.preprocess_file)[0] if not stated else settled.preprocessing
+            settled = settled if stated else prepare_anew(settled, first, progress=self.tell)
+        elif model.alternatives or not stated:
             preparations = (settled.preprocessing,) if stated else worth_trying(model, settled, options.preprocess_file)
             trial = find_out(model, settled, preparations, self.network, self.place, self.tell)
             if trial is None and not stated and model.spec.num_classes == settled.num_classes:
@@ -435,7 +439,7 @@ class Bench:
         module = module.to(self.place)
         if convolutional(module):
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return TappedModel(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
+        return tapped(module, spec.num_classes, layers, input_shape=(spec.in_channels, *spec.input_size))
 
 
 def original_of(job: Job) -> OriginPart:

@@ -57,12 +57,24 @@ def is_unchanged(models: Measures, splits: Splits) -> bool:
 def caveats(models: Measures, splits: Splits, method: Method, values: Values, facts: Facts) -> tuple[Caveat, ...]:
     """Return the caveats of a result, the most important first. `models`: measures by model's name."""
     return (
+        *_encoder(facts),
         *_poor_reference(models),
         *_unchanged(models, splits, method),
         *_damage(models),
         *_alignment(models, splits),
         *_unseen(splits, method, values, facts),
     )
+
+
+def _encoder(facts: Facts) -> Iterator[Caveat]:
+    if facts.encoder:
+        yield Caveat(
+            "encoder",
+            "The model is an encoder without a head: accuracies, output distances, attacks and the head-only edit need "
+            "classes and are absent. Only its features are measured, and alignment, on which it was trained, decides "
+            "nothing.",
+            "info",
+        )
 
 
 def unchanged_since_start(distances: Mapping[str, Any]) -> Caveat | None:

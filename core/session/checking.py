@@ -77,7 +77,8 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         others[name] = Candidate(name, other.weights_id, partial(bench.outputs, other, f"Measuring {name}", images))
     original = others.get("original")
     retrained = [candidate for candidate in others.values() if candidate is not original]
-    measured = Measuring(original, model, retrained, splits).run()
+    encoder = not bench.model.spec.num_classes
+    measured = Measuring(original, model, retrained, splits, encoder=encoder).run()
     measures, models = measured.models["unlearned"], {**measured.models, **measured.retrained}
     measures |= {"plugin_measures": measured.declared} if measured.declared else {}
     if others:
@@ -120,6 +121,8 @@ def check(
     if not folder.has_result:
         raise InputError(f"{folder.path} holds no unlearned model to check", "Finish or resume the run first")
     method_of(job)  # what a report says of a method is the method's
+    if not job.model.num_classes:
+        _refuse_for_encoder(seeds, which)
     weights = {name: reference_from(path, job) for name, path in (retrained or {}).items()}
     retrained = distinct_names(weights, (*JUDGED, "retrained", *(f"seed {seed}" for seed in seeds)))
 
@@ -176,6 +179,7 @@ def check(
                 candidate(f"seed {seed}", own(reference.file(MODEL)), f"reference, seed {seed}")
                 for seed, reference in attackers.items()
             ],
+            encoder=not job.model.num_classes,
             ground=ground,
             fresh=partial(bench.untrained, job.model, FRESH_SEED),
             canaries=canaries,
@@ -204,6 +208,20 @@ def check(
         report.pop("log")
         _require_job(folder, job_sha256)
         return write_report(folder, report)
+
+
+def _refuse_for_encoder(seeds: Sequence[int], which: str) -> None:
+    """Raise InputError for what a check of an encoder cannot have: models retrained here, and attacks on classes."""
+    if which == FULL:
+        raise InputError(
+            "The full suite attacks what a model says of classes, and an encoder says nothing of them",
+            "Take the quick suite",
+        )
+    if seeds:
+        raise InputError(
+            "An encoder is not retrained here: what it was trained with, labels or not, is not known",
+            "Retrain it without the forget set as it was trained, and bring it with --retrained",
+        )
 
 
 def _require_job(folder: RunFolder, sha256: str) -> None:

@@ -43,6 +43,7 @@ _NAMES_SHOWN = 12
 _FILES_SHOWN = 20
 _BEGINNING = 256  # bytes of a file that are looked at
 _LARGEST_CARD = 2**20  # bytes; a larger JSON file is data
+OF_ENCODER = "an embedding: an encoder without a head"
 _NOT_GIVEN_BACK = "(they may still hold this model's weights)"
 
 
@@ -266,7 +267,7 @@ def _model(model: OpenedModel) -> Description:
     facts = (
         ("Architecture", f"{spec.architecture}, {count(model.parameters)} parameters"),
         ("Fits as well", f"{first_few(others)}: told apart on the data, or by --arch" if others else ""),
-        ("Outputs", f"{count(spec.num_classes)}{_names(model.names)}"),
+        ("Outputs", f"{count(spec.num_classes)}{_names(model.names)}" if spec.num_classes else OF_ENCODER),
         ("Input", f"{plural(spec.in_channels, 'channel')}, {size}"),
         ("Form", ", ".join([form.format, f"{len(form.dtypes)} keys", *dtypes, *wrapper])),
         ("Entries", f"{', '.join(entries)}: --key NAME chooses" if len(entries) > 1 else ""),

@@ -32,7 +32,7 @@ from core.job import (
 from core.methods import get_method, method_of, plugin_part
 from core.methods.base import Facts, Method
 from core.methods.retrain import RETRAIN, assumed_recipe
-from core.models.architectures import ModelSpec, build_on_meta, get_architecture, network_key
+from core.models.architectures import ENCODER_PREFIX, ModelSpec, build_on_meta, get_architecture, network_key
 from core.models.starting import begin_from, read_start
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, MODEL, TUNING, RunFolder
@@ -56,12 +56,28 @@ def preset_values(
     ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
+    preset = _preset_for(bench, method, preset)
     recipe: Mapping[str, Any] = {}
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
         recipe, _ = recipe_for(bench.model.card, len(bench.dataset.train))
     chosen = method.preset(preset, kinds).values
     return resolve(method.parameters, chosen, recipe, settings or {}, owner=method.id)
+
+
+def _preset_for(bench: Bench, method: Method, preset: str) -> str:
+    """Return the preset to take: the one asked for or, of an encoder, the method's own for such networks.
+
+    Raises UsageError where a method needs classes and the network names none.
+    """
+    if bench.model.spec.num_classes:
+        return preset
+    if not method.encoder_preset:
+        raise UsageError(
+            f"{method.title} needs a network that names classes, and {bench.model.path.name} is an encoder",
+            "Choose muda, whose alignment looks at features alone",
+        )
+    return preset or method.encoder_preset
 
 
 def recipe_for(card: Mapping[str, Any] | None, images: int) -> tuple[dict[str, Any], str]:
@@ -102,7 +118,7 @@ def make_unlearn_job(
         selection = chain.joined(selection)
         options |= {"chain": chain.jobs, "requests": (*chain.requests, request), "origin": chain.origin}
     values = preset_values(bench, method.id, preset, selection.kinds, settings)
-    require_data(method, values, selection, bench.dataset)
+    require_data(method, values, selection, bench.dataset, encoder=not model.spec.num_classes)
     if bench.start is not None and bench.start.pretrained:
         require_start(bench, replace(model.spec, input_size=bench.dataset.preprocessing.size), bench.start)
     source = {"path": str(Path(model.path).resolve()), "sha256": model.sha256, "form": model.form.to_dict()}
@@ -115,7 +131,7 @@ def make_unlearn_job(
         forget=_forget_part(selection),
         method=method.id,
         plugin=plugin_part(method.id),
-        preset=method.preset(preset, selection.kinds).name,
+        preset=method.preset(_preset_for(bench, method, preset), selection.kinds).name,
         parameters=dict(values),
         monitoring_budget=monitoring_budget,
         **options,
@@ -143,6 +159,10 @@ def make_train_job(
         exclude.check()
     if not user_code:
         get_architecture(architecture)
+        if architecture.startswith(ENCODER_PREFIX):
+            raise UsageError(
+                "An encoder is not trained here: labels are not what it learns from", "Name a network with a head"
+            )
     values = resolve(RETRAIN.parameters, recipe or {}, owner="the recipe")
     spec = ModelSpec(architecture, dataset.num_classes, dataset.channels, dataset.preprocessing.size, user_code)
     if not user_code:
@@ -228,7 +248,9 @@ def _library_versions() -> dict[str, str]:
     return versions
 
 
-def require_data(method: Method, values: Values, selection: Selection, dataset: Dataset) -> Facts:
+def require_data(
+    method: Method, values: Values, selection: Selection, dataset: Dataset, *, encoder: bool = False
+) -> Facts:
     """Return what a plan may depend on. Raises ForgetSetError where the forget set is empty or all there is, or where
     the method cannot work on it or on this data.
     """  # noqa: D205
@@ -236,8 +258,15 @@ def require_data(method: Method, values: Values, selection: Selection, dataset: 
     singles = selection.loose_count
     facts = Facts(
         selection.count - singles, singles, selection.total - selection.count, dataset.num_classes,
-        len(dataset.imageless),
+        len(dataset.imageless), encoder,
     )  # fmt: skip
+    if encoder and singles:
+        raise ForgetSetError(
+            "An encoder forgets whole classes only: the features of single images say nothing once their class stays",
+            "Choose whole classes",
+        )
+    if encoder:
+        method.plan(values, facts)  # refuses settings that need classes
     if not facts.kinds <= method.suits:
         raise ForgetSetError(
             f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"

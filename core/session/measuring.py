@@ -103,6 +103,7 @@ class Measuring:
     splits: Splits
     which: str = QUICK  # the suite
     references: Sequence[Candidate] = ()  # further models that never saw the forget set, for attacks
+    encoder: bool = False  # the models give features alone: what needs classes is not taken
     ground: Ground | None = None
     fresh: Network | None = None
     canaries: int = 0  # of the original's training, and so of the retrained models'
@@ -113,7 +114,8 @@ class Measuring:
 
     def __post_init__(self) -> None:
         self.judged = [model for model in (self.original, self.unlearned) if model is not None]
-        if self.original is not None and self.splits.forget_classes:  # the control: its head-only edit
+        # The control: the original's head-only edit.
+        if self.original is not None and self.splits.forget_classes and not self.encoder:
             self.judged.append(_control(self.original, self.ground, self.splits))
         measures = [step.title for step in suite.steps_of(self.which)] + plugged.titles() + ["distances"]
         measures += ["published"] if self.ground else []
@@ -230,7 +232,7 @@ class Measuring:
             pool = [*self.retrained, *self.references]
             every = tuple(other.sha256 for other in pool)
             merge(values, keep("neighbour class", every, partial(self._neighbour, model, pool)).values)
-        if self.ground is not None:
+        if self.ground is not None and not self.encoder:
             row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
         if self.which == FULL:
             relearn = self._relearning(model)
@@ -254,7 +256,8 @@ class Measuring:
     # -- parts ------------------------------------------------------------------------------------------------------
 
     def _distances(self, model: Candidate, compared: relations.Others, others: Sequence[Candidate]) -> Measured:
-        distances = relations.distances(model.outputs, compared, self.splits)
+        without = Measured({"distances": {}}) if self.encoder else None
+        distances = without or relations.distances(model.outputs, compared, self.splits)
         geometry = relations.geometry(model.outputs, compared, self.splits)
         own = self._layers_of(model)
         if own is not None:

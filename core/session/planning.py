@@ -150,7 +150,7 @@ def estimate(
     """
     method = get_method(method_id)
     checked = resolve(method.parameters, values, owner=method.id)
-    facts = require_data(method, checked, selection, bench.dataset)
+    facts = require_data(method, checked, selection, bench.dataset, encoder=not bench.model.spec.num_classes)
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Timeline(plan, sizes)

@@ -26,7 +26,7 @@ from core.models.checkpoint import OpenedModel
 from core.session.attempts import SHOWN, Attempt, Trial
 from core.session.bench import Bench
 from core.session.caveats import ClassOrder, find_class_order
-from core.session.preparations import seen_alike
+from core.session.preparations import seen_alike, stated_in
 from core.session.trials import never_trained
 from core.session.written import write_class_order
 from core.verify.numbers import percent
@@ -200,6 +200,11 @@ def proven(
     if bench.cancelled():
         raise StoppedError.before_run()
     model = original or bench.model
+    if not model.spec.num_classes:
+        doubts = encoder_doubts(bench, model)
+        if doubts and not accept:
+            raise UnprovenError(" ".join(doubts), _ANSWERS, {"doubts": list(doubts)})
+        return dataclasses.replace(bench, proof=None)
     outputs = bench.outputs(model, "Measuring the original model")
     proof = weigh(bench, model, outputs, expect)
     if proof.doubts and not accept:
@@ -223,10 +228,26 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     return dataclasses.replace(proof, doubts=tuple(_doubts(proof, bench, _as_made_here(model, dataset))))
 
 
+def encoder_doubts(bench: Bench, model: OpenedModel) -> tuple[str, ...]:
+    """Return what nobody states of an encoder: no accuracy can prove it, so it is asked for and not tried."""
+    doubts = []
+    if stated_in(model.file) is None and not bench.options.preprocess_file:
+        doubts.append(
+            "Nothing says how images are prepared for this encoder, and it names no classes by which that could be "
+            f"found out: {bench.dataset.preparation} is a guess."
+        )
+    if model.alternatives:
+        names = [spec.architecture for spec in (model.spec, *model.alternatives)]
+        doubts.append(f"{len(names)} networks fit its weights: {first_few(names, _NAMES_SHOWN)}; the first is a guess.")
+    return tuple(doubts)
+
+
 def doubts_of(job: Job, bench: Bench, model: OpenedModel, outputs: FullOutputs) -> tuple[str, ...]:
     """Return what is doubtful about a job's `model`, as was found when it was made, or from the model's outputs now."""
     if job.model.proof:
         return tuple(job.model.proof.get("doubts") or ())
+    if not job.model.num_classes:
+        return encoder_doubts(bench, model)
     return weigh(bench, model, outputs).doubts
 
 

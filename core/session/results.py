@@ -120,7 +120,7 @@ class Result:
         retraining = retraining or {}
         origin = original_of(job)
         similar = similar_images(dataset, splits.forget.numpy(), tell=tell)
-        said = caveats(models, splits, method, values, facts_of(splits))
+        said = caveats(models, splits, method, values, facts_of(splits, encoder=not job.model.num_classes))
         return {
             **_made(),
             "run": self.folder.id,
@@ -150,6 +150,7 @@ class Result:
                 "path": Path(origin.path).name,
                 "sha256": origin.sha256,
                 "architecture": job.model.architecture,
+                "encoder": not job.model.num_classes,
             },
             "preprocessing": {
                 **dataset.preprocessing.to_dict(),
@@ -196,7 +197,10 @@ class Result:
         are found again, and a check finds those of this run's result.
         """
         log = measure_log(self.folder.file(VERIFY), self.job)
-        measured = Measuring(original, unlearned, (), self.splits, log=log, tell=tell, stamped=stamped).run()
+        measured = Measuring(
+            original, unlearned, (), self.splits, encoder=not self.job.model.num_classes, log=log, tell=tell,
+            stamped=stamped,
+        ).run()  # fmt: skip
         report = self.report(measured, tell=tell)
         if start is not original.outputs:  # "unchanged" means since the start: earlier requests changed the original
             moved = relations.distances(unlearned.outputs, relations.Others(start, []), self.splits).values["distances"]

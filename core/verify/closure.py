@@ -65,6 +65,7 @@ class Measure:
 
 
 _UNSEEN = ("forget_test_accuracy",)  # has a value where whole classes go
+_OF_CLASSES = ("probe", "forget")  # the same, of an encoder too
 _UNSEEN_DISTANCE = ("distances", "forget_test", "js_to_retrained")
 _SINGLE_DISTANCE = ("distances", "forget", "js_to_retrained")
 
@@ -86,7 +87,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure("relearn", "relearning", "output", "value", (("relearn", "accuracy"),), "percent"),
     Measure("probe", "linear probe", "feature", "value", (("probe", "forget"),), "percent"),
-    Measure("nmi", "clustering", "feature", "value", (("nmi",),), only_with=_UNSEEN),
+    Measure("nmi", "clustering", "feature", "value", (("nmi",),), only_with=_OF_CLASSES),
     Measure(
         "class_means", "nearest class mean", "feature", "value", (("class_means", "forget"), ("class_means",)),
         "percent", seed_factor=2.5,

@@ -32,6 +32,7 @@ from core.metrics.distances import (
 )
 from core.metrics.membership import Z_95
 from core.metrics.rows import Rows
+from core.models.encoders import tapped
 from core.models.tap import TappedModel
 from core.verify.measure_log import Measured
 from core.verify.numbers import mean
@@ -132,7 +133,7 @@ def layer_features(
     ids = stratified(splits.test_labels, splits.unseen, LAYER_SAMPLES, seed=0)
     names = [name for name, _ in tap.blocks]
     shape = (store.raw(ids[:1]).shape[-1], *store.preprocessing.size)
-    deep = TappedModel(tap.module, tap.num_classes, len(names), input_shape=shape)
+    deep = tapped(tap.module, tap.num_classes, len(names), input_shape=shape)
     outputs = collect(deep, store, ids, tick=lambda done: check())
     blocks = dict(zip(names[:-1], outputs.layers, strict=True))
     every = max(1, -(-len(blocks) // (MOST_LAYERS - 1)))

@@ -25,6 +25,7 @@ from core.metrics.accuracy import (
     confusion_matrix,
     correct,
     macro_accuracy,
+    names_classes,
     per_class_accuracy,
     predicted_shares,
 )
@@ -125,9 +126,12 @@ def take(
     """  # noqa: D205
     values: dict[str, Any] = {}
     samples: dict[str, list[Any]] = {}
+    encoder = not names_classes(subject.full.test.logits)
+    if encoder:
+        values["counts"] = {name: len(outputs) for name, outputs in subject.sets.items()}
     same = features_of is not None and _same_features(subject.full, features_of[0])
     for step in steps_of(suite):
-        if step.features_only and same:
+        if (step.features_only and same) or (encoder and not step.features_only):
             continue
         measures = keep(step.title, depends_on, lambda step=step: step.take(subject))  # type: ignore[misc]
         merge(values, measures.values)
@@ -300,7 +304,7 @@ FEATURE_KEYS = ("dimensional_alignment", "spectra", "probe", "nmi", "clustering"
 
 def _confusion(logits: Tensor, labels: Tensor, splits: Splits) -> dict[str, Any] | None:
     """Return where unseen images of each class go: rows are true classes, columns what they are called, in counts."""
-    if not len(labels):
+    if not len(labels) or not names_classes(logits):
         return None
     return {"counts": confusion_matrix(logits, labels, splits.num_classes).tolist()}
 

@@ -43,6 +43,8 @@ TRAINED_ON = "trained on: shown, not counted"
 NO_RETRAINED = "No retrained model yet."
 NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
 NO_OTHER = "A single retrained model has no other one to be compared with."
+NO_CLASSES = "An encoder gives features and no classes."
+NEED_CLASSES = ("Outputs", "Attacks")  # groups of measures that an encoder has none of
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
 TOO_FEW_FOR_RATE = "Too few test images: at this rate the threshold would rest on a handful of them."
@@ -307,17 +309,24 @@ def _row(
     )  # fmt: skip
 
 
+def _of_encoder(report: Report) -> bool:
+    """Whether a report is about an encoder without a head."""
+    return bool((report.get("model") or {}).get("encoder"))
+
+
 def _not_taken(report: Report, model: str) -> str:
     """Return why a model has no value of a measure that needs nothing but the model."""
     if model == "retrained" and not report.get("retrained"):
         return NO_RETRAINED
     if model == "head_only" and not model_measures(report, "head_only"):
-        return NO_HEAD_ONLY
+        return NO_CLASSES if _of_encoder(report) else NO_HEAD_ONLY
     return NOT_TAKEN
 
 
 def _reason(entry: Entry, report: Report, model: str) -> str:
     """Return why a model lacks what a measure needs; empty where that does not say it."""
+    if _of_encoder(report) and entry.group in NEED_CLASSES:
+        return NO_CLASSES
     if entry.interval:
         return _found_at(model_measures(report, model), entry.interval).get("reason") or ""
     retrained = bool(report.get("retrained"))

@@ -11,6 +11,7 @@ from app.services.opening import explain
 from app.workers.live_run import LiveRun
 from core.errors import InputError, MismatchError, OutOfMemoryError
 from core.events import State
+from core.models.architectures import ModelSpec, build_model
 from core.runs.waiting import Check
 
 
@@ -42,6 +43,19 @@ def test_a_failure_leaves_what_is_open(context, open_digits, tmp_path, idle):
     assert failures[0].sentence.startswith("broken.pt was not opened. ")
     assert (context.project.opened_model, context.project.dataset) == (bench.model, bench.dataset)
     assert context.project.evaluation is evaluation
+
+
+def test_an_encoder_is_refused_with_where_it_works(context, tmp_path, idle):
+    state = build_model(ModelSpec("small-cnn", 10, 1, (8, 8))).state_dict()
+    torch.save({name: value for name, value in state.items() if not name.startswith("head.")}, tmp_path / "e.pt")
+    failures = []
+    context.opening.failed.connect(failures.append)
+    context.opening.open_model(tmp_path / "e.pt")
+    idle()
+    [failure] = failures
+    assert "e.pt is an encoder: it gives features and no classes" in failure.sentence
+    assert "On the command line, unlearn, verify, evaluate and export work on it" in failure.sentence
+    assert context.project.opened_model is None
 
 
 def test_a_cancelled_request_changes_nothing_and_says_nothing(context, digits_file, idle):

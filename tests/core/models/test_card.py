@@ -72,7 +72,7 @@ def test_contradictions_are_mismatches(trained, changes, words):
 
 
 def test_wrong_fields_are_all_named(trained):
-    with pytest.raises(InputError, match=r"num_classes must be a whole number from 1, got 'x'; classes must be a list"):
+    with pytest.raises(InputError, match=r"num_classes must be a whole number from 0, got 'x'; classes must be a list"):
         open_model(trained(num_classes="x", classes=3))
 
 
