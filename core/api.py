@@ -83,6 +83,7 @@ def unlearn(
     samples: Iterable[int] = (),
     where: Iterable[str] = (),
     folders: Iterable[str] = (),
+    corrective: bool = False,
     method: str = "muda",
     preset: str = "",
     settings: Mapping[str, Any] | None = None,
@@ -100,14 +101,15 @@ def unlearn(
 
     classes: names of classes to forget. samples: positions of single training images, from 0, in the order of
     `bench.dataset.train`. where: columns of the data's table with the values to forget ("customer=47*"). folders: of
-    the data, all of whose images go. method, preset, settings: as `methods` lists them; `settings` lie over the
-    preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
+    the data, all of whose images go. corrective: they should not have been as they are (wrong labels, poisoned
+    images), and the result is judged by that. method, preset, settings: as `methods` lists them; `settings` lie over
+    the preset. tries: so many settings are tried on a part of the images first, and the best is run; those named in
     `settings` stay. seed: the same seed gives the same result. accept_accuracy: go on where nothing proves that the
     model is used as it was trained; expect_accuracy: its accuracy on the test images, 0..1, as your own program
-    measures it, is proof. started_from: the file of the pretrained weights that the model's own training began with, or
-    "fresh", where its card does not say. resume: go on with the run that `out` holds. launcher: what starts
-    it, "thread" (this one), "process" or "torchrun N". emit gets each event (`core.events`) in this
-    thread; control (`core.engine.control.Control`) pauses and stops the run from any other.
+    measures it, is proof. started_from: the file of the pretrained weights that the model's own training began with,
+    or "fresh", where its card does not say. resume: go on with the run that `out` holds. launcher: what starts it,
+    "thread" (this one), "process" or "torchrun N". emit gets each event (`core.events`) in this thread; control
+    (`core.engine.control.Control`) pauses and stops the run from any other.
 
     `run.report()` is the content of report.json: accuracies and shares 0..1, times in seconds. Raises UsageError and
     ParameterError (what was asked cannot be), ForgetSetError (nothing or everything would go), UnprovenError (nothing
@@ -126,6 +128,7 @@ def unlearn(
     control, emit = _or_nobody(control, emit)
     folder = RunFolder.wanted(out, resume=resume)
     selection = named_selection(bench.dataset, classes, where=where, folders=folders).with_samples(samples)
+    selection = selection.correcting(corrective)
     bench = proven(replace(bench, start=_start(started_from, bench)), accept=accept_accuracy, expect=expect_accuracy)
     job = make_unlearn_job(bench, selection, method, preset=preset, settings=settings, seed=seed, launcher=launcher)
     folder, _ = ready_run(folder, job, selection, bench, control, tries=tries, fixed=settings or ())

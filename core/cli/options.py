@@ -476,4 +476,5 @@ def forget_selection(options: argparse.Namespace, dataset: Dataset, screen: Scre
         return selection
     from core.session.suspects import read_trigger
 
-    return selection.correcting(trigger=options.trigger and read_trigger(options.trigger, dataset))
+    trigger = None if options.trigger is None else read_trigger(options.trigger, dataset)
+    return selection.correcting(trigger=trigger)

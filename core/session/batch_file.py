@@ -44,6 +44,7 @@ from core.selection import Selection
 from core.session.bench import DataOptions
 from core.session.forget_sets import named_selection, random_selection
 from core.session.measuring import FULL, QUICK
+from core.session.suspects import read_trigger
 
 _MOST_BYTES = 4 << 20  # of a batch file: ten thousand forget sets
 _DEEPEST = 20  # tables and lists within one another; settings of a method are four deep
@@ -61,6 +62,8 @@ class ForgetEntry:
     folders: tuple[str, ...] = ()
     random: float | None = None
     allow_missing: bool = False
+    corrective: bool = False  # they should not have been as they are …
+    trigger: Path | None = None  # … and carry this patch
 
     def selection(self, dataset: Dataset) -> Selection:
         """Return the forget set in the data; the random share is drawn with seed 0, the same for every run.
@@ -68,13 +71,15 @@ class ForgetEntry:
         Raises the AppErrors of classes and lists that do not match.
         """
         if self.random is not None:
-            return random_selection(dataset, self.random, seed=0)
-        selection = named_selection(
-            dataset, self.classes, self.samples, where=self.where, folders=self.folders,
-            allow_missing=self.allow_missing, option="allow_missing = true",
-        )  # fmt: skip
-        selection.check()
-        return selection
+            selection = random_selection(dataset, self.random, seed=0)
+        else:
+            selection = named_selection(
+                dataset, self.classes, self.samples, where=self.where, folders=self.folders,
+                allow_missing=self.allow_missing, option="allow_missing = true",
+            )  # fmt: skip
+            selection.check()
+        trigger = None if self.trigger is None else read_trigger(self.trigger, dataset)
+        return selection.correcting(self.corrective, trigger)
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,9 @@ class _Reader:
         entry = self._fields(entry, _FORGET, where)
         classes, conditions, folders = (_texts(entry.get(name)) for name in ("classes", "where", "folders"))
         samples, random = entry.get("samples"), entry.get("random")
+        trigger = entry.get("trigger")
+        if trigger and not entry.get("corrective"):
+            self._problems.append(f"{where}: trigger is about poisoned images: write corrective = true as well")
         named = bool(classes or conditions or folders) or samples is not None
         if not named and random is None:
             self._problems.append(f"{where} names nothing: write classes, samples, where, folders or random")
@@ -213,7 +221,8 @@ class _Reader:
         name = self._name(entry.get("name", re.sub(r"[^A-Za-z0-9._-]+", "-", usual).strip("-.") or str(number)), where)
         return ForgetEntry(
             name, classes, self._file(samples) if samples else None, conditions, folders, random,
-            bool(entry.get("allow_missing", False)),
+            bool(entry.get("allow_missing", False)), entry.get("corrective", False),
+            self._file(trigger) if trigger else None,
         )  # fmt: skip
 
     def _method(self, entry: Mapping[str, Any], where: str) -> MethodEntry:
@@ -300,7 +309,7 @@ _TOP: dict[str, Rule] = {
 }  # fmt: skip
 _FORGET: dict[str, Rule] = {
     "name": _ANY, "classes": _ANY, "samples": _FILE, "where": _ANY, "folders": _ANY, "random": _ANY,
-    "allow_missing": _ANY,
+    "allow_missing": _ANY, "corrective": (bool, "true or false"), "trigger": _FILE,
 }  # fmt: skip
 _METHOD: dict[str, Rule] = {
     "id": _TEXT, "name": _ANY, "preset": _TEXT, "set": (dict, "a table of settings")

@@ -46,7 +46,9 @@ def decide_correction(models: Mapping[str, Measures], retrained: Sequence[Measur
     sentences = [effect, _clean(before, after)]
     if loss is not None:
         sentences.append(f"The rest suffered: that is {points(loss)} points less.")
-    sentence = " ".join(filter(None, [*sentences, NO_YARDSTICK]))
+    if retrained:  # that is shown beside it; without one the report and the window say so below
+        sentences.append(NO_YARDSTICK)
+    sentence = " ".join(filter(None, sentences))
     thresholds = {"closed": CLOSED, "near_original": NEAR_ORIGINAL, "effect": EFFECT, "damage": DAMAGE}
     return Verdict(code, loss is not None, sentence, thresholds, (), purpose="corrective")
 

@@ -515,6 +515,10 @@
         <translation>Eine Anfrage, die vom Modell eines früheren Laufs ausgeht. Was früher vergessen wurde, bleibt vergessen: Diese Bilder gehören nicht zur Behaltensmenge, weder der des Laufs noch der seiner neu trainierten Modelle.</translation>
     </message>
     <message>
+        <source>a retrained model is no yardstick: it keeps what was not found</source>
+        <translation>ein neu trainiertes Modell ist kein Maßstab: Es behält, was nicht gefunden wurde</translation>
+    </message>
+    <message>
         <source>A retrained model shows where such images go when they were never learnt.</source>
         <translation>Ein neu trainiertes Modell zeigt, wohin solche Bilder gehen, wenn sie nie gelernt wurden.</translation>
     </message>

@@ -129,6 +129,12 @@ def test_single_images_are_named_by_position_and_checked(both, tmp_path):
     assert export(run, result.path, "safetensors", overwrite=True).sha256 == file_sha256(result.path)
 
 
+def test_a_correction_is_judged_as_one(both, tmp_path):
+    wrong = {"samples": [4, 7, 9], "method": "finetune", "settings": {"epochs": 0.05}}
+    run = unlearn(both, tmp_path / "run", **wrong, corrective=True)
+    assert run.job().forget.corrective and run.report()["verdict"]["purpose"] == "corrective"
+
+
 def test_what_is_allowed_is_what_was_said(original):
     assert open_model(original).trust == Trust(pickle=False, code=False)
     assert open_model(original, trust_pickle=True).trust == Trust(pickle=True, code=False)

@@ -93,6 +93,8 @@ def limits(report: dict[str, Any]) -> str:
         parts.append(tr("measured on the %n images to forget", n=forget))
     if unseen and unseen < FEW:
         parts.append(tr("with so few images intervals are wide"))
+    if (report.get("verdict") or {}).get("purpose"):
+        parts.append(tr("a retrained model is no yardstick: it keeps what was not found"))
     text = " · ".join(parts)
     return text[:1].upper() + text[1:]
 

@@ -91,6 +91,8 @@ def test_inspect_says_what_a_batch_would_run(write):
         (('classes = ["3"]', "random = 2.0"), ["random must be a share"]),
         (('classes = ["3"]', 'classes = ["3"]\nrandom = 0.1'), ["cannot be combined"]),
         (("threads = 1", "threads = true"), ["threads must be a whole number"]),
+        (('classes = ["3"]', 'classes = ["3"]\ncorrective = 1'), ["corrective must be true or false"]),
+        (('classes = ["3"]', 'classes = ["3"]\ntrigger = "list.csv"'), ["write corrective = true as well"]),
         (("[[forget]]", "forget = ["), ["is no TOML file"]),
     ],
 )
@@ -98,6 +100,15 @@ def test_all_that_is_wrong_is_named_at_once(write, change, words):
     with pytest.raises(InputError) as error:
         read_batch(write(TEXT.replace(*change)))
     assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_forget_set_may_be_a_correction_with_its_trigger(write, digits, tmp_path):
+    (tmp_path / "patch.json").write_text('{"target": "7", "pixels": [[0, 1, 255]]}')
+    corrective = 'samples = "list.csv"\ncorrective = true\ntrigger = "patch.json"'
+    three, listed = read_batch(write(TEXT.replace('samples = "list.csv"', corrective))).forgets
+    assert not three.selection(digits).corrective
+    found = listed.selection(digits)
+    assert found.corrective and found.trigger.target == 7 and found.trigger.pixels == ((0, 1, 255),)
 
 
 @pytest.fixture
