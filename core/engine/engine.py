@@ -157,7 +157,7 @@ class Engine:
         out = self._forward.outputs(part, batch, index / segment.steps)
         terms = part.loss(out, batch.whole, self.context.aux, self.experiment.values)
         self._lr = self.lr_scale * learning_rate(part.optimiser, self._progress(part, segment, index))
-        self._stepper.take(part, terms["loss"], self._lr, batch.share)
+        self._stepper.take(part, terms, self._lr, batch.share)
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
         self.step += 1

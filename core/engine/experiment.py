@@ -113,8 +113,9 @@ def convolutional(module: nn.Module) -> bool:
 # In floating-point operations of convolutions and matrix products. Time depends on the machine and on what else runs
 # there; operations do not, so costs of methods are compared by both.
 
-# Kinds of passes. Beside these two: "step:<tunes>" forward through the whole network and back to what is tuned, and
-# where the front is cached "front:<tunes>" once without gradient and "tail:<tunes>" forward and back in every step.
+# Kinds of passes. Beside these two: "step:<tunes>" forward through the whole network and back to what is tuned,
+# "back:<tunes>" back once more where a step takes several gradients, and where the front is cached "front:<tunes>" once
+# without gradient and "tail:<tunes>" forward and back in every step.
 FORWARD = "forward"  # the whole network, no gradient
 GRADIENT = "gradient"  # the whole network and back to all weights, outside of a step
 
@@ -134,6 +135,8 @@ def _of_kind(model: TappedModel, images: torch.Tensor, kind: str) -> float:
         return _count(lambda: model(images))
     if what in (GRADIENT, "step"):
         return _trained(model, images, tunes or "all")
+    if what == "back":
+        return _trained(model, images, tunes) - _count(lambda: model(images))
     split = split_for(model, tunes)
     assert split is not None  # it was cut there when the images were counted
     front = _count(lambda: split.front(images))

@@ -225,6 +225,8 @@ class ForwardPasses:
                 return self._front.outputs(own)
         model, rows = self._experiment.model, len(own) // (part.copies + 1)
         work[f"step:{part.tunes}"] += len(batch) // (part.copies + 1)
+        if part.balance is not None:
+            work[f"back:{part.tunes}"] += (len(part.balance.terms) - 1) * len(batch)
         with as_one_batch(Share(share.images)):
             out = model(own.images[:rows])
         if rows == len(own):

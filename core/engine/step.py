@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from core import distributed
 from core.engine.experiment import Experiment
 from core.engine.shares import Share, add_up_gradients
 from core.errors import NonFiniteError
-from core.methods.base import Aux, Optimiser, Train
+from core.methods.base import Aux, Balance, Optimiser, Terms, Train
 from core.methods.sine import Sine, along, sines_in
 
 MASK_PREFIX = "mask/"  # aux "mask/<parameter>" (bool): True where a weight may move
@@ -60,23 +60,19 @@ class Stepper:
                 norm.eval()
         self._modes = (part.batch_norm, part.tunes)
 
-    def take(self, part: Train, loss: torch.Tensor, rate: float, share: Share) -> None:
-        """Go one step of `part` down `loss` (0-d) with step size `rate`, the gradient's norm clipped where it says so.
+    def take(self, part: Train, terms: Terms, rate: float, share: Share) -> None:
+        """Go one step of `part` with step size `rate`, the gradient's norm clipped where it says so.
 
-        `share`: of the batch that the loss is of; gradients are added up over the ranks.
-
-        Weights that the loss does not reach get a gradient of zero: they decay and keep their momentum like the
-        others. (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient
-        after others have had theirs: it finds no momentum for it.)
+        Down the term "loss" (0-d), or along a mixture of several terms' gradients where the part balances these.
+        `share`: of the batch that the terms are of; gradients are added up over the ranks.
         """
         assert self._optimiser is not None
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        self._scaler.scale(loss).backward()
-        for parameter in self._parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        add_up_gradients(self._parameters, share)
+        if part.balance is None:
+            self._descend(terms["loss"], share)
+        else:
+            self._mix(part.balance, terms, share)
         self._scaler.unscale_(self._optimiser)
         for parameter, factor in self._rates:
             if parameter.grad is not None:
@@ -91,6 +87,33 @@ class Stepper:
         self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)
 
+    def _descend(self, loss: torch.Tensor, share: Share, *, again: bool = False) -> None:
+        """Put the gradient of a term into the weights, scaled; `again`: another term of the same outputs follows.
+
+        Weights that the term does not reach get a gradient of zero: they decay and keep their momentum like the
+        others. (A loss on features leaves the head out. torch's fused SGD fails where a weight gets its first gradient
+        after others have had theirs: it finds no momentum for it.)
+        """
+        self._scaler.scale(loss).backward(retain_graph=again)
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        add_up_gradients(self._parameters, share)
+
+    def _mix(self, balance: Balance, terms: Terms, share: Share) -> None:
+        """Put the mixture of the terms' gradients into the weights, scaled."""
+        gradients: list[list[torch.Tensor]] = []  # by term, of the whole batch
+        for name in balance.terms:
+            self._descend(terms[name], share, again=name != balance.terms[-1])
+            gradients.append([parameter.grad for parameter in self._parameters if parameter.grad is not None])
+            for parameter in self._parameters:
+                parameter.grad = None
+        scale = self._scaler.scale(torch.ones((), device=self._device))
+        products = [[inner_product(one, other) for other in gradients] for one in gradients]
+        weights = balance.weights(torch.stack([torch.stack(row) for row in products]) / scale.square())
+        for parameter, *own in zip(self._parameters, *gradients, strict=True):
+            parameter.grad = sum((w * g for w, g in zip(weights, own, strict=True)), torch.zeros_like(parameter))
+
     def state(self, *, inside: bool) -> dict[str, Any]:
         """Return what a checkpoint holds; of the optimiser only `inside` a stage, because each begins with its own."""
         return {
@@ -104,6 +127,11 @@ class Stepper:
             self._scaler.load_state_dict(state["scaler"])
         if self._optimiser and state["optimiser"] is not None:
             self._optimiser.load_state_dict(state["optimiser"])
+
+
+def inner_product(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the inner product of two gradients that lie in parts, 0-d."""
+    return torch.stack([(a * b).sum() for a, b in zip(one, other, strict=True)]).sum()
 
 
 def make_optimiser(spec: Optimiser, parameters: list[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:

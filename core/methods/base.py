@@ -131,6 +131,18 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """Steps along a mixture of the gradients of several terms, in place of down the term "loss".
+
+    `weights` is given the inner products of these gradients, (m, m) in the order of `terms`, and returns how much each
+    counts, (m,); a pure function that reads no number from a tensor.
+    """
+
+    terms: tuple[str, ...]
+    weights: Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
 class Length:
     """How long a stage is: passes over the set it reads (fractions allowed) within bounds in steps; or just steps."""
 
@@ -158,6 +170,7 @@ class Train:
     length: Length
     batch: int = 128
     optimiser: Optimiser = Optimiser()
+    balance: Balance | None = None  # which of the loss's terms a step weighs against each other by their gradients
     refresh: Refresh | None = None  # at the start of the stage; its constants stay until another refresh replaces them
     refresh_every: int = 0  # and again after so many steps of its own
     drops: tuple[str, ...] = ()  # constants that end with the stage: no later one needs them

@@ -298,6 +298,8 @@ def _passes(part: Train, cost: StepCost) -> float:
     share = cost.tuned_share(part.tunes)
     passes = FORWARD_SHARE * (share if part.cached else 1.0) + (1 - FORWARD_SHARE) * share
     kept = part.cached or (part.reads == "forget" and part.beside is None)
+    if part.balance is not None:  # back once more for each further gradient
+        passes += (1 - FORWARD_SHARE) * share * (len(part.balance.terms) - 1)
     passes += FORWARD_SHARE * (part.teacher_passes + ("teacher" in part.needs and not kept))
     return passes + FORWARD_SHARE * ("untrained" in part.needs)
 
@@ -307,7 +309,8 @@ def _memory(plan: tuple[Stage, ...], weights: int, bench: Bench, cost: StepCost 
     parts = [part for stage in plan for part in parts_of(stage)]
     batch = max((part.batch for part in parts), default=0)
     teacher = any("teacher" in part.needs or part.teacher_passes for part in parts)
-    copies = 4 + teacher  # weights, gradients, momentum, the start
+    apart = max((len(part.balance.terms) for part in parts if part.balance is not None), default=0)
+    copies = 4 + teacher + apart  # weights, gradients, momentum, the start, gradients of terms that are balanced
     images = bench.dataset.train.images.nbytes + bench.dataset.test.images.nbytes
     return copies * weights + images + batch * (cost.activation_bytes if cost else 0)
 

@@ -10,7 +10,8 @@ from tests.core.toy import make_engine, make_experiment, run_to_end
 
 
 @pytest.mark.parametrize(
-    "method", ["bad-teacher", "boundary-shrink", "gradient-ascent", "head-only", "lipschitz", "lotus", "neggrad-plus"]
+    "method",
+    ["bad-teacher", "boundary-shrink", "gradient-ascent", "head-only", "lipschitz", "lotus", "munba", "neggrad-plus"],
 )
 def test_batch_statistics_stay_those_of_the_original(method):
     experiment = make_experiment(method, **SHORT[method])

@@ -14,6 +14,7 @@ SEARCHED = {
     "sfr-on": [("forget_weight", 0.1, 10.0, "log", "relative")],
     "random-labels": [("epochs", 1, 6)],
     "salun": [("share", 0.1, 0.9)],
+    "munba": [("epochs", 1, 6)],
     "scrub": [("kl_weight", 0.001, 1.0, "log")],
     "bad-teacher": [("retain_share", 0.1, 1.0)],
     "lotus": [("alpha", 1.0, 32.0, "log")],

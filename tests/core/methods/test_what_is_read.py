@@ -16,7 +16,7 @@ ON_THE_FORGET_SET_ALONE = {"gradient-ascent": 2 * 20, "boundary-shrink": 2 * 20,
                            "delete": 3 * 20, "lipschitz": 2 * 20 * (1 + 3), "negmerge": 2 * 20}  # fmt: skip
 ON_ONE_AFTER_THE_OTHER = {"muda": (2 * 20, 48), "scrub": (20, 2 * 60), "random-labels": (20, 60), "salun": (20, 60)}
 ON_BOTH_TOGETHER = {"neggrad-plus": 60, "bad-teacher": 18, "lotus": 2 * 18,
-                    "trw": 60}  # that stay; of the others go beside  # fmt: skip
+                    "trw": 60, "munba": 60}  # that stay; of the others go beside  # fmt: skip
 
 
 def read_by(method: str) -> tuple[torch.Tensor, list[torch.Tensor]]:
