@@ -12,8 +12,8 @@ Convolution transpose (CT):
     every square kernel is mirrored at its diagonal:  w[o, i, y, x] <- w[o, i, x, y]
     fine-tune on the retain set
 
-Definitions and constants are those of Deep Unlearn's code, which adapts the notebooks of the challenge's second and
-fifth place and names no licence. Step sizes, lengths and what is not the preset "published" are ours.
+Definitions and constants are those of Deep Unlearn's code, which adapts the notebooks of two entries, there called the
+second and the fifth, and names no licence. Step sizes, lengths and what is not the preset "published" are ours.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ MSG = Method(
     title="Masked small gradients (MSG)",
     summary="Gives fresh weights to the convolutions' weights that tell forget from retain images least, then "
     "fine-tunes on the images to keep, where the old weights move slowly.",
-    citation="Second place of the NeurIPS 2023 unlearning challenge, as in Cadet et al. 2024, Deep Unlearn "
+    citation="An entry of the NeurIPS 2023 unlearning challenge, as in Cadet et al. 2024, Deep Unlearn "
     "(arXiv 2410.01276); constants from their code, which names no licence",
     parameters=(
         DISTURBING.share(
@@ -183,7 +183,7 @@ CT = Method(
     title="Convolution transpose (CT)",
     summary="Mirrors every convolution's kernel at its diagonal, which spoils what the network knows, then fine-tunes "
     "on the images to keep. It never looks at the images to forget.",
-    citation="Fifth place of the NeurIPS 2023 unlearning challenge, as in Cadet et al. 2024, Deep Unlearn "
+    citation="An entry of the NeurIPS 2023 unlearning challenge, as in Cadet et al. 2024, Deep Unlearn "
     "(arXiv 2410.01276); constants from their code, which names no licence",
     parameters=(*LENGTH, *optimiser_parameters(lr=0.1, schedule="cosine", weight_decay=5e-4, batch=64)),
     plan=from_transposed_kernels,
