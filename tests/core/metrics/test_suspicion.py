@@ -27,6 +27,11 @@ def test_a_label_that_is_the_likeliest_of_all_is_not_taken_for_wrong():
     assert label_doubts(probabilities, np.array([2, 0, 1, 2])).confident.tolist() == [True, False, False, False]
 
 
+def test_a_threshold_counts_as_reached():
+    found = label_doubts(np.array([[0.75, 0.25], [0.25, 0.75], [0.25, 0.75]]), np.array([0, 0, 1]))  # 0.5 and 0.75
+    assert found.confident.tolist() == [False, True, False]
+
+
 def test_neighbours_vote_and_nobody_for_himself():
     directions = torch.eye(2).repeat_interleave(NEIGHBOURS + 1, 0)  # two classes at right angles
     labels = torch.arange(2).repeat_interleave(NEIGHBOURS + 1)
