@@ -99,11 +99,13 @@ class Suspects:
 def find_suspects(bench: Bench, by: str, tell: Tell | None = None) -> Suspects:
     """Order the training images of a bench by what speaks against them; `by` is a word of KINDS.
 
-    `tell(what, done, total)` may raise to interrupt.
+    `tell(what, done, total)` may raise to interrupt. Raises InputError where an encoder is asked for what classes say.
     """
     tell = tell or bench.tell
     if by == "twins":
         return _twins(bench.dataset, tell)
+    if by != "label" and not bench.model.spec.num_classes:
+        raise InputError("An encoder names no class, so it has neither losses nor a trigger", "Use label or twins")
     outputs = bench.outputs(bench.model)
     if by == "trigger":
         return _trigger(bench, outputs, tell)
@@ -205,8 +207,9 @@ def _labels(outputs: FullOutputs, classes: int, tell: Tell) -> Suspects:
     train = outputs.train
     labels = train.labels.numpy()
     doubts = label_doubts(neighbour_shares(train.features, train.labels, classes, tell), labels)
-    own = train.logits.softmax(1).gather(1, train.labels[:, None])[:, 0].numpy()
-    order = np.lexsort((own, doubts.own))  # among equals those the model is least sure of
+    order = np.argsort(doubts.own, kind="stable")
+    if train.logits.shape[1]:  # an encoder has none; else among equals those first that the model is least sure of
+        order = np.lexsort((train.logits.softmax(1).gather(1, train.labels[:, None])[:, 0].numpy(), doubts.own))
     suggested = np.where(doubts.suggested == labels, -1, doubts.suggested)
     return Suspects("label", order, 1 - doubts.own, suggested, int(doubts.confident.sum()))
 

@@ -26,6 +26,7 @@ from core.session.exporting import export
 from core.session.jobs import create_run, make_train_job, make_unlearn_job
 from core.session.proof import proven
 from core.session.running import run
+from core.session.suspects import find_suspects
 from core.verify.table import NO_CLASSES, measure_rows
 
 
@@ -202,3 +203,11 @@ def test_resumed_it_comes_to_the_same_weights(tmp_path, encoder_bench, three, un
     assert folder.finished
     one, other = (read_weights(each.file(MODEL)).tensors for each in (folder, unlearned))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_suspects_are_found_by_its_features_and_nothing_is_asked_of_its_classes(encoder_bench, bench):
+    found, whole = find_suspects(encoder_bench, "label"), find_suspects(bench, "label")
+    assert (found.score == whole.score).all() and found.likely == whole.likely
+    for by in ("loss", "trigger"):
+        with pytest.raises(InputError, match="names no class"):
+            find_suspects(encoder_bench, by)
