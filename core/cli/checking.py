@@ -14,6 +14,7 @@ from core.cli.result import TITLES, measures_table
 from core.cli.running import CHECK, stop_on_interrupt
 from core.errors import NotFoundError, RequirementError, StoppedError, UsageError, first_few
 from core.files import write_atomic
+from core.job import StartPart
 from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.text import named, visible
 from core.verify.lamps import LAMPS, LIGHTS, report_lamps
@@ -92,8 +93,9 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
         raise UsageError("--klom compares several runs with retrained models", "Name runs of more seeds")
     if given.sign is not None:
         check_key(given.sign)
-    seeds = {folder.path: _seeds(given, folder, bool(paths), screen) for folder in folders}
-    reports = _check(folders, seeds, brought, given, screen)
+    start = options.start_option(given, options.bench_option(given).trust)
+    seeds = {folder.path: _seeds(given, folder, bool(paths), screen, start) for folder in folders}
+    reports = _check(folders, start, seeds, brought, given, screen)
     if given.sign is not None:
         for folder in folders:
             sign_report(folder, given.sign)
@@ -131,7 +133,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
 
 
 def _check(
-    folders: Sequence[RunFolder], seeds: Mapping[Path, tuple[int, ...]], brought: Mapping[Path, dict[str, Path]],
+    folders: Sequence[RunFolder], start: StartPart | None, seeds: Mapping[Path, tuple[int, ...]],
+    brought: Mapping[Path, dict[str, Path]],
     given: argparse.Namespace, screen: Screen,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Check one run after the other; model, data and retrained models of one serve the next. Returns their reports."""
@@ -139,7 +142,6 @@ def _check(
     from core.session.checking import check
 
     reports, bench = [], options.bench_option(given)
-    start = options.start_option(given, bench.trust)
     try:
         with stop_on_interrupt(screen, CHECK) as control:
             for number_of, folder in enumerate(folders, 1):
@@ -236,15 +238,22 @@ def _brought(paths: list[str], folder: RunFolder) -> dict[str, Path]:
     return brought
 
 
-def _seeds(given: argparse.Namespace, folder: RunFolder, brought: bool, screen: Screen) -> tuple[int, ...]:
-    """Return the seeds to train or take: as asked, else (nothing asked, no model brought) those on disk."""
+def _seeds(
+    given: argparse.Namespace, folder: RunFolder, brought: bool, screen: Screen, start: StartPart | None
+) -> tuple[int, ...]:
+    """Return the seeds to train or take: as asked, else (nothing asked, no model brought) those on disk.
+
+    start: where the original's training began, as the user says now.
+    """
     if TRAIN in given.retrained or given.seeds is not None or (given.suite == "full" and not brought):
         return tuple(range(1, (given.seeds or SEEDS[given.suite]) + 1))
     if brought:
         return ()
     from core.session.references import trained_references
+    from core.session.starts import as_told
 
-    trained = tuple(seed for seed in sorted(trained_references(folder.job())) if seed <= MOST_SEEDS)
+    told = as_told(folder.job(), folder.report(), start)
+    trained = tuple(seed for seed in sorted(trained_references(told)) if seed <= MOST_SEEDS)
     if trained:
         screen.say(f"Retrained models on disk: seed{'s' * (len(trained) > 1)} {', '.join(map(str, trained))}.")
     return trained

@@ -106,8 +106,11 @@ def run_train(given: argparse.Namespace, screen: Screen) -> int:
 def _network_and_start(given: argparse.Namespace) -> tuple[str, StartPart | None]:
     """Return the network to train, as --arch or the file of --from says it, and what that training begins with.
 
+    An encoder gets the head that its network has.
+
     Raises UsageError where neither says which network it is, and the AppErrors of opening a model.
     """
+    from core.models.architectures import ENCODER_PREFIX
     from core.models.starting import read_start
 
     trust = options.bench_option(given).trust
@@ -115,7 +118,7 @@ def _network_and_start(given: argparse.Namespace) -> tuple[str, StartPart | None
     if arch is None and start is not None and start.pretrained:
         model = read_start(start, trust).opened()
         if not model.alternatives:
-            return model.spec.user_code or model.spec.architecture, start
+            return model.spec.user_code or model.spec.architecture.removeprefix(ENCODER_PREFIX), start
     if arch is None:
         raise UsageError("Nothing says which network to train", "Name it with --arch, or a file of it with --from")
     return arch, start

@@ -37,7 +37,7 @@ from core.session.references import (
 )
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
-from core.session.starts import as_told, start_doubts, start_of
+from core.session.starts import as_told, retraining_doubts, start_doubts, start_of
 from core.session.suspects import stamped_of
 from core.verify.canaries import doubt_of
 from core.verify.lanes import Lane, lanes_so_far
@@ -197,7 +197,7 @@ def check(
         cost = {**NO_COST, **(before.get("cost") or (folder.card() or {}).get("cost") or {})}
         end = folder.ending()
         state = State.FINISHED if end is None else State(end.state)
-        doubts = (*doubts_of(job, bench, first, original.outputs), *start_doubts(told, bool(judged), retrained))
+        doubts = (*doubts_of(job, bench, first, original.outputs), *_start_doubts(told, judged, retrained))
         if canaries:
             found = doubt_of(measured.models.get("original") or {})
             doubts += (CANARIES.format(count=plural(canaries, "canary image")), *([found] if found else []))
@@ -208,6 +208,11 @@ def check(
         report.pop("log")
         _require_job(folder, job_sha256)
         return write_report(folder, report)
+
+
+def _start_doubts(job: Job, trained: Mapping[int, RunFolder], brought: Mapping[str, Path]) -> tuple[str, ...]:
+    """Return what is to be said of where the original and all that was retrained began."""
+    return tuple(start_doubts(job, bool(trained) or bool(retraining_doubts(job)), brought))
 
 
 def _refuse_for_encoder(seeds: Sequence[int], which: str) -> None:
@@ -275,10 +280,10 @@ def train_reference(
     `bench` holds the run's data; `start` says where the original's training began, where nothing else does. Raises
     StoppedError where it was stopped before its end: a half-trained reference is no reference.
     """
-    job, exclude = reference_job(folder, bench, seed, start)
-    place = reference_folder(job, seed)
-    if place.finished:
+    place = reference_folder(as_told(folder.job(), folder.report(), start), seed)
+    if place.finished:  # what it began with is not needed any more
         return place
+    job, exclude = reference_job(folder, bench, seed, start)
     if place.is_done:  # stopped, by a process that ended before it took the result back
         _take_back(place)
     begun = place.exists and not place.never_started

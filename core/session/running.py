@@ -45,6 +45,7 @@ from core.session.results import (
     write_models,
     write_report,
 )
+from core.session.starts import retraining_doubts
 from core.session.suspects import stamped_of
 from core.session.tuning import Tuning, axes, tune, tuned
 from core.verify.numbers import plural
@@ -369,7 +370,7 @@ class _Runner:
             if job.origin is not None and job.origin != original_of(job):
                 message = f"{job.origin.path}, the model before the first request, is gone or was changed: the result "
                 self._log("warning", f"{message}is compared with the model this run starts from.", "origin")
-            self._doubts = doubts_of(job, bench, bench.model, start)
+            self._doubts = (*doubts_of(job, bench, bench.model, start), *retraining_doubts(job))
             for doubt in self._doubts:  # before the first step: a run that makes no sense is stopped
                 self._log("warning", doubt, "proof")
         distributed.require_same({

@@ -15,6 +15,7 @@ from typing import Any
 from core.errors import AppError, MismatchError
 from core.files import file_sha256, read_object
 from core.job import Job, StartPart
+from core.methods import method_of
 from core.models.card import read_card, weights_file
 from core.models.hub import HUB_CONFIG, HUB_WEIGHTS
 from core.models.starting import read_start
@@ -161,6 +162,14 @@ def start_doubts(job: Job, trained: bool, brought: Mapping[str, Path]) -> Iterat
             f"{name}, which was brought as a retrained model, began with {start_words(theirs)}, the original with "
             f"{start_words(start)}: what sets the two apart is not the forgetting alone."
         )
+
+
+def retraining_doubts(job: Job) -> tuple[str, ...]:
+    """Return what a run that trains a new network in place of the original must not be read without; none for others.
+
+    Such a run begins where references do.
+    """
+    return tuple(start_doubts(job, True, {})) if method_of(job).starts_from == "fresh" else ()
 
 
 def _start_of_file(path: Path) -> StartPart | None:

@@ -23,7 +23,14 @@ from core.session.exporting import export
 from core.session.jobs import create_run, differences, make_train_job, make_unlearn_job
 from core.session.references import reference_key
 from core.session.running import run
-from core.session.starts import as_told, known_start, settled_start, start_doubts, stated_start
+from core.session.starts import (
+    as_told,
+    known_start,
+    retraining_doubts,
+    settled_start,
+    start_doubts,
+    stated_start,
+)
 from core.session.training import train
 
 SHORT = {"rounds": 1, "recover_share": 0.2, "relearn_min_steps": 2}
@@ -102,9 +109,11 @@ def test_retraining_as_a_method_begins_there_as_well(begins_with, tuned_bench, d
     job = make_unlearn_job(tuned_bench.on("cpu", "float32", threads=1), three, "retrain")
     assert same(begins_with(tuned_bench, job), read_weights(digits_model / MODEL).tensors)
     assert "starting weights" in differences(job, replace(job, start=None))
+    assert retraining_doubts(job)[0].startswith("The original began with the pretrained weights")
+    assert retraining_doubts(replace(job, method="muda")) == ()
 
 
-def test_the_report_warns_that_such_a_reference_may_hold_the_features_itself(asked, tuned_bench):
+def test_the_report_warns_that_such_a_reference_may_hold_the_features_itself(asked, tuned_bench, monkeypatch):
     folder = asked(tuned_bench)
     run(folder, Control(), lambda event: None, bench=tuned_bench)
     assert not [text for text in folder.report()["warnings"] if "began" in text]  # nothing is compared yet
@@ -113,6 +122,9 @@ def test_the_report_warns_that_such_a_reference_may_hold_the_features_itself(ask
     assert "model/model.safetensors" in said and "no proof that the features are gone" in said
     assert "arXiv 2602.18505" in said and report["start"]["kind"] == "pretrained"
     assert "no proof that the features are gone" in folder.file("report.html").read_text()
+    monkeypatch.setattr("core.session.checking.reference_job", None)  # one that is there needs no start any more
+    again = check(folder, Control(), lambda event: None, tuned_bench, seeds=(1,))
+    assert again["warnings"] == report["warnings"]
     assert read_json(folder.file(CARD))["start"] == read_json(tuned_bench.model.path.parent / CARD)["start"]
 
 
