@@ -39,8 +39,8 @@ PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches 
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
 # Of method cards: what is meant to forget comes first, and its group with it.
 ORDER = ("reconstruction", "baseline", "control", "reference")
-CORRECTING = ("finetune", "scrub", "ssd")
-"""Methods that come first for a correction, as `benchmarks.corrective` ranks them."""
+CORRECTING, OF_TRIGGER = ("finetune", "salun"), ("salun", "neggrad-plus")
+"""Methods that come first for a correction, and for one with a trigger, as `benchmarks.corrective` ranks them."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,16 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
     commended for a correction, where the forget set is one.
     """
     kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
+    first: tuple[str, ...] = ()
+    if selection is not None and selection.corrective:
+        first = CORRECTING if selection.trigger is None else OF_TRIGGER
     options = []
     for method in methods().values():
         suits = kinds <= method.suits
         only = "whole classes" if CLASS in method.suits else "single images"
         reason = "" if suits else f"Works on {only} only."
         package = plugged().origins.get(method.id)
-        corrects = selection is not None and selection.corrective and suits and method.id in CORRECTING
+        corrects = suits and method.id in first
         options.append(Choice(method, suits, reason, "" if package is None else str(package), corrects))
     best = {group: len(ORDER) for group in GROUPS}
     for choice in options:
@@ -126,8 +129,8 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
 
     def position(choice: Choice) -> tuple[int, ...]:
         group, method = choice.method.group, choice.method
-        first = CORRECTING.index(method.id) if choice.corrects else len(CORRECTING)
-        return not choice.suits, first, best[group], GROUPS.index(group), ORDER.index(method.status)
+        place = first.index(method.id) if choice.corrects else len(first)
+        return not choice.suits, place, best[group], GROUPS.index(group), ORDER.index(method.status)
 
     return tuple(sorted(options, key=position))
 

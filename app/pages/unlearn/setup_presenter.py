@@ -90,7 +90,7 @@ class SetupPresenter(QObject):
         from core.session.planning import choices
 
         bench, selection = subject
-        about = (bench.model.weights_id, selection.kinds, selection.corrective)
+        about = (bench.model.weights_id, selection.kinds, selection.corrective, selection.trigger is None)
         if about != self._about:
             self._about, self._drafts, self._form_of = about, {}, ""  # presets and order depend on these
             self._context.device_jobs.submit(list_devices).done.connect(self._view.parameters.set_devices)
