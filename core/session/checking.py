@@ -70,11 +70,16 @@ def evaluate(bench: Bench, selection: Selection, references: Mapping[str, Path] 
         selection.check()
     set_threads(bench.threads)
     images, splits = bench.laid_out(selection)
-    model = Candidate("unlearned", bench.model.weights_id, partial(bench.outputs, bench.model, images=images))
+
+    def candidate(name: str, model: OpenedModel, what: str) -> Candidate:
+        take = partial(bench.outputs, model, what, images)
+        return Candidate(name, model.weights_id, take, partial(bench.network, model))
+
+    model = candidate("unlearned", bench.model, "Measuring the model")
     others: dict[str, Candidate] = {}
     for name, path in (references or {}).items():
         other = bench.open_beside(path)
-        others[name] = Candidate(name, other.weights_id, partial(bench.outputs, other, f"Measuring {name}", images))
+        others[name] = candidate(name, other, f"Measuring {name}")
     original = others.get("original")
     retrained = [candidate for candidate in others.values() if candidate is not original]
     encoder = not bench.model.spec.num_classes

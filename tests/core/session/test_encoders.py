@@ -185,6 +185,7 @@ def test_it_is_held_against_an_encoder_that_is_brought_by_features(
     assert {"probe", "nmi", "class_means"} <= keys and not keys & {"forget_accuracy", "output_distance", "membership"}
     measures = evaluate(encoder_bench, three)
     assert measures["probe"]["forget"] is not None and "retain_accuracy" not in measures
+    assert [layer["name"] for layer in measures["conditioning"]["layers"]] == ["hidden.weight"]
     export(unlearned.path, "same", tmp_path / "out.pt", encoder_bench)
     assert read_model(tmp_path / "out.pt").opened().spec.architecture == "encoder/small-cnn"
 
