@@ -354,10 +354,9 @@ class ForgetPresenter(QObject):
                 problem = tr(error.message)
         page.set_missing(problem)
         page.next_button.setEnabled(not problem)
-        chosen = selection is not None and selection.count > 0
-        page.correct_box.setEnabled(chosen)
-        page.correct_box.setChecked(chosen and selection is not None and selection.corrective)
         chosen = not self._why_no_export()
+        page.correct_box.setVisible(chosen and not problem)  # what is missing stands in its place
+        page.correct_box.setChecked(selection is not None and selection.corrective)
         page.clear_button.setEnabled(chosen)
         page.tools.export_button.setEnabled(chosen)
 
