@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -66,6 +67,14 @@ class Experiment:
     def input_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of what the network receives."""
         return self.train.preprocessing.channels, *self.train.preprocessing.size
+
+    @cached_property
+    def pixel_range(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The lowest and the highest value of preprocessed pixels, (C, 1, 1) each."""
+        span = torch.tensor([0, 255], dtype=torch.uint8, device=self.device)
+        channels, height, width = self.input_shape
+        extremes = self.train.preprocessing.apply(span[:, None, None, None].expand(2, height, width, channels))
+        return extremes[0, :, :1, :1], extremes[1, :, :1, :1]
 
     def operations(self) -> float:
         """Return the floating-point operations of all passes so far."""

@@ -203,16 +203,7 @@ class ForwardPasses:
     def _networks(self, step: int) -> Networks:
         experiment = self._experiment
         generator = torch.Generator(experiment.device).manual_seed(derive_seed(experiment.seed, "prepare", step))
-        return Networks(experiment.model, experiment.teacher, generator, *self._bounds)
-
-    @functools.cached_property
-    def _bounds(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The range of preprocessed pixels, (C, 1, 1) each."""
-        span = torch.tensor([0, 255], dtype=torch.uint8, device=self._experiment.device)
-        channels, height, width = self._experiment.input_shape
-        images = span[:, None, None, None].expand(2, height, width, channels)
-        extremes = self._experiment.train.preprocessing.apply(images)
-        return extremes[0, :, :1, :1], extremes[1, :, :1, :1]
+        return Networks(experiment.model, experiment.teacher, generator, *experiment.pixel_range)
 
     # -- networks ------------------------------------------------------------------------------------------------
 

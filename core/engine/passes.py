@@ -16,7 +16,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from core import distributed
-from core.data.batches import ImageStore
+from core.data.batches import Batch, ImageStore
 from core.data.splits import stratified
 from core.engine.experiment import FORWARD, GRADIENT, Experiment
 from core.engine.outputs import Deal, chunk_size, collect
@@ -47,6 +47,7 @@ class SetPasses:
         self.imageless = experiment.splits.imageless
         self.facts = experiment.facts
         self.input_shape = experiment.input_shape
+        self.pixel_range = experiment.pixel_range
         self.device = experiment.device
         self.messages: list[str] = []  # lines for the log that the engine has not passed on yet
 
@@ -60,6 +61,17 @@ class SetPasses:
         """Return (n,) int64 true labels, in the order of `outputs`."""
         store, ids = self._samples(which, limit)
         return store.labels[ids.to(store.device)].cpu()
+
+    def batches(self, which: str, limit: int = 0) -> Iterator[Batch]:
+        """Yield the samples of a set with their images as they are, some at a time."""
+        store, ids = self._samples(which, limit)
+        for batch in store.chunks(ids, chunk_size(store)):
+            yield batch
+            self.check()
+
+    def passed(self, images: int) -> None:
+        """Count so many images that went forward and back through the network where only the caller knows of it."""
+        self._experiment.work[GRADIENT] += images
 
     def accuracy(self, which: str, limit: int = LOOK_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""

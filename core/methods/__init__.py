@@ -11,6 +11,7 @@ from core.entry_points import Offered, Origin
 from core.errors import NotFoundError, unknown_name
 from core.job import Job, PluginPart
 from core.methods import (
+    amun,
     ascent,
     boundary,
     challenge,
@@ -64,6 +65,7 @@ _ALL: tuple[Method, ...] = (
     influence.INFLUENCE,
     boundary.BOUNDARY_SHRINK,
     boundary.BOUNDARY_EXPAND,
+    amun.AMUN,
     unsir.UNSIR,
     lipschitz.LIPSCHITZ,
     challenge.MSG,

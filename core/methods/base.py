@@ -82,6 +82,7 @@ class Context(Protocol):
     imageless: tuple[int, ...]  # outputs whose class has no training image
     facts: Facts
     input_shape: tuple[int, int, int]  # channels, height, width of preprocessed images
+    pixel_range: tuple[torch.Tensor, torch.Tensor]  # the lowest and highest value of preprocessed pixels, (C, 1, 1)
     device: torch.device
 
     def outputs(self, which: str, limit: int = 0) -> SetOutputs:
@@ -89,6 +90,12 @@ class Context(Protocol):
 
     def labels(self, which: str, limit: int = 0) -> torch.Tensor:
         """Return (n,) int64 true labels, in the order of `outputs`."""
+
+    def batches(self, which: str, limit: int = 0) -> Iterator[Batch]:
+        """Yield the samples of a set with their images, unaugmented, some at a time."""
+
+    def passed(self, images: int) -> None:
+        """Count so many images passed forward and back through `model` by the caller itself, for a run's work."""
 
     def accuracy(self, which: str, limit: int = LOOK_SAMPLES) -> float:
         """Return the share of a set that the model gets right, 0..1."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,7 @@ from core.methods.base import (
 )
 from core.methods.common import Group, forgetting, forgotten_classes, optimiser_parameters
 from core.methods.losses import cross_entropies, hidden_classes, mean_of
+from core.models.tap import TappedModel
 from core.parameters import Parameter, Values
 
 FORGETTING = Group("Forgetting")
@@ -54,16 +56,26 @@ def optimiser(lr: float, momentum: float) -> tuple[Parameter, ...]:
     return optimiser_parameters(lr=lr, batch=64, momentum=momentum)
 
 
+def logits_and_gradient(
+    network: TappedModel, images: torch.Tensor, value: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a network's logits (n, K) on images, and the gradient to these, (n, C, H, W), of a value of the logits."""
+    moving = images.detach().clone().requires_grad_(True)
+    logits = network(moving).logits.float()
+    (gradient,) = torch.autograd.grad(value(logits), moving)
+    return logits.detach(), gradient
+
+
 def adversarial(networks: Networks, batch: Batch, size: float) -> torch.Tensor:
     """Return images (n, C, H, W) one signed gradient step away from their class, within the range of pixels.
 
     `size` is a share of that range, so that a step is the same whatever the preprocessing.
     """
     assert networks.teacher is not None
-    images = batch.images.detach().clone().requires_grad_(True)
-    loss = F.cross_entropy(networks.teacher(images).logits.float(), batch.labels, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, images)
-    moved = images.detach() + size * (networks.high - networks.low) * gradient.sign()
+    _, gradient = logits_and_gradient(
+        networks.teacher, batch.images, lambda logits: F.cross_entropy(logits, batch.labels, reduction="sum")
+    )
+    moved = batch.images.detach() + size * (networks.high - networks.low) * gradient.sign()
     return torch.minimum(torch.maximum(moved, networks.low), networks.high)
 
 

@@ -256,7 +256,7 @@ def test_of_streamed_images_the_three_batches_that_follow_are_read_ahead(monkeyp
 
 def test_noise_is_drawn_from_the_range_of_preprocessed_pixels():
     experiment = make_experiment("finetune")
-    low, high = ForwardPasses(experiment, lambda: None)._bounds
+    low, high = experiment.pixel_range
     channels, height, width = experiment.input_shape
     images = torch.stack([torch.zeros(height, width, channels), torch.full((height, width, channels), 255.0)])
     black, white = experiment.train.preprocessing.apply(images.to(torch.uint8))

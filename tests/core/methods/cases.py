@@ -10,6 +10,7 @@ from core.methods import METHODS
 SHORT: dict[str, dict[str, Any]] = {
     "boundary-shrink": {"epochs": 2, "batch": 8},
     "boundary-expand": {"epochs": 2, "batch": 8},
+    "amun": {"epochs": 1, "batch": 16, "steps": 4},
     "unsir": {"batch": 16, "noise_images": 6, "noise_steps": 3},
     "lipschitz": {"epochs": 2, "batch": 8, "copies": 3},
     "muda": {"rounds": 2, "batch": 8, "lr": 0.05, "recover_share": 0.5, "min_steps": 3},
@@ -89,6 +90,7 @@ VARIANTS: list[Case] = [
     Case("bad-teacher", "mixed", {"retain_share": 1.0, "batch": 30, "forget_weight": 0.5, "temperature": 2.0}),
     Case("delete", "class", {"mask": "forget classes", "batch_norm": "train", "optimiser": "adamw"}),
     Case("lotus", "mixed", {"hide": "nothing", "retain_share": 1.0, "alpha": 8.0, "optimiser": "adamw"}),
+    Case("amun", "sample", {"own_labels": True, "start": 0.5, "optimiser": "adamw", "lr": 1e-3}),
     Case("l1-sparse", "class", {"unpenalised": 0.5, "optimiser": "adamw", "l1": 0.01}),
     Case("cf-k", "class", {"k": 1, "cached": True}),
     Case("msg", "class", {"layers": "all", "old_rate": 0.0, "clip": 0.5}, frozenset({IDENTITY})),

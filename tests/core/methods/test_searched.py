@@ -33,6 +33,7 @@ SEARCHED = {
     "influence": [("damping", 1e-5, 0.1, "log")],
     "boundary-shrink": [("epochs", 0.2, 1.0, "log", "relative")],
     "boundary-expand": [("epochs", 0.2, 1.0, "log", "relative")],
+    "amun": [("epochs", 0.3, 3.0, "log", "relative")],
     "unsir": [("noise_share", 0.05, 0.5)],
     "lipschitz": [("lr", 0.05, 20.0, "log", "relative"), ("noise", 0.2, 3.0, "log", "relative")],
 }
