@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.common import machine, report
-from benchmarks.quality_cells import Cell, Network, Place, Task
+from benchmarks.quality_cells import Cell, Network, Place, Task, single_tasks
 from benchmarks.quality_check import check
 from benchmarks.quality_page import closure_plot, page, sections
 from benchmarks.quality_table import as_csv, figures, merged, read_rows, rows_of, table
@@ -46,7 +46,7 @@ FEW = (
     Task("easiest 1 %", share=0.01, by="easiest"),
 )
 STRONGEST = ("scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
-FOR_SINGLES = ("finetune", "cf-k", "scrub", "neggrad-plus", "l1-sparse")
+FOR_SINGLES = ("finetune", "ct", "msg", "cf-k", "scrub", "neggrad-plus", "l1-sparse")
 ABLATIONS = ("alignment-only", "distillation-only")
 
 
@@ -66,7 +66,8 @@ def main() -> None:
             and (not options.task or cell.task.name == options.task)
             and (not options.tier or cell.tier == options.tier)
         ]
-        made = place.make(cells, single=single_tasks(place), only_found=options.found) if cells else []
+        single = single_tasks(cells_of(place))
+        made = place.make(cells, single=single, only_found=options.found) if cells else []
         if made:
             rows += rows_of(made, place)
             found[f"{place.network.name}, {place.source_name}"] = _made_on(place)
@@ -132,12 +133,6 @@ def write(rows: list[dict[str, str]], made_on: dict[str, dict[str, str]]) -> Non
 
 def cells_of(place: Place) -> list[Cell]:
     return quick_plan() if place.data == "digits" else full_plan(place.network)
-
-
-def single_tasks(place: Place) -> list[Task]:
-    """The tasks of single images, which the models of the attack were trained without."""
-    tasks = dict.fromkeys(cell.task for cell in cells_of(place))
-    return [task for task in tasks if not task.classes]
 
 
 def _place(name: str, options: argparse.Namespace) -> Place:

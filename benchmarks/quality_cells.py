@@ -77,6 +77,11 @@ class Cell:
         return f"{self.method}/{self.preset}" if self.preset else self.method
 
 
+def single_tasks(cells: Iterable[Cell]) -> list[Task]:
+    """Return the tasks of single images, which the models of the attack are trained without."""
+    return [task for task in dict.fromkeys(cell.task for cell in cells) if not task.classes]
+
+
 @dataclass(frozen=True)
 class Made:
     """A cell with the content of its report, the per-sample attack on each model, and the hash of its weights."""
@@ -253,16 +258,14 @@ class Place:
         return self.network.attackers > 0 and not cell.task.classes
 
     def _attack(self, folder: RunFolder, single: Sequence[Task]) -> dict[str, Any]:
-        """Return RMIA by all models of the attack on the original, the unlearned model and each retrained one."""
+        """Return per-sample attacks by all models of the attack, on original, unlearned and retrained models."""
         from core.engine.control import Control
-        from core.metrics.membership import matched_positions, rmia, rmia_dict
         from core.runs.folder import MODEL
         from core.session.checking import train_reference
         from core.session.forget_sets import run_selection
+        from core.verify.reference_attacks import reference_attack, sample_attacks
 
         _, splits = self.bench.laid_out(run_selection(folder, self.bench.dataset))
-        inside, outside = matched_positions(splits.labels[splits.forget_train], splits.test_labels[splits.unseen])
-        members, others = splits.forget_train[inside], splits.unseen[outside]
         attackers = self.attackers(single)
         references = {seed: train_reference(folder, self.bench, seed, Control(), _quiet) for seed in REFERENCE_SEEDS}
         models = {
@@ -271,12 +274,9 @@ class Place:
         }  # fmt: skip
         found = {}
         for name, model in models.items():
-            own = self._of_model(model)
-            attack = rmia(
-                own.train.logits[members], splits.labels[members], [a.train.logits[members] for a in attackers],
-                own.test.logits[others], splits.test_labels[others], [a.test.logits[others] for a in attackers],
-            )  # fmt: skip
-            found[name] = rmia_dict(attack, len(attackers))
+            outputs = self._of_model(model)
+            found[name] = {"rmia": reference_attack(outputs, attackers, splits)}
+            found[name] |= sample_attacks(outputs, attackers, splits)
         return found
 
     def _images(self, ids: np.ndarray) -> Selection:

@@ -27,10 +27,12 @@ MEASURES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """Where the measures stand in a report, the first path that has a number. JS is a distance, the others values."""
 
-PER_SAMPLE = "RMIA"
+PER_SAMPLE = {"RMIA": "rmia", "vulnerable": "sample_vulnerable"}
+"""Per-sample attacks by the models of the attack, where there are such: the second on the harder half of the images."""
+
 CLOSURES = ("JS", "probe", "NMI", "DA")
 COLUMNS = (
-    *WHERE, *MEASURES, PER_SAMPLE, *(f"closure {name}" for name in CLOSURES), "matching", "usable", "verdict", "time",
+    *WHERE, *MEASURES, *PER_SAMPLE, *(f"closure {name}" for name in CLOSURES), "matching", "usable", "verdict", "time",
     "operations", "weights",
 )  # fmt: skip
 ORIGINAL, RETRAINED = "original", "retrained"
@@ -188,10 +190,10 @@ def agreement(rows: Sequence[Row]) -> list[list[str]]:
     from scipy.stats import kendalltau
 
     by_title = {title: members for title, members in groups(rows).items() if members[0]["method"] not in OF_MODELS}
-    goals = {name: mean_of([row for row in rows if row["method"] == RETRAINED], name) for name in MEASURES}
+    retrained = [row for row in rows if row["method"] == RETRAINED]
+    goals = {name: mean_of(retrained, name) for name in ("retain", "forget", "attack", *PER_SAMPLE)}
     orders: dict[str, list[float | None]] = {}
-    for name in ("retain", "forget", "attack", PER_SAMPLE):
-        goal = goals.get(name) if name in goals else mean_of([r for r in rows if r["method"] == RETRAINED], name)
+    for name, goal in goals.items():
         values = [mean_of(members, name) for members in by_title.values()]
         orders[name] = [None if v is None or goal is None else -abs(v - goal) for v in values]
     for name in CLOSURES:
@@ -236,7 +238,7 @@ def _measures(values: Mapping[str, Any], attack: Mapping[str, Any] | None) -> di
         name: next((value for path in paths if (value := _at(values, path)) is not None), None)
         for name, paths in MEASURES.items()
     }
-    return found | {PER_SAMPLE: None if attack is None else attack["auc"]}
+    return found | {name: _at(attack or {}, (key, "auc")) for name, key in PER_SAMPLE.items()}
 
 
 def _at(measures: Any, path: Sequence[str]) -> float | None:

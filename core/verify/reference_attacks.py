@@ -23,7 +23,7 @@ from core.metrics.membership import Z_95, attack_from_scores, log_odds, matched_
 from core.metrics.neighbour_class import named_as, nearest_class
 from core.metrics.sample_attacks import by_hardness, calibrated_scores, iam_scores, iam_signals
 
-MOST_REFERENCES = 8
+MOST_REFERENCES = 16
 """Reference models of an attack at most: of more, the mean hardly moves."""
 
 FITTED_SAMPLES = 5000
