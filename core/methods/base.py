@@ -328,6 +328,11 @@ class Method:
     shared: bool = True  # whether several processes can share a run of it: false where no step is taken
 
     @property
+    def forgets(self) -> str:
+        """Name the one kind of images that it forgets; only for a method that does not suit both."""
+        return "whole classes" if CLASS in self.suits else "single images"
+
+    @property
     def searched(self) -> tuple[SearchRange, ...]:
         """What a search for settings varies: the step size first; nothing for a method without any such parameter."""
         names = {searched.name for searched in self.search}

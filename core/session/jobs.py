@@ -269,7 +269,7 @@ def require_data(
         method.plan(values, facts)  # refuses settings that need classes
     if not facts.kinds <= method.suits:
         raise ForgetSetError(
-            f"{method.title} works on whole classes only", "Choose whole classes, or another method for single images"
+            f"{method.title} works on {method.forgets} only", f"Choose {method.forgets} alone, or another method"
         )
     if method.reads_unseen(values, facts):
         stays = ~np.isin(dataset.test.labels.numpy(), selection.complete_classes)

@@ -117,8 +117,7 @@ def choices(selection: Selection | None) -> tuple[Choice, ...]:
     options = []
     for method in methods().values():
         suits = kinds <= method.suits
-        only = "whole classes" if CLASS in method.suits else "single images"
-        reason = "" if suits else f"Works on {only} only."
+        reason = "" if suits else f"Works on {method.forgets} only."
         package = plugged().origins.get(method.id)
         corrects = suits and method.id in first
         options.append(Choice(method, suits, reason, "" if package is None else str(package), corrects))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -16,12 +18,16 @@ from core.session.jobs import make_unlearn_job, preset_values
 from core.session.planning import estimate
 from core.session.running import run
 
+KINDS = "whole classes", "single images"
+
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
-    values = preset_values(bench, method, "", {"class"})
-    planned = estimate(bench, three, method, values, measure=False)
-    folder, control, started = new_run(method, settings=values), Control(), []
+    whole = "class" in METHODS[method].suits
+    chosen = three if whole else three.cleared().with_samples(list(range(40)))
+    values = preset_values(bench, method, "", chosen.kinds)
+    planned = estimate(bench, chosen, method, values, measure=False)
+    folder, control, started = new_run(method, chosen, settings=values), Control(), []
 
     def end_at_the_start(event):
         if event.type == "run_started":
@@ -113,14 +119,18 @@ def test_wrong_values_and_forget_sets_are_refused(bench, three):
         estimate(bench, three.cleared(), "muda", {}, measure=False)
 
 
-def test_methods_for_whole_classes_come_last_where_single_images_are_chosen(three):
-    by_class = planning.choices(three)
-    assert by_class[0].method.id == "muda" and all(choice.suits for choice in by_class)
-    by_sample = planning.choices(three.cleared().with_samples([1, 2]))
-    unsuited = [choice for choice in by_sample if not choice.suits]
-    assert unsuited and by_sample[-len(unsuited):] == tuple(unsuited)  # fmt: skip
-    assert {choice.reason for choice in unsuited} == {"Works on whole classes only."}
-    assert len(by_sample) == len(METHODS)
+def test_methods_for_the_other_kind_of_images_come_last_and_are_refused(bench, three):
+    single = three.cleared().with_samples([1, 2])
+    for chosen, works_on in ((three, "single images"), (single, "whole classes"), (three.with_samples([1, 2]), "")):
+        shown = planning.choices(chosen)
+        unsuited = [choice for choice in shown if not choice.suits]
+        assert unsuited and shown[-len(unsuited):] == tuple(unsuited) and len(shown) == len(METHODS)  # fmt: skip
+        assert shown[0].method.id == "muda"
+        reasons = {choice.reason for choice in unsuited}
+        assert reasons == {f"Works on {kind} only." for kind in ([works_on] if works_on else KINDS)}
+        for choice in unsuited:
+            with pytest.raises(ForgetSetError, match=f"{re.escape(choice.method.title)} w{choice.reason[1:-1]}"):
+                estimate(bench, chosen, choice.method.id, {}, measure=False)
 
 
 def test_a_fresh_model_is_trained_by_the_originals_recipe(bench):
