@@ -156,6 +156,7 @@ def _bare(made: Experiment, segment: Segment, noted: list[list[Pass]]) -> Callab
     optimiser = torch.optim.SGD(weights, lr=1e-5, momentum=0.9, weight_decay=5e-4, fused=True)
     most = max(call.images for calls in noted for call in calls)
     batch = made.train.batch(torch.arange(most))
+    apart = len(part.balance.terms) if part.balance is not None else 1  # gradients that a step takes of one pass
     split = split_for(made.model, part.tunes) if part.cached else None
     cached = _front(split, batch.images) if split else None
 
@@ -178,6 +179,8 @@ def _bare(made: Experiment, segment: Segment, noted: list[list[Pass]]) -> Callab
                 if call.back == "images":
                     torch.autograd.grad(loss, images)
                 else:
+                    for _ in range(apart - 1):
+                        loss.backward(retain_graph=True)
                     loss.backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
