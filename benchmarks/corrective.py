@@ -86,15 +86,19 @@ def trained(task: Task, data: str, tell: Any) -> Any:
     from core.engine.control import Control
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
+    from core.session.running import run
     from core.session.training import train
 
     planted, own = str(task.folder / "data.npz"), str(task.folder / f"{data}.npz")
-    run = RunFolder(task.folder / f"{data}-{task.epochs}")
-    if not run.has_result:
+    folder = RunFolder(task.folder / f"{data}-{task.epochs}")
+    if not folder.has_result:
         tell(f"{task.name}: training on {Path(own).name}, {task.epochs} epochs")
         bench = Bench(None, Bench().with_data(own).dataset).on("cpu", threads=1)
-        train(run.path, bench, "small-cnn", Control(), lambda event: None, recipe={"epochs": task.epochs})
-    return Bench().on("cpu", threads=1).open(run.path, planted)
+        if folder.exists:
+            run(folder, Control(), lambda event: None, bench=bench, resume=True)
+        else:
+            train(folder.path, bench, "small-cnn", Control(), lambda event: None, recipe={"epochs": task.epochs})
+    return Bench().on("cpu", threads=1).open(folder.path, planted)
 
 
 def lists(task: Task, planted: np.ndarray, bench: Any) -> tuple[dict[str, np.ndarray], dict[str, float]]:
