@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 KINDS = {
     "label": "most of their neighbours in the network's features have another label (confident learning)",
@@ -34,7 +35,7 @@ class Trigger:
     @classmethod
     def of(cls, mask: np.ndarray, image: np.ndarray, target: int, target_name: str) -> Trigger:
         """Take the trigger from the pixels of an image, (H, W, C) uint8, where a mask, (H, W) bool, is set."""
-        rows, columns = np.nonzero(mask)
+        rows, columns = mask.nonzero()
         values = zip(rows.tolist(), columns.tolist(), image[mask].tolist(), strict=True)
         pixels = tuple((row, column, *channels) for row, column, channels in values)
         return cls(target=target, target_name=target_name, pixels=pixels)
@@ -58,8 +59,8 @@ class Trigger:
     def shown_by(self, images: np.ndarray) -> np.ndarray:
         """Return which images, (n, H, W, C) uint8, show the patch: (n,) bool."""
         rows, columns, values = self._parts()
-        apart = np.abs(images[:, rows, columns].astype(np.int16) - values)
-        shown: np.ndarray = (apart <= CLOSE).all((1, 2))
+        apart = images[:, rows, columns].astype("int16") - values
+        shown: np.ndarray = (abs(apart) <= CLOSE).all((1, 2))
         return shown
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,5 +76,7 @@ class Trigger:
 
     def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rows (p,), columns (p,) and values (p, C) uint8 of the pixels."""
+        import numpy as np  # what a job holds is read before numpy is loaded
+
         table = np.array(self.pixels)
         return table[:, 0], table[:, 1], table[:, 2:].astype(np.uint8)
