@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "corrective"
 NOISE, CANDIDATES = 0.05, 0.07  # of the images: with wrong labels; taken as candidates
 POISONED, TARGET, SQUARE = 0.01, 0, (24, 27)  # of the images; T-shirt; rows and columns of the white square
 SHARES = (0.25, 0.5, 1.0)
-METHODS = ("finetune", "salun", "neggrad-plus", "ssd", "retrain", "scrub")
+METHODS = ("finetune", "finetune/correction", "salun", "neggrad-plus", "ssd", "retrain", "scrub")
 FULL = 60_000
 
 
@@ -135,17 +135,20 @@ def cell(task: Task, bench: Any, name: str, forget: np.ndarray, method: str, onl
     from core.session.jobs import create_run, make_unlearn_job
     from core.session.running import run
 
-    folder = RunFolder(task.folder / "cells" / f"{name.split()[0].rstrip('%')}-{method}")
+    method, _, preset = method.partition("/")
+    named = "-".join(filter(None, (name.split()[0].rstrip("%"), method, preset)))
+    folder = RunFolder(task.folder / "cells" / named)
     report = folder.report() if folder.exists else None
     if report is not None or only_found:
         return report
-    tell(f"{task.name}, {name}: {method}")
+    tell(f"{task.name}, {name}: {method} {preset}")
     dataset = bench.dataset
     chosen = Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_samples(forget)
     chosen = chosen.correcting(trigger=trigger() if task.name == "trigger" else None)
     try:
         if not folder.exists:
-            create_run(folder.path, make_unlearn_job(bench, chosen, method, checkpoint_seconds=60), chosen, dataset)
+            job = make_unlearn_job(bench, chosen, method, preset=preset, checkpoint_seconds=60)
+            create_run(folder.path, job, chosen, dataset)
         run(folder, Control(), lambda event: None, bench=bench, resume=True)
     except AppError as error:
         tell(f"  failed: {error}")

@@ -46,6 +46,12 @@ FINETUNE = Method(
             "chosen on digits and Fashion-MNIST.",
             {"min_steps": 200},
         ),
+        Preset(
+            "correction",
+            "Correction",
+            "For wrong labels: longer, with a step that keeps what the others taught (benchmarks.corrective).",
+            {"epochs": 4.0, "lr": 0.1, "min_steps": 200},
+        ),
     ),
 )
 
