@@ -54,18 +54,18 @@ class Measure:
     kind: Literal["value", "distance"]  # a distance is measured to the retrained models and is 0 at best
     paths: tuple[tuple[str, ...], ...]  # the first that has a value is taken
     unit: Literal["percent", "ratio"] = "ratio"
-    only_with: tuple[str, ...] = ()  # where this path has no value, the measure says nothing of the forget set
+    only_with: tuple[tuple[str, ...], ...] = ()  # where none of these has a value, it says nothing of the forget set
     seed_factor: float = SEED_FACTOR
 
     def read(self, measures: Mapping[str, Any] | None) -> float | None:
         """Return the value in a model's `measures`; None where it was not taken or is not finite."""
-        if self.only_with and look_up(measures, self.only_with) is None:
+        if self.only_with and all(look_up(measures, path) is None for path in self.only_with):
             return None
         return look_up(measures, place(self.paths, [measures]))
 
 
 _UNSEEN = ("forget_test_accuracy",)  # has a value where whole classes go
-_OF_CLASSES = ("probe", "forget")  # the same, of an encoder too
+_OF_CLASSES = (_UNSEEN, ("probe", "forget"))  # the first is not taken of an encoder
 _UNSEEN_DISTANCE = ("distances", "forget_test", "js_to_retrained")
 _SINGLE_DISTANCE = ("distances", "forget", "js_to_retrained")
 
@@ -78,7 +78,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("output_distance", "output distance", "output", "distance", (_UNSEEN_DISTANCE, _SINGLE_DISTANCE)),
     Measure(
         "output_distance_single", "output distance on single images", "output", "distance", (_SINGLE_DISTANCE,),
-        only_with=_UNSEEN_DISTANCE,
+        only_with=(_UNSEEN_DISTANCE,),
     ),
     Measure("membership", "membership attack", "output", "value", (("membership", "population", "auc"),)),
     Measure(

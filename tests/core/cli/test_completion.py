@@ -58,7 +58,7 @@ def offered(scripts, tmp_path):
         (("--scheme", "d"), {"dark"}),
         (("pho",), {"photos"}),
         (("unlearn", "--forget-r"), {"--forget-random"}),
-        (("unlearn", "--method", "neg"), {"neggrad-plus"}),
+        (("unlearn", "--method", "neg"), {"neggrad-plus", "negmerge"}),
         (("unlearn", "--model", "my"), {"my model.pt"}),
         (("unlearn", "--method", "muda", "--dataset", "cifar"), {"cifar10", "cifar100"}),
         (("unlearn", "--dataset", "ph"), {"photos"}),

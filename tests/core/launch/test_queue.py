@@ -16,6 +16,7 @@ from core.engine.control import Control
 from core.errors import MismatchError, NotFoundError, RunError
 from core.events import State
 from core.files import data_home, queue_home, read_json
+from core.job import StartPart
 from core.launch import launch, queue
 from core.launch.child import Request
 from core.launch.queue import Behind, leave_behind, work
@@ -266,8 +267,9 @@ def lock_is_held(room) -> bool:
 def test_the_options_of_a_check_are_on_disk_as_they_were_given(room, put, tmp_path):
     put(1)
     folder = RunFolder.create(tmp_path / "runs" / "run", put(2).job)
-    wanted = Check((1, 2), {"mine": "/m.pt"}, "full")
+    wanted = Check((1, 2), {"mine": "/m.pt"}, "full", StartPart(kind="fresh"))
     entry = new_entry(room)
     write_waiting(Waiting(entry, folder.job(), folder.path, 0.0, wanted))
     noted = read_json(entry / "waiting.json")
-    assert noted["check"] == {"seeds": [1, 2], "retrained": {"mine": "/m.pt"}, "which": "full"}
+    start = {"kind": "fresh", "path": "", "sha256": "", "key": "", "said_by": ""}
+    assert noted["check"] == {"seeds": [1, 2], "retrained": {"mine": "/m.pt"}, "which": "full", "start": start}

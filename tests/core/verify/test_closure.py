@@ -172,6 +172,7 @@ def test_forget_accuracy_is_that_on_unseen_images_where_there_are_any():
 def test_clustering_is_read_only_where_a_whole_class_goes():
     measure = next(m for m in MEASURES if m.key == "nmi")
     assert measure.read({"nmi": 0.8, "forget_test_accuracy": 0.1}) == 0.8
+    assert measure.read({"nmi": 0.8, "probe": {"forget": 0.9}}) == 0.8  # of an encoder
     assert measure.read({"nmi": 0.8, "forget_test_accuracy": None, "forget_accuracy": 0.9}) is None
 
 
