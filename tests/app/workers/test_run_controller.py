@@ -211,7 +211,7 @@ def test_a_search_and_a_check_take_along_what_they_need(controller, new, tmp_pat
     check.work(control, emit)
     ((called, options),) = asked
     assert called[:3] == (folder, control, emit)
-    assert options == {"seeds": (3, 4), "retrained": {"mine": tmp_path / "m.pt"}, "which": "full"}
+    assert options == {"seeds": (3, 4), "retrained": {"mine": tmp_path / "m.pt"}, "which": "full", "start": None}
     plain = controller.start_reference(folder)
     assert plain.check == Check()
     for waiting in (search, check, plain):
