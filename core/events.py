@@ -355,7 +355,7 @@ class _Newer(Struct):
     step: Count = 0
 
 
-_LINES = msgspec.json.Decoder(_ANY)
+_LINES: msgspec.json.Decoder[Event] = msgspec.json.Decoder(_ANY)
 _KINDS = frozenset(str(kind.__struct_config__.tag) for kind in _ANY.__args__)
 
 
