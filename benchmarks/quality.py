@@ -56,7 +56,9 @@ def main() -> None:
     if options.quick:
         places = [Place(QUICK, "digits", options.device, tell=_tell)]
     if options.check:
-        sys.exit(check(read_rows(DOCS / "quality.csv"), places, cells_of, options.check, options.draw, _tell))
+        if not (known := read_rows(DOCS / "quality.csv")):
+            sys.exit("error: docs/quality.csv has no rows yet; --write puts them there")
+        sys.exit(check(known, places, cells_of, options.check, options.draw, _tell))
     rows, found = [], {}
     for place in places:
         cells = [

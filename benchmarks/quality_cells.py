@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "quality"
 REFERENCE_SEEDS = (1, 2, 3)
 FIRST_ATTACKER = 501  # seed of the first model of the attack, far from those of references and of the program's attacks
+TEST_IMAGES = 2500  # of a part of a data set, whatever its training images are
 DRAWS = 2  # halvings of the training images, behind the scores of what is known by heart
 Tell = Callable[[str], None]
 
@@ -302,14 +303,15 @@ class Place:
         return self.bench.outputs(model, "Looking", images)
 
     def _subset(self) -> Path:
-        """Return a file with some training images and half as many test images of the data, evenly by class."""
+        """Return a file with some training images and TEST_IMAGES test images of the data, evenly by class."""
         file = self.root / "data" / f"{self.source_name}.npz"
         if not file.exists():
             from core.session.bench import Bench
 
             dataset = Bench().with_data(self.data).dataset
             arrays: dict[str, Any] = {"classes": np.array(dataset.classes)}
-            for part, images, most in (("train", dataset.train, self.network.images), ("test", dataset.test, 2500)):
+            parts = (("train", dataset.train, self.network.images), ("test", dataset.test, TEST_IMAGES))
+            for part, images, most in parts:
                 labels = images.labels.numpy()
                 ids = _evenly(labels, most)
                 arrays |= {f"x_{part}": images.images[ids].numpy(), f"y_{part}": labels[ids]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.cli import options
 from core.cli.output import Loading, Screen, shown, table, wrapped
-from core.errors import InputError
+from core.errors import InputError, UsageError
 from core.suspicion import KINDS
 from core.text import named
 from core.verify.numbers import DASH, count, plural, ratio
@@ -45,6 +45,8 @@ def run_suspects(given: argparse.Namespace, screen: Screen) -> int:
     from core.session.proof import weigh
     from core.session.suspects import find_suspects, listed, write_suspects, write_trigger
 
+    if given.trigger and given.by != "trigger":
+        raise UsageError("--trigger writes the patch that is looked for with --by trigger", "Add --by trigger")
     loading = Loading(screen)
     bench = options.open_both(given, loading)
     options.tell_notices(bench, screen)
@@ -73,6 +75,9 @@ def run_suspects(given: argparse.Namespace, screen: Screen) -> int:
     if "list" in written:
         number = plural(len(rows), "suspect")
         screen.say(f"\n{number} written to {shown(given.out)}. Look through them before you use it.")
+    for wanted, name in ((given.out, "list"), (given.trigger, "trigger")):
+        if wanted and name not in written:
+            screen.notice(f"warning: Nothing was found, so {shown(wanted)} was not written.")
     if "trigger" in written:
         screen.say(f"The patch was written to {shown(given.trigger)}.")
     screen.document({

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.quality import DOCS, cells_of
+from benchmarks.quality import cells_of
 from benchmarks.quality_cells import Cell, Made, Network, Place, Task, single_tasks
 from benchmarks.quality_check import differences_of
-from benchmarks.quality_page import closure_plot, cost_plot, page, sections
+from benchmarks.quality_page import closure_plot, cost_plot, page
 from benchmarks.quality_table import (
     COLUMNS,
     agreement,
@@ -132,9 +132,3 @@ def test_every_task_of_single_images_is_one_that_the_models_of_the_attack_never_
     full = cells_of(Place(Network("small-cnn", "small-cnn", 0, {}, 16), "fashion-mnist"))
     assert {task.name for task in single_tasks(full)} >= {"10 % of the images", "hardest 1 %", "30 images"}
     assert len(full) == len(set(full))
-
-
-def test_the_page_of_the_documents_is_that_of_their_rows():
-    rows = read_rows(DOCS / "quality.csv")
-    if rows:
-        assert closure_plot(sections(rows)[0].rows) == (DOCS / "images" / "closure.svg").read_text(encoding="utf-8")

@@ -90,6 +90,15 @@ def test_without_a_trigger_none_is_claimed(cli, model, tmp_path):
     assert len(found.document["suspects"]) == round(0.01 * images) and not patch.exists()  # by spectral signature
 
 
+def test_what_is_not_found_is_said_not_to_be_written_and_a_patch_is_asked_of_its_own_search(cli, model, tmp_path):
+    asked = ("suspects", "--model", model, "--dataset", "digits")
+    out = tmp_path / "twins.csv"
+    found = cli(*asked, "--by", "twins", "--out", out)
+    assert found.code == 0 and "twins.csv was not written" in found.err and not out.exists()
+    refused = cli(*asked, "--by", "label", "--trigger", tmp_path / "patch.json")
+    assert refused.code == 2 and "--by trigger" in refused.err
+
+
 def test_the_same_picture_with_two_labels(cli, model, tmp_path):
     digits = open_dataset("digits")
     x, y = np.asarray(digits.train.images), digits.train.labels.numpy()
