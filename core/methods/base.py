@@ -21,6 +21,7 @@ from core.selection import CLASS, SAMPLE
 
 WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
 BOTH = WHOLE | SINGLE
+Purpose = Literal["", "encoder", "labels", "trigger"]  # what a preset may be made for: "" forgetting in a classifier
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -263,13 +264,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of parameters with its reason. `suits`: the kinds of images it is for, among its method's."""
+    """A named set of parameters with its reason. `suits`: the kinds of images it is for, among its method's.
+
+    `purpose`: "encoder" for networks without a head, "labels" and "trigger" for corrections of wrong labels and of
+    poisoned images. It is then the recommended one there.
+    """
 
     name: str
     title: str
     reason: str
     values: Mapping[str, Any] = field(default_factory=dict)
     suits: frozenset[str] = BOTH
+    purpose: Purpose = ""
 
     @classmethod
     def default(cls, reason: str, values: Mapping[str, Any] | None = None) -> Preset:
@@ -324,7 +330,6 @@ class Method:
     copies: Callable[[Values, Facts], float] = lambda values, facts: 0.0  # of the weights, among its constants at most
     honours_weights: bool = False  # whether the weights of a forget list change what it does
     search: tuple[SearchRange, ...] = ()  # what `--tune` varies, besides the step size where there is one
-    encoder_preset: str = ""  # the preset for networks without a head; "": the method needs logits
     shared: bool = True  # whether several processes can share a run of it: false where no step is taken
 
     @property
@@ -339,14 +344,24 @@ class Method:
         own = STEP_SIZE_SEARCH.name in names or all(p.name != STEP_SIZE_SEARCH.name for p in self.parameters)
         return self.search if own else (STEP_SIZE_SEARCH, *self.search)
 
-    def presets_for(self, kinds: Set[str]) -> tuple[Preset, ...]:
-        """Return the presets for a forget set of these kinds, the recommended one first."""
-        return tuple(preset for preset in self.presets if kinds <= self.suits & preset.suits)
+    @property
+    def takes_encoders(self) -> bool:
+        """Whether it can do with features alone; else it needs logits."""
+        return any(preset.purpose == "encoder" for preset in self.presets)
 
-    def preset(self, name: str = "", kinds: Set[str] = frozenset({CLASS})) -> Preset:
-        """Return the preset of that name, or the first that suits all kinds of the forget set. Raises NotFoundError."""
+    def presets_for(self, kinds: Set[str], purpose: Purpose = "") -> tuple[Preset, ...]:
+        """Return the presets for a forget set of these kinds, the recommended one first: one made for the purpose."""
+        suited = [
+            preset
+            for preset in self.presets
+            if kinds <= self.suits & preset.suits and (preset.purpose == "encoder") == (purpose == "encoder")
+        ]
+        return tuple(sorted(suited, key=lambda preset: preset.purpose != purpose))
+
+    def preset(self, name: str = "", kinds: Set[str] = WHOLE, purpose: Purpose = "") -> Preset:
+        """Return the preset of that name, or the recommended one for the forget set. Raises NotFoundError."""
         if not name:
-            return next(iter(self.presets_for(kinds)), Preset("default", "Default", ""))
+            return next(iter(self.presets_for(kinds, purpose)), Preset("default", "Default", ""))
         for preset in self.presets:
             if preset.name == name:
                 return preset

@@ -348,6 +348,7 @@ MUDA = Method(
             "features and no classes.",
             {"w_sd": 0.0, "w_match": 0.0, "w_fd": 1.0, "lr": 0.03, "recover_share": 0.2},
             WHOLE,
+            purpose="encoder",
         ),
         Preset("alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, WHOLE),
         Preset("distillation-only", "Self-distillation only", "Ablation: no alignment.", {"w_da": 0.0}, WHOLE),
@@ -362,7 +363,6 @@ MUDA = Method(
     ),
     explain=explain,
     layers=lambda values: values.layers,
-    encoder_preset="encoder",
     honours_weights=True,
     reads_unseen=lambda values, facts: bool(facts.single_images) and values.w_match > 0,
     search=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -30,7 +30,7 @@ from core.job import (
     StartPart,
 )
 from core.methods import get_method, method_of, plugin_part
-from core.methods.base import Facts, Method
+from core.methods.base import WHOLE, Facts, Method, Preset, Purpose
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ENCODER_PREFIX, ModelSpec, build_on_meta, get_architecture, network_key
 from core.models.starting import begin_from, read_start
@@ -48,36 +48,48 @@ LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "safetensors")
 
 
 def preset_values(
-    bench: Bench, method_id: str, preset: str, kinds: Set[str], settings: Mapping[str, Any] | None = None
+    bench: Bench, selection: Selection, method_id: str, preset: str = "", settings: Mapping[str, Any] | None = None
 ) -> Values:
-    """Return a method's values for a model and the kinds of a forget set: defaults, then the preset, then `settings`.
+    """Return a method's values for a model and a forget set: defaults, then the preset, then `settings`.
 
     The first preset of a method that trains a fresh model is the original's recipe (`recipe_for`). Raises
     ParameterError naming all that is wrong, NotFoundError for an unknown method or preset.
     """
     method = get_method(method_id)
-    preset = _preset_for(bench, method, preset)
+    chosen = chosen_preset(bench, selection, method, preset)
     recipe: Mapping[str, Any] = {}
     first = method.presets[0].name if method.presets else ""
     if method.starts_from == "fresh" and preset in ("", first):
         recipe, _ = recipe_for(bench.model.card, len(bench.dataset.train))
-    chosen = method.preset(preset, kinds).values
-    return resolve(method.parameters, chosen, recipe, settings or {}, owner=method.id)
+    return resolve(method.parameters, chosen.values, recipe, settings or {}, owner=method.id)
 
 
-def _preset_for(bench: Bench, method: Method, preset: str) -> str:
-    """Return the preset to take: the one asked for or, of an encoder, the method's own for such networks.
+def purpose_of(bench: Bench, selection: Selection | None) -> Purpose:
+    """Return what a preset is to be made for, by the model and the forget set."""
+    if not bench.model.spec.num_classes:
+        return "encoder"
+    if selection is None or not selection.corrective:
+        return ""
+    return "labels" if selection.trigger is None else "trigger"
 
-    Raises UsageError where a method needs classes and the network names none.
+
+def presets_for(bench: Bench, selection: Selection, method: Method) -> tuple[Preset, ...]:
+    """Return a method's presets for a model and a forget set, the recommended one first."""
+    return method.presets_for(selection.kinds or WHOLE, purpose_of(bench, selection))
+
+
+def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str = "") -> Preset:
+    """Return the preset of that name, or the recommended one for a model and a forget set.
+
+    Raises NotFoundError, and UsageError where a method needs classes and the network names none.
     """
-    if bench.model.spec.num_classes:
-        return preset
-    if not method.encoder_preset:
+    purpose = purpose_of(bench, selection)
+    if purpose == "encoder" and not method.takes_encoders:
         raise UsageError(
             f"{method.title} needs a network that names classes, and {bench.model.path.name} is an encoder",
             "Choose muda, whose alignment looks at features alone",
         )
-    return preset or method.encoder_preset
+    return method.preset(name, selection.kinds or WHOLE, purpose)
 
 
 def recipe_for(card: Mapping[str, Any] | None, images: int) -> tuple[dict[str, Any], str]:
@@ -117,7 +129,7 @@ def make_unlearn_job(
         request = request_part(method.id, chain.added(selection))
         selection = chain.joined(selection)
         options |= {"chain": chain.jobs, "requests": (*chain.requests, request), "origin": chain.origin}
-    values = preset_values(bench, method.id, preset, selection.kinds, settings)
+    values = preset_values(bench, selection, method.id, preset, settings)
     require_data(method, values, selection, bench.dataset, encoder=not model.spec.num_classes)
     if bench.start is not None and bench.start.pretrained:
         require_start(bench, replace(model.spec, input_size=bench.dataset.preprocessing.size), bench.start)
@@ -131,7 +143,7 @@ def make_unlearn_job(
         forget=_forget_part(selection),
         method=method.id,
         plugin=plugin_part(method.id),
-        preset=method.preset(_preset_for(bench, method, preset), selection.kinds).name,
+        preset=chosen_preset(bench, selection, method, preset).name,
         parameters=dict(values),
         monitoring_budget=monitoring_budget,
         **options,

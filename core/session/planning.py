@@ -22,13 +22,13 @@ from core.errors import AppError, InputError
 from core.events import StagePart
 from core.files import cache_home, convert, read_json, write_json
 from core.methods import get_method, methods, plugged
-from core.methods.base import GROUPS, Edit, Method, Stage, Train, parts_of
+from core.methods.base import GROUPS, WHOLE, Edit, Method, Purpose, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
-from core.selection import CLASS, Selection
+from core.selection import Selection
 from core.session.bench import Bench
-from core.session.jobs import preset_values, require_data
+from core.session.jobs import preset_values, purpose_of, require_data
 
 # A training step is a forward and a backward pass; backward costs about two forward passes.
 FORWARD_SHARE = 1 / 3
@@ -39,8 +39,8 @@ PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches 
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
 # Of method cards: what is meant to forget comes first, and its group with it.
 ORDER = ("reconstruction", "baseline", "control", "reference")
-CORRECTING, OF_TRIGGER = ("finetune", "salun"), ("salun", "neggrad-plus")
-"""Methods that come first for a correction, and for one with a trigger, as `benchmarks.corrective` ranks them."""
+COMMENDED: dict[Purpose, tuple[str, ...]] = {"labels": ("finetune", "salun"), "trigger": ("salun", "neggrad-plus")}
+"""Methods that come first for a correction, by its purpose, as `benchmarks.corrective` ranks them."""
 
 
 @dataclass(frozen=True)
@@ -104,20 +104,21 @@ class Estimate:
         return self.training_seconds / retraining if retraining and self.training_seconds is not None else None
 
 
-def choices(selection: Selection | None) -> tuple[Choice, ...]:
-    """Return all methods in the order to show them for a forget set: by group, those that do not suit it last.
+def choices(bench: Bench, selection: Selection | None) -> tuple[Choice, ...]:
+    """Return all methods in the order to show them for a model and a forget set: by group, those that do not suit last.
 
     Groups come in the order of their most commended method, and of GROUPS among equals; before them those that are
     commended for a correction, where the forget set is one.
     """
-    kinds = (selection.kinds if selection is not None else frozenset()) or {CLASS}
-    first: tuple[str, ...] = ()
-    if selection is not None and selection.corrective:
-        first = CORRECTING if selection.trigger is None else OF_TRIGGER
+    kinds = (selection.kinds if selection is not None else frozenset()) or WHOLE
+    purpose = purpose_of(bench, selection)
+    first = COMMENDED.get(purpose, ())
     options = []
     for method in methods().values():
-        suits = kinds <= method.suits
-        reason = "" if suits else f"Works on {method.forgets} only."
+        reason = "" if kinds <= method.suits else f"Works on {method.forgets} only."
+        if purpose == "encoder" and not method.takes_encoders:
+            reason = "Needs a network that names classes."
+        suits = not reason
         package = plugged().origins.get(method.id)
         corrects = suits and method.id in first
         options.append(Choice(method, suits, reason, "" if package is None else str(package), corrects))
@@ -182,8 +183,13 @@ def estimate(
 
 
 def retraining_seconds(bench: Bench, selection: Selection) -> float | None:
-    """Return the training time of a retrained model by the original's recipe; None where no step was measured yet."""
-    values = preset_values(bench, RETRAIN.id, "", selection.kinds)
+    """Return the training time of a retrained model by the original's recipe.
+
+    None where no step was measured yet, and for an encoder, which is not retrained here.
+    """
+    if purpose_of(bench, selection) == "encoder":
+        return None
+    values = preset_values(bench, selection, RETRAIN.id)
     return estimate(bench, selection, RETRAIN.id, values, measure=False).training_seconds
 
 
@@ -195,10 +201,10 @@ def shares_of_retraining(bench: Bench, selection: Selection) -> dict[str, float 
     """
     whole = retraining_seconds(bench, selection)
     shares: dict[str, float | None] = {}
-    for method in (choice.method.id for choice in choices(selection) if choice.suits):
+    for method in (choice.method.id for choice in choices(bench, selection) if choice.suits):
         shares[method] = None
         with contextlib.suppress(AppError):  # such as a head without weight rows: its start says why
-            values = preset_values(bench, method, "", selection.kinds)
+            values = preset_values(bench, selection, method)
             shares[method] = estimate(bench, selection, method, values, measure=False).share_of(whole)
     return shares
 

@@ -19,13 +19,13 @@ from app.services.project import what_first
 from app.services.translation import tr
 from core.errors import AppError
 from core.job import Launcher
-from core.selection import CLASS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from app.context import AppContext
     from core.job import Job
+    from core.methods.base import Preset
     from core.selection import Selection
     from core.session.bench import Bench
     from core.session.planning import Estimate
@@ -94,7 +94,7 @@ class SetupPresenter(QObject):
         if about != self._about:
             self._about, self._drafts, self._form_of = about, {}, ""  # presets and order depend on these
             self._context.device_jobs.submit(list_devices).done.connect(self._view.parameters.set_devices)
-            self._view.methods.set_choices(choices(selection), [one.text for one in plugged().left_out])
+            self._view.methods.set_choices(choices(bench, selection), [one.text for one in plugged().left_out])
         self._view.plan.set_forget(words.chosen(selection), selection.describe())
         self._plan_later()
 
@@ -193,7 +193,7 @@ class SetupPresenter(QObject):
             draft = self._draft(shown)
             self._form_of = shown
             method = self._view.methods.choice(shown).method
-            parameters.show_method(method, method.presets_for(self._kinds), draft.preset)
+            parameters.show_method(method, self._presets(shown), draft.preset)
             parameters.show_values(self._preset_values(shown, parameters.preset_name()), draft.values)
         self._plan_later()
 
@@ -206,22 +206,23 @@ class SetupPresenter(QObject):
         self._problem = ""
         self._plan_later()
 
-    @property
-    def _kinds(self) -> frozenset[str]:
-        selection = self._context.project.selection
-        return (selection.kinds if selection is not None else None) or frozenset({CLASS})
+    def _presets(self, method_id: str) -> tuple[Preset, ...]:
+        from core.session.jobs import presets_for
+
+        subject = self._subject()
+        return presets_for(*subject, self._view.methods.choice(method_id).method) if subject is not None else ()
 
     def _preset_values(self, method_id: str, preset: str) -> dict[str, Any]:
         from core.session.jobs import preset_values
 
-        bench = self._context.project.bench
-        assert bench is not None
-        return dict(preset_values(bench, method_id, preset, self._kinds))
+        subject = self._subject()
+        assert subject is not None
+        return dict(preset_values(*subject, method_id, preset))
 
     def _draft(self, method_id: str) -> Draft:
         """What is set for a method: as it was left, else its first preset."""
         if method_id not in self._drafts:
-            presets = self._view.methods.choice(method_id).method.presets_for(self._kinds)
+            presets = self._presets(method_id)
             preset = presets[0].name if presets else ""
             self._drafts[method_id] = Draft(preset, self._preset_values(method_id, preset))
         return self._drafts[method_id]

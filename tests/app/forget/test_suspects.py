@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 
 from core.data.dataset import ImageSet
 from core.session.baseline import baseline
-from core.session.planning import CORRECTING, OF_TRIGGER, choices
+from core.session.planning import COMMENDED, choices
 from core.suspicion import Trigger
 
 WRONG = list(range(40, 52))
@@ -107,7 +107,9 @@ def test_a_trigger_that_was_found_goes_with_the_correction(page, context, qtbot)
 def test_methods_for_corrections_come_first_where_the_forget_set_is_one(page, context):
     selection = context.project.selection.with_samples([1, 2])
     trigger = Trigger(target=3, target_name="3", pixels=((0, 0, 255),))
-    for asked, expected in ((selection.correcting(), CORRECTING), (selection.correcting(trigger=trigger), OF_TRIGGER)):
-        assert tuple(choice.method.id for choice in choices(asked) if choice.corrects) == expected
-        assert tuple(choice.method.id for choice in choices(asked)[: len(expected)]) == expected
-    assert not any(choice.corrects for choice in choices(selection))
+    bench = context.project.bench
+    for asked, purpose in ((selection.correcting(), "labels"), (selection.correcting(trigger=trigger), "trigger")):
+        shown, expected = choices(bench, asked), COMMENDED[purpose]
+        assert tuple(choice.method.id for choice in shown if choice.corrects) == expected
+        assert tuple(choice.method.id for choice in shown[: len(expected)]) == expected
+    assert not any(choice.corrects for choice in choices(bench, selection))

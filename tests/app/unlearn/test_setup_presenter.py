@@ -10,9 +10,7 @@ from app.pages.unlearn.setup_presenter import Draft, SetupPresenter
 
 def test_a_method_has_its_first_preset_until_something_was_set():
     presets = {"muda": [SimpleNamespace(name="samples"), SimpleNamespace(name="default")], "finetune": []}
-    choice = lambda name: SimpleNamespace(method=SimpleNamespace(presets_for=lambda kinds: presets[name]))  # noqa: E731
-    shown = Mock(_drafts={}, _preset_values=lambda method, preset: {"of": (method, preset)})
-    shown._view.methods.choice = choice
+    shown = Mock(_drafts={}, _presets=presets.get, _preset_values=lambda method, preset: {"of": (method, preset)})
     first = SetupPresenter._draft(shown, "muda")
     assert first == Draft("samples", {"of": ("muda", "samples")})
     first.values["lr"] = 0.5

@@ -18,6 +18,7 @@ from core.errors import AppError, NotFoundError
 from core.files import read_json, write_json
 from core.runs.folder import MODEL, REPORT_HTML, REPORT_JSON, RunFolder
 from core.session.batch_file import read_batch
+from core.session.bench import Bench
 from core.session.planning import choices
 from core.session.running import run as start
 from core.verify import plugged
@@ -81,7 +82,7 @@ def test_it_stands_where_the_programs_own_methods_stand(installed, cli, model, t
     assert listed["flat-outputs"]["plugin"] == {"distribution": "forget-flat", "version": "0.1"}
     assert listed["muda"]["plugin"] is None and list(listed)[-1] == "flat-outputs"
     assert "### flat-outputs\n" in reference.render() and "From the package forget-flat 0.1." in reference.render()
-    shown = {choice.method.id: choice for choice in choices(None)}
+    shown = {choice.method.id: choice for choice in choices(Bench().open(model, "digits"), None)}
     assert shown["flat-outputs"].suits and shown["flat-outputs"].package == "forget-flat 0.1"
     planned = cli(*unlearn(model, tmp_path / "out", "--plan", "--json", *SHORT[2:], method="flat-outputs"))
     assert planned.code == 0 and [stage["name"] for stage in planned.document["stages"]] == ["flatten", "recover"]

@@ -12,6 +12,7 @@ from torch import nn
 from core.engine.control import Control
 from core.errors import ForgetSetError, InputError, UnknownNetworkError, UnprovenError, UsageError
 from core.files import write_json
+from core.methods import get_method
 from core.methods.base import StageOutput
 from core.methods.muda import recover_features
 from core.models.architectures import ModelSpec, build_model
@@ -23,7 +24,8 @@ from core.runs.folder import MODEL, MODEL_PT
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check, evaluate
 from core.session.exporting import export
-from core.session.jobs import create_run, make_train_job, make_unlearn_job
+from core.session.jobs import create_run, make_train_job, make_unlearn_job, presets_for
+from core.session.planning import choices, shares_of_retraining
 from core.session.proof import proven
 from core.session.running import run
 from core.session.suspects import find_suspects
@@ -134,6 +136,14 @@ def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, 
     for asked, why in (({"seeds": (1,)}, "An encoder is not retrained here"), ({"which": "full"}, "attacks what a")):
         with pytest.raises(InputError, match=why):
             check(unlearned, Control(), lambda event: None, encoder_bench, **asked)
+
+
+def test_methods_that_need_classes_are_offered_as_unsuited_and_only_presets_for_encoders_are(encoder_bench, three):
+    shown = choices(encoder_bench, three)
+    assert [choice.method.id for choice in shown if choice.suits] == ["muda"]
+    assert {choice.reason for choice in shown} == {"", "Needs a network that names classes."}
+    assert [preset.name for preset in presets_for(encoder_bench, three, get_method("muda"))] == ["encoder"]
+    assert shares_of_retraining(encoder_bench, three) == {"muda": None}
 
 
 # ---- forgetting

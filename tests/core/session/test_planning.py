@@ -14,9 +14,10 @@ from core.methods import METHODS
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
 from core.session.forget_sets import random_selection
-from core.session.jobs import make_unlearn_job, preset_values
+from core.session.jobs import make_unlearn_job, preset_values, presets_for
 from core.session.planning import estimate
 from core.session.running import run
+from core.suspicion import Trigger
 
 KINDS = "whole classes", "single images"
 
@@ -25,7 +26,7 @@ KINDS = "whole classes", "single images"
 def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
     whole = "class" in METHODS[method].suits
     chosen = three if whole else three.cleared().with_samples(list(range(40)))
-    values = preset_values(bench, method, "", chosen.kinds)
+    values = preset_values(bench, chosen, method)
     planned = estimate(bench, chosen, method, values, measure=False)
     folder, control, started = new_run(method, chosen, settings=values), Control(), []
 
@@ -39,14 +40,14 @@ def test_the_steps_are_those_the_run_takes(bench, three, method, new_run):
 
 
 def test_what_is_not_measured_is_not_guessed(bench, three):
-    values = preset_values(bench, "muda", "", {"class"})
+    values = preset_values(bench, three, "muda")
     assert estimate(bench, three, "muda", values, measure=False).seconds is None
 
 
 def test_a_step_is_measured_once_and_the_model_is_left_alone(bench, three, monkeypatch):
     before = {name: value.clone() for name, value in bench.model.state_dict.items()}
     random = torch.get_rng_state()
-    values = preset_values(bench, "muda", "", {"class"})
+    values = preset_values(bench, three, "muda")
     first = estimate(bench, three, "muda", values)
     assert first.seconds is not None and first.seconds > 0
     assert torch.equal(torch.get_rng_state(), random)
@@ -57,7 +58,7 @@ def test_a_step_is_measured_once_and_the_model_is_left_alone(bench, three, monke
 
 
 def test_twice_the_rounds_take_twice_the_steps_and_longer(bench, three):
-    values = dict(preset_values(bench, "muda", "reconstruction", {"class"}))
+    values = dict(preset_values(bench, three, "muda", "reconstruction"))
     once = estimate(bench, three, "muda", values)
     twice = estimate(bench, three, "muda", {**values, "rounds": 2 * values["rounds"]})
     assert twice.steps == 2 * once.steps and twice.seconds > once.seconds
@@ -65,30 +66,30 @@ def test_twice_the_rounds_take_twice_the_steps_and_longer(bench, three):
 
 
 def test_a_finished_run_teaches_the_next_estimate(bench, three):
-    values = preset_values(bench, "muda", "", {"class"})
+    values = preset_values(bench, three, "muda")
     first = estimate(bench, three, "muda", values)
     planning.learn(first, 3 * first.plain_seconds)
     assert estimate(bench, three, "muda", values).seconds == pytest.approx(3 * first.plain_seconds)
-    other = preset_values(bench, "finetune", "", {"class"})
+    other = preset_values(bench, three, "finetune")
     fine = estimate(bench, three, "finetune", other)
     assert fine.seconds == fine.plain_seconds  # another method learnt nothing from it
 
 
 def test_a_sleeping_machine_teaches_no_nonsense(bench, three):
-    first = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}))
+    first = estimate(bench, three, "muda", preset_values(bench, three, "muda"))
     planning.learn(first, 1e9 * first.plain_seconds)
     assert planning.pace(first.pace_key) == planning.PACE_RANGE[1]
 
 
 def test_memory_and_disk_are_of_the_right_size(bench, three):
-    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}))
+    planned = estimate(bench, three, "muda", preset_values(bench, three, "muda"))
     weights = 4 * bench.model.parameters
     assert planned.memory_bytes > 4 * weights and planned.disk_bytes > 2 * weights
 
 
 def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
-    values = preset_values(bench, "scrub", "samples", {"sample"})
     images = random_selection(bench.dataset, 0.05, seed=0)
+    values = preset_values(bench, images, "scrub", "samples")
     weights = 4 * bench.model.parameters
 
     def planned(rewind: bool):
@@ -100,14 +101,14 @@ def test_networks_kept_among_the_constants_are_in_the_estimate(bench, three):
 
 
 def test_free_disk_is_looked_up_where_the_folder_would_be(tmp_path, bench, three):
-    planned = estimate(bench, three, "muda", preset_values(bench, "muda", "", {"class"}),
+    planned = estimate(bench, three, "muda", preset_values(bench, three, "muda"),
                        measure=False, runs_folder=tmp_path / "not" / "there")  # fmt: skip
     assert planned.disk_free and planned.disk_free > planned.disk_bytes
 
 
 @pytest.mark.parametrize("preset", ["", "recipe", "colour"])
 def test_a_job_has_the_values_that_the_form_shows_for_its_preset(bench, three, preset):
-    shown = preset_values(bench, "retrain", preset, {"class"})
+    shown = preset_values(bench, three, "retrain", preset)
     assert make_unlearn_job(bench.on("cpu"), three, "retrain", preset=preset).parameters == dict(shown)
     assert shown.epochs == (30 if preset == "colour" else 4)  # the fixture's recipe
 
@@ -122,7 +123,7 @@ def test_wrong_values_and_forget_sets_are_refused(bench, three):
 def test_methods_for_the_other_kind_of_images_come_last_and_are_refused(bench, three):
     single = three.cleared().with_samples([1, 2])
     for chosen, works_on in ((three, "single images"), (single, "whole classes"), (three.with_samples([1, 2]), "")):
-        shown = planning.choices(chosen)
+        shown = planning.choices(bench, chosen)
         unsuited = [choice for choice in shown if not choice.suits]
         assert unsuited and shown[-len(unsuited):] == tuple(unsuited) and len(shown) == len(METHODS)  # fmt: skip
         assert shown[0].method.id == "muda"
@@ -133,8 +134,24 @@ def test_methods_for_the_other_kind_of_images_come_last_and_are_refused(bench, t
                 estimate(bench, chosen, choice.method.id, {}, measure=False)
 
 
-def test_a_fresh_model_is_trained_by_the_originals_recipe(bench):
+def test_a_fresh_model_is_trained_by_the_originals_recipe(bench, three):
     recipe = bench.model.card["recipe"]
-    assert preset_values(bench, "retrain", "", {"class"})["epochs"] == recipe["epochs"]
-    assert preset_values(bench, "retrain", "recipe", {"class"})["epochs"] == recipe["epochs"]
-    assert preset_values(bench, "retrain", "colour", {"class"})["epochs"] == 30
+    assert preset_values(bench, three, "retrain")["epochs"] == recipe["epochs"]
+    assert preset_values(bench, three, "retrain", "recipe")["epochs"] == recipe["epochs"]
+    assert preset_values(bench, three, "retrain", "colour")["epochs"] == 30
+
+
+def test_a_correction_takes_the_preset_that_is_made_for_it_and_keeps_the_one_asked_for(bench, three):
+    """The usual fine-tuning regains 3 % of what wrong labels cost where this preset regains 97 %."""
+    wrong = three.cleared().with_samples([1, 2]).correcting()
+    trigger = Trigger(target=3, target_name="3", pixels=((0, 0, 255),))
+    poisoned, usual = wrong.correcting(trigger=trigger), wrong.correcting(False)
+    for chosen, preset in ((usual, "default"), (wrong, "correction"), (poisoned, "default")):
+        assert make_unlearn_job(bench.on("cpu"), chosen, "finetune").preset == preset
+    assert preset_values(bench, wrong, "finetune").epochs == 4.0
+    assert make_unlearn_job(bench.on("cpu"), wrong, "finetune", preset="default").preset == "default"
+    assert [preset.name for preset in presets_for(bench, wrong, METHODS["finetune"])] == ["correction", "default"]
+
+
+def test_a_classifier_is_offered_no_preset_for_encoders(bench, three):
+    assert "encoder" not in {preset.name for preset in presets_for(bench, three, METHODS["muda"])}

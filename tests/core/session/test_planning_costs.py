@@ -23,17 +23,17 @@ def measured(monkeypatch) -> None:
 
 
 def test_retraining_costs_its_passes_over_the_retain_set(bench, three, measured):
-    epochs = preset_values(bench, "retrain", "", {"class"})["epochs"]
-    retain, batch = three.total - three.count, preset_values(bench, "retrain", "", {"class"})["batch"]
+    epochs = preset_values(bench, three, "retrain")["epochs"]
+    retain, batch = three.total - three.count, preset_values(bench, three, "retrain")["batch"]
     steps = epochs * -(-retain // batch)
     assert retraining_seconds(bench, three) == steps * batch
 
 
 def test_shares_are_ratios_of_it(bench, three, measured, monkeypatch):
-    short = {**preset_values(bench, "finetune", "", {"class"}), "batch": 128, "epochs": 2, "min_steps": 0}
+    short = {**preset_values(bench, three, "finetune"), "batch": 128, "epochs": 2, "min_steps": 0}
     monkeypatch.setattr(
         planning, "preset_values",
-        lambda bench, method, *rest: short if method == "finetune" else preset_values(bench, method, *rest),
+        lambda bench, chosen, method: short if method == "finetune" else preset_values(bench, chosen, method),
     )  # fmt: skip
     expected = 2 * -(-(three.total - three.count) // 128) * 128 / retraining_seconds(bench, three)
     found = shares_of_retraining(bench, three)
@@ -43,7 +43,7 @@ def test_shares_are_ratios_of_it(bench, three, measured, monkeypatch):
 def test_all_that_suit_are_given_and_none_is_measured_for_it(bench, three, measured, monkeypatch):
     monkeypatch.setattr(planning, "_measure", lambda *a: pytest.fail("measured"))
     found = shares_of_retraining(bench, three)
-    assert set(found) == {choice.method.id for choice in choices(three) if choice.suits}
+    assert set(found) == {choice.method.id for choice in choices(bench, three) if choice.suits}
     assert all(share is not None and share >= 0 for share in found.values())
 
 
@@ -65,8 +65,8 @@ def test_a_method_that_cannot_be_planned_leaves_the_others(bench, three, measure
     assert found["muda"] is None and found["finetune"] is not None
 
 
-def test_groups_stand_together_the_most_commended_first_and_references_last(three):
-    shown = choices(three)
+def test_groups_stand_together_the_most_commended_first_and_references_last(bench, three):
+    shown = choices(bench, three)
     groups = list(dict.fromkeys(choice.method.group for choice in shown if choice.suits))
     assert groups[0] == "alignment" and groups[-1] == "reference"
     order = [choice.method.group for choice in shown if choice.suits]
