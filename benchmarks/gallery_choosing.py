@@ -36,7 +36,7 @@ def made_up(count: int, classes: int) -> tuple[Any, Any]:
 
     from core.data.dataset import Dataset, ImageSet
     from core.data.preprocessing import Preprocessing
-    from core.session.baseline import Baseline, SetBaseline
+    from core.session.baseline import Answers, Baseline, SetBaseline
 
     rng = np.random.default_rng(0)
     names = tuple(f"class{number:05d}" for number in range(classes))
@@ -53,7 +53,8 @@ def made_up(count: int, classes: int) -> tuple[Any, Any]:
         labels, number = images.labels.numpy(), len(images)
         predicted = np.where(rng.random(number) < 0.8, labels, rng.integers(0, classes, number)).astype(np.int32)
         loss, confidence, distance, margin = (rng.gamma(2.0, 1.0, number).astype(np.float32) for _ in range(4))
-        return SetBaseline(loss, confidence / confidence.max(), predicted, predicted == labels, distance, margin)
+        answers = Answers(loss, confidence / confidence.max(), predicted, predicted == labels, margin)
+        return SetBaseline(distance, answers)
 
     train, test = part("train", count), part("test", count // 10)
     scaling = Preprocessing((SIDE, SIDE), (0.5,), (0.25,))

@@ -17,7 +17,7 @@ from core.session.naming import Names, column_called, is_pattern
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.data.duplicates import Twins
-    from core.session.baseline import Baseline
+    from core.session.baseline import Answers, Baseline, SetBaseline
     from core.session.near import Near
     from core.session.suspects import Suspects
 
@@ -32,7 +32,8 @@ SORTS = (
     ("wrong-twin", mark("Duplicates, other label")), ("trigger", mark("Possible trigger")),
 )  # fmt: skip
 SUSPECTED = {"wrong-label": "label", "wrong-twin": "twins", "trigger": "trigger"}  # orders of suspects: by which kind
-NEEDS_MODEL = frozenset(("loss", "confidence", "margin", "distance", "near", "damage", *SUSPECTED))
+NEEDS_FEATURES = frozenset(("distance", "near", "wrong-label", "wrong-twin"))
+NEEDS_ANSWERS = frozenset(("loss", "confidence", "margin", "damage", "trigger"))  # which an encoder does not give
 NEEDS_FORGET = {"near": "features", "damage": "gradient"}  # orders around the forget set: which values of Near
 FALLING = frozenset(("loss", "distance"))  # shown highest first
 
@@ -110,9 +111,10 @@ class Images:
 
     def limits(self, part: str, value: str) -> tuple[float, float] | None:
         """Lowest and highest of what the model says of a part, such as "loss"; None where it is not known."""
-        values = getattr(self._known(part), value, np.zeros(0))
-        values = values[np.isfinite(values)]
-        return (float(values.min()), float(values.max())) if len(values) else None
+        known = self._known(part)
+        values = known.values(value) if known is not None else None
+        finite = values[np.isfinite(values)] if values is not None else np.zeros(0)
+        return (float(finite.min()), float(finite.max())) if len(finite) else None
 
     def _kept(self, wanted: Wanted) -> np.ndarray | None:
         """Return which images of the part pass the filters, (n,) bool; None: all."""
@@ -120,11 +122,11 @@ class Images:
         known = self._known(wanted.part)
         if wanted.label is not None:
             kept.append(self.labels(wanted.part) == wanted.label)
-        if wanted.answer != "all" and known is not None:
-            kept.append(known.correct == (wanted.answer == "right"))
-        for value, low, high in wanted.ranges if known is not None else ():
-            values = getattr(known, value)
-            kept.append((values >= low) & (values <= high))
+        if wanted.answer != "all" and known is not None and known.answers is not None:
+            kept.append(known.answers.correct == (wanted.answer == "right"))
+        for value, low, high in wanted.ranges:
+            if known is not None and (values := known.values(value)) is not None:
+                kept.append((values >= low) & (values <= high))
         if wanted.twins and wanted.needs_twins and self.twins is not None:
             kept.append(self.twins.has_twin)
         if wanted.text.strip():
@@ -151,7 +153,7 @@ class Images:
             return found.order if found is not None and train else None
         of = {"data": None, "name": self._part(part).paths, "twins": self.twins if train else None}
         source = of.get(sort, self._known(part))
-        if source is None:
+        if source is None or (sort not in of and source.values(sort) is None):
             return None
         held = self._orders.get((part, sort))
         if held is None or held[0] is not source:
@@ -163,7 +165,7 @@ class Images:
             return _by_name(self._lower_names(part))
         if sort == "twins":
             return np.argsort(np.where(source.has_twin, source.group, len(source.group)), kind="stable")
-        values = getattr(source, sort)
+        values = source.values(sort)
         return np.argsort(-values if sort in FALLING else values, kind="stable")
 
     def class_of(self, part: str, index: int) -> str:
@@ -177,20 +179,27 @@ class Images:
 
     def describe(self, part: str, index: int) -> str:
         """Return some lines on one image: name, class, what the model says of it."""
-        known = self._known(part)
+        answers = self.answers(part)
         lines = [self.name(part, index), tr("Class {name}", name=self.class_of(part, index))]
-        if known is not None:
-            name, share = self.dataset.classes[int(known.predicted[index])], fmt.percent(float(known.confidence[index]))
+        if answers is not None:
+            name = self.dataset.classes[int(answers.predicted[index])]
+            share = fmt.percent(float(answers.confidence[index]))
             lines += [tr("Model says {name}, {share} sure", name=name, share=share),
-                      tr("Loss {value}", value=fmt.decimal(float(known.loss[index]))),
-                      tr("Margin {value}", value=fmt.decimal(float(known.margin[index])))]  # fmt: skip
+                      tr("Loss {value}", value=fmt.decimal(float(answers.loss[index]))),
+                      tr("Margin {value}", value=fmt.decimal(float(answers.margin[index])))]  # fmt: skip
         return "\n".join(lines)
 
     def _part(self, part: str) -> Any:
         return getattr(self.dataset, part)
 
-    def _known(self, part: str) -> Any:
-        return getattr(self.baseline, part, None)
+    def answers(self, part: str) -> Answers | None:
+        """What the model says of the images of a part; None where it was not asked, or names no classes."""
+        known = self._known(part)
+        return known.answers if known is not None else None
+
+    def _known(self, part: str) -> SetBaseline | None:
+        found: SetBaseline | None = getattr(self.baseline, part, None)
+        return found
 
     def _named(self, part: str, text: str) -> np.ndarray:
         """Return which images a search means, (n,) bool: COLUMN=VALUE of a table, else part or pattern of a path."""
@@ -309,12 +318,12 @@ class GalleryModel(QAbstractTableModel):
         place, images, part = self.place(index), self._images, self.part
         if place < 0 or images is None:
             return None
-        image, known = int(self.order[place]), getattr(images.baseline, part, None)
+        image, answers = int(self.order[place]), images.answers(part)
         forget, earlier = (
             part == "train" and mask is not None and image < len(mask) and bool(mask[image])
             for mask in (self.mask, self.earlier)
         )
-        wrong = known is not None and not known.correct[image]
+        wrong = answers is not None and not answers.correct[image]
         doubt = images.doubt(self.sorted_by, image) if part == "train" else ""
         return Cell((part, image), int(images.labels(part)[image]), forget, earlier, wrong, doubt)
 

@@ -190,7 +190,8 @@ class LanesPresenter(QObject):
     def _run(self) -> LiveRun | None:
         run = self._context.project.run
         wanted = run is not None and run.kind == "unlearn" and run.forget_mode in ("class", "mixed")
-        return run if wanted else None
+        encoder = run is not None and run.job is not None and not run.job.model.num_classes  # without a head to edit
+        return run if wanted and not encoder else None
 
     def _run_changed(self) -> None:
         self._known = ()

@@ -28,6 +28,7 @@ ON = {  # whether the original has seen them, and whether they are some of all
     (True, False): mark("Accuracy on images seen before, %"),
     (True, True): mark("Accuracy on a sample of images seen before, %"),
 }
+NO_ACCURACY = mark("An encoder names no class, so there is no accuracy.")
 ALIGNMENT, SHARE = mark("Dimensional alignment"), mark("Share of forget features inside the retain space")
 
 _FLOORS = (0.98, 0.95, 0.9, 0.8, 0.5)  # where a scale up to 1 may begin
@@ -89,6 +90,7 @@ class AccuracyPlot(HistoryPlot):
 
     trained_on = False  # accuracy on training images shows, too
     seen_before = False  # the test images were set aside from those that the original was trained on
+    names_classes = True  # an encoder does not
 
     def __init__(self) -> None:
         super().__init__(tr("Accuracy"), tr(ON[False, False]), y_range=(0.0, 100.0))
@@ -133,7 +135,7 @@ class AccuracyPlot(HistoryPlot):
         super()._read()
         full, newest = (events[-1:] for events in (self._history.full, self._history.evaluations))
         of_all, of_some = (sum(e.counts.get("retain_test", 0) for e in events) for events in (full, newest))
-        title = ON[self.seen_before, 0 < of_some < of_all]
+        title = ON[self.seen_before, 0 < of_some < of_all] if self.names_classes else NO_ACCURACY
         self.set_y_title(tr("Accuracy, %") if self._mode == "sample" else tr(title))
 
 

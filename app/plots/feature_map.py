@@ -334,6 +334,7 @@ class FeatureMapPlot(Figure):
         self.ghosts["head_only"].setToolTip(tr(UNMOVED))
         self.caption_label.set_hint(tr(TURNED))
         self._history = RunHistory()
+        self.has_head = True  # the network names classes, so that there is a head to edit
         self.until: int | None = None  # None: the newest
         self._picture: MapPicture | None = None
         self._seen = 0  # moments whose extent the picture's area holds
@@ -397,7 +398,7 @@ class FeatureMapPlot(Figure):
         first, names = picture.laid.forget_from, picture.forgotten
         forgotten = tr("Forget: {name}", name=names[0]) if len(names) == 1 else tr("Forget images")
         self.forgotten.setText(f"▲ {forgotten}")
-        self.ghosts["head_only"].setVisible(picture.unseen)  # an edit of the head silences whole classes
+        self.ghosts["head_only"].setVisible(picture.unseen and self.has_head)  # its edit silences whole classes
         middle, begun = (np.nanmean(points[first:], axis=0) for points in (moment.coordinates(), picture.start))
         words = tr("Step {step}: the forget points' middle is {way} radii from where it was.",
                    step=fmt.count(moment.step), way=fmt.decimal(float(np.hypot(*(middle - begun))), 1))  # fmt: skip

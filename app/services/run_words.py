@@ -187,6 +187,8 @@ def change(run: LiveRun) -> str:
     if run.job is not None and run.job.requests:
         where = tr("{images} of all requests", images=where)
     shares = (*forget, before.retain_test_accuracy, after.retain_test_accuracy)
+    if set(shares) == {None}:  # of an encoder
+        return ""
     names = ("forget_before", "forget_after", "retain_before", "retain_after")
     said: dict[str, Any] = {name: fmt.percent(share, unit=False) for name, share in zip(names, shares, strict=True)}
     return tr("Forget accuracy on {where} went from {forget_before} to {forget_after} %, "

@@ -18,7 +18,6 @@ from core.session.inspecting import Kind, kind_of
 if TYPE_CHECKING:
     from core.events import Tell
     from core.job import Job
-    from core.models.checkpoint import OpenedModel
     from core.session.bench import Bench
     from core.session.example import Example
 
@@ -159,19 +158,7 @@ def work(
         bench = bench.with_class_order(request.order)
     if request.prepares:
         bench = bench.with_preprocessing(request.preprocessing)
-    _refuse_encoder(bench.opened_model)
     return Result(request, bench)
-
-
-def _refuse_encoder(model: OpenedModel | None) -> None:
-    """Raise InputError for a network without a head: what the window shows of a model is about classes."""
-    from core.models.checkpoint import OpenedModel
-
-    if isinstance(model, OpenedModel) and not model.spec.num_classes:
-        raise InputError(
-            f"{model.path.name} is an encoder: it gives features and no classes, which this window is about",
-            "On the command line, unlearn, verify, evaluate and export work on it",
-        )
 
 
 def trained(folder: RunFolder, job: Job) -> Request:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from core.devices import set_threads
 from core.engine.outputs import FullOutputs
-from core.metrics.accuracy import per_class_accuracy
+from core.metrics.accuracy import names_classes, per_class_accuracy
 from core.metrics.probe import class_means
 from core.metrics.spaces import FeatureSpace
 from core.models.tap import SetOutputs
@@ -21,25 +21,41 @@ MAP_FEATURES = 50  # principal components t-SNE starts from: it needs no more, a
 
 
 @dataclass(frozen=True, eq=False)
-class SetBaseline:
-    """One value a sample: loss and confidence (n,) float32, predicted (n,) int32, correct (n,) bool.
+class Answers:
+    """What a model says of each sample: loss and confidence (n,) float32, predicted (n,) int32, correct (n,) bool.
 
-    `confidence` is the probability of the predicted class, 0..1. `distance` (n,) float32 is how far a sample's
-    features lie from the mean of its own class's training samples. `margin` (n,) float32 is the logit of a sample's
-    own class minus the largest other (Pleiss et al. 2020, arXiv:2001.10528). Values that are not finite stay so.
+    `confidence` is the probability of the predicted class, 0..1. `margin` (n,) float32 is the logit of a sample's own
+    class minus the largest other (Pleiss et al. 2020, arXiv:2001.10528).
     """
 
     loss: np.ndarray
     confidence: np.ndarray
     predicted: np.ndarray
     correct: np.ndarray
-    distance: np.ndarray
     margin: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SetBaseline:
+    """One value a sample. `distance` (n,) float32: of its features from the mean of its class's training samples.
+
+    answers: what the model says of classes; None of an encoder, which names none. Values that are not finite stay so.
+    """
+
+    distance: np.ndarray
+    answers: Answers | None
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers, 0..1; None without samples."""
-        return float(self.correct.mean()) if len(self.correct) else None
+        """Share of right answers, 0..1; None without samples, or without answers."""
+        return float(self.answers.correct.mean()) if self.answers is not None and len(self.distance) else None
+
+    def values(self, name: str) -> np.ndarray | None:
+        """Return "distance", or a field of the answers by its name: (n,); None where there are none."""
+        if name == "distance":
+            return self.distance
+        found: np.ndarray | None = getattr(self.answers, name, None)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +70,13 @@ class Baseline:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of test images the model gets right, 0..1."""
+        """Share of test images the model gets right, 0..1; None of an encoder."""
         return self.test.accuracy
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether there are answers: an encoder has none."""
+        return self.train.answers is not None
 
     @cached_property
     def coordinates(self) -> np.ndarray:
@@ -86,14 +107,17 @@ def summarise(outputs: FullOutputs, num_classes: int) -> Baseline:
 
 def _of_set(outputs: SetOutputs, means: torch.Tensor) -> SetBaseline:
     """Return one value a sample of a set; means: (K, C), each class's mean features on training images."""
-    probability, predicted = F.softmax(outputs.logits, dim=1).max(dim=1)
     distance = (outputs.features.to(means) - means[outputs.labels]).norm(dim=1)
-    return SetBaseline(
+    return SetBaseline(distance.float().numpy(), _answers(outputs) if names_classes(outputs.logits) else None)
+
+
+def _answers(outputs: SetOutputs) -> Answers:
+    probability, predicted = F.softmax(outputs.logits, dim=1).max(dim=1)
+    return Answers(
         loss=F.cross_entropy(outputs.logits, outputs.labels, reduction="none").numpy(),
         confidence=probability.numpy(),
         predicted=predicted.to(torch.int32).numpy(),
         correct=(predicted == outputs.labels).numpy(),
-        distance=distance.float().numpy(),
         margin=_margins(outputs.logits, outputs.labels).numpy(),
     )
 

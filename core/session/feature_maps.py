@@ -21,6 +21,7 @@ from core.errors import AppError, InputError
 from core.events import FeatureMap, Tell, untold
 from core.files import file_sha256
 from core.job import Job
+from core.metrics.accuracy import names_classes
 from core.metrics.geometry import Projection, principal_plane, turned_projection
 from core.metrics.spaces import one_blas_thread
 from core.models.architectures import network_key
@@ -51,7 +52,7 @@ class Embeddings:
 
     points: dict[str, np.ndarray]  # model -> (n, 2) float32, the original first
     explained: dict[str, float]  # model -> share of its variance that the plane shows
-    predictions: dict[str, np.ndarray]  # model -> (n,) int64, the class it names
+    predictions: dict[str, np.ndarray]  # model -> (n,) int64, the class it names; not of encoders, which name none
     labels: np.ndarray  # (n,) int64
     forget: np.ndarray  # (n,) bool
     unseen: np.ndarray  # (n,) bool: from the test part
@@ -126,7 +127,8 @@ def picture(outputs: dict[str, FullOutputs], dataset: Dataset, splits: Splits, m
         first = first or plane
         points[name] = _scaled(plane.points)
         explained[name] = plane.explained
-        predictions[name] = ordered(full.train.logits, full.test.logits).argmax(1).numpy()
+        if names_classes(full.train.logits):
+            predictions[name] = ordered(full.train.logits, full.test.logits).argmax(1).numpy()
     train_ids, test_ids = torch.arange(len(splits.labels)), torch.arange(len(splits.test_labels))
     return Embeddings(
         points=points,

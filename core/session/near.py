@@ -23,6 +23,7 @@ from core.engine.outputs import FullOutputs
 from core.events import Tell, untold
 from core.files import cache_home, write_atomic
 from core.likeness import SAME
+from core.metrics.accuracy import names_classes
 from core.metrics.neighbours import feature_similarity, head_gradient_similarity
 
 ORDERS = ("features", "gradient")
@@ -36,12 +37,12 @@ Cached = TypeVar("Cached", Duplicates, Looks)
 class Near:
     """Of every training image, (n,) float32: likeness to the forget set by features and by the head's gradient.
 
-    forget: (n,) bool, whose values are those of the forget images themselves. gone: (n,) bool, what the model forgot in
-    earlier requests; None where that is nothing.
+    gradient: None of an encoder, which has no head. forget: (n,) bool, whose values are those of the forget images
+    themselves. gone: (n,) bool, what the model forgot in earlier requests; None where that is nothing.
     """
 
     features: np.ndarray
-    gradient: np.ndarray
+    gradient: np.ndarray | None
     forget: np.ndarray
     gone: np.ndarray | None = None
 
@@ -51,9 +52,19 @@ class Near:
         kept: np.ndarray = ~self.forget if self.gone is None else ~(self.forget | self.gone)
         return kept
 
+    def values(self, by: str) -> np.ndarray | None:
+        """Return the likeness by one of ORDERS, (n,); None where it is not known."""
+        found: np.ndarray | None = getattr(self, by)
+        return found
+
     def order(self, by: str = "features") -> np.ndarray:
-        """Return the kept images, nearest first: (m,) int64. `by` is one of ORDERS; not finite comes last."""
-        values = getattr(self, by)
+        """Return the kept images, nearest first: (m,) int64. `by` is one of ORDERS; not finite comes last.
+
+        None of them by what is not known of an encoder.
+        """
+        values = self.values(by)
+        if values is None:
+            return np.zeros(0, np.int64)
         kept = np.flatnonzero(self.kept)
         order: np.ndarray = kept[np.argsort(-values[kept], kind="stable")]
         return order
@@ -66,12 +77,10 @@ def near_forget_set(outputs: FullOutputs, forget: np.ndarray, gone: np.ndarray |
     """
     mask = torch.from_numpy(forget.copy())
     train = outputs.train
-    return Near(
-        feature_similarity(train.features, train.features[mask]).numpy(),
-        head_gradient_similarity(train.logits, train.labels, train.features, mask).numpy(),
-        forget,
-        gone,
-    )
+    gradient = None
+    if names_classes(train.logits):
+        gradient = head_gradient_similarity(train.logits, train.labels, train.features, mask).numpy()
+    return Near(feature_similarity(train.features, train.features[mask]).numpy(), gradient, forget, gone)
 
 
 def near_dict(near: Near, dataset: Dataset, most: int) -> dict[str, Any]:
@@ -83,7 +92,8 @@ def near_dict(near: Near, dataset: Dataset, most: int) -> dict[str, Any]:
     labels, paths = dataset.train.labels.numpy(), dataset.train.paths
 
     def likeness(ids: Any) -> dict[str, float | None]:
-        return {name: _finite(getattr(near, name)[ids].mean()) for name in ORDERS}
+        values = {name: near.values(name) for name in ORDERS}
+        return {name: None if of is None else _finite(of[ids].mean()) for name, of in values.items()}
 
     def row(index: int) -> dict[str, Any]:
         named = {} if paths is None else {"path": paths[index]}

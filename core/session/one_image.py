@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from core.devices import set_threads
 from core.engine.outputs import FullOutputs
 from core.errors import InputError, MismatchError
+from core.metrics.accuracy import names_classes
 from core.metrics.rows import ROWS_PER_CHUNK
 from core.models.checkpoint import OpenedModel
 from core.runs.folder import MODEL, RunFolder
@@ -23,21 +24,28 @@ Which = Literal["original", "unlearned", "retrained"]
 NEIGHBOURS = 6
 
 
-@dataclass(frozen=True, eq=False)
-class SeenImage:
-    """What a model says of one image.
-
-    `confidence` is the probability of the class it names, `own` that of the image's own class, both 0..1; `loss` is the
-    cross-entropy. `neighbours` (m,) int64 are positions of training images, nearest first, without the image itself;
-    `likeness` (m,) float32 the cosines of their features to the image's. Values that are not finite stay so.
-    """
+@dataclass(frozen=True)
+class Answer:
+    """Which class a model names and how surely, and how likely it finds the image's own class: 0..1, and its loss."""
 
     predicted: int
     confidence: float
     own: float
     loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class SeenImage:
+    """What a model says of one image.
+
+    `neighbours` (m,) int64 are positions of training images, nearest first, without the image itself; `likeness` (m,)
+    float32 the cosines of their features to the image's; `answer` is None of an encoder. Values that are not finite
+    stay so.
+    """
+
     neighbours: np.ndarray
     likeness: np.ndarray
+    answer: Answer | None
 
 
 def inspect_image(
@@ -57,19 +65,22 @@ def inspect_image(
 def seen(outputs: FullOutputs, part: Part, index: int, most: int = NEIGHBOURS) -> SeenImage:
     """Return what the model with these outputs says of the image at `index` of a part."""
     own = outputs.train if part == "train" else outputs.test
-    label = int(own.labels[index])
-    log_probabilities = F.log_softmax(own.logits[index].double(), dim=0)
-    probabilities = log_probabilities.exp()
-    predicted = int(probabilities.argmax())
     likeness = _likeness(outputs.train.features, own.features[index])
     if part == "train":
         likeness[index] = -torch.inf
     count = max(0, min(most, len(likeness) - (part == "train")))
     best = likeness.nan_to_num(-2.0, neginf=-torch.inf).topk(count).indices
-    return SeenImage(
-        predicted, float(probabilities[predicted]), float(probabilities[label]), float(-log_probabilities[label]),
-        best.numpy(), likeness[best].numpy(),
-    )  # fmt: skip
+    answer = _answer(own.logits[index], int(own.labels[index])) if names_classes(own.logits) else None
+    return SeenImage(best.numpy(), likeness[best].numpy(), answer)
+
+
+def _answer(logits: torch.Tensor, label: int) -> Answer:
+    log_probabilities = F.log_softmax(logits.double(), dim=0)
+    probabilities = log_probabilities.exp()
+    predicted = int(probabilities.argmax())
+    return Answer(
+        predicted, float(probabilities[predicted]), float(probabilities[label]), float(-log_probabilities[label])
+    )
 
 
 def _likeness(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -148,13 +148,14 @@ class Proof:
     """What makes it certain that a model is used as it was trained; kept in the job.
 
     network: "stated", "card", "program", "only one fits", "found" (by a trial) or "" (undecided). preprocessing: who
-    says how images are prepared (a source of `Preprocessing`). doubts: what speaks against it, in sentences. accepted:
-    the user said to go on all the same; expected: the accuracy on test images that the user stated, and the model has.
+    says how images are prepared (a source of `Preprocessing`). standing: None of an encoder, which has no accuracy.
+    doubts: what speaks against it, in sentences. accepted: the user said to go on all the same; expected: the accuracy
+    on test images that the user stated, and the model has.
     """
 
     network: str
     preprocessing: str
-    standing: Standing
+    standing: Standing | None
     trial: Trial | None = None
     order: ClassOrder | None = None
     doubts: tuple[str, ...] = ()
@@ -164,14 +165,15 @@ class Proof:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What people must be told: what was found by trying, and against what."""
-        if self.standing.untrained:
+        if self.standing is not None and self.standing.untrained:
             return ("This network was never trained: its batch norms have seen no image.",)
         return () if self.trial is None else (_found(self.trial),)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for job and report."""
         return {
-            "network": self.network, "preprocessing": self.preprocessing, **self.standing.as_dict(),
+            "network": self.network, "preprocessing": self.preprocessing,
+            **({} if self.standing is None else self.standing.as_dict()),
             "trial": None if self.trial is None else self.trial.as_dict(), "doubts": list(self.doubts),
             "accepted": self.accepted, "expected": self.expected,
         }  # fmt: skip
@@ -200,11 +202,8 @@ def proven(
     if bench.cancelled():
         raise StoppedError.before_run()
     model = original or bench.model
-    if not model.spec.num_classes:
-        doubts = encoder_doubts(bench, model)
-        if doubts and not accept:
-            raise UnprovenError(" ".join(doubts), _ANSWERS, {"doubts": list(doubts)})
-        return dataclasses.replace(bench, proof=None)
+    if expect is not None and not model.spec.num_classes:
+        raise UsageError("An encoder names no class, so there is no accuracy to expect", "Leave --expect-accuracy out")
     outputs = bench.outputs(model, "Measuring the original model")
     proof = weigh(bench, model, outputs, expect)
     if proof.doubts and not accept:
@@ -214,8 +213,13 @@ def proven(
 
 
 def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float | None = None) -> Proof:
-    """Weigh what makes it certain that a model with these outputs is used as it was trained, and what is doubtful."""
+    """Weigh what makes it certain that a model with these outputs is used as it was trained, and what is doubtful.
+
+    An encoder has no accuracy that could prove anything: what nobody states of it is in doubt, and nothing is tried.
+    """
     dataset, trial = bench.dataset, bench.trial
+    if not model.spec.num_classes:
+        return Proof(model.proof, dataset.preprocessing.source, None, doubts=_unstated(bench, model))
     standing = stand(outputs, dataset, model.state_dict)
     answers, training = (part.logits.argmax(dim=1).numpy() for part in (outputs.test, outputs.train))
     order = find_class_order(answers, dataset, training)
@@ -225,19 +229,19 @@ def weigh(bench: Bench, model: OpenedModel, outputs: FullOutputs, expect: float 
     proof = Proof(network, dataset.preprocessing.source, standing, trial, order, expected=expect)
     if expect is not None and abs(standing.test - expect) <= EXPECTED_WITHIN:
         return proof
-    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, bench, _as_made_here(model, dataset))))
+    return dataclasses.replace(proof, doubts=tuple(_doubts(proof, standing, bench, _as_made_here(model, dataset))))
 
 
-def encoder_doubts(bench: Bench, model: OpenedModel) -> tuple[str, ...]:
-    """Return what nobody states of an encoder: no accuracy can prove it, so it is asked for and not tried."""
+def _unstated(bench: Bench, encoder: OpenedModel) -> tuple[str, ...]:
+    """Return what nobody states of an encoder."""
     doubts = []
-    if stated_in(model.file) is None and not bench.options.preprocess_file:
+    if stated_in(encoder.file) is None and not bench.options.preprocess_file:
         doubts.append(
             "Nothing says how images are prepared for this encoder, and it names no classes by which that could be "
             f"found out: {bench.dataset.preparation} is a guess."
         )
-    if model.alternatives:
-        names = [spec.architecture for spec in (model.spec, *model.alternatives)]
+    if encoder.alternatives:
+        names = [spec.architecture for spec in (encoder.spec, *encoder.alternatives)]
         doubts.append(f"{len(names)} networks fit its weights: {first_few(names, _NAMES_SHOWN)}; the first is a guess.")
     return tuple(doubts)
 
@@ -246,8 +250,6 @@ def doubts_of(job: Job, bench: Bench, model: OpenedModel, outputs: FullOutputs) 
     """Return what is doubtful about a job's `model`, as was found when it was made, or from the model's outputs now."""
     if job.model.proof:
         return tuple(job.model.proof.get("doubts") or ())
-    if not job.model.num_classes:
-        return encoder_doubts(bench, model)
     return weigh(bench, model, outputs).doubts
 
 
@@ -258,9 +260,9 @@ def _as_made_here(model: OpenedModel, dataset: Dataset) -> bool:
     return made_here and stated is not None and seen_alike(dataset, stated)
 
 
-def _doubts(proof: Proof, bench: Bench, as_made_here: bool) -> Iterator[str]:
+def _doubts(proof: Proof, standing: Standing, bench: Bench, as_made_here: bool) -> Iterator[str]:
     """Yield what speaks against a model being used as it was trained, the likeliest reason first."""
-    standing, trial, expect = proof.standing, proof.trial, proof.expected
+    trial, expect = proof.trial, proof.expected
     right = percent(standing.accuracy)
     if expect is not None:
         yield (

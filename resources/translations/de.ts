@@ -760,6 +760,22 @@
         <translation>Außerdem speichern</translation>
     </message>
     <message>
+        <source>An encoder gives features and names no class, so nothing can be right or wrong.</source>
+        <translation>Ein Encoder liefert Merkmale und nennt keine Klasse, also kann nichts richtig oder falsch sein.</translation>
+    </message>
+    <message>
+        <source>An encoder gives features and names no class.</source>
+        <translation>Ein Encoder liefert Merkmale und nennt keine Klasse.</translation>
+    </message>
+    <message>
+        <source>An encoder is not retrained here: open one that was retrained without the forget set to compare with.</source>
+        <translation>Ein Encoder wird hier nicht neu trainiert: Öffnen Sie zum Vergleichen einen, der ohne die Vergessmenge neu trainiert wurde.</translation>
+    </message>
+    <message>
+        <source>An encoder names no class, so there is no accuracy.</source>
+        <translation>Ein Encoder nennt keine Klasse, also gibt es keine Genauigkeit.</translation>
+    </message>
+    <message>
         <source>an untrained network</source>
         <translation>ein untrainiertes Netz</translation>
     </message>
@@ -1627,6 +1643,14 @@
         <translation>Merkmale</translation>
     </message>
     <message>
+        <source>Features alone: an encoder names no class.</source>
+        <translation>Nur Merkmale: Ein Encoder nennt keine Klasse.</translation>
+    </message>
+    <message>
+        <source>features, no classes: an encoder without a head</source>
+        <translation>Merkmale, keine Klassen: ein Encoder ohne Kopf</translation>
+    </message>
+    <message>
         <source>Fields</source>
         <translation>Felder</translation>
     </message>
@@ -1862,6 +1886,10 @@
     <message>
         <source>Full checks</source>
         <translation>Alle Prüfungen</translation>
+    </message>
+    <message>
+        <source>Full checks attack what a model says of classes, and an encoder says nothing of them.</source>
+        <translation>Vollständige Prüfungen greifen an, was ein Modell über Klassen sagt, und ein Encoder sagt darüber nichts.</translation>
     </message>
     <message>
         <source>Gallery</source>

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.events import Tell
     from core.runs.folder import RunFolder
     from core.session.bench import Bench
-    from core.session.one_image import Part, SeenImage, Which
+    from core.session.one_image import Answer, Part, SeenImage, Which
 
 MODELS: tuple[Which, ...] = ("original", "unlearned", "retrained")
 WIDE, LARGE, SMALL, NEIGHBOURS = 1120, 272, 64, 9
@@ -73,11 +73,7 @@ class ModelColumn(Card):
 
     def show_seen(self, seen: SeenImage, images: Images, label: str, forget: np.ndarray) -> None:
         """Show what the model says of an image of class `label`; `forget` (n,) bool marks neighbours."""
-        says = images.dataset.classes[seen.predicted]
-        facts = [tr("Says {name}, {share} sure", name=says, share=fmt.percent(seen.confidence))]
-        if says != label:
-            facts.append(tr("{name}: {share}", name=label, share=fmt.percent(seen.own)))
-        self.say("\n".join([*facts, tr("Loss {value}", value=fmt.decimal(seen.loss))]))
+        self.say("\n".join(_answer_words(seen.answer, images.dataset.classes, label)))
         for image, likeness in zip(seen.neighbours.tolist(), seen.likeness.tolist(), strict=True):
             name, told, cosine = images.class_of("train", image), images.describe("train", image), fmt.decimal(likeness)
             item = QListWidgetItem(f"▲ {name}" if forget[image] else name, self.neighbours)
@@ -90,6 +86,18 @@ class ModelColumn(Card):
             pixmap = thumbnails.get(("train", item.data(IMAGE))) if item.icon().isNull() else None
             if pixmap is not None:
                 item.setIcon(QIcon(pixmap))
+
+
+
+def _answer_words(answer: Answer | None, classes: Sequence[str], label: str) -> list[str]:
+    """Say in lines what a model says of an image of class `label`."""
+    if answer is None:
+        return [tr("Features alone: an encoder names no class.")]
+    says = classes[answer.predicted]
+    facts = [tr("Says {name}, {share} sure", name=says, share=fmt.percent(answer.confidence))]
+    if says != label:
+        facts.append(tr("{name}: {share}", name=label, share=fmt.percent(answer.own)))
+    return [*facts, tr("Loss {value}", value=fmt.decimal(answer.loss))]
 
 
 class ImageInspector(Dialog):

@@ -324,7 +324,7 @@ class ForgetPresenter(QObject):
     def _evaluated(self) -> None:
         page, found = self._page, self._context.project.evaluation.get("baseline")
         page.class_model.set_accuracy(found.class_accuracy if found is not None else None)
-        page.tools.set_measured(found is not None)
+        page.tools.set_measured(found)
         if page.isVisible():
             self.map.refresh()
         self.gallery.arrange()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import chain
 from math import inf
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QStringListModel, Qt, Signal
 from PySide6.QtGui import QDoubleValidator, QStandardItemModel
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLineEdit, QListView, QWidget
 
 from app.actions import Actions
-from app.models.gallery import NEEDS_MODEL, SORTS, Range, Wanted
+from app.models.gallery import NEEDS_ANSWERS, NEEDS_FEATURES, SORTS, Range, Wanted
 from app.services import format as fmt
 from app.services import tokens as t
 from app.services.theme import theme
@@ -21,10 +22,14 @@ from app.widgets.labels import Label
 from app.widgets.layout import STRETCH, column, first_and_last_row, named, row
 from app.widgets.table import search_field
 
+if TYPE_CHECKING:
+    from core.session.baseline import Baseline
+
 PARTS = (("train", mark("Training images")), ("test", mark("Test images")))
 ANSWERS = (("all", mark("Right and wrong")), ("right", mark("Right answers")), ("wrong", mark("Wrong answers")))
 ALL_CLASSES = mark("All classes")
 NOT_MEASURED = mark("Known once the model was measured on the images.")
+NO_ANSWERS = mark("An encoder gives features and names no class.")
 NO_NAMES = mark("The images of this data have no file names.")
 SEARCH = mark(
     "Part of a path, a pattern such as customers/47*, or COLUMN=VALUE of the table that lists the images"
@@ -80,7 +85,7 @@ class ToolRow(QWidget):
         for widget in (self.import_button, self.export_button, self.undo, self.redo):
             last.addWidget(widget)
         self.set_names(False)
-        self.set_measured(False)
+        self.set_measured(None)
         self.filters.changed.connect(self._mark_filters)
         for signal in (self.search.textChanged, self.reverse.toggled, self.filters.changed):
             signal.connect(self.changed)
@@ -118,11 +123,16 @@ class ToolRow(QWidget):
         self.search.setPlaceholderText(tr("Search file names") if known else tr("No file names"))
         _enable(self.sort, {"name"}, known, NO_NAMES)
 
-    def set_measured(self, measured: bool) -> None:
-        """Offer what needs the model's answers only once there are any."""
-        for combo, needs in ((self.answer, {"right", "wrong"}), (self.sort, NEEDS_MODEL)):
-            _enable(combo, needs, measured, NOT_MEASURED)
-            if not measured and combo.currentData() in needs:
+    def set_measured(self, baseline: Baseline | None) -> None:
+        """Offer what needs the model's features or answers only once there are any."""
+        measured = baseline is not None
+        answers, why = baseline is not None and baseline.names_classes, NO_ANSWERS if measured else NOT_MEASURED
+        for combo, needs, known in (
+            (self.answer, {"right", "wrong"}, answers), (self.sort, NEEDS_FEATURES, measured),
+            (self.sort, NEEDS_ANSWERS, answers),
+        ):  # fmt: skip
+            _enable(combo, needs, known, why)
+            if not known and combo.currentData() in needs:
                 combo.setCurrentIndex(0)
         if not measured:
             self.filters.set_limits({})

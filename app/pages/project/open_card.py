@@ -99,10 +99,9 @@ def model_facts(model: OpenedModel, dataset: Dataset | None, start: Fact | None 
     size, known = times(*spec.input_size), model.size_known or dataset is not None
     if not known:
         size = tr("{size} (usual)", size=size)
+    names = tr("names in the file") if model.names else tr("no names in the file")
     if model.classes:
         names = tr("names in the model card")
-    else:
-        names = tr("names in the file") if model.names else tr("no names in the file")
     network = tr("{architecture} · {count} parameters", architecture=spec.architecture,
                  count=fmt.short_number(model.parameters))  # fmt: skip
     facts = [
@@ -111,7 +110,8 @@ def model_facts(model: OpenedModel, dataset: Dataset | None, start: Fact | None 
              change=change if model.alternatives and dataset is not None else ""),
         Fact("input", tr("Input"), f"{size} · {tr('%n channels', n=spec.in_channels)}",
              "" if known else tr("The file does not tell its input size; it follows from the data.")),
-        Fact("classes", tr("Outputs"), f"{tr('%n classes', n=spec.num_classes)} · {names}"),
+        Fact("classes", tr("Outputs"), f"{tr('%n classes', n=spec.num_classes)} · {names}" if spec.num_classes
+             else tr("features, no classes: an encoder without a head")),
     ]  # fmt: skip
     if others := [name for name in model.file.weights.entries if name not in entry(model).split("+")]:
         beside = tr("{entry} · beside it {others}", entry=entry(model), others=", ".join(others))

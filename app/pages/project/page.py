@@ -169,7 +169,7 @@ class ProjectPresenter(QObject):
             self._context.jobs.submit(known, model, key="start").done.connect(partial(self._start_known, model))
         page.table_model.set_data(dataset, model.names if model is not None else None)
         page.fit_card.set_full(dataset is not None)
-        page.fit_card.match_button.setEnabled(project.ready)
+        page.fit_card.match_button.setEnabled(project.ready and model is not None and bool(model.spec.num_classes))
         _, text, why = self._next
         page.next_button.setText(tr(text))
         page.set_missing(tr(why) if why else "")
@@ -212,7 +212,9 @@ class ProjectPresenter(QObject):
         card.found.say("" if proof is None or asked is not None else " ".join(proof.sentences))
         card.banner.hide()
         self._page.table_model.set_accuracy(found.class_accuracy if found is not None else None)
-        if found is not None and project.dataset is not None:
+        if found is not None and not found.names_classes:
+            card.set_number("", tr("An encoder gives features and names no class, so nothing can be right or wrong."))
+        elif found is not None and project.dataset is not None:
             card.set_number(fmt.percent(found.accuracy), _right_words(found, project.dataset))
             if asked is not None and is_order(asked):
                 card.banner.show_message(

@@ -76,6 +76,7 @@ class RunPlots(QWidget):
         self.accuracy.seen_before = seen_before(run)
         job = run.job
         self._later = job is not None and bool(job.requests)
+        self.accuracy.names_classes = self.features.map.has_head = job is None or bool(job.model.num_classes)
         about = f"run {run.id}" + (f", {job.method}, seed {job.seed}, {job.parameters}" if job else "")
         for plot in self._all:
             plot.provenance = about

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.trust import ask_trust, with_trusted_code
 from app.pages.lanes import read_lanes
 from app.services import format as fmt
-from app.services.translation import tr
+from app.services.translation import mark, tr
 from app.services.trust import HARMLESS, files_of
 from core.errors import AppError, UnsafeFileError
 from core.events import State
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SEEDS_OFFERED = 5  # retrained models a click away
 FULL_SEEDS = 3  # that full checks take at least: three say how far retrained models differ
 QUICK, FULL = "quick", "full"
+NOT_RETRAINED = mark(
+    "An encoder is not retrained here: open one that was retrained without the forget set to compare with."
+)
 UNCHECKED = ("", "no_reference")  # codes of verdicts of runs that were not compared
 
 
@@ -45,7 +48,7 @@ class ResultFacts:
     seconds: float | None  # what one more would take
     has_list: bool  # without it the run cannot be checked again
     has_page: bool  # report.html
-    lanes: tuple[Lane, ...] = ()  # none where no whole class was forgotten
+    lanes: tuple[Lane, ...] = ()  # none where no whole class was forgotten, and of encoders
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -56,6 +59,11 @@ class ResultFacts:
     def has_retrained(self) -> bool:
         """Whether the report was made with a retrained model."""
         return bool(self.report.get("retrained"))
+
+    @property
+    def encoder(self) -> bool:
+        """Whether the models name no classes: none is retrained here, and there is nothing for the full suite."""
+        return not self.job.model.num_classes
 
     @property
     def not_compared(self) -> bool:
@@ -88,11 +96,11 @@ class Wanted:
         """Tick these in place of the seeds that are ticked."""
         self.ticked = {*seeds, *self.files()}
 
-    def seeds_for(self, which: str, trained: Collection[int]) -> set[int]:
-        """Return the seeds a check takes: those ticked, else those on disk; one, or in the full suite three, are
-        trained where there are fewer.
+    def seeds_for(self, which: str, trained: Collection[int], job: Job) -> set[int]:
+        """Return the seeds a check of a run takes: those ticked, else those on disk; one, or in the full suite three,
+        are trained where there are fewer. None of an encoder, which is not retrained here.
         """  # noqa: D205
-        if self.ticked:
+        if self.ticked or not job.model.num_classes:
             return self.seeds
         number = FULL_SEEDS if which == FULL else 0 if trained else 1
         return set(trained) | set(range(1, number + 1))
@@ -171,8 +179,10 @@ class Checks(QObject):
         facts = self.facts
         if facts is None:
             return ""
-        seeds = self.wanted.seeds_for(QUICK, facts.trained)
+        seeds = self.wanted.seeds_for(QUICK, facts.trained, facts.job)
         missing = len(seeds - set(facts.trained))
+        if facts.encoder and not self.wanted.ticked:
+            return ""  # there is nothing to compare with, as the offer says
         if not missing:
             return tr("Compares with %n retrained models on disk.", n=len(seeds) + len(self.wanted.files()))
         if facts.seconds is None:
@@ -189,10 +199,16 @@ class Checks(QObject):
             return tr("The forget list of this run was removed, so it cannot be checked again.")
         return tr("A check is under way.") if self.runs else ""
 
+    def why_not_full(self) -> str:
+        """Why full checks cannot be run now; empty where they can."""
+        if self.facts is not None and self.facts.encoder:
+            return tr("Full checks attack what a model says of classes, and an encoder says nothing of them.")
+        return self.why_not()
+
     def run(self, which: str = QUICK) -> None:
         """Measure all models anew in the run thread; retrained models that are missing are trained first."""
         facts = self.facts
-        if facts is not None and not self.why_not():
+        if facts is not None and not (self.why_not_full() if which == FULL else self.why_not()):
             self._start([facts.folder], facts.job, facts.trained, which)
 
     def run_several(self, folders: Sequence[RunFolder], trained: Collection[int]) -> None:
@@ -212,7 +228,7 @@ class Checks(QObject):
         wanted = self.wanted  # of these runs, whatever is in view once the question is answered
 
         def start() -> None:
-            wanted.take_seeds(wanted.seeds_for(which, trained))
+            wanted.take_seeds(wanted.seeds_for(which, trained, job))
             brought = {name: str(path) for name, path in wanted.files().items()}
             self._begin(folders, Check(tuple(sorted(wanted.seeds)), brought, which, self._start_of(job)), together)
 
@@ -328,7 +344,8 @@ def read_result(folder: RunFolder) -> ResultFacts:
 
     job, report = folder.job(), folder.report() or {}
     told = as_told(job, report)
-    lanes = read_lanes(folder, job)[0] if report.get("forget_classes") else ()
+    shown = report.get("forget_classes") and job.model.num_classes  # an encoder has no head to edit
+    lanes = read_lanes(folder, job)[0] if shown else ()
     return ResultFacts(
         folder, job, report, rows_of(report), tuple(trained_references(told)), seconds_to_retrain(told),
         folder.file(FORGET).is_file(), folder.file(REPORT_HTML).is_file(), lanes,

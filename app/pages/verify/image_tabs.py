@@ -195,7 +195,7 @@ class Maps(Figure):
                 for model, predicted in found.predictions.items()
             ]
             shown, why_not = picture(partial(found.image, index), theme.px(_THUMBNAIL))
-            second = why_not or tr("Called: {classes}", classes=", ".join(called))
+            second = why_not or (tr("Called: {classes}", classes=", ".join(called)) if called else "")
             self.words.setText(f"{' · '.join(parts)}\n{second}")
             self.thumbnail.setPixmap(shown)
         elif found is not None and self._chosen.size:

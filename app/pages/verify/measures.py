@@ -66,7 +66,8 @@ class ModelsRow(QWidget):
             return
         facts, wanted = self._shown
         self.menu.clear()
-        for seed in sorted({*range(1, SEEDS_OFFERED + 1), *facts.trained, *wanted.seeds}):
+        offered = () if facts.encoder else range(1, SEEDS_OFFERED + 1)
+        for seed in sorted({*offered, *facts.trained, *wanted.seeds}):
             state = tr("trained")
             if seed not in facts.trained:
                 state = tr("not trained yet")

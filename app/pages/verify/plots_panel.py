@@ -101,29 +101,35 @@ class LooksTab(Tab):
 
 
 class TabSpec(NamedTuple):
-    """One tab: the module and class it is made from, its tool tip, and whether it speaks of classes or images alone."""
+    """One tab: the module and class it is made from, its tool tip, and the reports that it speaks of.
+
+    A report is about "classes", single "images" or, of an encoder, "features" of classes alone.
+    """
 
     module: str
     kind: str
     tip: str
-    only: str = ""  # "classes", "images", or "" for both
+    about: frozenset[str] = frozenset(("classes", "images", "features"))
 
 
+ANSWERS = frozenset(("classes", "images"))
 TABS = {  # in their order; of single images the attack comes first
     mark("Alignment"): TabSpec("curves", "AlignmentTab", mark(
-        "How far the forget features lie inside the retain directions, for every number of directions"), "classes"),
-    mark("Attack"): TabSpec("curves", "RocTab", mark("How many forget images an attacker tells from unseen ones")),
+        "How far the forget features lie inside the retain directions, for every number of directions"),
+        frozenset(("classes", "features"))),
+    mark("Attack"): TabSpec("curves", "RocTab", mark(
+        "How many forget images an attacker tells from unseen ones"), ANSWERS),
     mark("Spectra"): TabSpec("curves", "SpectraTab", mark("Eigenvalues of the features before and after")),
     mark("Confusion"): TabSpec("class_tabs", "ConfusionTab", mark(
-        "Which classes the model takes unseen forget images for"), "classes"),
+        "Which classes the model takes unseen forget images for"), frozenset(("classes",))),
     mark("Images"): TabSpec("image_tabs", "ImagesTab", mark(
-        "What each model makes of the images that were forgotten"), "images"),
+        "What each model makes of the images that were forgotten"), frozenset(("images",))),
     mark("Relearn"): TabSpec("curves", "RelearningTab", mark(
-        "How soon each model learns the forgotten classes again"), "classes"),
-    mark("Damage"): TabSpec("class_tabs", "DamageTab", mark("What the other classes lost")),
+        "How soon each model learns the forgotten classes again"), frozenset(("classes",))),
+    mark("Damage"): TabSpec("class_tabs", "DamageTab", mark("What the other classes lost"), ANSWERS),
     mark("Map"): TabSpec("image_tabs", "EmbeddingTab", mark("The same images in each model's feature space")),
 }  # fmt: skip
-FIRST = {"classes": "Alignment", "images": "Attack"}  # the tab that is shown first
+FIRST = {"classes": "Alignment", "features": "Alignment", "images": "Attack"}  # the tab that is shown first
 Looks = tuple["Embeddings | None", "SingleImages | None"]  # images: None where whole classes were forgotten
 
 
@@ -171,16 +177,15 @@ class PlotsPanel(QTabWidget):
         """Bring a tab to the front."""
         self.setCurrentWidget(self._holder(title))
 
-    def set_report(self, report: dict[str, Any], run: str, single_images: bool) -> None:
-        """Show what can be drawn from a report alone; of single images only what says something of them."""
+    def set_report(self, report: dict[str, Any], run: str, about: str) -> None:
+        """Show what can be drawn from a report alone, in the tabs that say something of what it is about."""
         self._report, self._run, self._stale = report, run, set(TABS)
-        about = "images" if single_images else "classes"
         if about != self._about:
             self._about = about
             for place, tab in enumerate(TABS.values()):
-                self.setTabVisible(place, tab.only in ("", about))
+                self.setTabVisible(place, about in tab.about)
             attacks = model_measures(report, "unlearned").get("membership") or {}
-            too_few = single_images and (attacks.get("population") or {}).get("reason")
+            too_few = about == "images" and (attacks.get("population") or {}).get("reason")
             self.choose("Images" if too_few else FIRST[about])
         self._make_current()
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from app.dialogs.sheet import ALL_FILES, ask_file
-from app.pages.verify.checks import FULL, QUICK, UNCHECKED, Checks, ResultFacts, read_result
+from app.pages.verify.checks import FULL, NOT_RETRAINED, QUICK, UNCHECKED, Checks, ResultFacts, read_result
 from app.pages.verify.plots_panel import Pictures
 from app.pages.verify.verdict_card import CODES, NOTHING, offer
 from app.services.run_words import gone
@@ -61,7 +61,7 @@ class VerifyPresenter(QObject):
             signal.connect(slot)
         for name, title, act, icon, why in (
             ("check", tr("Run &checks"), self._run_checks, "verify", checks.why_not),
-            ("check_full", tr("Run &full checks"), self._run_full, "verify", checks.why_not),
+            ("check_full", tr("Run &full checks"), self._run_full, "verify", checks.why_not_full),
             ("check_all", tr("Check &all runs"), self.check_all, "verify", self._why_not_all),
             ("report", tr("Open &report"), self._open_report, "open", self._why_no_report),
         ):
@@ -215,7 +215,8 @@ class VerifyPresenter(QObject):
     def _show_measures(self, facts: ResultFacts) -> None:
         self._page.lanes.set_lanes(facts.lanes, ", ".join(facts.job.forget.class_names))
         self._page.measures.set_rows(facts.rows)
-        self._page.plots.set_report(facts.report, facts.folder.id, facts.single_images)
+        about = "features" if facts.encoder else "images" if facts.single_images else "classes"
+        self._page.plots.set_report(facts.report, facts.folder.id, about)
 
     def _show_check(self) -> None:
         """Show what is wanted of checks, how far they are, and the next step."""
@@ -236,10 +237,9 @@ class VerifyPresenter(QObject):
         if facts.has_retrained or busy or not facts.has_list or facts.trained or facts.job.forget.corrective:
             page.offer.hide()  # what is on disk, the next step takes and says
         else:
-            page.offer.show_message(
-                offer(facts.seconds), "accent",
-                [(tr("Train one"), checks.train_one), (tr("Open one…"), self._open_retrained)], closable=False,
-            )  # fmt: skip
+            ways = [] if facts.encoder else [(tr("Train one"), checks.train_one)]
+            said = tr(NOT_RETRAINED) if facts.encoder else offer(facts.seconds)
+            page.offer.show_message(said, "accent", [*ways, (tr("Open one…"), self._open_retrained)], closable=False)
 
     def _show_state(self) -> None:
         """Say in the rail how far the page is."""
@@ -261,6 +261,7 @@ class VerifyPresenter(QObject):
             self._page.show_next_step(run_checks=False, export=True, check_all="", says="")
             return
         judged = facts.has_retrained or facts.job.forget.corrective  # a correction is judged without retrained models
+        judged = judged or (facts.encoder and not checks.wanted.ticked)  # there is nothing to judge it by
         to_check, idle = not judged and facts.has_list, not checks.runs
         waiting = [row for row in self._together() if row.verdict in UNCHECKED] if idle else []
         several = len(waiting) + to_check

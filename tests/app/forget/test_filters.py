@@ -73,12 +73,12 @@ def test_the_panel_opens_below_its_button_and_takes_keys(page, qtbot):
     QTest.keyClick(panel, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not panel.isVisible())
     known = page.presenter.gallery.images.baseline.train
-    expected = np.flatnonzero(known.confidence <= 0.6)
+    expected = np.flatnonzero(known.answers.confidence <= 0.6)
     qtbot.waitUntil(lambda: page.gallery_model.count == len(expected))
     assert page.tools.filter_button.isChecked()
     assert page.gallery_model.ids(0, page.gallery_model.count).tolist() == expected.tolist()
     page.tools.reset()
-    qtbot.waitUntil(lambda: page.gallery_model.count == len(known.loss))
+    qtbot.waitUntil(lambda: page.gallery_model.count == len(known.answers.loss))
     assert not page.tools.filter_button.isChecked()
 
 
@@ -111,9 +111,9 @@ def test_many_images_are_arranged_in_a_worker(page, qtbot, monkeypatch):
     said = []
     monkeypatch.setattr(page.gallery_panel.count, "setText", said.append)
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("margin"))
-    qtbot.waitUntil(lambda: f"{len(known.loss):,}" in said)
+    qtbot.waitUntil(lambda: f"{len(known.answers.loss):,}" in said)
     assert said[0] == ARRANGING  # it may be gone before a wait first looks
-    order = np.argsort(known.margin, kind="stable")
+    order = np.argsort(known.answers.margin, kind="stable")
     assert page.gallery_model.ids(0, len(order)).tolist() == order.tolist()
 
 

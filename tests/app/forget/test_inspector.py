@@ -16,7 +16,7 @@ from app.pages.forget.inspector import Inspector
 from app.workers.thumbnails import Thumbnails, pixels_of
 from core.errors import InputError
 from core.events import State
-from core.session.one_image import SeenImage
+from core.session.one_image import Answer, SeenImage
 from tests.app.helpers import assert_accessible
 
 
@@ -50,7 +50,8 @@ def seen(monkeypatch):
             raise InputError("No run is in view", "Start or open one")
         number = ("original", "unlearned", "retrained").index(model)
         near = np.arange(image + 1, image + 4) + number
-        return SeenImage(number, 0.9, 0.9 - number * 0.4, 0.1 + number, near, np.array([0.9, 0.8, 0.7], np.float32))
+        answer = Answer(number, 0.9, 0.9 - number * 0.4, 0.1 + number)
+        return SeenImage(near, np.array([0.9, 0.8, 0.7], np.float32), answer)
 
     monkeypatch.setattr(module, "look", look)
 

@@ -328,12 +328,12 @@ def test_test_images_cannot_be_chosen(page, chosen, window, digits):
 def test_filters_and_order(page, context, digits, qtbot):
     found = context.project.evaluation["baseline"]
     page.tools.sort.setCurrentIndex(page.tools.sort.findData("loss"))
-    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] == found.train.loss.argmax())
+    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] == found.train.answers.loss.argmax())
     page.tools.reverse.click()
-    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] != found.train.loss.argmax())
+    qtbot.waitUntil(lambda: page.gallery_model.ids(0, 0)[0] != found.train.answers.loss.argmax())
     twos = (digits.train.labels.numpy() == 2).nonzero()[0][:3]
-    found.train.correct[:] = True
-    found.train.correct[twos] = False
+    found.train.answers.correct[:] = True
+    found.train.answers.correct[twos] = False
     page.tools.choose_class(2)
     page.tools.answer.setCurrentIndex(page.tools.answer.findData("wrong"))
     qtbot.waitUntil(lambda: page.gallery_model.count == 3)

@@ -15,6 +15,7 @@ from app.models.gallery import Cell, GalleryModel, Images, Wanted
 from core.data.dataset import Dataset, ImageSet
 from core.data.duplicates import Twins
 from core.data.preprocessing import Preprocessing
+from core.session.baseline import Answers, SetBaseline
 
 
 def part(labels, names) -> ImageSet:
@@ -36,11 +37,12 @@ def images() -> Images:
     return Images(dataset)
 
 
-def known(**values) -> SimpleNamespace:
+def known(**values) -> SetBaseline:
     count = 5
     base = {"loss": np.zeros(count), "confidence": np.ones(count), "distance": np.zeros(count),
             "margin": np.zeros(count), "predicted": np.zeros(count, int), "correct": np.ones(count, bool)}  # fmt: skip
-    return SimpleNamespace(**{**base, **{k: np.array(v) for k, v in values.items()}})
+    made = {**base, **{k: np.array(v) for k, v in values.items()}}
+    return SetBaseline(made.pop("distance"), Answers(**made))
 
 
 def test_filters(images):

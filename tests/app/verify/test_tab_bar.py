@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtGui import QFontMetrics
 
 from app.pages.verify.comparison_view import ComparisonPlots
-from app.pages.verify.plots_panel import PlotsPanel
+from app.pages.verify.plots_panel import FIRST, PlotsPanel
 from app.pages.verify.verdict_card import CODES
 from app.services.theme import theme
 from app.services.translation import tr
@@ -23,8 +23,8 @@ def test_the_tabs_need_no_arrows_in_the_smallest_window(qtbot, request, language
     panel = PlotsPanel()
     qtbot.addWidget(panel)
     panel.show()
-    for single_images in (False, True):
-        panel.set_report({}, "run-1", single_images)
+    for about in FIRST:
+        panel.set_report({}, "run-1", about)
         assert panel.tabBar().sizeHint().width() <= theme.px(ROOM)
 
 

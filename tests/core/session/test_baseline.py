@@ -30,12 +30,12 @@ def test_values_of_a_sample_worked_out_by_hand():
         outputs([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], [[0.0, 0.0], [2.0, 0.0], [4.0, 3.0]], [0, 0, 1]), 3
     ).train
     e = np.exp
-    assert found.loss == pytest.approx([np.log1p(e(-2)), np.log1p(e(1)), np.log1p(e(3))], rel=1e-5)
-    assert found.confidence == pytest.approx([1 / (1 + e(-2)), 1 / (1 + e(-1)), 1 / (1 + e(-3))], rel=1e-5)
-    assert found.predicted.tolist() == [0, 1, 0]
-    assert found.correct.tolist() == [True, False, False]
+    assert found.answers.loss == pytest.approx([np.log1p(e(-2)), np.log1p(e(1)), np.log1p(e(3))], rel=1e-5)
+    assert found.answers.confidence == pytest.approx([1 / (1 + e(-2)), 1 / (1 + e(-1)), 1 / (1 + e(-3))], rel=1e-5)
+    assert found.answers.predicted.tolist() == [0, 1, 0]
+    assert found.answers.correct.tolist() == [True, False, False]
     assert found.distance == pytest.approx([1.0, 1.0, 0.0])  # means (1, 0) and (4, 3)
-    assert found.margin == pytest.approx([2.0, -1.0, -3.0])
+    assert found.answers.margin == pytest.approx([2.0, -1.0, -3.0])
     assert found.accuracy == pytest.approx(1 / 3)
 
 
@@ -46,7 +46,7 @@ def test_a_class_without_images_has_no_accuracy():
 
 def test_accuracies_agree_with_the_samples(measured, digits):
     for k, accuracy in enumerate(measured.class_accuracy):
-        assert accuracy == pytest.approx(measured.test.correct[digits.test.labels.numpy() == k].mean())
+        assert accuracy == pytest.approx(measured.test.answers.correct[digits.test.labels.numpy() == k].mean())
     assert measured.accuracy > 0.8
 
 
@@ -74,7 +74,7 @@ def test_outputs_are_taken_once_and_read_again(bench, monkeypatch):
 
     monkeypatch.setattr("core.engine.outputs.collect", refuse)
     again = baseline(bench.on("cpu", threads=1))
-    assert np.array_equal(again.train.loss, measured.train.loss)
+    assert np.array_equal(again.train.answers.loss, measured.train.answers.loss)
 
 
 def test_a_measurement_can_be_ended(bench, tmp_path, monkeypatch):

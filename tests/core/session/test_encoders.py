@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -21,10 +22,13 @@ from core.models.encoders import tapped
 from core.models.weights import read_weights
 from core.parameters import Values
 from core.runs.folder import MODEL, MODEL_PT
+from core.session.baseline import summarise
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check, evaluate
 from core.session.exporting import export
 from core.session.jobs import create_run, make_train_job, make_unlearn_job, presets_for
+from core.session.near import near_dict, near_forget_set
+from core.session.one_image import seen
 from core.session.planning import choices, shares_of_retraining
 from core.session.proof import proven
 from core.session.running import run
@@ -118,7 +122,16 @@ def test_a_whole_network_is_no_encoder_and_one_that_lacks_a_layer_none_either(tm
 def test_how_images_are_prepared_is_asked_for(encoder, encoder_bench):
     with pytest.raises(UnprovenError, match="Nothing says how images are prepared for this encoder"):
         proven(Bench(device="cpu", threads=1).open(encoder, "digits"))
-    assert proven(encoder_bench).proof is None
+    proof = proven(encoder_bench).proof
+    assert proof.standing is None and not proof.doubts and "accuracy" not in proof.as_dict()
+    with pytest.raises(UsageError, match="no accuracy to expect"):
+        proven(encoder_bench, expect=0.9)
+
+
+def test_a_doubt_that_was_accepted_stands_in_the_job(encoder, three):
+    bench = proven(Bench(device="cpu", threads=1).open(encoder, "digits"), accept=True)
+    said = make_unlearn_job(bench, three, "muda").model.proof
+    assert said["accepted"] and said["doubts"][0].startswith("Nothing says how images are prepared")
 
 
 def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, digits):
@@ -136,6 +149,19 @@ def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, 
     for asked, why in (({"seeds": (1,)}, "An encoder is not retrained here"), ({"which": "full"}, "attacks what a")):
         with pytest.raises(InputError, match=why):
             check(unlearned, Control(), lambda event: None, encoder_bench, **asked)
+
+
+def test_what_the_window_shows_of_images_is_there_but_for_answers(encoder_bench):
+    outputs, images = encoder_bench.outputs(encoder_bench.model), len(encoder_bench.dataset.train)
+    found = summarise(outputs, 10)
+    assert not found.names_classes and found.accuracy is None and found.class_accuracy == (None,) * 10
+    assert found.train.values("loss") is None and np.isfinite(found.train.values("distance")).all()
+    forget = np.arange(images) < 5
+    near = near_forget_set(outputs, forget)
+    assert near.gradient is None and not len(near.order("gradient")) and len(near.order()) == images - 5
+    assert near_dict(near, encoder_bench.dataset, 3)["by_features"][0]["gradient"] is None
+    image = seen(outputs, "train", 3)
+    assert image.answer is None and len(image.neighbours) == 6
 
 
 def test_methods_that_need_classes_are_offered_as_unsuited_and_only_presets_for_encoders_are(encoder_bench, three):

@@ -31,9 +31,10 @@ def test_it_is_what_numpy_finds(part, index):
     own = getattr(OUTPUTS, part)
     logits, label = own.logits[index].numpy().astype(float), int(own.labels[index])
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    assert found.predicted == probabilities.argmax() and found.confidence == pytest.approx(probabilities.max())
-    assert found.own == pytest.approx(probabilities[label])
-    assert found.loss == pytest.approx(-np.log(probabilities[label]))
+    assert found.answer.predicted == probabilities.argmax()
+    assert found.answer.confidence == pytest.approx(probabilities.max())
+    assert found.answer.own == pytest.approx(probabilities[label])
+    assert found.answer.loss == pytest.approx(-np.log(probabilities[label]))
     features, target = OUTPUTS.train.features.numpy(), own.features[index].numpy()
     cosines = features @ target / np.linalg.norm(features, axis=1) / np.linalg.norm(target)
     if part == "train":
@@ -48,7 +49,7 @@ def test_small_sets_and_values_that_are_not_finite():
     few.train.features[0] = torch.nan
     few.train.logits[1] = torch.nan
     found = seen(few, "train", 1)
-    assert np.isnan(found.loss) and found.neighbours.tolist() == [2, 0] and np.isnan(found.likeness[1])
+    assert np.isnan(found.answer.loss) and found.neighbours.tolist() == [2, 0] and np.isnan(found.likeness[1])
 
 
 def test_each_model_is_asked_and_nothing_is_computed_twice(bench, new_run, monkeypatch):
@@ -72,7 +73,7 @@ def test_each_model_is_asked_and_nothing_is_computed_twice(bench, new_run, monke
     keep_outputs(outputs_file(unlearned.weights_id, network_key(unlearned.spec), bench.dataset), kept)
     monkeypatch.setattr(Bench, "network", lambda *_, **__: pytest.fail("a network was built, its outputs are kept"))
     after = inspect_image(bench, "train", 3, "unlearned", run)
-    assert after.loss == pytest.approx(seen(kept, "train", 3).loss) and after.loss != pytest.approx(before.loss)
+    assert after.answer == seen(kept, "train", 3).answer and after.answer.loss != pytest.approx(before.answer.loss)
     assert after.neighbours.tolist() == before.neighbours.tolist()
     with pytest.raises(MismatchError, match="another model or other data"):
         inspect_image(Bench(None, bench.dataset), "train", 3, "unlearned", run)

@@ -157,7 +157,7 @@ def test_of_an_order_the_first_twelve_classes_are_named(monkeypatch, count, said
     standing = SimpleNamespace(accuracy=0.1, untrained=False)
     monkeypatch.setattr(proof_module, "write_class_order", lambda order: "order of\nall.txt")
     bench = SimpleNamespace(dataset=SimpleNamespace(classes=names))
-    (doubt,) = proof_module._doubts(Proof("card", "card", standing, order=order), bench, False)
+    (doubt,) = proof_module._doubts(Proof("card", "card", standing, order=order), standing, bench, False)
     assert f"in the order c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, {said} give it with --classes 'order of" in doubt
 
 
