@@ -84,7 +84,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     if given.seeds is not None and paths and TRAIN not in given.retrained:
         raise UsageError("--seeds counts models to train, and --retrained names models that are there", "Drop one")
     from core.session.report_files import check_key, sign_report
-    from core.verify.shown import measures_block, write_tables
+    from core.verify.shown import ensembles_block, measures_block, write_tables
 
     folders = _different([RunFolder.open(path) for path in given.runs], "verify")
     brought = {folder.path: _brought(paths, folder) for folder in folders}
@@ -116,7 +116,8 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
         }
     if given.klom:
         document["klom"] = found = _ensembles(folders, seeds[folders[0].path], brought[folders[0].path], given, screen)
-        screen.say(_klom_text(found))
+        block = ensembles_block({str(reports[0]["method_details"]["title"]): found})
+        screen.say(f"\n{table(block.header, block.rows)}\n\n{wrapped(block.note)}")
     if given.table is not None:
         write_tables(given.table, tables)
         screen.say(f"\nTable  {shown(given.table)}")
@@ -169,23 +170,6 @@ def _ensembles(
     found = compare_ensembles(folders, options.bench_option(given, Loading(screen)), seeds, brought)
     screen.end_line()
     return found
-
-
-def _klom_text(found: Mapping[str, Any]) -> str:
-    """Lay out an ensemble of runs beside one of retrained models: a row a set of images."""
-    title = "KLoM, nats" if found["measure"] == "klom" else "Distance of margins, nats (not KLoM)"
-    halves = found["retrained_models"] // 2
-    columns = {"unlearned": "unlearned", "unlearned_half": f"of {halves} models", "floor": f"retrained, of {halves}",
-               "original": "originals"}  # fmt: skip
-    names = {"forget_train": "Forget images", "retain_train": "Retain images", "unseen": "Unseen images"}
-    kept = [key for key in columns if any(row[key] for row in found["sets"].values())]
-    rows = [
-        [names[name], *(f"{row[key]['mean']:.3f}" if row[key] else "–" for key in kept)]
-        for name, row in found["sets"].items()
-    ]
-    sizes = f"{found['unlearned_models']} unlearned and {found['retrained_models']} retrained models"
-    block = f"{title}: {sizes}\n\n{table(['', *(columns[key] for key in kept)], rows)}"
-    return f"\n{block}" + (f"\n\n{wrapped(found['note'])}" if found["note"] else "")
 
 
 def _is_below(report: Mapping[str, Any], required: str | None) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs
-from core.errors import MismatchError
+from core.errors import InputError, MismatchError
 from core.job import Job
 from core.metrics.klom import FEWEST_MODELS, Margins, klom, margin_distance
 from core.metrics.membership import log_odds
@@ -28,6 +28,14 @@ SAMPLES = 1000
 SETS = ("forget_train", "retain_train", "unseen")
 
 
+def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
+    """Return those of some runs that are ensembles, two or more that differ in nothing but seed and original."""
+    found: dict[tuple[Any, ...], list[RunFolder]] = {}
+    for folder in folders:
+        found.setdefault(_kind(folder.job()), []).append(folder)
+    return [runs for runs in found.values() if len(runs) > 1]
+
+
 def compare_ensembles(
     folders: Sequence[RunFolder], bench: Bench, seeds: Sequence[int], brought: Mapping[str, Path]
 ) -> dict[str, Any]:
@@ -38,9 +46,12 @@ def compare_ensembles(
     of `unlearned` (against the retrained models), `floor` (one half of the retrained models against the other),
     `unlearned_half` (as many models as the floor has) and, where there are as many originals, `original`.
     `measure` is "klom", or "margin_distance" where either side has fewer than FEWEST_MODELS; `note` says so, and that
-    runs of one original vary less than retrained models do. Raises MismatchError where runs are not of one kind.
+    runs of one original vary less than retrained models do. Raises MismatchError where runs are not of one kind,
+    InputError where they are of encoders, whose images have no margins.
     """
     jobs = [folder.job() for folder in folders]
+    if not jobs[0].model.num_classes:
+        raise InputError("Encoders name no class, so their images have no margins", "Compare features with `verify`")
     if len({_kind(job) for job in jobs}) > 1:
         raise MismatchError(
             "These runs differ in more than their seed and their original, so they are no ensemble",

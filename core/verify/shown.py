@@ -46,6 +46,33 @@ def measures_block(report: Mapping[str, Any]) -> ShownTable:
     )  # fmt: skip
 
 
+ENSEMBLE_COLUMNS = {
+    "unlearned": "Unlearned", "unlearned_half": "as many as in the floor", "floor": "Floor: retrained halves",
+    "original": "Originals",
+}  # fmt: skip
+ENSEMBLE_SETS = {"forget_train": "Forget images", "retain_train": "Retain images", "unseen": "Unseen images"}
+
+
+def ensembles_block(ensembles: Mapping[str, Mapping[str, Any]]) -> ShownTable:
+    """Return a table of ensembles of runs beside one of retrained models: a row a set of images, values in nats.
+
+    ensembles: what `session.ensembles.compare_ensembles` returns, by the name of what the runs have in common.
+    """
+    every = [of_set for found in ensembles.values() for of_set in found["sets"].values()]
+    kept = [key for key in ENSEMBLE_COLUMNS if any(of_set[key] for of_set in every)]
+    rows, notes = [], []
+    for name, found in ensembles.items():
+        what = "KLoM" if found["measure"] == "klom" else "distance of margins (not KLoM)"
+        sizes = f"{found['unlearned_models']} unlearned and {found['retrained_models']} retrained models"
+        notes += [f"{name}, {sizes}: {what}, nats.", found["note"]]
+        for key, title in ENSEMBLE_SETS.items():
+            of_set = found["sets"][key]
+            values = [f"{of_set[kept_key]['mean']:.3f}" if of_set[kept_key] else DASH for kept_key in kept]
+            rows.append([f"{name}: {title.lower()}" if len(ensembles) > 1 else title, *values])
+    note = " ".join(dict.fromkeys(filter(None, notes)))
+    return ShownTable("Ensembles", ["Mean over images", *(ENSEMBLE_COLUMNS[key] for key in kept)], rows, note)
+
+
 def over_seeds(taken: Mapping[str, Any], unit: str) -> str:
     """Write a measure over seeds: both values of two (once where they are one), of more their mean ± half its interval.
 

@@ -776,6 +776,10 @@
         <translation>Ein Encoder nennt keine Klasse, also gibt es keine Genauigkeit.</translation>
     </message>
     <message>
+        <source>An ensemble takes two runs or more that differ in nothing but their seed or original.</source>
+        <translation>Zu einem Ensemble gehören mindestens zwei Läufe, die sich nur im Startwert oder im Original unterscheiden.</translation>
+    </message>
+    <message>
         <source>an untrained network</source>
         <translation>ein untrainiertes Netz</translation>
     </message>
@@ -1553,6 +1557,10 @@
     <message>
         <source>Enlarge the map</source>
         <translation>Karte vergrößern</translation>
+    </message>
+    <message>
+        <source>Ensembles</source>
+        <translation>Ensembles</translation>
     </message>
     <message>
         <source>Entries that were not taken</source>
@@ -3563,6 +3571,10 @@
         <translation>Rangvergleich</translation>
     </message>
     <message>
+        <source>Ranks</source>
+        <translation>Ränge</translation>
+    </message>
+    <message>
         <source>Reading the report of the run</source>
         <translation>Der Bericht des Laufs wird gelesen</translation>
     </message>
@@ -3848,6 +3860,10 @@
     <message>
         <source>Runs of batch files by method and forget set, means over seeds</source>
         <translation>Läufe aus Stapeldateien nach Verfahren und Vergessensmenge, Mittel über Startwerte</translation>
+    </message>
+    <message>
+        <source>Runs of several seeds as one, beside the retrained models</source>
+        <translation>Läufe mehrerer Startwerte als eines, neben den neu trainierten Modellen</translation>
     </message>
     <message>
         <source>Runs that wait, next one first</source>
@@ -4451,6 +4467,10 @@
         <translation>Die Eigenwerte der Gram-Matrix der Merkmale, der größte zuerst. Sie zeigen, wie viele Richtungen eine Menge von Bildern nutzt und wie stark.</translation>
     </message>
     <message>
+        <source>The ensembles could not be measured</source>
+        <translation>Die Ensembles konnten nicht gemessen werden</translation>
+    </message>
+    <message>
         <source>The estimate could not be made</source>
         <translation>Die Schätzung ist nicht gelungen</translation>
     </message>
@@ -4613,6 +4633,10 @@
     <message>
         <source>The original with only its last layer edited. Its outputs forget while its features do not.</source>
         <translation>Das Original, bei dem nur die letzte Schicht geändert ist. Seine Ausgaben vergessen, seine Merkmale nicht.</translation>
+    </message>
+    <message>
+        <source>The other side is two retrained models or more: check the runs with more seeds.</source>
+        <translation>Die andere Seite sind mindestens zwei neu trainierte Modelle: Prüfen Sie die Läufe mit mehr Startwerten.</translation>
     </message>
     <message>
         <source>The path is a folder. Name the file to write.</source>
@@ -5136,6 +5160,10 @@
         <translation>Zwei Maße</translation>
     </message>
     <message>
+        <source>Two measures of each run</source>
+        <translation>Zwei Maße jedes Laufs</translation>
+    </message>
+    <message>
         <source>Two principal components · {share} of the variance</source>
         <translation>Zwei Hauptkomponenten · {share} der Varianz</translation>
     </message>
@@ -5565,6 +5593,10 @@ Kosinus der Merkmale {value}</translation>
         <translation>{method}, {forget}, Startwert {seed}</translation>
     </message>
     <message>
+        <source>{method}: {runs} and {number} retrained models</source>
+        <translation>{method}: {runs} und {number} neu trainierte Modelle</translation>
+    </message>
+    <message>
         <source>{model} with {data}</source>
         <translation>{model} mit {data}</translation>
     </message>
@@ -5828,6 +5860,10 @@ Kosinus der Merkmale {value}</translation>
     <message>
         <source>{state}, on {host}</source>
         <translation>{state}, auf {host}</translation>
+    </message>
+    <message>
+        <source>{those}, each side as one ensemble. KLoM takes ten models a side; of fewer the distance of margins is measured.</source>
+        <translation>{those}, jede Seite als ein Ensemble. KLoM braucht zehn Modelle je Seite; bei weniger wird der Abstand der Margen gemessen.</translation>
     </message>
     <message>
         <source>{time} left</source>

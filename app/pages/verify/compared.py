@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.models.comparison_table import comparison_lines, told_batch, told_run, told_runs
 from app.models.tables import Line
@@ -18,6 +18,11 @@ from app.workers.queue_files import BatchRecord, records, rows_of
 from core.errors import AppError
 from core.runs.folder import RunFolder
 from core.verify.shown import ShownTable
+
+if TYPE_CHECKING:
+    from core.events import Tell
+    from core.models.trust import Trust
+    from core.session.bench import Bench
 
 OTHER_RUNS = {  # of a batch: what became of those without a result
     "running": mark("{number} running"), "waiting": mark("{number} waiting"),
@@ -39,6 +44,15 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """Runs that differ in their seed or original alone, and the seeds of the retrained models on disk for them."""
+
+    method: str  # its title
+    folders: tuple[RunFolder, ...]
+    retrained: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Compared:
     """What was read of runs held side by side."""
 
@@ -51,6 +65,7 @@ class Compared:
     agreement: ShownTable
     tables: list[ShownTable]
     batch: Batch | None = None
+    ensembles: tuple[Ensemble, ...] = ()
 
     @property
     def title(self) -> str:
@@ -68,6 +83,8 @@ NO_RUNS = Compared(
 
 def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     """Read the runs' reports and jobs; runs in a worker. Raises InputError for a run without a report."""
+    from core.methods import method_of
+    from core.session.ensembles import ensembles_in
     from core.session.library import runs_of
     from core.session.references import trained_references
     from core.verify.comparison import agreement_block, blocks, compare, jobs_block
@@ -78,7 +95,28 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     named = {run.name: folder for run, folder in zip(runs, folders, strict=True)}
     unchecked = tuple(named[run["run"]] for run in found["runs"] if (run["verdict"].get("code") or "") in UNCHECKED)
     trained = tuple(trained_references(unchecked[0].job())) if unchecked else ()
-    return Compared(found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found))
+    ensembles = tuple(
+        Ensemble(method_of(job).title, tuple(same), tuple(trained_references(job)))
+        for same in ensembles_in(folders) if (job := same[0].job()).model.num_classes
+    )  # fmt: skip
+    return Compared(
+        found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found),
+        ensembles=ensembles,
+    )  # fmt: skip
+
+
+def measure_ensembles(
+    ensembles: Sequence[Ensemble], bench: Bench | None, trust: Trust, progress: Tell
+) -> ShownTable:
+    """Hold ensembles of runs against their retrained models, and return the table of it; runs in a worker."""
+    from core.session.bench import Bench
+    from core.session.ensembles import compare_ensembles
+    from core.verify.shown import ensembles_block
+
+    own = (bench or Bench()).trusting(trust).telling(progress)
+    return ensembles_block({
+        one.method: compare_ensembles(one.folders, own, one.retrained, {}) for one in ensembles if one.retrained
+    })  # fmt: skip
 
 
 def read_batch(file: Path | None, waiting: Sequence[Path]) -> Compared | None:

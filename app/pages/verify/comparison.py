@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.dialogs.sheet import ask_save, ask_to_open
-from app.pages.verify.compared import Compared, read_batch, read_comparison
+from app.pages.verify.compared import Compared, measure_ensembles, read_batch, read_comparison
 from app.services.translation import mark, tr
 from core.errors import AppError
 from core.verify.shown import ShownTable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.pages.verify.comparison_view import ComparisonView
     from core.runs.folder import RunFolder
 
+ENSEMBLES = "ensembles"  # key of the job, and of the activity
 TABLES = (mark("LaTeX, booktabs (*.tex)"), "Markdown (*.md)", "CSV (*.csv)")
 
 
@@ -45,6 +46,7 @@ class ComparisonPresenter(QObject):
         view.check_button.clicked.connect(self.check_unchecked)
         view.stop_button.clicked.connect(checks.stop)
         view.save_button.clicked.connect(self._ask_save)
+        view.plots.ensembles.measure_asked.connect(self._measure_ensembles)
         checks.changed.connect(self._show_check)
         checks.ended.connect(self.refresh)
         # `run_library` also has runs that a terminal has changed.
@@ -85,6 +87,24 @@ class ComparisonPresenter(QObject):
     def _show_check(self, *_: object) -> None:
         checks = self._checks
         self._view.show_check(checks.shown if checks.asked_for else None, checks.progress_words())
+
+    def _measure_ensembles(self) -> None:
+        compared, context = self._view.compared, self._context
+        if compared is None:
+            return
+        asked = tuple(one for one in compared.ensembles if len(one.retrained) > 1)
+        job = context.device_jobs.submit(
+            measure_ensembles, asked, context.project.bench, context.trust.everything(), key=ENSEMBLES
+        )
+        context.shell.follow(job, ENSEMBLES)
+        job.then(partial(self._ensembles_measured, compared), self._ensembles_failed)
+
+    def _ensembles_measured(self, compared: Compared, block: ShownTable) -> None:
+        if self._view.compared is not None and self._view.compared.ensembles == compared.ensembles:
+            self._view.plots.ensembles.set_table(block.header, block.rows, block.note)
+
+    def _ensembles_failed(self, error: BaseException) -> None:
+        self._context.notifications.error(error, tr("The ensembles could not be measured"))
 
     def _refresh_batch(self, *_: object) -> None:
         if self._context.project.batch is not None and self._view.isVisible():

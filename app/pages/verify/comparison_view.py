@@ -38,7 +38,7 @@ from app.widgets.notices import Banner, EmptyState, ProgressLine
 from app.widgets.table import set_up_table, set_up_tree
 
 if TYPE_CHECKING:
-    from app.pages.verify.compared import Batch, Compared
+    from app.pages.verify.compared import Batch, Compared, Ensemble
     from app.workers.live_run import LiveRun
 
 GOAL = mark("No value is good for being high or low: the retrained one is the goal. Double-click a run to open it.")
@@ -47,6 +47,11 @@ NO_BATCHES = mark(
 )
 SAME_JOBS = mark("These runs have the same settings in everything that decides a result.")
 NO_AGREEMENT = mark("Whether measures agree shows from three runs on that were compared with retrained models.")
+NO_ENSEMBLE = mark("An ensemble takes two runs or more that differ in nothing but their seed or original.")
+NO_RETRAINED_ENSEMBLE = mark("The other side is two retrained models or more: check the runs with more seeds.")
+ENSEMBLES = mark(
+    "{those}, each side as one ensemble. KLoM takes ten models a side; of fewer the distance of margins is measured."
+)
 NO_SCATTER = mark("No two measures were taken of these runs.")
 FIRST_CHOICE = ("forget_test_accuracy", "probe")  # across and up
 MOST_STRETCHED = 3  # columns of texts that share the width there is; more are scrolled
@@ -218,20 +223,58 @@ class TextTab(Tab):
         head.setSectionResizeMode(0, modes.ResizeToContents)
 
 
+class EnsemblesTab(TextTab):
+    """Runs that differ in their seed as one ensemble beside the retrained models as another; measured when asked."""
+
+    measure_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(tr("Ensembles"), tr(NO_ENSEMBLE))
+        self._ensembles: tuple[Ensemble, ...] = ()
+
+    def set_ensembles(self, ensembles: tuple[Ensemble, ...]) -> None:
+        """Say what can be held against what; what was measured of the same stays."""
+        if ensembles == self._ensembles:
+            return
+        self._ensembles = ensembles
+        self.show_offer()
+
+    def show_offer(self) -> None:
+        """Say what there is to measure, or what is missing."""
+        counted = [
+            tr("{method}: {runs} and {number} retrained models", method=one.method,
+               runs=tr("%n runs", n=len(one.folders)), number=fmt.count(len(one.retrained)))
+            for one in self._ensembles if len(one.retrained) > 1
+        ]  # fmt: skip
+        if not self._ensembles:
+            self.show_missing(tr(NO_ENSEMBLE))
+        elif not counted:
+            self.show_missing(tr(NO_RETRAINED_ENSEMBLE))
+        else:
+            said = tr(ENSEMBLES, those="; ".join(counted))
+            self.show_missing(said, tr("Measure"), self.measure_asked.emit)
+
+
 class ComparisonPlots(QTabWidget):
-    """The three tabs."""
+    """The four tabs."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setDocumentMode(True)
         for part in (self, self.tabBar()):
             part.setAccessibleName(tr("Plots of the comparison"))
+        self.tabBar().setProperty("dense", True)  # all four fit beside the table
         self.scatter = ScatterTab()
         self.jobs = TextTab(tr("Settings that differ"), tr(SAME_JOBS))
         self.agreement = TextTab(tr("Rank agreement"), tr(NO_AGREEMENT))
-        self.addTab(self.scatter, tr("Two measures"))
-        self.addTab(self.jobs, tr("Settings"))
-        self.addTab(self.agreement, tr("Rank agreement"))
+        self.ensembles = EnsemblesTab()
+        for part, title, tip in (
+            (self.scatter, tr("Measures"), tr("Two measures of each run")),
+            (self.jobs, tr("Settings"), tr("Settings that differ")),
+            (self.agreement, tr("Ranks"), tr("Rank agreement")),
+            (self.ensembles, tr("Ensembles"), tr("Runs of several seeds as one, beside the retrained models")),
+        ):
+            self.setTabToolTip(self.addTab(part, title), tip)
 
 
 class ComparisonView(QStackedWidget):
@@ -302,6 +345,7 @@ class ComparisonView(QStackedWidget):
         self.plots.jobs.set_table(jobs.header, jobs.rows, jobs.note)
         taus = [[title, *map(fmt.in_locale, cells)] for title, *cells in agreement.rows]
         self.plots.agreement.set_table(agreement.header, taus, agreement.note)
+        self.plots.ensembles.set_ensembles(compared.ensembles)
         self.plots.scatter.plot.choose(tree.chosen_runs())
 
     def show_check(self, check: LiveRun | None, words: str) -> None:

@@ -22,6 +22,7 @@ from app.models.comparison_table import (
 )
 from app.models.tables import TEXT, Line, TwoLevels
 from app.pages.verify.compared import read_comparison
+from app.pages.verify.plots_panel import CONTENT, MISSING
 from app.services import translation
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
@@ -235,3 +236,27 @@ def test_rank_agreement_is_written_as_the_language_writes_numbers(german_numbers
     taus = [text for line in range(model.rowCount()) for place in range(1, model.columnCount())
             if any(map(str.isdigit, text := str(model.index(line, place).data() or "")))]
     assert taus and all("," in text and "." not in text for text in taus)
+
+
+def test_seeds_of_one_method_are_an_ensemble_beside_the_retrained_models(view, qtbot, monkeypatch):
+    tab = view.plots.ensembles
+    (one,) = view.compared.ensembles
+    assert [folder.id for folder in one.folders] == ["a-1", "a-2"]
+    assert "two retrained models or more" in tab.empty.text() and tab.currentIndex() == MISSING
+    asked = []
+
+    def compare(folders, bench, seeds, brought):
+        asked.append(([folder.id for folder in folders], seeds))
+        of_set = {"unlearned": {"mean": 1.25, "p95": 2.0}, "unlearned_half": None, "floor": None, "original": None}
+        return {"measure": "klom", "unlearned_models": 2, "retrained_models": 2, "note": "",
+                "sets": dict.fromkeys(("forget_train", "retain_train", "unseen"), of_set)}  # fmt: skip
+
+    monkeypatch.setattr("core.session.ensembles.compare_ensembles", compare)
+    trained = dataclasses.replace(view.compared, ensembles=(dataclasses.replace(one, retrained=(1, 2)),))
+    view.show_compared(trained)
+    assert f"{one.method}: 2 runs and 2 retrained models" in tab.empty.text()
+    tab.measure_asked.emit()
+    qtbot.waitUntil(lambda: tab.currentIndex() == CONTENT)
+    assert asked == [(["a-1", "a-2"], (1, 2))] and tab.model.index(0, 1).data() == "1.250"
+    view.show_compared(trained)  # read again: what was measured stays
+    assert tab.currentIndex() == CONTENT

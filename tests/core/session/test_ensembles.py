@@ -7,6 +7,7 @@ import pytest
 
 from core.metrics.klom import klom
 from core.session.ensembles import FEWEST_MODELS, _note, _of_set
+from core.verify.shown import ENSEMBLE_SETS, ensembles_block
 
 
 def planted(models: int, shift: float, seed: int) -> np.ndarray:
@@ -31,6 +32,20 @@ def test_the_floor_is_one_half_of_the_retrained_models_against_the_other():
     assert found["unlearned"]["mean"] == pytest.approx(klom(unlearned, retrained).mean())
     assert found["original"] is None
     assert _of_set(unlearned, retrained[:1], None, False)["floor"] is None
+
+
+def test_the_table_has_a_row_a_set_and_only_columns_that_are_known():
+    of_set = {"unlearned": {"mean": 1.25, "p95": 3.0}, "unlearned_half": None, "floor": {"mean": 0.5, "p95": 1.0},
+              "original": None}  # fmt: skip
+    found = {"measure": "klom", "unlearned_models": 10, "retrained_models": 12, "note": "Said once.",
+             "sets": dict.fromkeys(ENSEMBLE_SETS, of_set)}  # fmt: skip
+    one = ensembles_block({"MUDA": found})
+    assert one.header == ["Mean over images", "Unlearned", "Floor: retrained halves"]
+    assert one.rows[0] == ["Forget images", "1.250", "0.500"] and len(one.rows) == 3
+    assert one.note == "MUDA, 10 unlearned and 12 retrained models: KLoM, nats. Said once."
+    two = ensembles_block({"MUDA": found, "SCRUB": {**found, "measure": "margin_distance"}})
+    assert [row[0] for row in two.rows][2:4] == ["MUDA: unseen images", "SCRUB: forget images"]
+    assert two.note.count("Said once.") == 1 and "distance of margins (not KLoM)" in two.note
 
 
 def test_too_few_models_and_a_shared_original_are_said():
