@@ -268,13 +268,13 @@ class ComparisonPlots(QTabWidget):
         self.jobs = TextTab(tr("Settings that differ"), tr(SAME_JOBS))
         self.agreement = TextTab(tr("Rank agreement"), tr(NO_AGREEMENT))
         self.ensembles = EnsemblesTab()
-        for part, title, tip in (
+        for tab, title, tip in (
             (self.scatter, tr("Measures"), tr("Two measures of each run")),
             (self.jobs, tr("Settings"), tr("Settings that differ")),
             (self.agreement, tr("Ranks"), tr("Rank agreement")),
             (self.ensembles, tr("Ensembles"), tr("Runs of several seeds as one, beside the retrained models")),
         ):
-            self.setTabToolTip(self.addTab(part, title), tip)
+            self.setTabToolTip(self.addTab(tab, title), tip)
 
 
 class ComparisonView(QStackedWidget):
