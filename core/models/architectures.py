@@ -345,9 +345,9 @@ def read_patches(
     patch. usual: a size that is taken where it has so many patches. oblong: no square is a row of patches.
     """
     patch, embeddings = shapes.get(stem, ()), shapes.get(places, ())
-    if len(patch) != 4 or len(embeddings) != 3:
+    if len(patch) != 4 or len(embeddings) not in (2, 3):
         return None
-    counts = [embeddings[1] - extra for extra in extras if embeddings[1] > extra]
+    counts = [embeddings[-2] - extra for extra in extras if embeddings[-2] > extra]
     if (usual[0] // patch[2]) * (usual[1] // patch[3]) in counts:
         return patch[1], usual
     grids = [(math.isqrt(count), math.isqrt(count)) for count in counts if math.isqrt(count) ** 2 == count]

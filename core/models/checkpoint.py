@@ -33,7 +33,7 @@ from core.models.architectures import (
 )
 from core.models.card import card_of, check_files, stated_preprocessing, weights_file
 from core.models.class_lists import own_classes
-from core.models.encoders import refuse_layers_behind
+from core.models.encoders import is_all_but_left_out, refuse_layers_behind
 from core.models.fit import pixels
 from core.models.foreign import refuse_keys
 from core.models.programs import Program
@@ -290,7 +290,10 @@ class _Opening:
             spec, self.weights = self.file.read(self._as_named)
             self._hold_against_program(spec)
             refuse_layers_behind(spec, whole, self.weights, self.file.path.name)
-            return spec, build_on_meta(spec)
+            module = build_on_meta(spec)
+            if left_out := self.weights.tensors.keys() - module.state_dict().keys():
+                self.weights = self.weights.within("", left_out)
+            return spec, module
         try:
             fits, self.weights = self.file.recognised
             specs, refused = list(fits), None
@@ -370,7 +373,7 @@ class _Opening:
     def _as_named(self, shapes: Shapes) -> ModelSpec:
         """Return the architecture that caller or card names, with the numbers of these shapes."""
         comparison = compare(get_architecture(self.named or ""), shapes)
-        if comparison.fits:
+        if comparison.fits or is_all_but_left_out(comparison.spec.architecture, comparison.problems):
             return comparison.spec
         if self.stated.get("arch"):
             raise InputError(

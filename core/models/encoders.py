@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from core.errors import InputError, UnknownNetworkError, first_few
 from core.models.architectures import (
     ENCODER_PREFIX,
+    HF_PREFIX,
     ODD_CLASSES,
     Architecture,
     Shapes,
@@ -26,24 +27,34 @@ from core.models.architectures import (
     put,
 )
 from core.models.architectures import ModelSpec as Spec
+from core.models.hub import hub_architecture
 from core.models.tap import Output, TappedModel, evaluating, main_logits, pool
 from core.models.user_code import FACTORY_OPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.models.weights import Weights
 
 NO_CLASSES = "an encoder gives features and no classes"
 """Why what needs classes is absent."""
 
-_PROJECTIONS = ("proj", "predictor")  # what contrastive training puts behind an encoder is called so
+# Names of what is no encoder's and no classifier's head: what contrastive training puts behind an encoder, what
+# transformers does, and the other half of a CLIP.
+_LEFT_OUT = ("proj", "predictor", "pooler", "text_model")
+_NUMBERING = "embeddings.position_ids"  # 0, 1, 2, …, in older files of transformers
 _SHOWN = 3
 
 
 def encoder_architecture(id: str) -> Architecture:
     """Return the architecture `encoder/NAME`: NAME without the layer that makes its outputs.
 
+    Hugging Face's have the keys that they have in files without a head.
+
     Raises NotFoundError for an unknown NAME, InputError where its head is not found.
     """
+    if id.startswith(ENCODER_PREFIX + HF_PREFIX):
+        return hub_architecture(id)
     base = get_architecture(id.removeprefix(ENCODER_PREFIX))
 
     def build(num_classes: int, in_channels: int, input_size: Size) -> nn.Module:
@@ -70,16 +81,27 @@ def _makes(part: nn.Module) -> bool:
     return isinstance(weight, Tensor) and weight.ndim >= 2 and len(weight) == ODD_CLASSES
 
 
+def is_all_but_left_out(architecture: str, problems: Mapping[str, list[str]]) -> bool:
+    """Whether a file has all of an encoder, and nothing beside it that may be a head.
+
+    problems: keys of the file by what keeps them from being those of the architecture.
+    """
+    if not architecture.startswith(ENCODER_PREFIX) or problems["missing"] or problems["other shape"]:
+        return False
+    return all(_is_left_out(key) or key.endswith(_NUMBERING) for key in problems["unexpected"])
+
+
+def _is_left_out(key: str) -> bool:
+    return any(word in part.lower() for part in key.split(".")[:-1] for word in _LEFT_OUT)
+
+
 def _refuse_layers_beside(file: str, architecture: str, prefix: str, beside: Shapes) -> None:
     """Raise UnknownNetworkError where a file has layers behind an encoder that may be a classifier's head.
 
     beside: shapes of what stands in the file beside the encoder. A projection or a predictor of contrastive training is
     none, and whoever names the encoder (--key) has said that it is meant alone.
     """
-    heads = [
-        key for key, shape in beside.items()
-        if len(shape) >= 2 and not any(word in part.lower() for part in key.split(".")[:-1] for word in _PROJECTIONS)
-    ]  # fmt: skip
+    heads = [key for key, shape in beside.items() if len(shape) >= 2 and not _is_left_out(key)]
     if heads:
         name, place = architecture.removeprefix(ENCODER_PREFIX), prefix.removesuffix(".")
         raise UnknownNetworkError(

@@ -1,4 +1,4 @@
-"""Hugging Face's classifiers of convolutions, under the keys of their files: ResNet, ConvNeXt and its second version.
+"""Hugging Face's networks of convolutions, under the keys of their files: ResNet, ConvNeXt and its second version.
 
 Each takes its settings under the names of config.json. Outputs agree with transformers' to rounding.
 """
@@ -6,8 +6,6 @@ Each takes its settings under the names of config.json. Outputs agree with trans
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +14,7 @@ from torchvision.ops import StochasticDepth
 
 from core.models.activations import HF_ACTIVATIONS
 from core.models.architectures import Size
-
-Settings = Mapping[str, Any]
+from core.models.hf_parts import Network, Settings
 
 
 class _ConvNorm(nn.Sequential):
@@ -55,8 +52,10 @@ class _Residual(nn.Module):
         return self.activation(self.layer(x) + self.shortcut(x))
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """ResNetForImageClassification; the stride of a stage is in its 3x3 convolution unless the settings say else."""
+
+    base = "resnet"
 
     def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
         super().__init__()
@@ -69,20 +68,24 @@ class ResNet(nn.Module):
             layers += [_Residual(settings, width, width, 1) for _ in range(depth - 1)]
             stages.append(nn.ModuleDict({"layers": nn.Sequential(*layers)}))
             channels = width
-        self.resnet = nn.ModuleDict({
+        parts = {
             "embedder": nn.ModuleDict({"embedder": stem, "pooler": nn.MaxPool2d(3, 2, padding=1)}),
             "encoder": nn.ModuleDict({"stages": stages}),
             "pooler": nn.AdaptiveAvgPool2d(1),
-        })  # fmt: skip
-        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(channels, num_classes))
+        }
+        self.assemble(parts, channels, num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        resnet: Any = self.resnet
-        x = resnet["embedder"]["pooler"](resnet["embedder"]["embedder"](images))
-        for stage in resnet["encoder"]["stages"]:
+    def head(self, width: int, num_classes: int) -> nn.Module:
+        """Return what makes logits of the embedding."""
+        return nn.Sequential(nn.Flatten(), nn.Linear(width, num_classes))
+
+    def embedding(self, images: Tensor) -> Tensor:
+        """Return the mean of all places."""
+        x = self.part("embedder.pooler")(self.part("embedder.embedder")(images))
+        for stage in self.part("encoder.stages"):
             x = stage["layers"](x)
-        return self.classifier(resnet["pooler"](x))
+        mean: Tensor = self.part("pooler")(x).flatten(1)
+        return mean
 
 
 class _ResponseNorm(nn.Module):
@@ -123,7 +126,7 @@ class _ConvNextLayer(nn.Module):
         return x + self.drop_path(hidden.permute(0, 3, 1, 2))
 
 
-class ConvNext(nn.Module):
+class ConvNext(Network):
     """ConvNextForImageClassification: the mean of all places goes through a norm to the head."""
 
     base = "convnext"
@@ -139,23 +142,22 @@ class ConvNext(nn.Module):
             stages.append(nn.ModuleDict({"downsampling_layer": down or nn.Sequential(), "layers": layers}))
             before = width
         stem = nn.Conv2d(in_channels, widths[0], patch, patch)
-        body = nn.ModuleDict({
+        parts = {
             "embeddings": nn.ModuleDict({"patch_embeddings": stem, "layernorm": LayerNorm2d(widths[0], 1e-6)}),
             "encoder": nn.ModuleDict({"stages": stages}),
             "layernorm": nn.LayerNorm(before, settings["layer_norm_eps"]),
-        })  # fmt: skip
-        self.add_module(self.base, body)
-        self.classifier = nn.Linear(before, num_classes)
+        }
+        self.assemble(parts, before, num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        body: Any = self.get_submodule(self.base)
-        x = body["embeddings"]["layernorm"](body["embeddings"]["patch_embeddings"](images))
-        for stage in body["encoder"]["stages"]:
+    def embedding(self, images: Tensor) -> Tensor:
+        """Return the mean of all places behind the norm."""
+        x = self.part("embeddings.layernorm")(self.part("embeddings.patch_embeddings")(images))
+        for stage in self.part("encoder.stages"):
             x = stage["downsampling_layer"](x)
             for layer in stage["layers"]:
                 x = layer(x)
-        return self.classifier(body["layernorm"](x.mean((-2, -1))))
+        made: Tensor = self.part("layernorm")(x.mean((-2, -1)))
+        return made
 
 
 class ConvNextV2(ConvNext):

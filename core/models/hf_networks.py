@@ -1,10 +1,11 @@
-"""Networks of Hugging Face's image classifiers under the keys of their files: what transformers builds, without it.
+"""Networks of Hugging Face's classifiers and encoders under the keys of their files: what transformers builds.
 
 Each takes its settings under the names of config.json. Outputs agree with transformers' to rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,34 +16,18 @@ from torchvision.ops import StochasticDepth
 
 from core.models.activations import HF_ACTIVATIONS
 from core.models.architectures import Size
-from core.models.hf_convolutions import ConvNext, ConvNextV2, ResNet, Settings
+from core.models.hf_clip import CLIPVision
+from core.models.hf_convolutions import ConvNext, ConvNextV2, ResNet
+from core.models.hf_parts import Attention, Network, Settings, small
 
 
 def _dense(width: int, out: int) -> nn.ModuleDict:
     return nn.ModuleDict({"dense": nn.Linear(width, out)})
 
 
-class Attention(nn.Module):
-    """Mixes tokens (n, t, d) with query, key and value in layers of their own; (n, t, d) before the output layer."""
-
-    def __init__(self, width: int, heads: int, settings: Settings) -> None:
-        super().__init__()
-        if width % heads:
-            raise ValueError(f"a width of {width} cannot be shared among {heads} attention heads")
-        self.heads, self.dropout = heads, settings["attention_probs_dropout_prob"]
-        self.query = nn.Linear(width, width, bias=settings["qkv_bias"])
-        self.key = nn.Linear(width, width, bias=settings["qkv_bias"])
-        self.value = nn.Linear(width, width, bias=settings["qkv_bias"])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (n, t, d)."""
-        n, t, _ = x.shape
-        query, key, value = (
-            layer(x).view(n, t, self.heads, -1).transpose(1, 2) for layer in (self.query, self.key, self.value)
-        )
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        return torch.cat(mixed.unbind(1), dim=-1)  # not a view of it, which exporters cannot follow
+def _attention(settings: Settings, width: int) -> Attention:
+    dropout, bias = settings["attention_probs_dropout_prob"], settings["qkv_bias"]
+    return Attention(width, settings["num_attention_heads"], dropout, bias)
 
 
 class _TokenLayer(nn.Module):
@@ -80,10 +65,10 @@ class _Patches(nn.Module):
         width, patch = settings["hidden_size"], settings["patch_size"]
         self.patch = patch
         places = (input_size[0] // patch) * (input_size[1] // patch) + 1 + distilled
-        self.cls_token = nn.Parameter(_small(1, 1, width))
+        self.cls_token = nn.Parameter(small(1, 1, width))
         if distilled:
-            self.distillation_token = nn.Parameter(_small(1, 1, width))
-        self.position_embeddings = nn.Parameter(_small(1, places, width))
+            self.distillation_token = nn.Parameter(small(1, 1, width))
+        self.position_embeddings = nn.Parameter(small(1, places, width))
         self.patch_embeddings = nn.ModuleDict({"projection": nn.Conv2d(in_channels, width, patch, patch)})
         self.dropout = nn.Dropout(settings["hidden_dropout_prob"])
 
@@ -98,32 +83,26 @@ class _Patches(nn.Module):
         return self.position_embeddings
 
 
-def _small(*shape: int) -> Tensor:
-    return nn.init.trunc_normal_(torch.empty(shape), std=0.02)
-
-
-class ViT(nn.Module):
+class ViT(Network):
     """ViTForImageClassification: the class token of the last layer goes to the head."""
 
-    base, parts = "vit", 1  # name of all but the head; how many tokens' worth of features the head takes
+    base, taken = "vit", 1  # how many tokens' worth of features the head takes
 
     def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
         super().__init__()
         width = settings["hidden_size"]
         layers = nn.ModuleList(self.layer(settings) for _ in range(settings["num_hidden_layers"]))
-        body = nn.ModuleDict({
+        parts = {
             "embeddings": self.patches(settings, in_channels, input_size),
             "encoder": nn.ModuleDict({"layer": layers}),
             "layernorm": nn.LayerNorm(width, settings["layer_norm_eps"]),
-        })  # fmt: skip
-        self.add_module(self.base, body)
-        self.classifier = nn.Linear(self.parts * width, num_classes)
+        }
+        self.assemble(parts, self.taken * width, num_classes)
 
     def layer(self, settings: Settings) -> nn.Module:
         """Return one of its layers."""
         width, hidden = settings["hidden_size"], settings["intermediate_size"]
-        attention = Attention(width, settings["num_attention_heads"], settings)
-        return _TokenLayer(settings, width, hidden, "attention", attention)
+        return _TokenLayer(settings, width, hidden, "attention", _attention(settings, width))
 
     def patches(self, settings: Settings, in_channels: int, input_size: Size) -> nn.Module:
         """Return what makes tokens of images."""
@@ -133,14 +112,12 @@ class ViT(nn.Module):
         """Return what the head takes of tokens (n, t, d)."""
         return tokens[:, 0]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        body: Any = self.get_submodule(self.base)
-        tokens = body["embeddings"](images)
-        for layer in body["encoder"]["layer"]:
+    def embedding(self, images: Tensor) -> Tensor:
+        """Return the features of the last layer's tokens."""
+        tokens = self.part("embeddings")(images)
+        for layer in self.part("encoder.layer"):
             tokens = layer(tokens)
-        logits: Tensor = self.classifier(self.features(body["layernorm"](tokens)))
-        return logits
+        return self.features(self.part("layernorm")(tokens))
 
 
 class DeiT(ViT):
@@ -171,8 +148,9 @@ class _ScaledLayer(nn.Module):
         super().__init__()
         width, eps, scale = settings["hidden_size"], settings["layer_norm_eps"], settings["layerscale_value"]
         hidden = int(width * settings["mlp_ratio"])
-        attention = Attention(width, settings["num_attention_heads"], settings)
-        self.attention: Any = nn.ModuleDict({"attention": attention, "output": _dense(width, width)})
+        self.attention: Any = nn.ModuleDict({
+            "attention": _attention(settings, width), "output": _dense(width, width),
+        })  # fmt: skip
         self.mlp: Any = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
         self.norm1, self.norm2 = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
         self.layer_scale1, self.layer_scale2 = _Scale(width, scale), _Scale(width, scale)
@@ -209,7 +187,7 @@ class _AnyPatches(_Patches):
 class Dinov2(ViT):
     """Dinov2ForImageClassification: the class token and the mean of the patches go to the head together."""
 
-    base, parts = "dinov2", 2
+    base, taken = "dinov2", 2
 
     def layer(self, settings: Settings) -> nn.Module:
         """Return one of its layers."""
@@ -231,7 +209,7 @@ class _WindowAttention(Attention):
     """The parts of attention within windows, with a learned bias for each distance of two tokens."""
 
     def __init__(self, width: int, heads: int, settings: Settings) -> None:
-        super().__init__(width, heads, settings)
+        super().__init__(width, heads, settings["attention_probs_dropout_prob"], settings["qkv_bias"])
         window = settings["window_size"]
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         self.relative_position_index: Tensor
@@ -293,8 +271,10 @@ class _WindowPatches(nn.Module):
         return self.dropout(self.norm(self.patch_embeddings["projection"](images).permute(0, 2, 3, 1)))
 
 
-class Swin(nn.Module):
+class Swin(Network):
     """SwinForImageClassification: the mean of all places of the last stage goes to the head."""
+
+    base = "swin"
 
     def __init__(self, settings: Settings, num_classes: int, in_channels: int, input_size: Size) -> None:
         super().__init__()
@@ -309,26 +289,26 @@ class Swin(nn.Module):
                 stage["downsample"] = PatchMerging(wide)
             stages.append(stage)
         last = width * 2 ** (len(depths) - 1)
-        self.swin = nn.ModuleDict({
+        parts = {
             "embeddings": _WindowPatches(settings, in_channels),
             "encoder": nn.ModuleDict({"layers": stages}),
             "layernorm": nn.LayerNorm(last, settings["layer_norm_eps"]),
-        })  # fmt: skip
-        self.classifier = nn.Linear(last, num_classes)
+        }
+        self.assemble(parts, last, num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, K) for images (n, c, h, w)."""
-        swin: Any = self.swin
-        x = swin["embeddings"](images)
-        for stage in swin["encoder"]["layers"]:
+    def embedding(self, images: Tensor) -> Tensor:
+        """Return the mean of all places."""
+        x = self.part("embeddings")(images)
+        for stage in self.part("encoder.layers"):
             for block in stage["blocks"]:
                 x = block(x)
             if "downsample" in stage:
                 x = stage["downsample"](x)
-        return self.classifier(swin["layernorm"](x).flatten(1, 2).mean(1))
+        mean: Tensor = self.part("layernorm")(x).flatten(1, 2).mean(1)
+        return mean
 
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (ViT, DeiT, Dinov2, Swin, ResNet, ConvNext, ConvNextV2)
+NETWORKS: dict[str, Callable[[Settings, int, int, Size], Network]] = {
+    network.__name__: network for network in (ViT, DeiT, Dinov2, Swin, ResNet, ConvNext, ConvNextV2, CLIPVision)
 }
 """All of Hugging Face's networks that are built here, by the name of their class."""

@@ -13,7 +13,7 @@ from torch import nn
 from core.errors import AppError, InputError, unknown_name
 from core.files import WEIGHTS_NAME, convert
 from core.models import timm_models
-from core.models.architectures import HF_PREFIX, Architecture, Size, read_patches, settings_in
+from core.models.architectures import ENCODER_PREFIX, HF_PREFIX, Architecture, Size, read_patches, settings_in
 from core.models.timm_models import Number, text_of
 from core.models.user_code import FACTORY_OPTION
 
@@ -29,6 +29,7 @@ _CONVNEXT = {
     "hidden_sizes": (96, 192, 384, 768), "depths": (3, 3, 9, 3), "hidden_act": "gelu", "layer_norm_eps": 1e-12,
     "layer_scale_init_value": 1e-6, "drop_path_rate": 0.0, "patch_size": 4,
 }  # fmt: skip
+_VIT_PLACES = ("embeddings.patch_embeddings.projection.weight", "embeddings.position_embeddings")
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,18 @@ class _Family:
 
     name: str
     settings: Mapping[str, Any]  # that change outputs, as config.json calls them, and what is meant where it is silent
-    sized: bool = False  # weights are made for one input size
+    places: tuple[str, str] | None = None  # keys that tell the input size, where weights are made for one
+    headed: bool = True  # there are classifiers of this kind
 
 
-_CLASSIFIER = "ForImageClassification"  # what the names of classes in transformers end with
+_CLASSIFIER, _MODEL = "ForImageClassification", "Model"  # what the names of classes in transformers end with
+_PROJECTED = "ModelWithProjection"
+_WHOLE_CLIP, _CLIP = "clip", "clip_vision_model"  # of images and text; its image half
 
 # By config.json's model_type. Settings and their defaults are those of transformers' configuration classes.
 _FAMILIES = {
-    "vit": _Family("ViT", _VIT, sized=True),
-    "deit": _Family("DeiT", _VIT, sized=True),
+    "vit": _Family("ViT", _VIT, _VIT_PLACES),
+    "deit": _Family("DeiT", _VIT, _VIT_PLACES),
     "dinov2": _Family("Dinov2", {
         "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "mlp_ratio": 4.0, "hidden_act": "gelu",
         "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": 1e-6, "image_size": 224,
@@ -65,10 +69,14 @@ _FAMILIES = {
     "convnextv2": _Family("ConvNextV2", {
         name: value for name, value in _CONVNEXT.items() if name != "layer_scale_init_value"
     }),
+    _CLIP: _Family("CLIPVision", {
+        "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+        "hidden_act": "quick_gelu", "attention_dropout": 0.0, "layer_norm_eps": 1e-5, "patch_size": 32,
+    }, ("embeddings.patch_embedding.weight", "embeddings.position_embedding.weight"), headed=False),
 }  # fmt: skip
 
 # Entries of config.json that change no output of these networks: notes, sizes that follow from others, what only
-# training from nothing, pretraining heads or detectors use, and what the card takes (`config_card`).
+# training from nothing, pretraining heads, detectors or generated text use, and what the card takes (`config_card`).
 _IDLE = {
     "_attn_implementation", "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_num_labels",
     "apply_layernorm", "architectures", "chunk_size_feed_forward", "custom_pipelines", "dtype", "encoder_stride",
@@ -77,10 +85,20 @@ _IDLE = {
     "output_hidden_states", "path_norm", "pooler_act", "pooler_output_size", "problem_type", "reshape_hidden_states",
     "return_dict", "stage_names", "task_specific_params", "torch_dtype", "torchscript", "transformers_version",
     "use_cache",
+    # Written beside every network until 2023.
+    "add_cross_attention", "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "cross_attention_hidden_size",
+    "decoder_start_token_id", "diversity_penalty", "do_sample", "early_stopping", "encoder_no_repeat_ngram_size",
+    "eos_token_id", "exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id", "is_decoder",
+    "is_encoder_decoder", "length_penalty", "max_length", "min_length", "no_repeat_ngram_size", "num_beam_groups",
+    "num_beams", "num_return_sequences", "output_scores", "pad_token_id", "prefix", "remove_invalid_values",
+    "repetition_penalty", "return_dict_in_generate", "sep_token_id", "suppress_tokens", "temperature",
+    "tf_legacy_loss", "tie_encoder_decoder", "tie_word_embeddings", "tokenizer_class", "top_k", "top_p", "typical_p",
+    "use_bfloat16",
 }  # fmt: skip
 # What is known only in this state.
 _OFF = {"use_absolute_embeddings": False, "pruned_heads": {}, "use_swiglu_ffn": False}
-_DERIVED = {"swin": {"hidden_size"}}  # what follows from other settings in one family only
+# What follows from other settings, or is not used, in one family only.
+_IDLE_IN = {"swin": {"hidden_size"}, _CLIP: {"dropout", "initializer_factor", "projection_dim"}}
 
 # What a class of transformers is, by a part of its name; the first that fits.
 _OTHERS = (
@@ -94,9 +112,11 @@ _OTHERS = (
     ("ForPreTraining", "a model from pretraining, without a head"),
     ("Backbone", "a network without a classifier head"),
     ("For", "no image classifier"),
-    ("Model", "a network without a classifier head"),
+    (_MODEL, "a network without a classifier head, and none of the encoders built here"),
 )  # fmt: skip
-_HEADED = "Open one that was saved by AutoModelForImageClassification"
+_HEADED = "Open one that was saved by AutoModelForImageClassification, or an encoder: CLIPModel or " + ", ".join(
+    f"{family.name}{_MODEL}" for family in _FAMILIES.values()
+)
 _FACTORY = (
     "Save AutoModelForImageClassification.from_pretrained(FOLDER).state_dict() with torch.save and open that file with "
     f"{FACTORY_OPTION}, where FACTORY returns "
@@ -114,13 +134,16 @@ class _Config(msgspec.Struct):
     problem_type: str | None = None
     id2label: dict[Number, str | int | float] | None = None
     image_size: int | list[int] | None = None
+    vision_config: dict[str, Any] | None = None
+    vision_config_dict: dict[str, Any] | None = None  # goes before the other, as in transformers
 
 
 def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what transformers' or timm's config.json says of the model beside it, as a card; None for another file.
 
-    The card's architecture is an `hf/…` id. What is not known of it is said by `hub_architecture` when it is used, so
-    that a network whose code is given opens nevertheless. Raises InputError for an entry of another type than it has.
+    The card's architecture is an `hf/…` id, that of a network without a head, or of the image half of a whole CLIP, an
+    `encoder/hf/…` id. What is not known of it is said by `hub_architecture` when it is used, so that a network whose
+    code is given opens nevertheless. Raises InputError for an entry of another type than it has.
     """
     if (card := timm_models.config_card(config)) is not None:
         return card
@@ -128,23 +151,29 @@ def config_card(config: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     stated = convert(config, _Config, HUB_CONFIG)
     kind, name = str(stated.model_type), next(iter(stated.architectures or ()), "")
+    if kind == _WHOLE_CLIP and name in ("", "CLIPModel"):
+        half = stated.vision_config if stated.vision_config_dict is None else stated.vision_config_dict
+        kind, name, config = _CLIP, "", half or {}
+        stated = convert(config, _Config, HUB_CONFIG)
     family = _FAMILIES.get(kind)
-    known = family is not None and name in ("", family.name + _CLASSIFIER)
-    card = {
-        "architecture": _id(kind, config) if known else f"{HF_PREFIX}{name or kind}",
+    headed = family is not None and family.headed and name in ("", family.name + _CLASSIFIER)
+    headless = family is not None and not headed and name in ("", family.name + _MODEL, family.name + _PROJECTED)
+    known, front = headed or headless, ENCODER_PREFIX if headless else ""
+    said: dict[str, Any] = {
+        "architecture": f"{front}{_id(kind, config)}" if known else f"{HF_PREFIX}{name or kind}",
         "in_channels": 3 if known and "num_channels" not in config else stated.num_channels,
-        "num_classes": stated.num_labels,
-        "problem_type": stated.problem_type,
     }
-    if labels := stated.id2label:
+    if not headless:
+        said |= {"num_classes": stated.num_labels, "problem_type": stated.problem_type}
+    if not headless and (labels := stated.id2label):
         ordered = [str(labels[key]) for key in sorted(labels, key=int)]
-        card["num_classes"] = len(ordered)
+        said["num_classes"] = len(ordered)
         if ordered != [f"LABEL_{number}" for number in range(len(ordered))]:
-            card["classes"] = ordered
-    if known and family is not None and family.sized:
+            said["classes"] = ordered
+    if known and family is not None and family.places:
         size = 224 if "image_size" not in config else stated.image_size
-        card["input_size"] = [size, size] if isinstance(size, int) else size
-    return {name: value for name, value in card.items() if value is not None}
+        said["input_size"] = [size, size] if isinstance(size, int) else size
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _id(kind: str, config: Mapping[str, Any]) -> str:
@@ -163,16 +192,23 @@ def _text(value: Any, usual: Any) -> str:
 
 
 def _is_idle(kind: str, name: str, value: Any) -> bool:
-    known = _IDLE | _DERIVED.get(kind, set[str]())
+    known = _IDLE | _IDLE_IN.get(kind, set[str]())
     return name in known or (name in _OFF and value == _OFF[name])
 
 
 def hub_architecture(id: str) -> Architecture:
-    """Return `hf/KIND:name=value,…`. Raises InputError for what is no image classifier, or has unknown settings."""
-    kind, text = settings_in(id.removeprefix(HF_PREFIX))
+    """Return `hf/KIND:name=value,…`, or `encoder/hf/KIND:…`, the same without a head and under the keys of that alone.
+
+    Raises InputError for what is neither an image classifier nor an encoder, or has unknown settings.
+    """
+    headless = id.startswith(ENCODER_PREFIX)
+    kind, text = settings_in(id.removeprefix(ENCODER_PREFIX).removeprefix(HF_PREFIX))
     family = _FAMILIES.get(kind)
     if family is None:
         raise _refused(kind)
+    name = f"{family.name}{_MODEL if headless else _CLASSIFIER}"
+    if not headless and not family.headed:
+        raise InputError(f"Hugging Face's {family.name}{_MODEL} has no head", f"Name it {ENCODER_PREFIX}{id}")
     settings = {**family.settings, **_settings(kind, text)}
     patch, stages = settings.get("patch_size", 1), len(settings.get("depths", ()))
     least = {
@@ -182,13 +218,14 @@ def hub_architecture(id: str) -> Architecture:
         "convnext": patch * 2 ** max(stages - 1, 0),
         "convnextv2": patch * 2 ** max(stages - 1, 0),
     }.get(kind, patch)
+    read = None
+    if family.places is not None:
+        stem, places = (key if headless else f"{kind}.{key}" for key in family.places)
+        read = functools.partial(read_patches, stem, places, (1 + (kind == "deit"),), oblong=True)
     return Architecture(
-        id, f"{family.name}{_CLASSIFIER} (Hugging Face)", f"Hugging Face's {family.name}{_CLASSIFIER}", "hf",
-        functools.partial(_build, family.name, settings), (224, 224), least, size_is_structural=family.sized,
-        read_input=functools.partial(
-            read_patches, f"{kind}.embeddings.patch_embeddings.projection.weight",
-            f"{kind}.embeddings.position_embeddings", (1 + (kind == "deit"),), oblong=True,
-        ) if family.sized else None,
+        id, f"{name} (Hugging Face)", f"Hugging Face's {name}", "hf",
+        functools.partial(_build, family.name, settings, headless), (224, 224), least,
+        size_is_structural=read is not None, read_input=read,
     )  # fmt: skip
 
 
@@ -242,7 +279,9 @@ def _refused(name: str) -> InputError:
     return InputError(f"The weights are those of Hugging Face's {name}: {what}", _HEADED)
 
 
-def _build(network: str, settings: Mapping[str, Any], num_classes: int, channels: int, size: Size) -> nn.Module:
+def _build(
+    network: str, settings: Mapping[str, Any], headless: bool, num_classes: int, channels: int, size: Size
+) -> nn.Module:
     from core.models.hf_networks import NETWORKS
 
-    return NETWORKS[network](settings, num_classes, channels, size)
+    return NETWORKS[network](settings, 0 if headless else num_classes, channels, size)

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,8 +121,8 @@ class Weights:
         """Return the shape of every tensor whose key begins with `prefix`, by the rest of its key."""
         return {key[len(prefix) :]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
 
-    def within(self, prefix: str) -> Weights:
-        """Return the weights whose keys begin with `prefix`, which moves to the form.
+    def within(self, prefix: str, beside: Collection[str] = ()) -> Weights:
+        """Return the weights whose keys begin with `prefix`, which moves to the form, without those in `beside`.
 
         The others are no part of the network: few values (a loss's class weights, counters) are kept, to be given back
         as they are; many, or averaged weights, are another network's and are not given back.
@@ -130,7 +130,7 @@ class Weights:
         form, cut = self.form, len(prefix)
         others: dict[str, dict[str, Tensor]] = {}
         for key, value in self.tensors.items():
-            if not key.startswith(prefix):
+            if not key.startswith(prefix) or key in beside:
                 own = value.to(getattr(torch, form.dtypes[key]))
                 others.setdefault(_part(key, prefix), {})[form.prefix + key] = own
         kept, lost = dict(form.foreign), list(form.dropped)
@@ -139,7 +139,8 @@ class Weights:
             packed = None if averaged else packed_few(tensors)
             kept |= packed or {}
             lost += [] if packed else [form.prefix + name]
-        dtypes = {key[cut:]: name for key, name in form.dtypes.items() if key.startswith(prefix)}
+        ours = (key for key in form.dtypes if key.startswith(prefix) and key not in beside)
+        dtypes = {key[cut:]: form.dtypes[key] for key in ours}
         form = dataclasses.replace(form, prefix=form.prefix + prefix, dtypes=dtypes, foreign=kept, dropped=tuple(lost))
         return dataclasses.replace(self, tensors={key: self.tensors[prefix + key] for key in dtypes}, form=form)
 
