@@ -30,8 +30,9 @@ from core.models.tasks import refuse_other_tasks
 from core.models.torchvision_models import CIFAR
 from core.models.user_code import FACTORY_OPTION
 
-# Absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows from the window).
-_OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
+OPTIONAL = ("num_batches_tracked", "self.relative_position_index")
+"""Ends of keys that are absent from files written before PyTorch 0.4.1, and from those of transformers 5 (it follows
+from the window)."""
 
 # timm's networks with keys and shapes of torchvision's that compute otherwise: they blur or average where they halve.
 _TWINS = {"resnet50": ("timm/resnetaa50", "timm/resnetblur50")}
@@ -216,7 +217,7 @@ def compare(architecture: Architecture, shapes: Shapes) -> Comparison:
 def compare_exactly(wanted: Shapes, shapes: Shapes, spec: ModelSpec) -> Comparison:
     """Compare a state dict with the very keys and shapes of `spec`'s network."""
     problems = {
-        "missing": [key for key in wanted if key not in shapes and not key.endswith(_OPTIONAL)],
+        "missing": [key for key in wanted if key not in shapes and not key.endswith(OPTIONAL)],
         "unexpected": [key for key in shapes if key not in wanted],
         "other shape": [
             f"{key} is {times(shapes[key])}, not {times(shape)}"

@@ -14,6 +14,7 @@ from core.errors import AmbiguousEntryError, InputError, MismatchError, first_fe
 from core.job import StartPart
 from core.models.architectures import CARRIED_ALONG, Shapes
 from core.models.checkpoint import ModelFile, read_model
+from core.models.recognise import OPTIONAL
 from core.models.tap import TappedModel
 from core.models.trust import Trust
 from core.received import located
@@ -80,7 +81,7 @@ def begin_from(network: TappedModel, file: ModelFile) -> Begun:
     with torch.no_grad():
         for name, source in found.items():
             own[name].copy_(weights.tensors[source])
-    fresh = tuple(name for name in own if name not in found)
+    fresh = tuple(name for name in own if name not in found and not name.endswith(OPTIONAL))
     unused = tuple(name for name in weights.tensors if name not in set(found.values()))
     return Begun(file.path.name, tuple(found), fresh, unused)
 
@@ -101,7 +102,7 @@ def _loose(network: TappedModel) -> set[str]:
     )]  # fmt: skip
     return {
         name for name in network.module.state_dict()
-        if name.endswith("num_batches_tracked") or any(name.startswith(f"{part}.") for part in parts)
+        if name.endswith(OPTIONAL) or any(name.startswith(f"{part}.") for part in parts)
     }  # fmt: skip
 
 

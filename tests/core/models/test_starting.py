@@ -8,10 +8,11 @@ import torchvision
 from torch import nn
 
 from core.errors import AmbiguousEntryError, MismatchError
-from core.models.architectures import ModelSpec, build_model
+from core.models.architectures import ENCODER_PREFIX, ModelSpec, build_model
 from core.models.checkpoint import read_model
 from core.models.starting import begin_from
 from core.models.tap import TappedModel
+from tests.core.models.hub_models import write_folder
 
 CLASSES, PRETRAINED = 5, 11
 
@@ -52,6 +53,17 @@ def test_a_head_of_the_same_size_comes_along(tmp_path):
     begun = begin_from(model, written(tmp_path, weights))
     assert all(torch.equal(value, weights[name]) for name, value in model.module.state_dict().items())
     assert begun.fresh == begun.unused == () and begun.sentence == "It begins with the weights of weights.pt."
+
+
+def test_hugging_face_s_encoder_goes_into_its_classifier_without_the_table_that_follows_from_the_windows(tmp_path):
+    weights, _ = write_folder(tmp_path, "swin-encoder")
+    file = read_model(tmp_path)
+    opened = file.opened().spec
+    torch.manual_seed(0)
+    module = build_model(ModelSpec(opened.architecture.removeprefix(ENCODER_PREFIX), CLASSES, 3, (32, 32)))
+    begun = begin_from(TappedModel(module, CLASSES, input_shape=(3, 32, 32)), file)
+    assert begun.fresh == ("classifier.weight", "classifier.bias") and begun.unused == ()
+    assert all(torch.equal(module.swin.state_dict()[name], value) for name, value in weights.items())
 
 
 @pytest.mark.parametrize("prefix", ["backbone.", "module.encoder.", "encoder_q."])
