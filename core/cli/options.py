@@ -212,6 +212,11 @@ def add_start(parser: argparse.ArgumentParser) -> None:
         "--started-from", metavar="START",
         help="the file of the pretrained weights, or the word fresh; known by itself of models this program trained",
     )  # fmt: skip
+    add_start_key(group)
+
+
+def add_start_key(group: argparse._ArgumentGroup) -> None:
+    """--start-key."""
     group.add_argument("--start-key", metavar="NAME", help="entry of that file, where it holds several networks")
 
 

@@ -54,9 +54,7 @@ def declare_train(parser: argparse.ArgumentParser) -> None:
         "--from", dest="started_from", metavar="FILE",
         help="begin with the weights of this file, a pretrained network or encoder; a head of another size is fresh",
     )  # fmt: skip
-    model.add_argument(
-        "--start-key", metavar="NAME", help="entry of that file, where it holds several networks"
-    )
+    options.add_start_key(model)
     model.add_argument(
         "--recipe", nargs="+", action="extend", default=[], metavar="K=V",
         help="how to train: epochs, lr, batch and so on, as `methods retrain` lists them",

@@ -34,6 +34,7 @@ from core.session.library import MEASURES, check_state
 from core.session.measuring import FULL
 from core.session.proof import proven
 from core.session.running import run
+from core.session.starts import stated_start
 from core.text import cell
 from core.verify.comparison import mean_interval
 from core.verify.numbers import DASH, count, duration
@@ -198,6 +199,8 @@ def open_batch(batch: Batch, bench: Bench) -> Bench:
         batch.model, batch.dataset, batch.options, arch=batch.arch, key=batch.key
     )
     bench.model.require_trainable()
+    if batch.start is not None:
+        bench = replace(bench, start=stated_start(*batch.start, bench.trust))
     try:
         return proven(bench, accept=batch.accept_accuracy, expect=batch.expect_accuracy)
     except UnprovenError as error:

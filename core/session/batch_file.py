@@ -17,6 +17,7 @@
 
     check = "quick"               # at the top: each result is checked, with this suite …
     retrained = "1-3"             # … against models retrained with these seeds, each trained once
+    started_from = "base.pt"      # of the original's own training: the pretrained weights' file (start_key: its entry)
 
 What can be seen to be wrong without the model and the data is reported when the file is read, all at once.
 """
@@ -44,6 +45,7 @@ from core.selection import Selection
 from core.session.bench import DataOptions
 from core.session.forget_sets import named_selection, random_selection
 from core.session.measuring import FULL, QUICK
+from core.session.starts import FRESH
 from core.session.suspects import read_trigger
 
 _MOST_BYTES = 4 << 20  # of a batch file: ten thousand forget sets
@@ -119,6 +121,7 @@ class Batch:
     run_options: Mapping[str, Any]  # monitoring_budget, where it is given
     accept_accuracy: bool
     expect_accuracy: float | None
+    start: tuple[str, str] | None = None  # where the model's own training began: "fresh" or a file, and its entry
     check: str = ""  # the suite each result is checked with, "quick" or "full"; empty: none is
     retrained: tuple[int, ...] = ()  # seeds of the retrained models that checks hold results against
 
@@ -165,6 +168,8 @@ class _Reader:
         methods = [self._method(entry, f"methods, entry {n}") for n, entry in enumerate(self._methods(), start=1)]
         seeds = self._try(lambda: _seeds(content.get("seeds", 0)), "seeds", (0,))
         check, retrained = self._check(content)
+        if content.get("start_key") and not content.get("started_from"):
+            self._problems.append("start_key names an entry of a file, and started_from names none")
         if not forgets:
             self._problems.append("no forget set is named: write a [[forget]] table")
         if not methods:
@@ -185,8 +190,16 @@ class _Reader:
             tuple(forgets), tuple(methods), seeds,
             {name: content[name] for name in _MACHINE if name in content},
             {name: content[name] for name in _RUN if name in content},
-            content.get("accept_accuracy", False), content.get("expect_accuracy"), check, retrained,
+            content.get("accept_accuracy", False), content.get("expect_accuracy"), self._start(content), check,
+            retrained,
         )  # fmt: skip
+
+    def _start(self, content: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return what is stated of where the model's own training began, with a file's path whole."""
+        said, key = content.get("started_from"), content.get("start_key", "")
+        if not said:
+            return None
+        return (said if said == FRESH else str(self._file(said))), key
 
     def _check(self, content: Mapping[str, Any]) -> tuple[str, tuple[int, ...]]:
         """Return the suite that results are checked with and the seeds of retrained models, where any of both is given.
@@ -305,7 +318,7 @@ _TOP: dict[str, Rule] = {
     "monitoring_budget": ((int, float), "a number"), "arch": _TEXT, "key": _TEXT, "data_root": _TEXT, "classes": _FILE,
     "preprocess": _FILE, "test_fraction": (float, "a share"), "seeds": _ANY, "methods": _ANY, "method": _ANY,
     "forget": _ANY, "accept_accuracy": (bool, "true or false"), "expect_accuracy": ((int, float), "a share"),
-    "check": _TEXT, "retrained": _ANY,
+    "check": _TEXT, "retrained": _ANY, "started_from": _TEXT, "start_key": _TEXT,
 }  # fmt: skip
 _FORGET: dict[str, Rule] = {
     "name": _ANY, "classes": _ANY, "samples": _FILE, "where": _ANY, "folders": _ANY, "random": _ANY,

@@ -17,6 +17,8 @@ from core.models.card import read_card
 from core.models.weights import read_weights
 from core.parameters import resolve
 from core.runs.folder import CARD, MODEL, RunFolder
+from core.session.batch import make_item, open_batch
+from core.session.batch_file import read_batch
 from core.session.bench import Bench
 from core.session.checking import check, reference_job
 from core.session.exporting import export
@@ -203,3 +205,19 @@ def test_cards_of_earlier_versions_and_references_on_disk_mean_what_they_meant(t
     assert reference_key(old, 1) == "5b7307f9554b5204a4d3"
     assert reference_key(replace(old, start=StartPart(kind="fresh")), 1) == "5b7307f9554b5204a4d3"
     assert reference_key(replace(old, start=StartPart(kind="pretrained", sha256="1" * 64)), 1) != "5b7307f9554b5204a4d3"
+
+
+def test_a_batch_file_states_where_the_original_began(tmp_path, tuned, digits_model):
+    torch.save(read_weights(tuned / MODEL).tensors, tmp_path / "bare.pt")
+    text = 'model = "bare.pt"\narch = "small-cnn"\ndataset = "digits"\nmethods = ["finetune"]\ndevice = "cpu"\n' \
+           'threads = 1\naccept_accuracy = true\n{}\n[[forget]]\nclasses = ["3"]\n'  # fmt: skip
+    file = tmp_path / "batch.toml"
+    file.write_text(text.format(f'started_from = "{digits_model / MODEL}"'))
+    batch = read_batch(file)
+    _, job = make_item(batch.items()[0], open_batch(batch, Bench()), batch)
+    assert (job.start.kind, job.start.sha256) == ("pretrained", file_sha256(digits_model / MODEL))
+    file.write_text(text.format('started_from = "fresh"'))
+    assert open_batch(read_batch(file), Bench()).start.kind == "fresh"
+    file.write_text(text.format('start_key = "model"'))
+    with pytest.raises(InputError, match="start_key names an entry of a file"):
+        read_batch(file)
