@@ -51,6 +51,7 @@ def error_maximising_noise(context: Context) -> Aux:
                 ascent.zero_grad(set_to_none=True)
                 descended(climber, losses).backward()
                 ascent.step()
+                context.passed(len(rows))
                 context.check()
             rows.copy_(climber.detach())
     return {"noise": noise, "noise_labels": labels}

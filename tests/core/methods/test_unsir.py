@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from core.data.splits import Splits
+from core.engine.experiment import GRADIENT
 from core.engine.passes import SetPasses
 from core.methods.base import Networks
 from core.methods.unsir import NO_SAMPLE, PENALTY, descended, error_maximising_noise, with_noise
@@ -65,6 +66,12 @@ def test_noise_images_pass_the_network_some_at_a_time_and_become_the_same(monkey
     context.model.module.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
     apart = error_maximising_noise(context)
     assert max(sizes) == 3 and torch.allclose(apart["noise"], together["noise"], atol=1e-6)
+
+
+def test_passes_for_the_noise_count_as_work():
+    experiment = two_classes(noise_steps=4, noise_images=5)
+    error_maximising_noise(SetPasses(experiment, lambda: None))
+    assert experiment.work[GRADIENT] == 2 * 5 * 4
 
 
 def test_making_noise_ends_where_the_user_ends_the_run():
