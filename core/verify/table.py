@@ -44,7 +44,9 @@ NO_RETRAINED = "No retrained model yet."
 NO_HEAD_ONLY = "A head-only edit silences whole classes. Single images have no output of their own."
 NO_OTHER = "A single retrained model has no other one to be compared with."
 NO_CLASSES = "An encoder gives features and no classes."
-NEED_CLASSES = ("Outputs", "Attacks")  # groups of measures that an encoder has none of
+OF_CORRECTION = "told from unseen images by what is wrong with them, which takes no memory"
+ATTACKS = "Attacks"
+NEED_CLASSES = ("Outputs", ATTACKS)  # groups of measures that an encoder has none of
 NO_ALIGNMENT = "Alignment compares whole classes. For single images it says nothing."
 NOT_TAKEN = "Not measured in this report."
 TOO_FEW_FOR_RATE = "Too few test images: at this rate the threshold would rest on a handful of them."
@@ -294,6 +296,8 @@ def _row(
 ) -> TableRow:
     details = {}
     notes = [TRAINED_ON] if verdict and verdict.get("trained_on") else []
+    if report.get("forget_purpose") and entry.group == ATTACKS:
+        notes.append(OF_CORRECTION)
     if entry.key == "dimensional_alignment":
         details = {
             model: alignment_caption(model_measures(report, model).get(entry.key))

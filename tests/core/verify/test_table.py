@@ -12,6 +12,7 @@ from core.verify.table import (
     NO_HEAD_ONLY,
     NO_OTHER,
     NO_RETRAINED,
+    OF_CORRECTION,
     TRAINED_ON,
     TableRow,
     alignment_caption,
@@ -93,6 +94,14 @@ def test_a_measure_the_method_was_trained_on_is_marked(report):
     assert alignment.trained_on
     assert alignment.note == f"k = 9 · 96 % of retain energy · not centred · {TRAINED_ON}"
     assert not row(report, "probe").trained_on
+
+
+def test_an_attack_on_a_correction_says_that_it_finds_what_is_wrong_and_not_what_is_remembered(report):
+    notes = {row.key: row.note for row in measure_rows({**report, "forget_purpose": "corrective"}) if row.note}
+    assert {key for key, note in notes.items() if OF_CORRECTION in note} == {
+        row.key for row in measure_rows(report) if row.group == "Attacks"
+    } != set()  # fmt: skip
+    assert not any(OF_CORRECTION in row.note for row in measure_rows(report))
 
 
 def test_the_interval_is_given_in_shares_of_the_gap(report):
