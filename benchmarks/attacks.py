@@ -57,7 +57,7 @@ def _checked(quick: bool) -> dict[str, dict[str, Any]]:
     def tell(event: Any) -> None:
         return None
 
-    data = "digits" if quick else str(_subset(ROOT / "fashion-mnist.npz"))
+    data = "digits" if quick else str(subset())
     kept = ROOT / Path(data).stem
     bench = Bench().on("cpu", threads=1).with_data(data)
     original = RunFolder(kept / "original")
@@ -111,12 +111,13 @@ MEASURED = {
 """Which record of the log a row's time stands in, once for rows that are taken together."""
 
 
-def _subset(path: Path) -> Path:
-    """Write the images to train on and all unseen ones, or find them."""
+def subset() -> Path:
+    """Return the file with the images to train on and all unseen ones, written where it is missing."""
     import numpy as np
 
     from core.session.bench import Bench
 
+    path = ROOT / "fashion-mnist.npz"
     if not path.exists():
         data = Bench().with_data("fashion-mnist").dataset
         chosen = np.random.default_rng(0).permutation(len(data.train))[:IMAGES]
