@@ -1,6 +1,6 @@
 """Cells of the quality benchmark: one method with one preset and seed on one task, run once and found again.
 
-A cell is a run folder below bench-results/quality/, named by what determines it: the job without paths and versions,
+A cell is a run folder below bench-results/quality/, named by what it was made of: the job without paths and versions,
 and the source of its method. Beside the cells of a network lie its original, the scores of how well it knows each
 image by heart, and what per-sample attacks need.
 """
@@ -329,15 +329,25 @@ def _evenly(labels: np.ndarray, most: int) -> np.ndarray:
 
 
 def _key(job: Any) -> str:
-    """What determines a cell: the job without what the machine adds, and the source of the method."""
-    from core.methods import get_method
+    """What determines a cell: the job without what the machine adds, and the source of the method.
 
+    What methods share (losses, the engine, torch) is not in it: whoever changes that has rows run again (`--check`).
+    """
     kept = asdict(replace(job, libraries={}, app_version=""))
     for part, place in (("model", "path"), ("data", "spec")):  # hashes of both say what they hold
         del kept[part][place]
-    source = inspect.getsource(sys.modules[get_method(job.method).plan.__module__])
     text = json.dumps(kept, sort_keys=True, default=str)  # a file's metadata come in another order every time
-    return hashlib.sha256((text + source).encode()).hexdigest()[:10]
+    return hashlib.sha256((text + _source(job.method)).encode()).hexdigest()[:10]
+
+
+def _source(method_id: str) -> str:
+    """Return the source of the module that declares a method and, where its plan stands elsewhere, of that one."""
+    from core.methods import get_method
+
+    method = get_method(method_id)
+    declaring = [name for name, module in sorted(sys.modules.items())
+                 if name.startswith("core.methods.") and any(value is method for value in vars(module).values())]
+    return "".join(inspect.getsource(sys.modules[name]) for name in dict.fromkeys([*declaring, method.plan.__module__]))
 
 
 def _quiet(_event: Any) -> None:

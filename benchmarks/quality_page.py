@@ -67,8 +67,9 @@ def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
         plots = [
             {"title": "Closures", "svg": Markup(closure_plot(section.rows)), "caption": "Mean of each measure, with "
              "its 95 % interval from three results on; cut off at −0.5 and 1.25."},
-            {"title": "What it costs", "svg": Markup(cost_plot(section.rows)), "caption": "Mean closure against "
-             "operations. Nothing cheaper closes more than what is named on the line (Pareto)."},
+            {"title": "What it costs", "svg": Markup(cost_plot(section.rows)), "caption": "Mean of the "
+             "closures that results are judged by, on tasks that all methods have, against operations. Nothing cheaper "
+             "closes more than what is named on the line (Pareto)."},
         ]  # fmt: skip
         shown.append({
             "title": section.title, "table": with_costs(table(section.rows), section.rows),

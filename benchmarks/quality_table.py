@@ -30,11 +30,16 @@ MEASURES: dict[str, tuple[tuple[str, ...], ...]] = {
 PER_SAMPLE = {"RMIA": "rmia", "vulnerable": "sample_vulnerable"}
 """Per-sample attacks by the models of the attack, where there are such: the second on the harder half of the images."""
 
-CLOSURES = ("JS", "probe", "NMI", "DA")
+CLOSURES = {"JS": "output_distance", "probe": "probe", "NMI": "nmi", "DA": "dimensional_alignment"}
+"""Measures of which a closure is given, with what a verdict calls them."""
+
 COLUMNS = (
-    *WHERE, *MEASURES, *PER_SAMPLE, *(f"closure {name}" for name in CLOSURES), "matching", "usable", "verdict", "time",
-    "operations", "weights",
+    *WHERE, *MEASURES, *PER_SAMPLE, *(f"closure {name}" for name in CLOSURES), "judged by", "matching", "usable",
+    "verdict", "time", "operations", "weights",
 )  # fmt: skip
+"""`judged by`: the closures whose measures the result's verdict rests on: what a method was trained on does not count,
+nor what cannot tell original from retrained, nor what says nothing of single images."""
+
 ORIGINAL, RETRAINED = "original", "retrained"
 OF_MODELS = (ORIGINAL, RETRAINED)  # in the column of the method: models that no method made
 NOTHING = "–"  # where a measure says nothing
@@ -66,7 +71,9 @@ def rows_of(made: Iterable[Made], place: Place) -> list[Row]:
             row |= {f"closure {name}": _text(value) for name, value in closure.items()}
             if method not in OF_MODELS:
                 deciding = [measure for measure in report["verdict"]["measures"] if measure.get("decides")]
+                rests_on = {measure["key"] for measure in deciding}
                 row |= {
+                    "judged by": " ".join(name for name, key in CLOSURES.items() if key in rests_on),
                     "tier": cell.tier, "verdict": report["verdict"]["code"], "weights": one.weights,
                     "usable": str(len(deciding)), "matching": str(sum(bool(m.get("closed")) for m in deciding)),
                     "time": _text(report["cost"]["share_of_retraining"]),
@@ -145,7 +152,7 @@ def table(rows: Sequence[Row]) -> list[list[str]]:
     Columns in which no row has a number are left out. Numbers are means, with half of their 95 % interval from three
     values on.
     """
-    head = [name for name in COLUMNS[len(WHERE) :] if name not in ("usable", "weights", "verdict")]
+    head = [name for name in COLUMNS[len(WHERE) :] if name not in ("judged by", "usable", "weights", "verdict")]
     lines = []
     for title, members in groups(rows).items():
         cells = {name: mean_text([row[name] for row in members], name) for name in head}
@@ -182,13 +189,22 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
+def shared(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the tasks on which every method was run: methods are ranked on the same tasks alone."""
+    methods = [members for members in groups(rows).values() if members[0]["method"] not in OF_MODELS]
+    tasks = set.intersection(*({row["task"] for row in members} for members in methods)) if methods else set()
+    return [row for row in rows if row["task"] in tasks]
+
+
 def agreement(rows: Sequence[Row]) -> list[list[str]]:
     """Return a table of Kendall's tau between the orders in which measures put the methods; [] for fewer than five.
 
-    The order of a closure is its own; of accuracies, of how near they are to the retrained models' mean.
+    The order of a closure is its own; of accuracies, of how near they are to the retrained models' mean. On the tasks
+    that all methods have.
     """
     from scipy.stats import kendalltau
 
+    rows = shared(rows)
     by_title = {title: members for title, members in groups(rows).items() if members[0]["method"] not in OF_MODELS}
     retrained = [row for row in rows if row["method"] == RETRAINED]
     goals = {name: mean_of(retrained, name) for name in ("retain", "forget", "attack", *PER_SAMPLE)}
@@ -213,14 +229,23 @@ def agreement(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def costs(rows: Sequence[Row]) -> list[tuple[str, float, float]]:
-    """Return title, operations as a share of retraining's, and mean closure of each method, the cheapest first."""
+    """Return title, operations as a share of retraining's, and mean closure of each method, the cheapest first.
+
+    The mean is that of the closures a result is judged by, on the tasks that all methods have.
+    """
     found = []
-    for title, members in groups(rows).items():
-        closed = [v for name in CLOSURES if (v := mean_of(members, f"closure {name}")) is not None]
+    for title, members in groups(shared(rows)).items():
+        closed = [mean for row in members if (mean := judged_closure(row)) is not None]
         operations = mean_of(members, "operations")
         if members[0]["method"] not in OF_MODELS and closed and operations is not None:
             found.append((title, operations, statistics.fmean(closed)))
     return sorted(found, key=lambda point: point[1:])
+
+
+def judged_closure(row: Row) -> float | None:
+    """Return the mean of the closures that a result is judged by; None where there are none."""
+    known = [float(text) for name in row["judged by"].split() if (text := row[f"closure {name}"])]
+    return statistics.fmean(known) if known else None
 
 
 def frontier(points: Sequence[tuple[str, float, float]]) -> list[str]:

@@ -40,7 +40,10 @@ def cell_of(method: str = "scrub", seed: int = 0, probe: float = 0.9, task: str 
     report = {
         "models": {"original": measured(0.95, 0.9, 0.6, 1.0), "unlearned": measured(0.94, 0.0, 0.15, probe)},
         "retrained": {f"seed {n}": measured(0.96, 0.0, 0.06, 0.8) for n in (1, 2, 3)},
-        "verdict": {"code": "partly", "measures": [{"decides": True, "closed": True}, {"decides": True}, {}]},
+        "verdict": {"code": "partly", "measures": [
+            {"key": "output_distance", "decides": True, "closed": True}, {"key": "probe", "decides": True},
+            {"key": "dimensional_alignment", "decides": False},
+        ]},
         "cost": {"share_of_retraining": 0.25, "operations_share": 0.2},
     }
     return Made(Cell("A", method, "", Task(task, (3,)), seed), report, {}, "ab" * 32)
@@ -92,6 +95,23 @@ def test_costs_name_what_nothing_cheaper_closes_more_than():
     assert frontier(points) == ["a", "c"]
     (title, operations, closed), *_ = costs(rows_of([cell_of()], PLACE))
     assert (title, operations) == ("scrub", 0.2) and closed == pytest.approx((0.5 + 0.75) / 2)
+
+
+def test_a_method_is_not_ranked_by_what_its_verdict_does_not_rest_on():
+    made = cell_of()
+    for model in made.report["models"].values():  # alignment is the retrained models', and the method was trained on it
+        model["dimensional_alignment"] = {"value": 0.5 if model is made.report["models"]["original"] else 0.9}
+    for model in made.report["retrained"].values():
+        model["dimensional_alignment"] = {"value": 0.9}
+    (row,) = (row for row in rows_of([made], PLACE) if row["method"] == "scrub")
+    assert row["closure DA"] == "1" and row["judged by"] == "JS probe"
+    assert costs([row])[0][2] == pytest.approx((0.5 + 0.75) / 2)
+
+
+def test_methods_are_ranked_on_the_tasks_that_all_of_them_have():
+    easy, hard = [cell_of("a", probe=0.8), cell_of("b", probe=0.85)], cell_of("b", probe=1.0, task="class 8")
+    ranked = {title: closed for title, _, closed in costs(rows_of([*easy, hard], PLACE))}
+    assert ranked["a"] == pytest.approx((1 + 0.75) / 2) and ranked["b"] == pytest.approx((0.75 + 0.75) / 2)
 
 
 def test_measures_that_order_methods_alike_agree_fully():
