@@ -95,6 +95,10 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
         check_key(given.sign)
     start = options.start_option(given, options.bench_option(given).trust)
     seeds = {folder.path: _seeds(given, folder, bool(paths), screen, start) for folder in folders}
+    if given.klom:
+        from core.session.ensembles import require_ensemble
+
+        require_ensemble(folders, seeds[folders[0].path], brought[folders[0].path])
     reports = _check(folders, start, seeds, brought, given, screen)
     if given.sign is not None:
         for folder in folders:

@@ -138,7 +138,8 @@ MUNBA = Method(
         "Both gradients count by their directions alone, so steps are equally long however far forgetting has come.",
         "Ours: every step of the default bargains, and an image keeps one wrong label, of a class that stays.",
         "Published code forgets by random labels, which is done here; its text raises the loss on the true ones.",
-        "The solution is taken in closed form; the published code's iterative solver comes to the same.",
+        "The solution is taken in closed form, as in the published code, which sets up an iterative solver and leaves "
+        "it aside.",
         "Batch-norm statistics stay as they are in steps that bargain; published code lets them move. Every stage "
         "starts with fresh momentum.",
     ),

@@ -36,6 +36,27 @@ def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
     return [runs for runs in found.values() if len(runs) > 1]
 
 
+def require_ensemble(folders: Sequence[RunFolder], seeds: Sequence[int], brought: Mapping[str, Path]) -> None:
+    """Raise what speaks against runs as an ensemble beside retrained models; nothing is opened or measured for that.
+
+    seeds, brought: the retrained models. MismatchError where runs are not of one kind, InputError where they are of
+    encoders, whose images have no margins, or where there is no retrained model.
+    """
+    jobs = [folder.job() for folder in folders]
+    if not jobs[0].model.num_classes:
+        raise InputError("Encoders name no class, so their images have no margins", "Compare features with `verify`")
+    if len({_kind(job) for job in jobs}) > 1:
+        raise MismatchError(
+            "These runs differ in more than their seed and their original, so they are no ensemble",
+            "Name runs of one method with the same settings, on the same data and forget set",
+        )
+    if not seeds and not brought:
+        raise InputError(
+            "There is no retrained model that the ensemble could be held against",
+            "Bring retrained models: --retrained train trains them, as many as --seeds says",
+        )
+
+
 def compare_ensembles(
     folders: Sequence[RunFolder], bench: Bench, seeds: Sequence[int], brought: Mapping[str, Path]
 ) -> dict[str, Any]:
@@ -46,17 +67,10 @@ def compare_ensembles(
     of `unlearned` (against the retrained models), `floor` (one half of the retrained models against the other),
     `unlearned_half` (as many models as the floor has) and, where there are as many originals, `original`.
     `measure` is "klom", or "margin_distance" where either side has fewer than FEWEST_MODELS; `note` says so, and that
-    runs of one original vary less than retrained models do. Raises MismatchError where runs are not of one kind,
-    InputError where they are of encoders, whose images have no margins.
+    runs of one original vary less than retrained models do. Raises what `require_ensemble` does.
     """
+    require_ensemble(folders, seeds, brought)
     jobs = [folder.job() for folder in folders]
-    if not jobs[0].model.num_classes:
-        raise InputError("Encoders name no class, so their images have no margins", "Compare features with `verify`")
-    if len({_kind(job) for job in jobs}) > 1:
-        raise MismatchError(
-            "These runs differ in more than their seed and their original, so they are no ensemble",
-            "Name runs of one method with the same settings, on the same data and forget set",
-        )
     first = jobs[0]
     bench = bench.for_job(first)
     images, splits = bench.laid_out(replace(run_selection(folders[0], bench.dataset), weights=None))

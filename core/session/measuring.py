@@ -229,9 +229,8 @@ class Measuring:
             merge(values, keep("RMIA", hashes_of_used, partial(self._rmia, model, used)).values)
             known = (*self._original_hash, *hashes_of_used)
             merge(values, keep("attacks on single samples", known, partial(self._sample_attacks, model, used)).values)
-            pool = [*self.retrained, *self.references]
-            every = tuple(other.sha256 for other in pool)
-            merge(values, keep("neighbour class", every, partial(self._neighbour, model, pool)).values)
+            every = tuple(other.sha256 for other in attackers)  # the judged one would choose its own goal
+            merge(values, keep("neighbour class", every, partial(self._neighbour, model, attackers)).values)
         if self.ground is not None and not self.encoder:
             row = dict(keep("published", hashes, partial(self._published, model, compared)).values)
         if self.which == FULL:

@@ -25,12 +25,17 @@ RECOVERED = 0.01
 def measure_quantised(folder: RunFolder, bench: Bench) -> str:
     """Measure a run's result with weights of few bits, or find it measured, and say what came out.
 
-    The run's data is opened where the bench does not hold it. Raises InputError where the run unlearned nothing, and
-    what opening model and data may raise.
+    The run's data is opened where the bench does not hold it. Raises InputError where the run unlearned nothing or is
+    of an encoder, and what opening model and data may raise.
     """
     job = folder.job()
     if job.kind != "unlearn":
         raise InputError(f"{folder.path} trained a model: nothing was forgotten that few bits could bring back")
+    if not job.model.num_classes:
+        raise InputError(
+            "An encoder names no class, so its rounded weights cannot be asked what they recognise",
+            "Export it without --quantised",
+        )
     bench = bench.for_job(job)
     images, splits = bench.laid_out(replace(run_selection(folder, bench.dataset), weights=None))
     ground = Ground(*images, splits, bench.dataset.classes, bench.place, Control())

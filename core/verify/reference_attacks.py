@@ -57,9 +57,11 @@ def interpolated_attack(
     """Return IAM on the forget set with one shadow model that never saw it; None without a forget set.
 
     The attack is the offline form: what a fitted sample looks like is what the shadow model says of its own training
-    images. `fitted` is the online form's mean over the forget images, which takes that from the original's answer to
-    each image: 0 where the model answers as the shadow model, towards 1 where it answers as the original. It is
-    informative about unlearning alone, because of unseen images the original knows no more than the shadow model.
+    images, on average, as the code of the authors' experiments has it (`new_records.py`). Their score by itself takes
+    the signal of p = 1 where it is given nothing, which those experiments do not use. `fitted` is the online form's
+    mean over the forget images, which takes that from the original's answer to each image: 0 where the model answers as
+    the shadow model, towards 1 where it answers as the original. It is informative about unlearning alone, because of
+    unseen images the original knows no more than the shadow model.
     """
     if not len(splits.forget_train):
         return None
@@ -89,10 +91,10 @@ def neighbour_attack(
 ) -> dict[str, Any] | None:
     """Return the share of unseen forget images that an SVM on the model's logits takes for their neighbour class.
 
-    `references` are the models that never saw the forgotten classes: they say which class is nearest, for every model
-    that is judged the same. The retrained value is the goal: a model that was made to avoid a class gives its images
-    away by another one. `classes` holds the neighbour of each forgotten class. None without whole classes, unseen
-    images of them, or references.
+    `references` are models that never saw the forgotten classes, without the one that is judged, which would choose its
+    own goal: they say which class is nearest. The retrained value is the goal: a model that was made to avoid a class
+    gives its images away by another one. `classes` holds the neighbour of each forgotten class. None without whole
+    classes, unseen images of them, or references.
     """
     if not references or not len(splits.forget_test):
         return None

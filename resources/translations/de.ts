@@ -772,6 +772,10 @@
         <translation>Ein Encoder wird hier nicht neu trainiert: Öffnen Sie zum Vergleichen einen, der ohne die Vergessmenge neu trainiert wurde.</translation>
     </message>
     <message>
+        <source>An encoder names no class, so nobody can say whether it recognises what was forgotten.</source>
+        <translation>Ein Encoder nennt keine Klasse, also kann niemand sagen, ob er Vergessenes noch erkennt.</translation>
+    </message>
+    <message>
         <source>An encoder names no class, so there is no accuracy.</source>
         <translation>Ein Encoder nennt keine Klasse, also gibt es keine Genauigkeit.</translation>
     </message>

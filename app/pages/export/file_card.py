@@ -27,6 +27,9 @@ from core.files import SAVED_AS_TAR, ending, user_path, without_ending
 if TYPE_CHECKING:
     from core.job import Job
 
+QUANTISED = mark("Says whether what was forgotten comes back when weights are rounded. Opens the run's data.")
+NO_CLASSES = mark("An encoder names no class, so nobody can say whether it recognises what was forgotten.")
+
 WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", *SAVED_AS_TAR)  # endings of PyTorch's own files
 
 
@@ -61,9 +64,6 @@ class FileCard(Card):
         label.setBuddy(self.path_edit)
         self.browse = SecondaryButton(tr("Browse…"), self._browse)
         self.quantised = QCheckBox(tr("Check &int8 and 4-bit weights first"))
-        self.quantised.setToolTip(
-            tr("Says whether what was forgotten comes back when weights are rounded. Opens the run's data.")
-        )
         self.progress, self.outcome = ProgressLine(tr("Export")), Banner()
         place = row(label, (self.path_edit, 1), self.browse)
         add_to(self.body, grid, t.XS, place, self.quantised, self.progress, self.outcome, STRETCH)
@@ -75,6 +75,8 @@ class FileCard(Card):
         self._formats = formats(job.model.form, job.model.path)
         self.quantised.setVisible(job.kind == "unlearn")
         self.quantised.setChecked(False)
+        self.quantised.setEnabled(job.model.num_classes > 0)
+        self.quantised.setToolTip(tr(QUANTISED if job.model.num_classes else NO_CLASSES))
         self._name = suggested_name(job.model.path, job.data.spec, job.model.architecture)
         for choice in self._formats:
             text = choice.missing or choice.text

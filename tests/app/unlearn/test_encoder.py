@@ -75,3 +75,9 @@ def test_an_encoder_goes_through_all_pages(window, context, encoder, example, qt
         verify.plots.setCurrentIndex(place)
     looks = verify.plots.tab("Map")
     qtbot.waitUntil(lambda: looks.currentIndex() == CONTENT)
+
+    window.show_page("export")
+    exporting = window.page("export")
+    qtbot.waitUntil(lambda: exporting.presenter.facts is not None)
+    box = exporting.file_card.quantised
+    assert box.isVisible() and not box.isEnabled() and "An encoder names no class" in box.toolTip()

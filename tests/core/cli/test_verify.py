@@ -93,12 +93,24 @@ def test_an_ensemble_of_runs_is_held_against_the_retrained_models(cli, model, ru
     assert found["sets"]["forget_train"]["original"]["mean"] > 5  # its margins lie where no retrained model's do
 
 
-def test_only_runs_of_one_kind_are_an_ensemble(cli, model, run, tmp_path):
+def test_only_runs_of_one_kind_are_an_ensemble_which_is_said_before_anything_is_measured(
+    cli, model, run, tmp_path, monkeypatch
+):
     assert cli("verify", run, "--klom").code == USAGE
     other = tmp_path / "finetune"
     assert cli(*unlearn(model, other, method="finetune")).code == 0
+    monkeypatch.setattr("core.session.checking.check", pytest.fail)
     refused = cli("verify", run, other, "--klom")
     assert refused.code == BAD_INPUT and "differ in more than their seed" in refused.error
+
+
+def test_an_ensemble_asks_for_retrained_models_before_anything_is_measured(cli, model, tmp_path, monkeypatch):
+    runs = [tmp_path / f"seed-{seed}" for seed in (1, 2)]
+    for seed, folder in enumerate(runs, 1):
+        assert cli(*unlearn(model, folder, "--seed", seed, method="head-only", forget=("--forget-class", 5))).code == 0
+    monkeypatch.setattr("core.session.checking.check", pytest.fail)
+    refused = cli("verify", *runs, "--klom")
+    assert refused.code == BAD_INPUT and "Bring retrained models: --retrained train" in refused.error
 
 
 def test_the_verdict_becomes_the_exit_code(cli, run):

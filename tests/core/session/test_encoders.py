@@ -134,7 +134,7 @@ def test_a_doubt_that_was_accepted_stands_in_the_job(encoder, three):
     assert said["accepted"] and said["doubts"][0].startswith("Nothing says how images are prepared")
 
 
-def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, digits):
+def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, digits, tmp_path):
     with pytest.raises(UsageError, match=r"SCRUB needs a network that names classes, and encoder\.pt is an encoder"):
         make_unlearn_job(encoder_bench, three, "scrub")
     with pytest.raises(UsageError, match="these settings need one: relearn_blocks"):
@@ -149,6 +149,9 @@ def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, 
     for asked, why in (({"seeds": (1,)}, "An encoder is not retrained here"), ({"which": "full"}, "attacks what a")):
         with pytest.raises(InputError, match=why):
             check(unlearned, Control(), lambda event: None, encoder_bench, **asked)
+    with pytest.raises(InputError, match="rounded weights cannot be asked what they recognise"):
+        export(unlearned.path, "safetensors", tmp_path / "out.safetensors", with_card=False, quantised=True)
+    assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_what_the_window_shows_of_images_is_there_but_for_answers(encoder_bench):

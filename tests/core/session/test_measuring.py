@@ -43,6 +43,14 @@ def test_a_model_is_never_its_own_reference(found):
     assert found.retrained["seed 2"]["membership"]["rmia"] == attack("seed 2", pool[0], *pool[2:])
 
 
+def test_no_model_chooses_the_neighbour_class_it_is_judged_by(found):
+    pool = NAMES[2:]
+    for name, values in {"unlearned": found.models["unlearned"], **found.retrained}.items():
+        known = [MODELS[other].outputs for other in pool if other != name]
+        expected = reference_attacks.neighbour_attack(MODELS[name].outputs, known, SPLITS)
+        assert values["neighbour_class"] == expected and expected["references"] == len(known), name
+
+
 def test_a_retrained_model_is_compared_with_the_others(found):
     for name, other in (("seed 1", "seed 2"), ("seed 2", "seed 1")):
         known = relations.Others(MODELS["original"].outputs, [MODELS[other].outputs])

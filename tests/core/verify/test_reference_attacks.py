@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from core.data.splits import Splits
 from core.engine.outputs import FullOutputs
 from core.metrics.membership import attack_from_scores, log_odds, matched_positions, rmia
-from core.metrics.sample_attacks import by_hardness, calibrated_scores
+from core.metrics.sample_attacks import by_hardness, calibrated_scores, iam_scores, iam_signals
 from core.models.tap import SetOutputs
 from core.verify.reference_attacks import (
     TOO_FEW_REFERENCES,
@@ -113,6 +114,24 @@ def test_a_half_forgotten_image_lies_between():
     assert never["auc"] < half["auc"] < fitted["auc"]
     assert never["fitted"]["high"] < half["fitted"]["value"] < fitted["fitted"]["low"]
     assert fitted["low"] > 0.5 and never["low"] <= 0.5 <= never["high"] and fitted["references"] == 1
+
+
+def test_iam_s_fitted_end_is_the_mean_signal_of_the_shadow_on_its_own_training_images():
+    """As the experiments of its authors have it; their score's own default, the signal of p = 1, is another attack."""
+    judged, shadow = world(0.0, 50, vulnerable=3.0), REFERENCES[0]
+    inside, outside = matched_positions(LAB.labels[LAB.forget_train], LAB.test_labels[LAB.unseen])
+    members, others = LAB.forget_train[inside], LAB.unseen[outside]
+
+    def signals(full: FullOutputs) -> np.ndarray:
+        parts = ((full.train, members), (full.test, others))
+        return np.concatenate([iam_signals(part.logits[ids], part.labels[ids]) for part, ids in parts])
+
+    def auc(fitted: float) -> float:
+        scores = iam_scores(signals(judged), signals(shadow), fitted)
+        return attack_from_scores(scores[: len(members)], scores[len(members) :]).auc
+
+    learnt = float(iam_signals(shadow.train.logits[LAB.retain_train], LAB.labels[LAB.retain_train]).mean())
+    assert interpolated_attack(judged, shadow, None, LAB)["auc"] == auc(learnt) != auc(1.0)
 
 
 def test_members_and_others_swapped_would_turn_each_attack_round():
