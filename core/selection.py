@@ -34,7 +34,7 @@ class Selection:
     each chosen sample counts, or None where all count the same (unchosen samples have weight 1). similar: (n,) float,
     of samples added for looking like chosen ones the agreement from which they were, 0 of others, or None without any.
     corrective: whether they go because they should not have been as they are (wrong labels, poisoned images); trigger:
-    the patch they carry, where it is known.
+    the patch they carry, where it is known. A selection of nothing has neither.
     """
 
     mask: np.ndarray
@@ -62,6 +62,9 @@ class Selection:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         object.__setattr__(self, "mask", mask)
         object.__setattr__(self, "weights", weights)
+        if not mask.any():  # without images nothing is corrected
+            object.__setattr__(self, "corrective", False)
+            object.__setattr__(self, "trigger", None)
 
     @classmethod
     def empty(cls, labels: np.ndarray, class_names: Sequence[str]) -> Selection:

@@ -16,10 +16,10 @@ from core.errors import InputError, MismatchError
 from core.job import Job
 from core.metrics.klom import FEWEST_MODELS, Margins, klom, margin_distance
 from core.metrics.membership import log_odds
-from core.models.architectures import network_key
 from core.runs.folder import MODEL, RunFolder
 from core.session.bench import Bench, original_of
 from core.session.forget_sets import run_selection
+from core.session.jobs import decides
 from core.session.references import reference_folder
 
 SAMPLES = 1000
@@ -30,7 +30,7 @@ SETS = ("forget_train", "retain_train", "unseen")
 
 def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
     """Return those of some runs that are ensembles, two or more that differ in nothing but seed and original."""
-    found: dict[tuple[Any, ...], list[RunFolder]] = {}
+    found: dict[str, list[RunFolder]] = {}
     for folder in folders:
         found.setdefault(_kind(folder.job()), []).append(folder)
     return [runs for runs in found.values() if len(runs) > 1]
@@ -102,11 +102,14 @@ def compare_ensembles(
     }  # fmt: skip
 
 
-def _kind(job: Job) -> tuple[Any, ...]:
-    return (
-        job.data.fingerprint, job.forget.sha256, job.method, repr(sorted(job.parameters.items())),
-        network_key(job.model),
-    )  # fmt: skip
+def _kind(job: Job) -> str:
+    """Return what runs of one ensemble share: all that decides their results but seed and original.
+
+    The originals have begun alike, because retrained models begin as they did.
+    """
+    parts = decides(job) | {"parameters": sorted(job.parameters.items())}
+    start = "" if job.start is None else job.start.weights_id
+    return repr((start, sorted((name, value) for name, value in parts.items() if name not in ("model", "seed"))))
 
 
 def _margins(full: FullOutputs, splits: Splits) -> dict[str, Margins]:

@@ -272,6 +272,11 @@ def require_data(
         selection.count - singles, singles, selection.total - selection.count, dataset.num_classes,
         len(dataset.imageless), encoder,
     )  # fmt: skip
+    if encoder and selection.corrective:
+        raise ForgetSetError(
+            "A correction is judged by the labels that a network gives, and an encoder gives none",
+            "Forget whole classes, not as a correction",
+        )
     if encoder and singles:
         raise ForgetSetError(
             "An encoder forgets whole classes only: the features of single images say nothing once their class stays",
@@ -318,10 +323,18 @@ def decides(job: Job) -> dict[str, Any]:
         "preparation of the images": numbers_of(job.model.preprocessing),
         "forget set": job.forget.sha256,
         "weights of the forget list": job.forget.weights_sha256,
+        **_correction(job.forget if job.kind == "unlearn" else None),
         "method": job.method,
         "parameters": job.parameters,
         "seed": job.seed,
     }
+
+
+def _correction(forget: ForgetPart | None) -> dict[str, Any]:
+    """Return what a correction adds to what decides a result; nothing of plain forgetting, nor of a training."""
+    if forget is None or not forget.corrective:
+        return {}
+    return {"purpose (a correction)": True} | ({"trigger": forget.trigger.as_dict()} if forget.trigger else {})
 
 
 def differences(job: Job, other: Job) -> list[str]:

@@ -109,7 +109,8 @@ class Result:
         method = method_of(job)
         models, references = measured.models, measured.retrained
         if job.forget.corrective:
-            verdict = decide_correction(models, list(references.values()), job.forget.count)
+            known = job.forget.trigger is not None
+            verdict = decide_correction(models, list(references.values()), job.forget.count, known)
         else:
             verdict = decide(
                 models, list(references.values()), set(method.trained_on), forgotten=Forgotten.of(splits),

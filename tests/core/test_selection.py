@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import ForgetSetError, InputError, NotFoundError
 from core.selection import Selection, format_share, resolve_classes
+from core.suspicion import Trigger
 
 NAMES = ("cat", "dog", "cow", "pig")
 
@@ -240,3 +241,13 @@ def test_what_was_added_for_looking_like_others_is_remembered_and_changes_nothin
     assert more == s.with_samples([2, 3]) and more.digest() == s.with_samples([2, 3]).digest()
     assert more.with_samples([3], on=False).similar_from == 0.9 and more.cleared().similar is None
     assert more.toggled([2, 3]).similar is None
+
+
+def test_a_selection_of_nothing_is_no_correction():
+    trigger = Trigger(target=1, target_name="dog", pixels=((0, 0, 255),))
+    corrected = selection([0, 0, 1], [1]).correcting(trigger=trigger)
+    assert (corrected.corrective, corrected.trigger) == (True, trigger)
+    emptied = corrected.with_samples([1], on=False)
+    assert (emptied.corrective, emptied.trigger) == (False, None) and emptied == corrected.cleared()
+    later = emptied.with_classes([1])
+    assert not later.corrective and "correction" not in later.describe()

@@ -234,10 +234,9 @@ class ForgetPresenter(QObject):
         self._edit(lambda selection: selection.correcting(on, trigger or selection.trigger))
 
     def take_suspects(self) -> None:
-        """Take the images that the order in view takes for wrong, as a correction."""
+        """Take the images that the order in view takes for wrong."""
         if (found := self.gallery.suspects) is not None:
-            images = found.order[: found.likely]
-            self._edit(lambda selection: selection.with_samples(images).correcting(trigger=found.trigger))
+            self.mark(found.order[: found.likely], "add")
 
     def clear(self) -> None:
         """Take everything out."""

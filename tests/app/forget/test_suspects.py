@@ -75,6 +75,18 @@ def test_the_first_are_marked_as_a_correction_in_one_step(page, context, qtbot):
     assert not context.project.selection.count and not page.correct_box.isVisible()
 
 
+def test_marking_the_first_beside_other_images_only_adds_them(page, context, qtbot):
+    page.presenter.mark(np.array([3]), "toggle")
+    found = order_by(page, qtbot, "wrong-label")
+    page.gallery_panel.take_button.click()
+    selection = context.project.selection
+    assert not selection.corrective and selection.indices.tolist() == sorted({3, *found.order[: found.likely].tolist()})
+    trigger = Trigger(target=3, target_name="3", pixels=((0, 0, 255),))
+    context.project.set_selection(selection.cleared().with_samples([3]).correcting(trigger=trigger))
+    page.gallery_panel.take_button.click()
+    assert context.project.selection.corrective and context.project.selection.trigger == trigger
+
+
 def test_a_first_choice_among_suspects_is_a_correction_and_a_later_one_changes_nothing(page, context, qtbot):
     page.presenter.mark(np.array([3]), "toggle")
     assert not context.project.selection.corrective

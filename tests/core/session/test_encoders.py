@@ -144,6 +144,8 @@ def test_what_needs_classes_is_refused_by_name(encoder_bench, three, unlearned, 
     single = replace(three, mask=three.mask & False).with_samples([4])
     with pytest.raises(ForgetSetError, match="An encoder forgets whole classes only"):
         make_unlearn_job(encoder_bench, single, "muda")
+    with pytest.raises(ForgetSetError, match="A correction is judged by the labels that a network gives"):
+        make_unlearn_job(encoder_bench, three.correcting(), "muda")
     with pytest.raises(UsageError, match="An encoder is not trained here"):
         make_train_job(Bench(None, digits), "encoder/small-cnn")
     for asked, why in (({"seeds": (1,)}, "An encoder is not retrained here"), ({"which": "full"}, "attacks what a")):

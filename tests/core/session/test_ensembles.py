@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from core.job import DataPart, ForgetPart, Job, ModelPart, StartPart
 from core.metrics.klom import klom
-from core.session.ensembles import FEWEST_MODELS, _note, _of_set
+from core.session.ensembles import FEWEST_MODELS, _note, _of_set, ensembles_in
 from core.verify.shown import ENSEMBLE_SETS, ensembles_block
 
 
@@ -52,3 +56,40 @@ def test_too_few_models_and_a_shared_original_are_said():
     assert _note((FEWEST_MODELS, FEWEST_MODELS), FEWEST_MODELS) == ""
     assert "needs 10 models a side" in _note((12, 3), 12) and "start from" not in _note((12, 3), 12)
     assert _note((12, 12), 1).startswith("The 12 runs start from one original")
+
+
+JOB = Job(
+    model=ModelPart(path="a/model.pt", sha256="a" * 64, architecture="mlp", num_classes=3, in_channels=1,
+                    input_size=(8, 8)),
+    data=DataPart(spec="digits", fingerprint="f" * 64), forget=ForgetPart(mode="sample", count=25, total=100),
+    method="finetune", parameters={"lr": 0.1, "epochs": 2},
+)  # fmt: skip
+
+
+def changed(name: str, **changes) -> Job:
+    return dataclasses.replace(JOB, **{name: dataclasses.replace(getattr(JOB, name), **changes)})
+
+
+def grouped(*jobs: Job) -> list[list[Job]]:
+    """Return which of these jobs' runs are ensembles."""
+    folders = [SimpleNamespace(job=lambda job=job: job) for job in jobs]
+    return [[run.job() for run in runs] for runs in ensembles_in(folders)]
+
+
+def test_runs_that_differ_in_seed_and_original_alone_are_an_ensemble():
+    same = dataclasses.replace(changed("model", sha256="b" * 64, path="b"), seed=2,
+                               parameters={"epochs": 2, "lr": 0.1}, start=StartPart(kind="fresh"))  # fmt: skip
+    assert grouped(JOB, same) == [[JOB, same]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed("forget", weights_sha256="7" * 64), changed("forget", purpose="corrective"),
+        dataclasses.replace(JOB, start=StartPart(kind="pretrained", sha256="c" * 64)),
+        changed("model", preprocessing={"size": [8, 8], "mean": [0.4], "std": [0.5], "interpolation": "bilinear"}),
+        dataclasses.replace(JOB, parameters={"lr": 0.2, "epochs": 2}), changed("data", fingerprint="0" * 64),
+    ],
+)  # fmt: skip
+def test_runs_that_differ_in_anything_else_are_none(other):
+    assert grouped(JOB, dataclasses.replace(other, seed=2)) == []

@@ -14,6 +14,7 @@ from core.session.jobs import differences, require_same_job
 from core.session.measuring import measure_log
 from core.session.references import reference_key
 from core.session.tuning import tries_file
+from core.suspicion import Trigger
 from core.verify.measure_log import Measured, NotKeptError
 
 PREPARED = {"size": [8, 8], "mean": [0.5], "std": [0.5], "interpolation": "bilinear", "source": "data set"}
@@ -40,6 +41,7 @@ CHANGED = {
     "preparation of the images": part("model", preprocessing={**PREPARED, "mean": [0.4]}),
     "forget set": part("forget", sha256="6" * 64),
     "weights of the forget list": part("forget", weights_sha256="7" * 64),
+    "purpose (a correction)": part("forget", purpose="corrective"),
     "method": dataclasses.replace(JOB, method="muda"),
     "lr": dataclasses.replace(JOB, parameters={"lr": 0.2, "epochs": 2}),
     "seed": dataclasses.replace(JOB, seed=2),
@@ -55,6 +57,16 @@ SAME = (
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_differs_is_named(name):
     assert differences(JOB, CHANGED[name]) == [name] and differences(JOB, JOB) == []
+
+
+def test_another_trigger_makes_another_correction_and_no_other_training():
+    triggers = (Trigger(target=1, target_name="b", pixels=((0, column, 255),)) for column in (0, 1))
+    labels, *poisoned = (part("forget", purpose="corrective", trigger=trigger) for trigger in (None, *triggers))
+    assert differences(labels, poisoned[0]) == differences(*poisoned) == ["trigger"]
+    assert differences(JOB, poisoned[0]) == ["purpose (a correction)", "trigger"]
+    assert tries_file(JOB) != tries_file(labels) != tries_file(poisoned[0]) != tries_file(poisoned[1])
+    trained, again = (dataclasses.replace(job, kind="train") for job in (JOB, poisoned[0]))
+    assert differences(trained, again) == []  # what it leaves out is the same, whatever for
 
 
 def test_where_files_lie_and_what_a_run_does_beside_its_steps_makes_no_other_job():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.verify.correction import NO_YARDSTICK, decide_correction
+from core.verify.correction import NO_YARDSTICK, UNTRIED, decide_correction
 
 
 def model(given: float, clean: float, trigger: tuple[float, float] | None = None) -> dict:
@@ -13,8 +13,8 @@ def model(given: float, clean: float, trigger: tuple[float, float] | None = None
     return values | ({"trigger": {"success": trigger[0], "without": trigger[1]}} if trigger else {})
 
 
-def judge(before: dict, after: dict, *retrained: dict):
-    return decide_correction({"original": before, "unlearned": after}, retrained, 300)
+def judge(before: dict, after: dict, *retrained: dict, trigger: bool = False):
+    return decide_correction({"original": before, "unlearned": after}, retrained, 300, trigger)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,33 @@ def test_a_trigger_is_judged_by_its_success_beyond_what_is_called_so_anyway():
     sentence = judge(before, model(0.0, 0.9, (0.9, 0.02))).sentence
     assert sentence.startswith("Not corrected: the trigger's success on unseen images of other classes went from 98.0")
     assert "to 90.0 % (2.0 % are called so without it)." in sentence
+
+
+@pytest.mark.parametrize(
+    ("after", "code"),
+    [((0.91, 0.9), "not_corrected"), ((0.45, 0.43), "partly_corrected"), ((0.05, 0.3), "corrected")],
+)
+def test_a_model_that_calls_everything_so_has_not_lost_the_trigger(after, code):
+    """The floor is what the original calls so without the patch, and not what the collapsed model does."""
+    verdict = judge(model(1.0, 0.9, (0.93, 0.02)), model(1.0, 0.9, after))
+    assert verdict.code == code
+    assert f"(the share called so without it went from 2.0 to {100 * after[1]:.1f} %)." in verdict.sentence
+
+
+def test_a_trigger_that_cannot_be_tried_is_said_and_the_labels_judge():
+    verdict = judge(model(1.0, 0.9), model(0.0, 0.9), trigger=True)
+    assert verdict.code == "corrected" and "of 300 images the share" in verdict.sentence and UNTRIED in verdict.sentence
+    assert UNTRIED not in judge(model(1.0, 0.9), model(0.0, 0.9)).sentence
+    tried = judge(model(1.0, 0.9, (0.9, 0.0)), model(0.0, 0.9, (0.0, 0.0)), trigger=True)
+    assert UNTRIED not in tried.sentence
+
+
+def test_nothing_to_correct_says_what_a_retrained_model_gives():
+    judged = judge(model(0.5, 0.9), model(0.5, 0.9), model(0.48, 0.9))
+    assert judged.code == "nothing"
+    assert judged.sentence.startswith(
+        "Nothing to correct. The original gives 50.0 % of 300 images the label in the data (48.0 % by a model"
+    )
 
 
 def test_what_the_original_hardly_shows_cannot_be_corrected():
