@@ -74,7 +74,7 @@ def _headline(folder: RunFolder, job: Job, card: Mapping[str, Any]) -> str:
         done, what = "Unlearned", f"{job.forget_text} with {_title(folder, job)}{preset}"
     if status.state != "stopped":
         return f"{done} {what} in {seconds}."
-    steps = f"{count(cost.get('steps'))} of {count(status.steps)}"
+    steps = f"{count(status.step)} of {count(status.steps)}"
     return f"Stopped at step {steps} after {seconds}: {what}. The model is kept as it was then."
 
 

@@ -65,7 +65,8 @@ class Engine:
         self.control = SharedControl(control) if distributed.world_size() > 1 else control
         self.timeline = experiment.timeline
         self.context = SetPasses(experiment, self.control.check)
-        self.step = 0
+        self.step = 0  # the place in the plan, which a rule moves on without steps
+        self.steps_taken = 0
         self.outcome = State.RUNNING
         self.lr_scale = 1.0
         self.elapsed = 0.0  # seconds of training and monitoring, pauses left out
@@ -160,7 +161,7 @@ class Engine:
         self._stepper.take(part, terms, self._lr, batch.share)
         self._board.put(self.step, part.phase, terms)
         self.samples_seen += len(batch)
-        self.step += 1
+        self._move_on()
         self._between, self._before = False, None
         self._look(segment, segment.stage, index + 1)
         self._between = True
@@ -173,8 +174,12 @@ class Engine:
             for value in self._module.state_dict().values():
                 distributed.broadcast(value)
         self._forward.drop_front()
-        self.step += 1
+        self._move_on()
         self._between = True
+
+    def _move_on(self) -> None:
+        self.step += 1
+        self.steps_taken += 1
 
     def _constants(self, make: Callable[[SetPasses], dict[str, torch.Tensor] | None]) -> dict[str, torch.Tensor]:
         """Return the constants that a refresh or an edit makes; where several processes do, the first one's.
@@ -314,7 +319,7 @@ class Engine:
             )
         self._module.load_state_dict(self._start)
         self.context.aux = {}
-        self.step, self._segment, self._resumed_at = 0, None, 0
+        self.step, self.steps_taken, self._segment, self._resumed_at = 0, 0, None, 0
         self._forward.drop_front()  # it belongs to other weights
         self._between = True
         yield Log(
@@ -364,6 +369,7 @@ class Engine:
         inside = self._segment is not None and self._segment.first < self.step < self._segment.last
         return {
             "step": self.step,
+            "steps_taken": self.steps_taken,
             "weights": _copied(self._module.state_dict()),
             **self._stepper.state(inside=inside),
             "aux": _copied(self.context.aux),
@@ -384,7 +390,8 @@ class Engine:
         self._module.load_state_dict(state["weights"])
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
-        self.experiment.work.update(state.get("work", {}))  # neither is in checkpoints of earlier versions
+        self.steps_taken = state.get("steps_taken", state["step"])  # checkpoints of earlier versions lack this and work
+        self.experiment.work.update(state.get("work", {}))
         if "counted" in state:
             self._forward.restore(state["counted"])
         self.monitor.spent = state["monitor_spent"]

@@ -13,7 +13,7 @@ Projection in every layer, by the generalised Rayleigh quotient, as LOFT project
     S_r, S_f = second moments of x over the positions of retain and forget images, (C, C);  S_f v = m S_r v, m falling
     W <- W (I - s * depth * (S_r V_k) V_k^T)            s: searched, so that the class goes and the others stay
 
-DAMP (arXiv 2604.15166), x averaged over positions:
+DAMP (arXiv 2604.15166), x averaged over positions (and over its calls, where a layer runs more than once):
     mu_f, R = mean of x over each forgotten class, and over each kept class as columns
     d_f = mu_f - R R^+ mu_f      (published), or mu_f minus the nearest mixture of kept classes, whose weights are >= 0
     Q = orthonormal basis of all d_f
@@ -91,7 +91,8 @@ def editable(context: Context, widest: int) -> Layers:
         plain = any(isinstance(named[name], kind) and type(named[name]).forward is kind.forward for kind in EDITED)
         whole = getattr(named[name], "groups", 1) == 1 and len(given) % images == 0
         width = channels(named[name], given)
-        order.setdefault(name, width if plain and whole and width <= widest and f"{name}.weight" in trained else 0)
+        fits = plain and whole and width <= widest and f"{name}.weight" in trained
+        order[name] = width if fits and order.get(name, width) else 0  # in every call of a layer that runs twice
 
     context.inputs("all", layers, see, CHECKED)
     first = next(iter(order), "")
@@ -271,15 +272,22 @@ LAYER_PROJECTION = Method(
 def images_seen(
     context: Context, which: str, group: list[str], limit: int
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Return what layers receive from a set, averaged over positions, by layer: (n, C) float32; and labels (n,)."""
+    """Return what layers receive from a set, averaged over positions and over the calls of a layer that runs more than
+    once, by layer: (n, C) float32; and labels (n,).
+    """  # noqa: D205
     named = dict(context.model.module.named_modules())
-    rows: dict[str, list[torch.Tensor]] = {name: [] for name in group}
+    calls: dict[str, list[list[torch.Tensor]]] = {name: [] for name in group}  # of each chunk of images
+    shown: dict[str, torch.Tensor] = {}  # the labels a layer was last shown: the same in all calls of a chunk
 
     def see(name: str, given: torch.Tensor, labels: torch.Tensor) -> None:
-        rows[name].append(by_image(named[name], given, len(labels)).float().cpu())
+        if shown.get(name) is not labels:
+            calls[name].append([])
+        shown[name] = labels
+        calls[name][-1].append(by_image(named[name], given, len(labels)).float().cpu())
 
     context.inputs(which, group, see, limit)
-    return {name: torch.cat(parts) for name, parts in rows.items()}, context.labels(which, limit)
+    rows = {name: torch.cat([torch.stack(each).mean(dim=0) for each in chunks]) for name, chunks in calls.items()}
+    return rows, context.labels(which, limit)
 
 
 def prototypes(rows: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

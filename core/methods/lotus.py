@@ -93,6 +93,7 @@ def under_temperature(values: Values, facts: Facts) -> list[Train]:
             share=values.retain_share,
             refresh=look,
             refresh_every=a_pass,
+            unless=undershot if by_unseen(facts) else None,
             until=undershot if by_unseen(facts) else None,
             until_every=a_pass if by_unseen(facts) else 0,
         )
@@ -115,7 +116,10 @@ def explain_temperature(values: Values, facts: Facts) -> tuple[str, ...]:
     if facts.single_images:
         parts.append("Targets of single images are smooth while they are recognised more often than unseen ones.")
     if by_unseen(facts):
-        parts.append("Stops after a pass that leaves them recognised less often than unseen images.")
+        parts.append(
+            "Stops after a pass that leaves them recognised less often than unseen images, and takes none where they "
+            "are from the start."
+        )
     return tuple(parts)
 
 

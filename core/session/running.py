@@ -415,7 +415,7 @@ class _Runner:
         write_models(self._folder, job, experiment.model.module)
         cost = {
             "seconds": engine.elapsed,
-            "steps": engine.step,
+            "steps": engine.steps_taken,
             "samples_seen": engine.samples_seen,
             "operations": experiment.operations(),
         }

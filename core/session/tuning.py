@@ -377,9 +377,9 @@ class _Trials:
             experiment = self._bench.experiment(self._job, resolved, self._images, self._splits)
             engine = Engine(experiment, self._control, Unwatched())
             for _ in engine.run():
-                steps = engine.step
-                self._bench.tell(f"Trying settings, {number} of {count}", steps, engine.timeline.total)
-            steps = engine.step
+                steps = engine.steps_taken
+                self._bench.tell(f"Trying settings, {number} of {count}", engine.step, engine.timeline.total)
+            steps = engine.steps_taken
             if engine.outcome is not State.FINISHED:
                 return None
             require_finite(experiment.model.module)

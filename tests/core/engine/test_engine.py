@@ -445,6 +445,35 @@ def test_a_rule_is_asked_within_its_stage_and_once_more_at_its_end():
     assert asked == [3, 6, 8] and "second" not in names
 
 
+def test_steps_count_that_were_taken_and_not_those_that_a_rule_spared():
+    """Also in a run that goes on from a checkpoint, and not those that a run begun anew has thrown away."""
+
+    def infinite_once(out, batch, aux, values):
+        return {"loss": out.logits.mean() * (float("inf") if engine.lr_scale == 1 and engine.step == 7 else 1.0)}
+
+    stage = Train("first", "recover", "retain", _classify, length=Length(steps=4))
+    stages = [
+        stage,
+        replace(stage, name="needless", unless=lambda context: True),
+        replace(stage, name="last", loss=infinite_once, length=Length(steps=9), until_every=3,
+                until=lambda context: engine.step >= 14),
+        replace(stage, name="never"),
+    ]  # fmt: skip
+    method = replace(_method(_classify), plan=lambda values, facts: stages)
+    engine = make_engine(make_experiment(method))
+    while engine.step < 9:
+        engine.advance()
+    assert engine.steps_taken == 5
+    state = engine.state()
+    engine = make_engine(make_experiment(method))
+    engine.restore(state)
+    run_to_end(engine)
+    assert (engine.steps_taken, engine.step) == (4 + 6, engine.timeline.total) == (10, 21)
+    engine = make_engine(make_experiment(replace(method, plan=lambda values, facts: [*stages[:1], replace(stages[2])])))
+    run_to_end(engine)
+    assert engine.lr_scale == 0.5 and engine.steps_taken == engine.step == 13
+
+
 def test_constants_of_steps_that_became_infinite_are_not_there_when_a_run_begins_again():
     found = []
 

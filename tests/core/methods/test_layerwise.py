@@ -57,6 +57,19 @@ class Cosine(nn.Linear):
         return F.linear(F.normalize(x, dim=-1), self.weight, self.bias)
 
 
+class Twice(nn.Module):
+    """A network that runs a layer twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Linear(36, 8)
+        self.shared = nn.Linear(8, 8)
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(3 * self.shared(self.shared(self.stem(x.flatten(1)).relu()).relu()))
+
+
 class Perceptron(nn.Module):
     """A network of which the images' pixels are read by the head itself."""
 
@@ -158,6 +171,17 @@ def test_what_cannot_be_edited_is_left_alone_and_named(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_layer_that_runs_twice_is_edited_for_all_that_it_receives(method, monkeypatch):
+    monkeypatch.setattr("core.engine.passes.chunk_size", lambda store: 17)
+    torch.manual_seed(0)
+    net = Twice()
+    before = weights(net)
+    after, said, _ = edited(method, net)
+    assert [name for name in before if not torch.equal(before[name], after[name])] == ["shared.weight", "head.weight"]
+    assert "in 2 layers." in said
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_network_of_one_layer_is_refused(method):
     with pytest.raises(RunError, match="no layer behind its first"):
         edited(method, Perceptron())
@@ -220,6 +244,19 @@ def test_moments_of_a_convolution_are_over_channels_at_all_positions():
 
 
 # -- DAMP ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_layer_receives_in_several_calls_is_averaged_for_each_image():
+    torch.manual_seed(0)
+    net = Twice()
+    context = SetPasses(make_experiment("damp", net), lambda: None)
+    rows, labels = layerwise.images_seen(context, "forget", ["shared"], 0)
+    images = DATA.preprocessing.apply(DATA.train.images)[forget_mask()].flatten(1)
+    with torch.no_grad():
+        first = net.stem(images).relu()
+        second = net.shared(first).relu()
+    assert torch.allclose(rows["shared"], (first + second) / 2, atol=1e-6)
+    assert torch.equal(labels, DATA.train.labels[forget_mask()])
 
 
 def test_residuals_by_hand():

@@ -13,7 +13,7 @@ from core.methods.base import Facts, StageOutput
 from core.methods.goals import UNSEEN
 from core.methods.lotus import GAPS, gumbel_noise, imitate, look, smoothed, undershot
 from core.parameters import resolve
-from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, same, weights
 
 PARAMETERS = get_method("lotus").parameters
 AUX = {GAPS: torch.tensor([0.5, 0.25]), "forget_classes": torch.tensor([1, 3])}
@@ -89,6 +89,17 @@ def test_a_run_ends_after_the_pass_that_leaves_single_images_below_the_bound():
     steps = [step for event in run_to_end(engine) if event.type == "step_metrics" for step in event.steps]
     a_pass = experiment.timeline.total // 30
     assert len(steps) < 30 * a_pass and len(steps) % a_pass == 0
+
+
+@pytest.mark.parametrize(("above", "steps"), [(-0.02, 0), (0.02, 2)])
+def test_no_step_is_taken_where_the_original_lies_below_the_bound_already(above, steps):
+    """As published: the bound is looked at before the first pass, too."""
+    experiment = make_experiment("lotus", forget="sample", epochs=1, batch=8, retain_share=0.2)
+    before, engine = weights(experiment.model.module), make_engine(experiment)
+    known = SetPasses(experiment, lambda: None).accuracy("singles")
+    engine.context.aux[UNSEEN] = torch.tensor(known - above)
+    run_to_end(engine)
+    assert engine.steps_taken == steps and same(before, weights(experiment.model.module)) is (steps == 0)
 
 
 def test_whole_classes_have_no_bound_to_fall_below():

@@ -142,6 +142,13 @@ def test_a_finished_run_is_left_as_it_is_by_a_resume(new_run, bench):
     assert before == {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
 
 
+def test_a_report_counts_the_steps_that_were_taken_before_a_goal_ended_the_run(new_run, bench):
+    folder = new_run("gradient-ascent", settings={"stop_accuracy": 1.0, "check_steps": 1, "goal": "forget accuracy"})
+    _run(folder, bench=bench)
+    steps = [s for e in folder.events() if e["type"] == "step_metrics" for s in e["steps"]]
+    assert folder.report()["cost"]["steps"] == folder.card()["cost"]["steps"] == len(steps) < folder.status().steps
+
+
 def test_a_crash_is_recorded_and_the_run_resumes_from_its_checkpoint(new_run, bench):
     straight = new_run(settings=SHORT)
     _run(straight, bench=bench)
