@@ -118,6 +118,7 @@ def lists(task: Task, planted: np.ndarray, bench: Any) -> tuple[dict[str, np.nda
                 caught = np.intersect1d(found.order[:first], planted)
                 figures["suggested_right"] = float((found.suggested[caught] == right[caught]).mean())
                 figures["likely"] = found.likely
+                figures["likely_wrong"] = float(np.isin(found.order[: found.likely], planted).mean())
                 shares = {"confirmed": caught, "candidates": np.sort(found.order[:first]), **shares}
     else:
         found = find_suspects(bench, "trigger")

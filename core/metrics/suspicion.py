@@ -68,17 +68,19 @@ def label_doubts(probabilities: np.ndarray, labels: np.ndarray) -> LabelDoubts:
     confidently of the likeliest class among those whose threshold it reaches, and its label as wrong where that is
     another one (off the diagonal of the confident joint), unless the label is the likeliest of all, as cleanlab has it.
 
-    probabilities: (n, K), of a model that was not trained on the image in question; labels: (n,) int.
+    probabilities: (n, K), of a model that was not trained on the image in question; labels: (n,) int. A row of zeros is
+    an image that nobody was asked about: its label is not doubted, and it moves no threshold.
     """
     rows, classes = np.arange(len(labels)), probabilities.shape[1]
     own = probabilities[rows, labels]
+    asked = probabilities.any(1)
     sums = np.bincount(labels, own, minlength=classes)
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.bincount(labels[asked], minlength=classes)
     thresholds = np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
-    likeliest = probabilities.argmax(1)
+    likeliest = np.where(asked, probabilities.argmax(1), labels)
     confident = (reached.max(1) >= 0) & (reached.argmax(1) != labels) & (likeliest != labels)
-    return LabelDoubts(own, likeliest, confident)
+    return LabelDoubts(np.where(asked, own, 1), likeliest, confident)
 
 
 def spectral_signatures(features: Tensor, labels: Tensor, classes: int) -> np.ndarray:

@@ -38,6 +38,7 @@ from core.session.forget_lists import COLUMNS, field_text
 from core.session.near import image_twins
 from core.suspicion import Trigger
 from core.text import cell
+from core.verify.numbers import plural
 
 SUGGESTED, SCORE = "suggested", "suspicion"
 """Columns of a list of suspects, beside those of forget lists."""
@@ -56,8 +57,8 @@ class Suspects:
     """Training images by suspicion. order: (m,) int64 positions, the most suspicious first.
 
     score: (n,) float32, of every training image, larger is more suspicious; suggested: (n,) int64, the label it should
-    rather have, −1 where there is none; likely: how many of the first the method itself takes for wrong; trigger: the
-    patch that was found.
+    rather have, −1 where there is none; likely: how many the method itself takes for wrong, which come first whatever
+    their score; trigger: the patch that was found.
     """
 
     by: str
@@ -206,10 +207,18 @@ def stamped_of(job: Job, bench: Bench, splits: Splits) -> Stamped | None:
 def _labels(outputs: FullOutputs, classes: int, tell: Tell) -> Suspects:
     train = outputs.train
     labels = train.labels.numpy()
+    broken = torch.nonzero(~torch.isfinite(train.features).all(dim=1)).flatten().tolist()
+    if broken:
+        raise InputError(
+            f"The features of {plural(len(broken), 'training image')} are not finite, the first is image {broken[0]}: "
+            "nothing is near them",
+            "Look at the image and at how images are prepared, or find suspects by loss or twins",
+        )
     doubts = label_doubts(neighbour_shares(train.features, train.labels, classes, tell), labels)
-    order = np.argsort(doubts.own, kind="stable")
+    order = np.lexsort((doubts.own, ~doubts.confident))
     if train.logits.shape[1]:  # an encoder has none; else among equals those first that the model is least sure of
-        order = np.lexsort((train.logits.softmax(1).gather(1, train.labels[:, None])[:, 0].numpy(), doubts.own))
+        sure = train.logits.softmax(1).gather(1, train.labels[:, None])[:, 0].numpy()
+        order = np.lexsort((sure, doubts.own, ~doubts.confident))
     suggested = np.where(doubts.suggested == labels, -1, doubts.suggested)
     return Suspects("label", order, 1 - doubts.own, suggested, int(doubts.confident.sum()))
 
@@ -218,7 +227,7 @@ def _loss(outputs: FullOutputs) -> Suspects:
     losses, labels = outputs.train.losses.numpy(), outputs.train.labels.numpy()
     called = outputs.train.logits.argmax(1).numpy()
     wrong = called != labels
-    return Suspects("loss", np.argsort(-losses, kind="stable"), losses, np.where(wrong, called, -1), int(wrong.sum()))
+    return Suspects("loss", np.lexsort((-losses, ~wrong)), losses, np.where(wrong, called, -1), int(wrong.sum()))
 
 
 def _twins(dataset: Dataset, tell: Tell) -> Suspects:

@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
 from core.data.sources import open_dataset
+from core.metrics.suspicion import label_doubts, neighbour_shares
+from core.models.tap import SetOutputs
+from core.session.bench import Bench
 
 
 class Planted(NamedTuple):
@@ -42,6 +46,12 @@ def planted(cli, tmp_path_factory) -> Planted:
     return Planted(data, model, set(wrong.tolist()), set(poisoned.tolist()))
 
 
+def asked_of(planted: Planted) -> SetOutputs:
+    """What the network says of the training images."""
+    bench = Bench().on("cpu", threads=1).open(planted.model, str(planted.data))
+    return bench.outputs(bench.model).train
+
+
 def test_wrong_labels_come_first_with_the_label_they_had(cli, planted, tmp_path):
     out = tmp_path / "suspects.csv"
     asked = ("suspects", "--model", planted.model, "--dataset", planted.data)
@@ -51,8 +61,13 @@ def test_wrong_labels_come_first_with_the_label_they_had(cli, planted, tmp_path)
     caught = [row for row in rows if row["index"] in planted.wrong]
     assert len(caught) >= 0.8 * len(planted.wrong)
     assert len({row["index"] for row in rows[:40]} & planted.wrong) >= 36
-    suspicions = [row["suspicion"] for row in rows]
-    assert suspicions == sorted(suspicions, reverse=True) and suspicions[0] == 1
+    outputs, likely = asked_of(planted), found["likely"]
+    taken = label_doubts(neighbour_shares(outputs.features, outputs.labels, 10), outputs.labels.numpy()).confident
+    assert 5 <= likely < 110 and {row["index"] for row in rows[:likely]} == set(np.flatnonzero(taken).tolist())
+    for part in (rows[:likely], rows[likely:]):
+        suspicions = [row["suspicion"] for row in part]
+        assert suspicions == sorted(suspicions, reverse=True)
+    assert rows[0]["suspicion"] == 1
     right = open_dataset("digits").train.labels
     assert np.mean([row["suggested"] == str(int(right[row["index"]])) for row in caught]) >= 0.9
     with out.open() as file:
@@ -67,6 +82,10 @@ def test_by_loss_the_hardest_come_first(cli, planted):
     rows = cli("suspects", "--model", planted.model, "--dataset", planted.data, "--by", "loss", "--json").document
     losses = [row["suspicion"] for row in rows["suspects"]]
     assert losses == sorted(losses, reverse=True) and len(losses) == rows["likely"]
+    outputs = asked_of(planted)
+    named_wrongly = torch.nonzero(outputs.logits.argmax(1) != outputs.labels).flatten()
+    assert sorted(row["index"] for row in rows["suspects"]) == named_wrongly.tolist()
+    assert all(row["suggested"] for row in rows["suspects"])
     assert rows["suspects"][0]["index"] in planted.wrong | planted.poisoned
 
 

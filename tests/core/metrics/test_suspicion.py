@@ -47,6 +47,16 @@ def test_neighbours_of_two_images_and_of_features_that_are_not_finite():
     assert not neighbour_shares(torch.full((3, 3), float("nan")), torch.tensor([0, 1, 1]), 2).any()
 
 
+def test_an_image_that_nobody_voted_on_is_not_doubted_and_moves_no_threshold():
+    none = label_doubts(np.zeros((4, 3), np.float32), np.array([0, 1, 2, 2]))
+    assert none.own.tolist() == [1] * 4 and none.suggested.tolist() == [0, 1, 2, 2] and not none.confident.any()
+    shares, labels = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.3, 0.7]]), np.array([0, 0, 0, 1])
+    asked = label_doubts(shares, labels)
+    beside = label_doubts(np.vstack([shares, np.zeros((3, 2))]), np.array([*labels, 0, 1, 1]))
+    assert beside.confident[:4].tolist() == asked.confident.tolist() and asked.confident.any()
+    assert not beside.confident[4:].any()
+
+
 def test_spectral_signatures_are_the_squared_projection_onto_the_first_singular_vector():
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(60, 5, generator=generator)
