@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "corrective"
 NOISE, CANDIDATES = 0.05, 0.07  # of the images: with wrong labels; taken as candidates
 POISONED, TARGET, SQUARE = 0.01, 0, (24, 27)  # of the images; T-shirt; rows and columns of the white square
 SHARES = (0.25, 0.5, 1.0)
-METHODS = ("finetune/default", "finetune/correction", "salun", "neggrad-plus", "ssd", "retrain", "scrub")
+METHODS = ("finetune/default", "finetune/correction", "salun", "neggrad-plus", "ssd", "ssd/search",
+           "retrain", "scrub")  # fmt: skip
 FULL = 60_000
 
 

@@ -73,6 +73,15 @@ class DataPart:
 
 
 CORRECTIVE: Literal["corrective"] = "corrective"
+Purpose = Literal["", "encoder", "labels", "trigger"]
+"""What a method is asked for: "" forgetting in a classifier, or in an encoder, or to correct labels or a trigger."""
+
+
+def purpose_from(encoder: bool, corrective: bool, trigger: Trigger | None) -> Purpose:
+    """Return what a method is asked for: of a network without a head, or as a correction, with the patch if known."""
+    if encoder:
+        return "encoder"
+    return "" if not corrective else "labels" if trigger is None else "trigger"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +256,11 @@ class Job:
     start: StartPart | None = None  # where the training began; of an unlearning the original's; None: nobody says it
     app_version: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What its method is asked for."""
+        return purpose_from(not self.model.num_classes, self.forget.corrective, self.forget.trigger)
 
     @property
     def forget_text(self) -> str:

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.data.batches import NO_AUGMENTATION, Augmentation, ImageStore
 from core.data.splits import Splits, stratified
 from core.engine.timeline import Timeline
+from core.job import Purpose
 from core.methods.base import Facts, Method, Stage, Train, parts_of
 from core.models.encoders import tapped
 from core.models.tap import TappedModel, evaluating, gradients_to, has_weights, split_for
@@ -39,6 +40,7 @@ class Experiment:
     precision: str = "float32"
     augmentation: Augmentation = NO_AUGMENTATION
     stored: Mapping[str, str] = field(default_factory=dict)  # types that the result's weights are kept in, by key
+    purpose: Purpose = ""  # what the method is asked for
     began: str = ""  # what a network that is trained anew began with, in words; "" for fresh weights alone
     plan: tuple[Stage, ...] = field(init=False)
     timeline: Timeline = field(init=False)
@@ -56,7 +58,7 @@ class Experiment:
     @property
     def facts(self) -> Facts:
         """What the plan depends on."""
-        return facts_of(self.splits, encoder=not self.model.num_classes)
+        return facts_of(self.splits, self.purpose if self.model.num_classes else "encoder")
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -106,10 +108,10 @@ class Experiment:
         }[which]
 
 
-def facts_of(splits: Splits, *, encoder: bool = False) -> Facts:
-    """Return what a plan may depend on, from the sets; encoder: the network names no classes."""
+def facts_of(splits: Splits, purpose: Purpose = "") -> Facts:
+    """Return what a plan may depend on, from the sets and what the method is asked for."""
     classes, singles = len(splits.forget_class_train), len(splits.forget_single_train)
-    return Facts(classes, singles, len(splits.retain_train), splits.num_classes, len(splits.imageless), encoder)
+    return Facts(classes, singles, len(splits.retain_train), splits.num_classes, len(splits.imageless), purpose)
 
 
 def convolutional(module: nn.Module) -> bool:

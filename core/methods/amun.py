@@ -166,6 +166,8 @@ def on_adversarial_images(values: Values, facts: Facts) -> list[Train]:
 
 def explain_adversarial(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say what is read beside adversarial images."""
+    if values.own_labels and facts.corrective:
+        return ("The images to forget are read too, with their own labels: in a correction these are the fault.",)
     if values.own_labels:
         return ("The images to forget are read too, with their own labels: they are to become less sure, not wrong.",)
     return ("The images to forget themselves are not read after the search.",)

@@ -95,26 +95,32 @@ def retain_weight(values: Values, facts: Facts) -> float:
     return facts.retain / (facts.retain + values.image_weight * facts.forget)
 
 
-def contrast(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float) -> Terms:
+def contrast(
+    out: StageOutput, batch: Batch, aux: Aux, values: Values, *, a: float, corrective: bool = False
+) -> Terms:
     """Return a * CE(retain rows) - (1 - a) * CE(forget rows), forget rows above their ceiling without gradient."""
     rows = cross_entropies(out.logits, batch.labels)
-    risen = capped(rows, batch, values)
+    risen = capped(rows, batch, values, corrective)
     retain = mean_over(rows, ~batch.forget)
     forget = mean_over(risen, batch.forget, batch.weights)
     terms = {"classification": retain, "forget cross-entropy": mean_over(rows, batch.forget)}
     return {"loss": a * retain - (1 - a) * forget, **terms}
 
 
-def capped(rows: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
-    """Return losses (n,) no higher than the ceiling of each image's kind; above it a loss has no gradient."""
-    alone = values.single_ceiling or values.ceiling
+def capped(rows: torch.Tensor, batch: Batch, values: Values, corrective: bool = False) -> torch.Tensor:
+    """Return losses (n,) no higher than the ceiling of each image's kind; above it a loss has no gradient.
+
+    corrective: labels are wrong, so single images have no ceiling of their own.
+    """
+    alone = values.ceiling if corrective else values.single_ceiling or values.ceiling
     below = rows.clamp(max=values.ceiling) if values.ceiling > 0 else rows
     return torch.where(batch.alone, rows.clamp(max=alone) if alone > 0 else rows, below)
 
 
 def descending_too(values: Values, facts: Facts) -> list[Train]:
     """Return one stage over the retain set, with a batch of the forget set beside each of its batches."""
-    return [contrasting("descend and ascend", partial(contrast, a=retain_weight(values, facts)), values)]
+    loss = partial(contrast, a=retain_weight(values, facts), corrective=facts.corrective)
+    return [contrasting("descend and ascend", loss, values)]
 
 
 def explain_weights(values: Values, facts: Facts) -> tuple[str, ...]:
@@ -150,8 +156,8 @@ NEGGRAD_PLUS = Method(
         WEIGHTS(
             "single_ceiling",
             0.0,
-            "The same for images that go alone, because unseen images of a class that stays are mostly right; 0: as "
-            "the loss ceiling.",
+            "The same for images that go alone, because unseen images of a class that stays are mostly right; 0, and "
+            "in a correction: as the loss ceiling.",
             title="Loss ceiling of single images",
         ),
         *optimiser_parameters(lr=0.05, schedule="cosine", clip=1.0),

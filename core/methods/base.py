@@ -15,13 +15,13 @@ import torch
 
 from core.data.batches import Batch, batches_in
 from core.errors import unknown_name
+from core.job import Purpose
 from core.models.tap import Output, SetOutputs, TappedModel
 from core.parameters import Parameter, Values
 from core.selection import CLASS, SAMPLE
 
 WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
 BOTH = WHOLE | SINGLE
-Purpose = Literal["", "encoder", "labels", "trigger"]  # what a preset may be made for: "" forgetting in a classifier
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -244,7 +244,22 @@ class Facts:
     retain: int
     num_classes: int
     imageless: int = 0  # of these classes, those without a training image
-    encoder: bool = False  # whether the network gives features alone: no loss may ask for its logits
+    purpose: Purpose = ""
+
+    @property
+    def encoder(self) -> bool:
+        """Whether the network gives features alone: no loss may ask for its logits."""
+        return self.purpose == "encoder"
+
+    @property
+    def corrective(self) -> bool:
+        """Whether images go because their labels are wrong or they are poisoned: none is to be given its label."""
+        return self.purpose in ("labels", "trigger")
+
+    @property
+    def aims_at_unseen(self) -> bool:
+        """Whether single images are forgotten where they are as often right as unseen ones, whose classes stay."""
+        return self.single_images > 0 and not self.corrective
 
     @property
     def images(self) -> int:

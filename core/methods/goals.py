@@ -24,7 +24,7 @@ def goal_parameters(group: Group) -> tuple[Parameter, ...]:
             GOALS,
             "forget accuracy",
             "What ends the run: forget accuracy at a number, forget accuracy no higher than the original's on unseen "
-            "images (for single images, whose classes stay), or nothing.",
+            "images (for single images, whose classes stay; in a correction at the number), or nothing.",
         ),
         stop_accuracy(group, 0.05),
         group("checks", 4, "How often in a pass the goal is looked at.", low=1),
@@ -54,9 +54,12 @@ def until_goal(stage: Train, values: Values, facts: Facts) -> Train:
 
 
 def judges_by_unseen(values: Values, facts: Facts) -> bool:
-    """Tell whether single images are forgotten where they are as often right as unseen ones: beside classes always."""
+    """Tell whether single images are forgotten where they are as often right as unseen ones: beside classes always.
+
+    In a correction they never are: their labels are the fault, and go as far as those of whole classes.
+    """
     with_classes = values.goal == "forget accuracy" and facts.class_images > 0
-    return facts.single_images > 0 and (with_classes or values.goal == "unseen accuracy")
+    return facts.aims_at_unseen and (with_classes or values.goal == "unseen accuracy")
 
 
 def unseen_accuracy(context: Context) -> torch.Tensor:
@@ -68,8 +71,8 @@ def unseen_accuracy(context: Context) -> torch.Tensor:
 def look(context: Context) -> Aux:
     """Return which goals are still open, of images that go with their class and of images that go alone.
 
-    Classes are forgotten where their accuracy is at a number, single images where it is at the original's on unseen
-    images, because the network's own falls along with theirs.
+    Classes, and in a correction all images, are forgotten where their accuracy is at a number, other single images
+    where it is at the original's on unseen images, because the network's own falls along with theirs.
     """
     facts, aux = context.facts, {}
     goal = torch.tensor(float(context.values.stop_accuracy))

@@ -144,7 +144,7 @@ INFLUENCE = closed_form(
     needs=("forget set", "retain set"),
     presets=(
         Preset.for_singles(
-            "Goes on until the images are recognised as often as unseen ones, or the bound is reached.",
+            "Goes on until the images are at their goal, or the bound is reached.",
             {"max_drop": 0.02},
             "Scale searched",
         ),

@@ -1,6 +1,6 @@
 """LoTUS: forget images learn the original's outputs, smoothed by a temperature that follows how much is still known.
 
-    bound <- the original's accuracy on unseen images; for images that go with their class 0
+    bound <- the original's accuracy on unseen images; for images that go with their class, and in a correction, 0
     for each pass over a share of the retain set:
         gap <- the network's accuracy on the forget set - bound
         end the run where gap < -0.01
@@ -42,9 +42,10 @@ def look(context: Context) -> Aux:
     facts, aux = context.facts, forgotten_classes(context)
     classes = context.accuracy("classes") if facts.class_images else 0.0
     singles = 0.0
-    if facts.single_images:
+    if facts.aims_at_unseen:
         aux[UNSEEN] = unseen_accuracy(context)
-        singles = context.accuracy("singles") - float(aux[UNSEEN])
+    if facts.single_images:
+        singles = context.accuracy("singles") - float(aux.get(UNSEEN, 0.0))
     return {**aux, GAPS: torch.tensor([classes, singles], device=context.device)}
 
 
@@ -67,15 +68,17 @@ def smoothed(noisy: torch.Tensor, temperatures: torch.Tensor, hidden: torch.Tens
     return F.softmax((noisy / temperatures[:, None]).masked_fill(hidden, float("-inf")), dim=1)
 
 
-def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float) -> Terms:
+def imitate(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, p: float, corrective: bool = False) -> Terms:
     """Return the weighed cross-entropy with drawn labels on retain rows and smoothed outputs on forget rows.
 
-    p, 0..1: the weight of the forget rows.
+    p, 0..1: the weight of the forget rows. corrective: labels of single images are wrong, and hidden in their targets.
     """
     noisy = out.teacher + gumbel_noise(out.teacher)
     temperatures = (values.alpha * aux[GAPS]).exp()[batch.alone.long()]
-    whole = columns(noisy, aux["forget_classes"]) & ~batch.alone[:, None]
-    targets = smoothed(noisy, temperatures, whole if values.hide == "forget classes" else torch.zeros_like(whole))
+    hidden = columns(noisy, aux["forget_classes"]) & ~batch.alone[:, None]
+    if corrective:
+        hidden = hidden | (F.one_hot(batch.labels, noisy.shape[1]).bool() & batch.alone[:, None])
+    targets = smoothed(noisy, temperatures, hidden if values.hide == "forget classes" else torch.zeros_like(hidden))
     drawn = mean_over(cross_entropies(out.logits, noisy.argmax(dim=1)), ~batch.forget)
     smooth = mean_over(F.cross_entropy(out.logits, targets, reduction="none"), batch.forget, batch.weights)
     return {"loss": (1 - p) * drawn + p * smooth, "drawn labels": drawn, "smoothed outputs": smooth}
@@ -87,7 +90,7 @@ def under_temperature(values: Values, facts: Facts) -> list[Train]:
     return [
         contrasting(
             "imitate smoothed outputs",
-            partial(imitate, p=share_of_mixture(facts, values.retain_share)),
+            partial(imitate, p=share_of_mixture(facts, values.retain_share), corrective=facts.corrective),
             values,
             needs=("teacher",),
             share=values.retain_share,
@@ -102,7 +105,7 @@ def under_temperature(values: Values, facts: Facts) -> list[Train]:
 
 def by_unseen(facts: Facts) -> bool:
     """Tell whether the run may end by itself: where every image goes alone, because nothing lies below the bound 0."""
-    return facts.single_images > 0 and not facts.class_images
+    return facts.aims_at_unseen and not facts.class_images
 
 
 def explain_temperature(values: Values, facts: Facts) -> tuple[str, ...]:
@@ -113,8 +116,11 @@ def explain_temperature(values: Values, facts: Facts) -> tuple[str, ...]:
         parts.append(
             f"Targets of whole classes are nearly even while they are recognised, then the original's, with {hidden}."
         )
-    if facts.single_images:
+    if facts.aims_at_unseen:
         parts.append("Targets of single images are smooth while they are recognised more often than unseen ones.")
+    elif facts.single_images:
+        hidden = "the label in the data hidden" if values.hide == "forget classes" else "that label among the targets"
+        parts.append(f"Targets of single images are smooth while they are given the label in the data, with {hidden}.")
     if by_unseen(facts):
         parts.append(
             "Stops after a pass that leaves them recognised less often than unseen images, and takes none where they "
@@ -147,13 +153,13 @@ LOTUS = Method(
             ("forget classes", "nothing"),
             "forget classes",
             "What is hidden in the original's outputs on images that go with their class: every forgotten class, or, "
-            "as published, nothing.",
+            "as published, nothing. In a correction of single images it is the label in the data.",
         ),
         *optimiser_parameters(lr=0.02, schedule="cosine", clip=1.0),
     ),
     plan=under_temperature,
     needs=("forget set", "retain set", "teacher"),
-    reads_unseen=lambda values, facts: facts.single_images > 0,
+    reads_unseen=lambda values, facts: facts.aims_at_unseen,
     presets=(
         Preset.for_singles(
             "The published growth for ten classes; larger ones end after a pass or two with damage.", {"alpha": 8.0}

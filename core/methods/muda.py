@@ -274,6 +274,8 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
             f"Loss matching (weight {values.w_match:g}) draws losses of single images to those of unseen ones. "
             "Alignment says nothing for them."
         )
+        if facts.corrective:
+            parts.append("In a correction this keeps the wrong labels that unseen images would have: no method for it.")
         if not facts.class_images and values.w_sd > 0:
             parts.append(f"Self-distillation (weight {values.w_sd:g}) from the unmasked original keeps outputs stable.")
     return tuple(parts)

@@ -21,7 +21,15 @@ from core.data.batches import Batch
 from core.methods.base import Aux, Context, Edit, Facts, Method, Preset, SearchRange, Stage, StageOutput, Terms
 from core.methods.common import Group, optimiser_of, optimiser_parameters, training
 from core.methods.losses import cross_entropies, mean_of
-from core.methods.strength import STRENGTH, looks_of_search, searched, strength_of, weights_of
+from core.methods.strength import (
+    STRENGTH,
+    explain_search,
+    looks_of_search,
+    searched,
+    searches_by_unseen,
+    strength_of,
+    weights_of,
+)
 from core.parameters import Values
 
 VECTORS = Group("Task vectors")
@@ -111,7 +119,8 @@ def from_task_vectors(values: Values, facts: Facts) -> list[Stage]:
 def explain_vectors(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say what the fine-tunings are."""
     sizes = step_sizes(values)
-    return (f"{values.models} fine-tunings on the images to forget, at steps from {sizes[0]:.3g} to {sizes[-1]:.3g}.",)
+    what = f"{values.models} fine-tunings on the images to forget, at steps from {sizes[0]:.3g} to {sizes[-1]:.3g}."
+    return (what, *explain_search(values, facts))
 
 
 NEGMERGE = Method(
@@ -168,7 +177,7 @@ NEGMERGE = Method(
         "forgotten nothing.",
     ),
     copies=lambda values, facts: 2.25,  # the original, the sum, and a byte for each sign
-    reads_unseen=lambda values, facts: bool(values.search) and facts.single_images > 0,
+    reads_unseen=searches_by_unseen,
     honours_weights=True,
     search=(SearchRange("spread", 1.0, 10.0),),
 )

@@ -146,7 +146,7 @@ def explain_own_labels(values: Values, facts: Facts) -> list[str]:
 def explain_labels(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say what images are taught where that is not what it seems."""
     parts = explain_own_labels(values, facts)
-    if facts.single_images:
+    if facts.aims_at_unseen:
         parts.append("Single images are taught to be wrong, which unseen images of their class are not.")
     return tuple(parts)
 

@@ -136,8 +136,11 @@ def rewind(context: Context) -> None:
 
 
 def rewinds(values: Values, facts: Facts) -> bool:
-    """Tell whether a run goes back: for single images only, because whole classes are to be wrong throughout."""
-    return bool(values.rewind) and facts.single_images > 0
+    """Tell whether a run goes back: for single images only, because whole classes are to be wrong throughout.
+
+    In a correction so are all images.
+    """
+    return bool(values.rewind) and facts.aims_at_unseen
 
 
 def retain_accuracy(context: Context) -> Aux:
@@ -146,11 +149,15 @@ def retain_accuracy(context: Context) -> Aux:
 
 
 def wrong_enough(context: Context) -> bool:
-    """Tell whether classes are at their goal and single images as wrong as unseen ones: then no max pass is needed."""
+    """Tell whether classes, and in a correction all images, are at their goal, and other single images as wrong as
+    unseen ones: then no max pass is needed.
+    """  # noqa: D205
     if context.facts.class_images and context.accuracy("classes") > context.values.stop_accuracy:
         return False
     if not context.facts.single_images:
         return True
+    if context.facts.corrective:
+        return context.accuracy("singles") <= float(context.values.stop_accuracy)
     goal = unseen_error(context)
     return goal is None or 1 - context.accuracy("singles") >= goal
 
@@ -210,7 +217,8 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     if rewinds(values, facts):
         parts.append("At the end it goes back to the pass that errs on single images as it does on unseen images.")
     elif values.rewind:
-        parts.append("No rewinding: whole classes are to be wrong throughout.")
+        what = "no image is to be given its label" if facts.corrective else "whole classes are to be wrong throughout"
+        parts.append(f"No rewinding: {what}.")
     if has_goal(values, facts):
         parts.append(
             f"Ends after a pass, the second at the earliest, with accuracy on the forget set at or below "
@@ -265,8 +273,9 @@ SCRUB = Method(
         PASSES(
             "rewind",
             False,
-            "For single images: end at the pass whose error on the forget set is nearest to that on unseen images of "
-            "its classes. The weights after every pass are kept until then, in memory and in checkpoints.",
+            "For single images, except in a correction: end at the pass whose error on the forget set is nearest to "
+            "that on unseen images of its classes. The weights after every pass are kept until then, in memory and in "
+            "checkpoints.",
         ),
         LOSS(
             "ce_weight",

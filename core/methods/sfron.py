@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -68,11 +69,11 @@ def forget_weight(values: Values, progress: float) -> float:
     return float(values.forget_weight) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
+def ascend(out: StageOutput, batch: Batch, aux: Aux, values: Values, *, corrective: bool = False) -> Terms:
     """Return minus the weighed mean of the losses; an image above its ceiling has no gradient."""
     rows = cross_entropies(out.logits, batch.labels)
     counts = (rows.detach() + SMALLEST).pow(-values.evenness)
-    risen = (counts * batch.weights * capped(rows, batch, values)).sum() / counts.sum()
+    risen = (counts * batch.weights * capped(rows, batch, values, corrective)).sum() / counts.sum()
     return {"loss": -forget_weight(values, out.progress) * risen, "forget cross-entropy": rows.mean()}
 
 
@@ -80,7 +81,8 @@ def forget_and_repair(values: Values, facts: Facts) -> list[Alternate]:
     """Return one stage in which a step on the forget set and steps on the retain set take turns."""
     turns = max(1, round(batches_in(values.epochs, facts.retain, values.batch) / values.retain_steps))
     unclipped = replace(optimiser_of(values), clip=0.0)
-    forget = forgetting("forget", ascend, values, length=Length(steps=turns), refresh=saliency_mask)
+    loss = partial(ascend, corrective=facts.corrective)
+    forget = forgetting("forget", loss, values, length=Length(steps=turns), refresh=saliency_mask)
     repair = keeping("repair", values, optimiser=unclipped, masked=False)
     return [Alternate("forget and repair", (forget, *[repair] * values.retain_steps))]
 
@@ -129,8 +131,8 @@ SFR_ON = Method(
         FORGETTING(
             "single_ceiling",
             1.0,
-            "The same for images that go alone, because unseen images of a class that stays are mostly right; 0: as "
-            "the loss ceiling.",
+            "The same for images that go alone, because unseen images of a class that stays are mostly right; 0, and "
+            "in a correction: as the loss ceiling.",
             title="Loss ceiling of single images",
         ),
         MASK.share(

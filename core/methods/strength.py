@@ -66,7 +66,7 @@ def search_strength(
     """
     drop = float(context.values.max_drop)
     floor = context.accuracy("retain") - drop
-    unseen = context.accuracy("unseen") if context.facts.single_images else 0.0
+    unseen = context.accuracy("unseen") if context.facts.aims_at_unseen else 0.0
     first, last = math.log(weakest), math.log(strongest)
 
     def judge(share: float) -> Trial:
@@ -103,7 +103,8 @@ def search_strength(
 def excess(context: Context, unseen: float) -> float:
     """Return how much too often images to forget are recognised, 0..1, as a mean over all of them.
 
-    Of classes that go no image is to be recognised, and images that go alone as often as `unseen` ones (0..1).
+    Of classes that go no image is to be recognised, and images that go alone as often as `unseen` ones (0..1); in a
+    correction `unseen` is 0, for their labels are the fault.
     """
     facts, over = context.facts, 0.0
     if facts.class_images:
@@ -126,6 +127,24 @@ def looks_of_search(values: Values, facts: Facts) -> int:
     return looks if values.search else 0
 
 
+def searches_by_unseen(values: Values, facts: Facts) -> bool:
+    """Tell whether a search for the strength looks at unseen images."""
+    return bool(values.search) and facts.aims_at_unseen
+
+
+def explain_search(values: Values, facts: Facts) -> tuple[str, ...]:
+    """Say where a search for the strength ends."""
+    if not values.search:
+        return ()
+    classes = ["no image of the classes is recognised"] if facts.class_images else []
+    of_singles = "single images are recognised as often as unseen ones"
+    of_singles = "no image is given its label" if facts.corrective else of_singles
+    goals = " and ".join([*classes, *([of_singles] if facts.single_images else [])])
+    points = 100 * values.max_drop
+    bound = f"{points:g} point{'s' * (points != 1)} of retain accuracy"
+    return (f"The search ends where {goals}, or at the strongest change that costs no more than {bound}.",)
+
+
 def closed_form(
     name: str, edit: Callable[[Context], None], gradients: Callable[[Values, Facts], int], **card: Any
 ) -> Method:
@@ -138,10 +157,9 @@ def closed_form(
     def plan(values: Values, facts: Facts) -> list[Edit]:
         return [Edit(name, edit, looks=looks_of_search(values, facts), gradients=gradients(values, facts))]
 
-    def reads_unseen(values: Values, facts: Facts) -> bool:
-        return bool(values.search) and facts.single_images > 0
-
-    return Method(group="closed form", plan=plan, reads_unseen=reads_unseen, shared=False, **card)
+    return Method(
+        group="closed form", plan=plan, explain=explain_search, reads_unseen=searches_by_unseen, shared=False, **card
+    )
 
 
 def weights_of(context: Context) -> dict[str, torch.Tensor]:

@@ -346,6 +346,7 @@ class Bench:
             precision=self.precision_for(network.module),
             augmentation=Augmentation(pad=0 if augmentation == "none" else 4, flip=augmentation == "crop and flip"),
             stored=job.model.form.get("dtypes", {}),
+            purpose=job.purpose,
             began=began,
         )
 

@@ -62,6 +62,7 @@ def caveats(models: Measures, splits: Splits, method: Method, values: Values, fa
         *_unchanged(models, splits, method),
         *_damage(models),
         *_alignment(models, splits),
+        *_correction(method, values, facts),
         *_unseen(splits, method, values, facts),
     )
 
@@ -161,6 +162,15 @@ def _alignment(models: Measures, splits: Splits) -> Iterator[Caveat]:
             f"Dimensional alignment says nothing about this model: with as many directions as features "
             f"({measured['k']}) it is 1 for every network.",
             "info",
+        )
+
+
+def _correction(method: Method, values: Values, facts: Facts) -> Iterator[Caveat]:
+    if facts.corrective and method.reads_unseen(values, facts):
+        yield Caveat(
+            "correction",
+            f"{method.title} brings the images to where unseen ones are, most of which are given their label. Here the "
+            "labels are the fault: choose another method.",
         )
 
 

@@ -26,11 +26,13 @@ from core.job import (
     Launcher,
     ModelPart,
     OriginPart,
+    Purpose,
     RequestPart,
     StartPart,
+    purpose_from,
 )
 from core.methods import get_method, method_of, plugin_part
-from core.methods.base import WHOLE, Facts, Method, Preset, Purpose
+from core.methods.base import WHOLE, Facts, Method, Preset
 from core.methods.retrain import RETRAIN, assumed_recipe
 from core.models.architectures import ENCODER_PREFIX, ModelSpec, build_on_meta, get_architecture, network_key
 from core.models.starting import begin_from, read_start
@@ -65,12 +67,9 @@ def preset_values(
 
 
 def purpose_of(bench: Bench, selection: Selection | None) -> Purpose:
-    """Return what a preset is to be made for, by the model and the forget set."""
-    if not bench.model.spec.num_classes:
-        return "encoder"
-    if selection is None or not selection.corrective:
-        return ""
-    return "labels" if selection.trigger is None else "trigger"
+    """Return what a method is asked for, by the model and the forget set."""
+    corrective, trigger = (False, None) if selection is None else (selection.corrective, selection.trigger)
+    return purpose_from(not bench.model.spec.num_classes, corrective, trigger)
 
 
 def presets_for(bench: Bench, selection: Selection, method: Method) -> tuple[Preset, ...]:
@@ -130,7 +129,7 @@ def make_unlearn_job(
         selection = chain.joined(selection)
         options |= {"chain": chain.jobs, "requests": (*chain.requests, request), "origin": chain.origin}
     values = preset_values(bench, selection, method.id, preset, settings)
-    require_data(method, values, selection, bench.dataset, encoder=not model.spec.num_classes)
+    require_data(method, values, selection, bench.dataset, purpose_of(bench, selection))
     if bench.start is not None and bench.start.pretrained:
         require_start(bench, replace(model.spec, input_size=bench.dataset.preprocessing.size), bench.start)
     source = {"path": str(Path(model.path).resolve()), "sha256": model.sha256, "form": model.form.to_dict()}
@@ -261,7 +260,7 @@ def _library_versions() -> dict[str, str]:
 
 
 def require_data(
-    method: Method, values: Values, selection: Selection, dataset: Dataset, *, encoder: bool = False
+    method: Method, values: Values, selection: Selection, dataset: Dataset, purpose: Purpose = ""
 ) -> Facts:
     """Return what a plan may depend on. Raises ForgetSetError where the forget set is empty or all there is, or where
     the method cannot work on it or on this data.
@@ -270,19 +269,19 @@ def require_data(
     singles = selection.loose_count
     facts = Facts(
         selection.count - singles, singles, selection.total - selection.count, dataset.num_classes,
-        len(dataset.imageless), encoder,
+        len(dataset.imageless), purpose,
     )  # fmt: skip
-    if encoder and selection.corrective:
+    if facts.encoder and selection.corrective:
         raise ForgetSetError(
             "A correction is judged by the labels that a network gives, and an encoder gives none",
             "Forget whole classes, not as a correction",
         )
-    if encoder and singles:
+    if facts.encoder and singles:
         raise ForgetSetError(
             "An encoder forgets whole classes only: the features of single images say nothing once their class stays",
             "Choose whole classes",
         )
-    if encoder:
+    if facts.encoder:
         method.plan(values, facts)  # refuses settings that need classes
     if not facts.kinds <= method.suits:
         raise ForgetSetError(

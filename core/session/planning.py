@@ -21,8 +21,9 @@ from core.engine.timeline import Timeline
 from core.errors import AppError, InputError
 from core.events import StagePart
 from core.files import cache_home, convert, read_json, write_json
+from core.job import Purpose
 from core.methods import get_method, methods, plugged
-from core.methods.base import GROUPS, WHOLE, Edit, Method, Purpose, Stage, Train, parts_of
+from core.methods.base import GROUPS, WHOLE, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
@@ -153,7 +154,7 @@ def estimate(
     """
     method = get_method(method_id)
     checked = resolve(method.parameters, values, owner=method.id)
-    facts = require_data(method, checked, selection, bench.dataset, encoder=not bench.model.spec.num_classes)
+    facts = require_data(method, checked, selection, bench.dataset, purpose_of(bench, selection))
     plan = tuple(method.plan(checked, facts))
     sizes = {"retain": facts.retain, "forget": facts.forget, "all": facts.retain + facts.forget}
     layout = Timeline(plan, sizes)

@@ -121,7 +121,7 @@ class Result:
         retraining = retraining or {}
         origin = original_of(job)
         similar = similar_images(dataset, splits.forget.numpy(), tell=tell)
-        said = caveats(models, splits, method, values, facts_of(splits, encoder=not job.model.num_classes))
+        said = caveats(models, splits, method, values, facts_of(splits, job.purpose))
         return {
             **_made(),
             "run": self.folder.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -110,3 +112,16 @@ def test_unseen_images_are_looked_at_where_a_goal_for_single_images_needs_them(c
     facts = Facts(classes, singles, 40, 4)
     judged = [goal for goal in GOALS if judges_by_unseen(resolve(PARAMETERS, {"goal": goal}), facts)]
     assert tuple(judged) == goals
+    corrective = replace(facts, purpose="labels")
+    assert not any(judges_by_unseen(resolve(PARAMETERS, {"goal": goal}), corrective) for goal in GOALS)
+
+
+def test_in_a_correction_single_images_go_as_far_as_whole_classes():
+    values = {"goal": "unseen accuracy", "stop_accuracy": 0.4, "epochs": 60, "lr": 0.05, "batch": 8, "checks": 4}
+    experiment = replace(make_experiment("gradient-ascent", forget="sample", **values), purpose="labels")
+    context = SetPasses(experiment, lambda: None)
+    assert context.accuracy("unseen") > 0.5
+    run_to_end(make_engine(experiment))
+    assert context.accuracy("forget") <= 0.4
+    told = get_method("gradient-ascent").explain(experiment.values, experiment.facts)
+    assert told[0].startswith("Stops where accuracy on the forget set is at or below 40.0 %")

@@ -45,6 +45,7 @@ def test_images_that_go_alone_have_a_ceiling_of_their_own(ceiling, single_ceilin
     values = resolve(PARAMETERS, {"ceiling": ceiling, "single_ceiling": single_ceiling})
     batch = rows_of(torch.tensor([0, 0]), alone=torch.tensor([False, True]))
     assert capped(torch.tensor([9.0, 9.0]), batch, values).tolist() == expected
+    assert capped(torch.tensor([9.0, 9.0]), batch, values, corrective=True).tolist() == [expected[0]] * 2
 
 
 def test_beside_classes_single_images_stop_where_they_stop_without():

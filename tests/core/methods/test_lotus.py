@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,6 +48,32 @@ def test_targets_are_noisy_outputs_of_the_original_over_the_temperature_of_each_
         stays = -sum(float(student[row, int(noisy[row].argmax())]) for row in (3, 4, 5)) / 3
         assert float(terms["loss"]) == pytest.approx(0.8 * stays + 0.2 * gone, rel=1e-5)
         assert float(terms["drawn labels"]) == pytest.approx(stays, rel=1e-5)
+
+
+def test_in_a_correction_the_label_in_the_data_is_hidden_and_the_bound_is_nothing():
+    logits, teacher = torch.randn(2, 2, 5, generator=torch.Generator().manual_seed(0))
+    alone = torch.tensor([False, True])
+    batch = rows_of(torch.tensor([1, 2]), True, alone=alone)
+    for hide, gone in (("forget classes", (1, 2, 3)), ("nothing", ())):
+        torch.manual_seed(4)
+        noisy = teacher + gumbel_noise(teacher)
+        torch.manual_seed(4)
+        values = resolve(PARAMETERS, {"alpha": 3.0, "hide": hide})
+        terms = imitate(StageOutput(logits, logits, teacher=teacher), batch, AUX, values, p=1.0, corrective=True)
+        of_class, single = noisy[0].clone() / math.exp(1.5), noisy[1].clone() / math.exp(0.75)
+        of_class[[c for c in (1, 3) if c in gone]] = single[[c for c in (2,) if c in gone]] = float("-inf")
+        student = logits.log_softmax(dim=1)
+        wanted = -float((torch.stack([of_class, single]).softmax(1) * student).sum()) / 2
+        assert float(terms["loss"]) == pytest.approx(wanted, rel=1e-5)
+    experiment = replace(make_experiment("lotus", forget="sample"), purpose="labels")
+    context = SetPasses(experiment, lambda: None)
+    found = look(context)
+    assert UNSEEN not in found and float(found[GAPS][1]) == pytest.approx(context.accuracy("singles")) != 0
+    (stage,) = experiment.plan
+    assert stage.until is None and not experiment.method.reads_unseen(experiment.values, experiment.facts)
+    assert "given the label in the data, with the label in the data hidden" in experiment.method.explain(
+        experiment.values, experiment.facts
+    )[0]
 
 
 def test_labels_are_drawn_as_often_as_the_original_says():

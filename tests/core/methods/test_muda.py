@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -179,6 +180,9 @@ def test_the_plan_scales_with_the_data_and_says_which_parts_are_active(classes, 
     text = " ".join(explain(values, facts))
     assert ("Alignment (weight" in text) is (classes > 0)
     assert ("says nothing" in text) is (singles > 0)
+    assert "no method for it" not in text
+    corrective = " ".join(explain(values, replace(facts, purpose="labels")))
+    assert ("no method for it" in corrective) is (singles > 0)
 
 
 def test_the_plan_says_what_the_last_blocks_begin_with_in_a_whole_sentence():

@@ -253,5 +253,19 @@ def test_beside_classes_a_rewound_run_leaves_max_passes_out_once_the_forget_set_
     upward = [stage for stage in stages if stage.phase == "forget"]
     assert [stage.unless for stage in upward] == [None, wrong_enough, wrong_enough]
     assert isinstance(stages[-1], Edit)
+    corrective = Facts(0, 9, 40, 4, 0, "labels")
+    assert not any(isinstance(stage, Edit) for stage in plan(resolve(PARAMETERS, values), corrective))
+    assert get_method("scrub").explain(resolve(PARAMETERS, values), corrective)[1].startswith(
+        "No rewinding: no image is to be given its label."
+    )
     stages = plan(resolve(PARAMETERS, {**values, "goal": "none"}), Facts(9, 9, 40, 4))
     assert all(stage.unless is None for stage in stages if stage.phase == "forget")
+
+
+@pytest.mark.parametrize(("right", "enough"), [(0.1, True), (0.11, False)])
+def test_in_a_correction_images_are_wrong_enough_at_the_number_and_not_where_unseen_ones_are(right, enough):
+    context = SimpleNamespace(
+        values=resolve(PARAMETERS, {"stop_accuracy": 0.1}), facts=Facts(0, 9, 40, 4, 0, "trigger"),
+        accuracy=lambda which: {"singles": right}[which],
+    )  # fmt: skip
+    assert wrong_enough(context) is enough

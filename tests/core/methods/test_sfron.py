@@ -49,6 +49,10 @@ def test_images_above_the_ceiling_of_their_kind_have_no_gradient():
     alone = rows_of(batch.labels, weights=batch.weights, alone=True)
     ascend(out, alone, {}, values)["loss"].backward()
     assert logits.grad.abs().sum(dim=1).gt(0).tolist() == [True, False, False]
+    logits, out, batch = made()
+    ((stage,),) = [get_method("sfr-on").plan(values, Facts(0, 3, 200, 5, 0, "labels"))]
+    stage.parts[0].loss(out, alone, {}, values)["loss"].backward()  # in a correction: the loss ceiling
+    assert logits.grad.abs().sum(dim=1).gt(0).tolist() == [True, True, False]
 
 
 def test_the_weight_falls_by_half_a_cosine():

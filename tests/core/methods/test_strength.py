@@ -18,9 +18,9 @@ from core.parameters import resolve
 class Judge:
     """A context whose accuracies follow from the strength that is on trial; 0: the network as it is."""
 
-    def __init__(self, retain, classes=None, singles=None, max_drop=0.05, unseen=0.9) -> None:
+    def __init__(self, retain, classes=None, singles=None, max_drop=0.05, unseen=0.9, purpose="") -> None:
         self.values = SimpleNamespace(max_drop=max_drop)
-        self.facts = Facts(50 * (classes is not None), 50 * (singles is not None), 900, 10)
+        self.facts = Facts(50 * (classes is not None), 50 * (singles is not None), 900, 10, 0, purpose)
         self.of = {"retain": retain, "classes": classes, "singles": singles, "unseen": lambda s: unseen}
         self.model = self
         self.now, self.tried = 0.0, []
@@ -64,6 +64,14 @@ def test_single_images_are_forgotten_where_they_are_like_unseen_ones():
     assert 2.0 <= found.strength < 2.05
 
 
+@pytest.mark.parametrize("purpose", ["labels", "trigger"])
+def test_in_a_correction_no_image_is_to_be_given_its_label(purpose):
+    judge = Judge(retain=lambda s: 1.0, singles=lambda s: max(0.0, 1 - s / 10), unseen=0.8, purpose=purpose)
+    assert 10.0 <= judge.search().strength < 10.05
+    borne = Judge(retain=lambda s: 1 - s / 100, singles=lambda s: 1 - s / 10, unseen=0.8, purpose=purpose)
+    assert 4.9 < borne.search().strength <= 5.0
+
+
 def test_classes_and_single_images_together_have_a_goal_each():
     judge = Judge(retain=lambda s: 1.0, classes=falling(3), singles=lambda s: 1 - s / 10, unseen=0.8)
     assert 3.0 <= judge.search().strength < 3.05  # by the class; single images were at their goal from 2 on
@@ -95,3 +103,7 @@ def test_unseen_images_are_looked_at_where_single_images_decide_a_search(name):
         values = resolve(method.parameters, {"search": search})
         assert method.reads_unseen(values, Facts(50, 5, 900, 10)) is search
         assert not method.reads_unseen(values, Facts(50, 0, 900, 10))
+        assert not method.reads_unseen(values, Facts(0, 5, 900, 10, 0, "labels"))
+        told = [method.explain(values, Facts(50, 5, 900, 10, 0, purpose)) for purpose in ("", "trigger")]
+        assert all(told) is search and (not search or "as often as unseen ones" in told[0][0])
+        assert not search or "no image of the classes is recognised and no image is given its label" in told[1][0]

@@ -33,13 +33,13 @@ def measured(forget=1.0, retain_test=0.95, moved=0.5, k=3, features=10):
     }
 
 
-def found(method="finetune", mode="class", data=DATA, before=None, retrained=None, settings=None, **after):
+def found(method="finetune", mode="class", data=DATA, before=None, retrained=None, settings=None, purpose="", **after):
     splits = Splits.of(data, forget_mask(mode, data))
     models = {"original": {**measured(), **(before or {})}, "unlearned": measured(**after)}
     models |= {"retrained": retrained} if retrained else {}
     chosen = get_method(method)
     values = resolve(chosen.parameters, settings or {})
-    told = {each.code: each for each in caveats(models, splits, chosen, values, facts_of(splits))}
+    told = {each.code: each for each in caveats(models, splits, chosen, values, facts_of(splits, purpose))}
     assert ("unchanged" in told) is is_unchanged(models, splits)
     return told
 
@@ -54,6 +54,13 @@ def test_retrained_models_that_learnt_nothing_are_no_reference():
 def only_test_images(kept: np.ndarray | torch.Tensor):
     """The toy data with some of its test images."""
     return replace(DATA, test=ImageSet(DATA.test.images[kept], DATA.test.labels[kept]))
+
+
+def test_a_method_that_aims_at_unseen_images_is_said_to_serve_no_correction():
+    for method, serves in (("muda", False), ("ssd", True), ("lotus", True), ("scrub", True)):
+        told = found(method, mode="sample", purpose="labels")
+        assert ("correction" in told) is not serves, method
+    assert "correction" not in found("muda", mode="sample")
 
 
 def test_nothing_is_said_of_a_class_that_was_forgotten():

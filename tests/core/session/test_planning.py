@@ -11,6 +11,7 @@ from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.events import State
 from core.methods import METHODS
+from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
 from core.session.forget_sets import random_selection
@@ -155,3 +156,13 @@ def test_a_correction_takes_the_preset_that_is_made_for_it_and_keeps_the_one_ask
 
 def test_a_classifier_is_offered_no_preset_for_encoders(bench, three):
     assert "encoder" not in {preset.name for preset in presets_for(bench, three, METHODS["muda"])}
+
+
+@pytest.mark.parametrize("corrective", [False, True])
+def test_a_plan_and_a_run_know_that_the_forget_set_is_a_correction(bench, three, corrective):
+    chosen = three.cleared().with_samples(list(range(40))).correcting(corrective)
+    planned = estimate(bench, chosen, "ssd", preset_values(bench, chosen, "ssd"), measure=False)
+    assert ("no image is given its label" in planned.explain[0]) is corrective
+    job = make_unlearn_job(bench, chosen, "ssd")
+    values = resolve(METHODS["ssd"].parameters, job.parameters)
+    assert bench.experiment(job, values, *bench.laid_out(chosen)).facts.corrective is corrective
