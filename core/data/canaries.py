@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from core.data.splits import Splits
+
 
 def label_shifts(images: int, count: int, num_classes: int, seed: int = 0) -> torch.Tensor:
     """Return by how much the label of each image is moved on, modulo the classes: (images,) int64, 0 for most.
@@ -17,3 +19,14 @@ def label_shifts(images: int, count: int, num_classes: int, seed: int = 0) -> to
         chosen = torch.randperm(images, generator=generator)[:count]
         shifts[chosen] = torch.randint(1, num_classes, (len(chosen),), generator=generator)
     return shifts
+
+
+def learnt_canaries(splits: Splits, count: int) -> torch.Tensor:
+    """Return which images a training without a forget set learns with a wrong label: (n,) bool.
+
+    Neither those that it leaves out, nor those whose wrong label is a class that it leaves out: they would teach it.
+    """
+    shifts = label_shifts(len(splits.labels), count, splits.num_classes)
+    planted = (splits.labels + shifts) % splits.num_classes
+    left_out = torch.tensor(splits.forget_classes, dtype=torch.int64)
+    return (shifts > 0) & ~splits.forget & ~torch.isin(planted, left_out)

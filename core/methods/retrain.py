@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
 from core.data.canaries import label_shifts
 from core.methods.base import Aux, Context, Facts, Method, Preset, StageOutput, Terms, Train
-from core.methods.common import Group, keeping, optimiser_parameters
+from core.methods.common import Group, forgotten_classes, keeping, optimiser_parameters
+from core.methods.losses import cross_entropies, mean_over
 from core.parameters import Values
 
 TRAINING = Group("Training")
@@ -43,16 +45,22 @@ def plan(values: Values, facts: Facts) -> list[Train]:
 
 
 def _planted(context: Context) -> Aux:
-    """Return by how much each image's label is moved on: "canaries", (n,) int64."""
+    """Return by how much each image's label is moved on, "canaries", (n,) int64, and the classes that are left out."""
     facts = context.facts
     shifts = label_shifts(facts.images, int(context.values.canaries), context.num_classes)
-    return {"canaries": shifts.to(context.device)}
+    return {"canaries": shifts.to(context.device), **forgotten_classes(context)}
 
 
 def _with_canaries(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Return the cross-entropy on the batch's labels, those of canaries moved on."""
+    """Return the cross-entropy on the batch's labels, those of canaries moved on.
+
+    A canary whose wrong label is a class that is left out counts for nothing: it would teach that class.
+    """
     labels = (batch.labels + aux["canaries"][batch.ids]) % out.logits.shape[1]
-    return {"loss": F.cross_entropy(out.logits, labels)}
+    if not len(aux["forget_classes"]):
+        return {"loss": F.cross_entropy(out.logits, labels)}
+    learnt = ~torch.isin(labels, aux["forget_classes"])
+    return {"loss": mean_over(cross_entropies(out.logits, labels), learnt)}
 
 
 RETRAIN = Method(
@@ -68,7 +76,8 @@ RETRAIN = Method(
         TRAINING.images(
             "canaries", 0,
             "Images that are given a wrong label on purpose, the same for every seed: known truth that an attack finds "
-            "what was learnt. For tests of attacks: such a model is not for use.",
+            "what was learnt. A training without a class has none that are labelled so. For tests of attacks: such a "
+            "model is not for use.",
         ),
         *optimiser_parameters(lr=_RATE, schedule="one-cycle", weight_decay=5e-4),
     ),

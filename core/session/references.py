@@ -44,9 +44,11 @@ def reference_key(job: Job, seed: int) -> str:
         recipe = resolve(RETRAIN.parameters, recipe_of(job)[0], owner="the recipe")
     recipe = {name: value for name, value in recipe.items() if (name, value) != ("canaries", 0)}  # as before there were
     start = start_of(job)
+    untaught = recipe.get("canaries") and job.forget.classes  # those trained before had canaries of left-out classes
     parts = (
         job.data.fingerprint, numbers_of(model.preprocessing), job.forget.sha256, network_key(model),
         sorted(recipe.items()), seed, *([start.weights_id] if start is not None and start.pretrained else []),
+        *(["no canary is labelled as a class that is left out"] if untaught else []),
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 

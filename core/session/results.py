@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.data.canaries import label_shifts
+from core.data.canaries import learnt_canaries
 from core.data.dataset import Dataset
 from core.data.splits import Splits
 from core.engine.experiment import facts_of
@@ -245,8 +245,7 @@ class Result:
         if job.kind == "train":
             card["recipe"] = job.parameters
             if (count := int(job.parameters.get("canaries") or 0)) > 0:
-                shifts = label_shifts(len(dataset.train), count, dataset.num_classes)
-                card["canaries"] = {"indices": torch.nonzero(shifts).flatten().tolist()}
+                card["canaries"] = {"indices": torch.nonzero(learnt_canaries(self.splits, count)).flatten().tolist()}
         else:
             original = original_of(job)
             card["original"] = {"sha256": original.sha256, "name": Path(original.path).name}

@@ -187,5 +187,8 @@ def test_the_name_of_a_references_folder_is_twenty_digits_of_a_hash():
 def test_canaries_belong_to_a_recipe_and_their_absence_names_the_references_of_before():
     recipe = dict(resolve(get_method("retrain").parameters, assumed_recipe(75)))
     keys = {count: reference_key(job(kind="train", parameters={**recipe, "canaries": count}), 1) for count in (0, 40)}
+    planted = job(kind="train", parameters={**recipe, "canaries": 40})
+    taught = replace(planted, forget=replace(planted.forget, classes=()))  # the key that had canaries of the class
+    assert reference_key(planted, 1) != reference_key(taught, 1)
     recipe.pop("canaries")  # as an earlier version wrote it
     assert keys[0] == reference_key(job(kind="train", parameters=recipe), 1) == reference_key(job(), 1) != keys[40]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
-from core.data.canaries import label_shifts
+from core.data.canaries import label_shifts, learnt_canaries
 from core.engine.outputs import FullOutputs, collect
+from core.methods.base import StageOutput
+from core.methods.retrain import _with_canaries
 from core.models.tap import SetOutputs
 from core.verify.canaries import NOT_FOUND, canary_attacks, doubt_of
-from tests.core.toy import CLASSES, make_engine, make_experiment, run_to_end, toy_dataset, weights
-from tests.core.verify.hand_made import splits
+from tests.core.toy import CLASSES, make_engine, make_experiment, rows_of, run_to_end, toy_dataset, weights
+from tests.core.verify.hand_made import FORGOTTEN, splits
 
 torch.set_num_threads(1)
 COUNT = 120
@@ -49,7 +53,24 @@ def test_canaries_are_found_in_a_model_that_learnt_them_and_in_no_other():
         assert learnt[name]["low"] > 0.8, name
         assert never[name]["low"] <= 0.5 <= never[name]["high"], name
     assert forgot["canaries_stay"]["low"] > 0.8 and forgot["canaries_gone"]["high"] < 0.65
-    assert learnt["canaries_stay"]["members"] + (learnt["canaries_gone"]["members"]) == COUNT
+    shifts = label_shifts(len(LAB.labels), COUNT, CLASSES)
+    taught = (shifts > 0) & ~LAB.forget & ((LAB.labels + shifts) % CLASSES == FORGOTTEN)  # retrained models have none
+    assert int(taught.sum()) > 5
+    assert learnt["canaries_stay"]["members"] + learnt["canaries_gone"]["members"] == COUNT - int(taught.sum())
+
+
+def test_a_retrained_model_that_never_saw_the_label_says_nothing_through_it():
+    """It finds no image likely to be of the class it never saw, which is no memory: none is asked for that label."""
+
+    def without_the_class(full: FullOutputs) -> FullOutputs:
+        rows = [replace(part, logits=part.logits.clone()) for part in (full.train, full.test)]
+        for part in rows:
+            part.logits[:, FORGOTTEN] = -20.0
+        return FullOutputs(*rows)
+
+    for seed in (2, 5, 7):
+        stay = found(without_the_class(model(False, seed)))["canaries_stay"]
+        assert stay["low"] <= 0.5 <= stay["high"], seed
 
 
 def test_an_attack_that_misses_what_was_planted_is_doubted():
@@ -64,6 +85,29 @@ def test_few_canaries_are_refused_and_none_say_nothing():
     assert canary_attacks(model(True, 1), LAB, 0).values == {}
 
 
+def test_a_training_that_leaves_a_class_out_has_no_canary_that_teaches_it():
+    """Where no class is left out the loss is the very one of all rows, to the last bit."""
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(6, CLASSES, generator=generator), torch.tensor([0, 0, 2, 2, 3, 0])
+    aux = {"canaries": torch.tensor([0, 1, 0, 3, 1, 3, 9, 9]), "forget_classes": torch.tensor([1])}
+    batch, out = rows_of(labels, forget=False), StageOutput(logits, logits)
+    moved, learnt = torch.tensor([0, 1, 2, 1, 0, 3]), [0, 2, 4, 5]  # two are given the class that is left out
+    loss = _with_canaries(out, batch, aux, None)["loss"]
+    assert float(loss) == pytest.approx(float(F.cross_entropy(logits[learnt], moved[learnt])))
+    alone = replace(batch, labels=labels[1:2], ids=batch.ids[1:2])
+    assert float(_with_canaries(StageOutput(logits[1:2], logits[1:2]), alone, aux, None)["loss"]) == 0
+    nothing = {**aux, "forget_classes": torch.tensor([], dtype=torch.int64)}
+    assert torch.equal(_with_canaries(out, batch, nothing, None)["loss"], F.cross_entropy(logits, moved))
+
+
+def test_a_retrained_model_gives_no_image_the_class_it_was_trained_without():
+    data = toy_dataset(train=160, test=80)
+    setting = make_experiment("retrain", forget="class", data=data, epochs=50, batch=16, lr=0.05, canaries=100)
+    run_to_end(make_engine(setting))
+    for store, size in ((setting.train, 160), (setting.test, 80)):
+        assert not (collect(setting.model, store, torch.arange(size)).logits.argmax(1) == FORGOTTEN).any()
+
+
 def test_training_learns_the_planted_labels_of_images_that_are_not_left_out():
     data = toy_dataset(train=160, test=80)
     count = 40
@@ -74,7 +118,7 @@ def test_training_learns_the_planted_labels_of_images_that_are_not_left_out():
         run_to_end(make_engine(setting))
         seen = collect(setting.model, setting.train, torch.arange(160)).logits.argmax(1)
         named = seen == (data.train.labels + shifts) % CLASSES
-        return setting, named[(shifts > 0) & ~setting.splits.forget].double().mean()
+        return setting, named[learnt_canaries(setting.splits, count)].double().mean()
 
     (planted, with_them), (plain, without) = trained(count), trained(0)
     assert with_them > 0.5 and without < 0.3
