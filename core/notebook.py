@@ -95,8 +95,8 @@ def frame(report: Mapping[str, Any]) -> pd.DataFrame:
     """Return the measures of a report, as `check` gives it, as a frame: a row a measure, a column a model.
 
     Accuracies and shares are 0..1, where `unit` says "share"; a value that could not be taken is NaN. `gap closed` is
-    how far the unlearned model has come from the original (0) to the retrained one (1). `note` is what must stand
-    beside the numbers, such as k and energy of an alignment. Frames of several runs are one with
+    how far the unlearned model has come from the original (0) to the retrained one (1), NaN of a correction. `note` is
+    what must stand beside the numbers, such as k and energy of an alignment. Frames of several runs are one with
     `pandas.concat({"name": frame(report), …})`.
 
     Raises InputError where pandas is not installed.
@@ -106,12 +106,13 @@ def frame(report: Mapping[str, Any]) -> pd.DataFrame:
     except ImportError as error:
         hint = 'Install it: pip install "unlearn-studio[notebook]"'
         raise InputError("A frame needs the package pandas", hint) from error
-    from core.verify.table import COLUMNS, MODELS, measure_rows, published_rows
+    from core.verify.table import COLUMNS, MODELS, gaps_shown, measure_rows, published_rows
 
+    gaps = gaps_shown(report)
     rows = [
         {"group": row.group, "measure": row.title.removesuffix(", %")}
         | {MODELS[name]: row.values[name] for name in COLUMNS}
-        | {"gap closed": (row.standing or {}).get("closure"), "note": row.note}
+        | {"gap closed": (row.standing or {}).get("closure") if gaps else None, "note": row.note}
         | {"unit": "share" if row.unit == "percent" else row.unit}
         for row in (*measure_rows(report), *published_rows(report))
     ]

@@ -39,17 +39,19 @@ def measure_header() -> list[Cell]:
     return [{TEXT: tr("Measure")}, *models, gap]
 
 
-def measure_lines(rows: Sequence[TableRow]) -> list[Line]:
-    """Return groups that hold their measures; what must be said beside a measure is a line of one cell below it."""
+def measure_lines(rows: Sequence[TableRow], gaps: bool) -> list[Line]:
+    """Return groups that hold their measures; what must be said beside a measure is a line of one cell below it.
+
+    gaps: whether it is shown how far each gap is closed, as `core.verify.table.gaps_shown` says.
+    """
     lines: list[Line] = []
-    judged = any(row.retrained for row in rows)
     for row in rows:
         if not lines or lines[-1].key != row.group:
             lines.append(Line(row.group, [{TEXT: row.group, FONT: ("body", True)}]))
         tip = "\n".join(part for part in (row.explanation, row.note) if part)
         cells: list[Cell] = [{TEXT: row.title, TIP: tip}]
         cells += [_value(row, model) for model in COLUMNS]
-        lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.standing and judged else {}]))
+        lines[-1].below.append(Line(row.key, [*cells, _gap(row) if row.standing and gaps else {}]))
         if row.note:
             lines[-1].below.append(Line((row.key, "note"), [{
                 TEXT: row.note, TIP: row.note, FONT: ("caption", False),

@@ -19,7 +19,7 @@ from core.runs.folder import MODEL, REMOVED, REPORT_HTML, REPORT_JSON, RunFolder
 from core.text import named, visible
 from core.verify.lamps import LAMPS, LIGHTS, report_lamps
 from core.verify.numbers import number, percent, ratio, whole_percent
-from core.verify.table import COLUMNS, MODELS, attack_rows, verdict_rows
+from core.verify.table import COLUMNS, MODELS, attack_rows, gaps_shown, verdict_rows
 
 if TYPE_CHECKING:
     from core.selection import Selection
@@ -272,15 +272,18 @@ def _lamps(report: dict[str, Any]) -> str:
 
 
 def _gaps(report: dict[str, Any]) -> str:
-    """Lay out the measures of the verdict, then attacks beside it, with the share of the gap that is closed."""
-    lines = []
+    """Lay out the measures of the verdict, then attacks beside it, and the share of the gap that is closed.
+
+    Of a correction without that share: no gap is to be closed there.
+    """
+    lines, gaps = [], gaps_shown(report)
     for row in (*verdict_rows(report), *attack_rows(report)) if report["retrained"] else ():
         closure = row.standing["closure"] if row.standing else None
         closed = "not informative here" if closure is None else f"{whole_percent(closure)} %"
-        chance = "within chance" if row.within_chance and not row.trained_on else ""
+        chance = "within chance" if gaps and row.within_chance and not row.trained_on else ""
         note = " · ".join(filter(None, (chance, row.note)))
-        lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed, note])
-    return table(["", *(MODELS[name] for name in COLUMNS), "gap closed", ""], lines) if lines else ""
+        lines.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), *([closed] * gaps), note])
+    return table(["", *(MODELS[name] for name in COLUMNS), *(["gap closed"] * gaps), ""], lines) if lines else ""
 
 
 def _plugins(report: Mapping[str, Any]) -> str:

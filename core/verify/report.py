@@ -19,6 +19,7 @@ from core.verify.plots import plots
 from core.verify.table import (
     MODELS,
     PUBLISHED_NOTE,
+    gaps_shown,
     judged,
     measure_rows,
     model_measures,
@@ -59,6 +60,7 @@ def render_report(report: Report, events: Sequence[Mapping[str, Any]]) -> str:
         trained_on=[row.get("title", row.get("key")) for row in verdict.get("measures") or () if row.get("trained_on")],
         unlearned=model_measures(report, "unlearned"),
         retrained=retrained,
+        gaps_shown=gaps_shown(report),
         seen_before=seen_before(report),
         seen=unseen(report),
         judged=judged(report),

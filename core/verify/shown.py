@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.files import write_atomic
 from core.text import cell
 from core.verify.numbers import DASH, MINUS, number, percent, whole_percent
-from core.verify.table import COLUMNS, MODELS, measure_rows, published_rows
+from core.verify.table import COLUMNS, MODELS, gaps_shown, measure_rows, published_rows
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,22 @@ class ShownTable:
 
 
 def measures_block(report: Mapping[str, Any]) -> ShownTable:
-    """Return the table of a run's report: a row a measure, a column a model, and the share of the gap closed."""
+    """Return the table of a run's report: a row a measure, a column a model, and, where it has a yardstick, the share
+    of the gap closed.
+    """  # noqa: D205
+    gaps = gaps_shown(report)
     rows: list[list[str]] = []
     group = ""
     for row in (*measure_rows(report), *published_rows(report)):
         if row.group != group:
             group = row.group
             rows.append([group])
-        closure = (row.standing or {}).get("closure") if report.get("retrained") else None
-        closed = DASH if closure is None else f"{whole_percent(closure)} %"
-        rows.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), closed])
+        closure = (row.standing or {}).get("closure")
+        closed = [DASH if closure is None else f"{whole_percent(closure)} %"] if gaps else []
+        rows.append([row.title, *(number(row.values[name], row.unit) for name in COLUMNS), *closed])
     return ShownTable(
         str((report.get("method_details") or {}).get("title") or "Measures"),
-        ["Measure", *(MODELS[name] for name in COLUMNS), "Gap closed"], rows,
+        ["Measure", *(MODELS[name] for name in COLUMNS), *(["Gap closed"] if gaps else [])], rows,
         str((report.get("verdict") or {}).get("sentence") or ""),
     )  # fmt: skip
 

@@ -134,6 +134,14 @@ def retrained_models(report: Report) -> list[Mapping[str, Any]]:
     return list((report.get("retrained") or {}).values()) or ([single] if single else [])
 
 
+def gaps_shown(report: Report) -> bool:
+    """Whether a report's tables say how far each gap to the retrained models is closed.
+
+    Not of a correction: retrained models are no yardstick there, for they keep what was not found.
+    """
+    return bool(retrained_models(report)) and not (report.get("verdict") or {}).get("purpose")
+
+
 def seen_before(report: Report) -> bool:
     """Whether the test images were set aside from the training images, so that the original has seen them."""
     return (report.get("dataset") or {}).get("test_origin") == "set aside"

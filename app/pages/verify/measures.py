@@ -117,10 +117,13 @@ class MeasuresView(QTreeView):
         header.setSectionResizeMode(GAP_COLUMN, modes.Fixed)
         self.table.rowsInserted.connect(self._inserted)
 
-    def set_rows(self, rows: tuple[TableRow, ...]) -> None:
-        """Show other rows; the view stays where it was scrolled to, and of the same rows what was folded."""
+    def set_rows(self, rows: tuple[TableRow, ...], gaps: bool) -> None:
+        """Show other rows, and how far each gap is closed; the view stays where it was scrolled to, and of the same
+        rows what was folded.
+        """  # noqa: D205
         scrolled = self.verticalScrollBar().value()
-        self.table.set_lines(measure_header(), measure_lines(rows))
+        self.table.set_lines(measure_header(), measure_lines(rows, gaps))
+        self.setColumnHidden(GAP_COLUMN, not gaps)
         self.setColumnHidden(HEAD_ONLY_COLUMN, all(row.values["head_only"] is None for row in rows))
         self.verticalScrollBar().setValue(scrolled)
 

@@ -19,6 +19,7 @@ from app.services.run_words import gone
 from app.services.translation import mark, tr
 from core.errors import AppError
 from core.runs.folder import REPORT_HTML, RunFolder
+from core.verify.table import gaps_shown
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -214,7 +215,7 @@ class VerifyPresenter(QObject):
 
     def _show_measures(self, facts: ResultFacts) -> None:
         self._page.lanes.set_lanes(facts.lanes, ", ".join(facts.job.forget.class_names))
-        self._page.measures.set_rows(facts.rows)
+        self._page.measures.set_rows(facts.rows, gaps_shown(facts.report))
         about = "features" if facts.encoder else "images" if facts.single_images else "classes"
         self._page.plots.set_report(facts.report, facts.folder.id, about)
 

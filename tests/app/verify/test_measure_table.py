@@ -7,9 +7,10 @@ from PySide6.QtCore import QModelIndex, Qt
 
 from app.models.measure_table import GAP_COLUMN, measure_header, measure_lines, written
 from app.models.tables import TwoLevels
+from app.pages.verify.measures import MeasuresView
 from app.services import format as fmt
 from app.widgets.table import GAP_ROLE
-from core.verify.table import COLUMNS, NO_RETRAINED, TRAINED_ON, measure_rows
+from core.verify.table import COLUMNS, NO_RETRAINED, TRAINED_ON, gaps_shown, measure_rows
 from tests.app.verify.reports import bare_report, full_report
 
 Display, Tip = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole
@@ -25,7 +26,7 @@ def table(qtmodeltester) -> TwoLevels:
 
 def checked_table(report: dict, qtmodeltester) -> TwoLevels:
     model = TwoLevels()
-    model.set_lines(measure_header(), measure_lines(measure_rows(report)))
+    model.set_lines(measure_header(), measure_lines(measure_rows(report), gaps_shown(report)))
     qtmodeltester.check(model)
     return model
 
@@ -49,6 +50,17 @@ def cell(model: TwoLevels, title: str, column: str, role: int = Display):
 def test_what_matches_by_chance_alone_says_so(table):
     assert cell(table, "Linear probe, recall", "gap", Tip).endswith(": the rest lies within chance")
     assert "chance" not in cell(table, "Forget accuracy, unseen", "gap", Tip)
+
+
+def test_a_correction_has_no_gap_to_be_closed(table, qtmodeltester):
+    corrected = full_report()
+    corrected["verdict"] = {**corrected["verdict"], "purpose": "corrective"}
+    shown, view = checked_table(corrected, qtmodeltester), MeasuresView()
+    assert cell(table, "Linear probe, recall", "gap", GAP_ROLE) is not None
+    assert cell(shown, "Linear probe, recall", "gap", GAP_ROLE) is None
+    for report, hidden in ((corrected, True), (full_report(), False), (bare_report(), True)):
+        view.set_rows(measure_rows(report), gaps_shown(report))
+        assert view.isColumnHidden(GAP_COLUMN) is hidden
 
 
 def test_an_empty_table_is_a_valid_model(qtmodeltester):

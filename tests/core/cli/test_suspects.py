@@ -180,6 +180,10 @@ def test_a_check_measures_the_trigger_of_retrained_models_too(cli, corrected):
     assert report["retrained"]["seed 1"]["trigger"]["success"] < 0.3
     assert report["verdict"]["purpose"] == "corrective" and "is no yardstick" in report["verdict"]["sentence"]
     assert checked["verdict"] == report["verdict"]
+    table = run.parent / "table.csv"
+    told = cli("verify", run, "--table", table).out
+    assert "is no yardstick" in " ".join(told.split()) and "gap closed" not in told
+    assert table.read_text().splitlines()[0] == "Measure,Original,Head-only edit,Unlearned,Retrained"
 
 
 def test_what_is_no_trigger_is_refused(cli, planted, corrected, tmp_path):

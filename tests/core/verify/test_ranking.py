@@ -113,6 +113,9 @@ def test_the_table_of_a_report_is_written_as_its_ending_says(tmp_path: Path):
     table = measures_block(sample_report())
     assert table.rows[0] == ["Outputs"]
     assert table.rows[1] == ["Forget accuracy, unseen, %", "98.0", "0.0", "0.0", "0.0", "100 %"]
+    for without in ({"retrained": {}, "models": {}}, {"verdict": {"code": "corrected", "purpose": "corrective"}}):
+        shown = measures_block(sample_report(**without))  # a correction is held against no retrained model
+        assert shown.header == table.header[:-1] and all(len(row) in (1, 5) for row in shown.rows)
     for ending, start in ((".csv", "Measure,Original"), (".md", "### MUDA"), (".tex", "% needs")):
         write_tables(tmp_path / f"table{ending}", [table])
         assert (tmp_path / f"table{ending}").read_text().startswith(start)
