@@ -412,8 +412,8 @@ DAMP = Method(
     notes=(
         "Published: prototypes at the input of the next layer, residuals against the span of the kept ones, a "
         "low-rank projection for several classes, and a scale of probe separability and depth. The form of the scale, "
-        "averaging over positions, and mixtures in place of combinations are ours, since the text was available in "
-        "part only.",
+        "averaging over positions (and over the calls of a layer that runs more than once), and mixtures in place of "
+        "combinations are ours, since the text was available in part only.",
         "Left out are the first layer, grouped convolutions, and attention whose weights are read elsewhere than in "
         "their layer; the log names up to ten.",
         "Where a network adds a layer's input to its output, the sum still holds what the layer does not read.",
