@@ -134,6 +134,13 @@ class RequestPart:
     count: int = 0
     run: str = ""
     job_sha256: str = ""
+    purpose: Literal["", "corrective"] = ""  # as that of a ForgetPart
+    trigger: Trigger | None = None
+
+    @property
+    def corrective(self) -> bool:
+        """Whether its images should not have been as they are."""
+        return self.purpose == CORRECTIVE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -234,7 +234,7 @@ def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:
 
     Raises InputError or MismatchError where the earlier images cannot be named any more.
     """
-    from core.session.jobs import chain_of, unknown_requests
+    from core.session.chains import chain_of, unknown_requests
 
     asked.check()
     chain = chain_of(bench.model.path, bench.dataset)

@@ -28,8 +28,9 @@ from core.runs.folder import RunFolder
 from core.selection import Selection
 from core.session.batch_file import Batch, Item
 from core.session.bench import Bench
+from core.session.chains import all_requests
 from core.session.checking import check
-from core.session.jobs import all_requests, create_run, make_unlearn_job, require_same_job
+from core.session.jobs import create_run, make_unlearn_job, require_same_job
 from core.session.library import MEASURES, check_state
 from core.session.measuring import FULL
 from core.session.proof import proven

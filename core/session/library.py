@@ -131,7 +131,8 @@ def request_text(request: Mapping[str, Any]) -> str:
     names = ", ".join(request.get("class_names") or ())
     what = f"{'class' if len(request.get('class_names') or ()) == 1 else 'classes'} {names}" if names else "images"
     run = f"run {request['run']}" if request.get("run") else "this run"
-    return f"{what}: {plural(int(request.get('count') or 0), 'image')}, by {request.get('method')} ({run})"
+    how = "corrected by" if request.get("purpose") else "by"
+    return f"{what}: {plural(int(request.get('count') or 0), 'image')}, {how} {request.get('method')} ({run})"
 
 
 def gone(original: str) -> NotFoundError:

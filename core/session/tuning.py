@@ -45,7 +45,8 @@ from core.parameters import Parameter, Values, resolve
 from core.runs.folder import MODEL
 from core.selection import Selection
 from core.session.bench import Bench, Images
-from core.session.jobs import all_requests, decides
+from core.session.chains import all_requests
+from core.session.jobs import decides
 from core.session.references import known_references
 from core.verify.numbers import mean
 from core.version import VERSION

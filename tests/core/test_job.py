@@ -32,7 +32,7 @@ TEXT = (
     '256":"","weights_sha256":"","similar":0,"similar_from":0.0,"purpose":"","trigger":null},"method":"muda","plugin":null,"preset":"","parameters":{"lr":0.00001,"mask":null},"seed":0,"dev'
     'ice":"auto","precision":"auto","threads":0,"launcher":"thread","monitoring_budget":0.1,"checkpoint_seconds":20.0,"tuning":{"aske'
     'd":3,"tried":2,"best":1,"score":null,"judged_by":"probe","images":100,"searched":["lr"],"sha256":""},"chain"'
-    ':["ff"],"requests":[{"method":"muda","mode":"class","class_names":[],"count":0,"run":"","job_sha256":""}],"o'
+    ':["ff"],"requests":[{"method":"muda","mode":"class","class_names":[],"count":0,"run":"","job_sha256":"","purpose":"","trigger":null}],"o'
     'rigin":{"path":"/m.pt","sha256":"00","key":""},"start":null,"app_version":"","libraries":{}}'
 )
 

@@ -28,6 +28,7 @@ from app.widgets.labels import Label
 from app.widgets.layout import row
 from app.widgets.page import Page
 from app.workers.thumbnails import Thumbnails
+from core.errors import ForgetSetError
 from core.likeness import LEVELS, SAME
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from core.events import Tell
     from core.models.checkpoint import OpenedModel
     from core.selection import Selection
+    from core.session.chains import Chain
     from core.session.forget_lists import ListMatch
 
 USUAL_NAME = "forget.csv"
@@ -200,6 +202,7 @@ class Earlier(NamedTuple):
     requests: tuple[str, ...] = ()
     mask: np.ndarray | None = None
     warning: str = ""
+    chain: Chain | None = None
 
 
 class EarlierCard(Card):
@@ -213,7 +216,7 @@ class EarlierCard(Card):
 
     def show_earlier(self, earlier: Earlier | None) -> None:
         """Show what was forgotten before; None or nothing hides the card."""
-        requests, mask, said = earlier or Earlier()
+        requests, mask, said, _ = earlier or Earlier()
         if mask is not None:
             said = tr("%n images were forgotten already by this model. They stay forgotten and cannot be chosen again.",
                       n=int(np.count_nonzero(mask)))  # fmt: skip
@@ -251,6 +254,16 @@ class EarlierPresenter(QObject):
         """Return the forget set of all requests together."""
         mask = self.mask
         return selection if mask is None else selection.with_samples(np.flatnonzero(mask & ~selection.mask))
+
+    def conflict(self, selection: Selection) -> str:
+        """Return why a forget set cannot follow the earlier requests; empty where it can."""
+        chain = None if self.found is None else self.found.chain
+        try:
+            if chain is not None and selection.count:
+                chain.require_same_purpose(selection)
+        except ForgetSetError as error:
+            return error.message
+        return ""
 
     def refresh(self) -> None:
         """The model or the data changed."""
@@ -300,9 +313,9 @@ def find_similar(dataset: Any, mask: np.ndarray, progress: Tell) -> Duplicates:
 def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     """Return what a model has forgotten in earlier runs; nothing for an original. Runs in a worker.
 
-    Raises the AppErrors of `core.session.jobs.chain_of`: a later request cannot be made from such a model.
+    Raises the AppErrors of `core.session.chains.chain_of`: a later request cannot be made from such a model.
     """
-    from core.session.jobs import chain_of, unknown_requests
+    from core.session.chains import chain_of, unknown_requests
     from core.session.library import request_text
 
     path = Path(model.path)
@@ -310,4 +323,4 @@ def read_earlier(model: OpenedModel, dataset: Dataset) -> Earlier:
     if chain is None:
         return Earlier(warning=unknown_requests(model.card, path))
     told = (f"{number}. {request_text(asdict(request))}" for number, request in enumerate(chain.requests, start=1))
-    return Earlier(tuple(told), chain.mask)
+    return Earlier(tuple(told), chain.mask, chain=chain)

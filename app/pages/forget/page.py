@@ -351,8 +351,9 @@ class ForgetPresenter(QObject):
                 self.earlier.joined(selection).check()
             except ForgetSetError as error:
                 problem = tr(error.message)
-        page.set_missing(problem)
-        page.next_button.setEnabled(not problem)
+        conflict = "" if problem or selection is None else self.earlier.conflict(selection)
+        page.set_missing(problem or conflict)
+        page.next_button.setEnabled(not (problem or conflict))
         chosen = not self._why_no_export()
         page.correct_box.setVisible(chosen and not problem)  # what is missing stands in its place
         page.correct_box.setChecked(selection is not None and selection.corrective)

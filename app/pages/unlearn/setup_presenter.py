@@ -341,7 +341,7 @@ def _make_plan(
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan:
     """Estimate what is ticked, and what every method would cost; the first one measures a training step."""
-    from core.session.jobs import all_requests
+    from core.session.chains import all_requests
     from core.session.planning import estimate, retraining_seconds, shares_of_retraining
 
     selection = all_requests(bench.model.path, selection, bench.dataset)

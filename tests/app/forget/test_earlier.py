@@ -95,6 +95,19 @@ def test_what_was_forgotten_before_is_told_and_cannot_be_chosen(page, opened, ex
     assert page.missing() == "At least one class must stay."  # with what was forgotten before, none would
 
 
+def test_a_correction_after_forgetting_is_refused_and_can_be_taken_back(page, opened, example, result, qtbot):
+    first = result("first", example.bench, example.selection)
+    made = Bench(None, example.bench.dataset).open_beside(first.path)
+    opened.project.set_opened(made, opened.project.dataset, opened.project.data_options)
+    opened.project.set_selection(opened.project.selection.cleared())
+    qtbot.waitUntil(lambda: page.earlier_card.isVisible(), timeout=10_000)
+    opened.project.set_selection(opened.project.selection.with_classes([5]).correcting())
+    assert page.missing().startswith("A correction cannot follow the run first, which was forgetting")
+    assert not page.next_button.isEnabled() and page.correct_box.isVisible()
+    page.correct_box.click()
+    assert page.missing() == "" and page.next_button.isEnabled()
+
+
 def test_what_is_near_the_forget_set_leaves_out_what_was_forgotten_before(page, opened, example, result, qtbot):
     first = result("first", example.bench, example.selection)
     dataset = example.bench.dataset

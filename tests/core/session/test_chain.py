@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +12,20 @@ import pytest
 
 from core.data.dataset import Dataset, ImageSet
 from core.engine.control import Control
-from core.errors import InputError, MismatchError
+from core.errors import ForgetSetError, InputError, MismatchError
+from core.files import dumps
+from core.job import from_dict
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.selection import Selection
 from core.session.bench import Bench, original_of
+from core.session.chains import all_requests, chain_of, unknown_requests
 from core.session.checking import reference_job
 from core.session.forget_lists import read_forget_csv
 from core.session.inspecting import inspect
-from core.session.jobs import all_requests, chain_of, create_run, make_unlearn_job, unknown_requests
+from core.session.jobs import create_run, make_unlearn_job
 from core.session.running import run
 from core.session.training import train
+from core.suspicion import Trigger
 
 HERE = ("cpu", "float32", 1)
 FAST = {"monitoring_budget": 0.0}
@@ -177,3 +183,44 @@ def test_an_original_that_is_gone_is_said(first, small, tmp_path) -> None:
     run(folder, Control(), lambda event: None, bench=opened)
     assert any(event.get("code") == "origin" for event in folder.events())
     assert folder.report()["model"]["sha256"] == job.model.sha256
+
+
+PATCHES = [Trigger(target=1, target_name="1", pixels=((0, column, 255),)) for column in (0, 1)]
+
+
+def some(dataset: Dataset, *ids: int) -> Selection:
+    return Selection.empty(dataset.train.labels.numpy(), dataset.classes).with_samples(ids)
+
+
+def test_a_correction_cannot_follow_another_kind_of_request_and_says_what_can_be_done(first, small, tmp_path) -> None:
+    opened, folder = first
+    later = Bench(None, small).with_model(folder.path).on(*HERE)
+    with pytest.raises(ForgetSetError, match="A correction cannot follow the run first, which was forgetting") as error:
+        make_unlearn_job(later, some(small, 1, 2).correcting(), "finetune", **FAST)
+    assert f"Start from {opened.model.path.resolve()} instead" in error.value.hint
+    corrected = ask(tmp_path / "corrected", opened, some(small, 1, 2).correcting(trigger=PATCHES[0]))
+    later = Bench(None, small).with_model(corrected.path).on(*HERE)
+    with pytest.raises(ForgetSetError, match="Forgetting cannot follow the run corrected, which was a correction"):
+        make_unlearn_job(later, chosen(small, 3), "finetune", **FAST)
+    for fault in (None, PATCHES[1]):
+        with pytest.raises(ForgetSetError, match=r"A correction cannot follow .*, which corrected another fault"):
+            all_requests(corrected.file(MODEL), some(small, 4).correcting(trigger=fault), small)
+    more = make_unlearn_job(later, some(small, 2, 4).correcting(trigger=PATCHES[0]), "finetune", **FAST)
+    assert (more.forget.purpose, more.forget.trigger, more.forget.count) == ("corrective", PATCHES[0], 3)
+    assert [(one.purpose, one.trigger, one.count) for one in more.requests] == [
+        ("corrective", PATCHES[0], 2), ("corrective", PATCHES[0], 1),
+    ]  # fmt: skip
+    assert from_dict(json.loads(dumps(asdict(more)))) == more
+    nothing = Selection.empty(small.train.labels.numpy(), small.classes)
+    assert all_requests(corrected.file(MODEL), nothing, small).trigger == PATCHES[0]
+    assert dict(inspect(str(corrected.path)).facts)["Forget set"].endswith("correction)")
+
+
+def test_what_a_training_left_out_was_no_correction(small, tmp_path) -> None:
+    folder, _ = train(
+        tmp_path / "without", Bench(None, small).on("cpu", threads=1), "mlp", Control(), lambda event: None,
+        exclude=some(small, 1, 2).correcting(), recipe={"epochs": 1},
+    )  # fmt: skip
+    assert all_requests(folder.file(MODEL), chosen(small, 3), small).corrective is False
+    with pytest.raises(ForgetSetError, match="A correction cannot follow the run without"):
+        all_requests(folder.file(MODEL), some(small, 4).correcting(), small)
