@@ -19,7 +19,8 @@ from core.engine.timeline import Timeline
 from core.job import Purpose
 from core.methods.base import Facts, Method, Stage, Train, parts_of
 from core.models.encoders import tapped
-from core.models.tap import TappedModel, evaluating, gradients_to, has_weights, split_for
+from core.models.split import split_for
+from core.models.tap import TappedModel, evaluating, gradients_to, has_weights
 from core.parameters import Values
 
 

@@ -24,7 +24,8 @@ from core.engine.timeline import Segment, stream_of
 from core.methods.base import NOT_NEEDED, Aux, Networks, StageOutput, Train, parts_of
 from core.models.architectures import reinitialise
 from core.models.encoders import tapped
-from core.models.tap import Output, SplitModel, TappedModel, evaluating, split_for
+from core.models.split import SplitModel, split_for
+from core.models.tap import Output, TappedModel, evaluating
 
 LARGEST_FRONT = 2 * 2**30  # bytes of cached activations; where there are more, the front is computed in each step
 

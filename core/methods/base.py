@@ -22,6 +22,7 @@ from core.selection import CLASS, SAMPLE
 
 WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
 BOTH = WHOLE | SINGLE
+MadeFor = Literal["", "encoder", "labels", "trigger", "transformer"]  # a purpose, or a kind of network
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -189,7 +190,7 @@ class Train:
     beside: Reads | None = None  # a second set: each step's batch is followed by one of these, of the same size
     masked: bool = True  # whether its steps hold the weights outside of masks that are among the constants
     batch_norm: Literal["train", "frozen"] = "train"
-    tunes: str = "all"  # all | head | last-N (building blocks); what is not tuned stays in eval mode
+    tunes: str = "all"  # all | head | last-N or last-P% (building blocks); what is not tuned stays in eval mode
     cached: bool = False  # what the first tuned block receives is computed once for all samples, unaugmented
     needs: tuple[str, ...] = ()  # "teacher", "untrained", "parameters"
     share: float = 1.0  # of the set that may be read at all, stratified, fixed for the run
@@ -281,8 +282,8 @@ class Facts:
 class Preset:
     """A named set of parameters with its reason. `suits`: the kinds of images it is for, among its method's.
 
-    `purpose`: "encoder" for networks without a head, "labels" and "trigger" for corrections of wrong labels and of
-    poisoned images. It is then the recommended one there.
+    `made_for`: "encoder" for networks without a head, "transformer" for networks of attention, "labels" and "trigger"
+    for corrections of wrong labels and of poisoned images; "" for anything else. It is the recommended one there.
     """
 
     name: str
@@ -290,7 +291,7 @@ class Preset:
     reason: str
     values: Mapping[str, Any] = field(default_factory=dict)
     suits: frozenset[str] = BOTH
-    purpose: Purpose = ""
+    made_for: MadeFor = ""
 
     @classmethod
     def default(cls, reason: str, values: Mapping[str, Any] | None = None) -> Preset:
@@ -362,21 +363,21 @@ class Method:
     @property
     def takes_encoders(self) -> bool:
         """Whether it can do with features alone; else it needs logits."""
-        return any(preset.purpose == "encoder" for preset in self.presets)
+        return any(preset.made_for == "encoder" for preset in self.presets)
 
-    def presets_for(self, kinds: Set[str], purpose: Purpose = "") -> tuple[Preset, ...]:
-        """Return the presets for a forget set of these kinds, the recommended one first: one made for the purpose."""
+    def presets_for(self, kinds: Set[str], made_for: MadeFor = "") -> tuple[Preset, ...]:
+        """Return the presets for a forget set of these kinds, the recommended one first: one made for just that."""
         suited = [
             preset
             for preset in self.presets
-            if kinds <= self.suits & preset.suits and (preset.purpose == "encoder") == (purpose == "encoder")
+            if kinds <= self.suits & preset.suits and (preset.made_for == "encoder") == (made_for == "encoder")
         ]
-        return tuple(sorted(suited, key=lambda preset: preset.purpose != purpose))
+        return tuple(sorted(suited, key=lambda preset: preset.made_for != made_for))
 
-    def preset(self, name: str = "", kinds: Set[str] = WHOLE, purpose: Purpose = "") -> Preset:
+    def preset(self, name: str = "", kinds: Set[str] = WHOLE, made_for: MadeFor = "") -> Preset:
         """Return the preset of that name, or the recommended one for the forget set. Raises NotFoundError."""
         if not name:
-            return next(iter(self.presets_for(kinds, purpose)), Preset("default", "Default", ""))
+            return next(iter(self.presets_for(kinds, made_for)), Preset("default", "Default", ""))
         for preset in self.presets:
             if preset.name == name:
                 return preset

@@ -51,7 +51,7 @@ FINETUNE = Method(
             "Correction",
             "For wrong labels: longer, with a step that keeps what the others taught (benchmarks.corrective).",
             {"epochs": 4.0, "lr": 0.1, "min_steps": 200},
-            purpose="labels",
+            made_for="labels",
         ),
     ),
 )

@@ -47,7 +47,7 @@ from core.methods.base import (
 )
 from core.methods.common import forgetting, forgotten_classes, optimiser_of, training
 from core.methods.losses import columns, cross_entropies, hidden_classes, masked_distillation, quantile_matching
-from core.methods.muda_settings import PARAMETERS, RELEARNT
+from core.methods.muda_settings import PARAMETERS, RELEARNT, TRANSFORMER
 from core.methods.sine import sine_constants
 from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
@@ -78,7 +78,7 @@ def fresh_tail(context: Context) -> None:
     1910.08475.)
     """
     values = context.values
-    for number, block in enumerate(context.model.tuned_modules(f"last-{values.relearn_blocks}")):
+    for number, block in enumerate(context.model.tuned_modules(_tail(values))):
         fresh = copy.deepcopy(block)
         reinitialise(fresh, derive_seed(context.seed, "fresh tail", number))
         new = fresh.state_dict()
@@ -184,9 +184,9 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     """Lay out rounds of forget and recover phases, behind a re-learnt tail where asked for."""
     if facts.encoder:
         _require_featureless(values)
-    blocks = values.relearn_blocks or values.last_blocks
-    tuned: dict[str, Any] = {"tunes": f"last-{blocks}" if blocks else "all"}
-    tuned["cached"] = bool(blocks) and values.cache_front and not facts.encoder
+    tail = _tail(values) or (f"last-{values.last_blocks}" if values.last_blocks else "")
+    tuned: dict[str, Any] = {"tunes": tail or "all"}
+    tuned["cached"] = bool(tail) and values.cache_front and not facts.encoder
     recover_stage = training(
         "recover",
         "recover",
@@ -213,7 +213,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     )
     stages: list[Stage] = []
     sine = [Edit("sine of the last linear layers", sine_tail)] if values.sine_reach and values.lr else []
-    if values.relearn_blocks and values.rounds and values.lr:  # without rounds or steps the model stays as it is
+    if _tail(values) and values.rounds and values.lr:  # without rounds or steps the model stays as it is
         steps = math.ceil(values.relearn_passes * facts.retain / values.batch)
         again = Length(steps=max(values.relearn_min_steps, steps))
         learn = replace(recover_stage, name="learn the last blocks again", length=again, refresh=forgotten_classes)
@@ -225,9 +225,16 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
     return stages
 
 
+def _tail(values: Values) -> str:
+    """Return which blocks begin anew, as a stage names what it tunes; "" for none."""
+    if values.relearn_depth:
+        return f"last-{100 * values.relearn_depth:g}%"
+    return f"last-{values.relearn_blocks}" if values.relearn_blocks else ""
+
+
 def _require_featureless(values: Values) -> None:
     """Raise UsageError for settings that an encoder cannot have, because they need logits: named, not left out."""
-    needs = ("relearn_blocks", "w_sd", "w_kd", "sine_reach")
+    needs = ("relearn_blocks", "relearn_depth", "w_sd", "w_kd", "sine_reach")
     named = [name for name in needs if values.get(name)]
     named += ["stop_rule"] if values.stop_rule != "never" else []
     named += ["w_fd at 0"] if not values.w_fd else []
@@ -258,9 +265,11 @@ def _round(values: Values, name: str, forget_stage: Train, recover_stage: Train)
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say which parts of the method act on this forget set."""
     parts = []
-    if values.relearn_blocks:
+    if _tail(values):
         kept = f", {100 * values.relearn_keep:.0f} % of their weights kept," if values.relearn_keep > 0 else ""
-        parts.append(f"The last {values.relearn_blocks} blocks begin anew{kept} and learn again from what stays.")
+        depth = f"{100 * values.relearn_depth:g} %" if values.relearn_depth else str(values.relearn_blocks)
+        of = " of the" if values.relearn_depth else ""
+        parts.append(f"The last {depth}{of} blocks begin anew{kept} and learn again from what stays.")
     if facts.class_images:
         if values.w_da > 0:
             parts.append(f"Alignment (weight {values.w_da:g}) moves features of whole classes into the retain space.")
@@ -317,6 +326,14 @@ MUDA = Method(
             RELEARNT,
         ),
         Preset(
+            "transformer",
+            "Transformers: deeper fresh tail",
+            "For networks of attention: three fifths of the blocks begin anew, learn by AdamW in batches of 64, and "
+            "are aligned in one round. Three blocks leave such a network's features as they are.",
+            TRANSFORMER,
+            made_for="transformer",
+        ),
+        Preset(
             "thorough",
             "Thorough",
             "Four times the passes of the default: retain accuracy is kept better, at more cost.",
@@ -350,7 +367,7 @@ MUDA = Method(
             "features and no classes.",
             {"w_sd": 0.0, "w_match": 0.0, "w_fd": 1.0, "lr": 0.03, "recover_share": 0.2},
             WHOLE,
-            purpose="encoder",
+            made_for="encoder",
         ),
         Preset("alignment-only", "Alignment only", "Ablation: no self-distillation.", {"w_sd": 0.0}, WHOLE),
         Preset("distillation-only", "Self-distillation only", "Ablation: no alignment.", {"w_da": 0.0}, WHOLE),

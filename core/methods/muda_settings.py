@@ -24,6 +24,20 @@ RELEARNT: dict[str, Any] = {
     "clip": 5.0,  # far above the usual; for networks on which fresh blocks begin with a jump
 }  # by measurement, benchmarks/quality.py
 
+TRANSFORMER: dict[str, Any] = {
+    **RELEARNT,
+    "relearn_blocks": 0,
+    "relearn_depth": 0.6,
+    "relearn_passes": 2.0,
+    "relearn_min_steps": 200,
+    "rounds": 1,
+    "optimiser": "adamw",
+    "lr": 0.001,
+    "weight_decay": 0.05,
+    "batch": 64,
+    "clip": 1.0,
+}  # by measurement, benchmarks/quality.py
+
 SCHEDULE, ALIGNMENT, DISTILLATION = Group("Schedule"), Group("Alignment"), Group("Self-distillation")
 SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
 
@@ -63,6 +77,13 @@ PARAMETERS = (
         "Last blocks that begin with fresh weights and learn again from the retain set; 0: none. Ours, not the "
         "paper's.",
         title="Re-learnt blocks",
+    ),
+    TAIL.share(
+        "relearn_depth",
+        0.0,
+        "Share of the network's building blocks, counted from the head, that begin anew, in place of their number; 0: "
+        "by number. Deep networks need more blocks than flat ones.",
+        title="Re-learnt depth",
     ),
     TAIL(
         "relearn_passes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -185,6 +185,16 @@ def _bounded(id: str) -> Iterator[None]:
 def signature(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Return keys and shapes of the state dict of `spec`'s network, without allocating its weights."""
     return shapes_of(build_on_meta(spec).state_dict())
+
+
+def is_transformer(keys: Iterable[str]) -> bool:
+    """Whether weights with these keys are a network of attention without batch norm, which learns by other steps.
+
+    Convolutions with some attention among them have batch norms, and count as convolutions.
+    """
+    names = [key.lower() for key in keys]
+    attends = any(part in name for name in names for part in ("attn", "attention", "in_proj_weight"))
+    return attends and not any(name.endswith("running_mean") for name in names)
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -30,9 +30,16 @@ from core.job import (
     purpose_from,
 )
 from core.methods import get_method, method_of, plugin_part
-from core.methods.base import WHOLE, Facts, Method, Preset
+from core.methods.base import WHOLE, Facts, MadeFor, Method, Preset
 from core.methods.retrain import RETRAIN, assumed_recipe
-from core.models.architectures import ENCODER_PREFIX, ModelSpec, build_on_meta, get_architecture, network_key
+from core.models.architectures import (
+    ENCODER_PREFIX,
+    ModelSpec,
+    build_on_meta,
+    get_architecture,
+    is_transformer,
+    network_key,
+)
 from core.models.starting import begin_from, read_start
 from core.parameters import Values, resolve
 from core.runs.folder import FORGET, TUNING, RunFolder
@@ -72,7 +79,7 @@ def purpose_of(bench: Bench, selection: Selection | None) -> Purpose:
 
 def presets_for(bench: Bench, selection: Selection, method: Method) -> tuple[Preset, ...]:
     """Return a method's presets for a model and a forget set, the recommended one first."""
-    return method.presets_for(selection.kinds or WHOLE, purpose_of(bench, selection))
+    return method.presets_for(selection.kinds or WHOLE, _made_for(bench, selection))
 
 
 def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str = "") -> Preset:
@@ -86,7 +93,12 @@ def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str 
             f"{method.title} needs a network that names classes, and {bench.model.path.name} is an encoder",
             "Choose muda, whose alignment looks at features alone",
         )
-    return method.preset(name, selection.kinds or WHOLE, purpose)
+    return method.preset(name, selection.kinds or WHOLE, _made_for(bench, selection))
+
+
+def _made_for(bench: Bench, selection: Selection) -> MadeFor:
+    """Return what a preset is to be made for: the purpose, else the kind of the network."""
+    return purpose_of(bench, selection) or ("transformer" if is_transformer(bench.model.state_dict) else "")
 
 
 def recipe_for(card: Mapping[str, Any] | None, images: int) -> tuple[dict[str, Any], str]:

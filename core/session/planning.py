@@ -25,6 +25,7 @@ from core.job import Purpose
 from core.methods import get_method, methods, plugged
 from core.methods.base import GROUPS, WHOLE, Edit, Method, Stage, Train, parts_of
 from core.methods.retrain import RETRAIN
+from core.models.tap import blocks_tuned
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.selection import Selection
@@ -75,10 +76,10 @@ class StepCost:
         return self.step_seconds + self.sample_seconds * batch
 
     def tuned_share(self, tunes: str) -> float:
-        """Return the share of a pass that lies in the blocks a stage trains ("all", "head", "last-N")."""
+        """Return the share of a pass that lies in the blocks a stage trains ("all", "head", "last-N", "last-P%")."""
         if tunes == "all" or not self.work:
             return 1.0
-        return sum(self.work[-(1 if tunes == "head" else int(tunes.removeprefix("last-"))) :])
+        return sum(self.work[-blocks_tuned(tunes, len(self.work)) :])
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from core.methods.base import Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
 from core.methods.muda import alignment_terms, basis_of, explain, forget, forgotten, plan, retain_basis
 from core.metrics.spaces import gram
+from core.models.tap import has_weights
 from core.parameters import resolve
 from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
@@ -98,6 +99,15 @@ def test_the_last_blocks_begin_with_fresh_weights_and_the_others_stay():
     again = make_engine(relearnt())
     again.advance()
     assert same(after, weights(again.experiment.model.module))
+
+
+def test_a_share_of_the_blocks_begins_anew_where_their_number_is_left_out():
+    by_share, by_number = (make_engine(relearnt(**tail)) for tail in ({"relearn_blocks": 0, "relearn_depth": 0.67}, {}))
+    assert sum(has_weights(block) for _, block in by_share.experiment.model.blocks) == 3  # two thirds of them are two
+    run_to_end(by_share), run_to_end(by_number)
+    assert same(*(weights(engine.experiment.model.module) for engine in (by_share, by_number)))
+    sentence = "The last 60 % of the blocks begin anew and learn again from what stays."
+    assert explain(resolve(PARAMETERS, {"relearn_depth": 0.6}), Facts(100, 0, 900, 10))[0] == sentence
 
 
 @pytest.mark.parametrize("nothing", [{"rounds": 0}, {"lr": 0.0}])

@@ -12,7 +12,8 @@ from core.errors import InputError, MismatchError, NotFoundError
 from core.models.architectures import get_architecture
 from core.models.card import weights_file
 from core.models.formats import compare_export, export_onnx, export_pt2
-from core.models.tap import TappedModel, split_for
+from core.models.split import split_for
+from core.models.tap import TappedModel
 from core.session.exporting import export
 from core.session.inspecting import inspect, kind_of
 from tests.core.models.hub_models import (

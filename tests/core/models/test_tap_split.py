@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from core.models.architectures import ModelSpec, build_model, reinitialise
-from core.models.tap import SplitModel, TappedModel, split_for
+from core.models.split import SplitModel, split_for
+from core.models.tap import TappedModel, blocks_tuned
 
 
 def tapped(name: str, size: int = 32) -> TappedModel:
@@ -102,6 +103,14 @@ def test_a_normalisation_on_its_own_is_not_counted():
     assert [names[block] for block in model.tuned_modules("last-2")] == ["body.2", "norm", "head"]
     assert [names[block] for block in model.tuned_modules("last-9")] == list(names.values())
     assert model.tuned_modules("last-0") == []
+
+
+@pytest.mark.parametrize(
+    ("tunes", "blocks", "expected"),
+    [("last-60%", 5, 3), ("last-60%", 8, 5), ("last-1%", 8, 1), ("last-100%", 8, 8), ("last-2", 8, 2), ("head", 8, 1)],
+)
+def test_a_share_of_the_blocks_is_rounded_and_holds_at_least_the_head(tunes, blocks, expected):
+    assert blocks_tuned(tunes, blocks) == expected
 
 
 class Token(nn.Module):

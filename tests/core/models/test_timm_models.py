@@ -9,7 +9,8 @@ from core.models import recognise as recognising
 from core.models import timm_models
 from core.models.architectures import ModelSpec, build_model, get_architecture, signature
 from core.models.recognise import around, fitting, told_apart
-from core.models.tap import TappedModel, split_for
+from core.models.split import split_for
+from core.models.tap import TappedModel
 
 timm = pytest.importorskip("timm", reason="timm is an extra: pip install unlearn-studio[timm]")
 

@@ -10,7 +10,8 @@ from torchvision import models
 
 from core.errors import InputError
 from core.models.formats import write_same
-from core.models.tap import TappedModel, split_for
+from core.models.split import split_for
+from core.models.tap import TappedModel
 from tests.core.models.opened import open_model
 
 K = 7

@@ -11,13 +11,16 @@ from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.events import State
 from core.methods import METHODS
+from core.models.architectures import ModelSpec, build_on_meta, get_architecture, is_transformer
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
+from core.session.bench import Bench
 from core.session.forget_sets import random_selection
-from core.session.jobs import make_unlearn_job, preset_values, presets_for
+from core.session.jobs import create_run, make_unlearn_job, preset_values, presets_for
 from core.session.planning import estimate
 from core.session.running import run
+from core.session.training import train
 from core.suspicion import Trigger
 
 KINDS = "whole classes", "single images"
@@ -166,3 +169,29 @@ def test_a_plan_and_a_run_know_that_the_forget_set_is_a_correction(bench, three,
     job = make_unlearn_job(bench, chosen, "ssd")
     values = resolve(METHODS["ssd"].parameters, job.parameters)
     assert bench.experiment(job, values, *bench.laid_out(chosen)).facts.corrective is corrective
+
+
+VIT = "hf/vit:hidden_size=16,num_hidden_layers=4,num_attention_heads=2,intermediate_size=32,patch_size=4"
+
+
+def test_a_transformer_takes_the_preset_made_for_it_and_a_small_one_forgets_by_it(digits, three, tmp_path):
+    """Three fresh blocks leave a transformer's features as they are."""
+    recipe = {"epochs": 8, "optimiser": "adamw", "lr": 5e-3, "batch": 64}
+    on = Bench(None, digits).on("cpu", "float32", 1)
+    train(tmp_path / "vit", on, VIT, Control(), lambda event: None, recipe=recipe)
+    bench = Bench().open(tmp_path / "vit", "digits").on("cpu", "float32", 1)
+    job = make_unlearn_job(bench, three, "muda")
+    assert (job.preset, job.parameters["relearn_depth"]) == ("transformer", 0.6)
+    assert make_unlearn_job(bench, three, "muda", preset="default").preset == "default"
+    folder = create_run(tmp_path / "run", job, three, bench.dataset)
+    assert run(folder, Control(), lambda event: None, bench=bench) is State.FINISHED
+    models = folder.report()["models"]
+    assert models["original"]["forget_test_accuracy"] > 0.8 and models["unlearned"]["forget_test_accuracy"] < 0.05
+    assert models["unlearned"]["retain_test_accuracy"] > models["original"]["retain_test_accuracy"] - 0.05
+
+
+@pytest.mark.parametrize(("architecture", "expected"), [("vit_b_32", True), ("swin_t", True), ("convnext_tiny", False),
+                                                        ("maxvit_t", False), ("resnet18", False)])  # fmt: skip
+def test_networks_of_attention_alone_are_transformers(architecture, expected):
+    keys = build_on_meta(ModelSpec(architecture, 3, 3, get_architecture(architecture).default_size)).state_dict()
+    assert is_transformer(keys) is expected
