@@ -30,7 +30,7 @@ from core.engine.monitor import Unwatched
 from core.engine.timeline import Segment
 from core.methods import METHODS
 from core.methods.base import Method
-from core.models.tap import SplitModel, split_for
+from core.models.split import SplitModel, split_for
 
 STEPS = 12  # in one turn, at least; a whole number of rounds where stages take turns
 

@@ -14,7 +14,8 @@ from core.data.batches import Augmentation
 from core.engine.experiment import FORWARD, GRADIENT
 from core.engine.forward import ForwardPasses
 from core.methods.base import Length, Method, Optimiser, Train
-from core.models.tap import SplitModel, TappedModel
+from core.models.split import SplitModel
+from core.models.tap import TappedModel
 from tests.core.toy import DATA, ToyNet, make_engine, make_experiment, run_to_end, same, weights
 
 
