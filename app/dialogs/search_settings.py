@@ -32,6 +32,8 @@ MEASURES = (
     Column(mark("Forget, %"), mark("Accuracy on the classes to forget, on test images used for nothing else"),
            number=True),
     Column(mark("Forget images, %"), mark("Accuracy on the single images to forget"), number=True),
+    Column(mark("Trigger, %"), mark("Share of unseen images of other classes that are called the trigger's class with "
+                                    "the patch on them"), number=True),
     Column(mark("Gap"), mark("How far the try is from what is wanted: the smallest is best"), number=True),
 )  # fmt: skip
 
@@ -80,10 +82,13 @@ class SearchDialog(Sheet):
 
     # ---- what is shown
 
-    def begin(self, labels: Mapping[str, str], samples: bool) -> None:
-        """Empty the table. `labels` name what is varied; `samples`: whether single images are to be forgotten."""
+    def begin(self, labels: Mapping[str, str], samples: bool, trigger: bool) -> None:
+        """Empty the table. `labels` name what is varied; `samples`: whether single images are to be forgotten;
+        `trigger`: whether a trigger is to be corrected.
+        """  # noqa: D205
         self.model.set_searched(labels)
         self.table.setColumnHidden(len(labels) + 3, not samples)
+        self.table.setColumnHidden(len(labels) + 4, not trigger)
 
     def set_going(self, going: bool) -> None:
         """Offer *Stop* while a search goes or waits, else what to ask of the next one."""
@@ -161,7 +166,7 @@ class TryTableModel(ColumnTable):
 
     def _texts(self, one: Try) -> list[str]:
         values = [fmt.brief(one.values[name]) for name in self._labels]
-        shares = [fmt.percent(share, unit=False) for share in (one.retain, one.forget, one.samples)]
+        shares = [fmt.percent(share, unit=False) for share in (one.retain, one.forget, one.samples, one.trigger)]
         rest = [fmt.decimal(one.score, 4), fmt.duration(one.seconds), self._mark(one)]
         return [fmt.count(one.number), *values, *shares, *rest]
 

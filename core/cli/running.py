@@ -253,7 +253,7 @@ def _with_earlier(bench: Bench, asked: Selection, screen: Screen) -> Selection:
 
 def tuning_text(search: Tuning) -> str:
     """Lay out the tries of a search for settings, best first, and what they should come to."""
-    columns = {"retain-test": "retain", "forget-test": "forget", "forget set": "samples"}
+    columns = {"retain-test": "retain", "forget-test": "forget", "forget set": "samples", "trigger": "trigger"}
     columns = {title: name for title, name in columns.items() if getattr(search.goal, name) is not None}
     distance = any(tried.distance is not None for tried in search.tries)
 

@@ -23,14 +23,13 @@ import msgspec
 import numpy as np
 import torch
 
-from core.data.batches import ImageStore, derive_seed
+from core.data.batches import derive_seed
 from core.data.dataset import ImageSet
 from core.data.splits import Splits, stratified
 from core.devices import out_of_memory_error
 from core.engine.control import Control, Interrupted
 from core.engine.engine import Engine
 from core.engine.monitor import Unwatched
-from core.engine.outputs import collect
 from core.engine.step import require_finite
 from core.errors import AppError, InputError, MismatchError, RunError, StoppedError, UsageError, is_out_of_memory
 from core.events import State
@@ -38,17 +37,15 @@ from core.files import cache_home, dumps, file_sha256, prepared, read_json, writ
 from core.job import Job, TuningPart
 from core.methods import method_of
 from core.methods.base import Method, SearchRange
-from core.metrics.accuracy import accuracy
-from core.metrics.distances import jensen_shannon
-from core.models.tap import TappedModel
 from core.parameters import Parameter, Values, resolve
 from core.runs.folder import MODEL
 from core.selection import Selection
 from core.session.bench import Bench, Images
 from core.session.chains import all_requests
 from core.session.jobs import decides
+from core.session.judging import Judge, Readings
 from core.session.references import known_references
-from core.verify.numbers import mean
+from core.session.suspects import STAMPED, Stamped
 from core.version import VERSION
 
 IMAGES = 10_000  # training images a try runs on: enough that what is best there is good on all of them
@@ -56,9 +53,6 @@ FORGET_IMAGES = 500  # of these at least, where the forget set has as many: few 
 FORMAT = 1
 DIGITS = 3  # significant digits of a tried value: more say nothing, and people read them
 PASSED_OVER = 200  # points in a row that give no new setting, before the ranges count as exhausted
-RETAIN_BOUND = 0.02  # of retain accuracy that a setting may cost where no retrained model says what it costs
-BY_REFERENCE = "gap to the retrained reference"
-BY_GOAL = "forget accuracy under a bound on retain accuracy"
 
 
 # -- which settings are tried -------------------------------------------------------------------------------------
@@ -138,95 +132,6 @@ def _irrational(dimensions: int) -> list[float]:
     return [root ** -(power + 1) for power in range(dimensions)]
 
 
-# -- how a try is judged -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Readings:
-    """Accuracies, 0..1: on unseen images of classes to keep and to forget, and on single images to forget."""
-
-    retain: float
-    forget: float | None
-    samples: float | None
-
-
-@dataclass(frozen=True)
-class Judgement(Readings):
-    """What a model comes to. `score`: smaller is better; `distance`: Jensen-Shannon to the reference, 0..1."""
-
-    distance: float | None
-    score: float
-    allowed: bool  # retain accuracy within the bound
-
-
-class Judge:
-    """Reads models on the calibration half of the test images, and on the single images to forget.
-
-    With retrained models a model's score is its mean gap to them: of each accuracy, and of its outputs on what is
-    forgotten. Without, it is how far accuracy on what is forgotten lies from what is wanted (0 on whole classes, that
-    of unseen images on single ones) plus what retain accuracy lost; a loss above RETAIN_BOUND comes after all others.
-    """
-
-    def __init__(
-        self, splits: Splits, train: ImageStore, test: ImageStore, original: TappedModel, retrained: list[TappedModel]
-    ) -> None:
-        """Raises InputError where the test part is too small to have a calibration half."""
-        if not len(splits.calibration):
-            raise InputError(
-                f"There are too few test images to search for settings: {len(splits.test_labels):,}, and half of them "
-                "must stay unseen",
-                "Choose settings by hand, or use data with at least 40 test images",
-            )
-        self._train, self._test, self._splits = train, test, splits
-        self._samples = splits.forget_single_train
-        if not len(self._samples) and not len(splits.forget_calibration):
-            self._samples = splits.forget_train  # a class without an unseen image
-        goals = [self._read(model) for model in retrained or [original]]
-        self._references = [logits for _, logits in goals] if retrained else []
-        self.by = BY_REFERENCE if retrained else BY_GOAL
-        retain, forget, samples = (
-            mean(getattr(readings, name) for readings, _ in goals) for name in ("retain", "forget", "samples")
-        )
-        assert retain is not None
-        if not retrained:
-            forget = None if forget is None else 0.0
-            samples = None if samples is None else retain if splits.has_singles else 0.0
-        self.goal = Readings(retain, forget, samples)
-
-    def judge(self, model: TappedModel) -> Judgement | None:
-        """Return what a model comes to; None where an output is not a number."""
-        readings, logits = self._read(model)
-        if bool(torch.isnan(logits).any()):  # minus infinity is a legal logit: a masked class
-            return None
-        forgotten = [
-            abs(reached - wanted)
-            for reached, wanted in ((readings.forget, self.goal.forget), (readings.samples, self.goal.samples))
-            if reached is not None and wanted is not None
-        ]
-        lost = self.goal.retain - readings.retain
-        if self._references:
-            apart = [jensen_shannon(logits, reference) / math.log(2) for reference in self._references]
-            distance = sum(apart) / len(apart)
-            gaps = [*forgotten, abs(lost), distance]
-            return Judgement(**vars(readings), distance=distance, score=sum(gaps) / len(gaps), allowed=True)
-        score = sum(forgotten) / len(forgotten) + max(0.0, lost)
-        return Judgement(**vars(readings), distance=None, score=score, allowed=lost <= RETAIN_BOUND)
-
-    def _read(self, model: TappedModel) -> tuple[Readings, torch.Tensor]:
-        """Return a model's accuracies, and its logits on all that is forgotten: (m, K) float32."""
-        kept, *forgotten = (
-            collect(model, store, ids)
-            for store, ids in (
-                (self._test, self._splits.calibration),
-                (self._test, self._splits.forget_calibration),
-                (self._train, self._samples),
-            )
-        )
-        retain, forget, samples = (accuracy(part.logits, part.labels) for part in (kept, *forgotten))
-        assert retain is not None
-        return Readings(retain, forget, samples), torch.cat([part.logits for part in forgotten if len(part)])
-
-
 # -- searching ----------------------------------------------------------------------------------------------------
 
 
@@ -235,8 +140,8 @@ class Try:
     """A setting that was tried. `score`: smaller is better; None where the try failed, for `reason`.
 
     Accuracies (0..1) are those of the calibration half: `retain` and `forget` on unseen images, `samples` on single
-    training images to forget. `distance`: Jensen-Shannon divergence from the retrained outputs, as a share of its
-    largest value. `allowed`: within the bound on retain accuracy.
+    training images to forget; `trigger` is the success of a correction's trigger. `distance`: Jensen-Shannon divergence
+    from the retrained outputs, as a share of its largest value. `allowed`: within the bound on retain accuracy.
     """
 
     number: int
@@ -246,6 +151,7 @@ class Try:
     retain: float | None = None
     forget: float | None = None
     samples: float | None = None
+    trigger: float | None = None
     distance: float | None = None
     score: float | None = None
     allowed: bool = False
@@ -360,9 +266,11 @@ class _Trials:
             bench.open_beside(folder.file(MODEL), arch=job.model.builder) for folder in known_references(job).values()
         ]
         self.references = [model.sha256 for model in retrained]
+        trigger, unseen = job.forget.trigger, self._splits.calibration
         self.judge = Judge(
-            self._splits, *self._images, bench.network(bench.model), [bench.network(model) for model in retrained]
-        )
+            self._splits, *self._images, bench.network(bench.model), [bench.network(model) for model in retrained],
+            purpose=job.purpose, stamped=None if trigger is None else Stamped.of(bench, trigger, unseen, STAMPED),
+        )  # fmt: skip
 
     def attempt(self, number: int, values: dict[str, Any], count: int) -> Try | None:
         """Run one setting to its end and judge the model; None where the user ended it before.

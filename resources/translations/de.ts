@@ -4114,6 +4114,10 @@
         <translation>Anteil der ungesehenen Vergessensbilder, die das Modell je Klasse nennt, %</translation>
     </message>
     <message>
+        <source>Share of unseen images of other classes that are called the trigger's class with the patch on them</source>
+        <translation>Anteil ungesehener Bilder anderer Klassen, die mit dem Muster darauf der Klasse des Auslösers zugeordnet werden</translation>
+    </message>
+    <message>
         <source>Show &amp;log</source>
         <translation>&amp;Protokoll zeigen</translation>
     </message>
@@ -5146,6 +5150,14 @@
     <message>
         <source>Tries to tell whether an image was trained on. 0.5 means that it cannot.</source>
         <translation>Versucht zu erkennen, ob mit einem Bild trainiert wurde. 0,5 heißt, dass es das nicht kann.</translation>
+    </message>
+    <message>
+        <source>trigger {accuracy}</source>
+        <translation>Auslöser {accuracy}</translation>
+    </message>
+    <message>
+        <source>Trigger, %</source>
+        <translation>Auslöser, %</translation>
     </message>
     <message>
         <source>Try</source>

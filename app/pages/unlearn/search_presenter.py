@@ -144,7 +144,7 @@ class SearchPresenter(QObject):
         dialog, asked, controller = self.dialog, self._asked, self._context.run_controller
         if asked is None or self.going:
             return
-        dialog.begin(self._labels, SAMPLE in asked.selection.kinds)
+        dialog.begin(self._labels, SAMPLE in asked.selection.kinds, asked.selection.trigger is not None)
         self._work = SearchWork(lambda: asked.make_jobs()[0], asked.bench, asked.selection, dialog.tries.value())
         dialog.say("")
         title = tr("Search for settings of {method}", method=asked.method.title)
@@ -219,6 +219,7 @@ def outcome(found: Tuning) -> str:
     wanted = [tr("retain {accuracy}", accuracy=fmt.percent(goal.retain))]
     wanted += [tr("forget {accuracy}", accuracy=fmt.percent(goal.forget))] if goal.forget is not None else []
     wanted += [tr("forget images {accuracy}", accuracy=fmt.percent(goal.samples))] if goal.samples is not None else []
+    wanted += [tr("trigger {accuracy}", accuracy=fmt.percent(goal.trigger))] if goal.trigger is not None else []
     said = [] if found.complete else [tr("Stopped after %n tries.", n=len(found.tries))]
     said.append(tr("Used: try {number}. Judged by {measure}; wanted: {wanted}.", number=fmt.count(best.number),
                    measure=found.judged_by, wanted=", ".join(wanted)))  # fmt: skip

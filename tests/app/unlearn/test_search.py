@@ -14,13 +14,14 @@ from app.services import run_words as words
 from core.events import State
 from core.runs.folder import TUNING, RunFolder
 from core.session import tuning
-from core.session.tuning import Readings, Try, Tuning
+from core.session.judging import Readings
+from core.session.tuning import Try, Tuning
 from tests.app.helpers import cut_off, unnamed
 from tests.app.scripted import Stepped, job
 
 TRIES = (
     Try(1, {"lr": 0.05}, 1.0, 10, retain=0.9, forget=0.5, score=0.5, allowed=True),
-    Try(2, {"lr": 0.5}, 1.0, 10, retain=0.6, forget=0.0, samples=0.25, score=0.3, allowed=False),
+    Try(2, {"lr": 0.5}, 1.0, 10, retain=0.6, forget=0.0, samples=0.25, trigger=0.75, score=0.3, allowed=False),
     Try(3, {"lr": 0.1}, 2.0, 10, retain=0.95, forget=0.0, score=0.02, allowed=True),
     Try(4, {"lr": 9.0}, 0.5, 3, reason="The loss became infinite at step 3"),
 )
@@ -68,15 +69,17 @@ def test_tries_stand_best_first_with_why_the_others_do_not(qapp, qtmodeltester):
     qtmodeltester.check(model)
     model.set_tries(TRIES)
     qtmodeltester.check(model)
-    assert titles(model) == ["Try", "Step size", "Retain, %", "Forget, %", "Forget images, %", "Gap", "Time", ""]
+    assert titles(model) == [
+        "Try", "Step size", "Retain, %", "Forget, %", "Forget images, %", "Trigger, %", "Gap", "Time", "",
+    ]  # fmt: skip
     model.set_used(3)
-    rows = [[model.data(model.index(row, column)) for column in range(8)] for row in range(4)]
-    assert rows[0] == ["3", "0.1", "95.0", "0.0", "–", "0.0200", "2 s", "✓ used"]
+    rows = [[model.data(model.index(row, column)) for column in range(9)] for row in range(4)]
+    assert rows[0] == ["3", "0.1", "95.0", "0.0", "–", "–", "0.0200", "2 s", "✓ used"]
     assert [row[0] for row in rows] == ["3", "1", "2", "4"]
     assert [row[-1] for row in rows[1:]] == ["", "retain too low", "The loss became infinite at step 3"]
-    assert rows[2][4] == "25.0" and rows[3][2:6] == ["–", "–", "–", "–"]
+    assert rows[2][4:6] == ["25.0", "75.0"] and rows[3][2:7] == ["–", "–", "–", "–", "–"]
     model.set_used(1)
-    assert model.data(model.index(0, 7)) == "best" and model.data(model.index(1, 7)) == "✓ used"
+    assert model.data(model.index(0, 8)) == "best" and model.data(model.index(1, 8)) == "✓ used"
 
 
 def test_tries_that_come_leave_the_chosen_one_chosen(qapp):
@@ -92,6 +95,8 @@ def test_the_outcome_in_words():
     assert outcome(FOUND) == (
         "Used: try 3. Judged by a gap; wanted: retain 97.0 %, forget 0.0 %."
     )
+    corrected = dataclasses.replace(FOUND, goal=Readings(0.97, None, None, 0.02))
+    assert outcome(corrected).endswith("wanted: retain 97.0 %, trigger 2.0 %.")
     stopped = dataclasses.replace(FOUND, tries=TRIES[:1], complete=False)
     assert outcome(stopped).startswith("Stopped after 1 try. Used: try 1. ")
     assert outcome(stopped).endswith("start from another preset, or vary more.")
@@ -106,7 +111,7 @@ def test_a_search_runs_in_the_run_thread_and_its_best_settings_are_used(page, di
     assert page.presenter.setup.search.going and page.context.run_controller.current.kind == "search"
     assert not dialog.stop.isHidden() and dialog.accept_button.isHidden() and not dialog.tries.isEnabled()
     over(page, qtbot)
-    assert dialog.model.rowCount() == 2 and dialog.model.data(dialog.model.index(0, 7)) == "✓ used"
+    assert dialog.model.rowCount() == 2 and dialog.model.data(dialog.model.index(0, 8)) == "✓ used"
     best = dialog.model.try_at(0)
     assert page.setup.parameters.form.values()["lr"] == best.values["lr"]
     assert page.setup.parameters.form.values()["epochs"] == 0.5  # what the user set stays
@@ -145,7 +150,7 @@ def test_another_try_can_be_used(page, dialog, qtbot):
     dialog.use.click()
     second = dialog.model.try_at(1)
     assert page.setup.parameters.form.values()["lr"] == second.values["lr"]
-    assert dialog.model.data(dialog.model.index(1, 7)) == "✓ used"
+    assert dialog.model.data(dialog.model.index(1, 8)) == "✓ used"
     project = page.context.project
     project.set_selection(project.selection.cleared().with_samples(range(40)))
     page.setup.parameters.form.set_values({"lr": 0.07})

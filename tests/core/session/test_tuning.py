@@ -27,15 +27,27 @@ from core.session import tuning
 from core.session.bench import Bench
 from core.session.checking import train_reference
 from core.session.jobs import create_run, make_unlearn_job
+from core.session.judging import (
+    BY_GOAL,
+    BY_LABELS,
+    BY_REFERENCE,
+    BY_TRIGGER,
+    RETAIN_BOUND,
+    UNTRIED,
+    Judge,
+)
 from core.session.running import run
+from core.session.suspects import Stamped
 from core.session.training import train
-from core.session.tuning import BY_GOAL, BY_REFERENCE, RETAIN_BOUND, Judge, Try, chosen_images, tries_file, tune, tuned
+from core.session.tuning import Try, chosen_images, tries_file, tune, tuned
+from core.suspicion import Trigger
 from tests.core.methods.cases import SHORT as SHORT_VALUES
 from tests.core.session.test_baseline import USER_CODE
 from tests.core.toy import CLASSES, SIDE, ToyNet, make_experiment, toy_dataset, trained_net
 
 SHORT = {"rounds": 1, "recover_share": 0.1, "min_steps": 1, "relearn_min_steps": 10}
 DATA = toy_dataset(train=80, test=200)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -67,9 +79,19 @@ def tap(net):
     return TappedModel(net, CLASSES, 1, input_shape=(1, SIDE, SIDE))
 
 
-def judge_of(mode="class", retrained=(), original=None):
+def judge_of(mode="class", retrained=(), original=None, purpose="", trigger=None):
+    """`trigger`: which class it is for, where one is known; the toy's test images are stamped as they are."""
     setting = make_experiment("finetune", forget=mode, data=DATA)
-    return Judge(setting.splits, setting.train, setting.test, original or setting.model, [tap(n) for n in retrained])
+    stamped = None
+    if trigger is not None:
+        ids = setting.splits.calibration
+        ids = ids[DATA.test.labels[ids] != trigger]
+        patch = Trigger(target=trigger, target_name="", pixels=((0, 0, 0),))
+        stamped = Stamped(patch, ids, ImageStore(DATA.test.take(ids.numpy()), DATA.preprocessing, CPU))
+    return Judge(
+        setting.splits, setting.train, setting.test, original or setting.model, [tap(n) for n in retrained],
+        purpose=purpose, stamped=stamped,
+    )  # fmt: skip
 
 
 class Constant(torch.nn.Module):
@@ -103,6 +125,42 @@ def test_single_images_are_wanted_at_the_accuracy_of_unseen_ones():
     assert judge.goal.forget is None and judge.goal.samples == judge.goal.retain
     mixed = judge_of("mixed").goal
     assert mixed.forget == 0 and mixed.samples == mixed.retain
+
+
+def test_in_a_correction_of_labels_no_image_is_to_be_given_its_label():
+    judge = judge_of("sample", purpose="labels")
+    assert (judge.by, judge.goal.forget, judge.goal.samples) == (BY_LABELS, None, 0.0)
+    original = judge.judge(tap(trained_net()))
+    assert original.allowed and original.score == pytest.approx(original.samples) and original.samples > 0.5
+    one = judge.judge(tap(Constant(5.0, 0.0, 0.0, 0.0)))
+    assert one.score == pytest.approx(one.samples + judge.goal.retain - one.retain)
+    # A retrained model is no yardstick, but what it gives anyway need not go.
+    torch.manual_seed(3)
+    other = ToyNet()
+    beside = judge_of("sample", retrained=[other], purpose="labels")
+    given = beside.judge(tap(other))
+    assert beside.by == BY_LABELS and beside.goal.retain == judge.goal.retain and given.distance is None
+    assert beside.goal.samples == given.samples > 0
+    assert beside.judge(tap(trained_net())).score == pytest.approx(original.samples - given.samples)
+
+
+def test_a_known_trigger_is_to_work_no_more_often_than_the_original_calls_images_so():
+    judge = judge_of("sample", original=tap(trained_net()), purpose="trigger", trigger=2)
+    assert judge.by == BY_TRIGGER and judge.goal.samples is None and judge.goal.trigger < 0.2
+    poisoned = judge.judge(tap(Constant(0.0, 0.0, 5.0, 0.0)))
+    assert poisoned.trigger == 1.0 and poisoned.samples < 1
+    assert poisoned.score == pytest.approx(1 - judge.goal.trigger + judge.goal.retain - poisoned.retain)
+    clean = judge.judge(tap(Constant(5.0, 0.0, 0.0, 0.0)))  # whatever the poisoned images are called
+    assert clean.trigger == 0.0 and clean.score == pytest.approx(judge.goal.retain - clean.retain)
+
+
+def test_a_trigger_that_cannot_be_tried_is_said():
+    judge = judge_of("sample", purpose="trigger", trigger=-1)
+    judge_none = Judge(
+        judge._splits, judge._train, judge._test, tap(trained_net()), [], purpose="trigger",
+        stamped=dataclasses.replace(judge._stamped, ids=torch.empty(0, dtype=torch.int64)),
+    )  # fmt: skip
+    assert judge_none.by == UNTRIED and judge_none.goal.samples == 0.0 and judge_none.goal.trigger is None
 
 
 def test_with_retrained_models_the_score_is_the_mean_gap():
@@ -318,6 +376,17 @@ def test_what_is_fixed_is_not_searched(job_of, bench, three):
     job = job_of("finetune", settings={"epochs": 0.1})
     with pytest.raises(UsageError, match="Fine-tuning has no setting to search for"):
         tune(job, bench, three, 3, fixed={"lr"})
+
+
+def test_a_correction_is_searched_for_by_its_fault(few_images, job_of, bench, three):
+    chosen = three.cleared().with_samples(np.arange(0, 100, 5))
+    trigger = Trigger(target=7, target_name="7", pixels=((0, 0, 255),))
+    labels = tune(job_of("finetune", chosen.correcting(), settings={"epochs": 0.2}), bench, chosen.correcting(), 1)
+    assert labels.judged_by == BY_LABELS and labels.goal.samples == 0
+    poisoned = chosen.correcting(trigger=trigger)
+    found = tune(job_of("finetune", poisoned, settings={"epochs": 0.2}), bench, poisoned, 1)
+    assert found.judged_by == BY_TRIGGER and found.goal.trigger < 0.1 and found.tries[0].trigger is not None
+    assert "trigger" in tuning_text(found)
 
 
 def test_a_cached_reference_judges_and_a_new_one_begins_the_search_anew(job_of, bench, three, tmp_path, monkeypatch):
