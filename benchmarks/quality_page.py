@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -79,9 +80,9 @@ def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
         {"what": what, "machine": entry["machine"], "hashes": entry["hashes"]} for what, entry in machines.items()
     ]
     cells = sum(row["method"] not in OF_MODELS for row in rows)
-    references = min((sum(row["method"] == "retrained" for row in s.rows) for s in sections(rows)), default=0)
+    retrained = Counter((row["network"], row["data"], row["task"]) for row in rows if row["method"] == "retrained")
     text = environment.get_template("quality.html.j2").render(
-        sections=shown, machines=made, cells=cells, references=f"at least {references}"
+        sections=shown, machines=made, cells=cells, references=min(retrained.values(), default=0)
     )
     return text + "\n"
 
