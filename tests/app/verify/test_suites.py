@@ -146,6 +146,6 @@ def test_new_numbers_in_the_same_rows_keep_what_is_selected(show, make_folder):
     changed["models"]["unlearned"]["forget_accuracy"] = 0.25
     from app.pages.verify.checks import rows_of
 
-    view.set_rows(rows_of(changed))
+    view.set_rows(rows_of(changed), gaps=True)
     assert view.currentIndex() == chosen
     assert shown(view.table, "Forget accuracy, training", 3) == "25.0"
