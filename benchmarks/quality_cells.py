@@ -252,7 +252,7 @@ class Place:
         job = make_unlearn_job(
             self.bench, chosen, cell.method, preset=cell.preset, seed=cell.seed, checkpoint_seconds=60
         )
-        name = f"{cell.method}-{cell.preset or 'preset'}-{cell.task.name}-{cell.seed}-{_key(job)}"
+        name = f"{cell.method}-{cell.preset or 'preset'}-{cell.task.name}-{cell.seed}-{key_of(job)}"
         return chosen, job, RunFolder(self.folder / self.cells / name)
 
     def _is_attacked(self, cell: Cell) -> bool:
@@ -328,7 +328,7 @@ def _evenly(labels: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.concatenate(chosen))
 
 
-def _key(job: Any) -> str:
+def key_of(job: Any) -> str:
     """What determines a cell: the job without what the machine adds, and the source of the method.
 
     What methods share (losses, the engine, torch) is not in it: whoever changes that has rows run again (`--check`).
