@@ -90,7 +90,7 @@ def full_plan(network: Network) -> list[Cell]:
     from core.methods import METHODS
 
     if network.name != "small-cnn":
-        return _night_plan()
+        return _night_plan(network)
     presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in STRONGEST], ("muda", "reconstruction"),
                ("muda", "thorough"), ("head-only", "distil")]  # fmt: skip
     ours = {"muda", "head-only", "retrain", *STRONGEST}
@@ -108,11 +108,12 @@ def full_plan(network: Network) -> list[Cell]:
     return cells
 
 
-def _night_plan() -> list[Cell]:
+def _night_plan(network: Network) -> list[Cell]:
     """One class and 10 % random images on a larger network, sized for a night of two cores."""
-    presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in ("finetune", "cf-k", *STRONGEST)]]
+    few = [("muda", "few-images")] if network.name == "resnet18" else []  # a transformer has a preset of its own
+    presets = [("muda", ""), *few, ("head-only", "mask"), *[(name, "") for name in ("finetune", "cf-k", *STRONGEST)]]
     cells = [Cell("A", name, preset, SINGLE[0], 0) for name, preset in presets]
-    return cells + [Cell("A", name, "", RANDOM, 0) for name, _ in presets if name != "head-only"]
+    return cells + [Cell("A", name, preset, RANDOM, 0) for name, preset in presets if name != "head-only"]
 
 
 def quick_plan() -> list[Cell]:

@@ -38,6 +38,15 @@ TRANSFORMER: dict[str, Any] = {
     "clip": 1.0,
 }  # by measurement, benchmarks/quality.py
 
+FEW_IMAGES: dict[str, Any] = {
+    **RELEARNT,
+    "relearn_passes": 1.8,
+    "relearn_min_steps": 100,
+    "rounds": 1,
+    "lr": 0.05,
+    "batch": 64,
+}  # by measurement, benchmarks/quality.py
+
 SCHEDULE, ALIGNMENT, DISTILLATION = Group("Schedule"), Group("Alignment"), Group("Self-distillation")
 SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
 
