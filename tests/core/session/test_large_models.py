@@ -107,7 +107,8 @@ def test_a_transformer_of_the_users_own_code_goes_all_the_way(tmp_path, noise):
     given = torch.load(folder.file("model.pt"), weights_only=True)["model"]
     assert list(given) == list(weights)
     changed = {key for key in weights if not torch.equal(given[key], weights[key])}
-    layers = tuple(f"encoder.layers.encoder_layer_{number}" for number in (1, 2, 3))  # of four: three fifths, with the head
+    # Of four layers: three fifths of the blocks, with the head.
+    layers = tuple(f"encoder.layers.encoder_layer_{number}" for number in (1, 2, 3))
     parts = (*layers, "encoder.ln", "heads.head")
     assert all(any(key.startswith(part) for key in changed) for part in parts)
     assert all(key.startswith(parts) for key in changed)
