@@ -166,13 +166,14 @@ def _tables(folder: Path) -> object:
     from app.pages.verify.class_tabs import by_class
     from app.pages.verify.verdict_card import lamp_tip, limits
     from core.verify.lamps import LAMPS, found_again
-    from core.verify.table import measure_rows, verdict_rows
+    from core.verify.table import gaps_shown, measure_rows, verdict_rows
 
     report = RunFolder(folder).report() or {}
     classes = [by_class(report, measure, ("original", "unlearned")) for measure in ("per_class", "forget_predictions")]
     said = limits(report), found_again(report), [lamp_tip(report, lamp) for lamp in LAMPS]
     rows = measure_rows(report)
-    return measure_lines(rows), verdict_rows(report), classes, said, _of_report(report, "forget_test_accuracy")
+    lines = measure_lines(rows, gaps_shown(report))
+    return lines, verdict_rows(report), classes, said, _of_report(report, "forget_test_accuracy")
 
 
 def _compared_rows(folder: Path) -> object:

@@ -45,19 +45,6 @@ def test_a_failure_leaves_what_is_open(context, open_digits, tmp_path, idle):
     assert context.project.evaluation is evaluation
 
 
-def test_an_encoder_is_refused_with_where_it_works(context, tmp_path, idle):
-    state = build_model(ModelSpec("small-cnn", 10, 1, (8, 8))).state_dict()
-    torch.save({name: value for name, value in state.items() if not name.startswith("head.")}, tmp_path / "e.pt")
-    failures = []
-    context.opening.failed.connect(failures.append)
-    context.opening.open_model(tmp_path / "e.pt")
-    idle()
-    [failure] = failures
-    assert "e.pt is an encoder: it gives features and no classes" in failure.sentence
-    assert "On the command line, unlearn, verify, evaluate and export work on it" in failure.sentence
-    assert context.project.opened_model is None
-
-
 def test_a_cancelled_request_changes_nothing_and_says_nothing(context, digits_file, idle):
     failures = []
     context.opening.failed.connect(failures.append)
@@ -81,7 +68,6 @@ def test_other_data_begins_without_the_order_of_the_former(context, digits_file,
 
 def test_paths_are_opened_as_what_they_are(context, window, insects, digits_file, tmp_path, idle, qtbot):
     model = tmp_path / "insects.pt"
-    from core.models.architectures import ModelSpec, build_model
 
     torch.save(build_model(ModelSpec("mlp", 3, 1, (12, 12))).state_dict(), model)
     context.opening.open_data("digits")
