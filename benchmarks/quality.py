@@ -45,7 +45,9 @@ FEW = (
     Task("hardest 1 %", share=0.01, by="hardest"),
     Task("easiest 1 %", share=0.01, by="easiest"),
 )
-STRONGEST = ("scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
+STRONGEST = ("ct", "msg", "l1-sparse", "eu-k", "salun", "neggrad-plus", "scrub")
+OF_CLASSES = ("damp",)  # strong ones that forget whole classes alone
+FOR_NIGHTS = ("finetune", "cf-k", "scrub", "salun", "neggrad-plus", "l1-sparse", "eu-k")
 FOR_SINGLES = ("finetune", "ct", "msg", "cf-k", "scrub", "neggrad-plus", "l1-sparse")
 ABLATIONS = ("alignment-only", "distillation-only")
 
@@ -91,9 +93,9 @@ def full_plan(network: Network) -> list[Cell]:
 
     if network.name != "small-cnn":
         return _night_plan(network)
-    presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in STRONGEST], ("muda", "reconstruction"),
-               ("muda", "thorough"), ("head-only", "distil")]  # fmt: skip
-    ours = {"muda", "head-only", "retrain", *STRONGEST}
+    presets = [("muda", ""), ("head-only", "mask"), *[(name, "") for name in (*OF_CLASSES, *STRONGEST)],
+               ("muda", "reconstruction"), ("muda", "thorough"), ("head-only", "distil")]  # fmt: skip
+    ours = {"muda", "head-only", "retrain", *OF_CLASSES, *STRONGEST}
     others = [method for method in METHODS.values() if method.id not in ours]
     cells = [Cell("A", "muda", "", task, seed) for seed in (0, 1, 2) for task in SINGLE]
     cells += [Cell("A", name, preset, task, 0) for name, preset in presets[1:] for task in SINGLE]
@@ -111,7 +113,7 @@ def full_plan(network: Network) -> list[Cell]:
 def _night_plan(network: Network) -> list[Cell]:
     """One class and 10 % random images on a larger network, sized for a night of two cores."""
     few = [("muda", "few-images")] if network.name == "resnet18" else []  # a transformer has a preset of its own
-    presets = [("muda", ""), *few, ("head-only", "mask"), *[(name, "") for name in ("finetune", "cf-k", *STRONGEST)]]
+    presets = [("muda", ""), *few, ("head-only", "mask"), *[(name, "") for name in FOR_NIGHTS]]
     cells = [Cell("A", name, preset, SINGLE[0], 0) for name, preset in presets]
     return cells + [Cell("A", name, preset, RANDOM, 0) for name, preset in presets if name != "head-only"]
 
