@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.quality import NETWORKS, cells_of
+from benchmarks.quality import DOCS, NETWORKS, cells_of
 from benchmarks.quality_cells import Cell, Made, Network, Place, Task, single_tasks
 from benchmarks.quality_check import differences_of
-from benchmarks.quality_page import closure_plot, cost_plot, page
+from benchmarks.quality_page import closure_plot, cost_plot, page, sections
 from benchmarks.quality_table import (
     COLUMNS,
     agreement,
@@ -153,3 +154,10 @@ def test_every_task_of_single_images_is_one_that_the_models_of_the_attack_never_
     assert {task.name for task in single_tasks(full)} >= {"10 % of the images", "hardest 1 %", "30 images"}
     nights = [cells_of(Place(network, "fashion-mnist")) for name, network in NETWORKS.items() if name != "small-cnn"]
     assert all(len(cells) == len(set(cells)) for cells in (full, *nights))
+
+
+def test_page_and_plot_in_docs_are_made_of_the_rows_beside_them():
+    rows, machines = read_rows(DOCS / "quality.csv"), json.loads((DOCS / "quality.json").read_text())
+    assert {row["network"] for row in rows} == set(NETWORKS)
+    assert (DOCS / "quality.html").read_text() == page(rows, machines)
+    assert (DOCS / "images" / "closure.svg").read_text() == closure_plot(sections(rows)[0].rows)
