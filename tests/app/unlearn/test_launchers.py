@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -16,6 +17,7 @@ from app.pages.unlearn.setup_view import ParametersCard
 from app.services.run_library import RunRow
 from app.widgets.buttons import SecondaryButton
 from app.workers.live_run import LiveRun
+from core.engine.engine import Engine
 from core.events import State
 from core.files import queue_home
 from core.runs.asked import asked_until_now
@@ -98,7 +100,14 @@ def test_the_window_closes_and_the_run_goes_on_and_is_asked_from_another_window(
 
 
 @pytest.mark.slow
-def test_the_window_closes_and_all_its_work_goes_on_without_it(home, context, start, view, qtbot):
+def test_the_window_closes_and_all_its_work_goes_on_without_it(home, context, start, view, qtbot, monkeypatch):
+    advance = Engine.advance
+
+    def slowly(engine: Engine) -> None:  # in this process alone: a window that is late still finds the run going
+        time.sleep(0.3)
+        advance(engine)
+
+    monkeypatch.setattr(Engine, "advance", slowly)
     run, behind = start("thread", epochs=8.0), start(name="behind", epochs=0.2)
     qtbot.waitUntil(lambda: run.step > 2)
     guard = RunCloseGuard(context, view)
