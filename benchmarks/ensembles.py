@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.attacks import EPOCHS, ROOT, subset
 from benchmarks.common import arguments, report
+from benchmarks.quality_cells import key_of
 
 MODELS = 10
 METHODS = ("muda", "finetune", "head-only")
@@ -66,9 +67,10 @@ def _measured(quick: bool) -> dict[str, dict[str, Any]]:
         for seed in range(MODELS):
             for shared, runs in ensembles.items():
                 on = bench.with_model(originals[0 if shared else seed].path)
-                folder = RunFolder(kept / f"{method}-{'one-' if shared else ''}{seed}")
+                job = make_unlearn_job(on, chosen, method, seed=seed)
+                folder = RunFolder(kept / f"{method}-{'one-' if shared else ''}{seed}-{key_of(job)}")
                 if not folder.exists:
-                    create_run(folder.path, make_unlearn_job(on, chosen, method, seed=seed), chosen, on.dataset)
+                    create_run(folder.path, job, chosen, on.dataset)
                 run(folder, Control(), tell, bench=on, resume=True)
                 runs.append(folder)
         for shared, runs in ensembles.items():
