@@ -22,7 +22,7 @@ from core.selection import CLASS, SAMPLE
 
 WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
 BOTH = WHOLE | SINGLE
-MadeFor = Literal["", "encoder", "labels", "trigger", "transformer"]  # a purpose, or a kind of network
+MadeFor = Purpose | Literal["transformer"]  # a purpose, or a kind of network
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]

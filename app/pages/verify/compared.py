@@ -47,9 +47,14 @@ class Batch:
 class Ensemble:
     """Runs that differ in their seed or original alone, and the seeds of the retrained models on disk for them."""
 
-    method: str  # its title
+    name: str  # the method's title, with the first run's where ensembles differ in settings
     folders: tuple[RunFolder, ...]
     retrained: tuple[int, ...]
+
+    @property
+    def measurable(self) -> bool:
+        """Whether there is an ensemble of retrained models to hold it against."""
+        return len(self.retrained) > 1
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,11 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     named = {run.name: folder for run, folder in zip(runs, folders, strict=True)}
     unchecked = tuple(named[run["run"]] for run in found["runs"] if (run["verdict"].get("code") or "") in UNCHECKED)
     trained = tuple(trained_references(unchecked[0].job())) if unchecked else ()
+    alike = [(same, job) for same in ensembles_in(folders) if (job := same[0].job()).model.num_classes]
+    titles = Counter(method_of(job).title for _, job in alike)
     ensembles = tuple(
-        Ensemble(method_of(job).title, tuple(same), tuple(trained_references(job)))
-        for same in ensembles_in(folders) if (job := same[0].job()).model.num_classes
+        Ensemble(title if titles[title] == 1 else f"{title}, {same[0].id}", tuple(same), tuple(trained_references(job)))
+        for same, job in alike for title in [method_of(job).title]
     )  # fmt: skip
     return Compared(
         found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found),
@@ -115,7 +122,7 @@ def measure_ensembles(
 
     own = (bench or Bench()).trusting(trust).telling(progress)
     return ensembles_block({
-        one.method: compare_ensembles(one.folders, own, one.retrained, {}) for one in ensembles if one.retrained
+        one.name: compare_ensembles(one.folders, own, one.retrained, {}) for one in ensembles if one.measurable
     })  # fmt: skip
 
 

@@ -92,9 +92,8 @@ class ComparisonPresenter(QObject):
         compared, context = self._view.compared, self._context
         if compared is None:
             return
-        asked = tuple(one for one in compared.ensembles if len(one.retrained) > 1)
         job = context.device_jobs.submit(
-            measure_ensembles, asked, context.project.bench, context.trust.everything(), key=ENSEMBLES
+            measure_ensembles, compared.ensembles, context.project.bench, context.trust.everything(), key=ENSEMBLES
         )
         context.shell.follow(job, ENSEMBLES)
         job.then(partial(self._ensembles_measured, compared), self._ensembles_failed)

@@ -242,9 +242,9 @@ class EnsemblesTab(TextTab):
     def show_offer(self) -> None:
         """Say what there is to measure, or what is missing."""
         counted = [
-            tr("{method}: {runs} and {number} retrained models", method=one.method,
+            tr("{method}: {runs} and {number} retrained models", method=one.name,
                runs=tr("%n runs", n=len(one.folders)), number=fmt.count(len(one.retrained)))
-            for one in self._ensembles if len(one.retrained) > 1
+            for one in self._ensembles if one.measurable
         ]  # fmt: skip
         if not self._ensembles:
             self.show_missing(tr(NO_ENSEMBLE))

@@ -254,9 +254,19 @@ def test_seeds_of_one_method_are_an_ensemble_beside_the_retrained_models(view, q
     monkeypatch.setattr("core.session.ensembles.compare_ensembles", compare)
     trained = dataclasses.replace(view.compared, ensembles=(dataclasses.replace(one, retrained=(1, 2)),))
     view.show_compared(trained)
-    assert f"{one.method}: 2 runs and 2 retrained models" in tab.empty.text()
+    assert f"{one.name}: 2 runs and 2 retrained models" in tab.empty.text()
     tab.measure_asked.emit()
     qtbot.waitUntil(lambda: tab.currentIndex() == CONTENT)
     assert asked == [(["a-1", "a-2"], (1, 2))] and tab.model.index(0, 1).data() == "1.250"
     view.show_compared(trained)  # read again: what was measured stays
     assert tab.currentIndex() == CONTENT
+
+
+def test_ensembles_of_one_method_with_other_settings_are_told_apart(folders, tmp_path, job):
+    for seed in (1, 2):
+        other = dataclasses.replace(job, method="muda", seed=seed, parameters={**job.parameters, "rounds": 9})
+        folder = RunFolder.create(tmp_path / "runs" / f"c-{seed}", other)
+        write_json(folder.file(REPORT_JSON), report(0.9, "Muda", seed))
+        folders.append(folder)
+    names = [one.name for one in read_comparison(folders).ensembles]
+    assert len(set(names)) == 2 and names[0].endswith(", a-1") and names[1].endswith(", c-1")
