@@ -41,7 +41,7 @@ PACE_RANGE = (0.2, 20.0)  # a run that was paused by the system's sleep teaches 
 REPORT_BYTES = 4_000_000  # report, card, events: small beside weights
 # Of method cards: what is meant to forget comes first, and its group with it.
 ORDER = ("reconstruction", "baseline", "control", "reference")
-COMMENDED: dict[Purpose, tuple[str, ...]] = {"labels": ("finetune", "salun"), "trigger": ("salun", "neggrad-plus")}
+COMMENDED: dict[Purpose, tuple[str, ...]] = {"labels": ("finetune", "scrub"), "trigger": ("salun", "scrub")}
 """Methods that come first for a correction, by its purpose, as `benchmarks.corrective` ranks them."""
 
 
