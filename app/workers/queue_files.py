@@ -28,11 +28,11 @@ from core.runs.waiting import (
     UNREADABLE,
     Waiting,
     drop_waiting,
-    lock_of,
     move_waiting,
     new_entry,
     new_room,
     take_over,
+    take_room,
     tidy,
     write_waiting,
 )
@@ -117,10 +117,7 @@ class QueueStore:
     def _act(self, act: Callable[[], object]) -> None:
         try:
             if self._lock is None:
-                self._room.mkdir(parents=True, exist_ok=True)
-                lock = lock_of(self._room, LOCK_SECONDS)
-                lock.acquire()
-                self._lock = lock
+                self._lock = take_room(self._room, LOCK_SECONDS)
             act()
         except Exception:
             log.warning("the queue is not kept on disk", exc_info=True)

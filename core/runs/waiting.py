@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 WAITING = "waiting.json"
 BEHIND, GOING = "behind-", "going-"
+ATTEMPTS = 10  # to make and lock a room that others remove
 UNREADABLE = (AppError, AttributeError, KeyError, TypeError, ValueError)  # of a file that cannot be read
 
 
@@ -186,10 +187,29 @@ def entries_in(room: Path) -> list[Path]:
     return []
 
 
+def take_room(room: Path, seconds: float) -> filelock.BaseFileLock:
+    """Make a room and return its lock, taken; where another program looks into it, that is waited for `seconds`.
+
+    Who finds a room empty removes it, so it may be gone again before it is locked. Raises OSErrors.
+    """
+    lock = lock_of(room, seconds)
+    for attempt in range(ATTEMPTS):
+        room.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+            break
+        except FileNotFoundError:
+            if attempt == ATTEMPTS - 1:
+                raise
+    return lock
+
+
 def tidy(room: Path) -> None:
-    """Remove a room once nothing waits in it."""
-    if room.is_dir() and not entries_in(room):
-        with contextlib.suppress(OSError):
+    """Remove a room once nothing waits in it; one that a program holds stays."""
+    with contextlib.suppress(OSError), lock_of(room) as lock:
+        if not entries_in(room):
+            if os.name == "nt":
+                lock.release()  # a file that is open, here or in another program, cannot be removed there
             shutil.rmtree(room)
 
 

@@ -23,6 +23,7 @@ from core.launch.queue import Behind, leave_behind, work
 from core.models.trust import NO_TRUST
 from core.runs.folder import FORGET, MODEL, RunFolder
 from core.runs.waiting import (
+    ATTEMPTS,
     BEHIND,
     Check,
     Waiting,
@@ -35,6 +36,8 @@ from core.runs.waiting import (
     new_entry,
     new_room,
     next_waiting,
+    take_room,
+    tidy,
     write_waiting,
 )
 from core.session.jobs import create_run, forget_list, make_train_job, make_unlearn_job
@@ -262,6 +265,44 @@ def lock_is_held(room) -> bool:
             return False
     except filelock.Timeout:
         return True
+
+
+def test_a_room_that_is_removed_before_it_is_locked_is_made_again(room, monkeypatch):
+    acquire, removed = filelock.FileLock.acquire, []
+
+    def late(lock, *args, **options):
+        if not removed:  # another program has found it empty
+            removed.append(room)
+            room.rmdir()
+        return acquire(lock, *args, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", late)
+    with take_room(room, 1):
+        assert removed and lock_is_held(room)
+
+
+def test_a_room_that_cannot_be_kept_is_given_up(room, monkeypatch):
+    made = []
+
+    def too_late(lock):
+        made.append(room.is_dir())
+        room.rmdir()
+        raise FileNotFoundError(room)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", too_late)
+    with pytest.raises(FileNotFoundError):
+        take_room(room, 1)
+    assert made == [True] * ATTEMPTS
+
+
+def test_a_room_that_a_program_holds_is_not_removed(room):
+    with take_room(room, 1):
+        tidy(room)
+        assert room.is_dir() and lock_is_held(room)
+    tidy(room)
+    assert not room.exists()
+    tidy(room)  # what is gone is no error
+    assert not room.exists()
 
 
 def test_the_options_of_a_check_are_on_disk_as_they_were_given(room, put, tmp_path):
