@@ -21,12 +21,20 @@ def label_shifts(images: int, count: int, num_classes: int, seed: int = 0) -> to
     return shifts
 
 
-def learnt_canaries(splits: Splits, count: int) -> torch.Tensor:
-    """Return which images a training without a forget set learns with a wrong label: (n,) bool.
+def with_shifts(
+    labels: torch.Tensor, shifts: torch.Tensor, num_classes: int, left_out: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return labels moved on by their shifts, all (n,) int64, and which of them a training learns: (n,) bool.
 
-    Neither those that it leaves out, nor those whose wrong label is a class that it leaves out: they would teach it.
+    None that has become one of the classes `left_out`: it would teach that class.
     """
+    moved = (labels + shifts) % num_classes
+    return moved, ~torch.isin(moved, left_out)
+
+
+def learnt_canaries(splits: Splits, count: int) -> torch.Tensor:
+    """Return which images a training without a forget set learns with a wrong label: (n,) bool."""
     shifts = label_shifts(len(splits.labels), count, splits.num_classes)
-    planted = (splits.labels + shifts) % splits.num_classes
     left_out = torch.tensor(splits.forget_classes, dtype=torch.int64)
-    return (shifts > 0) & ~splits.forget & ~torch.isin(planted, left_out)
+    _, learnt = with_shifts(splits.labels, shifts, splits.num_classes, left_out)
+    return (shifts > 0) & ~splits.forget & learnt

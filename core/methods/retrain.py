@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 
 from core.data.batches import Batch
-from core.data.canaries import label_shifts
+from core.data.canaries import label_shifts, with_shifts
 from core.methods.base import Aux, Context, Facts, Method, Preset, StageOutput, Terms, Train
 from core.methods.common import Group, forgotten_classes, keeping, optimiser_parameters
 from core.methods.losses import cross_entropies, mean_over
@@ -52,14 +51,11 @@ def _planted(context: Context) -> Aux:
 
 
 def _with_canaries(out: StageOutput, batch: Batch, aux: Aux, values: Values) -> Terms:
-    """Return the cross-entropy on the batch's labels, those of canaries moved on.
-
-    A canary whose wrong label is a class that is left out counts for nothing: it would teach that class.
-    """
-    labels = (batch.labels + aux["canaries"][batch.ids]) % out.logits.shape[1]
-    if not len(aux["forget_classes"]):
+    """Return the cross-entropy on the batch's labels, those of canaries moved on, of those that are learnt."""
+    left_out = aux["forget_classes"]
+    labels, learnt = with_shifts(batch.labels, aux["canaries"][batch.ids], out.logits.shape[1], left_out)
+    if not len(left_out):
         return {"loss": F.cross_entropy(out.logits, labels)}
-    learnt = ~torch.isin(labels, aux["forget_classes"])
     return {"loss": mean_over(cross_entropies(out.logits, labels), learnt)}
 
 
