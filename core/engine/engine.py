@@ -67,6 +67,7 @@ class Engine:
         self.context = SetPasses(experiment, self.control.check)
         self.step = 0  # the place in the plan, which a rule moves on without steps
         self.steps_taken = 0
+        self._met_at: int | None = None  # the step after which a rule ended the run; `step` is the plan's last then
         self.outcome = State.RUNNING
         self.lr_scale = 1.0
         self.elapsed = 0.0  # seconds of training and monitoring, pauses left out
@@ -84,6 +85,11 @@ class Engine:
         self._between = True  # whether weights, optimiser and constants are those of one point between two steps
         self._shared_ripe = False  # of processes that share the run: whether the first found the time ripe
         self._before: tuple[list[torch.Tensor], Counter[str]] | None = None  # what the step at work has changed
+
+    @property
+    def last_step(self) -> int:
+        """The step that the weights are after: not the plan's last one where a rule ended the run before."""
+        return self.step if self._met_at is None else self._met_at
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -133,7 +139,7 @@ class Engine:
                 "The loss had become infinite when the run was stopped, so there is no result to keep",
                 "Choose a smaller step size or a gradient clip",
             )
-        yield from self.monitor.evaluate(self.step, charged=False)
+        yield from self.monitor.evaluate(self.last_step, charged=False)
         stopped = self.control.stopping and self.step < self.timeline.total
         self.outcome = State.STOPPED if stopped else State.FINISHED
         if self.control.discarding:
@@ -214,7 +220,7 @@ class Engine:
         if renewed:
             self.context.aux |= self._constants(renewed)
         if asked and self._ask(asked):
-            self.step = self.timeline.total
+            self._met_at, self.step = self.step, self.timeline.total
         if ends:
             for part in segment.parts:
                 for name in part.drops:
@@ -319,7 +325,7 @@ class Engine:
             )
         self._module.load_state_dict(self._start)
         self.context.aux = {}
-        self.step, self.steps_taken, self._segment, self._resumed_at = 0, 0, None, 0
+        self.step, self.steps_taken, self._met_at, self._segment, self._resumed_at = 0, 0, None, None, 0
         self._forward.drop_front()  # it belongs to other weights
         self._between = True
         yield Log(
@@ -370,6 +376,7 @@ class Engine:
         return {
             "step": self.step,
             "steps_taken": self.steps_taken,
+            "met_at": self._met_at,
             "weights": _copied(self._module.state_dict()),
             **self._stepper.state(inside=inside),
             "aux": _copied(self.context.aux),
@@ -391,6 +398,7 @@ class Engine:
         self.step, self.lr_scale = state["step"], state["lr_scale"]
         self.elapsed, self.samples_seen = state["elapsed"], state["samples_seen"]
         self.steps_taken = state.get("steps_taken", state["step"])  # checkpoints of earlier versions lack this and work
+        self._met_at = state.get("met_at")
         self.experiment.work.update(state.get("work", {}))
         if "counted" in state:
             self._forward.restore(state["counted"])

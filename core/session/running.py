@@ -409,7 +409,7 @@ class _Runner:
         """Write the model, whose outputs are `final`, and what is said of it; returns the state the run ended in."""
         experiment, dataset = engine.experiment, bench.dataset
         sets = final.split(experiment.splits)
-        for event in events_of(experiment, sets, engine.step, "full"):
+        for event in events_of(experiment, sets, engine.last_step, "full"):
             self._report(event)
         self._keep_job()
         write_models(self._folder, job, experiment.model.module)

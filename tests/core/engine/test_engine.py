@@ -21,7 +21,7 @@ from core.engine.monitor import Monitor, events_of
 from core.engine.outputs import collect
 from core.engine.step import Board, Diverged, all_finite
 from core.errors import NonFiniteError
-from core.events import Log, PhaseChanged, State, StepMetrics
+from core.events import Evaluation, Log, PhaseChanged, State, StepMetrics
 from core.methods import get_method
 from core.methods.base import Alternate, Edit, Length, Method, Optimiser, Train
 from core.metrics.spaces import FeatureSpace, gram, leading_eigenvectors, measure_alignment
@@ -443,6 +443,19 @@ def test_a_rule_is_asked_within_its_stage_and_once_more_at_its_end():
     engine = make_engine(make_experiment(method))
     names = {event.stage for event in run_to_end(engine) if isinstance(event, PhaseChanged)}
     assert asked == [3, 6, 8] and "second" not in names
+
+
+def test_the_last_evaluation_stands_where_a_rule_ended_the_run():
+    stage = Train("first", "recover", "retain", _classify, length=Length(steps=8), until_every=3,
+                  until=lambda context: engine.step == 6)  # fmt: skip
+    method = replace(_method(_classify), plan=lambda values, facts: [stage, replace(stage, name="second")])
+    engine = make_engine(make_experiment(method))
+    evaluations = [event.step for event in run_to_end(engine) if isinstance(event, Evaluation)]
+    assert (evaluations[0], evaluations[-1], engine.step) == (0, 6, engine.timeline.total)
+    state = engine.state()
+    engine = make_engine(make_experiment(method))
+    engine.restore(state)  # of a program that ended before the run had
+    assert engine.last_step == 6
 
 
 def test_steps_count_that_were_taken_and_not_those_that_a_rule_spared():
