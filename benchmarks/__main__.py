@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
     "start", "gui", "week", "speed", "methods", "monitor", "quality", "verify", "calibration", "faults", "fuzz",
     "scaling", "gallery", "similar", "gpu", "ranks", "conditioning", "attacks", "ensembles",
+    "encoders",
 )  # fmt: skip
 NOTHING_TO_TRY = 3  # the exit code of one that needs what this machine has not
 
