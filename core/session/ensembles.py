@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs
-from core.errors import InputError, MismatchError
+from core.errors import AppError, InputError, MismatchError
 from core.job import Job
 from core.metrics.klom import FEWEST_MODELS, Margins, klom, margin_distance
 from core.metrics.membership import log_odds
@@ -20,7 +21,8 @@ from core.runs.folder import MODEL, RunFolder
 from core.session.bench import Bench, original_of
 from core.session.forget_sets import run_selection
 from core.session.jobs import decides
-from core.session.references import reference_folder
+from core.session.references import reference_folder, reference_key
+from core.session.starts import told_job
 
 SAMPLES = 1000
 """Images of each set at most: their mean has settled long before."""
@@ -32,7 +34,8 @@ def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
     """Return those of some runs that are ensembles, two or more that differ in nothing but seed and original."""
     found: dict[str, list[RunFolder]] = {}
     for folder in folders:
-        found.setdefault(_kind(folder.job()), []).append(folder)
+        with contextlib.suppress(AppError):  # the original's card is damaged, so nobody knows its retrained models
+            found.setdefault(_kind(told_job(folder)), []).append(folder)
     return [runs for runs in found.values() if len(runs) > 1]
 
 
@@ -42,7 +45,7 @@ def require_ensemble(folders: Sequence[RunFolder], seeds: Sequence[int], brought
     seeds, brought: the retrained models. MismatchError where runs are not of one kind, InputError where they are of
     encoders, whose images have no margins, or where there is no retrained model.
     """
-    jobs = [folder.job() for folder in folders]
+    jobs = [told_job(folder) for folder in folders]
     if not jobs[0].model.num_classes:
         raise InputError("Encoders name no class, so their images have no margins", "Compare features with `verify`")
     if len({_kind(job) for job in jobs}) > 1:
@@ -70,7 +73,7 @@ def compare_ensembles(
     runs of one original vary less than retrained models do. Raises what `require_ensemble` does.
     """
     require_ensemble(folders, seeds, brought)
-    jobs = [folder.job() for folder in folders]
+    jobs = [told_job(folder) for folder in folders]
     first = jobs[0]
     bench = bench.for_job(first)
     images, splits = bench.laid_out(replace(run_selection(folders[0], bench.dataset), weights=None))
@@ -105,11 +108,10 @@ def compare_ensembles(
 def _kind(job: Job) -> str:
     """Return what runs of one ensemble share: all that decides their results but seed and original.
 
-    The originals have begun alike, because retrained models begin as they did.
+    The originals have begun alike and had one recipe, because retrained models are trained as they were.
     """
-    parts = decides(job) | {"parameters": sorted(job.parameters.items())}
-    start = "" if job.start is None else job.start.weights_id
-    return repr((start, sorted((name, value) for name, value in parts.items() if name not in ("model", "seed"))))
+    parts = decides(job) | {"parameters": sorted(job.parameters.items()), "retrained": reference_key(job, seed=0)}
+    return repr(sorted((name, value) for name, value in parts.items() if name not in ("model", "seed")))
 
 
 def _margins(full: FullOutputs, splits: Splits) -> dict[str, Margins]:

@@ -107,6 +107,11 @@ def as_told(job: Job, report: Mapping[str, Any] | None, start: StartPart | None 
     return job if start is None else replace(job, start=start)
 
 
+def told_job(folder: RunFolder) -> Job:
+    """Return the job of a run with the start of its original as its last check was told it."""
+    return as_told(folder.job(), folder.report())
+
+
 def start_words(start: StartPart | None) -> str:
     """Return what a training began with, in words that follow "began with"."""
     if start is None:

@@ -92,6 +92,7 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     from core.session.ensembles import ensembles_in
     from core.session.library import runs_of
     from core.session.references import trained_references
+    from core.session.starts import told_job
     from core.verify.comparison import agreement_block, blocks, compare, jobs_block
 
     runs = runs_of(folders)
@@ -99,8 +100,8 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     lines = comparison_lines(told_runs(found, reports), found["measures"])
     named = {run.name: folder for run, folder in zip(runs, folders, strict=True)}
     unchecked = tuple(named[run["run"]] for run in found["runs"] if (run["verdict"].get("code") or "") in UNCHECKED)
-    trained = tuple(trained_references(unchecked[0].job())) if unchecked else ()
-    alike = [(same, job) for same in ensembles_in(folders) if (job := same[0].job()).model.num_classes]
+    trained = tuple(trained_references(told_job(unchecked[0]))) if unchecked else ()
+    alike = [(same, job) for same in ensembles_in(folders) if (job := told_job(same[0])).model.num_classes]
     titles = Counter(method_of(job).title for _, job in alike)
     ensembles = tuple(
         Ensemble(title if titles[title] == 1 else f"{title}, {same[0].id}", tuple(same), tuple(trained_references(job)))

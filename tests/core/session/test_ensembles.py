@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart, StartPart
 from core.metrics.klom import klom
+from core.runs.folder import CARD
 from core.session.ensembles import FEWEST_MODELS, _note, _of_set, ensembles_in
+from core.session.references import reference_key
+from core.session.starts import told_job
 from core.verify.shown import ENSEMBLE_SETS, ensembles_block
 
 
@@ -70,9 +75,14 @@ def changed(name: str, **changes) -> Job:
     return dataclasses.replace(JOB, **{name: dataclasses.replace(getattr(JOB, name), **changes)})
 
 
+def run_of(job: Job, report: dict[str, Any] | None = None) -> SimpleNamespace:
+    """A run folder with this job."""
+    return SimpleNamespace(job=lambda: job, report=lambda: report)
+
+
 def grouped(*jobs: Job) -> list[list[Job]]:
     """Return which of these jobs' runs are ensembles."""
-    folders = [SimpleNamespace(job=lambda job=job: job) for job in jobs]
+    folders = [run_of(job) for job in jobs]
     return [[run.job() for run in runs] for runs in ensembles_in(folders)]
 
 
@@ -93,3 +103,25 @@ def test_runs_that_differ_in_seed_and_original_alone_are_an_ensemble():
 )  # fmt: skip
 def test_runs_that_differ_in_anything_else_are_none(other):
     assert grouped(JOB, dataclasses.replace(other, seed=2)) == []
+
+
+def test_originals_of_different_recipes_are_no_ensemble(tmp_path):
+    """Retrained models have the recipe of one of them."""
+    jobs = []
+    for name, epochs in (("a", 5), ("b", 50), ("c", 5)):
+        file = tmp_path / name / "model.safetensors"
+        file.parent.mkdir()
+        file.write_bytes(b"")
+        write_json(tmp_path / name / CARD, {"architecture": "mlp", "num_classes": 3, "recipe": {"epochs": epochs}})
+        jobs.append(dataclasses.replace(changed("model", sha256=name * 64, path=str(file)), seed=len(jobs)))
+    assert grouped(*jobs) == [[jobs[0], jobs[2]]]
+    (tmp_path / "c" / CARD).write_text("{}")
+    assert grouped(*jobs) == []  # and nothing is raised
+
+
+def test_the_start_that_a_check_was_told_of_chooses_the_retrained_models():
+    said = {"kind": "pretrained", "path": "p.pt", "sha256": "c" * 64, "said_by": "the user"}
+    told = [run_of(JOB, {"start": said}), run_of(dataclasses.replace(JOB, seed=2), {"start": said})]
+    assert ensembles_in(told) == [told]
+    assert ensembles_in([told[0], run_of(dataclasses.replace(JOB, seed=2))]) == []
+    assert reference_key(told_job(told[0]), 1) != reference_key(JOB, 1)
