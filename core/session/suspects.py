@@ -270,10 +270,14 @@ def _trigger(bench: Bench, outputs: FullOutputs, tell: Tell) -> Suspects:
 
 
 def _working_trigger(bench: Bench, outputs: FullOutputs, tell: Tell) -> Trigger | None:
-    """Return the patch that moves most unseen images to its label, None where none moves enough."""
+    """Return the patch that moves most unseen images to its label, None where none moves enough.
+
+    Those of the calibration half, where there is one: its success is reported on the others.
+    """
     dataset = bench.dataset
     patches = common_patches(dataset.train.images, dataset.train.labels.numpy(), tell)
-    unseen = torch.nonzero(evaluation_half(dataset.test)).flatten()
+    reported = evaluation_half(dataset.test)
+    unseen = torch.nonzero(reported if bool(reported.all()) else ~reported).flatten()
     network = bench.network(bench.model) if patches else None
     best, most = None, MOVED
     for number, patch in enumerate(patches):

@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from core.data.sources import open_dataset
+from core.data.splits import evaluation_half
 from core.metrics.suspicion import label_doubts, neighbour_shares
 from core.models.tap import SetOutputs
 from core.session.bench import Bench
+from core.session.suspects import Stamped, find_suspects
 
 
 class Planted(NamedTuple):
@@ -99,6 +101,19 @@ def test_a_planted_trigger_is_found_and_written(cli, planted, tmp_path):
     patched = [[row, column, 255 * ((3 * row + column) % 2)] for row in range(3) for column in range(3)]
     assert written["target"] == "7" and all(pixel in patched for pixel in written["pixels"])
     assert [pixel for pixel in patched if pixel[2]] == [pixel for pixel in written["pixels"] if pixel[2]]  # 0: ground
+
+
+def test_a_patch_is_not_chosen_by_the_images_its_success_is_reported_on(planted, monkeypatch):
+    bench = Bench().on("cpu", threads=1).open(planted.model, str(planted.data))
+    rates, tried = Stamped.rates, []
+
+    def noted(stamped, *args):
+        tried.append(stamped.ids)
+        return rates(stamped, *args)
+
+    monkeypatch.setattr(Stamped, "rates", noted)
+    assert find_suspects(bench, "trigger").trigger is not None
+    assert tried and not any(bool(evaluation_half(bench.dataset.test)[ids].any()) for ids in tried)
 
 
 def test_without_a_trigger_none_is_claimed(cli, model, tmp_path):
