@@ -1,11 +1,12 @@
 """Makes the bundled example anew: its images, its networks, and what is measured of them.
 
-    python -m scripts.example [--out resources/example] [--data-root DIR]
+    python -m scripts.example [--out resources/example] [--data-root DIR] [--measure]
 
 From the files of Fashion-MNIST (Debian's package dataset-fashion-mnist, or as core finds and downloads them) the first
 images of each class are taken, as many as resources/example/recipe.json says. The original is trained on them, and
 retrained models without the class that the example forgets. Then the example's run is made and checked, in a home of
-its own, and what was measured of original, head-only edit and retrained models is kept beside the networks.
+its own, and what was measured of original, head-only edit and retrained models is kept beside the networks. With
+--measure the images and networks that ship stay as they are, and are measured anew.
 
 Images come out the same on every machine; weights differ in their last digits where torch or the processor is another
 one, so that SHA256SUMS holds what was made last, and a test holds the files to it.
@@ -29,7 +30,17 @@ from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.runs.folder import CARD, EVENTS, JOB, MODEL, STATUS, RunFolder
 from core.session.bench import Bench, DataOptions
 from core.session.checking import check, train_reference
-from core.session.example import MEASURES, ORIGINAL, RECIPE, RETRAINED, SHIPPED, SUMS, example_of
+from core.session.example import (
+    MEASURES,
+    ORIGINAL,
+    RECIPE,
+    RETRAINED,
+    SHIPPED,
+    SUMS,
+    Example,
+    example_of,
+    open_example,
+)
 from core.session.jobs import create_run
 from core.session.measuring import FULL
 from core.session.running import run
@@ -47,12 +58,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--data-root", help="where Fashion-MNIST's files are, if not in a usual place")
+    parser.add_argument("--measure", action="store_true", help="keep images and networks; measure them anew")
     given = parser.parse_args()
     recipe = read_json(RECIPE)
-    write_images(given.out / IMAGES, recipe, given.data_root)
+    if not given.measure:
+        write_images(given.out / IMAGES, recipe, given.data_root)
     with tempfile.TemporaryDirectory(prefix="unlearn-studio-") as home:
         os.environ["UNLEARN_STUDIO_HOME"] = home
-        report = make(Path(home), recipe, given.out)
+        example = open_example() if given.measure else make(Path(home), recipe, given.out)
+        report = measure(example, Path(home) / "run", given.out)
     sums = [f"{file_sha256(path)}  {path.relative_to(given.out).as_posix()}" for path in shipped_files(given.out)]
     (given.out / SUMS.name).write_text("\n".join(sums) + "\n")
     print(f"{sum(path.stat().st_size for path in given.out.rglob('*') if path.is_file()):,} bytes in {given.out}\n")
@@ -83,22 +97,31 @@ def first_of_each(labels: np.ndarray, number: int) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(labels == label)[:number] for label in np.unique(labels)]))
 
 
-def make(home: Path, recipe: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Train the networks, make the example's run and check it; return its report."""
+def make(home: Path, recipe: dict[str, Any], out: Path) -> Example:
+    """Train the networks into `out`, and return the example that is made of them."""
     bench = Bench().with_data(recipe["dataset"]).on("cpu", "float32", 1)
     original, _ = train(
         home / ORIGINAL, bench, recipe["architecture"], Control(), _ignore, recipe=recipe["recipe"],
         seed=recipe["seed"],
     )  # fmt: skip
     example = example_of(bench.with_model(original.file(MODEL)), recipe)
-    folder = create_run(home / "run", example.job(), example.selection, example.bench.dataset)
-    run(folder, Control(), _ignore, example.bench)
-    retrained = {seed: train_reference(folder, example.bench, seed, Control(), _ignore) for seed in example.retrained}
+    asking = create_run(home / "asking", example.job(), example.selection, example.bench.dataset)
+    retrained = {seed: train_reference(asking, example.bench, seed, Control(), _ignore) for seed in example.retrained}
     for place, name in ((original, ORIGINAL), *((retrained[s], RETRAINED.format(seed=s)) for s in retrained)):
         _keep(place, out / name)
-    report = check(folder, Control(), _ignore, example.bench, seeds=example.retrained, which=FULL)
-    files = sorted((cache_home() / "measures").glob("*.json"))
-    lines = b"".join(dumps({**read_json(file), "seconds": None, "time": None}) + b"\n" for file in files)
+    return example
+
+
+def measure(example: Example, folder: Path, out: Path) -> dict[str, Any]:
+    """Make the example's run and check it, and write what was measured; return its report."""
+    measured = cache_home() / "measures"
+    shutil.rmtree(measured, ignore_errors=True)  # what shipped
+    place = create_run(folder, example.job(), example.selection, example.bench.dataset)
+    run(place, Control(), _ignore, example.bench)
+    report = check(place, Control(), _ignore, example.bench, seeds=example.retrained, which=FULL)
+    lines = b"".join(
+        dumps({**read_json(file), "seconds": None, "time": None}) + b"\n" for file in sorted(measured.glob("*.json"))
+    )
     (out / MEASURES.name).write_bytes(gzip.compress(lines, 9, mtime=0))
     return report
 

@@ -24,7 +24,7 @@ from core.files import convert, dumps, json_lines, open_to_append, read_bytes, r
 from core.runs.shapes import Measures
 from core.verify.verdict import verdict_rows
 
-SUITE_VERSION = 5
+SUITE_VERSION = 6
 """Counted up whenever a measure's definition changes, so that numbers of two definitions never meet."""
 
 

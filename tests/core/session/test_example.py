@@ -29,7 +29,7 @@ def test_every_file_is_the_one_that_was_made():
 
 
 def test_measures_are_of_the_suite_there_is():
-    """Where a measure's definition changes, what ships is measured anew: python -m scripts.example."""
+    """Where a measure's definition changes, what ships is measured anew: python -m scripts.example --measure."""
     records = json_lines(gzip.decompress(MEASURES.read_bytes()))
     assert {record["suite"] for record in records} == {SUITE_VERSION}
     assert not [record for record in records if record["model"] == "unlearned"]

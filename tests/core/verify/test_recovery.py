@@ -74,7 +74,7 @@ def test_a_class_that_was_pushed_down_within_a_level_of_rounding_comes_back(grou
 
 def test_other_images_alone_are_trained_on_and_the_best_point_is_told(ground, monkeypatch):
     seen: list[torch.Tensor] = []
-    shares = [0.0, 1.0, 0.5, 0.25, 0.0]
+    shares = [1.0, 0.25, 0.75, 0.25, 0.0]  # what was named before the training did not come back by it
 
     def trains(tap, mask, on, steps, batch, step_size, seed, look):
         seen.append(mask)
@@ -88,7 +88,8 @@ def test_other_images_alone_are_trained_on_and_the_best_point_is_told(ground, mo
     monkeypatch.setattr(recovery, "_right", right)
     found = relearned_from_others(network(), ground).values["relearn_others"]
     assert torch.equal(seen[0], ~ground.splits.forget)
-    assert found["value"] == 1.0 and found["accuracy"][0] == found["accuracy"][-1] == 0.0
+    assert found["value"] == pytest.approx(0.75, abs=0.05) and found["accuracy"][0] == 1.0
+    assert found["value"] == found["accuracy"][2] and found["accuracy"][-1] == 0.0
     assert found["steps"] == list(OTHER_STEPS)
 
 
