@@ -40,16 +40,34 @@ class Section:
 
 
 def sections(rows: Sequence[Row]) -> list[Section]:
-    """Return rows by network, data and kind of task: tasks of one class together, any other by itself."""
-    found: dict[str, list[Row]] = {}
+    """Return rows by network, data and task, so that all methods of a section have the same tasks.
+
+    Classes that are forgotten one at a time stand together, of the methods that have them all; and each by itself where
+    another method has it.
+    """
+    found: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        found.setdefault(f"{row['network']}, {row['data']}: {kind_of(row['task'])}", []).append(row)
-    return [Section(title, members) for title, members in found.items()]
+        found.setdefault((f"{row['network']}, {row['data']}", kind_of(row["task"])), []).append(row)
+    made = []
+    for (where, kind), members in found.items():
+        tasks = list(dict.fromkeys(row["task"] for row in members))
+        if len(tasks) == 1:
+            made.append(Section(f"{where}: {tasks[0]}", members))
+            continue
+        have_all = [same for same in groups(members).values() if {row["task"] for row in same} == set(tasks)]
+        together = [row for same in have_all for row in same]
+        if any(row["method"] not in OF_MODELS for row in together):
+            made.append(Section(f"{where}: {kind}, {len(tasks)} classes", together))
+        for task in tasks:
+            of_task = [row for row in members if row["task"] == task]
+            if any(row not in together for row in of_task):
+                made.append(Section(f"{where}: {task}", of_task))
+    return made
 
 
 def kind_of(task: str) -> str:
-    """Return under what a task stands: "one class" for each class by itself, else its own name."""
-    return "one class" if task.startswith("class ") else task
+    """Return under what a task stands: single classes together, any other by itself."""
+    return "one class at a time" if task.startswith("class ") else task
 
 
 def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
@@ -69,8 +87,8 @@ def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
             {"title": "Closures", "svg": Markup(closure_plot(section.rows)), "caption": "Mean of each measure, with "
              "its 95 % interval from three results on; cut off at −0.5 and 1.25."},
             {"title": "What it costs", "svg": Markup(cost_plot(section.rows)), "caption": "Mean of the "
-             "closures that results are judged by, on tasks that all methods have, against operations. Nothing cheaper "
-             "closes more than what is named on the line (Pareto)."},
+             "closures that results are judged by, against operations. Nothing cheaper closes "
+             "more than what is named on the line (Pareto)."},
         ]  # fmt: skip
         shown.append({
             "title": section.title, "table": with_costs(table(section.rows), section.rows),

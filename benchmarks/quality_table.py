@@ -189,22 +189,14 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def shared(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of the tasks on which every method was run: methods are ranked on the same tasks alone."""
-    methods = [members for members in groups(rows).values() if members[0]["method"] not in OF_MODELS]
-    tasks = set.intersection(*({row["task"] for row in members} for members in methods)) if methods else set()
-    return [row for row in rows if row["task"] in tasks]
-
-
 def agreement(rows: Sequence[Row]) -> list[list[str]]:
     """Return a table of Kendall's tau between the orders in which measures put the methods; [] for fewer than five.
 
-    The order of a closure is its own; of accuracies, of how near they are to the retrained models' mean. On the tasks
-    that all methods have.
+    The order of a closure is its own; of accuracies, of how near they are to the retrained models' mean. rows: of
+    methods that have the same tasks.
     """
     from scipy.stats import kendalltau
 
-    rows = shared(rows)
     by_title = {title: members for title, members in groups(rows).items() if members[0]["method"] not in OF_MODELS}
     retrained = [row for row in rows if row["method"] == RETRAINED]
     goals = {name: mean_of(retrained, name) for name in ("retain", "forget", "attack", *PER_SAMPLE)}
@@ -231,10 +223,10 @@ def agreement(rows: Sequence[Row]) -> list[list[str]]:
 def costs(rows: Sequence[Row]) -> list[tuple[str, float, float]]:
     """Return title, operations as a share of retraining's, and mean closure of each method, the cheapest first.
 
-    The mean is that of the closures a result is judged by, on the tasks that all methods have.
+    The mean is that of the closures a result is judged by. rows: of methods that have the same tasks.
     """
     found = []
-    for title, members in groups(shared(rows)).items():
+    for title, members in groups(rows).items():
         closed = [mean for row in members if (mean := judged_closure(row)) is not None]
         operations = mean_of(members, "operations")
         if members[0]["method"] not in OF_MODELS and closed and operations is not None:

@@ -19,6 +19,7 @@ from benchmarks.quality_table import (
     costs,
     figures,
     frontier,
+    groups,
     merged,
     read_rows,
     rows_of,
@@ -109,10 +110,23 @@ def test_a_method_is_not_ranked_by_what_its_verdict_does_not_rest_on():
     assert costs([row])[0][2] == pytest.approx((0.5 + 0.75) / 2)
 
 
-def test_methods_are_ranked_on_the_tasks_that_all_of_them_have():
-    easy, hard = [cell_of("a", probe=0.8), cell_of("b", probe=0.85)], cell_of("b", probe=1.0, task="class 8")
-    ranked = {title: closed for title, _, closed in costs(rows_of([*easy, hard], PLACE))}
-    assert ranked["a"] == pytest.approx((1 + 0.75) / 2) and ranked["b"] == pytest.approx((0.75 + 0.75) / 2)
+def test_methods_of_a_section_have_the_same_classes():
+    both = [cell_of(name, task=f"class {digit}") for name in ("a", "b") for digit in (3, 8)]
+    alone, two = cell_of("c", task="class 8"), cell_of("a", task="two classes")
+    found = {
+        section.title.partition(": ")[2]: {title: {row["task"] for row in members}
+                                           for title, members in groups(section.rows).items()}
+        for section in sections(rows_of([*both, alone, two], PLACE))
+    }  # fmt: skip
+    both_classes, one = {"class 3", "class 8"}, {"class 8"}
+    assert found == {
+        "one class at a time, 2 classes": dict.fromkeys(("Original", "Retrained", "a", "b"), both_classes),
+        "class 8": dict.fromkeys(("Original", "Retrained", "a", "b", "c"), one),
+        "two classes": {title: {"two classes"} for title in ("Original", "Retrained", "a")},
+    }
+    assert [section.title.partition(": ")[2] for section in sections(rows_of(both, PLACE))] == [next(iter(found))]
+    apart = rows_of([cell_of("a"), cell_of("b", task="class 8")], PLACE)
+    assert [section.title.partition(": ")[2] for section in sections(apart)] == ["class 3", "class 8"]
 
 
 def test_measures_that_order_methods_alike_agree_fully():
