@@ -211,7 +211,8 @@ def row_of(made: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
     }  # fmt: skip
     if model.get("trigger"):
         row |= {"trigger": model["trigger"]["success"], "own_class": model["trigger"]["own_class"]}
-        row["trigger_before"] = made["models"]["original"]["trigger"]["success"]
+        before = made["models"]["original"]["trigger"]
+        row["before"] = {"trigger": before["success"], "own_class": before["own_class"]}
     return row
 
 
@@ -224,7 +225,9 @@ def table(task: Task, found: dict[str, Any]) -> list[list[str]]:
     def percent(value: float) -> str:
         return f"{100 * value:.1f}"
 
-    rows.append(["", "original", percent(found["original"]), *(["0.0"] if noise else ["", ""]), "", "", ""])
+    before = next((row["before"] for cells in found["cells"].values() for row in cells.values() if not noise), {})
+    stamped = [percent(before[name]) for name in ("trigger", "own_class") if name in before] or ["", ""]
+    rows.append(["", "original", percent(found["original"]), *(["0.0"] if noise else stamped), "", "", ""])
     rows.append(["", "clean data", percent(found["clean"]), *(["100.0"] if noise else ["", ""]), "", "", ""])
     for name, cells in found["cells"].items():
         for method, row in cells.items():

@@ -336,7 +336,7 @@ MUDA = Method(
         Preset(
             "thorough",
             "Thorough",
-            "Four times the passes of the default: retain accuracy is kept better, at more cost.",
+            "Two and a half times the passes of the default: retain accuracy is kept better, at more cost.",
             {**RELEARNT, "relearn_passes": 4.0, "recover_share": 0.5},
             WHOLE,
         ),
