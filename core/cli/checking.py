@@ -60,8 +60,8 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("checks")
     group.add_argument(
         "--suite", default="quick", type=options.one_of(SEEDS), metavar="S",
-        help="quick, or full: with relearning, prototype, reference, neighbour-class and quantisation attacks (default: "
-        "quick)",
+        help="quick, or full: with relearning, prototype, reference, neighbour-class and quantisation attacks "
+        "(default: quick)",
     )  # fmt: skip
     group.add_argument(
         "--klom", action="store_true",

@@ -50,9 +50,9 @@ def quantised_accuracy(network: Network | None, ground: Ground | None) -> Measur
 def relearned_from_others(network: Network | None, ground: Ground | None) -> Measured:
     """Return how much of the forget set is named again after training on images that stay alone: `relearn_others`.
 
-    `value` is the highest accuracy after any of the steps, with its interval; `accuracy` has each, and before them 0. After Siddiqui et al.,
-    "From dormant to deleted", arXiv 2505.22310, where forget accuracy came back from the retain set alone; batch, step
-    size and length are ours. The head stays as it is: no image says which class a fresh row would be. None without a
+    `value` is the highest accuracy after any of the steps, with its interval; `accuracy` has all, that before training
+    first. After Siddiqui et al., "From dormant to deleted", arXiv 2505.22310, where forget accuracy came back from the
+    retain set alone; batch, step size and length are ours. The head stays as it is: no image says which class a fresh row would be. None without a
     network to run, or where the loss became infinite.
     """
     if network is None or ground is None or not len(ground.splits.forget_train):
