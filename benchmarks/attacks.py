@@ -5,8 +5,8 @@
 5,000 images of Fashion-MNIST (with --quick the digits), small CNN, trained until it knows its training images by heart:
 the class "Sandal" (of the digits the 3) is left out, and a tenth of the images at random. What is judged is a further
 retrained model, held against four others, so an attack should find nothing in it; beside it stand the original, where
-it should find something, and the head-only edit. "tells" is what the table of a report says of the attack. Models and runs are kept
-under bench-results/attacks, so that a second run trains nothing.
+it should find something, and the head-only edit. "tells" is what the table of a report says of the attack. Models and
+runs are kept under bench-results/attacks, so that a second run trains nothing.
 """
 
 from __future__ import annotations

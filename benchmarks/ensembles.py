@@ -4,8 +4,8 @@
 
 5,000 images of Fashion-MNIST (with --quick the digits), small CNN, as in `benchmarks.attacks`; the class "Sandal" (of
 the digits the 3) is forgotten. Ten originals differ in their seed; each method makes each of them forget, and once more
-all ten runs start from the first original, as an ensemble usually would. "floor" is one half of the retrained models against the
-other, "of 5" as many unlearned ones: what chance alone is of so few models. Models and runs are kept under
+all ten runs start from the first original, as an ensemble usually would. "floor" is one half of the retrained models
+against the other, "of 5" as many unlearned ones: what chance alone is of so few models. Models and runs are kept under
 bench-results/attacks, so that a second run trains nothing.
 """
 

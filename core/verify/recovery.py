@@ -52,8 +52,8 @@ def relearned_from_others(network: Network | None, ground: Ground | None) -> Mea
 
     `value` is the highest accuracy after any of the steps, with its interval; `accuracy` has all, that before training
     first. After Siddiqui et al., "From dormant to deleted", arXiv 2505.22310, where forget accuracy came back from the
-    retain set alone; batch, step size and length are ours. The head stays as it is: no image says which class a fresh row would be. None without a
-    network to run, or where the loss became infinite.
+    retain set alone; batch, step size and length are ours. The head stays as it is: no image says which class a fresh
+    row would be. None without a network to run, or where the loss became infinite.
     """
     if network is None or ground is None or not len(ground.splits.forget_train):
         return Measured({"relearn_others": None})
