@@ -86,6 +86,7 @@ def test_a_table_has_means_with_intervals_from_three_results_on_and_no_empty_col
     rows = rows_of([cell_of(seed=seed, probe=0.8 + seed / 10) for seed in (0, 1, 2)] + [cell_of("muda")], PLACE)
     head, original, retrained, scrub, muda = table(rows)
     assert "NMI" not in head and "RMIA" not in head
+    assert "closure probe" in head and "closure JS" in head
     # t(2) = 4.303 standard errors of 0.1 / sqrt(3)
     assert scrub[head.index("probe")] == "90.0% ± 24.8" and muda[head.index("probe")] == "90.0%"
     assert scrub[head.index("match retraining")] == "3 of 6"
@@ -107,6 +108,7 @@ def test_a_method_is_not_ranked_by_what_its_verdict_does_not_rest_on():
         model["dimensional_alignment"] = {"value": 0.9}
     (row,) = (row for row in rows_of([made], PLACE) if row["method"] == "scrub")
     assert row["closure DA"] == "1" and row["judged by"] == "JS probe"
+    assert "closure DA" not in table([row])[0] and "closure probe" in table([row])[0]
     assert costs([row])[0][2] == pytest.approx((0.5 + 0.75) / 2)
 
 
