@@ -149,12 +149,12 @@ def groups(rows: Iterable[Row]) -> dict[str, list[Row]]:
 def table(rows: Sequence[Row]) -> list[list[str]]:
     """Return a table with a head: original and retrained models first, then one row a method and preset.
 
-    Columns in which no row has a number are left out, and closures that no result is judged by, because their gap may be
-    none; that of outputs stays.
-    Numbers are means, with half of their 95 % interval from three values on.
+    Columns in which no row has a number are left out, and closures but that of outputs that no result is judged by,
+    because there may be no gap. Numbers are means, with half of their 95 % interval from three values on.
     """
     judged = {name for row in rows for name in row["judged by"].split()}
-    left_out = {"judged by", "usable", "weights", "verdict", *(f"closure {name}" for name in CLOSURES.keys() - judged - {"JS"})}
+    left_out = {"judged by", "usable", "weights", "verdict"}
+    left_out |= {f"closure {name}" for name in CLOSURES.keys() - judged - {"JS"}}
     head = [name for name in COLUMNS[len(WHERE) :] if name not in left_out]
     lines = []
     for title, members in groups(rows).items():
