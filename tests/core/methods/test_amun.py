@@ -71,6 +71,22 @@ def test_a_step_is_a_tenth_of_the_radius_and_ends_at_the_edge_of_the_ball():
     assert far.flatten().tolist() == pytest.approx([0.6, 0.8])  # half the range away: on the edge already
 
 
+def test_channels_of_different_ranges_count_alike_in_a_step():
+    start, span = torch.zeros(1, 2, 1, 1), torch.tensor([1.0, 2.0]).view(2, 1, 1)
+    gradient = torch.tensor([3.0, 2.0]).view(1, 2, 1, 1)  # in shares of the ranges (3, 4)
+    once = stepped(start, start, gradient, torch.tensor([0.5]), span)
+    assert once.flatten().tolist() == pytest.approx([0.03, 0.04 * 2])
+
+
+def test_each_radius_has_as_many_steps_as_asked_for():
+    """Steps of 0.01 and 0.01, 0.02 and 0.02 end 0.06 away: the fourth is the first across a boundary 0.045 away."""
+    half = 0.045 / math.sqrt(2)
+    image = [0.5 + half, 0.5 - half]
+    found, named, counted = search_in([[1.0, 0.0], [0.0, 1.0]], [image], [0], start=0.1, steps=2)
+    assert named == [1] and len(counted) == 5
+    assert float((found[0] - torch.tensor(image)).norm()) == pytest.approx(0.06, abs=1e-5)
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 3.0)])
 def test_the_search_ends_just_across_the_nearest_boundary_whatever_the_preprocessing(low, high):
     """Logits (x, y): from (0.8, 0.2) the boundary is 0.6 / sqrt(2) away; the second image is taken wrongly already."""
