@@ -77,6 +77,17 @@ def test_msg_renews_where_forget_and_retain_gradients_are_nearly_equal():
     assert all(torch.equal(after[name], weights(net)[name]) for name in others)
 
 
+def test_fresh_weights_follow_the_seed_of_the_run_and_differ_between_layers():
+    def drawn(seed):
+        after, _, _ = after_edit("msg", layers="all", share=1.0, seed=seed)
+        return {name: after[name].flatten()[:54] for name in (CONV, "block2.2.weight")}
+
+    first, again, other = drawn(0), drawn(0), drawn(1)
+    assert same(first, again) and not any(torch.equal(first[name], other[name]) for name in first)
+    one, two = (part / part.norm() for part in first.values())
+    assert abs(float(one @ two)) < 0.6  # of independent draws; 1 where both are the same draw, in two sizes
+
+
 def test_old_weights_move_at_a_tenth_of_the_rate():
     """One step without momentum or decay: its size is the gradient's, times the rate."""
     plain = {"momentum": 0.0, "weight_decay": 0.0, "batch": 128, "schedule": "constant", "lr": 0.01}

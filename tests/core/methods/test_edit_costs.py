@@ -32,6 +32,12 @@ def test_gradients_without_a_search_are_as_said(method, values):
     assert edit.looks == counts.get(FORWARD, 0) == 0
 
 
+def test_msg_takes_gradients_of_as_many_images_to_keep_as_there_are_to_forget():
+    edit, counts = counted("msg", epochs=1, batch=16)
+    assert edit.gradients == 2 * 20 == pytest.approx(counts[GRADIENT], abs=4)  # samples are rounded class by class
+    assert edit.looks == counts.get(FORWARD, 0) == 0
+
+
 @pytest.mark.parametrize("method", ["fisher", "influence", "ssd", "lfssd"])
 def test_a_search_looks_no_more_often_than_said(method):
     edit, counts = counted(method, search=True, max_drop=0.9)
