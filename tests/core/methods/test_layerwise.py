@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from core.data.splits import Splits
+from core.engine.experiment import FORWARD
 from core.engine.passes import SetPasses
 from core.errors import RunError
 from core.methods import layerwise
@@ -197,6 +199,27 @@ def test_layers_in_groups_give_what_all_at_once_give(method, monkeypatch):
     assert same(once, again)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_two_classes_take_a_direction_each_off_every_layer(method):
+    experiment = make_experiment(method)
+    experiment.splits = Splits.of(DATA, (DATA.train.labels == 1) | (DATA.train.labels == 2))
+    before = weights(experiment.model.module)
+    context = SetPasses(experiment, lambda: None)
+    experiment.plan[0].edit(context)
+    after = weights(experiment.model.module)
+    for name in EDITED:
+        sizes = torch.linalg.svdvals((after[f"{name}.weight"] - before[f"{name}.weight"]).double())
+        assert sizes[1] > 1e-3 * sizes[0] and sizes[2] < 1e-5 * sizes[0]  # of rank 2
+
+
+@pytest.mark.parametrize(("method", "values"), [("layer-projection", {"search": False}), ("damp", {})])
+def test_as_many_images_of_each_set_are_looked_at_as_asked_for_and_said(method, values):
+    experiment = make_experiment(method, samples=12, **values)
+    (edit,) = experiment.plan
+    run_to_end(make_engine(experiment))
+    assert edit.looks == experiment.work[FORWARD] == 64 + 2 * 12  # of all, for the order of layers; and of each set
+
+
 def test_layers_too_wide_for_their_moments_are_left_out(monkeypatch):
     monkeypatch.setattr(layerwise, "WIDEST", 20)
     after, said, _ = edited("layer-projection")
@@ -259,6 +282,16 @@ def test_what_a_layer_receives_in_several_calls_is_averaged_for_each_image():
     assert torch.equal(labels, DATA.train.labels[forget_mask()])
 
 
+def test_what_a_layer_receives_is_averaged_over_the_positions_of_an_image():
+    torch.manual_seed(0)
+    net = Wide()
+    context = SetPasses(make_experiment("damp", net), lambda: None)
+    rows, _ = layerwise.images_seen(context, "forget", ["plain", "token"], 0)
+    for name, positions in (("plain", (2, 3)), ("token", (1,))):
+        given = received(net, name)[0][forget_mask()]
+        assert torch.allclose(rows[name].double(), given.mean(dim=positions), atol=1e-6)
+
+
 def test_residuals_by_hand():
     kept = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     prototype = torch.tensor([2.0, -3.0, 5.0], dtype=torch.float64)
@@ -289,6 +322,13 @@ def test_separability_is_nothing_by_chance_and_all_where_sets_lie_apart():
     half = separability(forget + torch.tensor([2.0, 0, 0]), retain)
     assert half == pytest.approx(0.68, abs=0.06)  # a shift of two deviations: 84 % of each are told right
     assert separability(forget[:1], retain) == 0.0  # nothing to test on
+
+
+def test_separability_is_found_on_rows_that_the_probe_has_not_learnt_from_and_never_below_nothing():
+    """A hundred numbers a row tell any forty rows from any other forty that a probe has learnt from."""
+    torch.manual_seed(0)
+    found = [separability(*torch.randn(2, 40, 100)) for _ in range(6)]
+    assert all(0 <= value < 0.5 for value in found) and 0.0 in found
 
 
 def test_damp_takes_the_residual_off_by_separability_and_depth():
