@@ -129,6 +129,14 @@ def test_no_step_is_taken_where_the_original_lies_below_the_bound_already(above,
     assert engine.steps_taken == steps and same(before, weights(experiment.model.module)) is (steps == 0)
 
 
+@pytest.mark.parametrize(("share", "p"), [(1.0, 0.2), (0.5, 20 / 60)])
+def test_forget_rows_weigh_as_much_as_their_set_has_of_what_is_read(share, p):
+    for purpose in ("", "labels"):
+        facts = Facts(0, 20, 80, 5, 0, purpose)
+        (stage,) = get_method("lotus").plan(resolve(PARAMETERS, {"retain_share": share}), facts)
+        assert stage.loss.keywords == {"p": pytest.approx(p), "corrective": purpose == "labels"}
+
+
 def test_whole_classes_have_no_bound_to_fall_below():
     method = get_method("lotus")
     for facts, ends in ((Facts(10, 0, 90, 5), False), (Facts(10, 5, 85, 5), False), (Facts(0, 5, 95, 5), True)):
