@@ -36,6 +36,11 @@ def test_the_bargain_is_the_nash_solution_and_gives_each_direction_the_same_shar
     assert share.tolist() == pytest.approx([1 / (2 * math.sqrt(1.5)), 1 / math.sqrt(1.5)])
 
 
+def test_gradients_that_are_small_bargain_too():
+    small = torch.tensor([[1e-10, 0.0], [0.0, 1e-8]], dtype=torch.float64)  # lengths 1e-5 and 1e-4, at right angles
+    assert bargained(small).tolist() == pytest.approx([1e5, 1e4])
+
+
 @pytest.mark.parametrize(
     "products", [[[1.0, -1.0], [-1.0, 1.0]], [[0.0, 0.0], [0.0, 2.0]], [[2.0, 0.0], [0.0, 0.0]], [[0.0] * 2] * 2]
 )
@@ -119,6 +124,29 @@ def test_published_bargains_go_as_far_as_the_forget_set(turns, most, expected):
         turns == "every step" or reads == "forget" for reads, _ in expected
     ]
     assert {stage.beside for stage in stages if stage.reads == "forget"} <= {"retain"}
+
+
+def test_without_a_solution_it_is_forgetting_that_counts_a_tenth():
+    (stage,) = get_method("munba").plan(resolve(PARAMETERS, {"epochs": 1}), Facts(30, 0, 230, 5))
+    counts = stage.balance.weights(torch.zeros(2, 2))
+    assert dict(zip(stage.balance.terms, counts.tolist(), strict=True)) == pytest.approx(
+        {"keeping": 1.0, "forgetting": 0.1}
+    )
+
+
+@pytest.mark.parametrize(("draw", "kept"), [("once", True), ("every pass", False)])
+def test_an_image_keeps_its_wrong_label_unless_every_pass_draws_one(draw, kept):
+    experiment = make_experiment("munba", epochs=3, draw=draw)
+    context = SetPasses(experiment, lambda: None)
+    first, second, third = (stage.refresh(context)["draws"] for stage in experiment.plan)
+    assert torch.equal(first, second) is torch.equal(second, third) is torch.equal(first, third) is kept
+
+
+def test_step_sizes_follow_one_schedule_and_plain_steps_are_not_clipped():
+    values = resolve(PARAMETERS, {"epochs": 2, "batch": 10, "turns": "over the forget set", "clip": 3.0})
+    stages = get_method("munba").plan(values, Facts(30, 0, 230, 5))
+    assert [(stage.reads, stage.optimiser.clip) for stage in stages] == [("forget", 3.0), ("retain", 0.0)] * 2
+    assert {(stage.optimiser.schedule, stage.optimiser.span) for stage in stages} == {("cosine", "run")}
 
 
 def test_the_class_is_forgotten_and_the_others_are_held():
