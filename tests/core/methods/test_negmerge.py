@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from core.engine.passes import SetPasses
-from core.methods.negmerge import agreed, step_sizes
+from core.methods.base import StageOutput, Train
+from core.methods.negmerge import agreed, negate, step_sizes, true_labels
 from core.parameters import Values
-from tests.core.toy import make_engine, make_experiment, run_to_end, trained_net, weights
+from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, trained_net, weights
 
 SHORT = {"models": 3, "epochs": 1, "batch": 8, "lr": 0.05}
 
@@ -46,6 +49,27 @@ def test_step_sizes_are_spread_evenly_in_their_logarithm():
     values = Values({"lr": 0.1, "spread": 4.0, "models": 3})
     assert step_sizes(values) == pytest.approx([0.025, 0.1, 0.4])
     assert step_sizes(Values({"lr": 0.1, "spread": 4.0, "models": 1})) == [0.1]
+
+
+def test_an_image_is_learnt_once_more_by_its_weight():
+    logits, labels = torch.tensor([[0.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1])
+    batch = rows_of(labels, weights=torch.tensor([3.0, 1.0]))
+    loss = true_labels(StageOutput(logits, logits), batch, {}, Values({}))["loss"]
+    assert float(loss) == pytest.approx((3 * math.log(2) + math.log(1 + math.e)) / 2)
+
+
+def test_each_fine_tuning_has_a_step_size_and_an_order_of_its_own_and_images_as_they_are():
+    experiment = make_experiment("negmerge", **SHORT, spread=4.0, search=False)
+    tunings = [stage for stage in experiment.plan if isinstance(stage, Train)]
+    assert [stage.optimiser.lr for stage in tunings] == pytest.approx([0.0125, 0.05, 0.2])
+    assert not any(stage.augment for stage in tunings)
+    engine, read = make_engine(experiment), []
+    given = engine._forward.batch
+    engine._forward.batch = lambda *asked: read.append(given(*asked)) or read[-1]
+    run_to_end(engine)
+    orders = torch.cat([batch.whole.ids for batch in read]).view(3, 20).tolist()
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
+    assert len({tuple(order) for order in orders}) == 3
 
 
 def test_the_result_is_the_definition_of_what_the_fine_tunings_gave():
@@ -86,8 +110,15 @@ def test_the_class_goes_and_the_others_stay_within_the_bound():
     assert context.accuracy("retain") >= before.accuracy("retain") - 0.05
 
 
-def test_the_log_says_what_was_found():
-    experiment = make_experiment("negmerge", **SHORT, max_drop=0.05)
-    engine = make_engine(experiment)
-    events = run_to_end(engine)
-    assert any("agree in the sign of" in getattr(event, "message", "") for event in events)
+def test_the_log_says_of_how_many_weights_the_signs_agree():
+    experiment = make_experiment("negmerge", **SHORT, strength=0.5, search=False)
+    context = SetPasses(experiment, lambda: None)
+    named = dict(experiment.model.module.named_parameters())
+    context.aux = {f"sum/{name}": torch.ones_like(value) for name, value in named.items()}
+    for name, value in named.items():
+        context.aux[f"signs/{name}"] = torch.full(value.shape, -3 if name == "head.bias" else 1, dtype=torch.int8)
+    negate(context)
+    share = 100 * 4 / sum(value.numel() for value in named.values())
+    assert context.messages == [
+        f"The 3 task vectors agree in the sign of {share:.1f} % of all weights; negated 0.5 times."
+    ]
