@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.engine.experiment import GRADIENT
 from core.engine.passes import SetPasses
 from core.methods import get_method
 from core.methods.base import Facts, StageOutput
@@ -89,6 +90,13 @@ def test_the_mask_is_where_squared_gradients_on_the_forget_set_outweigh_those_on
         assert 0.02 < float(flat.float().mean()) < 0.9
     movable = f"{100 * float(flat.float().mean()):.1f} %"
     assert context.messages == [f"Steps on the forget set move {movable} of the weights."]
+
+
+@pytest.mark.parametrize(("samples", "images"), [(12, 2 * 12), (0, 80)])
+def test_as_many_images_of_each_set_stand_behind_the_mask_as_asked_for(samples, images):
+    experiment = make_experiment("sfr-on", samples=samples)
+    saliency_mask(SetPasses(experiment, lambda: None))
+    assert experiment.work == {GRADIENT: images}
 
 
 def test_steps_on_the_forget_set_hold_the_weights_outside_the_mask_and_steps_of_repair_move_them():
