@@ -42,6 +42,19 @@ def test_principal_directions_leave_small_ones_out():
     assert torch.allclose(similarities(turned, (), 0.1, 1), similarities(rows, (), 0.1, 1), atol=1e-6)
 
 
+def test_the_tilt_is_beta_times_similarities_of_the_heads_rows_in_as_many_directions_as_asked_for():
+    experiment = make_experiment("trw", beta=3.0, sharpness=0.4, dimensions=1)
+    weight = experiment.model.head.weight
+    with torch.no_grad():
+        weight.zero_()
+        weight[:, :2] = torch.tensor([[3.0, 1.0], [3.0, -1.0], [-3.0, 1.0], [-3.0, -1.0]])
+    found = tilt(SetPasses(experiment, lambda: None))["tilt"]
+    near, far = math.exp(1 / 0.4), math.exp(-1 / 0.4)  # along the first column cosines are 1 and -1
+    whole = near + 2 * far
+    assert found[1].tolist() == pytest.approx([3 * near / whole, 0, 3 * far / whole, 3 * far / whole])
+    assert found[0].tolist() == pytest.approx([0, 0, 1.5, 1.5])  # class 1 goes
+
+
 def test_the_target_is_the_original_without_the_class_times_the_exponential_of_the_tilt():
     p = torch.tensor([0.7, 0.1, 0.15, 0.05])
     tilts = torch.zeros(4, 4)
@@ -90,6 +103,7 @@ def test_a_weight_of_two_counts_like_two_images():
 def test_the_weight_is_the_forget_sets_share_unless_it_is_set():
     experiment = make_experiment("trw")
     assert forget_share(experiment.values, experiment.facts) == pytest.approx(20 / 80)
+    assert experiment.plan[0].loss.keywords["p"] == pytest.approx(20 / 80)
     assert forget_share(make_experiment("trw", forget_weight=0.6).values, experiment.facts) == 0.6
 
 
@@ -108,9 +122,11 @@ def test_images_to_forget_are_taken_for_the_class_most_like_theirs():
     assert (named == int(cosines.argmax())).float().mean() > 0.9
 
 
-def test_one_class_that_stays_is_refused():
+def test_one_class_that_stays_is_refused_and_two_are_not():
     experiment = make_experiment("trw")
     context = SetPasses(experiment, lambda: None)
+    context.forget_classes = (0, 1)
+    assert tilt(context)["tilt"][0, 2:].sum() == pytest.approx(10.0)
     context.forget_classes = (0, 1, 2)
     with pytest.raises(RunError, match="at least two classes that stay"):
         tilt(context)
