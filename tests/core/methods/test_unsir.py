@@ -48,6 +48,30 @@ def test_noise_is_held_by_the_mean_of_its_squares():
     assert descended(noise, torch.tensor([0.5, 2.0])).item() == pytest.approx(0.225 - 0.5 + 0.025 - 2.0)
 
 
+def test_noise_begins_as_draws_of_the_normal_distribution_by_the_seed():
+    _, start = noise_after(0, seed=0)
+    _, again = noise_after(0, seed=0)
+    _, other = noise_after(0, seed=1)
+    assert torch.equal(start["noise"], again["noise"]) and not torch.equal(start["noise"], other["noise"])
+    assert abs(float(start["noise"].mean())) < 0.2 and float(start["noise"].std()) == pytest.approx(1, abs=0.15)
+
+
+def test_the_first_step_of_adam_moves_every_pixel_by_the_step_size():
+    _, start = noise_after(0)
+    _, once = noise_after(1, noise_lr=0.03)
+    assert torch.allclose((once["noise"] - start["noise"]).abs(), torch.tensor(0.03), rtol=0.01)
+
+
+def test_both_stages_read_their_share_of_the_images_to_keep_for_their_own_length_and_step_size():
+    values = {"impair_epochs": 2.0, "repair_epochs": 5.0, "lr": 0.02, "repair_lr_factor": 0.25, "retain_share": 0.3}
+    stages = make_experiment("unsir", **values).plan
+    assert [(stage.name, stage.reads, stage.share) for stage in stages] == [
+        ("impair with noise", "retain", 0.3), ("repair", "retain", 0.3),
+    ]  # fmt: skip
+    assert [stage.length.epochs for stage in stages] == [2.0, 5.0]
+    assert [stage.optimiser.lr for stage in stages] == pytest.approx([0.02, 0.005])
+
+
 def test_making_noise_changes_nothing_in_the_network():
     experiment = two_classes(noise_steps=5)
     before = weights(experiment.model.module)
@@ -98,6 +122,7 @@ def test_a_batch_gets_its_share_of_noise_behind_it(share, behind):
     for field in dataclasses.fields(batch):
         assert torch.equal(getattr(made, field.name)[:12], getattr(batch, field.name)), field.name
     assert made.ids[12:].tolist() == [NO_SAMPLE] * behind and bool(made.forget[12:].all())
+    assert not made.alone[12:].any() and (made.weights[12:] == 1).all()  # noise goes with its class
     for image, label in zip(made.images[12:], made.labels[12:], strict=True):
         of_label = aux["noise"][aux["noise_labels"] == label]
         assert any(torch.equal(image, known) for known in of_label)
