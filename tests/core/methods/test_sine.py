@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -67,6 +68,13 @@ def test_weights_go_where_angles_of_autograd_take_them():
     for name, value in weights_now().items():
         torch.testing.assert_close(ended[name], value.detach(), rtol=2e-4, atol=2e-6)
         assert not torch.equal(ended[name], start[name])
+
+
+def test_the_bound_is_the_reach_times_the_root_mean_square_and_weights_that_are_all_zero_move_freely():
+    made = sine_constants({"a": torch.tensor([3.0, -4.0]), "zero": torch.zeros(2)}, 2.0)
+    assert {name: value.tolist() for name, value in made.items()} == {
+        "sine/a": [0.0, 0.0], "sine start/a": [3.0, -4.0], "sine bound/a": pytest.approx(2 * 12.5**0.5),
+    }  # fmt: skip
 
 
 def test_no_weight_leaves_its_bound_where_plain_ones_do():
