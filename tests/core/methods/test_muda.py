@@ -14,12 +14,22 @@ import torch.nn.functional as F
 from core.data.batches import Batch
 from core.engine.passes import SetPasses
 from core.methods import get_method
-from core.methods.base import Facts, StageOutput, parts_of
+from core.methods.base import Edit, Facts, StageOutput, parts_of
 from core.methods.losses import quantile_matching
-from core.methods.muda import alignment_terms, basis_of, explain, forget, forgotten, plan, retain_basis
+from core.methods.muda import (
+    alignment_terms,
+    basis_of,
+    explain,
+    forget,
+    forgotten,
+    plan,
+    recover,
+    recover_features,
+    retain_basis,
+)
 from core.metrics.spaces import gram
 from core.models.tap import has_weights
-from core.parameters import resolve
+from core.parameters import Values, resolve
 from tests.core.toy import ToyNet, make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
 PARAMETERS = get_method("muda").parameters
@@ -262,3 +272,90 @@ def test_single_images_are_forgotten_at_the_number_or_where_they_are_as_right_as
         accuracy=lambda which, limit=None: known[which],
     )  # fmt: skip
     assert forgotten(context) == reached
+
+
+# -- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def test_recovering_is_the_cross_entropy_and_the_divergence_from_the_original_without_the_forgotten_classes():
+    logits, teacher = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    labels, kept = torch.tensor([0, 2, 0, 2]), [0, 2]  # class 1 goes
+    values = resolve(PARAMETERS, {"w_kd": 0.5, "temperature": 2.0})
+    out = StageOutput(logits, logits, teacher=teacher)
+    terms = recover(out, rows_of(labels, False), {"forget_classes": torch.tensor([1])}, values)
+    p, q = (teacher[:, kept] / 2).softmax(dim=1), (logits / 2).softmax(dim=1)[:, kept]
+    divergence = 4 * float((p * (p / q).log()).sum(dim=1).mean())
+    classification = -float(logits.log_softmax(dim=1)[range(4), labels].mean())
+    assert float(terms["retain distillation"]) == pytest.approx(0.5 * divergence)
+    assert float(terms["loss"]) == pytest.approx(classification + 0.5 * divergence)
+
+
+def test_features_of_an_encoder_are_held_to_the_originals_by_a_share_of_their_mean_square():
+    features, original = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    out = StageOutput(features, features, teacher=original)
+    terms = recover_features(out, rows_of(torch.zeros(2, dtype=torch.int64), False), {}, Values({"w_fd": 2.0}))
+    assert float(terms["loss"]) == pytest.approx(2.0 * ((0 + 4 + 9 + 4) / 4) / ((1 + 0 + 0 + 4) / 4))
+
+
+@pytest.mark.parametrize(("goal", "accuracy", "reached"), [(0.59, 0.1, True), (0.61, 0.1, False), (0.59, 0.2, False)])
+def test_classes_are_forgotten_where_accuracy_and_alignment_are_at_their_goals(goal, accuracy, reached):
+    """The retain features span the first two of four directions, of which those of the class have 0.6 in length."""
+    features = {
+        "retain": torch.eye(4, dtype=torch.float64)[[0, 1, 0, 1]],
+        "classes": torch.tensor([[0.6, 0.0, 0.8, 0.0]], dtype=torch.float64).expand(5, 4),
+    }
+    context = SimpleNamespace(
+        values=resolve(PARAMETERS, {"stop_accuracy": 0.15, "stop_alignment": goal}), facts=Facts(5, 0, 40, 3),
+        num_classes=3, forget_classes=(2,), imageless=(), accuracy=lambda which, limit=None: accuracy,
+        outputs=lambda which, limit=0: SimpleNamespace(features=features[which]),
+    )  # fmt: skip
+    assert forgotten(context) is reached
+
+
+@pytest.mark.parametrize(("least", "steps"), [(1, 22), (40, 40)])
+def test_phases_read_their_sets_for_their_lengths_and_step_sizes(least, steps):
+    """900 images to keep in batches of 64: 1.5 passes are 22 steps, 0.8 of one 12; of the 100 others, 2."""
+    chosen = {
+        "relearn_blocks": 2, "relearn_passes": 1.5, "relearn_min_steps": least, "rounds": 1, "min_steps": 1,
+        "recover_share": 0.8, "forget_epochs": 1.0, "lr": 0.04, "recover_lr_factor": 0.5, "batch": 64,
+    }  # fmt: skip
+    _, learn, turns = plan(resolve(PARAMETERS, chosen), Facts(100, 0, 900, 10))
+    assert (learn.reads, learn.length.steps, learn.optimiser.lr) == ("retain", steps, 0.02)
+    assert [(part.reads, part.optimiser.lr) for part in turns.parts] == [("forget", 0.04), *[("retain", 0.02)] * 6]
+    assert turns.parts[0].length.steps == 2
+
+
+# -- presets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "made_for", "name"),
+    [
+        ("class", "", "default"), ("class", "labels", "default"), ("sample", "", "samples"),
+        ("class", "transformer", "transformer"), ("sample", "transformer", "transformer"),
+        ("class", "encoder", "encoder"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_network_and_forget_set_gets_the_preset_made_for_it(kind, made_for, name):
+    assert get_method("muda").preset("", {kind}, made_for).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "retain", "tunes", "optimiser", "batch", "steps", "rounds"),
+    [
+        ("default", 54000, "last-3", "nesterov", 128, 675, 2),  # 1.6 passes of 421.9 batches
+        ("samples", 54000, "last-3", "nesterov", 128, 1266, 1),  # 3 passes
+        ("transformer", 54000, "last-60%", "adamw", 64, 1688, 1),  # 2 passes of 843.8
+        ("default", 4500, "last-3", "nesterov", 128, 150, 2),  # at least: 1.6 passes are 57
+        ("transformer", 4500, "last-60%", "adamw", 64, 200, 1),  # at least: 2 passes are 141
+        ("few-images", 4500, "last-3", "nesterov", 64, 127, 1),  # 1.8 passes of 70.3
+        ("few-images", 450, "last-3", "nesterov", 64, 100, 1),
+    ],
+)
+def test_what_presets_learn_again_and_in_how_many_rounds(name, retain, tunes, optimiser, batch, steps, rounds):
+    method = get_method("muda")
+    values = resolve(method.parameters, method.preset(name).values)
+    edit, learn, *turns = plan(values, Facts(retain // 9, 0, retain, 10))
+    assert isinstance(edit, Edit) and len(turns) == rounds
+    assert (learn.tunes, learn.optimiser.name, learn.batch, learn.length.steps) == (tunes, optimiser, batch, steps)
+    assert {(part.tunes, part.batch) for turn in turns for part in turn.parts} == {(tunes, batch)}
