@@ -13,7 +13,17 @@ from core.events import Log
 from core.methods import get_method
 from core.methods.base import Edit, Facts, StageOutput
 from core.methods.losses import divergence
-from core.methods.scrub import error_in_mix, leave, nearest_snapshot, plan, rewind, stay, unseen_error, wrong_enough
+from core.methods.scrub import (
+    done,
+    error_in_mix,
+    leave,
+    nearest_snapshot,
+    plan,
+    rewind,
+    stay,
+    unseen_error,
+    wrong_enough,
+)
 from core.parameters import resolve
 from tests.core.toy import make_engine, make_experiment, rows_of, run_to_end, same, trained_net, weights
 
@@ -137,6 +147,17 @@ def test_a_run_to_a_goal_resumes_from_every_step_to_identical_weights():
 def test_rewinding_looks_at_all_passes_whatever_the_goal():
     plan = make_experiment("scrub", forget="sample", **REWOUND, goal="forget accuracy").plan
     assert all(stage.until is None and stage.unless is None for stage in plan if not isinstance(stage, Edit))
+
+
+def test_the_preset_of_single_images_goes_back_and_that_of_classes_ends_at_its_goal():
+    method = get_method("scrub")
+    for kind, facts, most in (("sample", Facts(0, 6000, 54000, 10), 10), ("class", Facts(6000, 0, 54000, 10), 5)):
+        stages = plan(resolve(PARAMETERS, method.preset("", {kind}).values), facts)
+        upward = [stage for stage in stages if stage.phase == "forget"]
+        assert {stage.length.steps_over(6000, stage.batch) for stage in upward} == {most}
+        ends = [stage.until for stage in stages if stage.phase == "recover"]
+        assert isinstance(stages[-1], Edit) is (kind == "sample")
+        assert ends == ([None] * 6 if kind == "sample" else [None, *[done] * 5])
 
 
 # -- rewinding -------------------------------------------------------------------------------------------------------
