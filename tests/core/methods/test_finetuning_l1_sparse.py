@@ -43,6 +43,12 @@ def test_the_loss_against_values_by_hand():
     assert parameters["bn.weight"].grad is None
 
 
+def test_single_images_take_half_the_step_of_classes_under_a_larger_penalty():
+    method = get_method("l1-sparse")
+    singles, classes = (resolve(PARAMETERS, method.preset("", {kind}).values) for kind in ("sample", "class"))
+    assert singles.lr == classes.lr / 2 == 0.1 and singles.l1 == 15 * classes.l1 == 0.003
+
+
 def test_normalisation_layers_are_named_and_nothing_else():
     aux = normalising_parameters(SetPasses(make_experiment("l1-sparse"), lambda: None))
     assert aux.keys() == {"norm/block1.1.weight", "norm/block1.1.bias"}
