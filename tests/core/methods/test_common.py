@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.methods import get_method
-from core.methods.base import Length, Optimiser
+from core.methods.base import Facts, Length, Optimiser
 from core.methods.common import (
     Group,
     classification,
@@ -14,6 +14,7 @@ from core.methods.common import (
     keeping,
     optimiser_of,
     optimiser_parameters,
+    share_of_mixture,
     training,
 )
 from core.parameters import resolve
@@ -53,6 +54,12 @@ def test_what_stages_that_forget_or_keep_read(values):
     assert (keep.name, keep.phase, keep.reads, keep.loss) == ("k", "recover", "retain", classification)
     assert keep.stream == "train" and keep.batch_norm != "frozen" and keep.augment
     assert keeping("k", values, loss, "relearn").phase == "relearn"
+
+
+def test_the_share_of_forget_images_in_a_mixture():
+    facts = Facts(10, 10, 80, 5)
+    assert share_of_mixture(facts) == pytest.approx(20 / 100)
+    assert share_of_mixture(facts, 0.25) == pytest.approx(20 / 40)
 
 
 def test_limits_that_keep_typing_errors_out():

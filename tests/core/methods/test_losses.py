@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy, wasserstein_distance
 
-from core.methods.losses import hidden_classes, masked_distillation, quantile_matching
+from core.methods.losses import divergence, hidden_classes, masked_distillation, mean_of, mean_over, quantile_matching
 
 GENERATOR = torch.Generator().manual_seed(3)
 LOGITS = torch.randn(6, 5, generator=GENERATOR, dtype=torch.float64)
@@ -110,6 +110,23 @@ def test_quantile_matching_of_chosen_rows_is_that_of_these_rows_alone():
     extreme = torch.where(chosen, losses, float("inf")).requires_grad_()  # what is left out may be anything
     quantile_matching(extreme, reference, torch.ones(30), chosen).backward()
     assert bool(torch.isfinite(extreme.grad).all())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_the_divergence_is_from_the_teacher_to_the_student_row_by_row(temperature):
+    p, q = ((x / temperature).softmax(dim=1).numpy() for x in (TEACHER, LOGITS))
+    expected = temperature**2 * entropy(p, q, axis=1)
+    assert divergence(LOGITS, TEACHER, temperature).tolist() == pytest.approx(expected.tolist(), rel=1e-9)
+
+
+def test_means_divide_by_how_many_rows_there_are_and_not_by_their_weights():
+    rows, weights = torch.tensor([1.0, 2.0, 4.0, 8.0]), torch.tensor([3.0, 1.0, 1.0, 0.0])
+    assert mean_of(rows).item() == 15 / 4 and mean_of(rows, weights).item() == (3 + 2 + 4) / 4
+    chosen = torch.tensor([True, False, True, False])
+    assert mean_over(rows, chosen).item() == 5 / 2 and mean_over(rows, chosen, weights).item() == (3 + 4) / 2
+    infinite = torch.tensor([1.0, float("inf"), 4.0, float("inf")])
+    assert mean_over(infinite, chosen).item() == 5 / 2  # what is left out may be anything
+    assert mean_over(rows, ~chosen & chosen, weights).item() == 0
 
 
 def test_cross_entropy_is_torchs():
