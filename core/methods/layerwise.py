@@ -321,8 +321,10 @@ def forget_directions(forget: torch.Tensor, kept: torch.Tensor, against: str) ->
 def separability(forget: torch.Tensor, retain: torch.Tensor) -> float:
     """Return how well a linear probe tells forget (n, C) from retain rows (m, C): 0 by chance, 1 always.
 
-    Fitted on every other row and tested on the rest; both sets count the same, whatever their sizes.
+    Fitted on half of the rows, drawn the same at every call, and tested on the rest: every other row would be one class
+    where two take turns. Both sets count the same, whatever their sizes.
     """
+    forget, retain = (rows[_drawn_order(len(rows))] for rows in (forget, retain))
     halves = [as_float64(torch.cat([forget[start::2], retain[start::2]])) for start in (0, 1)]
     truth = [np.arange(len(half)) < len(forget[start::2]) for start, half in enumerate(halves)]
     if any(half.all() or not half.any() for half in truth):
@@ -334,6 +336,11 @@ def separability(forget: torch.Tensor, retain: torch.Tensor) -> float:
         called = probe.predict(tested).astype(bool)
     balanced = (called[truth[1]].mean() + (~called[~truth[1]]).mean()) / 2
     return max(0.0, 2 * float(balanced) - 1)
+
+
+def _drawn_order(count: int) -> torch.Tensor:
+    """Return the places 0..count-1 in an order that is drawn, always the same, (count,) int64."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 def damp(context: Context) -> None:

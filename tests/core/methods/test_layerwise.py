@@ -324,6 +324,15 @@ def test_separability_is_nothing_by_chance_and_all_where_sets_lie_apart():
     assert separability(forget[:1], retain) == 0.0  # nothing to test on
 
 
+def test_separability_does_not_hang_on_the_order_of_classes():
+    """Every other row of classes that take turns is one class: a probe of it knows nothing of the other."""
+    centres = torch.tensor([[20.0, 0.0], [0.0, 20.0], [-20.0, 0.0], [0.0, -20.0]])  # x + y > 0 tells 0, 1 from 2, 3
+    noise = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    in_turn, in_blocks = torch.arange(100) % 2, torch.arange(100) // 50
+    for order in (in_turn, in_blocks):
+        assert separability(centres[order] + noise, centres[order + 2] + noise) == 1.0
+
+
 def test_separability_is_found_on_rows_that_the_probe_has_not_learnt_from_and_never_below_nothing():
     """A hundred numbers a row tell any forty rows from any other forty that a probe has learnt from."""
     torch.manual_seed(0)
