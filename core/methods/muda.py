@@ -327,7 +327,7 @@ MUDA = Method(
         ),
         Preset(
             "transformer",
-            "Transformers: deeper fresh tail",
+            "Transformers: fresh tail",
             "For networks of attention: three fifths of the blocks begin anew, learn by AdamW in batches of 64, and "
             "are aligned in one round. Three blocks leave such a network's features as they are.",
             TRANSFORMER,
