@@ -30,6 +30,7 @@ from core.data.batches import Batch, derive_seed
 from core.errors import UsageError
 from core.methods.base import (
     LOOK_SAMPLES,
+    SINGLE,
     WHOLE,
     Alternate,
     Aux,
@@ -47,7 +48,7 @@ from core.methods.base import (
 )
 from core.methods.common import forgetting, forgotten_classes, optimiser_of, training
 from core.methods.losses import columns, cross_entropies, hidden_classes, masked_distillation, quantile_matching
-from core.methods.muda_settings import FEW_IMAGES, PARAMETERS, RELEARNT, TRANSFORMER
+from core.methods.muda_settings import FEW_IMAGES, PARAMETERS, RELEARNT, TRANSFORMER, TRANSFORMER_SINGLES
 from core.methods.sine import sine_constants
 from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
@@ -324,6 +325,15 @@ MUDA = Method(
             "closes the gaps of features and outputs. It costs a tenth of retraining on 60,000 images, and up to as "
             "much on a few thousand, where its phases have their fewest steps.",
             RELEARNT,
+        ),
+        Preset(
+            "transformer-samples",
+            "Transformers: single images",
+            "For networks of attention: four fifths of the blocks begin anew with nothing of their old weights. With "
+            "three fifths the network still knows single images by heart.",
+            TRANSFORMER_SINGLES,
+            SINGLE,
+            made_for="transformer",
         ),
         Preset(
             "transformer",

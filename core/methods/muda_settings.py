@@ -38,6 +38,13 @@ TRANSFORMER: dict[str, Any] = {
     "clip": 1.0,
 }  # by measurement, benchmarks/quality.py
 
+TRANSFORMER_SINGLES: dict[str, Any] = {
+    **TRANSFORMER,
+    "relearn_depth": 0.8,
+    "relearn_keep": 0.0,
+    "relearn_passes": 2.4,
+}  # by measurement, benchmarks/quality.py
+
 FEW_IMAGES: dict[str, Any] = {
     **RELEARNT,
     "relearn_passes": 1.8,

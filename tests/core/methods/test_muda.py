@@ -332,12 +332,16 @@ def test_phases_read_their_sets_for_their_lengths_and_step_sizes(least, steps):
     ("kind", "made_for", "name"),
     [
         ("class", "", "default"), ("class", "labels", "default"), ("sample", "", "samples"),
-        ("class", "transformer", "transformer"), ("sample", "transformer", "transformer"),
+        ("class", "transformer", "transformer"), ("sample", "transformer", "transformer-samples"),
         ("class", "encoder", "encoder"),
     ],
 )  # fmt: skip
 def test_each_kind_of_network_and_forget_set_gets_the_preset_made_for_it(kind, made_for, name):
     assert get_method("muda").preset("", {kind}, made_for).name == name
+
+
+def test_classes_and_single_images_together_get_the_preset_of_the_network():
+    assert get_method("muda").preset("", {"class", "sample"}, "transformer").name == "transformer"
 
 
 @pytest.mark.parametrize(
@@ -346,6 +350,7 @@ def test_each_kind_of_network_and_forget_set_gets_the_preset_made_for_it(kind, m
         ("default", 54000, "last-3", "nesterov", 128, 675, 2),  # 1.6 passes of 421.9 batches
         ("samples", 54000, "last-3", "nesterov", 128, 1266, 1),  # 3 passes
         ("transformer", 54000, "last-60%", "adamw", 64, 1688, 1),  # 2 passes of 843.8
+        ("transformer-samples", 54000, "last-80%", "adamw", 64, 2025, 1),  # 2.4 passes of 843.8
         ("default", 4500, "last-3", "nesterov", 128, 150, 2),  # at least: 1.6 passes are 57
         ("transformer", 4500, "last-60%", "adamw", 64, 200, 1),  # at least: 2 passes are 141
         ("few-images", 4500, "last-3", "nesterov", 64, 127, 1),  # 1.8 passes of 70.3
