@@ -212,7 +212,6 @@ class Place:
         """
         from core.engine.control import Control
         from core.errors import AppError
-        from core.files import file_sha256
         from core.runs.folder import MODEL
         from core.session.checking import check
         from core.session.jobs import create_run
@@ -240,7 +239,7 @@ class Place:
                     attacked.write_text(json.dumps(self._attack(folder, single), indent=1))
             assert report is not None
             attacks = json.loads(attacked.read_text()) if attacked.exists() else {}
-            made.append(Made(cell, report, attacks, file_sha256(folder.file(MODEL))))
+            made.append(Made(cell, report, attacks, weights_hash(folder.file(MODEL))))
         return made
 
     def described(self, cell: Cell) -> tuple[Selection, Any, RunFolder]:
@@ -326,6 +325,17 @@ def _evenly(labels: np.ndarray, most: int) -> np.ndarray:
     each = max(1, most // len(np.unique(labels)))
     chosen = [generator.permutation(np.flatnonzero(labels == label))[:each] for label in np.unique(labels)]
     return np.sort(np.concatenate(chosen))
+
+
+def weights_hash(file: Path) -> str:
+    """Return the SHA-256 of a safetensors file's tensors, by name; its metadata name a job, and so a time."""
+    from safetensors.numpy import load_file
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(load_file(file).items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
 
 
 def key_of(job: Any) -> str:

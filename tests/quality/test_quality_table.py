@@ -6,9 +6,11 @@ import json
 from xml.etree import ElementTree
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from benchmarks.quality import DOCS, NETWORKS, cells_of
-from benchmarks.quality_cells import Cell, Made, Network, Place, Task, single_tasks
+from benchmarks.quality_cells import Cell, Made, Network, Place, Task, single_tasks, weights_hash
 from benchmarks.quality_check import differences_of
 from benchmarks.quality_page import closure_plot, cost_plot, page, sections
 from benchmarks.quality_table import (
@@ -162,6 +164,14 @@ def test_a_check_names_what_does_not_agree():
     assert differences_of(row, {**row, "weights": "other", "retain": "0.945"}) == []
     assert differences_of(row, {**row, "retain": "0.91"}) == ["retain was 0.94 and is 0.91"]
     assert differences_of(row, {**row, "probe": ""}) == ["probe is there in one of them only"]
+
+
+def test_weights_are_the_same_bits_whatever_their_card_says(tmp_path):
+    one, other, third = (tmp_path / f"{name}.safetensors" for name in ("one", "other", "third"))
+    save_file({"a": torch.ones(2), "b": torch.zeros(3)}, one, {"job_sha256": "1"})
+    save_file({"b": torch.zeros(3), "a": torch.ones(2)}, other, {"job_sha256": "2"})
+    save_file({"a": torch.ones(2), "b": torch.tensor([0.0, 0.0, 1e-30])}, third, {"job_sha256": "1"})
+    assert weights_hash(one) == weights_hash(other) != weights_hash(third)
 
 
 def test_every_task_of_single_images_is_one_that_the_models_of_the_attack_never_saw():
