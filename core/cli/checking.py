@@ -99,7 +99,7 @@ def run_verify(given: argparse.Namespace, screen: Screen) -> int:
     if given.klom:
         from core.session.ensembles import require_ensemble
 
-        require_ensemble(folders, seeds[folders[0].path], brought[folders[0].path])
+        require_ensemble(folders, seeds[folders[0].path], brought[folders[0].path], start)
     reports = _check(folders, start, seeds, brought, given, screen)
     if given.sign is not None:
         for folder in folders:
@@ -239,10 +239,9 @@ def _seeds(
     if brought:
         return ()
     from core.session.references import trained_references
-    from core.session.starts import as_told
+    from core.session.starts import told_job
 
-    told = as_told(folder.job(), folder.report(), start)
-    trained = tuple(seed for seed in sorted(trained_references(told)) if seed <= MOST_SEEDS)
+    trained = tuple(seed for seed in sorted(trained_references(told_job(folder, start))) if seed <= MOST_SEEDS)
     if trained:
         screen.say(f"Retrained models on disk: seed{'s' * (len(trained) > 1)} {', '.join(map(str, trained))}.")
     return trained

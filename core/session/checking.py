@@ -37,7 +37,7 @@ from core.session.references import (
 )
 from core.session.results import NO_COST, Result, write_report
 from core.session.running import run
-from core.session.starts import as_told, retraining_doubts, start_doubts, start_of
+from core.session.starts import retraining_doubts, start_doubts, start_of, told_job
 from core.session.suspects import stamped_of
 from core.verify.canaries import doubt_of
 from core.verify.lanes import Lane, lanes_so_far
@@ -139,7 +139,7 @@ def check(
     def taken(model: str, values: Mapping[str, Any]) -> None:
         emit(MeasureTaken(run=folder.id, step=0, time=time.time(), model=model, values=dict(values)))
 
-    told = as_told(job, folder.report(), start)
+    told = told_job(folder, start)
     job_sha256 = folder.job_sha256()
     _require_job(folder, str((folder.card() or {}).get("job_sha256") or job_sha256))
     with folder.lock():
@@ -267,7 +267,7 @@ def reference_job(
     folder: RunFolder, bench: Bench, seed: int, start: StartPart | None = None
 ) -> tuple[Job, Selection]:
     """Describe the retrained reference of a run: its job, and what it leaves out. `start`: as users state it."""
-    job, dataset = as_told(folder.job(), folder.report(), start), bench.dataset
+    job, dataset = told_job(folder, start), bench.dataset
     exclude = replace(run_selection(folder, dataset), weights=None)
     bench = replace(bench, options=DataOptions.of(job.data)).on(job.device, job.precision, job.threads)
     reference = make_train_job(
@@ -285,7 +285,7 @@ def train_reference(
     `bench` holds the run's data; `start` says where the original's training began, where nothing else does. Raises
     StoppedError where it was stopped before its end: a half-trained reference is no reference.
     """
-    place = reference_folder(as_told(folder.job(), folder.report(), start), seed)
+    place = reference_folder(told_job(folder, start), seed)
     if place.finished:  # what it began with is not needed any more
         return place
     job, exclude = reference_job(folder, bench, seed, start)

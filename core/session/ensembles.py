@@ -14,7 +14,7 @@ import numpy as np
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs
 from core.errors import AppError, InputError, MismatchError
-from core.job import Job
+from core.job import Job, StartPart
 from core.metrics.klom import FEWEST_MODELS, Margins, klom, margin_distance
 from core.metrics.membership import log_odds
 from core.runs.folder import MODEL, RunFolder
@@ -39,13 +39,16 @@ def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
     return [runs for runs in found.values() if len(runs) > 1]
 
 
-def require_ensemble(folders: Sequence[RunFolder], seeds: Sequence[int], brought: Mapping[str, Path]) -> None:
-    """Raise what speaks against runs as an ensemble beside retrained models; nothing is opened or measured for that.
+def require_ensemble(
+    folders: Sequence[RunFolder], seeds: Sequence[int], brought: Mapping[str, Path], start: StartPart | None = None
+) -> list[Job]:
+    """Return the jobs of runs that are an ensemble beside retrained models; nothing is opened or measured for that.
 
-    seeds, brought: the retrained models. MismatchError where runs are not of one kind, InputError where they are of
-    encoders, whose images have no margins, or where there is no retrained model.
+    seeds, brought: the retrained models. start: where the originals' training began, as the user says. Raises
+    MismatchError where runs are not of one kind, InputError where they are of encoders, whose images have no margins,
+    or where there is no retrained model.
     """
-    jobs = [told_job(folder) for folder in folders]
+    jobs = [told_job(folder, start) for folder in folders]
     if not jobs[0].model.num_classes:
         raise InputError("Encoders name no class, so their images have no margins", "Compare features with `verify`")
     if len({_kind(job) for job in jobs}) > 1:
@@ -58,6 +61,7 @@ def require_ensemble(folders: Sequence[RunFolder], seeds: Sequence[int], brought
             "There is no retrained model that the ensemble could be held against",
             "Bring retrained models: --retrained train trains them, as many as --seeds says",
         )
+    return jobs
 
 
 def compare_ensembles(
@@ -72,8 +76,7 @@ def compare_ensembles(
     `measure` is "klom", or "margin_distance" where either side has fewer than FEWEST_MODELS; `note` says so, and that
     runs of one original vary less than retrained models do. Raises what `require_ensemble` does.
     """
-    require_ensemble(folders, seeds, brought)
-    jobs = [told_job(folder) for folder in folders]
+    jobs = require_ensemble(folders, seeds, brought)
     first = jobs[0]
     bench = bench.for_job(first)
     images, splits = bench.laid_out(replace(run_selection(folders[0], bench.dataset), weights=None))

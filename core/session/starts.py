@@ -107,9 +107,9 @@ def as_told(job: Job, report: Mapping[str, Any] | None, start: StartPart | None 
     return job if start is None else replace(job, start=start)
 
 
-def told_job(folder: RunFolder) -> Job:
-    """Return the job of a run with the start of its original as its last check was told it."""
-    return as_told(folder.job(), folder.report())
+def told_job(folder: RunFolder, start: StartPart | None = None) -> Job:
+    """Return the job of a run with the start of its original as `as_told` tells it by the run's report."""
+    return as_told(folder.job(), folder.report(), start)
 
 
 def start_words(start: StartPart | None) -> str:

@@ -102,11 +102,13 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     unchecked = tuple(named[run["run"]] for run in found["runs"] if (run["verdict"].get("code") or "") in UNCHECKED)
     trained = tuple(trained_references(told_job(unchecked[0]))) if unchecked else ()
     alike = [(same, job) for same in ensembles_in(folders) if (job := told_job(same[0])).model.num_classes]
-    titles = Counter(method_of(job).title for _, job in alike)
+    titles = [method_of(job).title for _, job in alike]
+    names = [title if titles.count(title) == 1 else f"{title}, {same[0].id}"
+             for title, (same, _) in zip(titles, alike, strict=True)]  # fmt: skip
     ensembles = tuple(
-        Ensemble(title if titles[title] == 1 else f"{title}, {same[0].id}", tuple(same), tuple(trained_references(job)))
-        for same, job in alike for title in [method_of(job).title]
-    )  # fmt: skip
+        Ensemble(name, tuple(same), tuple(trained_references(job)))
+        for name, (same, job) in zip(names, alike, strict=True)
+    )
     return Compared(
         found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found),
         ensembles=ensembles,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.errors import MismatchError
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart, StartPart
 from core.metrics.klom import klom
 from core.runs.folder import CARD
-from core.session.ensembles import FEWEST_MODELS, _note, _of_set, ensembles_in
+from core.session.ensembles import FEWEST_MODELS, _note, _of_set, ensembles_in, require_ensemble
 from core.session.references import reference_key
 from core.session.starts import told_job
 from core.verify.shown import ENSEMBLE_SETS, ensembles_block
@@ -125,3 +126,12 @@ def test_the_start_that_a_check_was_told_of_chooses_the_retrained_models():
     assert ensembles_in(told) == [told]
     assert ensembles_in([told[0], run_of(dataclasses.replace(JOB, seed=2))]) == []
     assert reference_key(told_job(told[0]), 1) != reference_key(JOB, 1)
+
+
+def test_runs_that_only_one_check_was_told_of_are_an_ensemble_where_the_user_says_it_now():
+    start = StartPart(kind="pretrained", path="p.pt", sha256="c" * 64, said_by="the user")
+    said = {"kind": "pretrained", "path": "p.pt", "sha256": "c" * 64, "said_by": "the user"}
+    runs = [run_of(JOB, {"start": said}), run_of(dataclasses.replace(JOB, seed=2))]
+    with pytest.raises(MismatchError, match="differ in more than their seed"):
+        require_ensemble(runs, (1, 2), {})
+    assert [job.seed for job in require_ensemble(runs, (1, 2), {}, start)] == [JOB.seed, 2]
