@@ -6,8 +6,8 @@
 Networks: a small CNN on all of Fashion-MNIST, a ResNet-18 and a small vision transformer on a part of it that two cores
 can train on in a night; `--images 0` takes all, and `--data cifar10 --device cuda` other data on a GPU. Tasks: single
 classes, two at once, and single images: 10 % and 1 % drawn, 30 drawn, the hardest and the easiest 1 %. Tier A: MUDA's
-presets and the strongest baselines on all tasks, with three seeds for classes; tier B: all other methods, one class and
-10 % random images. --quick takes the digits, in minutes.
+presets and the strongest baselines on classes, with three seeds for one class, and those that suit them on single
+images; tier B: all other methods, one class and 10 % random images. --quick takes the digits, in minutes.
 
 Cells are kept under bench-results/ by what determines them, so the benchmark resumes. --found takes only what is there;
 --write puts their rows into docs/quality.csv in the place of those of the same cells, and makes docs/quality.html and
