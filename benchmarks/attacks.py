@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import arguments, report
+from benchmarks.common import arguments, finish, quiet, report
 
 ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "attacks"
 IMAGES, EPOCHS, TENTH = 5_000, 25, 0.1
@@ -50,19 +50,15 @@ def _checked(quick: bool) -> dict[str, dict[str, Any]]:
     from core.selection import Selection, resolve_classes
     from core.session.bench import Bench
     from core.session.checking import check
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.running import run
+    from core.session.jobs import make_unlearn_job
     from core.session.training import train
-
-    def tell(event: Any) -> None:
-        return None
 
     data = "digits" if quick else str(subset())
     kept = ROOT / Path(data).stem
     bench = Bench().on("cpu", threads=1).with_data(data)
     original = RunFolder(kept / "original")
     if not original.has_result:
-        train(original.path, bench, "small-cnn", Control(), tell, recipe={"epochs": EPOCHS})
+        train(original.path, bench, "small-cnn", Control(), quiet, recipe={"epochs": EPOCHS})
     bench = bench.with_model(original.path)
     nothing = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes)
     images = len(bench.dataset.train)
@@ -74,11 +70,8 @@ def _checked(quick: bool) -> dict[str, dict[str, Any]]:
     found = {}
     for name, chosen in sets.items():
         folder = RunFolder(kept / name.replace(" ", "-"))
-        if not folder.exists:
-            job = make_unlearn_job(bench, chosen, "retrain", seed=HELD_OUT)
-            create_run(folder.path, job, chosen, bench.dataset)
-        run(folder, Control(), tell, bench=bench, resume=True)
-        found[name] = _attacks(check(folder, Control(), tell, bench, seeds=SEEDS, which="full"), folder)
+        finish(folder, make_unlearn_job(bench, chosen, "retrain", seed=HELD_OUT), chosen, bench)
+        found[name] = _attacks(check(folder, Control(), quiet, bench, seeds=SEEDS, which="full"), folder)
     return found
 
 

@@ -19,6 +19,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+    from core.job import Job
+    from core.runs.folder import RunFolder
+    from core.selection import Selection
+    from core.session.bench import Bench
+
 
 def arguments(description: str, **switches: str) -> argparse.Namespace:
     """Read --quick and --json, and the benchmark's own switches, which are given with their help."""
@@ -62,6 +67,21 @@ def report(title: str, figures: dict[str, Any], rows: Sequence[Sequence[str]], o
         if number == 0:
             print("  ".join("-" * width for width in widths))
     print("\n" + ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None))
+
+
+def quiet(_event: Any) -> None:
+    """Take an event of a run or check and tell nothing of it."""
+
+
+def finish(folder: RunFolder, job: Job, chosen: Selection, bench: Bench) -> None:
+    """Do a run, or what is left of it; nothing of one that is done."""
+    from core.engine.control import Control
+    from core.session.jobs import create_run
+    from core.session.running import run
+
+    if not folder.exists:
+        create_run(folder.path, job, chosen, bench.dataset)
+    run(folder, Control(), quiet, bench=bench, resume=True)
 
 
 def now(device: torch.device) -> float:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import machine, report
+from benchmarks.common import finish, machine, quiet, report
 from benchmarks.quality_cells import key_of
 
 ROOT = Path(__file__).resolve().parents[1] / "bench-results" / "corrective"
@@ -99,9 +99,9 @@ def trained(task: Task, data: str, tell: Any) -> Any:
         tell(f"{task.name}: training on {Path(own).name}, {task.epochs} epochs")
         bench = Bench(None, Bench().with_data(own).dataset).on("cpu", threads=1)
         if folder.exists:
-            run(folder, Control(), lambda event: None, bench=bench, resume=True)
+            run(folder, Control(), quiet, bench=bench, resume=True)
         else:
-            train(folder.path, bench, "small-cnn", Control(), lambda event: None, recipe={"epochs": task.epochs})
+            train(folder.path, bench, "small-cnn", Control(), quiet, recipe={"epochs": task.epochs})
     return Bench().on("cpu", threads=1).open(folder.path, planted)
 
 
@@ -133,12 +133,10 @@ def lists(task: Task, planted: np.ndarray, bench: Any) -> tuple[dict[str, np.nda
 
 def cell(task: Task, bench: Any, name: str, forget: np.ndarray, method: str, only_found: bool, tell: Any) -> Any:
     """Run one method on one list, or find it again; returns its report, None where it is missing or failed."""
-    from core.engine.control import Control
     from core.errors import AppError
     from core.runs.folder import RunFolder
     from core.selection import Selection
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.running import run
+    from core.session.jobs import make_unlearn_job
 
     method, _, preset = method.partition("/")
     named = "-".join(filter(None, (name.split()[0].rstrip("%"), method, preset)))
@@ -152,9 +150,7 @@ def cell(task: Task, bench: Any, name: str, forget: np.ndarray, method: str, onl
         return report
     tell(f"{task.name}, {name}: {method} {preset}")
     try:
-        if not folder.exists:
-            create_run(folder.path, job, chosen, dataset)
-        run(folder, Control(), lambda event: None, bench=bench, resume=True)
+        finish(folder, job, chosen, bench)
     except AppError as error:
         tell(f"  failed: {error}")
         return None

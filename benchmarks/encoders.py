@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import arguments, report
+from benchmarks.common import arguments, finish, quiet, report
 from benchmarks.quality import NETWORKS, QUICK, SINGLE
 from benchmarks.quality_cells import REFERENCE_SEEDS, Place, Task, key_of
 
@@ -50,8 +50,7 @@ def _measured(place: Place, task: Task) -> dict[str, dict[str, float | None]]:
     from core.runs.folder import MODEL, RunFolder
     from core.session.bench import Bench, DataOptions
     from core.session.checking import check
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.running import run
+    from core.session.jobs import make_unlearn_job
 
     chosen, home = place.selection(task), place.folder / "encoders"
     home.mkdir(exist_ok=True)
@@ -66,10 +65,8 @@ def _measured(place: Place, task: Task) -> dict[str, dict[str, float | None]]:
     bench = Bench().open(original, place.data, data).on(place.device, threads=1)
     job = make_unlearn_job(bench, chosen, "muda")
     folder = RunFolder(home / f"{task.name}-{key_of(job)}")
-    if not folder.exists:
-        create_run(folder.path, job, chosen, bench.dataset)
-    run(folder, Control(), _quiet, bench=bench, resume=True)
-    found = check(folder, Control(), _quiet, bench, retrained=retrained)
+    finish(folder, job, chosen, bench)
+    found = check(folder, Control(), quiet, bench, retrained=retrained)
     models = {name: found["models"][name] for name in ("original", "unlearned")}
     models |= {f"retrained, {name}": of for name, of in found["retrained"].items()}
     return {name: {key: read(of) for key, read in MEASURES.items()} for name, of in models.items()}
@@ -84,10 +81,6 @@ def _without_head(whole: Path, file: Path) -> Path:
     tensors = read_weights(whole).tensors
     torch.save({name: value for name, value in tensors.items() if not name.startswith(HEADS)}, file)
     return file
-
-
-def _quiet(_event: Any) -> None:
-    """Nothing is told of single events."""
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.attacks import EPOCHS, ROOT, subset
-from benchmarks.common import arguments, report
+from benchmarks.common import arguments, finish, quiet, report
 from benchmarks.quality_cells import key_of
 
 MODELS = 10
@@ -45,12 +45,8 @@ def _measured(quick: bool) -> dict[str, dict[str, Any]]:
     from core.session.bench import Bench
     from core.session.checking import train_reference
     from core.session.ensembles import compare_ensembles
-    from core.session.jobs import create_run, make_unlearn_job
-    from core.session.running import run
+    from core.session.jobs import make_unlearn_job
     from core.session.training import train
-
-    def tell(event: Any) -> None:
-        return None
 
     data = "digits" if quick else str(subset())
     kept = ROOT / Path(data).stem / "ensembles"
@@ -58,7 +54,7 @@ def _measured(quick: bool) -> dict[str, dict[str, Any]]:
     originals = [RunFolder(kept / f"original-{seed}") for seed in range(MODELS)]
     for seed, folder in enumerate(originals):
         if not folder.has_result:
-            train(folder.path, bench, "small-cnn", Control(), tell, recipe={"epochs": EPOCHS}, seed=seed)
+            train(folder.path, bench, "small-cnn", Control(), quiet, recipe={"epochs": EPOCHS}, seed=seed)
     classes = resolve_classes(["3" if quick else "5"], bench.dataset.classes)
     chosen = Selection.empty(bench.dataset.train.labels.numpy(), bench.dataset.classes).with_classes(classes)
     found: dict[str, dict[str, Any]] = {}
@@ -69,14 +65,12 @@ def _measured(quick: bool) -> dict[str, dict[str, Any]]:
                 on = bench.with_model(originals[0 if shared else seed].path)
                 job = make_unlearn_job(on, chosen, method, seed=seed)
                 folder = RunFolder(kept / f"{method}-{'one-' if shared else ''}{seed}-{key_of(job)}")
-                if not folder.exists:
-                    create_run(folder.path, job, chosen, on.dataset)
-                run(folder, Control(), tell, bench=on, resume=True)
+                finish(folder, job, chosen, on)
                 runs.append(folder)
         for shared, runs in ensembles.items():
             on = bench.with_model(originals[0].path)
             for seed in range(1, MODELS + 1):
-                train_reference(runs[0], on, seed, Control(), tell)
+                train_reference(runs[0], on, seed, Control(), quiet)
             said = compare_ensembles(runs, on, range(1, MODELS + 1), {})
             assert said["measure"] == "klom"
             found[method + shared] = said["sets"]

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.common import finish, quiet
+
 if TYPE_CHECKING:
     from core.runs.folder import RunFolder
     from core.selection import Selection
@@ -129,7 +131,7 @@ class Place:
         if not original.has_result:
             self.tell(f"training the original {self.network.name} on {self.source_name}")
             train(
-                original.path, bench.on(self.device, threads=1), self.network.architecture, Control(), _quiet,
+                original.path, bench.on(self.device, threads=1), self.network.architecture, Control(), quiet,
                 recipe=self.network.recipe,
             )  # fmt: skip
         return Bench().open(original.path, source).on(self.device, threads=1)
@@ -194,7 +196,7 @@ class Place:
             begun = place.exists and not place.never_started
             if not begun:
                 create_run(place.path, job, left_out, self.bench.dataset)
-            run(place, Control(), _quiet, self.bench, resume=begun)
+            run(place, Control(), quiet, self.bench, resume=begun)
         return place
 
     def attackers(self, tasks: Iterable[Task]) -> list[Any]:
@@ -214,8 +216,6 @@ class Place:
         from core.errors import AppError
         from core.runs.folder import MODEL
         from core.session.checking import check
-        from core.session.jobs import create_run
-        from core.session.running import run
 
         made: list[Made] = []
         for number, cell in enumerate(cells, 1):
@@ -228,10 +228,8 @@ class Place:
                     continue
                 self.tell(f"{number} of {len(cells)}: {self.network.name}, {cell.title}, {cell.task.name}, {cell.seed}")
                 try:
-                    if not folder.exists:
-                        create_run(folder.path, job, chosen, self.bench.dataset)
-                    run(folder, Control(), _quiet, bench=self.bench, resume=True)
-                    report = check(folder, Control(), _quiet, bench=self.bench, seeds=REFERENCE_SEEDS)
+                    finish(folder, job, chosen, self.bench)
+                    report = check(folder, Control(), quiet, bench=self.bench, seeds=REFERENCE_SEEDS)
                 except AppError as error:
                     self.tell(f"  failed: {error}")  # a method that breaks down is missing from the table, and said so
                     continue
@@ -267,7 +265,7 @@ class Place:
 
         _, splits = self.bench.laid_out(run_selection(folder, self.bench.dataset))
         attackers = self.attackers(single)
-        references = {seed: train_reference(folder, self.bench, seed, Control(), _quiet) for seed in REFERENCE_SEEDS}
+        references = {seed: train_reference(folder, self.bench, seed, Control(), quiet) for seed in REFERENCE_SEEDS}
         models = {
             "original": self.bench.model, "unlearned": self.bench.open_beside(folder.file(MODEL)),
             **{f"seed {s}": self.bench.open_beside(place.file(MODEL)) for s, place in references.items()},
@@ -358,7 +356,3 @@ def _source(method_id: str) -> str:
     declaring = [name for name, module in sorted(sys.modules.items())
                  if name.startswith("core.methods.") and any(value is method for value in vars(module).values())]
     return "".join(inspect.getsource(sys.modules[name]) for name in dict.fromkeys([*declaring, method.plan.__module__]))
-
-
-def _quiet(_event: Any) -> None:
-    """Nothing is told of single events."""
