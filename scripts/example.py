@@ -29,7 +29,7 @@ from core.engine.control import Control
 from core.files import cache_home, dumps, file_sha256, read_json, write_json
 from core.runs.folder import CARD, EVENTS, JOB, MODEL, STATUS, RunFolder
 from core.session.bench import Bench, DataOptions
-from core.session.checking import check, train_reference
+from core.session.checking import check
 from core.session.example import (
     MEASURES,
     ORIGINAL,
@@ -43,6 +43,7 @@ from core.session.example import (
 )
 from core.session.jobs import create_run
 from core.session.measuring import FULL
+from core.session.references import reference_folder
 from core.session.running import run
 from core.session.training import train
 from core.verify.numbers import number
@@ -65,8 +66,10 @@ def main() -> None:
         write_images(given.out / IMAGES, recipe, given.data_root)
     with tempfile.TemporaryDirectory(prefix="unlearn-studio-") as home:
         os.environ["UNLEARN_STUDIO_HOME"] = home
-        example = open_example() if given.measure else make(Path(home), recipe, given.out)
+        example = open_example() if given.measure else make(Path(home) / ORIGINAL, recipe)
         report = measure(example, Path(home) / "run", given.out)
+        if not given.measure:
+            keep_networks(example, RunFolder(Path(home) / ORIGINAL), given.out)
     sums = [f"{file_sha256(path)}  {path.relative_to(given.out).as_posix()}" for path in shipped_files(given.out)]
     (given.out / SUMS.name).write_text("\n".join(sums) + "\n")
     print(f"{sum(path.stat().st_size for path in given.out.rglob('*') if path.is_file()):,} bytes in {given.out}\n")
@@ -97,23 +100,20 @@ def first_of_each(labels: np.ndarray, number: int) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(labels == label)[:number] for label in np.unique(labels)]))
 
 
-def make(home: Path, recipe: dict[str, Any], out: Path) -> Example:
-    """Train the networks into `out`, and return the example that is made of them."""
+def make(folder: Path, recipe: dict[str, Any]) -> Example:
+    """Train the original into `folder`, and return the example of it."""
     bench = Bench().with_data(recipe["dataset"]).on("cpu", "float32", 1)
     original, _ = train(
-        home / ORIGINAL, bench, recipe["architecture"], Control(), _ignore, recipe=recipe["recipe"],
-        seed=recipe["seed"],
-    )  # fmt: skip
-    example = example_of(bench.with_model(original.file(MODEL)), recipe)
-    asking = create_run(home / "asking", example.job(), example.selection, example.bench.dataset)
-    retrained = {seed: train_reference(asking, example.bench, seed, Control(), _ignore) for seed in example.retrained}
-    for place, name in ((original, ORIGINAL), *((retrained[s], RETRAINED.format(seed=s)) for s in retrained)):
-        _keep(place, out / name)
-    return example
+        folder, bench, recipe["architecture"], Control(), _ignore, recipe=recipe["recipe"], seed=recipe["seed"]
+    )
+    return example_of(bench.with_model(original.file(MODEL)), recipe)
 
 
 def measure(example: Example, folder: Path, out: Path) -> dict[str, Any]:
-    """Make the example's run and check it, and write what was measured; return its report."""
+    """Make the example's run and check it, and write what was measured; return its report.
+
+    Retrained models that are not there yet are trained.
+    """
     measured = cache_home() / "measures"
     shutil.rmtree(measured, ignore_errors=True)  # what shipped
     place = create_run(folder, example.job(), example.selection, example.bench.dataset)
@@ -124,6 +124,13 @@ def measure(example: Example, folder: Path, out: Path) -> dict[str, Any]:
     )
     (out / MEASURES.name).write_bytes(gzip.compress(lines, 9, mtime=0))
     return report
+
+
+def keep_networks(example: Example, original: RunFolder, out: Path) -> None:
+    """Copy what ships of the original and of the retrained models."""
+    _keep(original, out / ORIGINAL)
+    for seed in example.retrained:
+        _keep(reference_folder(example.job(), seed), out / RETRAINED.format(seed=seed))
 
 
 def _keep(folder: RunFolder, target: Path) -> None:
