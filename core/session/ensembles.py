@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,7 @@ import numpy as np
 
 from core.data.splits import Splits, stratified
 from core.engine.outputs import FullOutputs
-from core.errors import AppError, InputError, MismatchError
+from core.errors import InputError, MismatchError
 from core.job import Job, StartPart
 from core.metrics.klom import FEWEST_MODELS, Margins, klom, margin_distance
 from core.metrics.membership import log_odds
@@ -31,11 +30,13 @@ SETS = ("forget_train", "retain_train", "unseen")
 
 
 def ensembles_in(folders: Sequence[RunFolder]) -> list[list[RunFolder]]:
-    """Return those of some runs that are ensembles, two or more that differ in nothing but seed and original."""
+    """Return those of some runs that are ensembles, two or more that differ in nothing but seed and original.
+
+    Raises InputError where the card of an original is damaged, so that its retrained models are not known.
+    """
     found: dict[str, list[RunFolder]] = {}
     for folder in folders:
-        with contextlib.suppress(AppError):  # the original's card is damaged, so nobody knows its retrained models
-            found.setdefault(_kind(told_job(folder)), []).append(folder)
+        found.setdefault(_kind(told_job(folder)), []).append(folder)
     return [runs for runs in found.values() if len(runs) > 1]
 
 

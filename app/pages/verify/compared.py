@@ -71,6 +71,7 @@ class Compared:
     tables: list[ShownTable]
     batch: Batch | None = None
     ensembles: tuple[Ensemble, ...] = ()
+    ensembles_fault: str = ""  # why they are not known
 
     @property
     def title(self) -> str:
@@ -88,8 +89,6 @@ NO_RUNS = Compared(
 
 def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     """Read the runs' reports and jobs; runs in a worker. Raises InputError for a run without a report."""
-    from core.methods import method_of
-    from core.session.ensembles import ensembles_in
     from core.session.library import runs_of
     from core.session.references import trained_references
     from core.session.starts import told_job
@@ -101,18 +100,31 @@ def read_comparison(folders: Sequence[RunFolder]) -> Compared:
     named = {run.name: folder for run, folder in zip(runs, folders, strict=True)}
     unchecked = tuple(named[run["run"]] for run in found["runs"] if (run["verdict"].get("code") or "") in UNCHECKED)
     trained = tuple(trained_references(told_job(unchecked[0]))) if unchecked else ()
+    fault = ""
+    try:
+        ensembles = _ensembles_of(folders)
+    except AppError as error:  # the runs are compared all the same
+        ensembles, fault = (), error.text
+    return Compared(
+        found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found),
+        ensembles=ensembles, ensembles_fault=fault,
+    )  # fmt: skip
+
+
+def _ensembles_of(folders: Sequence[RunFolder]) -> tuple[Ensemble, ...]:
+    from core.methods import method_of
+    from core.session.ensembles import ensembles_in
+    from core.session.references import trained_references
+    from core.session.starts import told_job
+
     alike = [(same, job) for same in ensembles_in(folders) if (job := told_job(same[0])).model.num_classes]
     titles = [method_of(job).title for _, job in alike]
     names = [title if titles.count(title) == 1 else f"{title}, {same[0].id}"
              for title, (same, _) in zip(titles, alike, strict=True)]  # fmt: skip
-    ensembles = tuple(
+    return tuple(
         Ensemble(name, tuple(same), tuple(trained_references(job)))
         for name, (same, job) in zip(names, alike, strict=True)
     )
-    return Compared(
-        found, lines, named, unchecked, trained, jobs_block(found), agreement_block(found), blocks(found),
-        ensembles=ensembles,
-    )  # fmt: skip
 
 
 def measure_ensembles(

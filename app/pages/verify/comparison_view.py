@@ -230,24 +230,25 @@ class EnsemblesTab(TextTab):
 
     def __init__(self) -> None:
         super().__init__(tr("Ensembles"), tr(NO_ENSEMBLE))
-        self._ensembles: tuple[Ensemble, ...] = ()
+        self._known: tuple[tuple[Ensemble, ...], str] = (), ""
 
-    def set_ensembles(self, ensembles: tuple[Ensemble, ...]) -> None:
-        """Say what can be held against what; what was measured of the same stays."""
-        if ensembles == self._ensembles:
+    def set_ensembles(self, ensembles: tuple[Ensemble, ...], fault: str = "") -> None:
+        """Say what can be held against what, or why that is not known; what was measured of the same stays."""
+        if (ensembles, fault) == self._known:
             return
-        self._ensembles = ensembles
+        self._known = ensembles, fault
         self.show_offer()
 
     def show_offer(self) -> None:
         """Say what there is to measure, or what is missing."""
+        ensembles, fault = self._known
         counted = [
             tr("{method}: {runs} and {number} retrained models", method=one.name,
                runs=tr("%n runs", n=len(one.folders)), number=fmt.count(len(one.retrained)))
-            for one in self._ensembles if one.measurable
+            for one in ensembles if one.measurable
         ]  # fmt: skip
-        if not self._ensembles:
-            self.show_missing(tr(NO_ENSEMBLE))
+        if not ensembles:
+            self.show_missing(fault or tr(NO_ENSEMBLE))
         elif not counted:
             self.show_missing(tr(NO_RETRAINED_ENSEMBLE))
         else:
@@ -345,7 +346,7 @@ class ComparisonView(QStackedWidget):
         self.plots.jobs.set_table(jobs.header, jobs.rows, jobs.note)
         taus = [[title, *map(fmt.in_locale, cells)] for title, *cells in agreement.rows]
         self.plots.agreement.set_table(agreement.header, taus, agreement.note)
-        self.plots.ensembles.set_ensembles(compared.ensembles)
+        self.plots.ensembles.set_ensembles(compared.ensembles, compared.ensembles_fault)
         self.plots.scatter.plot.choose(tree.chosen_runs())
 
     def show_check(self, check: LiveRun | None, words: str) -> None:

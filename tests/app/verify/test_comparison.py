@@ -24,6 +24,7 @@ from app.models.tables import TEXT, Line, TwoLevels
 from app.pages.verify.compared import read_comparison
 from app.pages.verify.plots_panel import CONTENT, MISSING
 from app.services import translation
+from core.errors import InputError
 from core.files import write_json
 from core.runs.folder import REPORT_JSON, RunFolder
 from core.verify.verdict import decide
@@ -260,6 +261,17 @@ def test_seeds_of_one_method_are_an_ensemble_beside_the_retrained_models(view, q
     assert asked == [(["a-1", "a-2"], (1, 2))] and tab.model.index(0, 1).data() == "1.250"
     view.show_compared(trained)  # read again: what was measured stays
     assert tab.currentIndex() == CONTENT
+
+
+def test_a_damaged_card_of_the_original_is_said_where_the_ensembles_are(view, folders, monkeypatch):
+    def damaged(runs):
+        raise InputError("a/model.json is not a model card: it names no architecture")
+
+    monkeypatch.setattr("core.session.ensembles.ensembles_in", damaged)
+    view.show_compared(read_comparison(folders))
+    tab = view.plots.ensembles
+    assert tab.currentIndex() == MISSING and "a/model.json is not a model card" in tab.empty.text()
+    assert view.compared.found["runs"]
 
 
 def test_ensembles_of_one_method_with_other_settings_are_told_apart(folders, tmp_path, job):

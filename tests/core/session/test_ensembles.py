@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import MismatchError
+from core.errors import InputError, MismatchError
 from core.files import write_json
 from core.job import DataPart, ForgetPart, Job, ModelPart, StartPart
 from core.metrics.klom import klom
@@ -117,7 +117,8 @@ def test_originals_of_different_recipes_are_no_ensemble(tmp_path):
         jobs.append(dataclasses.replace(changed("model", sha256=name * 64, path=str(file)), seed=len(jobs)))
     assert grouped(*jobs) == [[jobs[0], jobs[2]]]
     (tmp_path / "c" / CARD).write_text("{}")
-    assert grouped(*jobs) == []  # and nothing is raised
+    with pytest.raises(InputError, match="is not a model card"):  # none is left out without a word
+        grouped(*jobs)
 
 
 def test_the_start_that_a_check_was_told_of_chooses_the_retrained_models():
