@@ -26,7 +26,7 @@ from benchmarks.common import machine, report
 from benchmarks.quality_cells import Cell, Network, Place, Task, single_tasks
 from benchmarks.quality_check import check
 from benchmarks.quality_page import closure_plot, page, sections
-from benchmarks.quality_table import as_csv, figures, merged, read_rows, rows_of, table
+from benchmarks.quality_table import Row, as_csv, figures, measured_on, merged, read_rows, rows_of, table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIT = "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4"
@@ -61,7 +61,8 @@ def main() -> None:
         if not (known := read_rows(DOCS / "quality.csv")):
             sys.exit("error: docs/quality.csv has no rows yet; --write puts them there")
         sys.exit(check(known, places, cells_of, options.check, options.draw, _tell))
-    rows, found = [], {}
+    rows: list[Row] = []
+    found: dict[str, dict[str, str]] = {}
     for place in places:
         cells = [
             cell
@@ -72,9 +73,9 @@ def main() -> None:
         ]
         single = single_tasks(cells_of(place))
         made = place.make(cells, single=single, only_found=options.found) if cells else []
-        if made:
-            rows += rows_of(made, place)
-            found[f"{place.network.name}, {place.source_name}"] = _made_on(place)
+        rows += rows_of(made, place)
+        for one in made:
+            found[measured_on(rows_of([one], place)[0])] = _made_on(place, one.report["precision"])
     if not rows:
         sys.exit("error: no cell fits, or none was made yet")
     if options.json:
@@ -112,10 +113,13 @@ def full_plan(network: Network) -> list[Cell]:
 
 def _night_plan(network: Network) -> list[Cell]:
     """One class and 10 % random images on a larger network, sized for a night of two cores."""
-    few = [("muda", "few-images")] if network.name == "resnet18" else []  # a transformer has a preset of its own
-    presets = [("muda", ""), *few, ("head-only", "mask"), *[(name, "") for name in FOR_NIGHTS]]
-    cells = [Cell("A", name, preset, SINGLE[0], 0) for name, preset in presets]
-    return cells + [Cell("A", name, preset, RANDOM, 0) for name, preset in presets if name != "head-only"]
+    baselines = [(name, "") for name in FOR_NIGHTS]
+    of_classes, of_images = [("muda", "")], [("muda", "")]
+    if network.name == "resnet18":  # the presets that flat networks take
+        of_classes.append(("muda", "few-images"))
+        of_images.append(("muda", "samples"))
+    cells = [Cell("A", *pair, SINGLE[0], 0) for pair in [*of_classes, ("head-only", "mask"), *baselines]]
+    return cells + [Cell("A", *pair, RANDOM, 0) for pair in [*of_images, *baselines]]
 
 
 def quick_plan() -> list[Cell]:
@@ -124,16 +128,24 @@ def quick_plan() -> list[Cell]:
     return [Cell("A", n, p, Task(f"class {digit}", (digit,)), 0) for digit in (3, 8) for n, p in presets]
 
 
-def write(rows: list[dict[str, str]], made_on: dict[str, dict[str, str]]) -> None:
-    """Put rows into docs/quality.csv, and make the page and the plot beside it anew of all that stands there."""
-    every = merged(read_rows(DOCS / "quality.csv"), rows)
-    machines = DOCS / "quality.json"
+def write(rows: list[Row], made_on: dict[str, dict[str, str]], docs: Path = DOCS) -> None:
+    """Put rows into docs/quality.csv, and make the page and the plot beside it anew of all that stands there.
+
+    made_on: what each task's rows rest on. Older rows of a task that rest on another original are left out, and said.
+    """
+    before, machines = read_rows(docs / "quality.csv"), docs / "quality.json"
     known = json.loads(machines.read_text()) if machines.exists() else {}
+    gone = {where for where, entry in made_on.items() if entry["hashes"] != known.get(where, entry)["hashes"]}
+    kept = [row for row in before if measured_on(row) not in gone]
+    every = merged(kept, rows)
+    for where in sorted(gone):
+        lost = sum(measured_on(row) == where for row in before) - sum(measured_on(row) == where for row in every)
+        _tell(f"{where}: rests on another original now; rows that were not made again are left out ({lost} fewer)")
     known |= made_on
     machines.write_text(json.dumps(known, indent=2) + "\n")
-    (DOCS / "quality.csv").write_text(as_csv(every))
-    (DOCS / "quality.html").write_text(page(every, known))
-    (DOCS / "images" / "closure.svg").write_text(closure_plot(sections(every)[0].rows))
+    (docs / "quality.csv").write_text(as_csv(every))
+    (docs / "quality.html").write_text(page(every, known))
+    (docs / "images" / "closure.svg").write_text(closure_plot(sections(every)[0].rows))
 
 
 def cells_of(place: Place) -> list[Cell]:
@@ -147,12 +159,12 @@ def _place(name: str, options: argparse.Namespace) -> Place:
     return Place(network, options.data, options.device, tell=_tell)
 
 
-def _made_on(place: Place) -> dict[str, str]:
-    """Return the machine in words, and the hashes of data and original that a place's rows rest on."""
+def _made_on(place: Place, precision: str) -> dict[str, str]:
+    """Return the machine in words, and the hashes of data and original that rows rest on."""
     words = ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None)
     bench = place.bench
     return {
-        "machine": words,
+        "machine": f"{words}, {precision}",
         "hashes": f"data {bench.dataset.fingerprint} · original {bench.model.sha256}",
     }
 

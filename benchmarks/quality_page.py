@@ -71,7 +71,7 @@ def kind_of(task: str) -> str:
 
 
 def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the page. machines: by network and data, what the rows were made on and the hashes they rest on."""
+    """Return the page. machines: by network, data and task, what rows were made on and the hashes they rest on."""
     import jinja2
     from markupsafe import Markup
 
@@ -94,9 +94,10 @@ def page(rows: Sequence[Row], machines: Mapping[str, Mapping[str, Any]]) -> str:
             "title": section.title, "table": with_costs(table(section.rows), section.rows),
             "agreement": agreement(section.rows), "plots": [plot for plot in plots if plot["svg"]],
         })  # fmt: skip
-    made = [
-        {"what": what, "machine": entry["machine"], "hashes": entry["hashes"]} for what, entry in machines.items()
-    ]
+    made: dict[tuple[str, str, str], list[str]] = {}
+    for what, entry in machines.items():
+        where, _, task = what.partition(": ")
+        made.setdefault((where, entry["machine"], entry["hashes"]), []).append(task)
     cells = sum(row["method"] not in OF_MODELS for row in rows)
     retrained = Counter((row["network"], row["data"], row["task"]) for row in rows if row["method"] == "retrained")
     text = environment.get_template("quality.html.j2").render(

@@ -88,6 +88,11 @@ def identity(row: Row) -> tuple[str, ...]:
     return tuple(row[name] for name in WHERE if name != "tier")
 
 
+def measured_on(row: Row) -> str:
+    """Return the network, data and task of a row in words: what shares its original and retrained models."""
+    return f"{row['network']}, {row['data']}: {row['task']}"
+
+
 def closures(
     original: Mapping[str, float | None], model: Mapping[str, float | None], retrained: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:

@@ -22,7 +22,7 @@ from core.selection import CLASS, SAMPLE
 
 WHOLE, SINGLE = frozenset({CLASS}), frozenset({SAMPLE})  # kinds of images to forget
 BOTH = WHOLE | SINGLE
-MadeFor = Purpose | Literal["transformer"]  # a purpose, or a kind of network
+MadeFor = Purpose | Literal["transformer", "deep"]  # a purpose, or a kind of network
 Aux = dict[str, torch.Tensor]
 Terms = dict[str, torch.Tensor]
 Reads = Literal["retain", "forget", "all"]
@@ -282,8 +282,9 @@ class Facts:
 class Preset:
     """A named set of parameters with its reason. `suits`: the kinds of images it is for, among its method's.
 
-    `made_for`: "encoder" for networks without a head, "transformer" for networks of attention, "labels" and "trigger"
-    for corrections of wrong labels and of poisoned images; "" for anything else. It is the recommended one there.
+    `made_for`: "encoder" for networks without a head, "transformer" for networks of attention, "deep" for other ones of
+    many layers that began with fresh weights, "labels" and "trigger" for corrections of wrong labels and of poisoned
+    images; "" for anything else. It is the recommended one there.
     """
 
     name: str

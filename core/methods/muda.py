@@ -48,7 +48,7 @@ from core.methods.base import (
 )
 from core.methods.common import forgetting, forgotten_classes, optimiser_of, training
 from core.methods.losses import columns, cross_entropies, hidden_classes, masked_distillation, quantile_matching
-from core.methods.muda_settings import FEW_IMAGES, PARAMETERS, RELEARNT, TRANSFORMER, TRANSFORMER_SINGLES
+from core.methods.muda_settings import DEEP_SINGLES, FEW_IMAGES, PARAMETERS, RELEARNT, TRANSFORMER, TRANSFORMER_SINGLES
 from core.methods.sine import sine_constants
 from core.metrics.spaces import alignment_squared, eigenspectrum, gram, k_for_energy, leading_eigenvectors
 from core.models.architectures import reinitialise
@@ -187,7 +187,7 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         _require_featureless(values)
     tail = _tail(values) or (f"last-{values.last_blocks}" if values.last_blocks else "")
     tuned: dict[str, Any] = {"tunes": tail or "all"}
-    tuned["cached"] = bool(tail) and values.cache_front and not facts.encoder
+    tuned["cached"] = bool(tail) and values.cache_front and values.relearn_depth < 1 and not facts.encoder
     recover_stage = training(
         "recover",
         "recover",
@@ -200,11 +200,12 @@ def plan(values: Values, facts: Facts) -> list[Stage]:
         share=values.retain_share,
         **tuned,
     )
+    passes = values.forget_epochs if _says_anything(values, facts) else 0
     forget_stage = forgetting(
         "forget",
         forget,
         values,
-        length=Length(steps=_steps(values.forget_epochs * facts.forget, values)),
+        length=Length(steps=_steps(passes * facts.forget, values)),
         optimiser=optimiser_of(values, span="run"),
         refresh=retain_basis,
         refresh_every=values.refresh_every,
@@ -231,6 +232,12 @@ def _tail(values: Values) -> str:
     if values.relearn_depth:
         return f"last-{100 * values.relearn_depth:g}%"
     return f"last-{values.relearn_blocks}" if values.relearn_blocks else ""
+
+
+def _says_anything(values: Values, facts: Facts) -> bool:
+    """Whether the forget phase's loss has a term for these images; else the retain set alone teaches the network."""
+    aligned, matched = values.w_da > 0 and facts.class_images, values.w_match > 0 and facts.single_images
+    return bool(values.w_sd > 0 or aligned or matched)
 
 
 def _require_featureless(values: Values) -> None:
@@ -266,7 +273,10 @@ def _round(values: Values, name: str, forget_stage: Train, recover_stage: Train)
 def explain(values: Values, facts: Facts) -> tuple[str, ...]:
     """Say which parts of the method act on this forget set."""
     parts = []
-    if _tail(values):
+    if values.relearn_depth == 1:
+        kept = f", mixed with {100 * values.relearn_keep:.0f} % of the old ones," if values.relearn_keep > 0 else ""
+        parts.append(f"The whole network begins with fresh weights{kept} and learns again from what stays.")
+    elif _tail(values):
         kept = f", {100 * values.relearn_keep:.0f} % of their weights kept," if values.relearn_keep > 0 else ""
         depth = f"{100 * values.relearn_depth:g} %" if values.relearn_depth else str(values.relearn_blocks)
         of = " of the" if values.relearn_depth else ""
@@ -280,11 +290,12 @@ def explain(values: Values, facts: Facts) -> tuple[str, ...]:
                 f"classes; hidden in the teacher: {values.mask}."
             )
     if facts.single_images:
-        parts.append(
-            f"Loss matching (weight {values.w_match:g}) draws losses of single images to those of unseen ones. "
-            "Alignment says nothing for them."
-        )
-        if facts.corrective:
+        if values.w_match > 0:
+            parts.append(
+                f"Loss matching (weight {values.w_match:g}) draws losses of single images to those of unseen ones."
+            )
+        parts.append("Alignment says nothing for single images.")
+        if facts.corrective and values.w_match > 0:
             parts.append("In a correction this keeps the wrong labels that unseen images would have: no method for it.")
         if not facts.class_images and values.w_sd > 0:
             parts.append(f"Self-distillation (weight {values.w_sd:g}) from the unmasked original keeps outputs stable.")
@@ -325,6 +336,16 @@ MUDA = Method(
             "closes the gaps of features and outputs. It costs a tenth of retraining on 60,000 images, and up to as "
             "much on a few thousand, where its phases have their fewest steps.",
             RELEARNT,
+        ),
+        Preset(
+            "deep-samples",
+            "Deep nets: single images",
+            "For networks of many layers that began with fresh weights: all weights are mixed with more than "
+            "as many fresh ones, which what is known by heart does not survive, and learn again in one and a half "
+            "passes. With three fresh blocks the front of such a network still knows single images.",
+            DEEP_SINGLES,
+            SINGLE,
+            made_for="deep",
         ),
         Preset(
             "transformer-samples",

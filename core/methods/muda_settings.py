@@ -54,6 +54,15 @@ FEW_IMAGES: dict[str, Any] = {
     "batch": 64,
 }  # by measurement, benchmarks/quality.py
 
+DEEP_SINGLES: dict[str, Any] = {
+    **FEW_IMAGES,
+    "relearn_blocks": 0,
+    "relearn_depth": 1.0,
+    "relearn_keep": 0.45,
+    "relearn_passes": 1.5,
+    "w_match": 0.0,
+}  # by measurement, benchmarks/quality.py
+
 SCHEDULE, ALIGNMENT, DISTILLATION = Group("Schedule"), Group("Alignment"), Group("Self-distillation")
 SAMPLES, TAIL = Group("Single images"), Group("Re-learnt tail")
 

@@ -29,6 +29,7 @@ Build = Callable[[int, int, Size], nn.Module]
 
 TIMM_PREFIX, HF_PREFIX = "timm/", "hf/"
 ENCODER_PREFIX = "encoder/"  # in front of an architecture whose last layer is left out
+DEEP = 16  # layers with weights from which on a network is deep: VGG-16 has as many, a ResNet-18 has 21
 ODD_CLASSES = 1777  # no layer has this prime as its width by chance, so it marks what is as wide as the class count
 _MOST_PARAMETERS = 5_000  # weights and biases; the largest networks of timm register about 3,000
 CARRIED_ALONG = "carried_along"  # attribute of modules whose output is not part of the logits (auxiliary heads)
@@ -195,6 +196,11 @@ def is_transformer(keys: Iterable[str]) -> bool:
     names = [key.lower() for key in keys]
     attends = any(part in name for name in names for part in ("attn", "attention", "in_proj_weight"))
     return attends and not any(name.endswith("running_mean") for name in names)
+
+
+def is_deep(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a network has so many layers with weights that its last blocks are a small part of what it learnt."""
+    return sum(tensor.ndim > 1 for tensor in tensors.values()) >= DEEP
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

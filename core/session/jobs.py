@@ -37,6 +37,7 @@ from core.models.architectures import (
     ModelSpec,
     build_on_meta,
     get_architecture,
+    is_deep,
     is_transformer,
     network_key,
 )
@@ -97,8 +98,18 @@ def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str 
 
 
 def _made_for(bench: Bench, selection: Selection) -> MadeFor:
-    """Return what a preset is to be made for: the purpose, else the kind of the network."""
-    return purpose_of(bench, selection) or ("transformer" if is_transformer(bench.model.state_dict) else "")
+    """Return what a preset is to be made for: the purpose, else the kind of the network.
+
+    "deep" only where the original is known to have begun with fresh weights: what is made for that mixes them in, which
+    pretrained features would not survive.
+    """
+    if purpose := purpose_of(bench, selection):
+        return purpose
+    tensors = bench.model.state_dict
+    if is_transformer(tensors):
+        return "transformer"
+    start = settled_start(bench.start, Path(bench.model.path)) if is_deep(tensors) else None
+    return "deep" if start is not None and not start.pretrained else ""
 
 
 def recipe_for(card: Mapping[str, Any] | None, images: int) -> tuple[dict[str, Any], str]:

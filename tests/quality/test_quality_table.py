@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.quality import DOCS, NETWORKS, cells_of
+from benchmarks.quality import DOCS, NETWORKS, cells_of, write
 from benchmarks.quality_cells import Cell, Made, Network, Place, Task, single_tasks, weights_hash
 from benchmarks.quality_check import differences_of
 from benchmarks.quality_page import closure_plot, cost_plot, page, sections
@@ -146,12 +146,33 @@ def test_measures_that_order_methods_alike_agree_fully():
 
 def test_the_page_shows_each_task_with_its_plots_and_says_what_it_was_made_on():
     rows = rows_of([cell_of(), cell_of("<b>"), cell_of(task="two classes")], PLACE)
-    text = page(rows, {"small-cnn, digits": {"machine": "a machine", "hashes": "data 12"}})
-    assert text.count("<h2>small-cnn, digits: ") == 2 and "a machine" in text and "data 12" in text
+    made = {"machine": "a machine", "hashes": "data 12"}
+    text = page(rows, {f"small-cnn, digits: {task}": made for task in ("class 3", "two classes")})
+    assert text.count("<h2>small-cnn, digits: ") == 2 and text.count("a machine") == text.count("data 12") == 1
+    assert "<dt>small-cnn, digits: class 3, two classes</dt>" in text
     assert "&lt;b&gt;" in text and "<b>" not in text
     for svg in (closure_plot(rows), cost_plot(rows)):
         assert [title.text for title in ElementTree.fromstring(svg).iter(f"{SVG}title") if "scrub" in title.text]
     assert closure_plot(rows[:1]) == cost_plot(rows[:1]) == ""
+
+
+def test_rows_that_rest_on_another_original_do_not_stand_beside_new_ones(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    old = {"machine": "a machine", "hashes": "original 1"}
+    tasks = ("class 3", "two classes")
+    made = [cell_of(name, task=task) for task in tasks for name in ("scrub", "salun")]
+    write(rows_of(made, PLACE), {f"small-cnn, digits: {task}": old for task in tasks}, tmp_path)
+    again = rows_of([cell_of("scrub", probe=0.7)], PLACE)
+    write(again, {"small-cnn, digits: class 3": {**old, "machine": "another one"}}, tmp_path)
+    assert len(read_rows(tmp_path / "quality.csv")) == 2 * 6 and capsys.readouterr().err == ""  # the same original
+    write(again, {"small-cnn, digits: class 3": {**old, "hashes": "original 2"}}, tmp_path)
+    left = read_rows(tmp_path / "quality.csv")
+    of_class = [row for row in left if row["task"] == "class 3"]
+    assert of_class == again and len(left) == len(again) + 6
+    assert "small-cnn, digits: class 3: rests on another original now" in capsys.readouterr().err
+    said = json.loads((tmp_path / "quality.json").read_text())
+    assert said["small-cnn, digits: class 3"]["hashes"] == "original 2"
+    assert said["small-cnn, digits: two classes"] == old
 
 
 def test_scripts_read_means_by_title():

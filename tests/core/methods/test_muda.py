@@ -213,6 +213,39 @@ def test_the_plan_says_what_the_last_blocks_begin_with_in_a_whole_sentence():
     assert [stage.name for stage in stages[:2]] == ["fresh weights for the last blocks", "learn the last blocks again"]
 
 
+def test_a_whole_network_that_begins_anew_has_no_front_to_keep_and_sees_images_augmented():
+    half = resolve(PARAMETERS, {"relearn_depth": 0.5, "relearn_keep": 0.4})
+    whole = resolve(PARAMETERS, {"relearn_depth": 1.0, "relearn_keep": 0.4})
+    facts = Facts(0, 100, 900, 10)
+    for values, cached in ((half, True), (whole, False)):
+        assert {p.cached for stage in plan(values, facts)[1:] for p in parts_of(stage)} == {cached}
+    assert explain(half, facts)[0].startswith("The last 50 % of the blocks begin anew, 40 % of their weights kept,")
+    mixed = "The whole network begins with fresh weights, mixed with 40 % of the old ones, and learns again from"
+    assert explain(whole, facts)[0] == f"{mixed} what stays."
+    fresh = explain(resolve(PARAMETERS, {"relearn_depth": 1.0}), facts)[0]
+    assert fresh == "The whole network begins with fresh weights and learns again from what stays."
+
+
+def test_a_mixture_with_fresh_weights_forgets_what_was_known_by_heart_and_learns_the_rest_again():
+    torch.manual_seed(0)
+    net = ToyNet(dropout=0.0)
+    run_to_end(make_engine(make_experiment("retrain", net, forget=None, epochs=40, batch=16, lr=0.1)))
+    before, unseen = (mean_loss(make_experiment("muda", net, forget="sample"), part) for part in ("forget", "unseen"))
+    assert before < unseen / 10  # memorised
+    found = {}
+    for keep in (0.0, 0.45, 1.0):
+        values = {**get_method("muda").preset("deep-samples").values, "relearn_keep": keep, "batch": 16}
+        experiment = make_experiment("muda", copy.deepcopy(net), forget="sample", **values)
+        run_to_end(make_engine(experiment))
+        found[keep] = [mean_loss(experiment, part) for part in ("forget", "retain")]
+    assert found[0.0][0] > found[0.45][0] > 10 * found[1.0][0]  # further passes alone leave it
+    assert all(retain < unseen / 10 for _, retain in found.values())
+
+
+def mean_loss(experiment, part):
+    return float(SetPasses(experiment, lambda: None).outputs(part).losses.mean())
+
+
 def test_small_data_gets_the_shortest_phase_allowed():
     values = resolve(PARAMETERS, {"alternation": "round", "rounds": 1, "min_steps": 7, "recover_share": 0.0})
     stages = plan(values, Facts(10, 0, 90, 10))
@@ -230,6 +263,21 @@ def test_a_phase_without_a_share_takes_no_step_and_the_stop_rule_still_looks(alt
         run_to_end(engine)
         assert 0 < engine.samples_seen <= 10 * 8  # one round
     assert make_experiment("muda", recover_share=0.0, forget_epochs=0.0, alternation=alternation).timeline.total == 0
+
+
+@pytest.mark.parametrize(
+    ("forget", "said", "silent"),
+    [("class", "w_da", "w_match"), ("sample", "w_match", "w_da"), ("class", "w_sd", ""), ("sample", "w_sd", "")],
+)
+def test_a_forget_phase_whose_loss_has_no_term_for_these_images_takes_no_step(forget, said, silent):
+    nothing = {"w_da": 0.0, "w_sd": 0.0, "w_match": 0.0}
+    other = {silent: 1.0} if silent else {}
+    for chosen, phases in ((nothing | other, {"recover"}), (nothing | {said: 1.0}, {"forget", "recover"})):
+        experiment = make_experiment("muda", forget=forget, **chosen)
+        assert {part.phase for stage in experiment.plan for part in parts_of(stage)} == phases
+        text = " ".join(explain(experiment.values, experiment.facts))
+        assert ("Loss matching" in text) is (said == "w_match" and "forget" in phases)
+        assert ("Alignment (weight" in text) is (said == "w_da" and "forget" in phases)
 
 
 def test_rows_of_classes_have_no_part_in_the_matching_of_single_images():
@@ -333,7 +381,7 @@ def test_phases_read_their_sets_for_their_lengths_and_step_sizes(least, steps):
     [
         ("class", "", "default"), ("class", "labels", "default"), ("sample", "", "samples"),
         ("class", "transformer", "transformer"), ("sample", "transformer", "transformer-samples"),
-        ("class", "encoder", "encoder"),
+        ("class", "encoder", "encoder"), ("class", "deep", "default"), ("sample", "deep", "deep-samples"),
     ],
 )  # fmt: skip
 def test_each_kind_of_network_and_forget_set_gets_the_preset_made_for_it(kind, made_for, name):
@@ -355,6 +403,7 @@ def test_classes_and_single_images_together_get_the_preset_of_the_network():
         ("transformer", 4500, "last-60%", "adamw", 64, 200, 1),  # at least: 2 passes are 141
         ("few-images", 4500, "last-3", "nesterov", 64, 127, 1),  # 1.8 passes of 70.3
         ("few-images", 450, "last-3", "nesterov", 64, 100, 1),
+        ("deep-samples", 4500, "last-100%", "nesterov", 64, 106, 1),  # 1.5 passes of 70.3
     ],
 )
 def test_what_presets_learn_again_and_in_how_many_rounds(name, retain, tunes, optimiser, batch, steps, rounds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ import torch
 from core.engine.control import Control
 from core.errors import ForgetSetError, ParameterError
 from core.events import State
+from core.job import StartPart
 from core.methods import METHODS
-from core.models.architectures import ModelSpec, build_on_meta, get_architecture, is_transformer
+from core.models.architectures import ModelSpec, build_on_meta, get_architecture, is_deep, is_transformer
 from core.parameters import resolve
 from core.runs.recorder import CHECKPOINTS_KEPT
 from core.session import planning
@@ -20,6 +22,7 @@ from core.session.forget_sets import random_selection
 from core.session.jobs import create_run, make_unlearn_job, preset_values, presets_for
 from core.session.planning import estimate
 from core.session.running import run
+from core.session.starts import stated_start
 from core.session.training import train
 from core.suspicion import Trigger
 
@@ -188,6 +191,33 @@ def test_a_transformer_takes_the_preset_made_for_it_and_a_small_one_forgets_by_i
     models = folder.report()["models"]
     assert models["original"]["forget_test_accuracy"] > 0.8 and models["unlearned"]["forget_test_accuracy"] < 0.05
     assert models["unlearned"]["retain_test_accuracy"] > models["original"]["retain_test_accuracy"] - 0.05
+
+
+def test_single_images_in_a_deep_network_take_the_preset_made_for_it_where_it_began_with_fresh_weights(
+    bench, three, monkeypatch, tmp_path
+):
+    """Mixed with random weights, pretrained features would be lost: where they may be, no front begins anew."""
+    chosen = three.cleared().with_samples(list(range(40)))
+
+    def preset(on, selection=chosen):
+        return make_unlearn_job(on, selection, "muda").preset
+
+    assert preset(bench) == "samples"  # too few layers
+    monkeypatch.setattr("core.models.architectures.DEEP", 2)
+    assert preset(bench) == "deep-samples" and preset(bench, three) == "default"
+    elsewhere = tmp_path / "elsewhere.pt"
+    torch.save(bench.model.state_dict, elsewhere)  # no card beside it: nobody knows where it began
+    unknown = Bench().open(elsewhere, "digits", arch="small-cnn").on("cpu", "float32", 1)
+    assert preset(unknown) == "samples"
+    assert preset(replace(unknown, start=StartPart(kind="fresh"))) == "deep-samples"
+    assert preset(replace(unknown, start=stated_start(str(elsewhere)))) == "samples"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"), [("small-cnn", False), ("vgg11", False), ("vgg16", True), ("resnet18-cifar", True)]
+)
+def test_networks_with_many_layers_of_weights_are_deep(architecture, expected):
+    assert is_deep(build_on_meta(ModelSpec(architecture, 3, 3, (64, 64))).state_dict()) is expected
 
 
 @pytest.mark.parametrize(("architecture", "expected"), [("vit_b_32", True), ("swin_t", True), ("convnext_tiny", False),
