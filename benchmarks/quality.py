@@ -26,7 +26,7 @@ from benchmarks.common import machine, report
 from benchmarks.quality_cells import Cell, Network, Place, Task, single_tasks
 from benchmarks.quality_check import check
 from benchmarks.quality_page import closure_plot, page, sections
-from benchmarks.quality_table import Row, as_csv, figures, measured_on, merged, read_rows, rows_of, table
+from benchmarks.quality_table import Row, as_csv, figures, identity, measured_on, merged, read_rows, rows_of, table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIT = "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4"
@@ -138,9 +138,10 @@ def write(rows: list[Row], made_on: dict[str, dict[str, str]], docs: Path = DOCS
     gone = {where for where, entry in made_on.items() if entry["hashes"] != known.get(where, entry)["hashes"]}
     kept = [row for row in before if measured_on(row) not in gone]
     every = merged(kept, rows)
+    left = {identity(row) for row in every}
     for where in sorted(gone):
-        lost = sum(measured_on(row) == where for row in before) - sum(measured_on(row) == where for row in every)
-        _tell(f"{where}: rests on another original now; rows that were not made again are left out ({lost} fewer)")
+        lost = [row["method"] for row in before if measured_on(row) == where and identity(row) not in left]
+        _tell(f"{where}: rests on another original now; not made again and left out: {', '.join(lost) or 'none'}")
     known |= made_on
     machines.write_text(json.dumps(known, indent=2) + "\n")
     (docs / "quality.csv").write_text(as_csv(every))
