@@ -169,7 +169,7 @@ def test_sign_and_order_of_the_measures(reports):
 
 
 def test_on_a_held_out_retrained_model_every_attack_is_at_chance(reports):
-    """Its interval, one and a half times as wide: of twenty of 95 % one lies beside the truth."""
+    """Its interval, twice as wide: of twenty of 95 % one lies beside the truth, of these one in 500 runs of this test."""
     report = reports["further"]
     held_out = [report["models"]["unlearned"], *report["retrained"].values()]
     taken = set()
@@ -177,7 +177,7 @@ def test_on_a_held_out_retrained_model_every_attack_is_at_chance(reports):
         attacks = {name: attack for name, attack in each["membership"].items() if name != "population_retain"}
         for name, attack in attacks.items():
             assert attack["auc"] is not None, (name, attack["reason"])
-            assert abs(attack["auc"] - 0.5) <= 0.75 * (attack["high"] - attack["low"]), (name, attack["auc"])
+            assert abs(attack["auc"] - 0.5) <= attack["high"] - attack["low"], (name, attack["auc"])
             taken.add(name)
     assert taken == {"population", "rmia", "iam", "sample_vulnerable", "sample_protected"}
 
@@ -278,7 +278,7 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     retrained = report["retrained"]["seed 1"]["membership"]
     for name in ("population", "rmia", "iam", "sample_vulnerable", "sample_protected"):  # at chance: it never saw them
         attack = retrained[name]
-        assert abs(attack["auc"] - 0.5) <= 0.75 * (attack["high"] - attack["low"]), (name, attack["auc"])
+        assert abs(attack["auc"] - 0.5) <= attack["high"] - attack["low"], (name, attack["auc"])
     assert measures["neighbour_class"] is None and measures["relearn_others"]["value"] > 0.5
     assert {name: row["forget"]["value"] > 0.5 for name, row in measures["quantised"].items()} == {
         "full": True, "int8": True, "int4": True
