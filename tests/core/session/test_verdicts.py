@@ -169,7 +169,7 @@ def test_sign_and_order_of_the_measures(reports):
 
 
 def test_on_a_held_out_retrained_model_every_attack_is_at_chance(reports):
-    """Its interval, twice as wide: of twenty of 95 % one lies beside the truth, of these one in 500 runs of this test."""
+    """Its interval, twice as wide: of twenty of 95 % one lies beside the truth, of such ones one in 500 tests."""
     report = reports["further"]
     held_out = [report["models"]["unlearned"], *report["retrained"].values()]
     taken = set()
