@@ -26,7 +26,18 @@ from benchmarks.common import machine, report
 from benchmarks.quality_cells import Cell, Network, Place, Task, single_tasks
 from benchmarks.quality_check import check
 from benchmarks.quality_page import closure_plot, page, sections
-from benchmarks.quality_table import Row, as_csv, figures, identity, measured_on, merged, read_rows, rows_of, table
+from benchmarks.quality_table import (
+    Row,
+    as_csv,
+    figures,
+    identity,
+    measured_on,
+    merged,
+    read_rows,
+    rows_of,
+    table,
+    where_of,
+)
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIT = "hf/vit:hidden_size=96,num_hidden_layers=6,num_attention_heads=4,intermediate_size=192,patch_size=4"
@@ -75,7 +86,7 @@ def main() -> None:
         made = place.make(cells, single=single, only_found=options.found) if cells else []
         rows += rows_of(made, place)
         for one in made:
-            found[measured_on(rows_of([one], place)[0])] = _made_on(place, one.report["precision"])
+            found[measured_on(where_of(one.cell, place))] = _made_on(place, one.report["precision"])
     if not rows:
         sys.exit("error: no cell fits, or none was made yet")
     if options.json:

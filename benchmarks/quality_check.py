@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.quality_cells import Cell, Place, Tell, single_tasks
-from benchmarks.quality_table import MEASURES, OF_MODELS, PER_SAMPLE, Row, identity, rows_of
+from benchmarks.quality_table import MEASURES, OF_MODELS, PER_SAMPLE, Row, identity, rows_of, where_of
 
 ALLOWED = {
     "retain": 0.01, "forget": 0.02, "probe": 0.02, "F1": 0.02, "NMI": 0.02, "DA": 0.05, "JS": 0.03, "attack": 0.02,
@@ -31,8 +31,7 @@ def check(
     for place in places:
         again = replace(place, cells="cells-again")
         for cell in cells_of(place):
-            where = (place.network.name, place.source_name, cell.task.name)
-            known[*where, cell.method, cell.preset, str(cell.seed)] = (again, cell)
+            known[*where_of(cell, place).values(), cell.method, cell.preset, str(cell.seed)] = (again, cell)
     fitting = [row for row in of_method if identity(row) in known]
     chosen = random.Random(draw).sample(fitting, min(number, len(fitting)))
     tell(f"{len(chosen)} of {len(fitting)} rows, drawn with seed {draw}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality_cells import Made, Place
+from benchmarks.quality_cells import Cell, Made, Place
 
 WHERE = ("network", "data", "task", "tier", "method", "preset", "seed")
 """Columns that say what a row is of; rows of the same place replace each other."""
@@ -53,7 +53,7 @@ def rows_of(made: Iterable[Made], place: Place) -> list[Row]:
     found: dict[tuple[str, ...], Row] = {}
     for one in made:
         cell, report = one.cell, one.report
-        where = {"network": place.network.name, "data": place.source_name, "task": cell.task.name}
+        where = where_of(cell, place)
         models = report["models"]
         theirs = report["retrained"]
         original = _measures(models["original"], one.attacks.get("original"))
@@ -81,6 +81,11 @@ def rows_of(made: Iterable[Made], place: Place) -> list[Row]:
                 }  # fmt: skip
             found[identity(row)] = row
     return list(found.values())
+
+
+def where_of(cell: Cell, place: Place) -> Row:
+    """Return what a cell's row shares with those of its original and retrained models."""
+    return {"network": place.network.name, "data": place.source_name, "task": cell.task.name}
 
 
 def identity(row: Row) -> tuple[str, ...]:

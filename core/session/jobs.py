@@ -80,7 +80,7 @@ def purpose_of(bench: Bench, selection: Selection | None) -> Purpose:
 
 def presets_for(bench: Bench, selection: Selection, method: Method) -> tuple[Preset, ...]:
     """Return a method's presets for a model and a forget set, the recommended one first."""
-    return method.presets_for(selection.kinds or WHOLE, _made_for(bench, selection))
+    return method.presets_for(selection.kinds or WHOLE, _made_for(bench, selection, method))
 
 
 def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str = "") -> Preset:
@@ -94,10 +94,10 @@ def chosen_preset(bench: Bench, selection: Selection, method: Method, name: str 
             f"{method.title} needs a network that names classes, and {bench.model.path.name} is an encoder",
             "Choose muda, whose alignment looks at features alone",
         )
-    return method.preset(name, selection.kinds or WHOLE, _made_for(bench, selection))
+    return method.preset(name, selection.kinds or WHOLE, _made_for(bench, selection, method))
 
 
-def _made_for(bench: Bench, selection: Selection) -> MadeFor:
+def _made_for(bench: Bench, selection: Selection, method: Method) -> MadeFor:
     """Return what a preset is to be made for: the purpose, else the kind of the network.
 
     "deep" only where the original is known to have begun with fresh weights: what is made for that mixes them in, which
@@ -108,7 +108,9 @@ def _made_for(bench: Bench, selection: Selection) -> MadeFor:
     tensors = bench.model.state_dict
     if is_transformer(tensors):
         return "transformer"
-    start = settled_start(bench.start, Path(bench.model.path)) if is_deep(tensors) else None
+    if not is_deep(tensors) or all(preset.made_for != "deep" for preset in method.presets):
+        return ""  # so that no card is read for methods that have no such preset
+    start = settled_start(bench.start, Path(bench.model.path))
     return "deep" if start is not None and not start.pretrained else ""
 
 
