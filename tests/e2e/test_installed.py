@@ -143,8 +143,10 @@ def test_the_public_functions_load_nothing_heavy(installed):
 def test_the_example_without_qt_in_another_folder(installed):
     example = installed.run("unlearn-studio", "--example", "--no-window", "--out", "example")
     assert example.returncode == 0, example.stderr
-    verdicts = ("Close to retrained on all", "Partly forgotten. 3 of ")  # the second without bfloat16, by one measure
-    assert any(f"Accuracy 0 does not mean forgotten. {words}" in example.stdout for words in verdicts), example.stdout
+    report = json.loads((installed.folder / "example" / "report.json").read_text())
+    close = report["verdict"]["code"] == "close" or report["precision"] != "bfloat16"  # else one measure may lie beside
+    words = "Close to retrained on all" if report["verdict"]["code"] == "close" else "Partly forgotten. 3 of "
+    assert close and f"Accuracy 0 does not mean forgotten. {words}" in example.stdout
 
 
 RUN_NOTEBOOK = """

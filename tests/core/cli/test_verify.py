@@ -242,11 +242,9 @@ def test_ctrl_c_stops_a_check_and_the_same_command_goes_on(cli, run, tmp_path, m
 def test_runs_side_by_side(cli, model, run, tmp_path):
     seeds = [tmp_path / f"seed-{seed}" for seed in (1, 2)]
     for seed, folder in enumerate(seeds, 1):
-        cli(*unlearn(model, folder, "--seed", seed, "--set", "epochs=0.2", method="finetune"))
+        cli(*unlearn(model, folder, "--seed", seed, "--set", "epochs=0.2", "--set", "lr=0.001", method="finetune"))
     checked = cli("verify", run, *seeds, "--table", tmp_path / "ranking.tex", "--require", "close")
-    verdicts = [RunFolder(folder).report()["verdict"]["code"] for folder in (run, *seeds)]
-    below = sum(verdict != "close" for verdict in verdicts)  # whether few steps hide a class is the machine's rounding
-    assert verdicts[0] == "hidden" and checked.code == BELOW and f"{below} of 3 runs are below" in checked.error
+    assert checked.code == BELOW and "3 of 3 runs are below" in checked.error
     assert "[3 of 3]" in checked.out
     ranking = checked.out.split("Ranking: 3, ")[1]
     assert [line.split()[0] for line in ranking.splitlines()[2:5]] == ["Rank", "1", "2"]

@@ -278,7 +278,7 @@ def test_single_images_get_an_attack_and_no_relearning(bench, digits):
     retrained = report["retrained"]["seed 1"]["membership"]
     for name in ("population", "rmia", "iam", "sample_vulnerable", "sample_protected"):  # at chance: it never saw them
         attack = retrained[name]
-        assert abs(attack["auc"] - 0.5) <= attack["high"] - attack["low"], (name, attack["auc"])
+        assert abs(attack["auc"] - 0.5) <= 0.75 * (attack["high"] - attack["low"]), (name, attack["auc"])
     assert measures["neighbour_class"] is None and measures["relearn_others"]["value"] > 0.5
     assert {name: row["forget"]["value"] > 0.5 for name, row in measures["quantised"].items()} == {
         "full": True, "int8": True, "int4": True
