@@ -28,7 +28,7 @@ setup-tests:
 run: setup  ## start the bundled example; with no display it runs without a window (ARGS="--scheme dark" adds options)
 	@$(PY) main.py --example $(ARGS)
 
-test: setup-tests lint types tests-core tests-rest  ## run everything, offscreen (at most 15 minutes on two cores)
+test: setup-tests lint types tests-core tests-rest  ## run everything, offscreen (12 to 20 minutes on two cores)
 
 # The tests that finish within a minute: the engine, the methods, the measures, run folders, the look, repository rules.
 FAST_TESTS = tests/quality tests/core/engine tests/core/methods tests/core/metrics tests/core/runs tests/core/verify \
